@@ -1,0 +1,24 @@
+"""The errors that a person can cause and mend."""
+
+import errno
+
+
+class InputError(ValueError):
+    """Bad input. The message is one sentence: what is wrong, where (file name), what to do.
+
+    The command line prints it without a traceback and exits with 2; a notebook shows it in a box.
+    """
+
+
+class Stopped(Exception):
+    """The person pressed Stop (or Ctrl-C, or the time budget ended); what was done so far is kept."""
+
+
+def in_words(error: OSError) -> str:
+    """One sentence a person can act on for the errors of a disk: full, read-only, no permission."""
+    where = error.filename or "the workspace"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full while writing {where}: free some space, or choose a workspace on another disk"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to read or write {where}: change its permissions, or choose another folder"
+    return f"{error.strerror or error} ({where}): check the folder and try again"

@@ -1,0 +1,98 @@
+"""Reading and writing the plain files of a workspace. Every write is atomic: a reader, or a person who
+kills the kernel in mid-write, finds either the old file or the new one, never half of one."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FORMAT = 1
+"""Version of the files' layout, written into every JSON file as `format`."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is flushed to disk and renamed onto `path`.
+
+    Raises OSError (disk full, no permission) with `path` as it was before and the temporary file removed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path`, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write `value` as readable JSON with a `format` field, atomically."""
+    write_text(path, json.dumps({"format": FORMAT, **value}, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of ours. Raises FileNotFoundError, or ValueError naming the file."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON ({error})") from None
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write `table` without its index, atomically."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def read_csv(path: Path, **types: Any) -> pd.DataFrame:
+    """A CSV file of ours; every column in `types` is read as that type, and empty text stays empty text."""
+    return pd.read_csv(path, dtype=types or None, keep_default_na=not types)
+
+
+def append_json_line(path: Path, value: dict[str, Any]) -> None:
+    """Add one line to a journal and flush it to disk: journals only ever grow."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a journal; a last line cut off by a crash is left out. Missing file: empty list."""
+    if not Path(path).exists():
+        return []
+    rows = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return rows
+
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0..1) and a few words; raising `Stopped` in it ends the work."""
+
+
+def silent(share: float, words: str) -> None:
+    """The Progress of a caller who does not want to know."""
