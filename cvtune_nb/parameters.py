@@ -1,0 +1,164 @@
+"""Every parameter a person can tune, declared once: sliders, command-line flags and checks are made from here."""
+
+import ast
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from cvtune_nb.errors import InputError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: how it is called, what it means, and which values it may have.
+
+    scale is one of: "log" and "linear" (a number from low to high), "step32" (whole, in steps of 32),
+    "power2" (a power of two), "whole" (a whole number), "menu" (one of choices), "name" (a backbone's name),
+    "text" (free text, checked where it is used). name_2018 is what the Azure ML Package for Computer Vision
+    called it.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    default: Any
+    scale: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    name_2018: str = ""
+
+    @property
+    def range_in_words(self) -> str:
+        """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
+        if self.choices:
+            return " or ".join(self.choices)
+        if self.low is None:
+            return "text"
+        steps = {"step32": ", in steps of 32", "power2": ", powers of 2"}.get(self.scale, "")
+        return f"{self.low:g} to {self.high:g}{steps}"
+
+    def check(self, value: Any) -> Any:
+        """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
+        if self.scale in ("text", "name"):
+            return str(value)
+        if self.scale == "menu":
+            if value not in self.choices:
+                raise InputError(f"{self.name} is {value!r}: choose {self.range_in_words}")
+            return value
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{self.name} is {value!r}: give a number, {self.range_in_words}") from None
+        whole = self.scale in ("step32", "power2", "whole")
+        fits = math.isfinite(number) and self.low <= number <= self.high and not (whole and number % 1)
+        if not fits or (self.scale == "power2" and math.log2(number) % 1) or (self.scale == "step32" and number % 4):
+            raise InputError(f"{self.name} is {value}: choose a value from {self.range_in_words}")
+        return int(number) if whole else number
+
+
+_DECLARED = [
+    Parameter("learning_rate", "Learning rate", "how far each step moves the weights: too high forgets, too low crawls",
+              0.003, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
+    Parameter("image_size", "Image size", "photos are scaled to squares of this size: larger shows finer detail, "
+              "and costs time with its square", 224, "step32", 64, 1000, "pixels", name_2018="image_dims"),
+    Parameter("backbone", "Backbone", "the pretrained network: deeper ones see more and run longer",
+              "", "name", name_2018="base_model_name"),
+    Parameter("epochs", "Epochs", "how many times training sees every photo", 15, "whole", 0, 200, "passes",
+              name_2018="max_epochs"),
+    Parameter("batch_size", "Minibatch", "photos a step: halve it, and the learning rate with it, "
+              "when memory runs out", 32, "power2", 1, 1024, "photos", name_2018="mb_size"),
+    Parameter("dropout", "Dropout", "share of features hidden from the last layer in training: against overfitting",
+              0.5, "linear", 0.0, 0.9, "share", name_2018="dropout_rate"),
+    Parameter("weight_decay", "L2 weight decay", "pull of all weights towards zero: against overfitting",
+              0.0005, "log", 1e-6, 1e-1, name_2018="l2_reg_weight"),
+    Parameter("schedule", "Schedule", "one rate an epoch, typed like [0.05]*7 + [0.005]*7 + [0.0005]; empty: the rate "
+              "is cut by 10 after 7/15 and 14/15 of the epochs", "", "text", name_2018="lr_per_mb"),
+    Parameter("head", "Last layer starts from", "svm: the baseline's weights, so training starts at its accuracy; "
+              "random: from nothing, as in 2018", "svm", "menu", choices=("svm", "random")),
+    Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
+]  # fmt: skip
+
+PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _DECLARED}
+
+RECIPE_2018 = {"learning_rate": 0.05, "schedule": "", "head": "random", "epochs": 15, "batch_size": 32,
+               "dropout": 0.5, "weight_decay": 0.0005}  # fmt: skip
+"""The 2018 package's defaults: SGD from a random last layer, 15 epochs, rate .05 cut by 10 after 7 and 14."""
+
+
+def parse_schedule(text: str) -> list[float]:
+    """The learning rates in a schedule typed the 2018 way, one an epoch: lists of numbers, `*` and `+`.
+
+    Parsed, never evaluated. Raises InputError for anything else, for rates outside 1e-8..10 and for more than
+    200 epochs.
+    """
+    example = "type it like [0.05]*7 + [0.005]*7 + [0.0005]"
+
+    def rates(node: ast.expr) -> list[float]:
+        match node:
+            case ast.List(elts=items) if all(isinstance(i, ast.Constant) and type(i.value) in (int, float) for i in items):
+                return [float(item.value) for item in items]
+            case ast.BinOp(op=ast.Add(), left=left, right=right):
+                return rates(left) + rates(right)
+            case ast.BinOp(op=ast.Mult(), left=ast.List() as values, right=ast.Constant(value=int() as times)) | ast.BinOp(
+                op=ast.Mult(), left=ast.Constant(value=int() as times), right=ast.List() as values
+            ) if 0 < times <= 200:
+                return rates(values) * times
+        raise InputError(f"schedule {text!r} can't be read: {example}")
+
+    try:
+        parsed = rates(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"schedule {text!r} can't be read: {example}") from None
+    if not 1 <= len(parsed) <= 200 or not all(1e-8 <= rate <= 10 for rate in parsed):
+        raise InputError(f"schedule {text!r} needs 1 to 200 rates between 1e-8 and 10: {example}")
+    return parsed
+
+
+@dataclass(frozen=True)
+class Config:
+    """The parameters of one training run; the meaning of each is in PARAMETERS."""
+
+    backbone: str
+    learning_rate: float = PARAMETERS["learning_rate"].default
+    image_size: int = PARAMETERS["image_size"].default
+    epochs: int = PARAMETERS["epochs"].default
+    batch_size: int = PARAMETERS["batch_size"].default
+    dropout: float = PARAMETERS["dropout"].default
+    weight_decay: float = PARAMETERS["weight_decay"].default
+    schedule: str = PARAMETERS["schedule"].default
+    head: str = PARAMETERS["head"].default
+    seed: int = PARAMETERS["seed"].default
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, PARAMETERS[field.name].check(getattr(self, field.name)))
+        if self.schedule:
+            rates = parse_schedule(self.schedule)
+            object.__setattr__(self, "epochs", len(rates))
+            object.__setattr__(self, "learning_rate", max(rates))
+
+    @classmethod
+    def from_values(cls, **values: Any) -> "Config":
+        """A Config from loose values (a form, a file). Raises InputError for a name that is no parameter."""
+        for name in values:
+            if name not in PARAMETERS:
+                raise InputError(f"{name} is not a parameter: choose from {', '.join(PARAMETERS)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The parameters as plain values."""
+        return asdict(self)
+
+    @property
+    def rates(self) -> list[float]:
+        """The learning rate of each epoch. Without a typed schedule, 2018's steps: cut by 10 after 7 and 14 of
+        15 epochs, and after the same shares of any other number."""
+        if self.schedule:
+            return parse_schedule(self.schedule)
+        cuts = [max(1, round(self.epochs * share)) for share in (7 / 15, 14 / 15)]
+        cut = [sum(epoch >= at for at in cuts) for epoch in range(self.epochs)]
+        return [float(f"{self.learning_rate / 10**times:.6g}") for times in cut]
