@@ -1,0 +1,48 @@
+# The few commands of this project; `make help` lists them. They need Python 3.11 or newer, make and the package index.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test demo bench lint pins clean
+
+help:  ## list these commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1	\2/' | expand -t 14
+
+setup: $(INSTALLED)  ## make .venv and install everything in it (the other commands do it when needed)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 \
+	"cvtune needs Python 3.11 or newer: install one and name it, for example: make setup PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[test,dev]'
+	@touch $@
+
+lab: setup  ## open the workbook in JupyterLab: notebook 00, on this machine only
+	$(BIN)/cvtune lab
+
+test: setup  ## run all tests, those in a real browser included
+	$(BIN)/python -m pytest
+
+demo: setup  ## run the whole workbook on the sample photos, without a browser
+	DEMO=$(DEMO) $(BIN)/python -m tests.demo
+
+bench: setup  ## measure speed and accuracy on this machine
+	$(BIN)/python -m tests.benchmarks
+
+lint: setup  ## check style
+	$(BIN)/ruff check
+
+pins: setup  ## write constraints.txt anew: the newest versions that go together
+	$(PYTHON) -m venv --clear build/pins
+	build/pins/bin/python -m pip install --disable-pip-version-check --quiet '.[test,dev]'
+	{ sed '/^[^#]/d' constraints.txt; \
+	  build/pins/bin/python -m pip freeze --all --exclude cvtune-nb --exclude pip; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/pins
+
+clean:  ## remove what was built here; never data/, a workspace or .venv
+	rm -rf build dist .pytest_cache .ruff_cache test-results *.egg-info
+	find cvtune_nb tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
