@@ -1,0 +1,168 @@
+"""From a person's photos, in any layout, to a manifest with a frozen split, and pixels that are decoded once."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb.data import photo
+from cvtune_nb.data.pixels import Pixels, pixels, store_of, thumbnail
+from cvtune_nb.data.read import read_layout, unpack
+from cvtune_nb.data.split import assign_splits
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
+
+__all__ = ["Pixels", "conflicts", "open_workspace", "pixels", "thumbnail"]
+
+NATIVE_SIZE = 224
+"""The image size whose pixels are kept while every photo is decoded for its check anyway: most networks' own."""
+
+
+def open_workspace(
+    data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent
+) -> Workspace:
+    """The workspace of the photos at `data` (a folder, a CSV file or a zip), made on first use.
+
+    Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split
+    (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
+    changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
+    what was opened last, else the sample photos. Raises InputError.
+    """
+    if not str(data):
+        existing = Path(workspace).expanduser() if str(workspace) else _opened_last()
+        if existing and (existing / "workspace.json").exists():
+            known = Workspace(existing)
+            data, workspace = known.source, known.folder
+        else:
+            from cvtune_nb.data.sample import make_sample
+
+            data = make_sample(home() / "sample", progress=progress).directory
+    source = Path(data).expanduser().resolve()
+    folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
+    if source.is_dir() and folder.resolve().is_relative_to(source):
+        raise InputError(f"the workspace {folder} lies inside the photo folder {source}: choose another folder for it")
+
+    root = source
+    if source.suffix.lower() == ".zip" and source.is_file():
+        root = unpack(source, folder / f"unpacked-{_sha256(source)[:12]}")
+    data_root, found, left_out = read_layout(root)
+    space = _known(folder, source) or Workspace.create(folder, data_root, str(source), seed)
+    _refresh(space, found, left_out, progress)
+    _require_photos(space)
+    write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
+    return space
+
+
+def _opened_last() -> Path | None:
+    try:
+        return Path(read_json(home() / "opened_last.json")["workspace"])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _known(folder: Path, source: Path) -> Workspace | None:
+    exists = (folder / "workspace.json").exists()
+    return Workspace.create(folder, Workspace(folder).data, str(source), 0) if exists else None
+
+
+def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, progress: Progress) -> None:
+    """Bring manifest.csv and skipped.csv up to date with the files there are. A known file of unchanged length is
+    not opened again, and known content keeps its split, whatever its file is called now."""
+    first = not (space.folder / "manifest.csv").exists()
+    known = pd.DataFrame(columns=MANIFEST_COLUMNS) if first else space.manifest()
+    files = found.assign(bytes=[_bytes(space.path_of(path)) for path in found["path"]])
+    facts = known[known["path"].isin(files["path"])][["path", "bytes", "sha256", "width", "height"]]
+    facts = facts.merge(files[["path", "bytes"]], on=["path", "bytes"])
+    inspected, reasons = _inspect(space, sorted(set(files["path"]) - set(facts["path"])), progress)
+    facts = pd.concat([facts.drop(columns="bytes"), inspected], ignore_index=True) if len(facts) else inspected
+
+    table = files.merge(facts, on="path").sort_values("path", ignore_index=True)
+    skipped = pd.concat([left_out, files.merge(reasons, on="path")[["path", "label", "reason"]]], ignore_index=True)
+    if table.empty:
+        raise InputError(
+            f"none of the {len(files)} files in {space.source} can be read as a photo, for example "
+            f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
+        )
+    frozen = dict(zip(known["sha256"], known["split"], strict=True))
+    table["split"] = table["split"].where(table["split"] != "", table["sha256"].map(frozen).fillna(""))
+    table["group"] = table["sha256"].str[:16]
+    table["split"] = assign_splits(table, space.seed)
+    skipped = skipped.sort_values("path", ignore_index=True)
+    if first or not table[MANIFEST_COLUMNS].equals(known) or not skipped.equals(space.skipped()):
+        space.save_manifest(table, skipped)
+
+
+def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Open every photo once: (path,sha256,width,height of the readable, path,reason of the rest). The pixels that
+    this costs a decoding for are kept."""
+    store = store_of(space, NATIVE_SIZE)
+    side = store.shape[0]
+
+    def look(path: str) -> tuple[str, int, int, np.ndarray] | str:
+        try:
+            file = space.path_of(path)
+            return _sha256(file), *photo.upright_size(file), photo.centre_square(file, side)
+        except PermissionError:
+            return "no permission to read it"
+        except photo.UnreadablePhoto as error:
+            return str(error)
+        except Exception:  # the header alone failed: the full decoding says it in words
+            try:
+                photo.read_photo(file)
+                return "its header is damaged"
+            except photo.UnreadablePhoto as error:
+                return str(error)
+
+    facts, reasons = [], []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(paths), store.shard_rows):
+            batch = paths[start : start + store.shard_rows]
+            squares = {}
+            for number, (path, seen) in enumerate(zip(batch, pool.map(look, batch), strict=True), start):
+                if isinstance(seen, str):
+                    reasons.append((path, seen))
+                else:
+                    sha256, width, height, square = seen
+                    facts.append((path, sha256, width, height))
+                    squares[sha256] = square
+                if number % 16 == 0:
+                    progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
+            new = store.missing(list(squares))
+            store.add(new, np.stack([squares[key] for key in new]) if new else np.empty((0, *store.shape)))
+    return (
+        pd.DataFrame(facts, columns=["path", "sha256", "width", "height"]),
+        pd.DataFrame(reasons, columns=["path", "reason"]),
+    )
+
+
+def _require_photos(space: Workspace) -> None:
+    """Raises InputError when decisions or conflicts leave nothing to train on in some class."""
+    photos = space.photos()
+    for label, rows in space.manifest().groupby("label"):
+        mine = photos[photos["label"] == label]
+        if mine.empty:
+            raise InputError(
+                f"class {label!r} has no photo of its own: {rows['path'].iloc[0]} also lies in another class; delete "
+                "one of the copies, or take the folder out"
+            )
+
+
+def conflicts(space: Workspace) -> pd.DataFrame:
+    """Photos whose exact copy lies in another class and which are left out until that is decided: path,label,sha256."""
+    manifest, photos = space.manifest(), space.photos()
+    contested = manifest.groupby("sha256")["label"].transform("nunique") > 1
+    undecided = ~manifest["path"].isin(photos["path"]) & ~manifest["path"].isin(space.standing())
+    return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
+
+
+def _bytes(file: Path) -> int:
+    return file.stat().st_size
+
+
+def _sha256(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

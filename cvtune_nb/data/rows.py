@@ -1,0 +1,74 @@
+"""Rows of numbers (pixels, features) kept on disk by the content they were made from, so that nothing is ever
+computed twice. Plain .npy files: safe to delete, readable without us."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import replacing, write_json
+
+SHARD_BYTES = 64_000_000
+"""About how much is written at once: what a kill in mid-computation can lose, and what memory it needs."""
+
+
+class RowStore:
+    """Arrays of one shape, one a key, in memory-mapped shards under `folder`; memory use does not grow with it."""
+
+    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: str):
+        self.folder, self.shape, self.dtype = Path(folder), tuple(shape), np.dtype(dtype)
+        self._shards: list[np.ndarray] = []
+        self._where: dict[str, tuple[int, int]] = {}
+        for index in sorted(self.folder.glob("*.json")):
+            self._open(index)
+
+    def _open(self, index: Path) -> None:
+        array = np.load(index.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+        if array.shape[1:] != self.shape or array.dtype != self.dtype:
+            raise InputError(f"{index.with_suffix('.npy')} holds other data than expected: delete {self.folder}")
+        for row, key in enumerate(json.loads(index.read_text())["keys"]):
+            self._where[key] = (len(self._shards), row)
+        self._shards.append(array)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def shard_rows(self) -> int:
+        """How many rows to add at once."""
+        return max(1, SHARD_BYTES // self.row_bytes)
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """The keys that have no row yet, each once, in order."""
+        return [key for key in dict.fromkeys(keys) if key not in self._where]
+
+    def add(self, keys: Sequence[str], rows: np.ndarray) -> None:
+        """Write rows (len(keys), *shape) to disk. Raises InputError when the disk has no room for them."""
+        if not len(keys):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if rows.nbytes > free:
+            raise InputError(
+                f"the disk of {self.folder} has {free / 1e6:.0f} MB free and {rows.nbytes / 1e6:.0f} MB are needed: "
+                "free some space, or choose a workspace on another disk"
+            )
+        shard = self.folder / f"{len(self._shards):05d}-{uuid.uuid4().hex[:8]}"
+        with replacing(shard.with_suffix(".npy")) as temporary, open(temporary, "wb") as file:
+            np.save(file, np.ascontiguousarray(rows, dtype=self.dtype), allow_pickle=False)
+        write_json(shard.with_suffix(".json"), {"keys": list(keys)})
+        self._open(shard.with_suffix(".json"))
+
+    def get(self, keys: Sequence[str]) -> np.ndarray:
+        """The rows of `keys`, copied into one array (len(keys), *shape)."""
+        rows = np.empty((len(keys), *self.shape), self.dtype)
+        for number, key in enumerate(keys):
+            shard, row = self._where[key]
+            rows[number] = self._shards[shard][row]
+        return rows

@@ -1,0 +1,80 @@
+"""The frozen split into train, validation and test photos."""
+
+import hashlib
+
+import pandas as pd
+
+from cvtune_nb.errors import InputError
+
+SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
+"""Share of each class's photos, where the data does not come with splits of its own (DESIGN, issue "Data")."""
+
+SPLITS = tuple(SHARES)
+
+
+def assign_splits(manifest: pd.DataFrame, seed: int = 0) -> pd.Series:
+    """The split of every row: given splits stay, the rest is stratified by class.
+
+    manifest needs label, group and split; split is "" where none is given. A group (copies of one photo) is never
+    divided: it follows the split that one of its photos already has, so copies are never on both sides of the
+    split unless the data came that way. Which photos a split gets depends on their content and the seed alone, not
+    on file names or order: adding photos later moves none of the old ones.
+
+    Data that comes with a train and a test split but no validation split gets one: its validation photos are taken
+    from its train photos. Raises InputError when a class has no two different photos to divide.
+    """
+    split = manifest["split"].copy()
+    given = set(split) - {""}
+    if given and "validation" not in given:
+        split[split == "train"] = ""
+        wanted = {"train": 0.85, "validation": 0.15}
+        if "test" not in given:
+            wanted = SHARES
+    elif given and "test" not in given:
+        split[split == "train"] = ""
+        wanted = {"train": 0.85, "test": 0.15}
+    else:
+        wanted = SHARES
+
+    copies = manifest[manifest["group"].duplicated(keep=False)]
+    for _, rows in copies.groupby("group", sort=False):
+        settled = split[rows.index]
+        if (settled != "").any() and (settled == "").any():
+            split[settled[settled == ""].index] = settled[settled != ""].iloc[0]
+
+    taken: dict[str, str] = {}
+    for _, rows in manifest.groupby("label"):
+        open_rows = rows[split[rows.index] == ""]
+        groups = sorted(set(open_rows["group"]) - set(taken), key=lambda group: _draw(group, seed))
+        for group, name in zip(groups, _names(len(groups), wanted, _settled(rows, split)), strict=True):
+            taken[group] = name
+    split[split == ""] = manifest.loc[split == "", "group"].map(taken)
+
+    for label, rows in manifest.groupby("label"):
+        missing = {"train", "validation"} - set(split[rows.index])
+        if missing:
+            raise InputError(
+                f"class {label!r} has only {len(set(rows['group']))} different photo(s), for example "
+                f"{rows['path'].iloc[0]}, and so none for {' and '.join(sorted(missing))}: add photos of it "
+                "(100 are a good start), or take the folder out"
+            )
+    return split
+
+
+def _draw(group: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
+
+
+def _settled(rows: pd.DataFrame, split: pd.Series) -> set[str]:
+    return set(split[rows.index]) - {""}
+
+
+def _names(count: int, wanted: dict[str, float], settled: set[str]) -> list[str]:
+    """How `count` groups of a class are divided: every split that has none yet gets one while there are enough,
+    train first; the rest by share."""
+    counts = {name: round(count * share) for name, share in wanted.items() if name != "train"}
+    for name in counts:
+        if not counts[name] and name not in settled and count - sum(counts.values()) > 1:
+            counts[name] = 1
+    held_back = [name for name, number in counts.items() for _ in range(number)]
+    return (held_back + ["train"] * count)[:count]

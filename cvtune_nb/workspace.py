@@ -1,0 +1,172 @@
+"""Workspace: the folder where everything about one data set is kept. What is on disk is the state; any notebook or
+command can be started alone from it."""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import append_json_line, read_csv, read_json, read_json_lines, write_csv, write_json
+
+ACTIONS = ("relabel", "exclude", "keep", "undo")
+MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
+_TEXT = {"path": str, "label": str, "split": str, "group": str, "sha256": str}
+
+
+def home() -> Path:
+    """Where workspaces and the sample photos are kept by default: $CVTUNE_HOME, or data/ in the checkout the
+    command or notebook runs from, or cvtune/ in the person's home folder."""
+    if os.environ.get("CVTUNE_HOME"):
+        return Path(os.environ["CVTUNE_HOME"]).expanduser()
+    for folder in (Path.cwd(), Path.cwd().parent):
+        if (folder / "cvtune_nb" / "workspace.py").exists():
+            return folder / "data"
+    return Path.home() / "cvtune"
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Workspace:
+    """Everything about one data set, on disk (layout: DESIGN section 2, README "Where things are kept").
+
+    data is the folder that the manifest's paths are relative to; seed drew the split.
+    """
+
+    def __init__(self, folder: Path):
+        """Open an existing workspace. Raises InputError when `folder` is none."""
+        self.folder = Path(folder).resolve()
+        try:
+            settings = read_json(self.folder / "workspace.json")
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.folder} is not a workspace yet: open your photos first (notebook 00_start_here, or --data)"
+            ) from None
+        self.data = Path(settings["data"])
+        self.source = settings["source"]
+        self.seed = int(settings["seed"])
+        self.cache = self.folder / "cache"
+        self.audit = self.folder / "audit"
+        self.runs = self.folder / "runs"
+        self.exports = self.folder / "exports"
+
+    @classmethod
+    def create(cls, folder: Path, data: Path, source: str, seed: int) -> "Workspace":
+        """Make the folder a workspace for the photos under `data`, which came from `source` (as the person gave
+        it). Raises InputError when the folder is a workspace for other photos."""
+        folder = Path(folder).resolve()
+        file = folder / "workspace.json"
+        if file.exists():
+            known = read_json(file)
+            if known["source"] != source:
+                raise InputError(
+                    f"the workspace {folder} belongs to {known['source']}, not to {source}: choose another workspace "
+                    "folder"
+                )
+        else:
+            if folder.is_file():
+                raise InputError(f"the workspace {folder} is a file: choose a folder")
+            write_json(file, {"data": str(data), "source": source, "seed": seed, "created": now()})
+        return cls(folder)
+
+    # -- photos ---------------------------------------------------------------------------------------------
+
+    def manifest(self) -> pd.DataFrame:
+        """Every readable photo as it was found: path,label,split,group,sha256,width,height,bytes."""
+        return read_csv(self.folder / "manifest.csv", **_TEXT)
+
+    def skipped(self) -> pd.DataFrame:
+        """Every file that was left out: path,label,reason."""
+        return read_csv(self.folder / "skipped.csv", path=str, label=str, reason=str)
+
+    def save_manifest(self, manifest: pd.DataFrame, skipped: pd.DataFrame) -> None:
+        """Write both tables, atomically."""
+        write_csv(self.folder / "skipped.csv", skipped)
+        write_csv(self.folder / "manifest.csv", manifest[MANIFEST_COLUMNS])
+
+    def photos(self) -> pd.DataFrame:
+        """The manifest with the person's decisions applied: relabelled photos have their new label, excluded ones
+        are gone, and so are photos that lie in two classes until one of them is excluded or relabelled."""
+        photos = self.manifest()
+        standing = self.standing()
+        acts = photos["path"].map(lambda path: standing.get(path, {}).get("action", ""))
+        relabel = acts == "relabel"
+        photos.loc[relabel, "label"] = photos.loc[relabel, "path"].map(lambda path: standing[path]["to"])
+        photos = photos[acts != "exclude"]
+        labels = photos.groupby("sha256")["label"].transform("nunique")
+        return photos[labels == 1].reset_index(drop=True)
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels in use, sorted."""
+        return sorted(self.photos()["label"].unique())
+
+    def path_of(self, path: str) -> Path:
+        """Where the photo with this manifest path is."""
+        return self.data / path
+
+    # -- decisions ------------------------------------------------------------------------------------------
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Everything that was decided, oldest first (curation.jsonl, which only grows)."""
+        return read_json_lines(self.folder / "curation.jsonl")
+
+    def decide(self, path: str, action: str, to: str = "", reason: str = "") -> None:
+        """Write down a decision about a photo: relabel (to a label), exclude, keep, or undo the one in force.
+
+        The photo itself is never touched. Raises InputError for an unknown photo or action, or a relabel to
+        nothing.
+        """
+        manifest = self.manifest()
+        row = manifest[manifest["path"] == path]
+        if row.empty:
+            raise InputError(f"{path} is not a photo of this workspace ({self.folder}): open the data again")
+        if action not in ACTIONS:
+            raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS)}")
+        if action == "relabel" and not to.strip():
+            raise InputError(f"relabel of {path} needs the new label: choose one")
+        label = row["label"].iloc[0]
+        decision = {"time": now(), "sha256": row["sha256"].iloc[0], "path": path, "action": action, "from": label,
+                    "to": to, "reason": reason}  # fmt: skip
+        append_json_line(self.folder / "curation.jsonl", decision)
+
+    def standing(self) -> dict[str, dict[str, Any]]:
+        """The decision in force for each photo that has one, by path. `undo` brings back the one before it.
+
+        Decisions are keyed by content: a photo that was renamed keeps its decision."""
+        manifest = self.manifest()
+        names: dict[str, list[str]] = manifest.groupby("sha256")["path"].agg(list).to_dict()
+        stacks: dict[str, list[dict[str, Any]]] = {}
+        for decision in self.decisions():
+            same = names.get(decision["sha256"], [])
+            path = decision["path"] if decision["path"] in same or len(same) != 1 else same[0]
+            if path not in same:
+                continue
+            stack = stacks.setdefault(path, [])
+            if decision["action"] != "undo":
+                stack.append(decision)
+            elif stack:
+                stack.pop()
+        return {path: stack[-1] for path, stack in stacks.items() if stack}
+
+    # -- the locked test set --------------------------------------------------------------------------------
+
+    def open_test(self, by: str) -> int:
+        """Write down that the test set is being looked at by `by`; returns how often that has happened."""
+        append_json_line(self.folder / "test_openings.jsonl", {"time": now(), "by": by})
+        return self.test_openings()
+
+    def test_openings(self) -> int:
+        """How often the test set was looked at."""
+        return len(read_json_lines(self.folder / "test_openings.jsonl"))
+
+
+def workspace_name(data: Path) -> str:
+    """A folder name for the workspace of `data`."""
+    return re.sub(r"[^\w.-]+", "-", data.resolve().stem or "photos").strip("-.") or "photos"
