@@ -64,9 +64,9 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False)
 
 
-def read_csv(path: Path, **types: Any) -> pd.DataFrame:
+def read_csv(file: Path, /, **types: Any) -> pd.DataFrame:
     """A CSV file of ours; every column in `types` is read as that type, and empty text stays empty text."""
-    return pd.read_csv(path, dtype=types or None, keep_default_na=not types)
+    return pd.read_csv(file, dtype=types or None, keep_default_na=not types)
 
 
 def append_json_line(path: Path, value: dict[str, Any]) -> None:
