@@ -1,0 +1,30 @@
+"""Pictures of results: tables and small dataclasses in, a matplotlib Figure out. Nothing is shown here."""
+
+from cvtune_nb.plots.accuracy import (
+    accuracy_against_time,
+    before_and_after,
+    c_curve,
+    learning_curve,
+    parity,
+    probabilities,
+    training_curves,
+)
+from cvtune_nb.plots.classes import class_counts, confusion
+from cvtune_nb.plots.photos import contact_sheet, mistakes, photo
+from cvtune_nb.plots.style import png
+
+__all__ = [
+    "accuracy_against_time",
+    "before_and_after",
+    "c_curve",
+    "class_counts",
+    "confusion",
+    "contact_sheet",
+    "learning_curve",
+    "mistakes",
+    "parity",
+    "photo",
+    "png",
+    "probabilities",
+    "training_curves",
+]

@@ -1,0 +1,107 @@
+"""Pictures made of photos: what the folder holds, and where the model errs."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
+
+from cvtune_nb.data.pixels import thumbnail
+from cvtune_nb.plots.style import BLUE, INK, ORANGE, figure, shortened, titled
+
+PathOf = Callable[[str], Path]
+"""Where a manifest's path lies on disk: `workspace.path_of`."""
+
+
+def contact_sheet(photos: pd.DataFrame, path_of: PathOf, per_class: int = 8, classes: int = 12) -> Figure:
+    """One row of photos for each class, evenly picked, at most `classes` rows of `per_class` photos.
+
+    photos: columns path, label. The largest classes are shown where there are too many.
+    """
+    sizes = photos["label"].value_counts()
+    shown = sorted(sizes.index[:classes])
+    made = figure(8.4, 0.95 * max(1, len(shown)) + 0.35)
+    grid = made.subplots(max(1, len(shown)), per_class, squeeze=False)
+    for row, label in zip(grid, shown, strict=False):
+        paths = photos.loc[photos["label"] == label, "path"].tolist()
+        picked = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, per_class).astype(int))]
+        for axes, path in zip(row, [*picked, *[None] * per_class], strict=False):
+            _show(axes, path, path_of)
+        row[0].text(
+            -0.08,
+            0.5,
+            f"{shortened(label, 16)}\n{len(paths)}",
+            transform=row[0].transAxes,
+            fontsize=9,
+            ha="right",
+            va="center",
+            color=INK,
+            parse_math=False,
+        )
+    left_out = f", the {classes} largest shown" if len(sizes) > classes else ""
+    noun = "class" if len(sizes) == 1 else "classes"
+    made.suptitle(f"{len(photos)} photos in {len(sizes)} {noun}{left_out}", fontsize=11, x=0.01, ha="left")
+    return made
+
+
+def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
+    """The photos that the model got wrong, surest first, at most `most` of them.
+
+    rows: columns path, label, predicted, score (how sure the model was; larger is surer).
+    """
+    rows = rows.sort_values("score", ascending=False, kind="stable")
+    shown = rows.head(most)
+    columns = 6
+    lines = max(1, -(-len(shown) // columns))
+    made = figure(8.4, 1.75 * lines + 0.35)
+    grid = made.subplots(lines, columns, squeeze=False).ravel()
+    for axes, row in zip(grid, shown.itertuples(), strict=False):
+        _show(axes, row.path, path_of)
+        axes.set_title(f"is {shortened(row.label, 18)}", fontsize=8, color=BLUE, pad=2, parse_math=False)
+        axes.set_xlabel(
+            f"taken for {shortened(row.predicted, 15)}",
+            fontsize=8,
+            color=ORANGE,
+            labelpad=2,
+            parse_math=False,
+        )
+    for axes in grid[len(shown) :]:
+        axes.axis("off")
+    some = f"; the {most} it was surest of" if len(rows) > most else ""
+    noun = "mistake" if len(rows) == 1 else "mistakes"
+    made.suptitle(
+        f"{len(rows)} {noun} on the validation photos{some}"
+        if len(rows)
+        else "No mistakes on the validation photos",
+        fontsize=11,
+        x=0.01,
+        ha="left",
+    )
+    return made
+
+
+def photo(path: Path, title: str) -> Figure:
+    """One photo, as the person took it, under `title`."""
+    made = figure(3.2, 3.2)
+    axes = made.subplots()
+    _show(axes, path.name, lambda _: path, side=320)
+    titled(axes, title)
+    return made
+
+
+def _show(axes, path: str | None, path_of: PathOf, side: int = 128) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if path is None:
+        return
+    try:
+        with Image.open(io.BytesIO(thumbnail(path_of(path), side=side))) as image:
+            axes.imshow(
+                ImageOps.pad(image.convert("RGB"), (side, side), color="white"), interpolation="antialiased"
+            )
+    except (OSError, ValueError) as error:  # moved or damaged since it was listed: say so in its place
+        text = f"can't be read:\n{type(error).__name__}"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, fontsize=8, ha="center", va="center", color=INK)

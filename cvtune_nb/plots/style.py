@@ -1,0 +1,60 @@
+"""How every picture looks: size, colours that colour-blind readers can tell apart, PNG bytes.
+
+Figures are made with `Figure()`, never with pyplot: pyplot keeps global state and is not safe outside the
+main thread, and live pictures are drawn in the thread that trains.
+"""
+
+import io
+import threading
+from collections.abc import Iterable
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe & Ito, "Color Universal Design" (2008). Dash and marker differ as well: see TRAIN and VALIDATION.
+BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#767676", "#222222"
+
+TRAIN = {"color": BLUE, "linestyle": "-", "marker": "o", "markersize": 4, "label": "train"}
+VALIDATION = {"color": ORANGE, "linestyle": "--", "marker": "s", "markersize": 4, "label": "validation"}
+
+_DRAWING = threading.RLock()  # matplotlib is not thread-safe: one picture at a time
+
+
+def figure(width: float = 7.2, height: float = 3.0) -> Figure:
+    """An empty figure of width x height inches, white, so that it reads on a dark page too."""
+    made = Figure(figsize=(width, height), dpi=100, facecolor="white", layout="constrained")
+    FigureCanvasAgg(made)
+    return made
+
+
+def png(made: Figure) -> bytes:
+    """The figure as PNG bytes."""
+    buffer = io.BytesIO()
+    with _DRAWING:
+        made.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
+    return buffer.getvalue()
+
+
+def titled(axes, title: str) -> None:
+    """Write `title` above `axes`. Names of classes may hold `$`, so nothing is read as mathematics."""
+    axes.set_title(title, fontsize=11, loc="left", color=INK, parse_math=False)
+
+
+def accuracy_axis(axes) -> None:
+    """The y axis of accuracies: always from 0 to 1, so that small differences look small."""
+    axes.set_ylim(0, 1.02)
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.grid(alpha=0.3)
+
+
+def shortened(name: str, longest: int = 22) -> str:
+    """A class or file name that fits beside an axis."""
+    name = " ".join(str(name).split())
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def tick_names(axis, names: Iterable[str], **text) -> None:
+    """Name the ticks 0, 1, 2... of an axis (`axes.xaxis` or `axes.yaxis`) after classes."""
+    names = [shortened(name) for name in names]
+    axis.set_ticks(range(len(names)), names, parse_math=False, **text)

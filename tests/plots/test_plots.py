@@ -1,0 +1,164 @@
+"""Each picture is made from a small table, and says in its title what the table shows."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cvtune_nb import plots
+
+ODD = '<b>x</b> & "é" $1$ and a long name'
+
+
+@pytest.fixture(scope="module")
+def photos(photo_folder):
+    paths = sorted(path.relative_to(photo_folder) for path in photo_folder.rglob("*.jpg"))
+    table = pd.DataFrame({"path": [str(path) for path in paths], "label": [path.parts[0] for path in paths]})
+    table["label"] = table["label"].replace("circle", ODD)
+    return table.assign(split=["train", "train", "validation", "test"] * (len(table) // 4))
+
+
+def texts(figure):
+    """Everything written in the figure but tick labels."""
+    words = [figure.get_suptitle()]
+    for axes in figure.axes:
+        words += [axes.get_title(), axes.get_title("left"), axes.get_title("right")]
+        words += [axes.get_xlabel(), axes.get_ylabel(), *(text.get_text() for text in axes.texts)]
+    return "\n".join(words)
+
+
+def pixels_of(figure):
+    with Image.open(io.BytesIO(plots.png(figure))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_contact_sheet_shows_photos_of_each_class(photos, photo_folder):
+    figure = plots.contact_sheet(photos, photo_folder.__truediv__, per_class=4)
+    assert "72 photos in 3 classes" in texts(figure)
+    assert sum(len(axes.images) for axes in figure.axes) == 3 * 4
+    assert pixels_of(figure).std() > 20
+
+
+def test_contact_sheet_of_many_classes_says_what_it_leaves_out(photos, photo_folder):
+    figure = plots.contact_sheet(photos, photo_folder.__truediv__, classes=2)
+    assert "3 classes, the 2 largest shown" in texts(figure)
+
+
+def test_a_photo_that_vanished_is_named_in_its_place(photos, photo_folder):
+    gone = photos.head(1).assign(path="gone.jpg")
+    assert "can't be read" in texts(plots.contact_sheet(gone, photo_folder.__truediv__))
+
+
+def test_mistakes_show_the_surest_first(photos, photo_folder):
+    rows = photos.head(20).assign(predicted="stripes", score=np.arange(20.0))
+    figure = plots.mistakes(rows, photo_folder.__truediv__, most=6)
+    assert "20 mistakes on the validation photos; the 6 it was surest of" in texts(figure)
+    assert sum(len(axes.images) for axes in figure.axes) == 6
+    assert "taken for stripes" in texts(figure)
+    assert pixels_of(figure).std() > 20
+
+
+def test_no_mistakes_is_said(photos, photo_folder):
+    rows = photos.head(0).assign(predicted="", score=0.0)
+    assert "No mistakes" in texts(plots.mistakes(rows, photo_folder.__truediv__))
+
+
+def test_class_counts_name_the_shortage(photos):
+    assert "3 of 3 classes have under 100 photos" in texts(plots.class_counts(photos))
+    many = pd.concat([photos] * 10)
+    assert "Every class has at least 100" in texts(plots.class_counts(many))
+
+
+def test_confusion_names_the_worst_pair_and_counts():
+    table = pd.DataFrame([[8, 2], [5, 9]], index=[ODD, "lemon"], columns=[ODD, "lemon"])
+    words = texts(plots.confusion(table))
+    assert "lemon taken for <b>x</b>" in words
+    assert "5 of 14" in words
+    assert {"8", "2", "5", "9"} <= set(words.split("\n"))
+    assert pixels_of(plots.confusion(table)).std() > 10
+
+
+def test_confusion_without_mistakes():
+    table = pd.DataFrame([[8, 0], [0, 9]], index=["a", "b"], columns=["a", "b"])
+    assert "No validation photo is taken for another class" in texts(plots.confusion(table))
+
+
+def test_c_curve_marks_the_chosen_c():
+    table = pd.DataFrame(
+        {"C": [0.1, 1, 10], "train_accuracy": [0.8, 0.9, 1], "validation_accuracy": [0.7, 0.8, 0.75]}
+    )
+    figure = plots.c_curve(table, chosen=10)
+    assert "80.0% at C = 1" in texts(figure)
+    assert figure.axes[0].get_ylim()[0] == 0
+    assert any(list(line.get_xdata()) == [10, 10] for line in figure.axes[0].lines)
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(0.95, "more would help"), (0.81, "within the interval")])
+def test_learning_curve_says_whether_more_photos_help(last, verdict):
+    table = pd.DataFrame({"train_photos": [50, 100, 200], "validation_accuracy": [0.6, 0.8, last]})
+    table = table.assign(low=table["validation_accuracy"] - 0.05, high=table["validation_accuracy"] + 0.05)
+    assert verdict in texts(plots.learning_curve(table))
+
+
+def test_training_curves_show_gap_baseline_and_both_kinds_of_line():
+    history = pd.DataFrame({
+        "epoch": [1, 2, 3], "train_accuracy": [0.6, 0.9, 0.99], "validation_accuracy": [0.5, 0.8, 0.79],
+        "train_loss": [1.0, 0.5, 0.1], "validation_loss": [1.2, 0.7, float("nan")],
+    })  # fmt: skip
+    figure = plots.training_curves(history, baseline=0.7)
+    assert "Best 80.0% on validation, epoch 2" in texts(figure)
+    assert "+20.0 points" in texts(figure)
+    train, validation, baseline = figure.axes[0].lines[:3]
+    assert len({line.get_linestyle() for line in (train, validation, baseline)}) == 3
+    assert train.get_marker() != validation.get_marker()
+    assert figure.axes[0].get_ylim()[0] == 0
+    assert pixels_of(figure).std() > 5
+
+
+def test_training_curves_before_the_first_epoch():
+    empty = pd.DataFrame(
+        columns=["epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss"]
+    )
+    assert pixels_of(plots.training_curves(empty)).size
+
+
+def test_accuracy_against_time_joins_the_pareto_front():
+    rungs = pd.DataFrame({
+        "rung": [1, 2, 3, 4], "backbone": "lite0", "image_size": 224, "seconds": [60, 200, 400, np.nan],
+        "validation_accuracy": [0.8, 0.7, 0.9, np.nan], "low": [0.7, 0.6, 0.8, np.nan],
+        "high": [0.85, 0.8, 0.95, np.nan],
+    })  # fmt: skip
+    figure = plots.accuracy_against_time(rungs, baseline=0.75)
+    assert "Highest: rung 3, 90.0% in 6.7 minutes" in texts(figure)
+    front = next(line for line in figure.axes[0].lines if line.get_label() == "best for its time")
+    assert list(front.get_ydata()) == [0.8, 0.9]
+
+
+def test_accuracy_against_time_before_any_rung():
+    columns = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
+    assert "No rung has finished yet" in texts(plots.accuracy_against_time(pd.DataFrame(columns=columns)))
+
+
+def test_before_and_after_writes_both_figures():
+    before, after = (
+        SimpleNamespace(value=0.8, low=0.7, high=0.9),
+        SimpleNamespace(value=0.85, low=0.75, high=0.92),
+    )
+    words = texts(plots.before_and_after(before, after, "5 points, within luck"))
+    assert "80.0%" in words
+    assert "85.0%" in words
+    assert "within luck" in words
+
+
+def test_probabilities_are_bars_from_zero_to_one():
+    figure = plots.probabilities(pd.DataFrame({"label": [ODD, "lemon"], "probability": [0.95, 0.05]}))
+    assert [patch.get_width() for patch in figure.axes[0].patches] == [0.95, 0.05]
+    assert figure.axes[0].get_xlim() == (0, 1)
+
+
+def test_photo_shows_the_photo(photo_folder):
+    path = next(photo_folder.rglob("*.jpg"))
+    assert pixels_of(plots.photo(path, "circle, 99%")).std() > 20
