@@ -42,8 +42,7 @@ def features(
     """The features of `photos` (manifest columns), computed by the frozen `backbone` at `image_size` pixels and kept
     in the workspace's cache by content. What was computed before a stop is kept. Raises InputError."""
     start = time.perf_counter()
-    name = re.sub(r"[^\w.-]+", "-", backbone)
-    store = RowStore(workspace.cache / f"features-{name}-{image_size}", (backbones.width(backbone),), "float32")
+    store = store_of(workspace, backbone, image_size)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     todo = store.missing(list(unique.index))
     if todo:
@@ -59,6 +58,12 @@ def features(
     matrix = store.get(list(photos["sha256"]))
     seconds = time.perf_counter() - start
     return Features(matrix, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
+
+
+def store_of(workspace: Workspace, backbone: str, image_size: int) -> RowStore:
+    """Where the features of one backbone at one image size are kept, by content."""
+    name = re.sub(r"[^\w.-]+", "-", backbone)
+    return RowStore(workspace.cache / f"features-{name}-{image_size}", (backbones.width(backbone),), "float32")
 
 
 def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:

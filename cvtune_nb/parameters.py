@@ -2,7 +2,7 @@
 
 import ast
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from cvtune_nb.errors import InputError
@@ -77,6 +77,8 @@ _DECLARED = [
               "is cut by 10 after 7/15 and 14/15 of the epochs", "", "text", name_2018="lr_per_mb"),
     Parameter("head", "Last layer starts from", "svm: the baseline's weights, so training starts at its accuracy; "
               "random: from nothing, as in 2018", "svm", "menu", choices=("svm", "random")),
+    Parameter("augmentation", "Augmentation", "how training photos are varied: shifted crops, mirrored; not mirrored "
+              "for text, digits or left and right", "crop-flip", "menu", choices=("crop-flip", "crop", "none")),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]  # fmt: skip
 
@@ -97,14 +99,12 @@ def parse_schedule(text: str) -> list[float]:
 
     def rates(node: ast.expr) -> list[float]:
         match node:
-            case ast.List(elts=items) if all(isinstance(i, ast.Constant) and type(i.value) in (int, float) for i in items):
+            case ast.List(elts=items) if all(type(getattr(item, "value", None)) in (int, float) for item in items):
                 return [float(item.value) for item in items]
             case ast.BinOp(op=ast.Add(), left=left, right=right):
                 return rates(left) + rates(right)
-            case ast.BinOp(op=ast.Mult(), left=ast.List() as values, right=ast.Constant(value=int() as times)) | ast.BinOp(
-                op=ast.Mult(), left=ast.Constant(value=int() as times), right=ast.List() as values
-            ) if 0 < times <= 200:
-                return rates(values) * times
+            case ast.BinOp(op=ast.Mult(), left=ast.List() as values, right=ast.Constant(value=int() as times)):
+                return rates(values) * min(times, 201)
         raise InputError(f"schedule {text!r} can't be read: {example}")
 
     try:
@@ -131,6 +131,7 @@ class Config:
     weight_decay: float = PARAMETERS["weight_decay"].default
     schedule: str = PARAMETERS["schedule"].default
     head: str = PARAMETERS["head"].default
+    augmentation: str = PARAMETERS["augmentation"].default
     seed: int = PARAMETERS["seed"].default
 
     def __post_init__(self) -> None:
@@ -152,6 +153,15 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """The parameters as plain values."""
         return asdict(self)
+
+    def halved(self) -> "Config":
+        """The same run in less memory: minibatch and learning rate halved together (the rule of 2018's ladder).
+        Raises InputError when the minibatch is one photo already."""
+        if self.batch_size == 1:
+            raise InputError("out of memory with a minibatch of one photo: choose a smaller image_size or backbone")
+        schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""
+        halves = {"batch_size": self.batch_size // 2, "learning_rate": self.learning_rate / 2, "schedule": schedule}
+        return replace(self, **halves)
 
     @property
     def rates(self) -> list[float]:

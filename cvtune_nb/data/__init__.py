@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import photo
-from cvtune_nb.data.pixels import Pixels, pixels, store_of, thumbnail
+from cvtune_nb.data.pixels import store_of, thumbnail
 from cvtune_nb.data.read import read_layout, unpack
 from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
 
-__all__ = ["Pixels", "conflicts", "open_workspace", "pixels", "thumbnail"]
+__all__ = ["conflicts", "open_workspace", "thumbnail"]
 
 NATIVE_SIZE = 224
 """The image size whose pixels are kept while every photo is decoded for its check anyway: most networks' own."""

@@ -1,0 +1,109 @@
+"""What a run will cost in time and memory, before it starts: a probe of one step on this machine, remembered."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.functional import cross_entropy
+
+from cvtune_nb import features
+from cvtune_nb.data import pixels
+from cvtune_nb.features import device
+from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.parameters import Config
+from cvtune_nb.training.model import build
+from cvtune_nb.workspace import Workspace
+
+PROBE_PHOTOS = 8
+"""Photos in the probe's minibatch: time a photo is about the same in larger ones on a processor."""
+DECODE_SECONDS = 0.01
+"""To decode and scale one photo that is not in the cache yet; measured on photos of 400 x 533 pixels."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Predicted time in seconds and peak memory in megabytes of a run, and both in words."""
+
+    seconds: float
+    megabytes: float
+
+    @property
+    def words(self) -> str:
+        """For example "about 6 min, 2.1 GB of memory"."""
+        return f"about {duration(self.seconds)}, {self.megabytes / 1000:.1f} GB of memory"
+
+
+def duration(seconds: float) -> str:
+    """45 s, 6 min, 1.5 h."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
+    """What `training.fit` with this config will take on this machine: linear in photos and epochs, with the time a
+    photo measured once for each backbone and image size. Raises InputError like `backbones.load`."""
+    probe = _probe(workspace, config, progress)
+    photos = workspace.photos()
+    count = photos["split"].value_counts()
+    train, validation = int(count.get("train", 0)), int(count.get("validation", 0))
+    epoch = train * probe["train_seconds"] + (min(train, 2_000) + validation) * probe["forward_seconds"]
+    keys = photos["sha256"].tolist()
+    start = len(pixels.store_of(workspace, config.image_size).missing(keys)) * DECODE_SECONDS
+    if config.head == "svm":
+        todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
+        start += len(todo) * probe["forward_seconds"]
+    memory = 3 * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
+    return Cost(start + config.epochs * epoch, memory / 1e6)
+
+
+def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str, float]:
+    """Seconds a photo of a training step and of a forward pass, bytes of the weights and of what one photo's
+    backward pass keeps; kept in cache/speed.json."""
+    file = workspace.cache / "speed.json"
+    known = read_json(file) if file.exists() else {}
+    where = device()
+    key = f"{where.type} x{torch.get_num_threads()} {config.backbone} {config.image_size}"
+    if key not in known:
+        progress(0.0, f"measuring the speed of {config.backbone} at {config.image_size} pixels on this machine")
+        network = build(config, ["one", "other"]).to(where)
+        labels = torch.zeros(PROBE_PHOTOS, dtype=torch.long, device=where)
+        shape = (PROBE_PHOTOS, config.image_size, config.image_size, 3)
+        images = torch.randint(256, shape, dtype=torch.uint8).to(where)
+        kept: dict[int, int] = {}
+
+        def step() -> None:
+            cross_entropy(network(images), labels).backward()
+            network.zero_grad()
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+        network.train()
+        with saved_tensors_hooks(count, lambda tensor: tensor):
+            step()
+        train = _timed(step)
+        network.eval()
+        with torch.inference_mode():
+            forward = _timed(lambda: network(images))
+        activations = max(0, sum(kept.values()) - weights) / PROBE_PHOTOS
+        known[key] = {"train_seconds": train, "forward_seconds": forward, "weight_bytes": weights,
+                      "activation_bytes": activations}  # fmt: skip
+        known.pop("format", None)
+        write_json(file, known)
+    return known[key]
+
+
+def _timed(work) -> float:
+    """Seconds a photo of the fastest of three calls."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times) / PROBE_PHOTOS

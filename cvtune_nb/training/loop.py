@@ -1,0 +1,181 @@
+"""The training loop, on one screen."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
+
+from cvtune_nb.baseline import SvmExplorer
+from cvtune_nb.data.pixels import Pixels, pixels
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.features import device
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import checkpoint
+from cvtune_nb.training.augmentation import augmented
+from cvtune_nb.training.cost import predict_cost
+from cvtune_nb.training.model import Classifier, build
+from cvtune_nb.training.run import UNFINISHED, Run, load_run, new_run, photos_id
+from cvtune_nb.workspace import Workspace
+
+MOMENTUM = 0.9
+"""As in 2018 and in KNOWHOW's sketch."""
+WARM_UP = 20
+"""Steps over which the learning rate rises from nothing, so that the start from the SVM is not lost (KNOWHOW)."""
+SMOOTHING = 0.1
+"""Label smoothing of the training loss (Szegedy and others 2016); reported losses are without it."""
+MEASURED_TRAIN_PHOTOS = 2_000
+"""Train accuracy is measured on at most so many photos, drawn once by the seed: good to about 2 points."""
+
+OnEpoch = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Photos of one split as the network sees them, and the numbers of their classes."""
+
+    squares: Pixels
+    labels: torch.Tensor
+    keys: pd.DataFrame
+
+
+def fit(
+    workspace: Workspace, config: Config | None = None, run: str | None = None, on_epoch: OnEpoch | None = None,
+    progress: Progress = silent,
+) -> Run:  # fmt: skip
+    """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
+
+    on_epoch is called with the Run after every epoch; raising Stopped in `progress` ends training and keeps what
+    whole epochs have learned. Whatever ends it, the best epoch so far is in best.safetensors. Out of memory, the
+    minibatch and learning rate are halved together and the run goes on. Raises InputError.
+    """
+    photos = workspace.photos()
+    try:
+        current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
+    except Stopped:
+        raise InputError("stopped before training had begun: start it again when you are ready") from None
+    if current.state not in UNFINISHED:
+        return current
+    while True:
+        try:
+            current = _train(workspace, current, photos, on_epoch or (lambda _: None), progress)
+            break
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "memory" not in str(error):
+                raise
+            smaller = current.config.halved()
+            change = f"out of memory: minibatch {smaller.batch_size}, learning rate {smaller.learning_rate:g} from here"
+            current = replace(load_run(workspace, current.id), config=smaller, changes=[*current.changes, change])
+            current.save()
+    current.save()
+    return current
+
+
+def _begun(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> Run:
+    predicted = predict_cost(workspace, config, progress).seconds
+    counts = (min(MEASURED_TRAIN_PHOTOS, int((photos["split"] == "train").sum())),
+              int((photos["split"] == "validation").sum()))  # fmt: skip
+    return new_run(workspace, config, photos, counts, predicted)
+
+
+def _resumed(workspace: Workspace, name: str, photos: pd.DataFrame) -> Run:
+    run = load_run(workspace, name)
+    if run.state in UNFINISHED and run.photos != photos_id(photos):
+        raise InputError(f"photos or labels have changed since run {run.id} began: start a new run instead of resuming")
+    return run
+
+
+def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpoch, progress: Progress) -> Run:
+    config, where = run.config, device()
+    try:
+        train, validation = (_part(workspace, run, photos, split, progress) for split in ("train", "validation"))
+        measured = np.random.default_rng(config.seed).permutation(len(train.labels))[:MEASURED_TRAIN_PHOTOS]
+        network = build(config, run.classes).to(where)
+        optimizer = torch.optim.SGD(network.parameters(), config.learning_rate, MOMENTUM,
+                                    weight_decay=config.weight_decay)  # fmt: skip
+        if len(run.history):
+            checkpoint.restore(run, network, optimizer)
+        elif config.head == "svm":
+            row = _start_from_svm(workspace, network, train, validation, measured, config, progress)
+            run = _keep(run, network, optimizer, row, on_epoch)
+
+        for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
+            clock = time.perf_counter()
+            torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
+            network.train()
+            batches = torch.randperm(len(train.labels)).split(config.batch_size)
+            for step, batch in enumerate(batches):
+                progress((epoch - 1 + 0.8 * step / len(batches)) / config.epochs, f"epoch {epoch} of {config.epochs}")
+                warm = min(1.0, ((epoch - 1) * len(batches) + step + 1) / WARM_UP)
+                optimizer.param_groups[0]["lr"] = config.rates[epoch - 1] * warm
+                images = augmented(torch.from_numpy(train.squares[batch.tolist()]).to(where), config)
+                with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
+                    logits = network(images)
+                loss = cross_entropy(logits.float(), train.labels[batch].to(where), label_smoothing=SMOOTHING)
+                if not math.isfinite(loss.item()):
+                    return replace(run, state="diverged")
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1]}
+            for name, part, indices in (("train", train, measured), ("validation", validation, None)):
+                progress((epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring {name} accuracy")
+                row[f"{name}_accuracy"], row[f"{name}_loss"] = measure(network, part, indices, progress)
+            run = _keep(run, network, optimizer, row | {"seconds": time.perf_counter() - clock}, on_epoch)
+    except Stopped:
+        return replace(run, state="stopped")
+    return replace(run, state="done")
+
+
+def measure(network: Classifier, part: Part, indices: np.ndarray | None = None, progress: Progress = silent):
+    """Accuracy and loss (both floats) of the network on a part, in eval mode and without augmentation."""
+    network.eval()
+    where = next(network.parameters()).device
+    indices = np.arange(len(part.labels)) if indices is None else indices
+    logits = []
+    with torch.inference_mode():
+        for batch in np.array_split(indices, math.ceil(len(indices) / 32)):
+            progress(float("nan"), "")
+            logits.append(network(torch.from_numpy(part.squares.centre(batch)).to(where)).float().cpu())
+    return _score(torch.cat(logits), part.labels[indices])
+
+
+def _score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    return float((logits.argmax(1) == labels).float().mean()), float(cross_entropy(logits, labels))
+
+
+def _part(workspace: Workspace, run: Run, photos: pd.DataFrame, split: str, progress: Progress) -> Part:
+    rows = photos[photos["split"] == split]
+    numbers = {label: number for number, label in enumerate(run.classes)}
+    labels = torch.tensor([numbers[label] for label in rows["label"]])
+    return Part(pixels(workspace, rows, run.config.image_size, progress), labels, rows)
+
+
+def _start_from_svm(workspace, network: Classifier, train: Part, validation: Part, measured: np.ndarray, config: Config,
+                    progress: Progress) -> dict[str, float]:  # fmt: skip
+    """Make the baseline's SVM the last layer. The history's row of epoch 0 costs nothing: the features are there."""
+    clock = time.perf_counter()
+    explorer = SvmExplorer(workspace, config.backbone, config.image_size, progress)
+    network.start_from(explorer.svm(explorer.best_C()))
+    network.eval()
+    row: dict[str, float] = {"epoch": 0, "learning_rate": 0.0}
+    for name, part, indices in (("train", train, measured), ("validation", validation, slice(None))):
+        matrix = torch.from_numpy(explorer.part(name)[0][indices]).to(network.last.weight.device)
+        with torch.inference_mode():
+            logits = network.classify(matrix).cpu()
+        row[f"{name}_accuracy"], row[f"{name}_loss"] = _score(logits, part.labels[indices])
+    return row | {"seconds": time.perf_counter() - clock}
+
+
+def _keep(run: Run, network: Classifier, optimizer, row: dict[str, float], on_epoch: OnEpoch) -> Run:
+    rows = [*run.history.to_dict("records"), row]
+    run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
+    checkpoint.save(run, network, optimizer)
+    run.save()
+    on_epoch(run)
+    return run
