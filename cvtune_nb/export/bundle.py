@@ -68,7 +68,7 @@ class Export:
             "parity_photos": self.parity_photos,
             "validation_accuracy": self.validation.value,
             "test_accuracy": test and test.value,
-            "interval": test and [test.low, test.high],
+            "interval": test and test.interval,
             "test_photos": test.n if test else 0,
             "test_openings": self.openings,
             "seconds": round(self.seconds, 2),
@@ -198,14 +198,6 @@ def _facts(
 ) -> dict[str, Any]:
     """What config.json holds: enough to rebuild the network and to know where it came from."""
 
-    def figures(measured: Accuracy | None) -> dict[str, Any] | None:
-        return measured and {
-            "value": measured.value,
-            "low": measured.low,
-            "high": measured.high,
-            "n": measured.n,
-        }
-
     manifest = workspace.folder / "manifest.csv"
     return {
         "made": now(),
@@ -213,9 +205,9 @@ def _facts(
         "config": run.config.to_dict(),
         "classes": run.classes,
         "accuracy": {
-            "train": figures(run.train),
-            "validation": figures(run.validation),
-            "test": figures(test),
+            "train": run.train.to_dict(),
+            "validation": run.validation.to_dict(),
+            "test": test and test.to_dict(),
         },
         "test_openings": openings,
         "parity": difference,

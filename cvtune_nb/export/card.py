@@ -15,10 +15,12 @@ LICENCES = {
 CARD = """\
 # {name}
 
-A classifier of photos into {number} classes ({labels}), fine-tuned with cvtune from {backbone} at
-{size} pixels. Made {made}.
+A classifier of photos into {number} classes ({labels}): {backbone} at {size} pixels, {how}. Made with cvtune,
+{made}.
 
 ## How good it is
+In parentheses the 95% interval.
+
 - Train accuracy: {train}
 - Validation accuracy: {validation}; it chose the best epoch, so it flatters
 - **Test accuracy: {test}**, measured with the files in this folder
@@ -44,15 +46,16 @@ middle {size} x {size}. To go on in PyTorch, `cvtune_nb.export.load_bundle(FOLDE
 
 ## Data
 {data}: {photos:,} photos, split once and then frozen (seed {seed}). {skipped} unreadable or stray file(s)
-were left out; {decisions} decision(s) of a person about single photos are applied. The SHA-256 of
-manifest.csv is `{manifest_sha256}`.
+were left out; {decisions} decision(s) of a person about single photos are applied.
+The SHA-256 of manifest.csv is `{manifest_sha256}`.
 
 {counts}
 
 ## Training
 {parameters}
 
-Run {run}, {state}, {seconds:.0f} seconds. The weights are those of epoch {best_epoch}.
+Run {run}, {state}, {seconds:.0f} seconds. The weights are those of epoch {best_epoch} (0: before
+any fine-tuning).
 
 {history}
 
@@ -60,9 +63,9 @@ Run {run}, {state}, {seconds:.0f} seconds. The weights are those of epoch {best_
 {limits}
 
 ## Licence of the weights
-Training started from {weights}. The photos of ImageNet itself are offered for non-commercial research and
-education; whether that binds weights trained on them is disputed. The program files in this folder are under
-the MIT licence.
+Training started from {weights}.
+The photos of ImageNet itself are offered for non-commercial research and education; whether that binds weights
+trained on them is disputed. The program files in this folder are under the MIT licence.
 
 ## Versions
 {versions}
@@ -71,15 +74,7 @@ the MIT licence.
 
 def text(value: Any) -> str:
     """`value` for Markdown: names of files and classes are shown, never obeyed."""
-    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", escape(" ".join(str(value).split()), quote=False))
-
-
-def percent(accuracy: Any) -> str:
-    """An Accuracy in words, or that there is none."""
-    if accuracy is None:
-        return "not measured, there are no photos for it"
-    interval = f"95% interval {accuracy.low:.1%} to {accuracy.high:.1%}"
-    return f"{accuracy.value:.1%} ({interval}; {accuracy.n:,} photos)"
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", escape(" ".join(str(value).split()), quote=False))
 
 
 def table(rows: pd.DataFrame) -> str:
@@ -118,10 +113,11 @@ def model_card(
         labels=", ".join(map(text, run.classes)),
         backbone=text(config.backbone),
         size=config.image_size,
+        how="fine-tuned" if run.best_epoch else "as it came, with the baseline's SVM as its last layer",
         made=facts["made"],
-        train=percent(run.train),
-        validation=percent(run.validation),
-        test=percent(test),
+        train=run.train,
+        validation=run.validation,
+        test=test or "not measured, there are no photos for it",
         openings=facts["test_openings"],
         parity=facts["parity"],
         parity_photos=facts["parity_photos"],

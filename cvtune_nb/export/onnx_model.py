@@ -90,7 +90,7 @@ def parity(classifier: nn.Module, model: Model, images: np.ndarray) -> float:
     difference = float(np.abs(ours - model.probabilities(images)).max())
     if not difference <= TOLERANCE:
         raise InputError(
-            f"ONNX Runtime's probabilities differ from PyTorch's by up to {difference:.2g}, more than {TOLERANCE:g}, "
+            f"ONNX Runtime's probabilities differ from PyTorch's by {difference:.2g} (limit {TOLERANCE:g}), "
             "so nothing was exported: try another backbone, and report the versions of torch and onnxruntime"
         )
     return difference

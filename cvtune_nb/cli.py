@@ -1,0 +1,171 @@
+"""The command line: the steps of the workbook without a notebook. `cvtune --help` lists them.
+
+Every command prints a table on stdout, or with --json one JSON object; progress and errors go to stderr.
+Exit status: 0 done, 2 bad input (one sentence says what to do), 3 stopped early with the work kept.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import NoReturn
+
+from cvtune_nb import __version__, commands
+from cvtune_nb.commands import BAD_INPUT, NETWORK, STOPPED, Result, flag
+from cvtune_nb.console import Meter, plain
+from cvtune_nb.errors import InputError, Stopped, in_words
+from cvtune_nb.parameters import PARAMETERS, Parameter
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    started = time.monotonic()
+    arguments = _parser().parse_args(argv)
+    arguments.started = started
+    meter = Meter()
+    try:
+        # what a library prints on stdout must not get into the JSON
+        with _interrupts(meter.stop), contextlib.redirect_stdout(sys.stderr):
+            result = arguments.do(arguments, meter)
+    except (InputError, OSError, Stopped, KeyboardInterrupt, ModuleNotFoundError) as error:
+        result = _failed(error, meter, arguments.command)
+        if result.status == BAD_INPUT:
+            return BAD_INPUT
+    meter.close()
+    _print(json.dumps(plain(result.values), allow_nan=False) if arguments.json else result.text)
+    return result.status
+
+
+def _failed(error: BaseException, meter: Meter, command: str) -> Result:
+    """Say in one sentence why the command ended."""
+    if meter.stop.is_set() or isinstance(error, Stopped | KeyboardInterrupt):
+        meter.say(
+            f"cvtune {command}: stopped; what was done is kept, and the same command goes on from there"
+        )
+        return Result({"state": "stopped"}, "", STOPPED)
+    words = in_words(error) if isinstance(error, OSError) else str(error)
+    if isinstance(error, ModuleNotFoundError):
+        words = f"{error.name} is not installed: `pip install cvtune-nb` installs all that is needed"
+    meter.say(f"cvtune {command}: {words}")
+    return Result({}, "", BAD_INPUT)
+
+
+def _print(text: str) -> None:
+    """`text` on stdout, whatever its encoding, and also when nobody reads to the end (| head)."""
+    if not text:
+        return
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _interrupts(stop: Event) -> Iterator[None]:
+    """Within it, Ctrl-C and SIGTERM set `stop`, which ends the work at the next safe point; a second one ends
+    it at once."""
+
+    def ask(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("stopping at the next safe point; once more to stop at once", file=sys.stderr, flush=True)
+
+    before = {}
+    with contextlib.suppress(ValueError):  # raised outside the main thread, where signals can't be handled
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# -- the parser ---------------------------------------------------------------------------------------------
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where the help is; exit with 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; `{self.prog} --help` shows what there is\n")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="cvtune",
+        description="From a folder of labelled photos to an image classifier, step by step.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cvtune {__version__}")
+    steps = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=Parser)
+
+    def step(do: Callable[..., Result], data: bool = True, parameters: tuple[str, ...] = ()) -> Parser:
+        """A command: its name and help are those of the function that does it."""
+        words = do.__doc__.splitlines()[0]
+        made = steps.add_parser(
+            do.__name__, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False
+        )
+        made.set_defaults(do=do, json=False)
+        if data:
+            made.add_argument(
+                "--data", default="", metavar="PATH", help="photos: a folder, a CSV file or a zip"
+            )
+            made.add_argument(
+                "--workspace", default="", metavar="DIR", help="where all that is computed is kept"
+            )
+        for name in parameters:
+            made.add_argument(flag(name), metavar="X", help=_help(PARAMETERS[name]))
+        if do is not commands.lab:
+            made.add_argument("--json", action="store_true", help="one JSON object on stdout, not a table")
+        return made
+
+    made = step(commands.sample, data=False, parameters=("seed",))
+    made.add_argument("directory", metavar="DIR", help="a new folder")
+    made.add_argument("--images-per-class", type=int, default=120, metavar="N", help="photos a class (120)")
+    made.add_argument(
+        "--kind",
+        choices=("photos", "digits"),
+        default="photos",
+        help="photos: made scenes; digits: scikit-learn's 1,797 handwritten digits",
+    )
+    step(commands.audit, parameters=NETWORK)
+    made = step(commands.baseline, parameters=NETWORK)
+    made.add_argument(
+        "--C", type=float, metavar="X", help="how hard the SVM tries to fit (chosen on validation)"
+    )
+    made.add_argument("--kernel", choices=("linear", "rbf"), default="linear", help="of the SVM (linear)")
+    made.add_argument(
+        "--open-test", action="store_true", help="look at the test set too; this is written down"
+    )
+    made = step(commands.train, parameters=tuple(PARAMETERS))
+    made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
+    made = step(commands.escalate, parameters=NETWORK)
+    made.add_argument("--rungs", metavar="1,2", help="which rungs of the ladder (all)")
+    made.add_argument("--budget", default="30m", metavar="TIME", help="such as 90s, 20m or 1.5h (30m)")
+    made.add_argument("--on", choices=("local", "ray"), default="local", help="where to run (local)")
+    made = step(commands.export)
+    made.add_argument("--run", required=True, metavar="RUN", help="a run's id, best or last")
+    made.add_argument("--out", metavar="DIR", help="a new folder (one in the workspace)")
+    made = step(commands.predict, data=False)
+    made.add_argument("export", metavar="EXPORT", help="the folder that `cvtune export` made")
+    made.add_argument("images", nargs="+", metavar="IMAGE", help="photos, or folders of photos")
+    made = step(commands.run, parameters=tuple(PARAMETERS))
+    made.add_argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)")
+    made = step(commands.lab, data=False)
+    made.add_argument("--port", type=int, help="1 to 65535 (8888, or the next free one)")
+    made.add_argument("--no-browser", action="store_true", help="only print the link")
+    return parser
+
+
+def _help(parameter: Parameter) -> str:
+    standard = "" if parameter.default == "" else f"; default {parameter.default}"
+    return f"{parameter.meaning} ({parameter.range_in_words}{standard})".replace("%", "%%")

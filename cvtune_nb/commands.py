@@ -1,0 +1,256 @@
+"""The commands: each takes its arguments and a Meter for progress, and gives a Result.
+
+A command imports what it needs when it runs: `cvtune predict` works where only onnxruntime, numpy and Pillow
+are installed.
+"""
+
+import argparse
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtune_nb.console import Meter, table
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import PARAMETERS
+
+DONE, BAD_INPUT, STOPPED = 0, 2, 3
+"""Exit status: all done; bad input, and one sentence says what to do; stopped early with the work kept."""
+
+NETWORK = ("backbone", "image_size", "seed")
+"""The parameters of the commands that do not train."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command found: `values` for --json, `text` to read without it."""
+
+    values: dict[str, Any]
+    text: str
+    status: int = DONE
+
+
+def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """make the sample photos: a first data set, with things planted for the audit to find"""
+    from cvtune_nb.data import make_sample
+
+    if arguments.images_per_class < 1:
+        raise InputError(f"--images-per-class is {arguments.images_per_class}: choose 1 or more")
+    seed = PARAMETERS["seed"].check(arguments.seed or 0)
+    made = make_sample(Path(arguments.directory), arguments.images_per_class, seed, arguments.kind, meter)
+    values = {
+        "directory": made.directory,
+        "classes": made.classes,
+        "images": made.images,
+        "planted": made.planted,
+    }
+    return Result(values, f"{made.images} photos in {len(made.classes)} classes: {made.directory}")
+
+
+def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """look for wrong labels, duplicates, leaks and bad photos"""
+    from cvtune_nb.audit import audit as look
+
+    values = _parameters(arguments, NETWORK)
+    workspace = _open(arguments, meter, meter)
+    found = look(workspace, values.get("backbone"), values.get("image_size", 224), progress=meter)
+    issues = found.issues.to_dict("records")
+    text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
+    text += f"\n\n{len(issues)} issues, {found.seconds:.0f} s; the tables are in {workspace.audit}"
+    return Result({"issues": issues, "summary": found.summary, "seconds": found.seconds}, text)
+
+
+def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """a frozen network and an SVM: an accuracy in seconds"""
+    from cvtune_nb.baseline import baseline as fit_baseline
+
+    values = _parameters(arguments, NETWORK)
+    workspace = _open(arguments, meter, meter)
+    found = fit_baseline(
+        workspace,
+        values.get("backbone"),
+        values.get("image_size", 224),
+        C=arguments.C,
+        kernel=arguments.kernel,
+        open_test=arguments.open_test,
+        progress=meter,
+    )
+    text = (
+        f"{found.backbone} at {found.image_size} pixels, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
+        f"train {found.train}\nvalidation {found.validation}\n"
+        + (f"test {found.test}\n" if found.test else "")
+    )
+    text += f"\n{table(found.per_class.to_dict('records'), list(found.per_class))}\n\n{found.seconds:.1f} s"
+    return Result(found.to_dict(), text + (", features from the cache" if found.cached else ""))
+
+
+def train(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """fine-tune one network; the same parameters again go on with a run that was stopped"""
+    from cvtune_nb import training
+    from cvtune_nb.workbook import earlier_run, run_values
+
+    values = _parameters(arguments, tuple(PARAMETERS))
+    if arguments.resume and values:
+        raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+    workspace = _open(arguments, meter, meter)
+    if arguments.resume:
+        earlier = training.load_run(workspace, arguments.resume)
+        config, known = earlier.config, earlier.id
+    else:
+        config = _config(values)
+        known = earlier_run(workspace, config)
+    if known:
+        meter.say(f"run {known} has these parameters: going on with it, or showing it if it is done")
+    cost = training.predict_cost(workspace, config, meter)
+    meter.say(f"{config.backbone} at {config.image_size} pixels, {config.epochs} epochs: {cost.words}")
+    run = training.fit(workspace, config, run=known, progress=meter)
+    text = (
+        f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
+        f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"
+    )
+    found = run_values(run, workspace)
+    text += "".join(f"\n- {finding.title}: {finding.evidence}" for finding in found["findings"])
+    return Result(found, text, STOPPED if run.state == "stopped" else DONE)
+
+
+def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """climb the ladder of parameters, rung by rung, within a time budget"""
+    seconds = budget_seconds(arguments.budget)
+    if arguments.on == "ray":
+        raise InputError("--on ray is not built yet: use --on local, which is this machine")
+    values = _parameters(arguments, NETWORK)
+
+    from cvtune_nb.escalation import escalate as climb
+    from cvtune_nb.workbook import escalation_values
+
+    workspace = _open(arguments, meter, meter)
+    found = escalation_values(climb(workspace, _rungs(arguments.rungs, values), seconds, progress=meter))
+    shown = ["rung", "backbone", "image_size", "epochs", "seconds", "validation_accuracy", "state", "note"]
+    text = f"{table(found['rungs'], shown)}\n\nbest: {found['best'] or 'none'}; {found['why']}"
+    return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
+
+
+def export(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """write a run as a folder that works elsewhere, and measure it on the test photos"""
+    from cvtune_nb.export import export_run
+
+    workspace = _open(arguments, meter, meter)
+    made = export_run(workspace, arguments.run, arguments.out, meter)
+    text = (
+        f"{made.folder}: {', '.join(made.files)}\n\n"
+        f"test accuracy {made.test or 'not measured, no photos'}; test set opened {made.openings} time(s)\n"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
+    )
+    return Result(made.to_dict(), text)
+
+
+def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """classify photos with an exported model"""
+    from cvtune_nb.export.predict import Model, NotAnExport, as_lines, photos_in
+
+    try:
+        model = Model(arguments.export)
+    except NotAnExport as error:
+        raise InputError(str(error)) from None
+    paths = photos_in(arguments.images)
+    if not paths:
+        raise InputError(f"{', '.join(arguments.images)} holds no photos: name photos, or folders of photos")
+    rows = []
+    for number, path in enumerate(paths):
+        meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
+        rows += model.predict([path])
+    if not any("label" in row for row in rows):
+        raise InputError(f"{rows[0]['path']} can't be used ({rows[0]['error']}): give photos")
+    return Result({"predictions": rows}, as_lines(rows))
+
+
+def run(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """the whole workbook within a time budget: audit, baseline, train, escalate, export"""
+    seconds = budget_seconds(arguments.budget)
+    values = _parameters(arguments, tuple(PARAMETERS))
+
+    from cvtune_nb.workbook import Workbook
+
+    workbook = Workbook(_config(values), arguments.started, seconds, meter)
+    found = workbook.run(lambda progress: _open(arguments, meter, progress))
+    text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
+    return Result(found, text, DONE if found["state"] == "done" else STOPPED)
+
+
+def lab(arguments: argparse.Namespace, _: Meter) -> Result:
+    """open the workbook in JupyterLab, on this machine only"""
+    from cvtune_nb.lab import lab as serve
+
+    return Result({}, "", serve(port=arguments.port, open_browser=not arguments.no_browser))
+
+
+# -- from arguments to what the steps take ------------------------------------------------------------------
+
+
+def flag(name: str) -> str:
+    """The flag of a parameter: --image-size for image_size."""
+    return "--" + name.replace("_", "-")
+
+
+def _open(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float, str], None]) -> Any:
+    """The workspace that --data and --workspace name; says which it is and what was left out."""
+    from cvtune_nb.data import conflicts, open_workspace
+
+    folder = Path(arguments.workspace).expanduser() if arguments.workspace else None
+    if folder and not arguments.data and not (folder / "workspace.json").exists():
+        raise InputError(f"{folder} is not a workspace yet: name your photos too, with --data")
+    seed = PARAMETERS["seed"].check(getattr(arguments, "seed", None) or 0)
+    workspace = open_workspace(arguments.data, arguments.workspace, seed, progress)
+    meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
+    skipped, contested = workspace.skipped(), conflicts(workspace)
+    if len(skipped):
+        meter.say(
+            f"{len(skipped)} files were left out, for the reasons in {workspace.folder / 'skipped.csv'}"
+        )
+    if len(contested):
+        meter.say(
+            f"{len(contested)} photos lie in two classes, for example {contested['path'].iloc[0]}: "
+            "they are left out until you decide (notebook 01)"
+        )
+    return workspace
+
+
+def _parameters(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters given on the command line, checked. Raises InputError."""
+    given = {name: getattr(arguments, name) for name in names}
+    return {name: PARAMETERS[name].check(value) for name, value in given.items() if value is not None}
+
+
+def _config(values: dict[str, Any]) -> Any:
+    from cvtune_nb import backbones
+    from cvtune_nb.parameters import Config
+
+    return Config.from_values(**{**values, "backbone": values.get("backbone") or backbones.default()[0]})
+
+
+def _rungs(text: str | None, values: dict[str, Any]) -> list[Any]:
+    """The ladder's rungs that `text` ("1,2"; all without it) names, in the family of the backbone."""
+    from cvtune_nb import backbones
+    from cvtune_nb.escalation import ladder
+
+    name = values.get("backbone") or backbones.default()[0]
+    if name not in backbones.KNOWN:
+        raise InputError(f"there is no ladder for {name}: choose one of {', '.join(backbones.KNOWN)}")
+    rungs = ladder(backbones.KNOWN[name].family)
+    known = {str(number): rung for number, rung in enumerate(rungs, 1)}
+    numbers = text.split(",") if text else list(known)
+    wrong = [number for number in numbers if number.strip() not in known]
+    if wrong:
+        raise InputError(f"--rungs is {text!r}: choose from 1 to {len(rungs)}, for example 1,2")
+    return [known[number.strip()] for number in numbers]
+
+
+def budget_seconds(text: str) -> float:
+    """The seconds in a time like 90s, 20m, 1.5h or 1h30m. Raises InputError for anything else."""
+    words = text.strip().lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", words)
+    seconds = sum(float(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != words or not 0 < seconds <= 30 * 24 * 3600:
+        raise InputError(f"--budget is {text!r}: give a time of up to 30 days, such as 90s, 20m or 1.5h")
+    return seconds

@@ -1,0 +1,263 @@
+"""The whole workbook in one call and within a time budget: audit, baseline, training, the ladder, export."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cvtune_nb import backbones, training
+from cvtune_nb.advice import advise
+from cvtune_nb.audit import audit
+from cvtune_nb.baseline import baseline, last_baseline
+from cvtune_nb.console import table
+from cvtune_nb.errors import Stopped
+from cvtune_nb.escalation import Escalation, escalate, ladder
+from cvtune_nb.export import export_run
+from cvtune_nb.files import Progress
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import Run
+from cvtune_nb.training.run import photos_id
+from cvtune_nb.workspace import Workspace
+
+AUDIT_SHARE = 0.4
+"""Share of the budget after which an audit is broken off; the baseline goes on from the features it computed."""
+LADDER_SHARE = 0.45
+"""Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
+LEAST_EPOCHS = 2
+"""Epochs below which a higher rung is not worth its start."""
+MARGIN = 0.85
+"""Share of the time left that is planned with, because predictions of cost are not exact. What is not used ends
+the command earlier."""
+EXPORT_SECONDS = 30.0
+"""Time set aside for writing and checking the ONNX file, besides that for the test photos."""
+
+
+def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:
+    """A run and what to do next, as plain values: the JSON of `cvtune train`."""
+    findings = advise(run, last_baseline(workspace), training.runs(workspace))
+    return {**run.to_dict(), "findings": findings}
+
+
+def escalation_values(result: Escalation) -> dict[str, Any]:
+    """What climbing the ladder gave, as plain values: the JSON of `cvtune escalate`."""
+    return {"rungs": result.rungs.to_dict("records"), "best": result.best, "why": result.why}
+
+
+def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) -> str | None:
+    """The id of a run of this config on exactly these photos: the same seed would only repeat it; one that
+    was stopped goes on. With `at_least`, more epochs than the config's will do, too."""
+    photos = photos_id(workspace.photos())
+    for name in reversed(list(training.runs(workspace)["run"])):
+        run = training.load_run(workspace, name)
+        same = replace(run.config, epochs=config.epochs) == config
+        enough = run.config.epochs >= config.epochs if at_least else run.config.epochs == config.epochs
+        if same and enough and run.photos == photos:
+            return run.id
+    return None
+
+
+def shortened(config: Config, epochs: int) -> Config:
+    """`config` with `epochs` epochs; a typed schedule keeps its shape."""
+    if epochs >= config.epochs:
+        return config
+    if config.schedule:
+        kept = [config.rates[i * config.epochs // epochs] for i in range(epochs)] or [config.rates[0]]
+        return replace(config, schedule=str(kept))
+    return replace(config, epochs=epochs)
+
+
+class Workbook:
+    """One pass through the workbook. `found` collects what each step gave, as plain values; `started` and
+    `deadline` are times of time.monotonic."""
+
+    def __init__(self, config: Config, started: float, budget_seconds: float, progress: Progress) -> None:
+        self.config, self.progress = config, progress
+        self.started, self.deadline = started, started + budget_seconds
+        self.found: dict[str, Any] = {"state": "done", "budget_seconds": budget_seconds, "notes": []}
+
+    def run(self, open_workspace: Callable[[Progress], Workspace]) -> dict[str, Any]:
+        """Do every step that fits; returns `found`. A step that the budget or the person ended says so, and
+        what it computed is kept in the workspace. Raises InputError and OSError."""
+        try:
+            self.workspace = open_workspace(self.until(self.deadline))
+            self.audit()
+            self.baseline()
+            self.train()
+            self.climb()
+            self.export()
+        except Stopped:
+            self.found["state"] = "stopped"
+            self.note("stopped early; what was done is kept, and the same command goes on from there")
+        self.found["seconds"] = round(time.monotonic() - self.started, 1)
+        return self.found
+
+    def summary(self) -> str:
+        """`found` as a table to read."""
+        found, rows = self.found, []
+        for step in ("audit", "baseline", "train", "escalate", "export"):
+            values = found.get(step, {"state": "not begun"})
+            rows.append({"step": step, "result": values["state"], "seconds": values.get("seconds")})
+            if "issues" in values:
+                rows[-1]["what"] = ", ".join(f"{count} {name}" for name, count in values["issues"].items())
+            if "validation_accuracy" in values:
+                rows[-1]["what"] = f"validation accuracy {values['validation_accuracy']:.1%}"
+            if "why" in values:
+                rows[-1]["what"] = values["why"]
+            if values.get("test_accuracy") is not None:
+                rows[-1]["what"] = f"test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
+        return table(rows, ["step", "result", "seconds", "what"])
+
+    def note(self, words: str) -> None:
+        """Something the person should know about how it went."""
+        self.found["notes"].append(words)
+
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.deadline - time.monotonic()
+
+    def until(self, end: float) -> Progress:
+        """The progress, which stops the work at the time `end`."""
+
+        def report(share: float, words: str) -> None:
+            self.progress(share, words)
+            if time.monotonic() > end:
+                raise Stopped
+
+        return report
+
+    def audit(self) -> None:
+        """Look at the data, unless that takes too large a part of the budget."""
+        end = self.started + AUDIT_SHARE * (self.deadline - self.started)
+        try:
+            result = audit(
+                self.workspace, self.config.backbone, self.config.image_size, progress=self.until(end)
+            )
+        except Stopped:
+            self.progress(1.0, "the audit was broken off")  # raises Stopped again when it was the person
+            self.note("the audit did not fit into the budget: run `cvtune audit` with this workspace")
+            self.found["audit"] = {"state": "out of time"}
+            return
+        counts = {name: int(n) for name, n in result.issues["issue"].value_counts().items()}
+        self.found["audit"] = {
+            "state": "done",
+            "seconds": result.seconds,
+            "issues": counts,
+            "summary": result.summary,
+        }
+
+    def baseline(self) -> None:
+        """The SVM on the frozen network, which training starts from."""
+        try:
+            result = baseline(
+                self.workspace,
+                self.config.backbone,
+                self.config.image_size,
+                progress=self.until(self.deadline),
+            )
+        except Stopped:
+            self.progress(1.0, "the baseline was broken off")
+            self.note("the budget ended before the features of all photos were there, so nothing was trained")
+            raise
+        self.found["baseline"] = {"state": "done", **result.to_dict()}
+
+    def train(self) -> None:
+        """Train the config asked for, with as many epochs as leave time for export and the next rung."""
+        room = self.room(self.config)
+        higher = self.higher_rungs()
+        if any(self.epochs_in(room * LADDER_SHARE, rung) >= LEAST_EPOCHS for rung in higher):
+            room *= 1 - LADDER_SHARE
+        config = shortened(self.config, self.epochs_in(room, self.config))
+        if config.epochs < self.config.epochs:
+            self.note(
+                f"training got {config.epochs} of {self.config.epochs} epochs: what fits into the budget"
+            )
+        earlier = earlier_run(self.workspace, config, at_least=True)
+        run = training.fit(
+            self.workspace, config, run=earlier, progress=self.until(self.deadline - self.reserve(config))
+        )
+        self.progress(1.0, "trained")
+        self.found["train"] = run_values(run, self.workspace)
+
+    def climb(self) -> None:
+        """The ladder's higher rungs, as many and with as many epochs as fit."""
+        plan, used = [], 0.0
+        for rung in self.higher_rungs():
+            epochs = self.epochs_in(self.room(rung) - used, rung)
+            if epochs >= LEAST_EPOCHS:
+                plan.append(shortened(rung, epochs))
+                used += sum(self.cost(rung)) + (epochs - 1) * self.cost(rung)[1]
+                if epochs < rung.epochs:
+                    self.note(
+                        f"{rung.backbone} at {rung.image_size} pixels got {epochs} of {rung.epochs} epochs"
+                    )
+        if not plan:
+            self.note(
+                "no higher rung of the ladder fits into the budget: give more, or `cvtune escalate` later"
+            )
+            self.found["escalate"] = {
+                "state": "out of time",
+                "rungs": [],
+                "best": "",
+                "why": self.found["notes"][-1],
+            }
+            return
+        seconds = self.left() - max(self.reserve(config) for config in plan)
+        end = time.monotonic() + seconds
+        result = escalate(self.workspace, plan, seconds, progress=self.until(end))
+        self.progress(1.0, "climbed")
+        self.found["escalate"] = {"state": "done", **escalation_values(result)}
+
+    def export(self) -> None:
+        """The best run by validation accuracy, of all in the workspace, measured on the test photos."""
+        best = training.load_run(self.workspace, "best")
+        self.found["export"] = {
+            "state": "done",
+            **export_run(self.workspace, best.id, progress=self.progress).to_dict(),
+        }
+
+    # -- what fits into the time that is left ---------------------------------------------------------------
+
+    def cost(self, config: Config) -> tuple[float, float]:
+        """Seconds to get started with a config (photos and features not there yet) and for each epoch."""
+        start, one = (
+            training.predict_cost(
+                self.workspace, replace(config, schedule="", epochs=epochs), self.progress
+            ).seconds
+            for epochs in (0, 1)
+        )
+        return start, max(one - start, 1e-6)
+
+    def reserve(self, config: Config) -> float:
+        """Seconds the export of a config will take: the model, then every test photo once. Going forward and
+        back over the train photos is about three times the work of forward alone."""
+        count = self.workspace.photos()["split"].value_counts()
+        return EXPORT_SECONDS + self.cost(config)[1] / 3 * count.get("test", 0) / max(
+            1, count.get("train", 0)
+        )
+
+    def room(self, config: Config) -> float:
+        """Seconds that may be planned for training, if this config is exported in the end."""
+        return (self.left() - self.reserve(config)) * MARGIN
+
+    def epochs_in(self, seconds: float, config: Config) -> int:
+        """How many epochs of the config fit, from 0 to its own number."""
+        start, epoch = self.cost(config)
+        return max(0, min(config.epochs, int((seconds - start) / epoch)))
+
+    def higher_rungs(self) -> list[Config]:
+        """The rungs of the ladder above the config: those of its family with a deeper network or larger
+        photos whose weights are within reach."""
+        names = list(backbones.KNOWN)
+        if self.config.backbone not in names:
+            return []
+        mine = names.index(self.config.backbone), self.config.image_size
+        return [
+            replace(rung, seed=self.config.seed)
+            for rung in ladder(backbones.KNOWN[self.config.backbone].family)
+            if self._above((names.index(rung.backbone), rung.image_size), mine)
+            and backbones.within_reach(rung.backbone)
+        ]
+
+    @staticmethod
+    def _above(rung: tuple[int, int], mine: tuple[int, int]) -> bool:
+        return rung != mine and rung[0] >= mine[0] and rung[1] >= mine[1]
