@@ -14,7 +14,7 @@ from sklearn.svm import SVC, LinearSVC
 from cvtune_nb import backbones, metrics
 from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
-from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.workspace import Workspace
 
@@ -111,6 +111,11 @@ class Baseline:
             plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval}
         return plain
 
+    def save(self, workspace: Workspace) -> None:
+        """Keep the result as the workspace's baseline: baseline.json, and the validation photos in baseline.csv."""
+        write_csv(workspace.folder / "baseline.csv", self.predicted)
+        write_json(workspace.folder / "baseline.json", self.to_dict())
+
 
 class SvmExplorer:
     """The baseline of one backbone and image size, ready for every C and kernel: features are computed (or read
@@ -202,7 +207,7 @@ def baseline(
     """The frozen backbone and an SVM on the workspace's photos; C = None chooses it on validation. The result is
     kept in baseline.json. Raises InputError."""
     result = SvmExplorer(workspace, backbone, image_size, progress).fit(C, kernel, open_test, progress)
-    write_json(workspace.folder / "baseline.json", result.to_dict())
+    result.save(workspace)
     return result
 
 
@@ -212,6 +217,12 @@ def last_baseline(workspace: Workspace) -> dict[str, Any] | None:
         return read_json(workspace.folder / "baseline.json")
     except FileNotFoundError:
         return None
+
+
+def baseline_predictions(workspace: Workspace) -> pd.DataFrame | None:
+    """The validation photos as the last baseline saw them: path,label,predicted,score; or None."""
+    file = workspace.folder / "baseline.csv"
+    return read_csv(file, path=str, label=str, predicted=str) if file.exists() else None
 
 
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:

@@ -26,14 +26,14 @@ class Pixels:
     (n, side, side, 3) with side = short_side(image_size)."""
 
     def __init__(self, store: RowStore, keys: Sequence[str], image_size: int):
-        self._store, self._keys, self.image_size = store, list(keys), image_size
+        self.store, self._keys, self.image_size = store, list(keys), image_size
         self.side = short_side(image_size)
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def __getitem__(self, indices: Sequence[int]) -> np.ndarray:
-        return self._store.get([self._keys[index] for index in indices])
+        return self.store.get([self._keys[index] for index in indices])
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
         """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""

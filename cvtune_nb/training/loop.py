@@ -14,7 +14,7 @@ from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.features import device
-from cvtune_nb.files import Progress, silent
+from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import checkpoint
 from cvtune_nb.training.augmentation import augmented
@@ -41,7 +41,13 @@ class Part:
 
     squares: Pixels
     labels: torch.Tensor
-    keys: pd.DataFrame
+    photos: pd.DataFrame
+
+    def some(self, most: int, seed: int) -> "Part":
+        """At most `most` of the photos, drawn by the seed."""
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self.labels))[:most])
+        squares = Pixels(self.squares.store, self.photos["sha256"].iloc[chosen], self.squares.image_size)
+        return Part(squares, self.labels[chosen], self.photos.iloc[chosen])
 
 
 def fit(
@@ -94,15 +100,18 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
     config, where = run.config, device()
     try:
         train, validation = (_part(workspace, run, photos, split, progress) for split in ("train", "validation"))
-        measured = np.random.default_rng(config.seed).permutation(len(train.labels))[:MEASURED_TRAIN_PHOTOS]
+        measured = train.some(MEASURED_TRAIN_PHOTOS, config.seed)
         network = build(config, run.classes).to(where)
         optimizer = torch.optim.SGD(network.parameters(), config.learning_rate, MOMENTUM,
                                     weight_decay=config.weight_decay)  # fmt: skip
         if len(run.history):
             checkpoint.restore(run, network, optimizer)
         elif config.head == "svm":
-            row = _start_from_svm(workspace, network, train, validation, measured, config, progress)
-            run = _keep(run, network, optimizer, row, on_epoch)
+            clock = time.perf_counter()
+            logits = _start_from_svm(workspace, network, (measured, validation), config, progress)
+            row = {"epoch": 0, "learning_rate": 0.0, **_scores(logits, measured, validation)}
+            row["seconds"] = time.perf_counter() - clock
+            run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
 
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
             clock = time.perf_counter()
@@ -122,60 +131,71 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-            row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1]}
-            for name, part, indices in (("train", train, measured), ("validation", validation, None)):
-                progress((epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring {name} accuracy")
-                row[f"{name}_accuracy"], row[f"{name}_loss"] = measure(network, part, indices, progress)
-            run = _keep(run, network, optimizer, row | {"seconds": time.perf_counter() - clock}, on_epoch)
+            share, words = (epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring"
+            logits = [_logits(network, part, lambda: progress(share, words)) for part in (measured, validation)]
+            row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], **_scores(logits, measured, validation)}
+            row["seconds"] = time.perf_counter() - clock
+            run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
     except Stopped:
         return replace(run, state="stopped")
     return replace(run, state="done")
 
 
-def measure(network: Classifier, part: Part, indices: np.ndarray | None = None, progress: Progress = silent):
-    """Accuracy and loss (both floats) of the network on a part, in eval mode and without augmentation."""
-    network.eval()
-    where = next(network.parameters()).device
-    indices = np.arange(len(part.labels)) if indices is None else indices
-    logits = []
-    with torch.inference_mode():
-        for batch in np.array_split(indices, math.ceil(len(indices) / 32)):
-            progress(float("nan"), "")
-            logits.append(network(torch.from_numpy(part.squares.centre(batch)).to(where)).float().cpu())
-    return _score(torch.cat(logits), part.labels[indices])
-
-
-def _score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
-    return float((logits.argmax(1) == labels).float().mean()), float(cross_entropy(logits, labels))
-
-
 def _part(workspace: Workspace, run: Run, photos: pd.DataFrame, split: str, progress: Progress) -> Part:
-    rows = photos[photos["split"] == split]
+    rows = photos[photos["split"] == split].reset_index(drop=True)
     numbers = {label: number for number, label in enumerate(run.classes)}
     labels = torch.tensor([numbers[label] for label in rows["label"]])
     return Part(pixels(workspace, rows, run.config.image_size, progress), labels, rows)
 
 
-def _start_from_svm(workspace, network: Classifier, train: Part, validation: Part, measured: np.ndarray, config: Config,
-                    progress: Progress) -> dict[str, float]:  # fmt: skip
-    """Make the baseline's SVM the last layer. The history's row of epoch 0 costs nothing: the features are there."""
-    clock = time.perf_counter()
+def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
+    """The network's output for a part, in eval mode and without augmentation."""
+    network.eval()
+    where, outputs = next(network.parameters()).device, []
+    with torch.inference_mode():
+        for batch in torch.arange(len(part.labels)).split(32):
+            each_batch()
+            outputs.append(network(torch.from_numpy(part.squares.centre(batch.tolist())).to(where)).float().cpu())
+    return torch.cat(outputs)
+
+
+def _start_from_svm(
+    workspace: Workspace, network: Classifier, parts: tuple[Part, ...], config: Config, progress: Progress
+) -> list[torch.Tensor]:
+    """Make the baseline's SVM the last layer; the logits of the parts follow from the features it was fitted on."""
     explorer = SvmExplorer(workspace, config.backbone, config.image_size, progress)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()
-    row: dict[str, float] = {"epoch": 0, "learning_rate": 0.0}
-    for name, part, indices in (("train", train, measured), ("validation", validation, slice(None))):
-        matrix = torch.from_numpy(explorer.part(name)[0][indices]).to(network.last.weight.device)
+    rows = pd.Series(range(len(explorer.photos)), index=explorer.photos["path"])
+    logits = []
+    for part in parts:
+        matrix = torch.from_numpy(explorer.features.matrix[rows[part.photos["path"]].to_numpy()])
         with torch.inference_mode():
-            logits = network.classify(matrix).cpu()
-        row[f"{name}_accuracy"], row[f"{name}_loss"] = _score(logits, part.labels[indices])
-    return row | {"seconds": time.perf_counter() - clock}
+            logits.append(network.classify(matrix.to(network.last.weight.device)).cpu())
+    return logits
 
 
-def _keep(run: Run, network: Classifier, optimizer, row: dict[str, float], on_epoch: OnEpoch) -> Run:
+def _scores(logits: list[torch.Tensor], *parts: Part) -> dict[str, float]:
+    scores = {}
+    for name, output, part in zip(("train", "validation"), logits, parts, strict=True):
+        scores[f"{name}_accuracy"] = float((output.argmax(1) == part.labels).float().mean())
+        scores[f"{name}_loss"] = float(cross_entropy(output, part.labels))
+    return scores
+
+
+def _keep(
+    run: Run, network: Classifier, optimizer: torch.optim.SGD, row: dict[str, float], validation: Part,
+    logits: torch.Tensor, on_epoch: OnEpoch,
+) -> Run:  # fmt: skip
     rows = [*run.history.to_dict("records"), row]
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
     checkpoint.save(run, network, optimizer)
+    if run.best_epoch == row["epoch"]:
+        chances, numbers = logits.softmax(1).max(1)
+        predicted = validation.photos[["path", "label"]].assign(
+            predicted=[run.classes[number] for number in numbers], probability=chances.numpy()
+        )
+        write_csv(run.folder / "predictions.csv", predicted)
     run.save()
     on_epoch(run)
     return run

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from cvtune_nb import metrics
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import read_json, write_csv, write_json
+from cvtune_nb.files import read_csv, read_json, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, now
@@ -89,6 +89,13 @@ class Run:
             write_csv(self.folder / "history.csv", self.history)
         if self.state != "interrupted":
             write_json(self.folder / "result.json", self.to_dict())
+
+    def predictions(self) -> pd.DataFrame:
+        """The validation photos as the best epoch saw them: path,label,predicted,probability. Empty before any."""
+        file = self.folder / "predictions.csv"
+        if not file.exists():
+            return pd.DataFrame(columns=["path", "label", "predicted", "probability"])
+        return read_csv(file, path=str, label=str, predicted=str)
 
     @property
     def checkpoint(self) -> Path:

@@ -1,0 +1,153 @@
+"""Climb a ladder within a time budget, rung by rung, on this machine."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from cvtune_nb import metrics
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import Run, fit, load_run, predict_cost, runs
+from cvtune_nb.training.cost import duration
+from cvtune_nb.workspace import Workspace
+
+COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
+           "seconds", "train_accuracy", "validation_accuracy", "low", "high", "state", "note"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """rungs: one row each (columns: COLUMNS; state: waiting, skipped, or the run's). best: id of the run with the
+    highest validation accuracy, "" before any. why: which rung to stop at, in words."""
+
+    rungs: pd.DataFrame
+    best: str
+    why: str
+
+
+def escalate(
+    workspace: Workspace, configs: list[Config], budget_seconds: float = 1800.0,
+    on_rung: Callable[[Escalation], None] | None = None, progress: Progress = silent,
+) -> Escalation:  # fmt: skip
+    """Train the configs in order within budget_seconds.
+
+    A rung that was run before with the same parameters is not run again. When the rungs left would take longer
+    than the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is
+    skipped, the most expensive first; the note says so. on_rung is called after every rung and every epoch. Stopped,
+    raised in `progress`, ends the climb and keeps the work. Raises InputError when no rung is given.
+    """
+    if not configs:
+        raise InputError("no rung is chosen: choose at least one")
+    deadline = time.monotonic() + budget_seconds
+    rows = [_row(number, config) for number, config in enumerate(configs, 1)]
+    tell = on_rung or (lambda _: None)
+
+    def in_time(share: float, words: str) -> None:
+        progress((done + min(1.0, share)) / len(configs), f"rung {done + 1}: {words}")
+        if time.monotonic() > deadline:
+            raise Stopped
+
+    try:
+        for done, config in enumerate(configs):
+            progress(done / len(configs), f"rung {done + 1} of {len(configs)}")
+            before = _same(workspace, config)
+            if before:
+                _fill(rows[done], before, "run before with the same parameters")
+                continue
+            epochs = _plan(workspace, configs[done:], deadline - time.monotonic(), progress)
+            if not epochs[0]:
+                least = predict_cost(workspace, replace(config, epochs=1, schedule="")).seconds
+                note = f"one epoch takes about {duration(least)}: more than its share of the budget"
+                rows[done] |= {"state": "skipped", "note": note}
+                continue
+            fits, note = config, ""
+            if epochs[0] < config.epochs:
+                fits = replace(config, epochs=epochs[0], schedule="")
+                note = f"{epochs[0]} of {config.epochs} epochs fit the budget"
+                before = _same(workspace, fits)
+                if before:
+                    _fill(rows[done], before, f"{note}; run before with the same parameters")
+                    continue
+            rows[done]["predicted_seconds"] = predict_cost(workspace, fits).seconds
+            run = fit(workspace, fits, on_epoch=lambda run: tell(_so_far(rows, done, run)), progress=in_time)
+            if run.state == "stopped" and time.monotonic() > deadline:
+                note = f"{note}; the budget ended".removeprefix("; ")
+            _fill(rows[done], run, note)
+            tell(_summary(workspace, rows))
+    except Stopped:
+        pass
+    return _summary(workspace, rows)
+
+
+def _row(number: int, config: Config) -> dict:
+    shown = {name: value for name, value in config.to_dict().items() if name in COLUMNS}
+    return dict.fromkeys(COLUMNS, float("nan")) | {"rung": number, "run": "", "state": "waiting", "note": ""} | shown
+
+
+def _fill(row: dict, run: Run, note: str) -> None:
+    row |= {name: value for name, value in run.config.to_dict().items() if name in COLUMNS}
+    row |= {"run": run.id, "state": run.state, "seconds": run.seconds, "note": "; ".join([*run.changes, note]).strip("; ")}
+    row["predicted_seconds"] = run.predicted_seconds
+    if len(run.history):
+        row |= {"train_accuracy": run.train.value, "validation_accuracy": run.validation.value,
+                "low": run.validation.low, "high": run.validation.high}  # fmt: skip
+
+
+def _so_far(rows: list[dict], done: int, run: Run) -> Escalation:
+    shown = [dict(row) for row in rows]
+    _fill(shown[done], run, "running")
+    shown[done]["state"] = "running"
+    return Escalation(pd.DataFrame(shown, columns=COLUMNS), "", "")
+
+
+def _same(workspace: Workspace, config: Config) -> Run | None:
+    """A finished run with exactly these parameters."""
+    table = runs(workspace)
+    for name in table.loc[table["state"] == "done", "run"]:
+        run = load_run(workspace, name)
+        if run.config == config and len(run.history):
+            return run
+    return None
+
+
+def _plan(workspace: Workspace, configs: list[Config], seconds: float, progress: Progress) -> list[int]:
+    """Epochs for each of the rungs still to run that together fit into `seconds`; 0 means the rung is left out."""
+    start = [predict_cost(workspace, replace(config, epochs=0, schedule=""), progress).seconds for config in configs]
+    full = [predict_cost(workspace, config).seconds for config in configs]
+    epoch = [(whole - first) / max(1, c.epochs) for whole, first, c in zip(full, start, configs, strict=True)]
+    kept = set(range(len(configs)))
+    while kept:
+        work = sum(full[i] - start[i] for i in kept)
+        factor = min(1.0, max(0.0, seconds - sum(start[i] for i in kept)) / max(work, 1e-9))
+        epochs = {i: int(configs[i].epochs * factor + 1e-6) for i in kept}
+        if all(epochs.values()):
+            break
+        kept.remove(max(kept, key=lambda i: start[i] + epoch[i]))
+    return [epochs[i] if i in kept else 0 for i in range(len(configs))]
+
+
+def _summary(workspace: Workspace, rows: list[dict]) -> Escalation:
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    ran = table[table["validation_accuracy"].notna()]
+    if ran.empty:
+        return Escalation(table, "", "no rung has finished an epoch yet")
+    best = ran.loc[ran["validation_accuracy"].idxmax()]
+    words = f"rung {best['rung']} is best on validation: {best['validation_accuracy']:.1%} ({best['low']:.1%} to {best['high']:.1%})"
+    cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
+    for _, row in cheaper.iterrows():
+        compared = _compare(workspace, row["run"], best["run"])
+        if compared.p >= 0.05:
+            factor = best["seconds"] / max(row["seconds"], 1e-9)
+            return Escalation(table, best["run"], f"{words}; rung {row['rung']} took 1/{factor:.1f} of its time and there "
+                              f"is {compared.words}: stopping at rung {row['rung']} is the better bargain")  # fmt: skip
+    if len(cheaper):
+        words += "; every cheaper rung is worse beyond noise: worth its time"
+    return Escalation(table, best["run"], words)
+
+
+def _compare(workspace: Workspace, first: str, second: str) -> metrics.Paired:
+    both = load_run(workspace, first).predictions().merge(load_run(workspace, second).predictions(), on="path")
+    return metrics.paired(both["label_x"] == both["predicted_x"], both["label_y"] == both["predicted_y"])
