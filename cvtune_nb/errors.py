@@ -9,6 +9,9 @@ class InputError(ValueError):
     The command line prints it without a traceback and exits with 2; a notebook shows it in a box.
     """
 
+    def _render_traceback_(self) -> list[str]:  # what IPython asks for: one line in a cell, no traceback
+        return [f"▸ {self}"]
+
 
 class Stopped(Exception):
     """The person pressed Stop (or Ctrl-C, or the time budget ended); what was done so far is kept."""

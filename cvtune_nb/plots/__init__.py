@@ -5,16 +5,15 @@ from cvtune_nb.plots.accuracy import (
     before_and_after,
     c_curve,
     learning_curve,
-    parity,
-    probabilities,
     training_curves,
 )
 from cvtune_nb.plots.classes import class_counts, confusion
-from cvtune_nb.plots.photos import contact_sheet, mistakes, photo
+from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
 from cvtune_nb.plots.style import png
 
 __all__ = [
     "accuracy_against_time",
+    "answer",
     "before_and_after",
     "c_curve",
     "class_counts",
@@ -22,9 +21,6 @@ __all__ = [
     "contact_sheet",
     "learning_curve",
     "mistakes",
-    "parity",
-    "photo",
     "png",
-    "probabilities",
     "training_curves",
 ]

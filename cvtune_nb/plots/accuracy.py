@@ -175,10 +175,8 @@ def before_and_after(before, after, words: str) -> Figure:
     return made
 
 
-def probabilities(table: pd.DataFrame) -> Figure:
+def bars(axes, table: pd.DataFrame) -> None:
     """The most probable classes of one photo as bars, best on top. table: columns label, probability."""
-    made = figure(4.6, 0.34 * len(table) + 0.9)
-    axes = made.subplots()
     axes.barh(range(len(table)), table["probability"], color=TRAIN["color"])
     for place, value in enumerate(table["probability"]):
         inside = value > 0.86
@@ -192,21 +190,3 @@ def probabilities(table: pd.DataFrame) -> Figure:
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel("probability")
     titled(axes, f"{shortened(table['label'].iloc[0])}, {table['probability'].iloc[0]:.1%}")
-    return made
-
-
-def parity(table: pd.DataFrame) -> Figure:
-    """PyTorch's probabilities against those of the exported model: all on the diagonal when they agree.
-
-    table: columns pytorch, exported (one row a photo and class).
-    """
-    made = figure(3.6, 3.4)
-    axes = made.subplots()
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
-    axes.scatter(table["pytorch"], table["exported"], s=16, color=TRAIN["color"], marker="o", alpha=0.7)
-    axes.set_xlabel("probability in PyTorch")
-    axes.set_ylabel("in the exported model")
-    axes.set_aspect("equal")
-    apart = (table["pytorch"] - table["exported"]).abs().max()
-    titled(axes, f"They differ by {apart:.1g} at most")
-    return made

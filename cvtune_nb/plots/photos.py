@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
 from cvtune_nb.data.pixels import thumbnail
-from cvtune_nb.plots.style import BLUE, INK, ORANGE, figure, shortened, titled
+from cvtune_nb.plots.accuracy import bars
+from cvtune_nb.plots.style import BLUE, INK, ORANGE, figure, shortened
 
 PathOf = Callable[[str], Path]
 """Where a manifest's path lies on disk: `workspace.path_of`."""
@@ -83,12 +84,12 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
     return made
 
 
-def photo(path: Path, title: str) -> Figure:
-    """One photo, as the person took it, under `title`."""
-    made = figure(3.2, 3.2)
-    axes = made.subplots()
-    _show(axes, path.name, lambda _: path, side=320)
-    titled(axes, title)
+def answer(path: Path, table: pd.DataFrame) -> Figure:
+    """One photo and, beside it, how probable a model finds its classes. table: label, probability, best first."""
+    made = figure(7.6, 2.8)
+    left, right = made.subplots(1, 2, width_ratios=[1, 1.6])
+    _show(left, str(path), Path, side=320)
+    bars(right, table)
     return made
 
 

@@ -153,12 +153,11 @@ def test_before_and_after_writes_both_figures():
     assert "within luck" in words
 
 
-def test_probabilities_are_bars_from_zero_to_one():
-    figure = plots.probabilities(pd.DataFrame({"label": [ODD, "lemon"], "probability": [0.95, 0.05]}))
-    assert [patch.get_width() for patch in figure.axes[0].patches] == [0.95, 0.05]
-    assert figure.axes[0].get_xlim() == (0, 1)
-
-
-def test_photo_shows_the_photo(photo_folder):
-    path = next(photo_folder.rglob("*.jpg"))
-    assert pixels_of(plots.photo(path, "circle, 99%")).std() > 20
+def test_answer_shows_the_photo_and_bars_from_zero_to_one(photo_folder):
+    table = pd.DataFrame({"label": [ODD, "lemon"], "probability": [0.95, 0.05]})
+    figure = plots.answer(next(photo_folder.rglob("*.jpg")), table)
+    photo, bars = figure.axes
+    assert len(photo.images) == 1
+    assert [patch.get_width() for patch in bars.patches] == [0.95, 0.05]
+    assert bars.get_xlim() == (0, 1)
+    assert pixels_of(figure).std() > 20

@@ -1,0 +1,121 @@
+"""Controls made from the parameters' one declaration, each with a line in words beside it.
+
+The line says the value, unit, range and meaning: a slider has no accessible name of its own, and a logarithmic one
+announces its exponent.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+
+from cvtune_nb import backbones
+from cvtune_nb.parameters import PARAMETERS, Parameter
+from cvtune_nb.widgets.page import text
+
+_LOOK = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+
+
+class Control:
+    """One parameter as a control. box: what to show; value: the choice, checked; change it by assignment."""
+
+    def __init__(self, name: str, value: Any = None):
+        self.parameter: Parameter = PARAMETERS[name]
+        value = self.parameter.default if value is None else self.parameter.check(value)
+        self.widget = _MAKERS[self.parameter.scale](self.parameter, value)
+        self.words = w.HTML()
+        self.words.add_class("cvtune-words")
+        self.box = w.VBox([self.widget, self.words])
+        self.widget.observe(lambda _: self._say(), "value")
+        self._say()
+
+    @property
+    def value(self) -> Any:
+        number = self.widget.value
+        # A slider of exponents gives 0.00299999...; three digits are all a person chose.
+        return float(f"{number:.3g}") if self.parameter.scale == "log" else number
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        value = self.parameter.check(value)
+        if self.parameter.scale == "name" and value not in [option for _, option in self.widget.options]:
+            self.widget.options = [*self.widget.options, (value, value)]
+        self.widget.value = value
+
+    def on_change(self, call: Callable[[Any], None]) -> None:
+        """Call `call(value)` whenever the choice changes."""
+        self.widget.observe(lambda _: call(self.value), "value")
+
+    def _say(self) -> None:
+        parameter, value = self.parameter, self.value
+        shown = f"{value:g}" if isinstance(value, float) else str(value) or "as recommended"
+        unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "share" else ""
+        ranged = "" if parameter.scale in ("text", "name") else f" ({parameter.range_in_words})"
+        self.words.value = (
+            f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
+            f"{text(parameter.meaning)}</div>"
+        )
+
+
+def _log(parameter: Parameter, value: float) -> w.Widget:
+    low, high = math.log10(parameter.low), math.log10(parameter.high)
+    return w.FloatLogSlider(value=value, base=10, min=low, max=high, step=0.05, readout_format=".1e",
+                            description=parameter.label, continuous_update=False, **_LOOK)  # fmt: skip
+
+
+def _slider(kind: type, step: float) -> Callable[[Parameter, Any], w.Widget]:
+    def make(parameter: Parameter, value: float) -> w.Widget:
+        return kind(value=value, min=parameter.low, max=parameter.high, step=step,
+                    description=parameter.label, continuous_update=False, **_LOOK)  # fmt: skip
+
+    return make
+
+
+def _whole(parameter: Parameter, value: int) -> w.Widget:
+    if parameter.high > 1000:  # a slider can't be set to one of millions
+        return w.BoundedIntText(
+            value=value, min=parameter.low, max=parameter.high, description=parameter.label, **_LOOK
+        )
+    return _slider(w.IntSlider, 1)(parameter, value)
+
+
+def _power2(parameter: Parameter, value: int) -> w.Widget:
+    options = [2**power for power in range(int(math.log2(parameter.low)), int(math.log2(parameter.high)) + 1)]
+    return w.SelectionSlider(
+        options=options, value=value, description=parameter.label, continuous_update=False, **_LOOK
+    )
+
+
+def _menu(parameter: Parameter, value: str) -> w.Widget:
+    return w.Dropdown(options=parameter.choices, value=value, description=parameter.label, **_LOOK)
+
+
+def _text(parameter: Parameter, value: str) -> w.Widget:
+    return w.Text(value=value, placeholder="[0.05]*7 + [0.005]*7 + [0.0005]", description=parameter.label,
+                  continuous_update=False, **_LOOK)  # fmt: skip
+
+
+def _backbone(parameter: Parameter, value: str) -> w.Widget:
+    """Menu of networks; those whose weights have to be fetched say so. An empty `value` means the default."""
+    networks = backbones.table()
+    value = value or backbones.default()[0]
+    options = [
+        (row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
+        for row in networks.itertuples()
+    ]
+    if value not in networks["name"].tolist():
+        options.append((value, value))
+    return w.Dropdown(options=options, value=value, description=parameter.label, **_LOOK)
+
+
+_MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
+    "log": _log,
+    "linear": _slider(w.FloatSlider, 0.05),
+    "step32": _slider(w.IntSlider, 32),
+    "whole": _whole,
+    "power2": _power2,
+    "menu": _menu,
+    "text": _text,
+    "name": _backbone,
+}

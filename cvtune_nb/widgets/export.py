@@ -1,0 +1,213 @@
+"""Notebook 05: open the test set, export a run, try the exported model on a photo."""
+
+from pathlib import Path
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import plots, training
+from cvtune_nb.errors import InputError
+from cvtune_nb.export import Export, export_run
+from cvtune_nb.export.predict import Model
+from cvtune_nb.files import Progress
+from cvtune_nb.widgets import page
+from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.workspace import Workspace
+
+NO_RUN = "There is no trained model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
+
+
+class ExportPanel(Panel):
+    """Choose a run by its figures, export it, see what the test set says, and classify a photo with the result."""
+
+    button = "Export and open the test set"
+    waiting = "Press Export above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
+        super().__init__(workspace)
+        self.run = w.Dropdown(
+            description="Run", style={"description_width": "4em"}, layout={"width": "340px"}
+        )
+        self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "4em"},
+                           layout={"width": "340px"})  # fmt: skip
+        self.warning = w.HTML()
+        self.go.layout.width = "auto"
+        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
+                            style={"description_width": "4em"}, layout={"width": "340px"})  # fmt: skip
+        self.classify = w.Button(description="Classify it", disabled=True)
+        self.upload = w.FileUpload(description="or choose a file", accept="image/*", disabled=True)
+        self.answer, self.looked = w.HTML(), page.Picture()
+        self.controls.children = [self.run, self.name, self.warning]
+        self.more.children = [
+            w.HTML("<b>Try it on a photo</b>"),
+            self.photo,
+            w.HBox([self.classify, self.upload]),
+        ]
+        self.right.children = [self.text, self.picture, self.answer, self.looked]
+        self.model: Model | None = None
+        self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
+        self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
+        self._list_runs(run)
+        self._warn()
+
+    def _list_runs(self, wanted: str) -> None:
+        """All runs, the best on validation first and chosen."""
+        runs = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
+        if wanted and wanted not in runs["run"].tolist():
+            raise InputError(
+                f"there is no run {wanted!r} in {self.workspace.folder}: choose one of {', '.join(runs['run']) or 'none yet'}"
+            )
+        runs = runs.sort_values("validation_accuracy", ascending=False)
+        self.run.options = [
+            (f"{row.run}: {row.validation_accuracy:.1%} on validation", row.run) for row in runs.itertuples()
+        ]
+        if len(runs):
+            self.run.value = wanted or runs["run"].iloc[0]
+        self.go.disabled = runs.empty
+        self.say("Ready to export." if len(runs) else NO_RUN)
+
+    def _warn(self) -> None:
+        times = self.workspace.test_openings()
+        opened = f"It was opened {_times(times)} so far." if times else "It has not been opened yet."
+        self.warning.value = page.card(
+            "Exporting opens the locked test set.",
+            f"{opened} Every look that leads to another choice makes its figure less honest: export when you are done choosing.",
+        )
+
+    def work(self) -> Work:
+        run, name = self.run.value, self.name.value.strip()
+        if run is None:
+            raise InputError(NO_RUN)
+        if name in (".", "..") or Path(name).name != name:
+            raise InputError(
+                f"the name {name!r} has a slash in it: give a plain name, the folder is made in the workspace"
+            )
+        out = self.workspace.exports / name if name else None
+        return lambda progress: self._export(run, out, progress)
+
+    def _export(self, run: str, out: Path | None, progress: Progress) -> Export:
+        made = export_run(self.workspace, run, out, progress)
+        self.model = Model(made.folder)
+        return made
+
+    def paint(self, result: Export) -> str:
+        if result.test:
+            figure = (
+                f'<span class="cvtune-number">{result.test.value:.1%}</span> of {result.test.n} test photos right; 95% '
+                f"interval {result.test.low:.1%} to {result.test.high:.1%}. On validation it was {result.validation.value:.1%}."
+            )
+        else:
+            figure = (
+                "There are no test photos, so the only figure is "
+                + page.percent(result.validation)
+                + " on validation."
+            )
+        sizes = [_size(result.folder / name) for name in result.files]
+        files = pd.DataFrame({"file": result.files, "size": sizes})
+        self.text.value = (
+            f"<div>{figure}</div><div>The exported model and PyTorch agree to {result.parity:.1g} in every probability of "
+            f"{result.parity_photos} photos.</div>"
+            + page.table(files, {"file": "file", "size": "size"}, str(result.folder))
+        )
+        if result.per_class is not None:
+            rows = result.per_class
+            shown = rows.assign(
+                recall=[f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in rows.itertuples()]
+            )
+            self.text.value += page.table(
+                shown,
+                {"label": "class", "photos": "test photos", "recall": "found (95% interval)"},
+                "By class",
+            )
+        self.cost.value = f"Exporting took {page.duration(result.seconds)}."
+        self._warn()
+        for control in (self.photo, self.classify, self.upload):
+            control.disabled = False
+        photos = self.workspace.photos()
+        if len(photos):
+            rows = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
+            self.photo.value = str(self.workspace.path_of(rows["path"].iloc[0]))
+            self.try_photo(self.photo.value)
+        return (
+            f"Exported to {page.text(result.folder)}. The test set has been opened {_times(result.openings)}."
+        )
+
+    # -- a photo ----------------------------------------------------------------------------------------------
+
+    def try_photo(self, path: str) -> None:
+        """Classify the photo at `path` with the exported model."""
+        if not path:
+            raise InputError("no photo is named: type the path of one, or choose a file")
+        self._classify(path, Path(path).name)
+
+    def _try_upload(self) -> None:
+        if not self.upload.value:
+            return
+        chosen = self.upload.value[0]
+        kept = self.workspace.cache / "uploads"
+        kept.mkdir(parents=True, exist_ok=True)
+        file = kept / Path(chosen["name"]).name
+        file.write_bytes(chosen["content"])
+        self._classify(str(file), chosen["name"])
+
+    def _classify(self, path: str, name: str) -> None:
+        self.alert.value = ""
+        answer = self.model.predict([path])[0]
+        if "error" in answer:
+            raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
+        table = pd.DataFrame(answer["top"], columns=["label", "probability"])
+        self.looked.draw(
+            plots.answer(Path(path), table), f"{name}: {answer['label']}, {answer['probability']:.1%}"
+        )
+        self.answer.value = page.status(
+            f"<b>{page.text(name)}</b>: {page.text(answer['label'])}, {answer['probability']:.1%}"
+        )
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def result(self) -> Export:
+        """The export; NotReady until there is one, naming notebook 03 when there is nothing to export."""
+        if self.run.value is None:
+            raise NotReady(NO_RUN)
+        return super().result()
+
+    def figures(self) -> None:
+        """Test accuracy, parity, files and classes, as they stay in the notebook."""
+        self.result()
+        self.report(self._still_text)
+
+    def how_to_use(self) -> HTML:
+        """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
+        folder = self.result().folder
+        lines = f"import sys; sys.path.insert(0, {str(folder)!r})\nfrom predict import Model\nModel({str(folder)!r}).predict(['photo.jpg'])"
+        return HTML(
+            f"<pre>{page.text(lines)}</pre>In a terminal: <code>python {page.text(folder / 'predict.py')} photo.jpg</code>"
+        )
+
+    def learned(self) -> HTML:
+        """What we learned, from the export above."""
+        made = self.result()
+        lines = [f"{made.run} is now a folder that runs without us: {made.folder}"]
+        if made.test:
+            lines += [
+                f"On {made.test.n} photos that nothing was chosen on, it gets {page.percent(made.test)} right."
+            ]
+            honest = (
+                "as validation promised"
+                if made.test.low <= made.validation.value <= made.test.high
+                else "not what validation promised"
+            )
+            lines += [f"That is {honest}: {made.validation.value:.1%}."]
+        lines += [f"The test set of this workspace has been opened {_times(made.openings)}."]
+        return page.listed(lines)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _size(file: Path) -> str:
+    size = file.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size > 1e5 else f"{size / 1e3:.1f} kB"

@@ -1,0 +1,130 @@
+"""The pieces a panel is made of, as HTML: text of the person's files is escaped here and nowhere else."""
+
+import base64
+import html
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+from IPython.display import HTML, Image
+from matplotlib.figure import Figure
+
+from cvtune_nb import plots
+from cvtune_nb.errors import InputError, in_words
+
+STYLE = """<style>
+.cvtune {color: var(--jp-ui-font-color1, #222); max-width: 1240px;}
+.cvtune .widget-html, .cvtune .widget-html-content {line-height: 1.4; height: auto; overflow: visible;}
+.cvtune .cvtune-words, .cvtune-faint {color: var(--jp-ui-font-color2, #555); font-size: 12px;}
+.cvtune .cvtune-left {flex: 0 0 350px; padding-right: 18px;}
+.cvtune .cvtune-right {flex: 1 1 480px; min-width: 0;}
+.cvtune .cvtune-picture img {max-width: 100%; height: auto; display: block;}
+.cvtune .cvtune-number {font-size: 24px; font-weight: 600;}
+table.cvtune-table {border-collapse: collapse; margin: 6px 0; font-size: 12px; font-variant-numeric: tabular-nums;}
+table.cvtune-table caption {text-align: left; font-weight: 600; padding: 2px 0;}
+table.cvtune-table th, table.cvtune-table td {padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--jp-border-color2, #ddd); background: none;}
+table.cvtune-table td.number, table.cvtune-table th.number {text-align: right;}
+.cvtune-card {border-left: 4px solid #0072B2; padding: 4px 10px; margin: 4px 0;
+  background: var(--jp-layout-color2, #f4f4f4); color: var(--jp-ui-font-color1, #222);}
+.cvtune-alert {border-left: 4px solid #b00020; padding: 6px 10px; background: #fff3f3; color: #3b0008;}
+.cvtune-alert pre {white-space: pre-wrap; color: #3b0008;}
+.cvtune button:focus-visible, .cvtune select:focus-visible, .cvtune input:focus-visible,
+.cvtune .noUi-handle:focus-visible {outline: 2px solid #0072B2; outline-offset: 1px;}
+</style>"""
+
+
+def text(value: Any) -> str:
+    """`value` as text that is safe inside HTML."""
+    return html.escape(str(value))
+
+
+def status(words: str) -> str:
+    """A line that screen readers read out when it changes. `words` is HTML."""
+    return f'<div role="status" aria-live="polite">{words}</div>'
+
+
+def card(title: str, *lines: str) -> str:
+    """A finding: a title in bold and lines of plain text."""
+    return f'<div class="cvtune-card"><b>{text(title)}</b>{"".join(f"<br>{text(line)}" for line in lines if line)}</div>'
+
+
+def alert(error: BaseException) -> str:
+    """A box that says what went wrong: one sentence, and for what we did not foresee the details, folded."""
+    if isinstance(error, InputError):
+        return f'<div class="cvtune-alert" role="alert">{text(error)}</div>'
+    sentence = in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f'<div class="cvtune-alert" role="alert">{text(sentence)}'
+        f"<details><summary>Details</summary><pre>{text(trace)}</pre></details></div>"
+    )
+
+
+def table(rows: pd.DataFrame, names: Mapping[str, str], caption: str = "", most: int = 40) -> str:
+    """The columns in `names` (column: heading) of the first `most` rows. Shares are formatted by the caller."""
+    if rows.empty:
+        return ""
+    numeric = {column: pd.api.types.is_numeric_dtype(rows[column]) for column in names}
+
+    def cell(tag: str, column: str, value: Any) -> str:
+        return f"<{tag}{' class=number' if numeric[column] else ''}>{value}</{tag}>"
+
+    head = "".join(cell("th", column, text(name)) for column, name in names.items())
+    body = "".join(
+        f"<tr>{''.join(cell('td', column, _written(row[column])) for column in names)}</tr>"
+        for _, row in rows.head(most).iterrows()
+    )
+    more = f"<div class='cvtune-faint'>and {len(rows) - most} more</div>" if len(rows) > most else ""
+    title = f"<caption>{text(caption)}</caption>" if caption else ""
+    return f"<table class='cvtune-table'>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:,.4g}"
+    return text(value)
+
+
+def listed(lines: Iterable[str]) -> HTML:
+    """Lines of plain text as a list, to be a cell's output."""
+    return HTML(f"<ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul>")
+
+
+def percent(accuracy: Any) -> str:
+    """An accuracy with its interval: "88.4% (85.1 to 91.0%)". accuracy: metrics.Accuracy."""
+    return f"{accuracy.value:.1%} ({accuracy.low * 100:.1f} to {accuracy.high * 100:.1f}%)"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "0.4 s", "48 s", "3.2 minutes", "2.1 hours"."""
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def image(data: bytes, alt: str, width: int | None = None) -> str:
+    """An <img> that carries its bytes (PNG or JPEG) and says in `alt` what it shows."""
+    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
+    wide = f' width="{width}"' if width else ""
+    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}"{wide}>'
+
+
+class Picture(ipywidgets.HTML):
+    """A live picture: a figure drawn as PNG, with alt text, which ipywidgets.Image can't have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_class("cvtune-picture")
+        self.png, self.alt = b"", ""
+
+    def draw(self, figure: Figure, alt: str) -> None:
+        """Show `figure`, from any thread."""
+        self.png, self.alt = plots.png(figure), alt
+        self.value = image(self.png, alt, round(figure.get_figwidth() * figure.dpi))
+
+    def output(self) -> Image:
+        """The same as an ordinary output of a cell, which stays when the kernel is gone."""
+        return Image(data=self.png, format="png", alt=self.alt, metadata={"needs_background": "light"})

@@ -1,0 +1,191 @@
+"""Notebook 00: choose photos, see what was found and what this machine can do."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import backbones, baseline, machine, plots
+from cvtune_nb.data import conflicts, open_workspace
+from cvtune_nb.data.sample import make_sample
+from cvtune_nb.files import Progress
+from cvtune_nb.widgets import page
+from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.workspace import Workspace, home
+
+_WIDE = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+
+
+@dataclass(frozen=True)
+class Started:
+    """What notebook 00 found out: the open workspace and the measured machine."""
+
+    workspace: Workspace
+    machine: machine.Machine
+
+
+class StartPanel(Panel):
+    """A path to the photos (or the sample), a workspace; then the photos, what was left out, and the machine."""
+
+    button = "Open these photos"
+    by_itself = True
+    waiting = "Press Open these photos above first, then run this cell again."
+
+    @classmethod
+    def of(cls, data: str = "", workspace: str = "") -> Self:
+        """The panel; empty `data` means the photos opened last, else the sample photos."""
+        return super().of("start", data=data, folder=workspace)
+
+    def __init__(self, subject: str, data: str, folder: str):
+        super().__init__(subject)
+        self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
+        self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
+        self.sample = w.Button(description="Use the sample photos")
+        self.sample.on_click(self.guard(lambda _: self._use_sample()))
+        self.controls.children = [
+            self.data,
+            _words("A folder with one folder a class, a CSV file with path,label, or a zip of these. Empty: what "
+                   "was opened last, else the sample photos."),
+            self.folder,
+            _words("Where results are kept. Your photos are only read, never changed. Empty: a folder of its own."),
+        ]  # fmt: skip
+        self.buttons.children = [self.go, self.sample, self.end]
+        self.buttons.layout.flex_flow = "row wrap"
+
+    def work(self) -> Work:
+        """Open what the text boxes name, show it, then measure the machine."""
+        data, folder = self.data.value.strip(), self.folder.value.strip()
+
+        def run(progress: Progress) -> Started:
+            self.workspace = workspace = open_workspace(data, folder, progress=progress)
+            self._show_photos(workspace)
+            progress(0.9, "measuring what this machine can do")
+            return Started(workspace, machine.measure(backbones.default()[0]))
+
+        return run
+
+    def paint(self, result: Started) -> str:
+        m = result.machine
+        facts = {
+            "Networks run on": m.device,
+            "Precision": m.precision,
+            "Processor cores": m.cores,
+            "Memory": f"{m.memory_gb:g} GB",
+            "Speed": f"{m.images_per_second:.0f} photos a second ({m.backbone}, {m.image_size} pixels, frozen)",
+        }
+        rows = pd.DataFrame({"what": facts.keys(), "value": [str(value) for value in facts.values()]})
+        why = page.text(backbones.default()[1])
+        self.cost.value = (
+            page.table(rows, {"what": "", "value": ""}, "What this machine can do")
+            + f"<div class='cvtune-faint'>Starting with {why}.</div>"
+        )
+        photos = result.workspace.photos()
+        seconds = len(photos) / m.images_per_second
+        return f"Open: {len(photos)} photos. Their features will take about {page.duration(seconds)}."
+
+    def _use_sample(self) -> None:
+        """Open the sample photos, whatever was opened before."""
+        self.data.value, self.folder.value = str(home() / "sample"), ""
+
+        def run(progress: Progress) -> Started:
+            make_sample(home() / "sample", progress=progress)
+            return self.work()(progress)
+
+        self.begin(run)
+
+    def _show_photos(self, workspace: Workspace) -> None:
+        photos = workspace.photos()
+        self.picture.draw(plots.contact_sheet(photos, workspace.path_of), _sheet_in_words(photos))
+        self.text.value = _found(workspace)
+        self.refresh_reports()
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def counts(self) -> None:
+        """Photos a class by split, as a picture and a table."""
+        self.result()
+        self.report(self._counts_picture, self._counts_table)
+
+    def map(self) -> None:
+        """The workbook's notebooks, and what is done so far in this workspace."""
+        self.result()
+        self.report(lambda: HTML(_map(self.workspace)))
+
+    def learned(self) -> HTML:
+        """What we learned, from the photos and the machine."""
+        found = self.result()
+        photos, speed = found.workspace.photos(), found.machine.images_per_second
+        counts = photos["label"].value_counts()
+        lines = [
+            f"{len(photos)} photos in {len(counts)} classes are open; {len(found.workspace.skipped())} files were left out.",
+            f"The smallest class is {counts.index[-1]} with {counts.iloc[-1]} photos, the largest {counts.index[0]} with "
+            f"{counts.iloc[0]}.",
+            f"This machine turns {speed:.0f} photos a second into features: the audit and the baseline will take about "
+            f"{page.duration(len(photos) / speed)}.",
+        ]
+        return page.listed(lines)
+
+    def _counts_picture(self) -> Any:
+        picture = page.Picture()
+        picture.draw(plots.class_counts(self.workspace.photos()), "photos of each class, by split")
+        return picture.output()
+
+    def _counts_table(self) -> Any:
+        photos = self.workspace.photos()
+        counts = pd.crosstab(photos["label"], photos["split"], margins=True, margins_name="all")
+        shown = [split for split in ("train", "validation", "test", "all") if split in counts]
+        names = {"label": "class"} | {split: split for split in shown}
+        return HTML(page.table(counts.reset_index(), names, most=60))
+
+
+def _words(sentence: str) -> w.HTML:
+    line = w.HTML(page.text(sentence))
+    line.add_class("cvtune-words")
+    return line
+
+
+def _sheet_in_words(photos: pd.DataFrame) -> str:
+    return f"contact sheet: photos of {', '.join(sorted(photos['label'].unique())[:12])}"
+
+
+def _found(workspace: Workspace) -> str:
+    photos, skipped, contested = workspace.photos(), workspace.skipped(), conflicts(workspace)
+    short = photos[["width", "height"]].min(axis=1)
+    lines = [
+        f"<b>{len(photos)} photos in {photos['label'].nunique()} classes</b>, from {page.text(workspace.source)}",
+        f"Short side: {short.min()} to {short.max()} pixels, half of them under {short.median():.0f}.",
+        f"Results are kept in {page.text(workspace.folder)}",
+    ]
+    if len(contested):
+        lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
+    found = "".join(f"<div>{line}</div>" for line in lines)
+    names = {"path": "file", "reason": "left out, because"}
+    return found + page.table(skipped, names, f"{len(skipped)} files left out", most=12)
+
+
+def _map(workspace: Workspace) -> str:
+    """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
+    runs = list(workspace.runs.glob("*/result.json"))
+    ladder = [path for path in workspace.folder.glob("escalation*") if path.exists()]
+    exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
+    known = baseline.last_baseline(workspace)
+    audited = (workspace.audit / "summary.json").exists()
+    steps: list[tuple[str, str, Any]] = [
+        ("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
+        ("01_data_quality_audit", "what is wrong with the photos and labels",
+         audited and f"audited, {len(workspace.standing())} decisions"),
+        ("02_frozen_dnn_svm_baseline", "an accuracy in seconds",
+         known and f"{known['validation_accuracy']:.1%} on validation"),
+        ("03_dnn_fine_tuning", "train all layers", runs and f"{len(runs)} runs"),
+        ("04_parameter_escalation", "which size and network is worth its time", ladder and "climbed"),
+        ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
+    ]  # fmt: skip
+    rows = "".join(
+        f"<tr><td><a href='{name}.ipynb'>{name}</a></td><td>{what}</td><td>{page.text(done or 'not yet')}</td></tr>"
+        for name, what, done in steps
+    )
+    head = "<tr><th>notebook</th><th>what it gives</th><th>done so far</th></tr>"
+    return f"<table class='cvtune-table'><thead>{head}</thead><tbody>{rows}</tbody></table>"

@@ -1,0 +1,272 @@
+"""Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
+
+import threading
+from typing import Any
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import advice, plots, training
+from cvtune_nb.baseline import last_baseline
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.training import Run
+from cvtune_nb.widgets import page
+from cvtune_nb.widgets.controls import Control
+from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.workspace import Workspace
+
+FIRST = ("learning_rate", "image_size")
+"""The two parameters that matter most; the others fold out."""
+
+PAUSE = 0.4
+"""Seconds without a change of the controls before their cost is predicted."""
+
+
+class TrainingPanel(Panel):
+    """Choose parameters, see the predicted cost, train, stop, resume, and follow the findings."""
+
+    button = "Train"
+    waiting = "Press Train above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, **chosen: Any):
+        """chosen: any of PARAMETERS; the rest start at their defaults."""
+        super().__init__(workspace)
+        self.given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
+        self.controls_of = {name: Control(name, self.given[name]) for name in PARAMETERS}
+        self.recommended = w.Button(description="Recommended")
+        self.recipe = w.Button(description="2018 recipe")
+        self.resume = w.Button(description="Resume")
+        self.cost_line, self.findings, self.compared = w.HTML(), w.VBox(), w.HTML()
+        self.cost_line.add_class("cvtune-words")
+        others = [control.box for name, control in self.controls_of.items() if name not in FIRST]
+        folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
+        self.controls.children = [
+            *(self.controls_of[name].box for name in FIRST),
+            w.HBox([self.recommended, self.recipe]),
+            self.cost_line,
+        ]
+        self.buttons.children = [self.go, self.end, self.resume]
+        self.buttons.layout.flex_flow = "row wrap"
+        self.more.children = [folded]
+        self.below.children = [self.findings, self.compared]
+
+        self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
+        self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
+        self.resume.on_click(self.guard(lambda _: self._resume()))
+        self._timer: threading.Timer | None = None
+        for control in self.controls_of.values():
+            control.on_change(lambda _: self._predict_soon())
+        self._show_past()
+
+    # -- parameters -------------------------------------------------------------------------------------------
+
+    def config(self) -> Config:
+        """The parameters as they stand. Raises InputError for a schedule that can't be read."""
+        return Config.from_values(**{name: control.value for name, control in self.controls_of.items()})
+
+    def set(self, values: dict[str, Any]) -> None:
+        """Move the controls to `values`; parameters that are not named stay."""
+        for name, value in values.items():
+            self.controls_of[name].value = value
+
+    def _recommended(self) -> dict[str, Any]:
+        """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
+        keep = {"backbone", "image_size", "seed"}
+        return {name: parameter.default for name, parameter in PARAMETERS.items() if name not in keep}
+
+    # -- what it will cost ------------------------------------------------------------------------------------
+
+    def _predict_soon(self) -> None:
+        """Predict time and memory once the controls have come to rest, beside the kernel: it runs a few steps."""
+        if self._timer:
+            self._timer.cancel()
+        if self.job.running:
+            return
+        self.cost_line.value = page.status("Predicting time and memory …")
+        self._timer = threading.Timer(PAUSE, self._predict)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _predict(self) -> None:
+        try:
+            config = self.config()
+            cost = training.predict_cost(self.workspace, config)
+        except (InputError, OSError, ValueError, RuntimeError) as error:
+            self.cost_line.value = page.alert(error)
+            return
+        if config == self.config() and not self.job.running:
+            self.cost_line.value = page.status(f"This will take <b>{page.text(cost.words)}</b>.")
+
+    # -- training ---------------------------------------------------------------------------------------------
+
+    def work(self) -> Work:
+        config = self.config()
+        return lambda progress: self._fit(progress, config=config)
+
+    def _resume(self) -> None:
+        unfinished = self._unfinished()
+        if unfinished is not None:
+            self.begin(lambda progress: self._fit(progress, run=unfinished))
+
+    def _fit(self, progress: Progress, **what: Any) -> Run:
+        return training.fit(self.workspace, on_epoch=self._draw, progress=progress, **what)
+
+    def _unfinished(self) -> str | None:
+        known = training.runs(self.workspace)
+        known = known[known["state"].isin(["stopped", "interrupted"])]
+        return None if known.empty else str(known["run"].iloc[-1])
+
+    def _draw(self, run: Run) -> None:
+        """The curves so far; called after every epoch in the training thread."""
+        known = last_baseline(self.workspace)
+        reference = known and known["validation_accuracy"]
+        words = f"{run.id}: {run.validation.value:.1%} of {run.validation.n} validation photos right at best, train {run.train.value:.1%}"
+        self.picture.draw(
+            plots.training_curves(run.history, reference), f"accuracy and loss by epoch of run {words}"
+        )
+        last = run.history.iloc[-1]
+        gap = (last["train_accuracy"] - last["validation_accuracy"]) * 100
+        self.text.value = page.status(
+            f"<b>{page.text(run.id)}</b>, epoch {last['epoch']:.0f} of {run.config.epochs}: validation "
+            f"<b>{last['validation_accuracy']:.1%}</b>, train {last['train_accuracy']:.1%}, gap {gap:+.1f} points"
+        )
+
+    def paint(self, result: Run) -> str:
+        self._show_run(result)
+        self.cost.value = page.text(
+            f"It took {page.duration(result.seconds)}"
+            + (
+                f"; predicted were {page.duration(result.predicted_seconds)}."
+                if result.predicted_seconds
+                else "."
+            )
+        )
+        words = {
+            "stopped": "Stopped; Resume goes on from its last whole epoch.",
+            "diverged": "Stopped: the loss was lost.",
+        }
+        return (
+            words.get(result.state, "Finished.")
+            + f" Best epoch {result.best_epoch}: {page.percent(result.validation)} on validation."
+        )
+
+    def _follow(self, job: Any) -> None:
+        super()._follow(job)
+        self.resume.disabled = job.running or self._unfinished() is None
+
+    # -- what was found ---------------------------------------------------------------------------------------
+
+    def _show_run(self, run: Run) -> None:
+        if len(run.history):
+            self._draw(run)
+        known = training.runs(self.workspace)
+        found = advice.advise(self.workspace, run)
+        self.findings.children = [self._finding(finding) for finding in found]
+        self.compared.value = _comparison(known)
+
+    def _finding(self, finding: advice.Finding) -> w.Widget:
+        box = w.HTML(page.card(finding.title, finding.evidence, f"Source: {finding.source}"))
+        change = {name: value for name, value in finding.change.items() if name in self.controls_of}
+        if not change:
+            return box
+        button = w.Button(description="Apply: " + ", ".join(f"{name} {_short(value)}" for name, value in change.items()),
+                          layout={"width": "auto"})  # fmt: skip
+        button.on_click(self.guard(lambda _: self._apply(change)))
+        return w.VBox([box, button])
+
+    def _apply(self, change: dict[str, Any]) -> None:
+        self.set(change)
+        self.say(f"Applied {page.text(', '.join(change))}: press Train.")
+
+    def _show_past(self) -> None:
+        """What a person who comes back finds: the last run's curves and the comparison of all runs."""
+        run = self._last()
+        self.resume.disabled = self._unfinished() is None
+        if run is not None:
+            self._show_run(run)
+            self.say(f"The last run of this workspace is shown: {page.text(run.id)}.")
+        else:
+            self.say("Not trained yet.")
+
+    def _last(self) -> Run | None:
+        known = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
+        return None if known.empty else training.load_run(self.workspace, str(known["run"].iloc[-1]))
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def result(self) -> Run:
+        """The run made here, or the workspace's last one. NotReady until there is one."""
+        if self.job.running or self.job.state == "failed" or self.job.result is not None:
+            return super().result()
+        run = self._last()
+        if run is None:
+            raise NotReady(self.waiting)
+        return run
+
+    def comparison(self) -> None:
+        """All runs of this workspace, the best first."""
+        self.report(lambda: HTML(_comparison(training.runs(self.workspace)) or "<i>No run yet.</i>"))
+
+    def learned(self) -> HTML:
+        """What we learned, from the run above and the baseline."""
+        run = self.result()
+        known = last_baseline(self.workspace)
+        lines = [
+            f"{run.config.backbone} fine-tuned at {run.config.image_size} pixels gets {page.percent(run.validation)} of "
+            f"the validation photos right (epoch {run.best_epoch} of {run.config.epochs}, {page.duration(run.seconds)})."
+        ]
+        if known:
+            gain = (run.validation.value - known["validation_accuracy"]) * 100
+            lines.append(
+                f"That is {gain:+.1f} points against the baseline's {known['validation_accuracy']:.1%}."
+            )
+        found = advice.advise(self.workspace, run)
+        return page.listed([*lines, *(f"{finding.title}: {finding.evidence}." for finding in found)])
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _comparison(runs: pd.DataFrame) -> str:
+    """Every run with what differs between them, the best on top."""
+    if runs.empty:
+        return ""
+    rows = runs.sort_values("validation_accuracy", ascending=False)
+    validation = [
+        "none yet"
+        if pd.isna(row.validation_accuracy)
+        else f"{row.validation_accuracy:.1%} ({row.low:.1%} to {row.high:.1%})"
+        for row in rows.itertuples()
+    ]
+    train = ["" if pd.isna(value) else f"{value:.1%}" for value in rows["train_accuracy"]]
+    shown = rows.assign(
+        validation=validation, train=train, time=[page.duration(seconds) for seconds in rows["seconds"]]
+    )
+    parameters = [
+        "learning_rate",
+        "batch_size",
+        "dropout",
+        "weight_decay",
+        "epochs",
+        "schedule",
+        "head",
+        "seed",
+    ]
+    differing = [
+        name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")
+    ]
+    names = {
+        "run": "run",
+        "state": "state",
+        "validation": "validation (95% interval)",
+        "train": "train",
+        "time": "time",
+    }
+    return page.table(
+        shown, names | {name: PARAMETERS[name].label for name in differing}, "Runs, best first", most=12
+    )
