@@ -103,14 +103,14 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     if known:
         meter.say(f"run {known} has these parameters: going on with it, or showing it if it is done")
     cost = training.predict_cost(workspace, config, meter)
-    meter.say(f"{config.backbone} at {config.image_size} pixels, {config.epochs} epochs: {cost.words}")
+    meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}")
     run = training.fit(workspace, config, run=known, progress=meter)
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"
     )
     found = run_values(run, workspace)
-    text += "".join(f"\n- {finding.title}: {finding.evidence}" for finding in found["findings"])
+    text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)
 
 

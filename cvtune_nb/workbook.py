@@ -8,7 +8,7 @@ from typing import Any
 from cvtune_nb import backbones, training
 from cvtune_nb.advice import advise
 from cvtune_nb.audit import audit
-from cvtune_nb.baseline import baseline, last_baseline
+from cvtune_nb.baseline import baseline
 from cvtune_nb.console import table
 from cvtune_nb.errors import Stopped
 from cvtune_nb.escalation import Escalation, escalate, ladder
@@ -20,22 +20,20 @@ from cvtune_nb.training.run import photos_id
 from cvtune_nb.workspace import Workspace
 
 AUDIT_SHARE = 0.4
-"""Share of the budget after which an audit is broken off; the baseline goes on from the features it computed."""
+"""Share of the budget after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
 """Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
-LEAST_EPOCHS = 2
-"""Epochs below which a higher rung is not worth its start."""
+LEAST_EPOCHS = 3
+"""Epochs below which a higher rung is not worth its start (KNOWHOW: what fine-tuning from the SVM needs)."""
 MARGIN = 0.85
-"""Share of the time left that is planned with, because predictions of cost are not exact. What is not used ends
-the command earlier."""
-EXPORT_SECONDS = 30.0
+"""Share of the time left that is planned with, because predictions of cost are not exact."""
+EXPORT_SECONDS = 40.0
 """Time set aside for writing and checking the ONNX file, besides that for the test photos."""
 
 
 def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:
     """A run and what to do next, as plain values: the JSON of `cvtune train`."""
-    findings = advise(run, last_baseline(workspace), training.runs(workspace))
-    return {**run.to_dict(), "findings": findings}
+    return {**run.to_dict(), "findings": [finding.to_dict() for finding in advise(workspace, run)]}
 
 
 def escalation_values(result: Escalation) -> dict[str, Any]:
@@ -161,49 +159,43 @@ class Workbook:
         self.found["baseline"] = {"state": "done", **result.to_dict()}
 
     def train(self) -> None:
-        """Train the config asked for, with as many epochs as leave time for export and the next rung."""
-        room = self.room(self.config)
-        higher = self.higher_rungs()
-        if any(self.epochs_in(room * LADDER_SHARE, rung) >= LEAST_EPOCHS for rung in higher):
+        """Train the config asked for, with as many epochs as leave time for the next rung and the export."""
+        room, higher = self.room(self.config), self.higher_rungs()
+        if higher and self.epochs_in(room * LADDER_SHARE, higher[:1]) >= LEAST_EPOCHS:
             room *= 1 - LADDER_SHARE
-        config = shortened(self.config, self.epochs_in(room, self.config))
+        config = shortened(self.config, self.epochs_in(room, [self.config]))
         if config.epochs < self.config.epochs:
             self.note(
                 f"training got {config.epochs} of {self.config.epochs} epochs: what fits into the budget"
             )
         earlier = earlier_run(self.workspace, config, at_least=True)
-        run = training.fit(
-            self.workspace, config, run=earlier, progress=self.until(self.deadline - self.reserve(config))
-        )
+        end = self.deadline - self.reserve(config)
+        run = training.fit(self.workspace, config, run=earlier, progress=self.until(end))
         self.progress(1.0, "trained")
         self.found["train"] = run_values(run, self.workspace)
 
     def climb(self) -> None:
-        """The ladder's higher rungs, as many and with as many epochs as fit."""
-        plan, used = [], 0.0
+        """The ladder's higher rungs: as many as get a few epochs each."""
+        rungs: list[Config] = []
         for rung in self.higher_rungs():
-            epochs = self.epochs_in(self.room(rung) - used, rung)
-            if epochs >= LEAST_EPOCHS:
-                plan.append(shortened(rung, epochs))
-                used += sum(self.cost(rung)) + (epochs - 1) * self.cost(rung)[1]
-                if epochs < rung.epochs:
-                    self.note(
-                        f"{rung.backbone} at {rung.image_size} pixels got {epochs} of {rung.epochs} epochs"
-                    )
-        if not plan:
-            self.note(
-                "no higher rung of the ladder fits into the budget: give more, or `cvtune escalate` later"
-            )
+            if self.epochs_in(self.room(rung), [*rungs, rung]) < min(LEAST_EPOCHS, rung.epochs):
+                self.note(
+                    f"the budget has no room for {rung.backbone} at {rung.image_size} pixels and beyond"
+                )
+                break
+            rungs.append(rung)
+        if not rungs:
             self.found["escalate"] = {
-                "state": "out of time",
+                "state": "skipped",
                 "rungs": [],
                 "best": "",
-                "why": self.found["notes"][-1],
+                "why": "no higher rung fits",
             }
             return
-        seconds = self.left() - max(self.reserve(config) for config in plan)
-        end = time.monotonic() + seconds
-        result = escalate(self.workspace, plan, seconds, progress=self.until(end))
+        seconds = self.room(rungs[-1])
+        trained = training.load_run(self.workspace, self.found["train"]["run"])
+        first = [trained.config] if trained.state == "done" else []
+        result = escalate(self.workspace, first + rungs, seconds, progress=self.progress)
         self.progress(1.0, "climbed")
         self.found["escalate"] = {"state": "done", **escalation_values(result)}
 
@@ -231,18 +223,20 @@ class Workbook:
         """Seconds the export of a config will take: the model, then every test photo once. Going forward and
         back over the train photos is about three times the work of forward alone."""
         count = self.workspace.photos()["split"].value_counts()
-        return EXPORT_SECONDS + self.cost(config)[1] / 3 * count.get("test", 0) / max(
-            1, count.get("train", 0)
-        )
+        share = count.get("test", 0) / max(1, count.get("train", 0))
+        return EXPORT_SECONDS + share * self.cost(config)[1] / 3
 
     def room(self, config: Config) -> float:
         """Seconds that may be planned for training, if this config is exported in the end."""
         return (self.left() - self.reserve(config)) * MARGIN
 
-    def epochs_in(self, seconds: float, config: Config) -> int:
-        """How many epochs of the config fit, from 0 to its own number."""
-        start, epoch = self.cost(config)
-        return max(0, min(config.epochs, int((seconds - start) / epoch)))
+    def epochs_in(self, seconds: float, configs: list[Config]) -> int:
+        """How many epochs the last of the configs gets when `seconds` are shared out as `escalate` does it:
+        each gets the same share of its own epochs."""
+        costs = [self.cost(config) for config in configs]
+        work = sum(epoch * config.epochs for config, (_, epoch) in zip(configs, costs, strict=True))
+        share = (seconds - sum(start for start, _ in costs)) / max(work, 1e-9)
+        return int(configs[-1].epochs * min(1.0, max(0.0, share)))
 
     def higher_rungs(self) -> list[Config]:
         """The rungs of the ladder above the config: those of its family with a deeper network or larger

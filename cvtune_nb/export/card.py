@@ -12,11 +12,16 @@ LICENCES = {
 }
 """By family of backbone: which weights training started from, and on what terms they are given."""
 
+IMAGENET = (
+    "The photos of ImageNet itself are offered for non-commercial research and education; whether that binds "
+    "weights trained on them is disputed."
+)
+
 CARD = """\
 # {name}
 
-A classifier of photos into {number} classes ({labels}): {backbone} at {size} pixels, {how}. Made with cvtune,
-{made}.
+A classifier of photos into {number} classes ({labels}): {backbone} at {size} pixels, {how}.
+Made with cvtune, {made}.
 
 ## How good it is
 In parentheses the 95% interval.
@@ -63,9 +68,9 @@ any fine-tuning).
 {limits}
 
 ## Licence of the weights
-Training started from {weights}.
-The photos of ImageNet itself are offered for non-commercial research and education; whether that binds weights
-trained on them is disputed. The program files in this folder are under the MIT licence.
+{weights}
+
+The program files in this folder are under the MIT licence.
 
 ## Versions
 {versions}
@@ -113,7 +118,7 @@ def model_card(
         labels=", ".join(map(text, run.classes)),
         backbone=text(config.backbone),
         size=config.image_size,
-        how="fine-tuned" if run.best_epoch else "as it came, with the baseline's SVM as its last layer",
+        how="fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         made=facts["made"],
         train=run.train,
         validation=run.validation,
@@ -165,15 +170,15 @@ def limits(photos: pd.DataFrame, test: Any) -> list[str]:
 
 
 def weights(backbone: str) -> str:
-    """Which weights training started from, and under which licence."""
+    """Which weights training started from, and on what terms, in sentences."""
     from cvtune_nb.backbones import KNOWN, RANDOM
 
     if backbone.endswith(RANDOM):
-        return "random weights"
+        return "Training started from random weights."
     if backbone in KNOWN:
-        return LICENCES[KNOWN[backbone].family]
+        return f"Training started from {LICENCES[KNOWN[backbone].family]}. {IMAGENET}"
     import timm
 
     settings = timm.get_pretrained_cfg(backbone)
     licence = (settings and settings.license) or "not stated, look it up where they come from"
-    return f"timm's weights of {text(backbone)} (licence: {text(licence)})"
+    return f"Training started from timm's weights of {text(backbone)} (licence: {text(licence)}). {IMAGENET}"
