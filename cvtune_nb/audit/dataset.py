@@ -32,12 +32,13 @@ def find(photos: pd.DataFrame) -> pd.DataFrame:
     ]
     if len(counts) > 1 and counts.max() > IMBALANCE * max(counts.min(), 1):
         large, small = counts.idxmax(), counts.idxmin()
+        sizes = f"class {quoted([large])} has {counts.max()} training photos, {quoted([small])} {counts.min()}"
         rows.append(
             issue(
                 "",
                 "imbalance",
                 1 - counts.min() / counts.max(),
-                f"class {quoted([large])} has {counts.max()} training photos, {quoted([small])} {counts.min()}",
+                sizes,
                 f"add photos of {quoted([small])}, and judge models by each class's recall",
             )
         )

@@ -66,9 +66,7 @@ def find(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progr
     photos: path,label,split,sha256,width,height,bytes (n rows); features: (n, width) not negative or centred,
     as they come from the network; store: store[indices] -> uint8 (n, side, side, 3).
     """
-    pairs = pd.concat(
-        [exact_pairs(photos["sha256"]), near_pairs(photos["sha256"], features, store, progress)]
-    )
+    pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos["sha256"], features, store, progress)])
     n = len(photos)
     links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(n, n))
     groups = connected_components(links, directed=False)[1]
@@ -83,9 +81,7 @@ def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"first": first[second], "second": second, "similarity": 1.0, "exact": True})
 
 
-def near_pairs(
-    sha256: pd.Series, features: np.ndarray, store: Any, progress: Progress = silent
-) -> pd.DataFrame:
+def near_pairs(sha256: pd.Series, features: np.ndarray, store: Any, progress: Progress = silent) -> pd.DataFrame:
     """Pairs of different files that show the same photo."""
     rows = np.flatnonzero(~sha256.duplicated().to_numpy())  # equal files are compared once
     x = np.asarray(features, dtype=np.float32)[rows]
@@ -174,15 +170,13 @@ def orientation_hashes(small: np.ndarray) -> np.ndarray:
 def crops(images: np.ndarray) -> np.ndarray:
     """For uint8 images (n, side, side, 3) their middle in each of CROPS, grey, without slow changes of light,
     each of mean 0 and length 1: float32 (n, crops, DETAIL, DETAIL). An even surface becomes all 0."""
-    gray = grey(images)
+    gray = shrink(grey(images), 2 * DETAIL)
     views = np.stack([shrink(gray, DETAIL, share) for share in CROPS], axis=1)
-    slow = gaussian_filter1d(gaussian_filter1d(views, DETAIL / 16, axis=-1), DETAIL / 16, axis=-2)
-    detail = views - slow
+    blur = gaussian_filter1d(np.eye(DETAIL, dtype=np.float32), DETAIL / 16, axis=0)
+    detail = views - blur @ views @ blur.T
     detail -= detail.mean(axis=(-2, -1), keepdims=True)
     length = np.linalg.norm(detail, axis=(-2, -1), keepdims=True)
-    return np.where(
-        length > DETAIL, detail / np.maximum(length, 1e-12), 0
-    )  # under 1 grey level of detail: even
+    return np.where(length > DETAIL, detail / np.maximum(length, 1e-12), 0)  # under 1 grey level of detail: even
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -222,9 +216,7 @@ def _group_issues(copies: pd.DataFrame, similarity: np.ndarray) -> list[dict]:
     for number, (photo, score) in enumerate(zip(copies.itertuples(), similarity, strict=True)):
         twin = best if number else copies.iloc[1]
         equal = photo.sha256 == twin["sha256"]
-        what = (
-            f"{'the same file as' if equal else 'looks the same as'} {twin['path']} (similarity {score:.2f})"
-        )
+        what = f"{'the same file as' if equal else 'looks the same as'} {twin['path']} (similarity {score:.2f})"
         clear = (
             f"keep this one of the {len(copies)} copies, exclude the others"
             if not number

@@ -14,7 +14,7 @@ empty when the issue is about the whole set."""
 
 KINDS = {
     "mislabelled": "the photo looks like another class than its label says",
-    "ambiguous": "the photo looks like two classes at once",
+    "ambiguous": "to the model the photo looks as much like another class as like its own",
     "two-classes": "the same photo carries two different labels",
     "leak": "the same photo is in two splits, so accuracy is measured on photos that were learned by heart",
     "duplicate": "the same photo is there more than once",

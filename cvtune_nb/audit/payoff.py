@@ -1,0 +1,66 @@
+"""What the person's decisions were worth: the same small model trained before and after them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cvtune_nb import backbones, metrics
+from cvtune_nb.audit.report import load_audit
+from cvtune_nb.baseline import Svm
+from cvtune_nb.features import features
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.metrics import Accuracy, Paired
+from cvtune_nb.workspace import Workspace
+
+PAYOFF_C = 1.0
+"""C of the linear SVM; the same before and after, so that only the photos differ."""
+
+
+@dataclass(frozen=True)
+class Payoff:
+    """Validation accuracy of a linear SVM trained on the photos as they were found (before) and as decided
+    (after), both judged on the same validation photos and labels: those decided. relabelled and excluded
+    count the decisions in force; words say it in one sentence."""
+
+    relabelled: int
+    excluded: int
+    before: Accuracy
+    after: Accuracy
+    paired: Paired
+    words: str
+
+
+def payoff(workspace: Workspace, backbone: str | None = None, progress: Progress = silent) -> Payoff:
+    """Compare training before and after the standing decisions, with the last audit's features (cached).
+
+    The test photos are not looked at. Raises InputError when the backbone's weights can't be had.
+    """
+    last = load_audit(workspace)
+    backbone = backbone or (last.summary["backbone"] if last else backbones.default()[0])
+    image_size = last.summary["image_size"] if last else 224
+    actions = [act["action"] for act in workspace.standing().values()]
+    relabelled, excluded = actions.count("relabel"), actions.count("exclude")
+
+    found, after = workspace.manifest(), workspace.photos()
+    matrix = features(workspace, found, backbone, image_size, progress).matrix
+    row_of = dict(zip(found["path"], range(len(found)), strict=True))
+    undisputed = found.groupby("sha256")["label"].transform("nunique") == 1
+    before = found[undisputed & (found["split"] == "train")]
+    validation = after[after["split"] == "validation"]
+    asked = matrix[validation["path"].map(row_of).to_numpy(dtype=int)]
+    truth = validation["label"].to_numpy(dtype=object)
+
+    accuracies, right = [], []
+    for training in (before, after[after["split"] == "train"]):
+        rows = training["path"].map(row_of).to_numpy(dtype=int)
+        said = Svm(PAYOFF_C).fit(matrix[rows], training["label"].to_numpy(dtype=object)).predict(asked)
+        accuracies.append(metrics.accuracy(truth, said))
+        right.append(np.asarray(truth == said))
+    comparison = metrics.paired(*right)
+    words = (
+        f"{relabelled} relabelled and {excluded} excluded: {accuracies[0].value:.1%} before, "
+        f"{accuracies[1].value:.1%} after on {len(truth)} validation photos; {comparison.words}"
+    )
+    if not relabelled + excluded:
+        words = "nothing was relabelled or excluded yet, so there is no difference to measure"
+    return Payoff(relabelled, excluded, accuracies[0], accuracies[1], comparison, words)

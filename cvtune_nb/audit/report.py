@@ -1,0 +1,116 @@
+"""The whole audit: every check run once, its findings in three plain files of the workspace."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb import backbones
+from cvtune_nb.audit import dataset, duplicates, labels, quality
+from cvtune_nb.audit.issue import KINDS, table
+from cvtune_nb.data.pixels import pixels
+from cvtune_nb.features import features
+from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.workspace import Workspace
+
+_ISSUE_TEXT = dict.fromkeys(["path", "issue", "detail", "suggestion", "other"], str)
+_SCORE_TEXT = dict.fromkeys(["path", "label", "split", "suggested_label", "second_label"], str)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    issues: path,issue,score,detail,suggestion,other (audit.issue explains them; score 0..1, 1 is worst).
+    scores: a row for each photo: path,label,split,label_quality (0 bad .. 1 good),suggested_label,
+    suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
+    brightness,contrast,white,sharpness (0..1). summary: photos, issues (kind -> photos listed), notes
+    (sentences about the whole set), groups (of copies), backbone, image_size.
+    """
+
+    issues: pd.DataFrame
+    scores: pd.DataFrame
+    summary: dict[str, Any]
+    seconds: float
+
+
+def audit(
+    workspace: Workspace, backbone: str | None = None, image_size: int = 224, progress: Progress = silent
+) -> Audit:
+    """Check all photos, as the person's decisions so far have left them, and write audit/issues.csv,
+    scores.csv and summary.json.
+
+    Relabelled photos are judged under their new label, excluded ones are gone, and an issue that the person
+    decided to keep is not listed again. Nothing but those three files and the cache is written. Raises
+    InputError when the backbone's weights can't be had or image_size is beyond the photos.
+    """
+    start = time.perf_counter()
+    backbone = backbone or backbones.default()[0]
+    photos = decided(workspace)
+    skipped = workspace.skipped()
+    in_use = workspace.photos()
+
+    matrix = features(workspace, photos, backbone, image_size, _part(progress, 0.0, 0.7)).matrix
+    store = pixels(workspace, photos, image_size)
+    copies = duplicates.find(photos, matrix, store, _part(progress, 0.7, 0.8))
+    judges = (photos["path"].isin(in_use["path"]) & (photos["split"] != "test")).to_numpy()
+    opinions, doubts = labels.find(photos, matrix, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
+    bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
+
+    found = pd.concat([doubts, copies.issues, bad.issues, dataset.find(in_use)], ignore_index=True)
+    issues = table(row for row in found.to_dict("records") if not _kept(row, workspace.standing()))
+    scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)
+    scores = pd.concat([scores.assign(group=copies.groups), bad.measures.round(4)], axis=1)
+    counts = issues["issue"].value_counts()
+    summary = {
+        "photos": len(photos),
+        "issues": {kind: int(counts[kind]) for kind in KINDS if kind in counts},
+        "notes": bad.notes,
+        "groups": int((np.bincount(copies.groups) > 1).sum()) if len(photos) else 0,
+        "backbone": backbone,
+        "image_size": image_size,
+    }
+    result = Audit(issues, scores, summary, time.perf_counter() - start)
+    write_csv(workspace.audit / "issues.csv", result.issues)
+    write_csv(workspace.audit / "scores.csv", result.scores)
+    write_json(workspace.audit / "summary.json", {**summary, "seconds": round(result.seconds, 1)})
+    return result
+
+
+def load_audit(workspace: Workspace) -> Audit | None:
+    """The last audit of this workspace, or None if there was none. Decisions made since then are not in
+    it."""
+    try:
+        summary = read_json(workspace.audit / "summary.json")
+        issues = read_csv(workspace.audit / "issues.csv", **_ISSUE_TEXT)
+        scores = read_csv(workspace.audit / "scores.csv", **_SCORE_TEXT)
+    except FileNotFoundError:
+        return None
+    summary.pop("format", None)
+    return Audit(issues, scores, summary, float(summary.pop("seconds")))
+
+
+def decided(workspace: Workspace) -> pd.DataFrame:
+    """The photos with relabellings and exclusions applied. Unlike workspace.photos() it holds those that lie
+    in two classes: somebody has to be shown them to decide."""
+    photos, standing = workspace.manifest(), workspace.standing()
+    new = {path: act["to"] for path, act in standing.items() if act["action"] == "relabel"}
+    gone = {path for path, act in standing.items() if act["action"] == "exclude"}
+    photos["label"] = photos["path"].map(new).fillna(photos["label"])
+    return photos[~photos["path"].isin(gone)].reset_index(drop=True)
+
+
+def _kept(row: dict[str, Any], standing: dict[str, dict[str, Any]]) -> bool:
+    """Whether the person decided to live with this issue. A reason that names a kind of issue keeps the photo
+    in spite of that kind only; any other reason, in spite of all."""
+    act = standing.get(row["path"], {})
+    if act.get("action") != "keep":
+        return False
+    return act["reason"] == row["issue"] or act["reason"] not in KINDS
+
+
+def _part(progress: Progress, low: float, high: float) -> Progress:
+    """A Progress whose 0..1 is low..high of `progress`."""
+    return lambda share, words: progress(low + (high - low) * share, words)
