@@ -87,6 +87,8 @@ def export_run(
     """
     start = time.perf_counter()
     run = load_run(workspace, run_id)
+    if run.history.empty:
+        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
     folder = _free_name(workspace.exports / run.id) if out is None else _empty(Path(out).expanduser())
     photos = workspace.photos()
     with _made_aside(folder) as made:
