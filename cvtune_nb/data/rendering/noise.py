@@ -1,0 +1,59 @@
+"""Smooth random fields: on tiles that repeat, and on the sphere."""
+
+import numpy as np
+from scipy import ndimage
+
+MAP = 512
+"""Side of a sphere map in texels; on a ball 350 pixels wide a texel is about one pixel."""
+
+
+def tile_noise(side: int, sigma: float | tuple[float, float], seed: int) -> np.ndarray:
+    """A (side, side) field that repeats seamlessly, mean 0 and deviation 1, with features of about 2 * sigma."""
+    white = np.random.default_rng(seed).standard_normal((side, side))
+    return _standard(ndimage.gaussian_filter(white, sigma, mode="wrap"))
+
+
+def cloud_noise(side: int, coarsest: float, seed: int, octaves: int = 4) -> np.ndarray:
+    """Sum of octaves of tile_noise, each half as wide and half as strong as the one before."""
+    return _standard(sum(tile_noise(side, coarsest / 2**k, seed + k) / 2**k for k in range(octaves)))
+
+
+def _standard(field: np.ndarray) -> np.ndarray:
+    return (field - field.mean()) / field.std()
+
+
+def sphere_directions() -> np.ndarray:
+    """The unit vectors (MAP, MAP, 3) of the texels of a sphere map, in octahedral layout: the sphere is folded
+    onto a square without poles (Cigolle et al. 2014, A survey of efficient representations for unit vectors)."""
+    side = np.linspace(-1, 1, MAP)
+    x, y = np.meshgrid(side, side)
+    z = 1 - np.abs(x) - np.abs(y)
+    fold = np.maximum(-z, 0)
+    vectors = np.stack([x - np.sign(x) * fold, y - np.sign(y) * fold, z], axis=-1)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def sphere_noise(directions: np.ndarray, frequency: float, seed: int) -> np.ndarray:
+    """A smooth field on the sphere, mean 0 and deviation 1, with about `frequency` bumps along the radius."""
+    volume = np.random.default_rng(seed).standard_normal((64, 64, 64))
+    volume = ndimage.gaussian_filter(volume, 1.2, mode="wrap")
+    points = (directions * (frequency * 3.0) + 31.7).transpose(2, 0, 1) % 64
+    return _standard(ndimage.map_coordinates(volume, points, order=1, mode="grid-wrap"))
+
+
+def look_up(sphere_map: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Values (..., C) of a sphere map (MAP, MAP, C) at directions (3, ...) of any length, bilinear, float32."""
+    x, y, z = directions
+    size = np.abs(x) + np.abs(y) + np.abs(z) + np.float32(1e-6)
+    x, y = x / size, y / size
+    back = z < 0
+    x, y = (np.where(back, np.where(x < 0, np.abs(y) - 1, 1 - np.abs(y)), x),
+            np.where(back, np.where(y < 0, np.abs(x) - 1, 1 - np.abs(x)), y))
+    column = np.clip((x + 1) * np.float32((MAP - 1) / 2), 0, MAP - 1.001)
+    row = np.clip((y + 1) * np.float32((MAP - 1) / 2), 0, MAP - 1.001)
+    left, top = column.astype(np.int32), row.astype(np.int32)
+    right_share, low_share = (column - left)[..., None], (row - top)[..., None]
+    flat, corner = sphere_map.reshape(MAP * MAP, -1), top * MAP + left
+    upper = flat[corner] * (1 - right_share) + flat[corner + 1] * right_share
+    lower = flat[corner + MAP] * (1 - right_share) + flat[corner + MAP + 1] * right_share
+    return upper * (1 - low_share) + lower * low_share
