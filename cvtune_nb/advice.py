@@ -70,18 +70,18 @@ def few_images(case: Case) -> Finding | None:
         return None
     named = ", ".join(f"{label} ({count}: {ENOUGH_PHOTOS - count} more)" for label, count in few.head(5).items())
     rest = f" and {len(few) - 5} more classes" if len(few) > 5 else ""
-    return Finding("few-images", "Some classes have few photos", f"under {ENOUGH_PHOTOS} training photos: {named}{rest}; "
-                   "the learning curve in notebook 02 shows whether more would help", METHOD)  # fmt: skip
+    evidence = f"under {ENOUGH_PHOTOS} training photos: {named}{rest}; notebook 02 shows whether more would help"
+    return Finding("few-images", "Some classes have few photos", evidence, METHOD)
 
 
 def diverged(case: Case) -> Finding | None:
     """The loss is not finite, or ended above where it began."""
-    config, history = case.run.config, case.run.history
+    config, losses = case.run.config, case.run.history["train_loss"]
     rate = max(PARAMETERS["learning_rate"].low, config.learning_rate / 10)
     if case.run.state == "diverged":
         evidence = f"the loss became infinite with learning rate {config.learning_rate:g}"
-    elif len(case.trained) and len(history) > 1 and case.last["train_loss"] > history["train_loss"].iloc[0] + math.log(2):
-        evidence = f"train loss rose from {history['train_loss'].iloc[0]:.2f} to {case.last['train_loss']:.2f}"
+    elif len(case.trained) and len(losses) > 1 and losses.iloc[-1] > losses.iloc[0] + math.log(2):
+        evidence = f"train loss rose from {losses.iloc[0]:.2f} to {losses.iloc[-1]:.2f}"
     else:
         return None
     return Finding("diverged", "Training ran away", evidence, METHOD, {"learning_rate": rate, "schedule": ""})
@@ -140,9 +140,8 @@ def noise(case: Case) -> Finding | None:
     compared = metrics.paired(*_aligned(case.right_others[other], case.right))
     if compared.p < 0.05:
         return None
-    return Finding("noise", f"Run {other} is as good, as far as one can tell",
-                   f"against {other}: {compared.words}; more validation photos, or several seeds, would tell them apart",
-                   "paired comparison (McNemar)")  # fmt: skip
+    evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would tell them apart"
+    return Finding("noise", f"Run {other} is as good, as far as one can tell", evidence, "paired comparison (McNemar)")
 
 
 def edge(case: Case) -> Finding | None:
@@ -219,7 +218,8 @@ def advise(workspace: Workspace, run: Run) -> list[Finding]:
 
 def _right(predictions: pd.DataFrame) -> pd.Series:
     """Which photos were right, by path."""
-    return pd.Series((predictions["label"] == predictions["predicted"]).to_numpy(), index=predictions["path"], dtype=bool)
+    right = predictions["label"] == predictions["predicted"]
+    return pd.Series(right.to_numpy(dtype=bool), index=predictions["path"])
 
 
 def _aligned(first: pd.Series, second: pd.Series) -> tuple[pd.Series, pd.Series]:

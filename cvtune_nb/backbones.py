@@ -46,7 +46,7 @@ KNOWN = {
 
 
 class Backbone(nn.Module):
-    """A network without its last layer. forward: uint8 RGB photos (n, size, size, 3) -> features (n, width)."""
+    """A network without its last layer, with the normalisation of colours that it was trained with."""
 
     def __init__(self, network: nn.Module, width: int, mean: tuple[float, ...], std: tuple[float, ...]):
         super().__init__()
@@ -55,6 +55,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Features (n, width) of uint8 photos (n, size, size, 3)."""
         channels_first = images.permute(0, 3, 1, 2).to(self.mean.dtype)
         return self.network((channels_first - self.mean) / self.std).flatten(1)
 
@@ -181,8 +182,9 @@ def within_reach(name: str) -> bool:
 
 @functools.cache
 def _answers(url: str) -> bool:
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the addresses come from the libraries
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=3):
+        with urllib.request.urlopen(request, timeout=3):  # noqa: S310
             return True
     except OSError:
         return False

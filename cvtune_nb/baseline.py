@@ -156,7 +156,7 @@ class SvmExplorer:
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
         return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
 
-    def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:
+    def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
         """C,train_accuracy,validation_accuracy for every C in C_VALUES."""
         rows = []
         for number, C in enumerate(C_VALUES):
@@ -164,7 +164,7 @@ class SvmExplorer:
             rows.append((C, self.accuracy(C, kernel, "train").value, self.accuracy(C, kernel, "validation").value))
         return pd.DataFrame(rows, columns=["C", "train_accuracy", "validation_accuracy"])
 
-    def best_C(self, kernel: str = "linear", progress: Progress = silent) -> float:
+    def best_C(self, kernel: str = "linear", progress: Progress = silent) -> float:  # noqa: N802
         """The C with the highest validation accuracy; of equals the one nearest 1, which served best on the full
         clothing set (KNOWHOW)."""
         table = self.C_table(kernel, progress)

@@ -110,7 +110,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
             return "no permission to read it"
         except photo.UnreadablePhoto as error:
             return str(error)
-        except Exception:  # the header alone failed: the full decoding says it in words
+        except Exception:  # noqa: BLE001 - the header alone failed: the full decoding says it in words
             try:
                 photo.read_photo(file)
                 return "its header is damaged"

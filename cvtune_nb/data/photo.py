@@ -56,7 +56,7 @@ def read_photo(path, at_least: int = 0) -> Image.Image:
         raise UnreadablePhoto("the file is gone") from None
     except UnreadablePhoto:
         raise
-    except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error, ValueError ...
+    except Exception as error:  # noqa: BLE001 - decoders raise OSError, SyntaxError, struct.error, ValueError ...
         words = str(error) or type(error).__name__
         raise UnreadablePhoto(f"damaged ({words.splitlines()[0][:120]})") from None
 

@@ -45,11 +45,6 @@ def escalate(
     rows = [_row(number, config) for number, config in enumerate(configs, 1)]
     tell = on_rung or (lambda _: None)
 
-    def in_time(share: float, words: str) -> None:
-        progress((done + min(1.0, share)) / len(configs), f"rung {done + 1}: {words}")
-        if time.monotonic() > deadline:
-            raise Stopped
-
     try:
         for done, config in enumerate(configs):
             progress(done / len(configs), f"rung {done + 1} of {len(configs)}")
@@ -72,7 +67,8 @@ def escalate(
                     _fill(rows[done], before, f"{note}; run before with the same parameters")
                     continue
             rows[done]["predicted_seconds"] = predict_cost(workspace, fits).seconds
-            run = fit(workspace, fits, on_epoch=lambda run: tell(_so_far(rows, done, run)), progress=in_time)
+            run = fit(workspace, fits, on_epoch=lambda run: tell(_so_far(rows, run)),
+                      progress=_until(deadline, progress, done, len(configs)))  # fmt: skip
             if run.state == "stopped" and time.monotonic() > deadline:
                 note = f"{note}; the budget ended".removeprefix("; ")
             _fill(rows[done], run, note)
@@ -82,6 +78,17 @@ def escalate(
     return _summary(workspace, rows)
 
 
+def _until(deadline: float, progress: Progress, done: int, rungs: int) -> Progress:
+    """The progress of one rung as a part of the whole climb; it stops the rung when the budget has ended."""
+
+    def in_time(share: float, words: str) -> None:
+        progress((done + share) / rungs, f"rung {done + 1} of {rungs}: {words}")
+        if time.monotonic() > deadline:
+            raise Stopped
+
+    return in_time
+
+
 def _row(number: int, config: Config) -> dict:
     shown = {name: value for name, value in config.to_dict().items() if name in COLUMNS}
     return dict.fromkeys(COLUMNS, float("nan")) | {"rung": number, "run": "", "state": "waiting", "note": ""} | shown
@@ -89,17 +96,18 @@ def _row(number: int, config: Config) -> dict:
 
 def _fill(row: dict, run: Run, note: str) -> None:
     row |= {name: value for name, value in run.config.to_dict().items() if name in COLUMNS}
-    row |= {"run": run.id, "state": run.state, "seconds": run.seconds, "note": "; ".join([*run.changes, note]).strip("; ")}
-    row["predicted_seconds"] = run.predicted_seconds
+    row |= {"run": run.id, "state": run.state, "note": "; ".join(filter(None, [*run.changes, note]))}
+    row |= {"seconds": run.seconds, "predicted_seconds": run.predicted_seconds}
     if len(run.history):
         row |= {"train_accuracy": run.train.value, "validation_accuracy": run.validation.value,
                 "low": run.validation.low, "high": run.validation.high}  # fmt: skip
 
 
-def _so_far(rows: list[dict], done: int, run: Run) -> Escalation:
+def _so_far(rows: list[dict], run: Run) -> Escalation:
     shown = [dict(row) for row in rows]
-    _fill(shown[done], run, "running")
-    shown[done]["state"] = "running"
+    current = next(row for row in shown if row["state"] == "waiting")
+    _fill(current, run, "")
+    current["state"] = "running"
     return Escalation(pd.DataFrame(shown, columns=COLUMNS), "", "")
 
 
@@ -135,14 +143,16 @@ def _summary(workspace: Workspace, rows: list[dict]) -> Escalation:
     if ran.empty:
         return Escalation(table, "", "no rung has finished an epoch yet")
     best = ran.loc[ran["validation_accuracy"].idxmax()]
-    words = f"rung {best['rung']} is best on validation: {best['validation_accuracy']:.1%} ({best['low']:.1%} to {best['high']:.1%})"
+    interval = f"{best['low']:.1%} to {best['high']:.1%}"
+    words = f"rung {best['rung']} is best on validation: {best['validation_accuracy']:.1%} ({interval})"
     cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
     for _, row in cheaper.iterrows():
         compared = _compare(workspace, row["run"], best["run"])
         if compared.p >= 0.05:
             factor = best["seconds"] / max(row["seconds"], 1e-9)
-            return Escalation(table, best["run"], f"{words}; rung {row['rung']} took 1/{factor:.1f} of its time and there "
-                              f"is {compared.words}: stopping at rung {row['rung']} is the better bargain")  # fmt: skip
+            words += (f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: stopping at "
+                      f"rung {row['rung']} is the better bargain")  # fmt: skip
+            return Escalation(table, best["run"], words)
     if len(cheaper):
         words += "; every cheaper rung is worse beyond noise: worth its time"
     return Escalation(table, best["run"], words)

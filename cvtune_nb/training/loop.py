@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -132,7 +133,7 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
                 loss.backward()
                 optimizer.step()
             share, words = (epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring"
-            logits = [_logits(network, part, lambda: progress(share, words)) for part in (measured, validation)]
+            logits = [_logits(network, part, partial(progress, share, words)) for part in (measured, validation)]
             row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], **_scores(logits, measured, validation)}
             row["seconds"] = time.perf_counter() - clock
             run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)

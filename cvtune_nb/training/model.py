@@ -16,9 +16,7 @@ the SVM"."""
 
 
 class Classifier(nn.Module):
-    """forward: uint8 RGB photos (n, size, size, 3) -> logits (n, classes).
-
-    With normalise, the last layer sees features of length 1, as the SVM did.
+    """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did.
     """
 
     def __init__(self, backbone: backbones.Backbone, classes: int, dropout: float, normalise: bool):
@@ -27,6 +25,7 @@ class Classifier(nn.Module):
         self.dropout, self.last = nn.Dropout(dropout), nn.Linear(backbone.width, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (n, classes) of uint8 photos (n, size, size, 3)."""
         return self.classify(self.backbone(images))
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
