@@ -70,11 +70,16 @@ def read_csv(file: Path, /, **types: Any) -> pd.DataFrame:
 
 
 def append_json_line(path: Path, value: dict[str, Any]) -> None:
-    """Add one line to a journal and flush it to disk: journals only ever grow."""
+    """Add one line to a journal and flush it to disk: journals only ever grow. A last line that a crash cut off
+    gets its end first, so that it can't swallow the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(value, ensure_ascii=False) + "\n")
+    with open(path, "ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.write(b"\n")
+        file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -84,7 +89,8 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     if not Path(path).exists():
         return []
     rows = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
+    # split at "\n" only: labels may hold other line ends, which JSON leaves as they are
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").split("\n"):
         with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
     return rows
