@@ -140,7 +140,7 @@ class Config:
         if self.schedule:
             rates = parse_schedule(self.schedule)
             object.__setattr__(self, "epochs", len(rates))
-            object.__setattr__(self, "learning_rate", max(rates))
+            object.__setattr__(self, "learning_rate", PARAMETERS["learning_rate"].check(max(rates)))
 
     @classmethod
     def from_values(cls, **values: Any) -> "Config":
