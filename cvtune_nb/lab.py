@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from .errors import InputError
+from cvtune_nb.errors import InputError
 
 SETTINGS = Path(__file__).parent / "jupyter"
 """JupyterLab's settings for the workbook, as defaults that a person's own settings still override: messages of

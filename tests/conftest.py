@@ -1,0 +1,30 @@
+"""What every test may ask for: made photos, and a home folder of its own."""
+
+from pathlib import Path
+
+import pytest
+from tests.photos import make_photos
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home_of_the_tests(tmp_path_factory):
+    """No test reads or writes what a person keeps in the checkout's data/ folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CVTUNE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory) -> Path:
+    """72 small photos, a folder for each of three classes. Shared by all tests: read it, never write to it."""
+    folder = make_photos(tmp_path_factory.mktemp("photos") / "shapes")
+    for path in folder.rglob("*.jpg"):
+        path.chmod(0o444)
+    return folder
+
+
+def pytest_collection_modifyitems(items):
+    """The browser last: what fails in a second fails first."""
+    items.sort(key=lambda item: "browser" in Path(item.path).relative_to(CHECKOUT / "tests").parts)

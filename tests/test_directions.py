@@ -1,0 +1,123 @@
+"""The house has one direction: a room imports what stands before it in ROOMS, never what comes after."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
+
+ROOMS = [
+    "errors", "files", "parameters", "workspace", "data", "backbones", "features", "machine", "metrics", "baseline",
+    "audit", "training", "advice", "escalation", "export", "detection", "similarity",
+    "console", "workbook", "lab", "commands", "cli", "__main__",
+    "plots", "widgets",
+]  # fmt: skip
+FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
+EXPORTED = (PACKAGE / "export" / "predict.py", PACKAGE / "data" / "photo.py")
+"""The program in an exported folder: these two files side by side."""
+ELSEWHERE = {"numpy", "PIL", "onnxruntime", "photo"}
+"""What that program may import on the machine that it is carried to; photo is the other file."""
+
+
+def imported(source: str) -> set[str]:
+    """Dotted names of all that `source` imports, inside functions too; relative imports count as "."."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            names.add(".")
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def mistakes(room: str, source: str) -> list[str]:
+    """What a module of `room` imports and should not, each as one sentence."""
+    found = []
+    for name in sorted(imported(source)):
+        top, *inner = name.split(".")
+        if name == ".":
+            found.append("a relative import: write cvtune_nb. in front")
+        elif top == "cvtune_nb" and set(inner[:1]) & set(ROOMS[ROOMS.index(room) + 1 :]):
+            found.append(f"{room} imports {inner[0]}, which comes after it")
+        elif top in FOR_THE_EYE - {"matplotlib"} and room != "widgets":
+            found.append(f"{room} imports {top}: only widgets may")
+        elif top == "matplotlib" and room not in ("plots", "widgets"):
+            found.append(f"{room} imports matplotlib: only plots and widgets may")
+        elif name.startswith("matplotlib.pyplot"):
+            found.append(f"{room} imports pyplot, which is not safe outside the main thread: use Figure")
+        elif top == "torch" and room == "plots":
+            found.append("plots imports torch: it gets tables, not tensors")
+    return found
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_stands_before_it(path):
+    assert room_of(path) in ROOMS, f"{path.name} is a room that ROOMS does not list: give it its place"
+    assert mistakes(room_of(path), path.read_text(encoding="utf-8")) == []
+
+
+def files_behind(path: Path) -> set[Path]:
+    """`path` and every module of ours that importing it runs."""
+    seen, todo = set(), [path]
+    while todo:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for name in imported(file.read_text(encoding="utf-8")):
+            parts = name.split(".")
+            if parts[0] == "cvtune_nb":
+                steps = [PACKAGE.joinpath(*parts[1:end]) for end in range(1, len(parts) + 1)]
+                candidates = [step / "__init__.py" for step in steps] + [step.with_suffix(".py") for step in steps]
+                todo += [candidate for candidate in candidates if candidate.is_file()]
+    return seen
+
+
+def test_plots_need_no_torch_even_behind_their_imports():
+    for path in (PACKAGE / "plots").rglob("*.py"):
+        for file in files_behind(path):
+            tops = {name.split(".")[0] for name in imported(file.read_text(encoding="utf-8"))}
+            assert "torch" not in tops, f"plots/{path.name} needs torch through {file.relative_to(PACKAGE)}"
+
+
+def test_the_exported_program_needs_three_packages_only():
+    for file in EXPORTED:
+        needed = {name.split(".")[0] for name in imported(file.read_text(encoding="utf-8"))}
+        assert needed - set(sys.stdlib_module_names) <= ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    ("room", "source", "complaint"),
+    [
+        ("data", "from cvtune_nb.training import fit", "training, which comes after"),
+        ("features", "def f():\n    from cvtune_nb import baseline", "baseline, which comes after"),
+        ("metrics", "import matplotlib", "only plots and widgets"),
+        ("training", "import ipywidgets as w", "only widgets"),
+        ("plots", "from IPython.display import display", "only widgets"),
+        ("plots", "from cvtune_nb.widgets import job", "widgets, which comes after"),
+        ("plots", "import torch.nn", "tables, not tensors"),
+        ("widgets", "from matplotlib import pyplot", "not safe"),
+        ("cli", "from cvtune_nb import plots", "plots, which comes after"),
+        ("audit", "from ..training import fit", "relative"),
+    ],
+)
+def test_the_check_sees_a_wrong_import(room, source, complaint):
+    assert any(complaint in mistake for mistake in mistakes(room, source))
+
+
+def test_the_check_lets_the_right_imports_pass():
+    good = "import torch\nimport pandas as pd\nfrom cvtune_nb import backbones\nfrom cvtune_nb.data import thumbnail\n"
+    assert mistakes("training", good) == []
+    assert mistakes("widgets", "import ipywidgets, matplotlib\nfrom cvtune_nb import plots, training") == []
