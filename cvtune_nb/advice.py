@@ -124,7 +124,7 @@ def below_baseline(case: Case) -> Finding | None:
     if case.right_baseline is None or case.trained.empty:
         return None
     compared = metrics.paired(*_aligned(case.right_baseline, case.right))
-    if compared.p < 0.05 and compared.difference > 0:
+    if case.right_baseline.all() or (compared.p < 0.05 and compared.difference > 0):
         return None
     return Finding("below-baseline", "Not better than the frozen network and SVM",
                    f"fine-tuned against SVM on the same validation photos: {compared.words}",
@@ -182,14 +182,14 @@ def wide_features(case: Case) -> Finding | None:
 
 def next_rung(case: Case) -> Finding | None:
     """All is well: larger photos, with minibatch and learning rate halved together."""
-    if case.run.state != "done" or case.trained.empty or any(rule(case) for rule in (diverged, underfit)):
+    if case.run.state != "done" or case.trained.empty or case.right.all() or diverged(case) or underfit(case):
         return None
     config: Config = case.run.config
     size = min(1000, round(config.image_size * 1.43 / 32) * 32)
     short = float(case.photos[["width", "height"]].min(axis=1).median())
     if size > short or size == config.image_size or config.batch_size < 2:
         return None
-    change = {"image_size": size, "batch_size": config.batch_size // 2, "learning_rate": config.learning_rate / 2,
+    change = {"image_size": size, "batch_size": config.batch_size // 2, "learning_rate": max(1e-5, config.learning_rate / 2),
               "schedule": ""}  # fmt: skip
     return Finding("next-rung", "All is well: climb a rung (notebook 04)",
                    f"it learned its training photos, and half of your photos have {short:.0f} pixels or more: "

@@ -12,6 +12,8 @@ from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import Run, fit, load_run, predict_cost, runs
 from cvtune_nb.training.cost import duration
+from cvtune_nb.training.run import photos_id
+from cvtune_nb.training.run import photos_id
 from cvtune_nb.workspace import Workspace
 
 COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
@@ -112,11 +114,11 @@ def _so_far(rows: list[dict], run: Run) -> Escalation:
 
 
 def _same(workspace: Workspace, config: Config) -> Run | None:
-    """A finished run with exactly these parameters."""
-    table = runs(workspace)
+    """A finished run with exactly these parameters, on the photos and labels there are now."""
+    table, photos = runs(workspace), photos_id(workspace.photos())
     for name in table.loc[table["state"] == "done", "run"]:
         run = load_run(workspace, name)
-        if run.config == config and len(run.history):
+        if run.config == config and run.photos == photos and len(run.history):
             return run
     return None
 
