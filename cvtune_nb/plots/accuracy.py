@@ -35,7 +35,10 @@ def c_curve(table: pd.DataFrame, chosen: float) -> Figure:
     accuracy_axis(axes)
     axes.legend(fontsize=8, loc="lower right")
     best = table.loc[table["validation_accuracy"].idxmax()]
-    titled(axes, f"Best on validation: {best['validation_accuracy']:.1%} at C = {best['C']:.3g}")
+    here = table[table["C"] == chosen]
+    now = float(here["validation_accuracy"].iloc[0]) if len(here) else float("nan")
+    words = "no C is better" if now == best["validation_accuracy"] else f"C = {best['C']:g} is the best"
+    titled(axes, f"C = {chosen:g}: {now:.1%} on validation; {words}" if len(here) else words)
     return made
 
 
@@ -92,6 +95,8 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None) -> Fig
     right.set_ylim(0, highest * 1.05 or 1.0)
     right.grid(alpha=0.3)
     left.legend(fontsize=8, loc="lower right")
+    if baseline is not None and history.empty:
+        titled(left, f"To be beaten: the baseline's {baseline:.1%}")
     if len(history):
         last = history.iloc[-1]
         best = history.loc[history["validation_accuracy"].idxmax()]
@@ -182,9 +187,7 @@ def bars(axes, table: pd.DataFrame) -> None:
         inside = value > 0.86
         x, side, colour = (value - 0.01, "right", "white") if inside else (value + 0.01, "left", INK)
         axes.text(x, place, f"{value:.1%}", va="center", ha=side, fontsize=9, color=colour)
-    axes.set_yticks(
-        range(len(table)), [shortened(name) for name in table["label"]], parse_math=False, fontsize=9
-    )
+    axes.set_yticks(range(len(table)), [shortened(name) for name in table["label"]], parse_math=False, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter("{x:.0%}")

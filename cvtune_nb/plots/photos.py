@@ -74,9 +74,7 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
     some = f"; the {most} it was surest of" if len(rows) > most else ""
     noun = "mistake" if len(rows) == 1 else "mistakes"
     made.suptitle(
-        f"{len(rows)} {noun} on the validation photos{some}"
-        if len(rows)
-        else "No mistakes on the validation photos",
+        f"{len(rows)} {noun} on the validation photos{some}" if len(rows) else "No mistakes on the validation photos",
         fontsize=11,
         x=0.01,
         ha="left",
@@ -100,9 +98,7 @@ def _show(axes, path: str | None, path_of: PathOf, side: int = 128) -> None:
         return
     try:
         with Image.open(io.BytesIO(thumbnail(path_of(path), side=side))) as image:
-            axes.imshow(
-                ImageOps.pad(image.convert("RGB"), (side, side), color="white"), interpolation="antialiased"
-            )
+            axes.imshow(ImageOps.pad(image.convert("RGB"), (side, side), color="white"), interpolation="antialiased")
     except (OSError, ValueError) as error:  # moved or damaged since it was listed: say so in its place
         text = f"can't be read:\n{type(error).__name__}"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, fontsize=8, ha="center", va="center", color=INK)

@@ -42,8 +42,8 @@ class AuditPanel(Panel):
                               self.accept, self.measure]  # fmt: skip
         self.cards = [Card(workspace, workspace.classes, self.guard(self.decide)) for _ in range(A_PAGE)]
         self.gallery = w.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start"})
-        self.right.children = [self.text, self.gallery]
-        self.below.children = [self.picture]
+        self.right.children = [self.gallery, self.picture]
+        self.below.children = [self.text]
         self.page, self.measured = 0, None
         self.kind.observe(self.guard(lambda _: self._turn(0)), "value")
         self.hide.observe(self.guard(lambda _: self._turn(0)), "value")
@@ -57,9 +57,11 @@ class AuditPanel(Panel):
             self.say(self.paint(known))
 
     def work(self) -> Work:
+        """The audit, with the default network."""
         return lambda progress: audit(self.workspace, progress=progress)
 
     def paint(self, result: Audit | Payoff) -> str:
+        """Fill the gallery, or show what the decisions brought."""
         if isinstance(result, Payoff):
             return page.text(result.words)
         scores = result.scores.set_index("path")
@@ -78,7 +80,8 @@ class AuditPanel(Panel):
         notes = "".join(page.card("About the whole set", sentence) for sentence in sentences)
         self.text.value = notes
         self.cost.value = f"The audit took {page.duration(result.seconds)}."
-        return f"{len(issues)} findings in {issues['path'].nunique()} of {len(result.scores)} photos. Choose an issue and decide."
+        count = issues["path"].nunique()
+        return f"{len(issues)} findings in {count} of {len(result.scores)} photos. Choose an issue and decide."
 
     # -- the gallery ------------------------------------------------------------------------------------------
 
@@ -99,14 +102,13 @@ class AuditPanel(Panel):
         if self.kind.value == MINE:
             labels = dict(zip(self.manifest["path"], self.manifest["label"], strict=True))
             rows = [
-                {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}", "other": "",
-                 "suggestion": "Undo takes your decision back", "label": labels[path], "suggested_label": act["to"]}
+                {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}",
+                 "suggestion": "Undo takes your decision back", "other": "", "label": labels[path],
+                 "suggested_label": act["to"]}
                 for path, act in standing.items()
             ]  # fmt: skip
             return pd.DataFrame(rows, columns=self.issues.columns)
-        rows = self.issues[self.issues["issue"] == self.kind.value].sort_values(
-            "score", ascending=False, kind="stable"
-        )
+        rows = self.issues[self.issues["issue"] == self.kind.value].sort_values("score", ascending=False, kind="stable")
         return rows[~rows["path"].isin(standing)] if self.hide.value else rows
 
     def _turn(self, to: int) -> None:
@@ -134,9 +136,7 @@ class AuditPanel(Panel):
         """Write one decision down, at once, and show it."""
         self.workspace.decide(path, action, to=label if action == "relabel" else "", reason=kind)
         self._show_decisions()
-        words = {"relabel": f"relabelled to {label}", "undo": "decision taken back"}.get(
-            action, f"{action}: saved"
-        )
+        words = {"relabel": f"relabelled to {label}", "undo": "decision taken back"}.get(action, f"{action}: saved")
         self.say(f"{page.text(path)}: {page.text(words)}.")
 
     def _show_decisions(self) -> None:
@@ -197,22 +197,16 @@ class AuditPanel(Panel):
         """Accuracy before and after the decisions, on the same validation photos."""
         self.result()
         if not self.workspace.standing() and not headless():
-            raise NotReady(
-                "Nothing is decided yet: decide about a few photos above, then run this cell again."
-            )
+            raise NotReady("Nothing is decided yet: decide about a few photos above, then run this cell again.")
         self._measured(self.job.progress if self.job.running else lambda *_: None)
         self.report(self._still_picture, lambda: HTML(page.text(self.measured.words)))
 
     def learned(self) -> HTML:
         """What we learned, from the audit and the decisions."""
         found, standing = self.result(), self.workspace.standing()
-        counts = (
-            ", ".join(f"{number} {kind}" for kind, number in found.summary["issues"].items()) or "nothing"
-        )
+        counts = ", ".join(f"{number} {kind}" for kind, number in found.summary["issues"].items()) or "nothing"
         actions = pd.Series([act["action"] for act in standing.values()], dtype=str).value_counts()
-        decided = (
-            ", ".join(f"{number} {DECIDED[action]}" for action, number in actions.items()) or "nothing yet"
-        )
+        decided = ", ".join(f"{number} {DECIDED[action]}" for action, number in actions.items()) or "nothing yet"
         lines = [f"The audit found: {counts}.", f"You decided: {decided}."]
         lines += [self.measured.words] if self.measured else []
         return page.listed(lines)

@@ -4,7 +4,6 @@ import threading
 from typing import Any
 
 import ipywidgets as w
-import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import baseline, plots
@@ -47,7 +46,7 @@ class BaselinePanel(Panel):
                                       style={"description_width": "7.5em", "button_width": "90px"})  # fmt: skip
         self.words = w.HTML()
         self.words.add_class("cvtune-words")
-        self.best = w.Button(description="Choose C on validation", disabled=True)
+        self.best = w.Button(description="Choose C on validation", disabled=True, layout={"width": "auto"})
         self.controls.children = [self.backbone.box, self.image_size.box]
         self.more.children = [self.C, self.kernel, self.words, self.best]
         self.explorer: SvmExplorer | None = None
@@ -57,7 +56,7 @@ class BaselinePanel(Panel):
         for control in (self.C, self.kernel):
             control.observe(self.guard(lambda _: self._moved()), "value")
         self.best.on_click(self.guard(lambda _: self._choose()))
-        self._say_C()
+        self._say_weight()
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
@@ -73,6 +72,7 @@ class BaselinePanel(Panel):
         return run
 
     def paint(self, result: Baseline) -> str:
+        """Show the result and open C and kernel for changes."""
         self.C.value = result.C
         self._show(result)
         self._draw(result)
@@ -82,11 +82,12 @@ class BaselinePanel(Panel):
         self.cost.value = (
             f"Features came from the cache; all in all {took}."
             if result.cached
-            else f"It took {took}: features at {result.images_per_second:.0f} photos a second. From now on they are cached."
+            else f"It took {took}: features at {result.images_per_second:.0f} photos a second; now they are cached."
         )
         return "Done. Now move C or change the kernel."
 
     def result(self) -> Baseline:
+        """What is shown now: the last C and kernel chosen. NotReady until there is one."""
         super().result()
         return self.seen
 
@@ -94,7 +95,7 @@ class BaselinePanel(Panel):
 
     def _moved(self) -> None:
         """Numbers at once; the slower pictures follow in a thread."""
-        self._say_C()
+        self._say_weight()
         if self.explorer is None or self.job.running:
             return
         result = self.explorer.fit(self.C.value, self.kernel.value)
@@ -104,7 +105,7 @@ class BaselinePanel(Panel):
     def _choose(self) -> None:
         self.C.value = self.explorer.best_C(self.kernel.value)
 
-    def _say_C(self) -> None:
+    def _say_weight(self) -> None:
         size = (
             "small: a simple boundary"
             if self.C.value < 0.1
@@ -113,8 +114,8 @@ class BaselinePanel(Panel):
             else "usual"
         )
         self.words.value = (
-            f'<div role="status" aria-live="polite">C <b>{self.C.value:g}</b> ({size}), kernel <b>{self.kernel.value}</b>. '
-            "C weighs the training photos against a simple boundary.</div>"
+            f'<div role="status" aria-live="polite">C <b>{self.C.value:g}</b> ({size}), kernel <b>{self.kernel.value}'
+            "</b>. C weighs the training photos against a simple boundary.</div>"
         )
 
     def _show(self, result: Baseline) -> None:
@@ -146,12 +147,11 @@ class BaselinePanel(Panel):
         self.result()
         self.report(self._c_curve)
 
-    def learning_curve(self) -> pd.DataFrame:
-        """Would more photos help? Draws the curve and returns its table."""
+    def learning_curve(self) -> None:
+        """Would more photos help? Accuracy against the number of training photos."""
         self.result()
         table = baseline.learning_curve(self.explorer)
         self.report(lambda: _output(plots.learning_curve(table), "accuracy against the number of photos"))
-        return table
 
     def _mistakes(self) -> Any:
         rows = self.seen.mistakes
@@ -167,11 +167,11 @@ class BaselinePanel(Panel):
         seen = self.result()
         worst = seen.per_class.sort_values("recall").iloc[0]
         gap = (seen.train.value - seen.validation.value) * 100
+        network = f"{seen.backbone} at {seen.image_size} pixels, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
         lines = [
-            f"{seen.backbone} at {seen.image_size} pixels, frozen, with a {seen.kernel} SVM (C = {seen.C:g}) gets "
-            f"{page.percent(seen.validation)} of the validation photos right. Fine-tuning has to beat this.",
+            f"{network} gets {page.percent(seen.validation)} of the validation photos right: the figure to beat.",
             f"On the training photos it is {gap:+.1f} points from that.",
-            f"The hardest class is {worst['label']}: {worst['recall']:.0%} of its {worst['photos']:.0f} photos are found.",
+            f"The hardest class is {worst['label']}: {worst['recall']:.0%} of {worst['photos']:.0f} photos are found.",
         ]
         return page.listed(lines)
 
@@ -185,9 +185,7 @@ def _output(figure: Any, alt: str) -> Any:
 def _classes(result: Baseline) -> str:
     rows = result.per_class.assign(
         precision=[f"{value:.0%}" for value in result.per_class["precision"]],
-        recall=[
-            f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in result.per_class.itertuples()
-        ],
+        recall=[f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in result.per_class.itertuples()],
     ).sort_values("label")
     names = {
         "label": "class",

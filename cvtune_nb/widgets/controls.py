@@ -32,6 +32,7 @@ class Control:
 
     @property
     def value(self) -> Any:
+        """What is chosen."""
         number = self.widget.value
         # A slider of exponents gives 0.00299999...; three digits are all a person chose.
         return float(f"{number:.3g}") if self.parameter.scale == "log" else number

@@ -44,7 +44,7 @@ class EscalationPanel(Panel):
         look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         self.family = w.Dropdown(options=list(LADDERS), value=family, description="Family", **look)
         self.budget = w.BoundedFloatText(
-            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget, minutes", **look
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
         )
         self.table, self.sum = w.VBox(), w.HTML()
         self.controls.children = [self.family, self.table, self.budget, self.sum]
@@ -53,9 +53,7 @@ class EscalationPanel(Panel):
         self._predicted: dict[Config, training.Cost] = {}
         self._list_rungs()
         self._draw(
-            pd.DataFrame(
-                columns=["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
-            )
+            pd.DataFrame(columns=["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"])
         )
         self.say("Nothing has run yet.")
 
@@ -65,12 +63,8 @@ class EscalationPanel(Panel):
         """The ladder as it would be run, every rung of it."""
         steps = ladder(self.family.value)
         sizes = self.sizes or [step.image_size for step in steps]
-        changed = [
-            replace(step, image_size=sizes[min(place, len(sizes) - 1)]) for place, step in enumerate(steps)
-        ]
-        return (
-            [replace(step, epochs=self.epochs, schedule="") for step in changed] if self.epochs else changed
-        )
+        changed = [replace(step, image_size=sizes[min(place, len(sizes) - 1)]) for place, step in enumerate(steps)]
+        return [replace(step, epochs=self.epochs, schedule="") for step in changed] if self.epochs else changed
 
     def chosen(self) -> list[Config]:
         """The rungs that are ticked."""
@@ -81,9 +75,7 @@ class EscalationPanel(Panel):
         self.boxes, self.times, rows = [], [], []
         for number, config in enumerate(self.configs(), 1):
             name = f"{number}: {config.backbone}, {config.image_size} px"
-            box = w.Checkbox(
-                value=number in self._wanted, description=name, indent=False, layout={"width": "330px"}
-            )
+            box = w.Checkbox(value=number in self._wanted, description=name, indent=False, layout={"width": "330px"})
             words = w.HTML()
             words.add_class("cvtune-words")
             box.observe(self.guard(lambda _: self._add_up()), "value")
@@ -97,7 +89,8 @@ class EscalationPanel(Panel):
         """Fill in the predicted times, one after the other, beside the kernel."""
         boxes = self.boxes
         for config, words in zip(self.configs(), self.times, strict=True):
-            facts = f"minibatch {config.batch_size}, learning rate {config.learning_rate:g}, {config.epochs} epochs"
+            epochs = f"{config.epochs} epoch{'s' if config.epochs != 1 else ''}"
+            facts = f"minibatch {config.batch_size}, learning rate {config.learning_rate:g}, {epochs}"
             words.value = page.text(facts)
             if config not in self._predicted and not self.job.running:
                 try:
@@ -124,6 +117,7 @@ class EscalationPanel(Panel):
     # -- running ----------------------------------------------------------------------------------------------
 
     def work(self) -> Work:
+        """Read which rungs are ticked, and the budget."""
         configs, seconds = self.chosen(), self.budget.value * 60
         if not configs:
             raise InputError("no rung is chosen: tick at least one")
@@ -148,11 +142,13 @@ class EscalationPanel(Panel):
         self.text.value = _rungs(rungs)
 
     def paint(self, result: Escalation) -> str:
+        """Show where to stop, and what it cost."""
         self._draw(result.rungs)
         self.below.children = [w.HTML(page.card("Where to stop, and why", result.why))]
         took, predicted = result.rungs["seconds"].sum(), result.rungs["predicted_seconds"].sum()
         self.cost.value = f"It took {page.duration(took)}; predicted were {page.duration(predicted)}."
-        return f"Finished: {page.text(result.why)}"
+        threading.Thread(target=self._predict, daemon=True).start()
+        return "Finished. Now run the cells below."
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -194,7 +190,7 @@ def _rungs(rungs: pd.DataFrame) -> str:
         predicted=written("predicted_seconds", page.duration),
         took=written("seconds", page.duration),
     )
-    names = {"rung": "rung", "backbone": "backbone", "image_size": "size", "batch_size": "minibatch", "epochs": "epochs",
-             "validation": "validation (95% interval)", "train": "train", "predicted": "predicted", "took": "took",
-             "state": "state", "note": "note"}  # fmt: skip
+    headings = {"image_size": "size", "batch_size": "minibatch", "validation": "validation (95% interval)"}
+    columns = "rung backbone image_size batch_size epochs validation train predicted took state note".split()
+    names = {column: headings.get(column, column) for column in columns}
     return page.table(shown, names, "The ladder so far")

@@ -22,22 +22,21 @@ NO_RUN = "There is no trained model in this workspace yet: open notebook 03_dnn_
 class ExportPanel(Panel):
     """Choose a run by its figures, export it, see what the test set says, and classify a photo with the result."""
 
-    button = "Export and open the test set"
+    button = "Export"
     waiting = "Press Export above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
         super().__init__(workspace)
-        self.run = w.Dropdown(
-            description="Run", style={"description_width": "4em"}, layout={"width": "340px"}
-        )
+        self.run = w.Dropdown(description="Run", style={"description_width": "4em"}, layout={"width": "340px"})
         self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "4em"},
                            layout={"width": "340px"})  # fmt: skip
         self.warning = w.HTML()
-        self.go.layout.width = "auto"
         self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
                             style={"description_width": "4em"}, layout={"width": "340px"})  # fmt: skip
         self.classify = w.Button(description="Classify it", disabled=True)
-        self.upload = w.FileUpload(description="or choose a file", accept="image/*", disabled=True)
+        self.upload = w.FileUpload(
+            description="or choose a file", accept="image/*", disabled=True, layout={"width": "auto"}
+        )
         self.answer, self.looked = w.HTML(), page.Picture()
         self.controls.children = [self.run, self.name, self.warning]
         self.more.children = [
@@ -57,12 +56,11 @@ class ExportPanel(Panel):
         runs = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
         if wanted and wanted not in runs["run"].tolist():
             raise InputError(
-                f"there is no run {wanted!r} in {self.workspace.folder}: choose one of {', '.join(runs['run']) or 'none yet'}"
+                f"there is no run {wanted!r} in {self.workspace.folder}: choose one of those there are "
+                f"({', '.join(runs['run']) or 'none yet'})"
             )
         runs = runs.sort_values("validation_accuracy", ascending=False)
-        self.run.options = [
-            (f"{row.run}: {row.validation_accuracy:.1%} on validation", row.run) for row in runs.itertuples()
-        ]
+        self.run.options = [(f"{row.run}: {row.validation_accuracy:.1%}", row.run) for row in runs.itertuples()]
         if len(runs):
             self.run.value = wanted or runs["run"].iloc[0]
         self.go.disabled = runs.empty
@@ -73,10 +71,12 @@ class ExportPanel(Panel):
         opened = f"It was opened {_times(times)} so far." if times else "It has not been opened yet."
         self.warning.value = page.card(
             "Exporting opens the locked test set.",
-            f"{opened} Every look that leads to another choice makes its figure less honest: export when you are done choosing.",
+            f"{opened} Every look that leads to another choice makes its figure less honest: "
+            "export when you are done choosing.",
         )
 
     def work(self) -> Work:
+        """Read which run and which name are chosen."""
         run, name = self.run.value, self.name.value.strip()
         if run is None:
             raise InputError(NO_RUN)
@@ -93,46 +93,24 @@ class ExportPanel(Panel):
         return made
 
     def paint(self, result: Export) -> str:
-        if result.test:
-            figure = (
-                f'<span class="cvtune-number">{result.test.value:.1%}</span> of {result.test.n} test photos right; 95% '
-                f"interval {result.test.low:.1%} to {result.test.high:.1%}. On validation it was {result.validation.value:.1%}."
-            )
-        else:
-            figure = (
-                "There are no test photos, so the only figure is "
-                + page.percent(result.validation)
-                + " on validation."
-            )
+        """Show the figures, and try the model on a first photo."""
         sizes = [_size(result.folder / name) for name in result.files]
-        files = pd.DataFrame({"file": result.files, "size": sizes})
-        self.text.value = (
-            f"<div>{figure}</div><div>The exported model and PyTorch agree to {result.parity:.1g} in every probability of "
-            f"{result.parity_photos} photos.</div>"
-            + page.table(files, {"file": "file", "size": "size"}, str(result.folder))
+        files = page.table(
+            pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"}, "Files"
         )
-        if result.per_class is not None:
-            rows = result.per_class
-            shown = rows.assign(
-                recall=[f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in rows.itertuples()]
-            )
-            self.text.value += page.table(
-                shown,
-                {"label": "class", "photos": "test photos", "recall": "found (95% interval)"},
-                "By class",
-            )
+        self.text.value = (
+            f"<div>{_figure(result)}</div><div>The exported model and PyTorch agree to {result.parity:.1g} in every "
+            f"probability of {result.parity_photos} photos.</div>{files}{_classes(result)}"
+        )
         self.cost.value = f"Exporting took {page.duration(result.seconds)}."
         self._warn()
         for control in (self.photo, self.classify, self.upload):
             control.disabled = False
         photos = self.workspace.photos()
-        if len(photos):
-            rows = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
-            self.photo.value = str(self.workspace.path_of(rows["path"].iloc[0]))
-            self.try_photo(self.photo.value)
-        return (
-            f"Exported to {page.text(result.folder)}. The test set has been opened {_times(result.openings)}."
-        )
+        first = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
+        self.photo.value = str(self.workspace.path_of(first["path"].iloc[0]))
+        self.try_photo(self.photo.value)
+        return f"Exported to {page.text(result.folder)}. Now run the cells below."
 
     # -- a photo ----------------------------------------------------------------------------------------------
 
@@ -158,9 +136,7 @@ class ExportPanel(Panel):
         if "error" in answer:
             raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
-        self.looked.draw(
-            plots.answer(Path(path), table), f"{name}: {answer['label']}, {answer['probability']:.1%}"
-        )
+        self.looked.draw(plots.answer(Path(path), table), f"{name}: {answer['label']}, {answer['probability']:.1%}")
         self.answer.value = page.status(
             f"<b>{page.text(name)}</b>: {page.text(answer['label'])}, {answer['probability']:.1%}"
         )
@@ -180,20 +156,22 @@ class ExportPanel(Panel):
 
     def how_to_use(self) -> HTML:
         """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
-        folder = self.result().folder
-        lines = f"import sys; sys.path.insert(0, {str(folder)!r})\nfrom predict import Model\nModel({str(folder)!r}).predict(['photo.jpg'])"
-        return HTML(
-            f"<pre>{page.text(lines)}</pre>In a terminal: <code>python {page.text(folder / 'predict.py')} photo.jpg</code>"
+        folder = str(self.result().folder)
+        lines = (
+            f"import sys; sys.path.insert(0, {folder!r})",
+            "from predict import Model",
+            f"Model({folder!r}).predict(['photo.jpg'])",
         )
+        command = f"python {folder}/predict.py photo.jpg"
+        code = page.text("\n".join(lines))
+        return HTML(f"<pre>{code}</pre>In a terminal: <code>{page.text(command)}</code>")
 
     def learned(self) -> HTML:
         """What we learned, from the export above."""
         made = self.result()
         lines = [f"{made.run} is now a folder that runs without us: {made.folder}"]
         if made.test:
-            lines += [
-                f"On {made.test.n} photos that nothing was chosen on, it gets {page.percent(made.test)} right."
-            ]
+            lines += [f"On {made.test.n} photos that nothing was chosen on, it gets {page.percent(made.test)} right."]
             honest = (
                 "as validation promised"
                 if made.test.low <= made.validation.value <= made.test.high
@@ -202,6 +180,25 @@ class ExportPanel(Panel):
             lines += [f"That is {honest}: {made.validation.value:.1%}."]
         lines += [f"The test set of this workspace has been opened {_times(made.openings)}."]
         return page.listed(lines)
+
+
+def _figure(made: Export) -> str:
+    """The accuracy that may be quoted, in large type."""
+    if made.test is None:
+        return f"There are no test photos; on validation it is {page.percent(made.validation)}."
+    return (
+        f'<span class="cvtune-number">{made.test.value:.1%}</span> of {made.test.n} test photos right; 95% interval '
+        f"{made.test.low:.1%} to {made.test.high:.1%}. On validation it was {made.validation.value:.1%}."
+    )
+
+
+def _classes(made: Export) -> str:
+    if made.per_class is None:
+        return ""
+    rows = made.per_class
+    found = [f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in rows.itertuples()]
+    names = {"label": "class", "photos": "test photos", "recall": "found (95% interval)"}
+    return page.table(rows.assign(recall=found), names, "By class")
 
 
 def _times(count: int) -> str:

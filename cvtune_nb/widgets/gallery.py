@@ -34,9 +34,7 @@ class Card:
                                                    self.label.value, self.issue["issue"]))  # fmt: skip
         rows = [w.HBox([self.relabel, self.exclude]), w.HBox([self.keep, self.undo])]
         self.actions = w.VBox([self.label, *rows])
-        self.box = w.VBox(
-            [self.look, self.state, self.actions], layout={"width": "175px", "margin": "0 8px 14px 0"}
-        )
+        self.box = w.VBox([self.look, self.state, self.actions], layout={"width": "175px", "margin": "0 8px 14px 0"})
 
     def fill(self, issue: dict[str, Any], standing: dict[str, dict[str, Any]], known: set[str]) -> None:
         """Show `issue`: path,issue,score,detail,suggestion,other,label,suggested_label. known: paths that can be
@@ -44,12 +42,13 @@ class Card:
         self.issue = issue
         names = [issue["path"], *([issue["other"]] if issue["other"] else [])]
         photos = "".join(
-            _photo(self.workspace, name, issue["label"] if name == issue["path"] else "its copy")
-            for name in names
+            _photo(self.workspace, name, issue["label"] if name == issue["path"] else "its copy") for name in names
         )
+        height = SIDE if len(names) == 1 else SIDE // 2
         self.look.value = (
-            f'<div style="display:flex;gap:6px;min-height:{SIDE if len(names) == 1 else SIDE // 2}px;align-items:flex-end">{photos}</div>'
-            f"<div title='{page.text(issue['path'])}'><b>{page.text(issue['label'] or 'no label')}</b>, score {issue['score']:.2f}</div>"
+            f'<div style="display:flex;gap:6px;min-height:{height}px;align-items:flex-end">{photos}</div>'
+            f'<div title="{page.text(issue["path"])}"><b>{page.text(issue["label"] or "no label")}</b>, '
+            f"score {issue['score']:.2f}</div>"
             f"<div class='cvtune-faint'>{page.text(issue['detail'])}. {page.text(issue['suggestion'])}.</div>"
         )
         self.box.layout.width = "175px" if len(names) == 1 else "330px"

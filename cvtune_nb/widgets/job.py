@@ -60,10 +60,12 @@ class Job:
 
     @property
     def running(self) -> bool:
+        """Whether work is under way."""
         return self.state == "running"
 
     @property
     def stopping(self) -> bool:
+        """Whether it was asked to stop and has not ended yet."""
         return self.running and self._stop.is_set()
 
     def start(self, work: Work, block: bool = False) -> bool:

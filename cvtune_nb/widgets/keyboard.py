@@ -1,4 +1,4 @@
-"""Keys pressed inside a panel stay inside it: in JupyterLab `a` on a focused button would insert a cell, `x` cut one."""
+"""Keys pressed inside a panel stay inside it: in JupyterLab `a` on a focused button would insert a cell."""
 
 import anywidget
 

@@ -48,7 +48,9 @@ def status(words: str) -> str:
 
 def card(title: str, *lines: str) -> str:
     """A finding: a title in bold and lines of plain text."""
-    return f'<div class="cvtune-card"><b>{text(title)}</b>{"".join(f"<br>{text(line)}" for line in lines if line)}</div>'
+    return (
+        f'<div class="cvtune-card"><b>{text(title)}</b>{"".join(f"<br>{text(line)}" for line in lines if line)}</div>'
+    )
 
 
 def alert(error: BaseException) -> str:
@@ -70,7 +72,9 @@ def table(rows: pd.DataFrame, names: Mapping[str, str], caption: str = "", most:
     numeric = {column: pd.api.types.is_numeric_dtype(rows[column]) for column in names}
 
     def cell(tag: str, column: str, value: Any) -> str:
-        return f"<{tag}{' class=number' if numeric[column] else ''}>{value}</{tag}>"
+        # inline, because in a cell's ordinary output the page's own style aligns every table to the right
+        side = ' class="number"' if numeric[column] else ' style="text-align:left"'
+        return f"<{tag}{side}>{value}</{tag}>"
 
     head = "".join(cell("th", column, text(name)) for column, name in names.items())
     body = "".join(

@@ -53,9 +53,7 @@ class Panel:
         self.right, self.below = w.VBox([self.picture, self.text]), w.VBox()
         self.left.add_class("cvtune-left")
         self.right.add_class("cvtune-right")
-        columns = w.HBox(
-            [self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"}
-        )
+        columns = w.HBox([self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         self.box = w.VBox([w.HTML(page.STYLE), OwnKeys(), columns, self.below, self.cost])
         self.box.add_class("cvtune")
         self._reports: list[tuple[Any, Callable[[], Any]]] = []

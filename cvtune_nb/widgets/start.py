@@ -43,7 +43,7 @@ class StartPanel(Panel):
         super().__init__(subject)
         self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
-        self.sample = w.Button(description="Use the sample photos")
+        self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
         self.sample.on_click(self.guard(lambda _: self._use_sample()))
         self.controls.children = [
             self.data,
@@ -68,6 +68,7 @@ class StartPanel(Panel):
         return run
 
     def paint(self, result: Started) -> str:
+        """Show what the machine can do."""
         m = result.machine
         facts = {
             "Networks run on": m.device,
@@ -118,13 +119,13 @@ class StartPanel(Panel):
         """What we learned, from the photos and the machine."""
         found = self.result()
         photos, speed = found.workspace.photos(), found.machine.images_per_second
-        counts = photos["label"].value_counts()
+        counts, skipped = photos["label"].value_counts(), len(found.workspace.skipped())
+        smallest, largest = (f"{counts.index[place]} ({counts.iloc[place]})" for place in (-1, 0))
+        needed = page.duration(len(photos) / speed)
         lines = [
-            f"{len(photos)} photos in {len(counts)} classes are open; {len(found.workspace.skipped())} files were left out.",
-            f"The smallest class is {counts.index[-1]} with {counts.iloc[-1]} photos, the largest {counts.index[0]} with "
-            f"{counts.iloc[0]}.",
-            f"This machine turns {speed:.0f} photos a second into features: the audit and the baseline will take about "
-            f"{page.duration(len(photos) / speed)}.",
+            f"{len(photos)} photos in {len(counts)} classes are open; {skipped} files were left out.",
+            f"The smallest class is {smallest}, the largest {largest}.",
+            f"This machine turns {speed:.0f} photos a second into features, so {needed} for all of them.",
         ]
         return page.listed(lines)
 
@@ -183,9 +184,12 @@ def _map(workspace: Workspace) -> str:
         ("04_parameter_escalation", "which size and network is worth its time", ladder and "climbed"),
         ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
     ]  # fmt: skip
+    left = "<td style='text-align:left'>"
     rows = "".join(
-        f"<tr><td><a href='{name}.ipynb'>{name}</a></td><td>{what}</td><td>{page.text(done or 'not yet')}</td></tr>"
+        f"<tr>{left}<a href='{name}.ipynb'>{name}</a></td>{left}{what}</td>"
+        f"{left}{page.text(done or 'not yet')}</td></tr>"
         for name, what, done in steps
     )
-    head = "<tr><th>notebook</th><th>what it gives</th><th>done so far</th></tr>"
-    return f"<table class='cvtune-table'><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    heads = ("notebook", "what it gives", "done so far")
+    head = "".join(f"<th style='text-align:left'>{name}</th>" for name in heads)
+    return f"<table class='cvtune-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -13,9 +13,10 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from cvtune_nb.training import Run
+from cvtune_nb.training.run import HISTORY_COLUMNS, UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.job import NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace
 
@@ -40,6 +41,8 @@ class TrainingPanel(Panel):
         self.recommended = w.Button(description="Recommended")
         self.recipe = w.Button(description="2018 recipe")
         self.resume = w.Button(description="Resume")
+        for button in (self.go, self.end, self.resume):
+            button.layout.width = "105px"
         self.cost_line, self.findings, self.compared = w.HTML(), w.VBox(), w.HTML()
         self.cost_line.add_class("cvtune-words")
         others = [control.box for name, control in self.controls_of.items() if name not in FIRST]
@@ -61,6 +64,8 @@ class TrainingPanel(Panel):
         for control in self.controls_of.values():
             control.on_change(lambda _: self._predict_soon())
         self._show_past()
+        if not headless():
+            self._predict_soon()
 
     # -- parameters -------------------------------------------------------------------------------------------
 
@@ -104,6 +109,7 @@ class TrainingPanel(Panel):
     # -- training ---------------------------------------------------------------------------------------------
 
     def work(self) -> Work:
+        """Read the parameters."""
         config = self.config()
         return lambda progress: self._fit(progress, config=config)
 
@@ -117,16 +123,14 @@ class TrainingPanel(Panel):
 
     def _unfinished(self) -> str | None:
         known = training.runs(self.workspace)
-        known = known[known["state"].isin(["stopped", "interrupted"])]
+        known = known[known["state"].isin(UNFINISHED)]
         return None if known.empty else str(known["run"].iloc[-1])
 
     def _draw(self, run: Run) -> None:
         """The curves so far; called after every epoch in the training thread."""
-        known = last_baseline(self.workspace)
-        reference = known and known["validation_accuracy"]
-        words = f"{run.id}: {run.validation.value:.1%} of {run.validation.n} validation photos right at best, train {run.train.value:.1%}"
+        words = f"{run.id}: best {run.validation.value:.1%} on validation, train {run.train.value:.1%}"
         self.picture.draw(
-            plots.training_curves(run.history, reference), f"accuracy and loss by epoch of run {words}"
+            plots.training_curves(run.history, self._reference()), f"accuracy and loss by epoch of run {words}"
         )
         last = run.history.iloc[-1]
         gap = (last["train_accuracy"] - last["validation_accuracy"]) * 100
@@ -135,24 +139,28 @@ class TrainingPanel(Panel):
             f"<b>{last['validation_accuracy']:.1%}</b>, train {last['train_accuracy']:.1%}, gap {gap:+.1f} points"
         )
 
+    def _draw_nothing(self) -> None:
+        """Empty axes with the line that has to be beaten."""
+        empty = pd.DataFrame(columns=HISTORY_COLUMNS)
+        self.picture.draw(plots.training_curves(empty, self._reference()), "accuracy and loss by epoch: empty so far")
+
+    def _reference(self) -> float | None:
+        known = last_baseline(self.workspace)
+        return known and known["validation_accuracy"]
+
     def paint(self, result: Run) -> str:
+        """Show the finished run, the findings and what it cost."""
         self._show_run(result)
         self.cost.value = page.text(
             f"It took {page.duration(result.seconds)}"
-            + (
-                f"; predicted were {page.duration(result.predicted_seconds)}."
-                if result.predicted_seconds
-                else "."
-            )
+            + (f"; predicted were {page.duration(result.predicted_seconds)}." if result.predicted_seconds else ".")
         )
+        best = f"Best epoch {result.best_epoch}: {page.percent(result.validation)} on validation."
         words = {
             "stopped": "Stopped; Resume goes on from its last whole epoch.",
             "diverged": "Stopped: the loss was lost.",
         }
-        return (
-            words.get(result.state, "Finished.")
-            + f" Best epoch {result.best_epoch}: {page.percent(result.validation)} on validation."
-        )
+        return f"{words.get(result.state, 'Finished.')} {best} Now run the cells below."
 
     def _follow(self, job: Any) -> None:
         super()._follow(job)
@@ -173,8 +181,9 @@ class TrainingPanel(Panel):
         change = {name: value for name, value in finding.change.items() if name in self.controls_of}
         if not change:
             return box
-        button = w.Button(description="Apply: " + ", ".join(f"{name} {_short(value)}" for name, value in change.items()),
-                          layout={"width": "auto"})  # fmt: skip
+        words = ", ".join(f"{name} {_short(value)}" for name, value in change.items())
+        layout = {"width": "auto", "align_self": "flex-start"}
+        button = w.Button(description=f"Apply: {words}", layout=layout)
         button.on_click(self.guard(lambda _: self._apply(change)))
         return w.VBox([box, button])
 
@@ -190,6 +199,7 @@ class TrainingPanel(Panel):
             self._show_run(run)
             self.say(f"The last run of this workspace is shown: {page.text(run.id)}.")
         else:
+            self._draw_nothing()
             self.say("Not trained yet.")
 
     def _last(self) -> Run | None:
@@ -215,21 +225,18 @@ class TrainingPanel(Panel):
         """What we learned, from the run above and the baseline."""
         run = self.result()
         known = last_baseline(self.workspace)
-        lines = [
-            f"{run.config.backbone} fine-tuned at {run.config.image_size} pixels gets {page.percent(run.validation)} of "
-            f"the validation photos right (epoch {run.best_epoch} of {run.config.epochs}, {page.duration(run.seconds)})."
-        ]
+        network = f"{run.config.backbone} fine-tuned at {run.config.image_size} pixels"
+        spent = f"epoch {run.best_epoch} of {run.config.epochs}, {page.duration(run.seconds)}"
+        lines = [f"{network} gets {page.percent(run.validation)} of the validation photos right ({spent})."]
         if known:
             gain = (run.validation.value - known["validation_accuracy"]) * 100
-            lines.append(
-                f"That is {gain:+.1f} points against the baseline's {known['validation_accuracy']:.1%}."
-            )
+            lines.append(f"That is {gain:+.1f} points against the baseline's {known['validation_accuracy']:.1%}.")
         found = advice.advise(self.workspace, run)
         return page.listed([*lines, *(f"{finding.title}: {finding.evidence}." for finding in found)])
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or "empty"
 
 
 def _comparison(runs: pd.DataFrame) -> str:
@@ -257,9 +264,7 @@ def _comparison(runs: pd.DataFrame) -> str:
         "head",
         "seed",
     ]
-    differing = [
-        name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")
-    ]
+    differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]
     names = {
         "run": "run",
         "state": "state",
@@ -267,6 +272,4 @@ def _comparison(runs: pd.DataFrame) -> str:
         "train": "train",
         "time": "time",
     }
-    return page.table(
-        shown, names | {name: PARAMETERS[name].label for name in differing}, "Runs, best first", most=12
-    )
+    return page.table(shown, names | {name: PARAMETERS[name].label for name in differing}, "Runs, best first", most=12)
