@@ -13,7 +13,6 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.training import Run, fit, load_run, predict_cost, runs
 from cvtune_nb.training.cost import duration
 from cvtune_nb.training.run import photos_id
-from cvtune_nb.training.run import photos_id
 from cvtune_nb.workspace import Workspace
 
 COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
@@ -38,8 +37,9 @@ def escalate(
 
     A rung that was run before with the same parameters is not run again. When the rungs left would take longer
     than the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is
-    skipped, the most expensive first; the note says so. on_rung is called after every rung and every epoch. Stopped,
-    raised in `progress`, ends the climb and keeps the work. Raises InputError when no rung is given.
+    skipped, the most expensive first; the note says so. So is a rung that can't be run here at all: weights that
+    can't be had, an image_size beyond the photos. on_rung is called after every rung and every epoch. Stopped,
+    raised in `progress`, ends the climb and keeps the work. Raises InputError when no rung is given or can be run.
     """
     if not configs:
         raise InputError("no rung is chosen: choose at least one")
@@ -48,13 +48,18 @@ def escalate(
     tell = on_rung or (lambda _: None)
 
     try:
-        for done, config in enumerate(configs):
+        able = [i for i, config in enumerate(configs) if _can_run(workspace, config, rows[i], progress)]
+        if not able:
+            raise InputError(rows[0]["note"])
+        for place, done in enumerate(able):
+            config = configs[done]
             progress(done / len(configs), f"rung {done + 1} of {len(configs)}")
             before = _same(workspace, config)
             if before:
                 _fill(rows[done], before, "run before with the same parameters")
                 continue
-            epochs = _plan(workspace, configs[done:], deadline - time.monotonic(), progress)
+            left = [configs[i] for i in able[place:]]
+            epochs = _plan(workspace, left, deadline - time.monotonic(), progress)
             if not epochs[0]:
                 least = predict_cost(workspace, replace(config, epochs=1, schedule="")).seconds
                 note = f"one epoch takes about {duration(least)}: more than its share of the budget"
@@ -78,6 +83,15 @@ def escalate(
     except Stopped:
         pass
     return _summary(workspace, rows)
+
+
+def _can_run(workspace: Workspace, config: Config, row: dict, progress: Progress) -> bool:
+    """Whether this machine and these photos allow the config at all; if not, `row` says why."""
+    try:
+        predict_cost(workspace, replace(config, epochs=0, schedule=""), progress)
+    except InputError as error:
+        row |= {"state": "skipped", "note": str(error)}
+    return row["state"] != "skipped"
 
 
 def _until(deadline: float, progress: Progress, done: int, rungs: int) -> Progress:
@@ -152,8 +166,8 @@ def _summary(workspace: Workspace, rows: list[dict]) -> Escalation:
         compared = _compare(workspace, row["run"], best["run"])
         if compared.p >= 0.05:
             factor = best["seconds"] / max(row["seconds"], 1e-9)
-            words += (f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: stopping at "
-                      f"rung {row['rung']} is the better bargain")  # fmt: skip
+            words += (f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: stopping "
+                      f"at rung {row['rung']} is the better bargain")  # fmt: skip
             return Escalation(table, best["run"], words)
     if len(cheaper):
         words += "; every cheaper rung is worse beyond noise: worth its time"
