@@ -30,11 +30,11 @@ def read_photo(path, at_least: int = 0) -> Image.Image:
     EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency
     is put on white; of an animation the first frame is taken. With `at_least` a JPEG may be decoded at a reduced
     scale, as long as both its sides stay at least that many pixels.
-    Raises UnreadablePhoto for a file that can't be used, OSError only for one that can't be opened at all.
+    Raises UnreadablePhoto for a file that can't be used.
     """
-    if not hasattr(path, "read") and os.path.getsize(path) == 0:
-        raise UnreadablePhoto("the file is empty")
     try:
+        if not hasattr(path, "read") and os.path.getsize(path) == 0:
+            raise UnreadablePhoto("the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
@@ -124,5 +124,6 @@ def upright_size(path) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(path) as image:
-            turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            # Pillow gives the size of a TIFF as it will be once it is turned
+            turned = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else image.size
