@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from cvtune_nb import backbones
-from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
@@ -42,6 +42,7 @@ def features(
     """The features of `photos` (manifest columns), computed by the frozen `backbone` at `image_size` pixels and kept
     in the workspace's cache by content. What was computed before a stop is kept. Raises InputError."""
     start = time.perf_counter()
+    refuse_beyond(photos, image_size)
     store = store_of(workspace, backbone, image_size)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     todo = store.missing(list(unique.index))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cvtune_nb.data.photo import centre_square, crop_centre, read_photo, short_side
+from cvtune_nb.data.photo import UnreadablePhoto, centre_square, crop_centre, read_photo, short_side
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -50,10 +50,8 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
     """The pixels of `photos` (columns path, sha256, width, height) at `image_size`; only what is not in the cache
     yet is decoded, on all cores.
 
-    Raises InputError when image_size is beyond what the photos hold, or the disk has no room; UnreadablePhoto
-    (a ValueError) when a photo has vanished or changed since the data was opened.
+    Raises InputError when the disk has no room, or a photo has vanished or been damaged since the data was opened.
     """
-    _refuse_beyond(photos, image_size)
     store = store_of(workspace, image_size)
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
     todo = store.missing(list(wanted.index))
@@ -63,7 +61,7 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
             keys = todo[start : start + rows]
             squares = []
             paths = [workspace.path_of(wanted[key]) for key in keys]
-            for number, square in enumerate(pool.map(lambda path: centre_square(path, store.shape[0]), paths)):
+            for number, square in enumerate(pool.map(lambda path: _square(path, store.shape[0]), paths)):
                 squares.append(square)
                 if number % 16 == 0:
                     progress((start + number) / len(todo), f"decoding photos: {start + number} of {len(todo)}")
@@ -71,7 +69,17 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
     return Pixels(store, photos["sha256"], image_size)
 
 
-def _refuse_beyond(photos: pd.DataFrame, image_size: int) -> None:
+def _square(path: Path, side: int) -> np.ndarray:
+    try:
+        return centre_square(path, side)
+    except UnreadablePhoto as error:
+        raise InputError(
+            f"{path} can no longer be read ({error}): put it back, or open the data again, which leaves it out"
+        ) from None
+
+
+def refuse_beyond(photos: pd.DataFrame, image_size: int) -> None:
+    """Raises InputError when image_size is beyond what `photos` (columns width, height) hold."""
     median = float(photos[["width", "height"]].min(axis=1).median())
     most = max(256, LARGER_THAN_PHOTOS * median)
     if image_size > most:

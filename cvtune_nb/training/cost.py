@@ -43,9 +43,11 @@ def duration(seconds: float) -> str:
 
 def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
     """What `training.fit` with this config will take on this machine: linear in photos and epochs, with the time a
-    photo measured once for each backbone and image size. Raises InputError like `backbones.load`."""
-    probe = _probe(workspace, config, progress)
+    photo measured once for each backbone and image size. Raises InputError like `backbones.load`, and when
+    image_size is beyond the photos."""
     photos = workspace.photos()
+    pixels.refuse_beyond(photos, config.image_size)
+    probe = _probe(workspace, config, progress)
     count = photos["split"].value_counts()
     train, validation = int(count.get("train", 0)), int(count.get("validation", 0))
     epoch = train * probe["train_seconds"] + (min(train, 2_000) + validation) * probe["forward_seconds"]
