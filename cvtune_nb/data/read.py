@@ -4,7 +4,9 @@ under train/validation/test, a CSV file, or a zip of one of these."""
 import os
 import shutil
 import stat
+import warnings
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -21,6 +23,7 @@ NOT_PHOTOS = {".txt", ".csv", ".json", ".xml", ".md", ".ini", ".db", ".py", ".ip
 LARGEST_ZIP = 200e9
 """Bytes a zip may unpack to; more is refused as a bomb unless the disk's free space already refused it."""
 
+OUTSIDE = "lies outside every class folder"
 LAYOUTS = (
     "put one folder per class in it (tulip/1.jpg, rose/2.jpg), or train, validation and test folders with those "
     "inside, or give a CSV file with the columns path,label"
@@ -58,27 +61,40 @@ def _read_folder(root: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     found: list[tuple[str, str, str]] = []
     left_out: list[tuple[str, str, str]] = []
     for path in _files(root):
-        left_out.append((path.name, "", "lies outside every class folder"))
+        left_out.append((_shown(path.name), "", OUTSIDE))
     for top in folders:
         split = SPLIT_FOLDERS.get(top.name.lower(), "") if by_split else ""
         if by_split and not split:
-            left_out.append((top.name, "", "folder is none of train, validation, test"))
+            left_out.append((_shown(top.name), "", "folder is none of train, validation, test"))
             continue
+        left_out += [(_shown(f"{top.name}/{path.name}"), "", OUTSIDE) for path in _files(top) if split]
         for folder in _folders(top) if split else [top]:
             for path in _files(folder, deep=True):
                 name = path.relative_to(root).as_posix()
-                if path.suffix.lower() in NOT_PHOTOS:
+                if _shown(name) != name:
+                    left_out.append((_shown(name), _shown(folder.name), "its name is no UTF-8 text: rename it"))
+                elif path.suffix.lower() in NOT_PHOTOS:
                     left_out.append((name, folder.name, f"not a photo ({path.suffix} file)"))
                 else:
                     found.append((name, folder.name, split))
     return _tables(found, left_out)
 
 
+def _shown(name: str) -> str:
+    """`name` as text that can be written down: bytes that are no UTF-8 become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _read_csv(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} can't be read as CSV ({str(error).splitlines()[0]}): save it as UTF-8 CSV") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the header
+            table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{file} can't be read as CSV ({str(error).splitlines()[0]}): save it as UTF-8 CSV, with quotes around "
+            "names that hold commas"
+        ) from None
     table.columns = [str(column).strip().lower() for column in table.columns]
     for column in ("path", "label"):
         if column not in table:
@@ -154,6 +170,7 @@ def unpack(archive: Path, into: Path) -> Path:
     """
     if into.exists():
         return _layout_inside(into)
+    partial = into.with_name(into.name + ".partial")
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
@@ -167,7 +184,6 @@ def unpack(archive: Path, into: Path) -> Path:
                     f"{archive} unpacks to {size / 1e9:.1f} GB and {into.parent} has {free / 1e9:.1f} GB free: "
                     "free some space or choose a workspace on another disk"
                 )
-            partial = into.with_name(into.name + ".partial")
             shutil.rmtree(partial, ignore_errors=True)
             for entry in entries:
                 target = partial / entry.filename
@@ -177,8 +193,10 @@ def unpack(archive: Path, into: Path) -> Path:
             partial.mkdir(exist_ok=True)
             write_json(partial / ".unpacked.json", {"zip": str(archive)})
             partial.rename(into)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(f"{archive} can't be unpacked ({error}): make the zip again, without a password") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return _layout_inside(into)
 
 
@@ -195,10 +213,14 @@ def _refuse_escape(archive: Path, entry: zipfile.ZipInfo) -> None:
 def _layout_inside(folder: Path) -> Path:
     """The folder in an unpacked zip where the layout starts: past single wrapping folders, or its one CSV file."""
     while True:
-        tables = [path for path in _files(folder) if path.suffix.lower() == ".csv"]
+        tables = _csv_files(folder)
         if len(tables) == 1:
             return tables[0]
         folders = _folders(folder)
-        if len(folders) != 1 or not _folders(folders[0]):
+        if len(folders) != 1 or not (_folders(folders[0]) or _csv_files(folders[0])):
             return folder
         folder = folders[0]
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    return [path for path in _files(folder) if path.suffix.lower() == ".csv"]
