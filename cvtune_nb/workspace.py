@@ -69,6 +69,8 @@ class Workspace:
                     f"the workspace {folder} belongs to {known['source']}, not to {source}: choose another workspace "
                     "folder"
                 )
+            if known["data"] != str(data):  # a new version of a zip is unpacked into another folder
+                write_json(file, {**known, "data": str(data)})
         else:
             if folder.is_file():
                 raise InputError(f"the workspace {folder} is a file: choose a folder")

@@ -46,11 +46,13 @@ def open_workspace(
     if source.is_dir() and folder.resolve().is_relative_to(source):
         raise InputError(f"the workspace {folder} lies inside the photo folder {source}: choose another folder for it")
 
+    if (folder / "workspace.json").exists():  # that of other photos is refused before anything is unpacked into it
+        Workspace.create(folder, Workspace(folder).data, str(source), seed)
     root = source
     if source.suffix.lower() == ".zip" and source.is_file():
         root = unpack(source, folder / f"unpacked-{_sha256(source)[:12]}")
     data_root, found, left_out = read_layout(root)
-    space = _known(folder, source) or Workspace.create(folder, data_root, str(source), seed)
+    space = Workspace.create(folder, data_root, str(source), seed)
     _refresh(space, found, left_out, progress)
     _require_photos(space)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
@@ -64,18 +66,18 @@ def _opened_last() -> Path | None:
         return None
 
 
-def _known(folder: Path, source: Path) -> Workspace | None:
-    exists = (folder / "workspace.json").exists()
-    return Workspace.create(folder, Workspace(folder).data, str(source), 0) if exists else None
-
-
 def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, progress: Progress) -> None:
-    """Bring manifest.csv and skipped.csv up to date with the files there are. A known file of unchanged length is
-    not opened again, and known content keeps its split, whatever its file is called now."""
-    first = not (space.folder / "manifest.csv").exists()
+    """Bring manifest.csv and skipped.csv up to date with the files there are. A known file that has kept its length
+    and was not written to since is not opened again, and known content keeps its split, whatever its file is called
+    now."""
+    manifest = space.folder / "manifest.csv"
+    first = not manifest.exists()
     known = pd.DataFrame(columns=MANIFEST_COLUMNS) if first else space.manifest()
-    files = found.assign(bytes=[_bytes(space.path_of(path)) for path in found["path"]])
-    facts = known[known["path"].isin(files["path"])][["path", "bytes", "sha256", "width", "height"]]
+    states = [space.path_of(path).stat() for path in found["path"]]
+    files = found.assign(bytes=[state.st_size for state in states])
+    written = 0.0 if first else manifest.stat().st_mtime
+    untouched = [path for path, state in zip(found["path"], states, strict=True) if state.st_mtime <= written]
+    facts = known[known["path"].isin(untouched)][["path", "bytes", "sha256", "width", "height"]]
     facts = facts.merge(files[["path", "bytes"]], on=["path", "bytes"])
     inspected, reasons = _inspect(space, sorted(set(files["path"]) - set(facts["path"])), progress)
     facts = pd.concat([facts.drop(columns="bytes"), inspected], ignore_index=True) if len(facts) else inspected
@@ -88,12 +90,16 @@ def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, prog
             f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
         )
     frozen = dict(zip(known["sha256"], known["split"], strict=True))
-    table["split"] = table["split"].where(table["split"] != "", table["sha256"].map(frozen).fillna(""))
     table["group"] = table["sha256"].str[:16]
-    table["split"] = assign_splits(table, space.seed)
+    table["split"] = assign_splits(table, space.seed, table["sha256"].map(frozen).fillna(""))
     skipped = skipped.sort_values("path", ignore_index=True)
-    if first or not table[MANIFEST_COLUMNS].equals(known) or not skipped.equals(space.skipped()):
+    if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
+
+
+def _alike(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+    """Whether two tables hold the same, whatever the types of their columns."""
+    return first.to_dict("list") == second.to_dict("list")
 
 
 def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -140,11 +146,11 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
 
 
 def _require_photos(space: Workspace) -> None:
-    """Raises InputError when decisions or conflicts leave nothing to train on in some class."""
-    photos = space.photos()
+    """Raises InputError when a class holds nothing but copies of photos in other classes. One that a person's
+    decisions have emptied was emptied on purpose."""
+    photos, decided = space.photos(), set(space.standing())
     for label, rows in space.manifest().groupby("label"):
-        mine = photos[photos["label"] == label]
-        if mine.empty:
+        if not (photos["label"] == label).any() and decided.isdisjoint(rows["path"]):
             raise InputError(
                 f"class {label!r} has no photo of its own: {rows['path'].iloc[0]} also lies in another class; delete "
                 "one of the copies, or take the folder out"
@@ -157,10 +163,6 @@ def conflicts(space: Workspace) -> pd.DataFrame:
     contested = manifest.groupby("sha256")["label"].transform("nunique") > 1
     undecided = ~manifest["path"].isin(photos["path"]) & ~manifest["path"].isin(space.standing())
     return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
-
-
-def _bytes(file: Path) -> int:
-    return file.stat().st_size
 
 
 def _sha256(file: Path) -> str:

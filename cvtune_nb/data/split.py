@@ -12,10 +12,11 @@ SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 SPLITS = tuple(SHARES)
 
 
-def assign_splits(manifest: pd.DataFrame, seed: int = 0) -> pd.Series:
-    """The split of every row: given splits stay, the rest is stratified by class.
+def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | None = None) -> pd.Series:
+    """The split of every row: given splits stay, then those drawn before, and the rest is stratified by class.
 
-    manifest needs label, group and split; split is "" where none is given. A group (copies of one photo) is never
+    manifest needs label, group and split; split is "" where none is given. frozen holds the split that was drawn for
+    a row before, "" where none was. A group (copies of one photo) is never
     divided: it follows the split that one of its photos already has, so copies are never on both sides of the
     split unless the data came that way. Which photos a split gets depends on their content and the seed alone, not
     on file names or order: adding photos later moves none of the old ones.
@@ -35,6 +36,9 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0) -> pd.Series:
         wanted = {"train": 0.85, "test": 0.15}
     else:
         wanted = SHARES
+
+    if frozen is not None:
+        split = split.where(split != "", frozen.where(frozen.isin(list(wanted)), ""))
 
     copies = manifest[manifest["group"].duplicated(keep=False)]
     for _, rows in copies.groupby("group", sort=False):
@@ -59,6 +63,22 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0) -> pd.Series:
                 "(100 are a good start), or take the folder out"
             )
     return split
+
+
+def require_learnable(photos: pd.DataFrame) -> None:
+    """Raises InputError when decisions have left fewer than two classes, no validation photos, or a class without
+    training photos."""
+    train, validation = (photos[photos["split"] == name] for name in ("train", "validation"))
+    if train["label"].nunique() < 2:
+        raise InputError("fewer than two classes have training photos: undo some of your decisions (notebook 01)")
+    if validation.empty:
+        raise InputError("no validation photo is left to measure on: undo some of your decisions (notebook 01)")
+    for label, rows in photos.groupby("label"):
+        if label not in set(train["label"]):
+            raise InputError(
+                f"class {label!r} has {len(rows)} photo(s), for example {rows['path'].iloc[0]}, but none for training: "
+                "relabel more photos to it, or undo (notebook 01)"
+            )
 
 
 def _draw(group: str, seed: int) -> str:
