@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
 from cvtune_nb import backbones, metrics
+from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
@@ -128,6 +129,7 @@ class SvmExplorer:
         self.workspace, self.image_size = workspace, image_size
         self.backbone = backbone or backbones.default()[0]
         self.photos = workspace.photos()
+        require_learnable(self.photos)
         self.classes = sorted(self.photos["label"].unique())
         self.features = features(workspace, self.photos, self.backbone, image_size, progress)
         self._fitted: dict[tuple[float, str], Svm] = {}
@@ -176,7 +178,7 @@ class SvmExplorer:
     ) -> Baseline:
         """The whole result for one C (None: chosen on validation) and kernel."""
         start = time.perf_counter()
-        chosen = float(C) if C else self.best_C(kernel, progress)
+        chosen = float(C) if C is not None else self.best_C(kernel, progress)
         svm = self.svm(chosen, kernel)
         matrix, truth = self._validation
         scores = svm.scores(matrix)

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
+from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.features import device
 from cvtune_nb.files import Progress, silent, write_csv
@@ -62,6 +63,7 @@ def fit(
     minibatch and learning rate are halved together and the run goes on. Raises InputError.
     """
     photos = workspace.photos()
+    require_learnable(photos)
     try:
         current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
     except Stopped:
@@ -136,6 +138,8 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
             logits = [_logits(network, part, partial(progress, share, words)) for part in (measured, validation)]
             row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], **_scores(logits, measured, validation)}
             row["seconds"] = time.perf_counter() - clock
+            if not all(math.isfinite(value) for value in row.values()):  # the epoch's last step ran away
+                return replace(run, state="diverged")
             run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
     except Stopped:
         return replace(run, state="stopped")
@@ -190,13 +194,13 @@ def _keep(
 ) -> Run:  # fmt: skip
     rows = [*run.history.to_dict("records"), row]
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
-    checkpoint.save(run, network, optimizer)
     if run.best_epoch == row["epoch"]:
         chances, numbers = logits.softmax(1).max(1)
         predicted = validation.photos[["path", "label"]].assign(
             predicted=[run.classes[number] for number in numbers], probability=chances.numpy()
         )
         write_csv(run.folder / "predictions.csv", predicted)
+    checkpoint.save(run, network, optimizer)  # last, as it is what counts: killed before, the epoch is done again
     run.save()
     on_epoch(run)
     return run
