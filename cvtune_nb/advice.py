@@ -189,8 +189,8 @@ def next_rung(case: Case) -> Finding | None:
     short = float(case.photos[["width", "height"]].min(axis=1).median())
     if size > short or size == config.image_size or config.batch_size < 2:
         return None
-    change = {"image_size": size, "batch_size": config.batch_size // 2, "learning_rate": max(1e-5, config.learning_rate / 2),
-              "schedule": ""}  # fmt: skip
+    change = {"image_size": size, "batch_size": config.batch_size // 2, "schedule": "",
+              "learning_rate": max(1e-5, config.learning_rate / 2)}  # fmt: skip
     return Finding("next-rung", "All is well: climb a rung (notebook 04)",
                    f"it learned its training photos, and half of your photos have {short:.0f} pixels or more: "
                    f"image size {size}, minibatch {config.batch_size // 2}", METHOD, change)  # fmt: skip
