@@ -42,7 +42,7 @@ def sphere_noise(directions: np.ndarray, frequency: float, seed: int) -> np.ndar
 
 
 def look_up(sphere_map: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Values (..., C) of a sphere map (MAP, MAP, C) at directions (3, ...) of any length, bilinear, float32."""
+    """Values (C, n) of a sphere map (C, MAP * MAP) at directions (3, n) of any length, bilinear, float32."""
     x, y, z = directions
     size = np.abs(x) + np.abs(y) + np.abs(z) + np.float32(1e-6)
     x, y = x / size, y / size
@@ -51,9 +51,13 @@ def look_up(sphere_map: np.ndarray, directions: np.ndarray) -> np.ndarray:
             np.where(back, np.where(y < 0, np.abs(x) - 1, 1 - np.abs(x)), y))
     column = np.clip((x + 1) * np.float32((MAP - 1) / 2), 0, MAP - 1.001)
     row = np.clip((y + 1) * np.float32((MAP - 1) / 2), 0, MAP - 1.001)
-    left, top = column.astype(np.int32), row.astype(np.int32)
-    right_share, low_share = (column - left)[..., None], (row - top)[..., None]
-    flat, corner = sphere_map.reshape(MAP * MAP, -1), top * MAP + left
-    upper = flat[corner] * (1 - right_share) + flat[corner + 1] * right_share
-    lower = flat[corner + MAP] * (1 - right_share) + flat[corner + MAP + 1] * right_share
-    return upper * (1 - low_share) + lower * low_share
+    left, top = column.astype(np.int64), row.astype(np.int64)
+    right, low = (column - left).astype(np.float32), (row - top).astype(np.float32)
+    corner = top * MAP + left
+    values = np.empty((len(sphere_map), len(corner)), np.float32)
+    for value, layer in zip(values, sphere_map, strict=True):
+        upper, lower = layer.take(corner), layer.take(corner + MAP)
+        upper += (layer.take(corner + 1) - upper) * right
+        lower += (layer.take(corner + (MAP + 1)) - lower) * right
+        value[:] = upper + (lower - upper) * low
+    return values

@@ -56,29 +56,32 @@ def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "",
     light = _light(rng, view, ground)
     things = _arrange(rng, view, subjects, small)
 
-    frame = to_light(np.asarray(_with_depth_of_field(rng, view, ground, ground_name in _OUTDOORS)))
+    ground = _with_depth_of_field(rng, view, ground, ground_name in _OUTDOORS)
+    frame = to_light(_channels_first(ground))
     step = 3
     reaching = Image.fromarray(ground_light(things, light, (view.width, view.height), step))
     reaching = np.asarray(reaching.resize((reaching.width * step, reaching.height * step), Image.Resampling.BILINEAR))
     full = light.key * np.float32(max(float((light.towards * light.up).sum()), 0.15)) + light.sky
-    frame = frame * (reaching[: view.height, : view.width, None] * full)
+    frame *= reaching[: view.height, : view.width]
+    frame *= full[:, None, None]
 
     for placed in sorted(things, key=lambda placed: placed.y + placed.lift * placed.radius * view.cosine):
         seen = appearance(placed, light, (view.width, view.height), rng)
         if seen:
             rows, columns, shade, cover = seen
             if placed.blur > 0.6:
-                both = ndimage.gaussian_filter(np.concatenate([shade * cover, cover], axis=-1), (placed.blur,) * 2 + (0,))
-                frame[rows, columns] = frame[rows, columns] * (1 - both[..., 3:]) + both[..., :3]
+                sides = (0, placed.blur, placed.blur)
+                *shade, cover = ndimage.gaussian_filter(np.concatenate([shade * cover, cover[None]]), sides, truncate=2)
+                frame[:, rows, columns] += np.stack(shade) - frame[:, rows, columns] * cover
             else:
-                frame[rows, columns] += (shade - frame[rows, columns]) * cover
+                frame[:, rows, columns] += (shade - frame[:, rows, columns]) * cover
     if ground_name in surfaces.SOFT:
         frame = _blades_in_front(rng, frame, things, light)
     return _camera(rng, frame, fault)
 
 
 def _view(rng: np.random.Generator) -> View:
-    long = int(rng.integers(480, 601))
+    long = int(rng.integers(430, 601))
     short = max(400, int(long / rng.choice([1.0, 1.15, 4 / 3, 4 / 3, 1.5])))
     width, height = (long, short) if rng.random() < 0.7 else (short, long)
     angle = np.deg2rad(rng.uniform(14, 48) if rng.random() < 0.68 else rng.uniform(48, 84))
@@ -103,9 +106,8 @@ def _ground(rng: np.random.Generator, view: View, name: str) -> Image.Image:
     weight = np.array((0.0, c, w0))
     coefficients = [*((np.array(row) + m * weight) / w0 for row, m in zip(rows, middle, strict=True)), weight / w0]
     flat = [float(v) for v in np.concatenate(coefficients)][:8]
-    mean = tuple(np.asarray(tile.resize((1, 1), Image.Resampling.BOX))[0, 0].tolist())
     seen = tile.transform((view.width, view.height), Image.Transform.PERSPECTIVE, flat, Image.Resampling.BILINEAR,
-                          fillcolor=mean)
+                          fillcolor=tuple(_mean_colour(tile).tolist()))
     if name in surfaces.DYED and rng.random() < 0.7:
         dye = np.clip(rng.uniform(0.35, 1.0) + rng.normal(0, 0.22, 3), 0.12, 1.05)
         seen = seen.point([int(min(255, v * d)) for d in dye for v in range(256)])
@@ -118,10 +120,10 @@ def _with_depth_of_field(rng: np.random.Generator, view: View, ground: Image.Ima
     strength = rng.uniform(1.5, 6) * view.cosine
     rows = np.arange(view.height)
     nearness = np.abs(rows - view.row_of(0)) / view.height / max(view.sine, 0.25)
-    for radius, start in ((strength * 0.4, 0.18), (strength, 0.42)):
-        share = np.clip((nearness - start) / 0.25, 0, 1) * 255
-        mask = Image.fromarray(np.repeat(share.astype(np.uint8)[:, None], view.width, axis=1))
-        ground = Image.composite(ground.filter(ImageFilter.GaussianBlur(radius)), ground, mask)
+    far, near = (np.clip((nearness - start) / 0.25, 0, 1) * 255 for start in (0.42, 0.18))
+    blurred = ground.reduce(2).filter(ImageFilter.BoxBlur(strength * 0.35))
+    blurred.paste(blurred.filter(ImageFilter.BoxBlur(strength * 0.6)), mask=_rows_mask(far[::2], blurred.size))
+    ground.paste(blurred.resize(ground.size, Image.Resampling.BILINEAR), mask=_rows_mask(near, ground.size))
     edge = view.row_of(rng.uniform(0.45, 0.85) * surfaces.SIDE)
     if edge <= 2:
         return ground
@@ -131,6 +133,14 @@ def _with_depth_of_field(rng: np.random.Generator, view: View, ground: Image.Ima
     blur = 3.0 + 2.5 * strength
     share = np.clip((line[None, :] - rows[:, None]) / blur + 0.5, 0, 1) * 255
     return Image.composite(behind, ground, Image.fromarray(share.astype(np.uint8)))
+
+
+def _rows_mask(share: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    return Image.fromarray(np.repeat(share.astype(np.uint8)[:, None], size[0], axis=1))
+
+
+def _mean_colour(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture)[::16, ::16].reshape(-1, 3).astype(np.int64).mean(axis=0).astype(np.uint8)
 
 
 def _light(rng: np.random.Generator, view: View, ground: Image.Image) -> Light:
@@ -150,7 +160,7 @@ def _light(rng: np.random.Generator, view: View, ground: Image.Image) -> Light:
     towards = towards / np.sqrt((towards**2).sum())
     tint = np.array((1 + warmth, 1.0, 1 - 1.3 * warmth + rng.normal(0, 0.03)))
     sky_tint = np.array((1 - 0.2 * warmth, 1.0, 1 + 0.4 * warmth))
-    mean = to_light(np.asarray(ground.resize((1, 1), Image.Resampling.BOX))[0, 0])
+    mean = to_light(_mean_colour(ground))
     key, sky = tint * key_share * 1.25, sky_tint * (1 - key_share) * 1.1
     bounce = mean * (key * 0.5 + sky * 0.5)
     return Light(towards, view.up, *(np.asarray(v, dtype=np.float32) for v in (key, sky, bounce)), float(softness))
@@ -220,7 +230,7 @@ def _turn(rng: np.random.Generator, pose: str, up: np.ndarray) -> np.ndarray:
 
 def _blades_in_front(rng: np.random.Generator, frame: np.ndarray, things: list[Placed], light: Light) -> np.ndarray:
     """Blades of grass between the camera and the foot of each thing."""
-    size = frame.shape[1], frame.shape[0]
+    size = frame.shape[2], frame.shape[1]
     ink, mask = Image.new("RGB", size), Image.new("L", size)
     on_ink, on_mask = ImageDraw.Draw(ink), ImageDraw.Draw(mask)
     dry = rng.random() < 0.3
@@ -234,39 +244,47 @@ def _blades_in_front(rng: np.random.Generator, frame: np.ndarray, things: list[P
             thick = int(rng.integers(1, 4))
             on_ink.line(blade, tuple(int(v) for v in np.clip(tone, 0, 255)), thick + 2)
             on_mask.line(blade, 255, thick)
-    cover = np.asarray(mask.filter(ImageFilter.GaussianBlur(0.6))).astype(np.float32)[..., None] / np.float32(255)
-    blades = to_light(np.asarray(ink)) * (light.sky + light.key * np.float32(0.6))
+    cover = np.asarray(mask.filter(ImageFilter.GaussianBlur(0.6))).astype(np.float32) / np.float32(255)
+    blades = to_light(_channels_first(ink)) * (light.sky + light.key * np.float32(0.6))[:, None, None]
     return frame + (blades - frame) * cover
 
 
 def _camera(rng: np.random.Generator, frame: np.ndarray, fault: str) -> Image.Image:
     """Uneven light, exposure, focus, tone and the noise of the sensor."""
-    height, width = frame.shape[:2]
-    frame = frame * _falloff(rng, width, height)
-    level = int((np.clip(frame[::6, ::6, 1], 0, 2) * 4096).astype(np.int64).mean() * 16) / 65536
+    height, width = frame.shape[1:]
+    frame *= _falloff(rng, width, height)
+    level = int((np.clip(frame[1, ::6, ::6], 0, 2) * 4096).astype(np.int64).mean() * 16) / 65536
     target = 0.2 * (level / 0.2) ** 0.45
     exposure = target / max(level, 0.004) * rng.uniform(0.72, 1.3)
     exposure *= {"dark": rng.uniform(0.025, 0.05), "over_exposed": rng.uniform(9, 14)}.get(fault, 1.0)
     balance = np.exp(rng.normal(0, 0.05, 3)) * exposure
-    stored = to_stored(frame * np.round(balance, 6).astype(np.float32))
-    blur = rng.uniform(5, 8) if fault == "blurry" else rng.uniform(0.3, 1.1)
-    picture = Image.fromarray((stored + np.float32(0.5)).astype(np.uint8)).filter(ImageFilter.GaussianBlur(blur))
+    frame *= np.round(balance, 6).astype(np.float32)[:, None, None]
+    stored = np.ascontiguousarray(to_stored(frame).transpose(1, 2, 0))
+    blur = rng.uniform(5, 8) if fault == "blurry" else rng.uniform(0.1, 0.75)
+    lens = ImageFilter.GaussianBlur(blur) if fault == "blurry" else ImageFilter.BoxBlur(blur)
+    picture = Image.fromarray(stored).filter(lens)
     strength = np.float32(rng.uniform(1.2, 5.0))
     x, y = rng.integers(0, 700 - 600, 2)
     grain = _GRAIN[y : y + height, x : x + width]
     if rng.random() < 0.5:
         grain = grain[::-1, ::-1]
-    noisy = np.asarray(picture).astype(np.float32) + grain * strength
-    return Image.fromarray(np.clip(noisy + np.float32(0.5), 0, 255).astype(np.uint8))
+    noisy = grain * strength
+    noisy += np.asarray(picture)
+    noisy += np.float32(0.5)
+    return Image.fromarray(np.clip(noisy, 0, 255, out=noisy).astype(np.uint8))
 
 
 def _falloff(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Share of light by place, (height, width, 1): a pool of light, at times shadows of leaves, dark corners."""
+    """Share of light by place, (height, width): a pool of light, at times shadows of leaves, dark corners."""
     x, y = np.meshgrid(np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-1, 1, 40, dtype=np.float32))
     slope = rng.uniform(-0.35, 0.35, 2).astype(np.float32)
     share = (1 + slope[0] * x + slope[1] * y) * (1 - np.float32(rng.uniform(0, 0.25)) * (x * x + y * y))
     if rng.random() < 0.22:
         a, b = rng.integers(0, 256 - 40, 2)
         share = share * np.clip(np.float32(0.75) + np.float32(0.5) * _DAPPLE[a : a + 40, b : b + 40], 0.35, 1.05)
-    share = np.asarray(Image.fromarray(share).resize((width, height), Image.Resampling.BICUBIC))
-    return np.maximum(share, np.float32(0.1))[..., None]
+    share = np.asarray(Image.fromarray(share).resize((width, height), Image.Resampling.BILINEAR))
+    return np.maximum(share, np.float32(0.1))
+
+
+def _channels_first(picture: Image.Image) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))

@@ -48,7 +48,7 @@ class Placed:
 
 
 def appearance(placed: Placed, light: Light, size: tuple[int, int], rng: np.random.Generator):
-    """What a thing adds to a photo of `size` (width, height): (rows, columns, light (h, w, 3), coverage (h, w, 1)).
+    """What a thing adds to a photo of `size` (width, height): (rows, columns, light (3, h, w), coverage (h, w)).
 
     None if it lies outside the photo.
     """
@@ -63,11 +63,17 @@ def appearance(placed: Placed, light: Light, size: tuple[int, int], rng: np.rand
     y = (np.float32(placed.y) - rows)[:, None] / np.float32(radius) + np.zeros((1, len(columns)), np.float32)
 
     z, gap = look_at(thing.shape, placed.to_object, placed.reach, x, y)
-    q = apply(placed.to_object, [x, y, z])
+    seen = np.flatnonzero(gap * np.float32(radius) < 4)
+    point = [side.take(seen) for side in (x, y, z)]
+    q = apply(placed.to_object, point)
     normal = _unit(apply(placed.to_object.T, thing.shape.distance(q)[1]))
-    skin = look_up(thing.skin, q)
-    bumped = _bump(normal, skin[..., 0] * np.float32(thing.bump), radius)
-    shade = _shade(thing, skin, bumped, light, x, y, z, placed.lift)
+    height, tint, mark = look_up(thing.skin, q)
+    if thing.bump:
+        relief = np.zeros(gap.shape, np.float32)
+        relief.flat[seen] = height * np.float32(thing.bump)
+        normal = _bump(normal, *_slopes(relief, radius, seen))
+    shade = np.zeros((3, *gap.shape), np.float32)
+    shade.reshape(3, -1)[:, seen] = _shade(thing, tint, mark, normal, light, point, placed.lift)
 
     soft = 1.0 + 1.5 * thing.fuzz
     if thing.fuzz:
@@ -75,7 +81,7 @@ def appearance(placed: Placed, light: Light, size: tuple[int, int], rng: np.rand
         cover = np.clip(1 - (gap * np.float32(radius) - hairs) / np.float32(soft), 0, 1)
     else:
         cover = np.clip(1 - gap * np.float32(radius), 0, 1)
-    return slice(top, bottom), slice(left, right), shade, cover[..., None]
+    return slice(top, bottom), slice(left, right), shade, cover
 
 
 def _unit(vector: list[np.ndarray]) -> list[np.ndarray]:
@@ -84,41 +90,37 @@ def _unit(vector: list[np.ndarray]) -> list[np.ndarray]:
     return [x * inverse, y * inverse, z * inverse]
 
 
-def _bump(normal: list[np.ndarray], height: np.ndarray, radius: float) -> list[np.ndarray]:
+def _slopes(height: np.ndarray, radius: float, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slope to the right and upwards of a height field (h, w), at the pixels `seen`."""
+    right, up = np.zeros_like(height), np.zeros_like(height)
+    right[:, 1:-1] = (height[:, 2:] - height[:, :-2]) * np.float32(radius / 2)
+    up[1:-1] = (height[:-2] - height[2:]) * np.float32(radius / 2)
+    return right.take(seen), up.take(seen)
+
+
+def _bump(normal: list[np.ndarray], hx: np.ndarray, hy: np.ndarray) -> list[np.ndarray]:
     """Tilt the normals by the slope of a height field seen on the screen (Mikkelsen 2010, Bump mapping
     unparametrized surfaces), less where the surface turns away and the slope can't be told."""
     nx, ny, nz = normal
     facing = np.clip(nz, 0.2, 1)
-    hx, hy = np.zeros_like(height), np.zeros_like(height)
-    hx[:, 1:-1] = (height[:, 2:] - height[:, :-2]) * np.float32(radius / 2)
-    hy[1:-1] = (height[:-2] - height[2:]) * np.float32(radius / 2)
     hx, hy = np.clip(hx * facing, -1.2, 1.2), np.clip(hy * facing, -1.2, 1.2)
     along = hx * nx + hy * ny
     return _unit([nx - hx + along * nx, ny - hy + along * ny, nz + along * nz])
 
 
-def _shade(thing: Thing, skin: np.ndarray, normal: list[np.ndarray], light: Light,
-           x: np.ndarray, y: np.ndarray, z: np.ndarray, lift: float) -> np.ndarray:
+def _shade(thing: Thing, tint: np.ndarray, mark: np.ndarray, normal: list[np.ndarray], light: Light,
+           point: list[np.ndarray], lift: float) -> np.ndarray:
+    """Light (3, n) that n points of the surface send to the camera."""
     nx, ny, nz = normal
-    share = np.clip(skin[..., 1:2] * np.float32(thing.tint) + np.float32(0.3), 0, 1)
-    albedo = thing.base * (1 - share) + thing.tinted * share
-    albedo = albedo * (1 - skin[..., 2:]) + thing.marked * skin[..., 2:]
-
+    share = np.clip(tint * np.float32(thing.tint) + np.float32(0.3), 0, 1)
     lx, ly, lz = light.towards.astype(np.float32)
     ux, uy, uz = light.up.astype(np.float32)
     facing = nx * lx + ny * ly + nz * lz
     upward = (nx * ux + ny * uy + nz * uz) * np.float32(0.5) + np.float32(0.5)
-    height = np.maximum(x * ux + y * uy + z * uz + np.float32(lift), 0)
+    height = np.maximum(point[0] * ux + point[1] * uy + point[2] * uz + np.float32(lift), 0)
     hidden = 1 - np.float32(0.75) * (1 - upward) / (1 + 4 * height * height)
-    wrap = np.float32(0.35 * light.softness) + np.float32(thing.depth) * np.array((1, 0.6, 0.3), np.float32)
-    lit = np.clip((facing[..., None] + wrap) / (1 + wrap), 0, 1)
-    around = (light.sky * upward[..., None] + light.bounce * (1 - upward[..., None])) * hidden[..., None]
-    out = albedo * (light.key * lit + around)
-
     away = 1 - np.clip(nz, 0, 1)
-    if thing.fuzz:
-        rim = away * away * np.float32(0.55 * thing.fuzz)
-        out = out + albedo * rim[..., None] * (light.sky + light.key * np.float32(0.3))
+    rim = away * away * np.float32(0.55 * thing.fuzz)
     if thing.gloss:
         half = light.towards + np.array((0, 0, 1.0))
         hx, hy, hz = (half / np.sqrt((half**2).sum())).astype(np.float32)
@@ -126,8 +128,20 @@ def _shade(thing: Thing, skin: np.ndarray, normal: list[np.ndarray], light: Ligh
         for _ in range(thing.polish):
             shine = shine * shine
         shine = shine * (facing > 0) * np.float32(thing.gloss * (1.2 - light.softness))
-        fresnel = (np.float32(0.03) + np.float32(0.5) * away * away * away * away) * np.float32(thing.gloss)
-        out = out + shine[..., None] * light.key + (fresnel * hidden)[..., None] * light.sky
+        fresnel = (np.float32(0.03) + np.float32(0.5) * away * away * away * away) * np.float32(thing.gloss) * hidden
+
+    out = np.empty((3, len(nx)), np.float32)
+    for k, creep in enumerate((1.0, 0.6, 0.3)):  # red light goes deepest under a skin
+        wrap = np.float32(0.35 * light.softness + thing.depth * creep)
+        key, sky, bounce = light.key[k], light.sky[k], light.bounce[k]
+        albedo = thing.base[k] + (thing.tinted[k] - thing.base[k]) * share
+        albedo = albedo + (thing.marked[k] - albedo) * mark
+        lit = np.clip((facing + wrap) / (1 + wrap), 0, 1)
+        out[k] = albedo * (key * lit + (bounce + (sky - bounce) * upward) * hidden)
+        if thing.fuzz:
+            out[k] += albedo * rim * (sky + key * np.float32(0.3))
+        if thing.gloss:
+            out[k] += shine * key + fresnel * sky
     return out
 
 

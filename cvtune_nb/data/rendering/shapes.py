@@ -78,13 +78,21 @@ def apply(matrix: np.ndarray, vectors: list[np.ndarray] | np.ndarray) -> list[np
 
 
 def look_at(shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray,
-            steps: int = 11) -> tuple[np.ndarray, np.ndarray]:
+            steps: int = 9) -> tuple[np.ndarray, np.ndarray]:
     """For lines of sight along -z at (x, y): the z where each comes closest to the surface from the front, and the
     distance that is left there (about 0 where it hits). `to_object` takes camera space to the unstretched shape."""
-    z = np.sqrt(np.maximum(np.float32(reach * reach) - x * x - y * y, 0))
-    closest, where = np.full_like(z, 9.0), z
     column = to_object.astype(np.float32)[:, 2]
-    base = apply(to_object, [x, y, np.zeros_like(x)])
+    base = apply(to_object, [x, y, np.float32(0)])
+    if shape.kind == "ball":
+        # straight to the ellipsoid around it: a quadratic equation in z
+        a = column[0] * column[0] + column[1] * column[1] + column[2] * column[2]
+        b = (base[0] * column[0] + base[1] * column[1] + base[2] * column[2]) / a
+        c = (base[0] * base[0] + base[1] * base[1] + base[2] * base[2] - np.float32((1 + max(shape.tip, 0)) ** 2)) / a
+        z = np.sqrt(np.maximum(b * b - c, 0)) - b
+        steps = 1 if shape.tip == 0 else 6
+    else:
+        z = np.sqrt(np.maximum(np.float32(reach * reach) - x * x - y * y, 0))
+    closest, where = np.full_like(z, 9.0), z
     for _ in range(steps):
         value, gradient = shape.distance([base[k] + column[k] * z for k in range(3)])
         gx, gy, gz = apply(to_object.T, gradient)

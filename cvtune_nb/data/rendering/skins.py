@@ -1,4 +1,4 @@
-"""Surface detail of things as sphere maps (MAP, MAP, 3): height, tint and mark; baked once, shared by all photos."""
+"""Surface detail of things as sphere maps (3, MAP * MAP): height, tint and mark; baked once, shared by all photos."""
 
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ DIMPLES = 8
 def _map(height: np.ndarray, tint: np.ndarray | float = 0.0, mark: np.ndarray | float = 0.0) -> np.ndarray:
     """Height is rounded so that the last digit of a processor's exponential can't matter."""
     layers = np.broadcast_arrays(height, tint, mark)
-    return np.round(np.stack(layers, axis=-1), 5).astype(np.float32)
+    return np.round(np.stack(layers), 5).astype(np.float32).reshape(3, -1)
 
 
 def _angle_to(directions: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def _pebbles(seed: int, mean_size: float, dull: float) -> np.ndarray:
     points = (np.stack([y, x], axis=-1) + wobble) % SIDE
     distance, owner = cKDTree(centres, boxsize=SIDE).query(points, k=2)
     dome = np.clip((distance[..., 1] - distance[..., 0]) / (mean_size * 0.55), 0, 1) ** 0.5
-    tones = np.stack([rng.normal(138, 34, len(centres))] * 3, -1) + rng.normal(0, 8, (len(centres), 3)) + (8, 2, -8)
+    tones = np.stack([rng.normal(138, 34, len(centres))] * 3, -1) + rng.normal(0, 4, (len(centres), 3)) + (8, 2, -8)
     picture = tones[owner[..., 0]] * (0.25 + 0.75 * dome)[..., None] * _relief(dome * 2 * mean_size / 10, 0.5)
     return picture * (1 - dull * 0.1 * tile_noise(SIDE, 1, seed + 5)[..., None])
 
@@ -162,7 +162,7 @@ _MADE = {
     "sand": lambda: _sand(22),
     "pebbles": lambda: _pebbles(23, 34, 1),
     "gravel": lambda: _pebbles(24, 11, 2),
-    "lawn": lambda: _blades(25, 6500, 17, (18, 28, 10), (134, 168, 72)),
+    "lawn": lambda: _blades(25, 7500, 19, (24, 36, 12), (134, 168, 72)),
     "straw": lambda: _blades(26, 5000, 24, (58, 42, 22), (216, 188, 128)),
     "carpet": lambda: _carpet(27),
     "paper": lambda: _paper(28),

@@ -54,7 +54,7 @@ class Fruit:
 
 FRUIT = {
     "lemon": Fruit((243, 208, 58), (196, 190, 62), (0.82, 0.22), (1.22, 0.08), (0.17, 0.06), 2600, 0.8, 0.32),
-    "lime": Fruit((190, 186, 66), (84, 134, 44), (0.30, 0.24), (1.12, 0.07), (0.10, 0.05), 3400, 0.6, 0.42),
+    "lime": Fruit((192, 188, 70), (98, 130, 48), (0.30, 0.24), (1.12, 0.07), (0.10, 0.05), 3400, 0.6, 0.42),
     "orange": Fruit((240, 142, 34), (232, 160, 56), (0.75, 0.3), (0.97, 0.04), (-0.03, 0.02), 2600, 1.0, 0.34),
     "tangerine": Fruit((234, 112, 26), (236, 146, 44), (0.7, 0.3), (0.87, 0.05), (-0.07, 0.04), 3400, 0.7, 0.45),
 }
@@ -126,7 +126,7 @@ def neutral(rng: np.random.Generator) -> Thing:
         sizes = (1.0, rng.uniform(0.5, 1.0), rng.uniform(0.35, 0.8))
         return replace(plain, shape=Shape(sizes, kind="block"), skin=skins.stone(410, 0.15), base=wood,
                        tinted=wood * np.float32(0.75), bump=0.15, pose="standing", shrink=rng.uniform(0.5, 0.9))
-    vivid = tone + rng.normal(0, 45, 3)
+    vivid = tone + rng.normal(0, 22, 3)
     height = rng.uniform(0.5, 1.2)
     return replace(plain, shape=Shape((0.75, 0.75, height), kind="tin"), base=colour(*vivid), tinted=colour(*(vivid * 0.9)),
                    bump=0.0, gloss=0.6 if kind == "tin" else 0.25, polish=6, pose="standing", shrink=rng.uniform(0.7, 1.0))

@@ -19,7 +19,7 @@ def _encode_table() -> np.ndarray:
     light = np.linspace(0, 1, _STEPS) ** 2 * _BRIGHTEST
     light = np.where(light > 0.6, 0.6 + 0.4 * (1 - np.exp(-(light - 0.6) / 0.4)), light)
     stored = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.round(stored * 255, 3).astype(np.float32)
+    return np.round(stored * 255).astype(np.uint8)
 
 
 _DECODE, _ENCODE = _decode_table(), _encode_table()
@@ -31,9 +31,9 @@ def to_light(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_stored(light: np.ndarray) -> np.ndarray:
-    """sRGB values 0..255, float32 (not yet rounded: noise is added to them), of linear light."""
+    """sRGB bytes of linear light."""
     steps = np.sqrt(np.clip(light * np.float32(1 / _BRIGHTEST), 0, 1)) * np.float32(_STEPS - 1)
-    return _ENCODE[steps.astype(np.int32)]
+    return _ENCODE.take(steps.astype(np.int64))
 
 
 def colour(red: float, green: float, blue: float) -> np.ndarray:
