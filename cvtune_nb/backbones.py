@@ -2,6 +2,8 @@
 
 import functools
 import importlib
+import pickle  # for its error only: weights are loaded with weights_only
+import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,11 +85,18 @@ def _torchvision(name: str, pretrained: bool) -> Backbone:
     network = torchvision.models.get_model(name, weights=None)
     if pretrained:
         weights = _torchvision_weights(name)
+        file = _hub_file(weights)
         try:
-            state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-        except (OSError, RuntimeError) as error:
-            raise _no_weights(name, str(_hub_file(weights)), error) from None
-        network.load_state_dict(state)
+            if not file.exists() and not _answers(weights.url):
+                raise OSError("no answer from the network")  # asked with a time limit, which the download has not
+            network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            if not file.exists():
+                raise _no_weights(name, str(file), error) from None
+            raise InputError(
+                f"the weights of {name} in {file} are damaged or of another network: delete the file and connect to "
+                "the network, or choose efficientnet_lite0"
+            ) from None
     width, network.fc = network.fc.in_features, nn.Identity()
     return Backbone(network, width, IMAGENET_MEAN, IMAGENET_STD)
 
@@ -176,12 +185,17 @@ def table() -> pd.DataFrame:
 
 
 def within_reach(name: str) -> bool:
-    """Whether the weights of a network in KNOWN are on disk or could be fetched now (asked once, 3 seconds)."""
+    """Whether the weights of a network in KNOWN are on disk or could be fetched now (asked for 3 seconds)."""
     return on_disk(name) or (not KNOWN[name].package and _answers(_torchvision_weights(name).url))
 
 
-@functools.cache
 def _answers(url: str) -> bool:
+    """Whether a server answers within 3 seconds; asked at most once a minute."""
+    return _asked(url, int(time.monotonic() // 60))
+
+
+@functools.cache
+def _asked(url: str, minute: int) -> bool:  # noqa: ARG001 - the minute makes the answer expire
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the addresses come from the libraries
     try:
         with urllib.request.urlopen(request, timeout=3):  # noqa: S310
