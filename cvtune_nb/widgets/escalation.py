@@ -191,6 +191,18 @@ def _rungs(rungs: pd.DataFrame) -> str:
         took=written("seconds", page.duration),
     )
     headings = {"image_size": "size", "batch_size": "minibatch", "validation": "validation (95% interval)"}
-    columns = "rung backbone image_size batch_size epochs validation train predicted took state note".split()
+    columns = [
+        "rung",
+        "backbone",
+        "image_size",
+        "batch_size",
+        "epochs",
+        "validation",
+        "train",
+        "predicted",
+        "took",
+        "state",
+        "note",
+    ]
     names = {column: headings.get(column, column) for column in columns}
     return page.table(shown, names, "The ladder so far")

@@ -91,7 +91,7 @@ def test_c_curve_marks_the_chosen_c():
         {"C": [0.1, 1, 10], "train_accuracy": [0.8, 0.9, 1], "validation_accuracy": [0.7, 0.8, 0.75]}
     )
     figure = plots.c_curve(table, chosen=10)
-    assert "80.0% at C = 1" in texts(figure)
+    assert "C = 10: 75.0% on validation; C = 1 is the best" in texts(figure)
     assert figure.axes[0].get_ylim()[0] == 0
     assert any(list(line.get_xdata()) == [10, 10] for line in figure.axes[0].lines)
 

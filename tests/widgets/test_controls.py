@@ -1,0 +1,78 @@
+"""Every parameter has a control that says its value in words and gives it back as declared."""
+
+import ipywidgets
+import pytest
+
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.widgets.controls import Control
+
+CHOSEN = {
+    "learning_rate": 0.05, "image_size": 96, "backbone": "resnet50", "epochs": 3, "batch_size": 8, "dropout": 0.2,
+    "weight_decay": 1e-5, "schedule": "[0.1, 0.01]", "seed": 123456,
+}  # fmt: skip
+VALUES = {name: CHOSEN.get(name) or parameter.choices[-1] for name, parameter in PARAMETERS.items()}
+"""Another value than the default for every parameter; of a menu the last."""
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_control_gives_back_what_it_was_set_to(name):
+    control = Control(name)
+    if name != "backbone":  # its default is chosen by what is on disk
+        assert control.value == PARAMETERS[name].default
+    control.value = VALUES[name]
+    assert control.value == VALUES[name]
+    assert type(control.value) is type(VALUES[name])
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_line_in_words_is_read_out(name):
+    control = Control(name, VALUES[name])
+    assert 'role="status"' in control.words.value
+    assert 'aria-live="polite"' in control.words.value
+    assert str(VALUES[name])[:4] in control.words.value
+    assert PARAMETERS[name].meaning.split(":")[0].split(",")[0] in control.words.value
+
+
+def test_moving_the_slider_is_told_and_changes_the_words():
+    control, heard = Control("learning_rate"), []
+    control.on_change(heard.append)
+    control.widget.value = 0.01
+    assert heard == [0.01]
+    assert "<b>0.01</b>" in control.words.value
+
+
+def test_logarithmic_values_are_round():
+    control = Control("learning_rate", 0.003)
+    assert control.value == 0.003
+
+
+def test_values_out_of_range_are_refused():
+    with pytest.raises(InputError, match="dropout"):
+        Control("dropout", 2)
+    with pytest.raises(InputError, match="learning_rate"):
+        Control("learning_rate").value = 5
+
+
+def test_text_a_person_types_is_escaped():
+    assert "<script>" not in Control("schedule", "<script>").words.value
+
+
+def test_another_backbone_than_those_in_the_menu_can_be_set():
+    control = Control("backbone")
+    control.value = "mobilenetv3_large_100"
+    assert control.value == "mobilenetv3_large_100"
+
+
+def test_networks_that_have_to_be_fetched_say_so():
+    control = Control("backbone")
+    assert isinstance(control.widget, ipywidgets.Dropdown)
+    shown = [name for name, _ in control.widget.options]
+    assert any(name.startswith("efficientnet_lite0") and "network" not in name for name in shown)
+
+
+def test_the_controls_together_are_a_config():
+    controls = {name: Control(name, value) for name, value in {**VALUES, **RECIPE_2018}.items()}
+    config = Config.from_values(**{name: control.value for name, control in controls.items()})
+    assert config.learning_rate == 0.05
+    assert config.epochs == 15

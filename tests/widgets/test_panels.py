@@ -1,0 +1,407 @@
+"""Each panel used as a person would: press, look, decide, stop; without a browser."""
+
+import json
+import time
+
+import pytest
+
+from cvtune_nb import training
+from cvtune_nb.audit import load_audit
+from cvtune_nb.baseline import last_baseline
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import RECIPE_2018, Config
+from cvtune_nb.widgets import AuditPanel, BaselinePanel, EscalationPanel, ExportPanel, StartPanel, TrainingPanel
+from cvtune_nb.widgets.audit import MINE
+from cvtune_nb.widgets.job import NotReady
+from cvtune_nb.widgets.panel import Panel
+
+SMALL = {"backbone": "efficientnet_lite0", "image_size": 64}
+SAFE = "&lt;b&gt;x &amp; &quot;é&quot;"
+
+
+def finished(panel: Panel) -> Panel:
+    assert panel.job.wait(120)
+    assert panel.job.state != "failed", panel.job.error
+    return panel
+
+
+def press(panel: Panel) -> Panel:
+    panel.go.click()
+    return finished(panel)
+
+
+class Slow(Panel):
+    """A panel whose work goes on until it is stopped."""
+
+    def work(self):
+        def run(progress):
+            while True:
+                progress(0.5, "working <hard>")
+                time.sleep(0.01)
+
+        return run
+
+    def paint(self, result):  # noqa: ARG002
+        return ""
+
+
+class Failing(Slow):
+    def work(self):
+        raise InputError("the folder <b> is empty: choose another")
+
+
+# -- what all panels have in common -------------------------------------------------------------------------
+
+
+def test_stop_ends_the_work_and_frees_the_button(workspace):
+    panel = Slow(workspace)
+    panel.go.click()
+    assert panel.go.disabled
+    assert not panel.end.disabled
+    panel.end.click()
+    assert panel.job.wait(10)
+    assert not panel.go.disabled
+    assert panel.end.disabled
+    assert "Stopped" in panel.status.value
+
+
+def test_a_cell_below_says_what_to_press(workspace):
+    panel = Slow(workspace)
+    with pytest.raises(NotReady, match="Press Run above first"):
+        panel.result()
+    panel.go.click()
+    with pytest.raises(NotReady, match="still running"):
+        panel.result()
+    panel.end.click()
+    assert panel.job.wait(10)
+
+
+def test_running_the_cell_again_finds_the_running_panel(workspace):
+    panel = Slow.of(workspace)
+    panel.go.click()
+    assert Slow.of(workspace) is panel
+    panel.end.click()
+    assert panel.job.wait(10)
+    assert Slow.of(workspace) is panel
+
+
+def test_new_values_make_a_new_panel(workspace):
+    first = BaselinePanel.of(workspace, **SMALL)
+    assert BaselinePanel.of(workspace, **SMALL) is first
+    second = BaselinePanel.of(workspace, **SMALL, C=10)
+    assert second is not first
+    assert second.C.value == 10
+
+
+def test_an_error_in_a_callback_reaches_the_page_escaped(workspace):
+    panel = Failing(workspace)
+    panel.go.click()
+    assert 'role="alert"' in panel.alert.value
+    assert "the folder &lt;b&gt; is empty" in panel.alert.value
+
+
+def test_an_error_without_a_person_is_raised(workspace, monkeypatch):
+    monkeypatch.setenv("CVTUNE_HEADLESS", "1")
+    with pytest.raises(InputError):
+        Failing(workspace).start(block=True)
+
+
+# -- 00 -----------------------------------------------------------------------------------------------------
+
+
+def test_start_shows_the_photos_and_the_machine(planted, tmp_path):
+    panel = press(StartPanel.of(str(planted), str(tmp_path / "w")))
+    assert panel.picture.png.startswith(b"\x89PNG")
+    assert SAFE in panel.text.value or SAFE in panel.picture.value
+    assert "61 photos in 3 classes" in panel.text.value
+    assert "broken.jpg" in panel.text.value
+    assert "photos a second" in panel.cost.value
+    assert panel.result().machine.images_per_second > 0
+    assert "61 photos in 3 classes" in panel.learned().data
+
+
+def test_start_with_a_wrong_path_says_so_in_the_panel(tmp_path):
+    panel = StartPanel.of(str(tmp_path / "nowhere"), str(tmp_path / "w"))
+    panel.go.click()
+    assert panel.job.wait(60)
+    assert 'role="alert"' in panel.alert.value
+    assert "nowhere" in panel.alert.value
+    with pytest.raises(InputError):
+        panel.result()
+
+
+# -- 01 -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def audited(workspace):
+    return AuditPanel.of(workspace)
+
+
+def test_the_audit_runs_anew_on_request(audited, workspace):
+    before = load_audit(workspace)
+    press(audited)
+    assert audited.result().issues["issue"].tolist() == before.issues["issue"].tolist()
+    assert "The audit took" in audited.cost.value
+
+
+def card_of(panel, ending):
+    return next(card for card in panel.cards if card.issue.get("path", "").endswith(ending))
+
+
+def test_the_gallery_shows_the_wrong_label_with_its_suggestion(audited):
+    audited.kind.value = "mislabelled"
+    card = card_of(audited, "wrong.jpg")
+    assert card.label.value == "circle"
+    assert "<img" in card.look.value
+    assert "wrong.jpg, stripes" in card.look.value
+    assert "not decided" in card.state.value
+
+
+def test_every_click_is_saved_and_can_be_undone(audited, workspace):
+    audited.kind.value = "mislabelled"
+    card = card_of(audited, "wrong.jpg")
+    path = card.issue["path"]
+    card.relabel.click()
+    assert workspace.standing()[path]["to"] == "circle"
+    assert "relabelled to circle" in card.state.value
+    assert path in workspace.photos().query("label == 'circle'")["path"].tolist()
+    card.undo.click()
+    assert workspace.standing() == {}
+    assert card.undo.disabled
+    assert [act["action"] for act in workspace.decisions()] == ["relabel", "undo"]
+
+
+def test_decisions_survive_another_kind_and_a_new_kernel(audited, workspace):
+    audited.kind.value = "mislabelled"
+    card = card_of(audited, "wrong.jpg")
+    path = card.issue["path"]
+    card.exclude.click()
+    audited.kind.value = "duplicate"
+    audited.kind.value = "mislabelled"
+    assert "excluded" in card_of(audited, "wrong.jpg").state.value
+    again = AuditPanel(workspace)  # what a new kernel makes: the audit is read from disk
+    assert again.result().issues.equals(load_audit(workspace).issues)
+    again.kind.value = MINE
+    assert [c.issue["path"] for c in again.cards[: len(again.gallery.children)]] == [path]
+    again.cards[0].undo.click()
+    assert workspace.standing() == {}
+
+
+def test_copies_stand_side_by_side(audited):
+    audited.kind.value = "duplicate"
+    card = card_of(audited, "copy.jpg")
+    assert card.look.value.count("<img") == 2
+
+
+def test_a_file_that_could_not_be_read_is_listed_without_actions(audited):
+    audited.kind.value = "corrupt"
+    card = card_of(audited, "broken.jpg")
+    assert card.actions.layout.display == "none"
+
+
+def test_a_page_of_suggestions_is_accepted_at_once(audited, workspace):
+    audited.kind.value = "mislabelled"
+    audited.accept.click()
+    standing = workspace.standing()
+    assert any(path.endswith("wrong.jpg") and act["to"] == "circle" for path, act in standing.items())
+    assert f"{len(standing)} suggestions accepted" in audited.status.value
+    audited.hide.value = True
+    assert len(audited.gallery.children) == 0
+
+
+def test_the_gallery_has_pages(audited):
+    audited.kind.value = next(kind for _, kind in audited.kind.options if kind == "duplicate")
+    total = len(audited._listed())
+    seen = [card.issue["path"] for card in audited.cards[: len(audited.gallery.children)]]
+    while not audited.on.disabled:
+        audited.on.click()
+        seen += [card.issue["path"] for card in audited.cards[: len(audited.gallery.children)]]
+    assert len(seen) == total
+    assert audited.back.disabled == (total <= 12)
+
+
+def test_what_the_decisions_bring_is_measured_on_request(audited, workspace):
+    with pytest.raises(NotReady, match="Nothing is decided"):
+        audited.payoff()
+    audited.kind.value = "mislabelled"
+    card_of(audited, "wrong.jpg").relabel.click()
+    audited.measure.click()
+    finished(audited)
+    assert audited.measured.relabelled == 1
+    assert audited.picture.png
+    assert "1 relabelled" in audited.status.value
+    assert "1 relabelled" in audited.learned().data
+
+
+# -- 02 -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def based(workspace):
+    return press(BaselinePanel.of(workspace, **SMALL))
+
+
+def test_compute_gives_accuracy_confusion_and_classes(based, workspace):
+    result = based.result()
+    assert result.validation.n == (workspace.photos()["split"] == "validation").sum()
+    assert f"{result.validation.value:.1%}" in based.text.value
+    assert "confusion matrix" in based.picture.alt
+    assert SAFE in based.text.value
+    assert last_baseline(workspace)["validation_accuracy"] == result.validation.value
+
+
+def test_c_and_kernel_answer_from_cached_features(based, monkeypatch):
+    monkeypatch.setattr("cvtune_nb.baseline.features", None)  # nothing may be computed anew
+    based.C.value = 0.01
+    assert "C = 0.01" in based.text.value
+    assert based.result().C == 0.01
+    based.kernel.value = "rbf"
+    assert "rbf kernel" in based.text.value
+    assert based.result().kernel == "rbf"
+    assert "0.01" in based.words.value
+
+
+def test_before_compute_the_svm_cannot_be_moved(workspace):
+    panel = BaselinePanel.of(workspace, **SMALL)
+    assert panel.C.disabled
+    with pytest.raises(NotReady, match="Press Compute"):
+        panel.learned()
+
+
+# -- 03 -----------------------------------------------------------------------------------------------------
+
+QUICK = {**SMALL, "epochs": 2, "batch_size": 16}
+
+
+def test_train_gives_curves_findings_and_a_row_to_compare(workspace):
+    panel = TrainingPanel.of(workspace, **QUICK)
+    panel._predict()
+    assert "This will take" in panel.cost_line.value
+    press(panel)
+    run = panel.result()
+    assert run.history["epoch"].max() == 2
+    assert f"{run.validation.value:.1%}" in panel.status.value
+    assert run.id in panel.picture.alt
+    assert "predicted" in panel.cost.value
+    assert panel.findings.children
+    assert run.id in panel.compared.value
+    again = TrainingPanel(workspace, **QUICK)  # a new kernel: the last run is shown
+    assert again.result().id == run.id
+    assert run.id in again.picture.alt
+
+
+def test_apply_moves_the_controls(workspace):
+    panel = TrainingPanel.of(workspace, **QUICK)
+    change = {"learning_rate": 0.001, "epochs": 4, "schedule": ""}
+    finding = type("Finding", (), {"title": "t", "evidence": "<e>", "source": "s", "change": change})
+    box = panel._finding(finding)
+    assert "&lt;e&gt;" in box.children[0].value
+    box.children[1].click()
+    assert panel.config().learning_rate == 0.001
+    assert panel.config().epochs == 4
+    assert panel.config().batch_size == 16
+
+
+def test_presets_set_the_recipe_and_the_defaults(workspace):
+    panel = TrainingPanel.of(workspace, **QUICK)
+    panel.recipe.click()
+    config = panel.config().to_dict()
+    assert {name: config[name] for name in RECIPE_2018} == RECIPE_2018
+    assert config["image_size"] == 64
+    panel.recommended.click()
+    assert panel.config() == Config(**SMALL)
+
+
+def test_a_schedule_with_garbage_is_said_before_anything_runs(workspace):
+    panel = TrainingPanel.of(workspace, **QUICK)
+    panel.controls_of["schedule"].value = "[0.1]*__import__('os')"
+    panel.go.click()
+    assert panel.job.state == "idle"
+    assert "schedule" in panel.alert.value
+    assert len(training.runs(workspace)) == 0
+
+
+def test_stop_keeps_whole_epochs_and_resume_goes_on(workspace, monkeypatch):
+    panel = TrainingPanel.of(workspace, **{**QUICK, "epochs": 3})
+    draw = panel._draw
+
+    def draw_then_stop(run):
+        draw(run)
+        if run.history["epoch"].max() == 1:
+            panel.end.click()
+
+    monkeypatch.setattr(panel, "_draw", draw_then_stop)
+    press(panel)
+    assert panel.result().state == "stopped"
+    assert "Resume" in panel.status.value
+    assert not panel.resume.disabled
+    monkeypatch.setattr(panel, "_draw", draw)
+    panel.resume.click()
+    finished(panel)
+    assert panel.result().state == "done"
+    assert panel.result().history["epoch"].tolist() == [0, 1, 2, 3]
+    assert len(training.runs(workspace)) == 1
+    assert panel.resume.disabled
+
+
+# -- 04 and 05 ----------------------------------------------------------------------------------------------
+
+
+def test_the_ladder_runs_the_ticked_rungs(workspace):
+    panel = EscalationPanel.of(workspace, family="efficientnet_lite", rungs="1,2", epochs=1, image_sizes="64,96")
+    assert [box.value for box in panel.boxes] == [True, True, False, False]
+    assert [config.image_size for config in panel.configs()[:2]] == [64, 96]
+    press(panel)
+    rungs = panel.result().rungs
+    assert rungs["state"].tolist() == ["done", "done"]
+    assert "accuracy against training time: rung 1" in panel.picture.alt
+    assert panel.result().why[:20] in panel.learned().data
+    for box in panel.boxes:
+        box.value = False
+    assert "No rung is chosen" in panel.sum.value
+    panel.go.click()
+    assert "tick at least one" in panel.alert.value
+
+
+def test_without_a_run_there_is_nothing_to_export_and_it_says_where_to_go(workspace):
+    panel = ExportPanel.of(workspace)
+    assert panel.go.disabled
+    with pytest.raises(NotReady, match="03_dnn_fine_tuning"):
+        panel.result()
+
+
+def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted):
+    weaker = training.fit(workspace, Config(**SMALL, epochs=0, head="random"))
+    assert weaker.history.empty
+    best = training.fit(workspace, Config(**SMALL, epochs=0))
+    panel = ExportPanel.of(workspace, name="mine")
+    assert panel.run.value == best.id
+    assert "has not been opened yet" in panel.warning.value
+    press(panel)
+    made = panel.result()
+    assert made.folder == workspace.exports / "mine"
+    assert f"{made.test.value:.1%}" in panel.text.value
+    assert "opened once" in panel.warning.value
+    assert workspace.test_openings() == 1
+    assert json.loads((made.folder / "labels.json").read_text())["labels"] == best.classes
+    panel.photo.value = str(next((planted / "stripes").glob("stripes*.jpg")))
+    panel.classify.click()
+    assert "stripes" in panel.answer.value
+    assert panel.looked.png
+    panel.photo.value = str(planted / "circle" / "broken.jpg")
+    panel.classify.click()
+    assert 'role="alert"' in panel.alert.value
+    scope = {}
+    code = panel.how_to_use().data.split("<pre>")[1].split("</pre>")[0].replace("&#x27;", "'")
+    exec(code.replace("'photo.jpg'", repr(str(next((planted / "stripes").glob("stripes*.jpg"))))), scope)
+    assert scope["Model"]
+
+
+def test_a_name_with_a_slash_is_refused(workspace):
+    training.fit(workspace, Config(**SMALL, epochs=0))
+    panel = ExportPanel.of(workspace, name="../elsewhere")
+    panel.go.click()
+    assert "slash" in panel.alert.value
+    assert panel.job.state == "idle"
+    assert workspace.test_openings() == 0
