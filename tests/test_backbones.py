@@ -161,7 +161,9 @@ def test_random_weights_only_come_by_name_and_are_the_same_every_time():
     with torch.inference_mode():
         assert torch.equal(first(images), second(images))
     assert first.width == 512
-    assert not torch.equal(first.network.conv1.weight, backbones.load("resnet34:random").network.layer1[0].conv1.weight[:, :3])
+    assert not torch.equal(
+        first.network.conv1.weight, backbones.load("resnet34:random").network.layer1[0].conv1.weight[:, :3]
+    )
 
 
 def test_the_default_falls_back_in_words(torch_home, no_network):
@@ -172,7 +174,9 @@ def test_the_default_falls_back_in_words(torch_home, no_network):
 
 def test_the_network_is_asked_once_a_minute(monkeypatch):
     asked = []
-    monkeypatch.setattr(backbones.urllib.request, "urlopen", lambda *a, **k: asked.append(a) or (_ for _ in ()).throw(OSError()))
+    monkeypatch.setattr(
+        backbones.urllib.request, "urlopen", lambda *a, **k: asked.append(a) or (_ for _ in ()).throw(OSError())
+    )
     clock = [0.0]
     monkeypatch.setattr(backbones.time, "monotonic", lambda: clock[0])
     backbones._asked.cache_clear()

@@ -21,7 +21,9 @@ def test_a_write_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
     assert file.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("bug"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("bug"), KeyboardInterrupt()]
+)
 def test_a_failing_write_leaves_the_old_file_and_no_temporary(tmp_path, error):
     file = tmp_path / "a.csv"
     files.write_text(file, "precious")
@@ -49,13 +51,21 @@ def test_a_disk_that_fills_up_on_flushing_leaves_the_old_file(tmp_path, monkeypa
 
 
 def test_errors_of_a_disk_in_words():
-    assert "no permission to read or write x.csv" in in_words(PermissionError(errno.EACCES, "Permission denied", "x.csv"))
-    assert in_words(OSError(errno.EIO, "Input/output error", "x")) == "Input/output error (x): check the folder and try again"
+    assert "no permission to read or write x.csv" in in_words(
+        PermissionError(errno.EACCES, "Permission denied", "x.csv")
+    )
+    assert (
+        in_words(OSError(errno.EIO, "Input/output error", "x"))
+        == "Input/output error (x): check the folder and try again"
+    )
 
 
 def test_json_has_a_format_and_refuses_what_json_can_not_say(tmp_path):
     files.write_json(tmp_path / "a.json", {"label": "größe <b>"})
-    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"format": files.FORMAT, "label": "größe <b>"}
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {
+        "format": files.FORMAT,
+        "label": "größe <b>",
+    }
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "a.json", {"loss": float("nan")})
     assert files.read_json(tmp_path / "a.json")["label"] == "größe <b>"
@@ -68,7 +78,7 @@ def test_a_damaged_json_file_is_named(tmp_path):
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
-    table = pd.DataFrame({"path": ["007", "a,\"b\"\r\nc", "None"], "label": ["NA", "", "nan"], "width": [1, 2, 3]})
+    table = pd.DataFrame({"path": ["007", 'a,"b"\r\nc', "None"], "label": ["NA", "", "nan"], "width": [1, 2, 3]})
     files.write_csv(tmp_path / "t.csv", table)
     read = files.read_csv(tmp_path / "t.csv", path=str, label=str)
     assert read.to_dict("list") == table.to_dict("list")
@@ -98,6 +108,6 @@ def test_a_line_cut_off_by_a_crash_is_left_out_and_swallows_no_later_one(tmp_pat
 
 
 def test_a_journal_keeps_any_label_whole(tmp_path):
-    strange = {"to": "line\u2028separator\x85next\nline \"quoted\" \U0001f339"}
+    strange = {"to": 'line\u2028separator\x85next\nline "quoted" \U0001f339'}
     files.append_json_line(tmp_path / "j.jsonl", strange)
     assert files.read_json_lines(tmp_path / "j.jsonl") == [strange]

@@ -89,7 +89,11 @@ def test_a_schedule_typed_the_2018_way_sets_rates_epochs_and_learning_rate():
 
 @pytest.mark.parametrize(
     ("text", "rates"),
-    [("[0.1]", [0.1]), (" [1e-3, 0.2]*2+[1] ", [0.001, 0.2, 0.001, 0.2, 1.0]), ("([0.1] + [0.2]) + [0.3]", [0.1, 0.2, 0.3])],
+    [
+        ("[0.1]", [0.1]),
+        (" [1e-3, 0.2]*2+[1] ", [0.001, 0.2, 0.001, 0.2, 1.0]),
+        ("([0.1] + [0.2]) + [0.3]", [0.1, 0.2, 0.3]),
+    ],
 )
 def test_schedules_that_can_be_read(text, rates):
     assert parse_schedule(text) == rates
