@@ -11,12 +11,13 @@ import pandas as pd
 from cvtune_nb.data import photo
 from cvtune_nb.data.pixels import store_of, thumbnail
 from cvtune_nb.data.read import read_layout, unpack
+from cvtune_nb.data.sample import make_sample
 from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
 
-__all__ = ["conflicts", "open_workspace", "thumbnail"]
+__all__ = ["conflicts", "make_sample", "open_workspace", "thumbnail"]
 
 NATIVE_SIZE = 224
 """The image size whose pixels are kept while every photo is decoded for its check anyway: most networks' own."""
@@ -38,8 +39,6 @@ def open_workspace(
             known = Workspace(existing)
             data, workspace = known.source, known.folder
         else:
-            from cvtune_nb.data.sample import make_sample
-
             data = make_sample(home() / "sample", progress=progress).directory
     source = Path(data).expanduser().resolve()
     folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
