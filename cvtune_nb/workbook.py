@@ -20,7 +20,7 @@ from cvtune_nb.training.run import photos_id
 from cvtune_nb.workspace import Workspace
 
 AUDIT_SHARE = 0.4
-"""Share of the budget after which an audit is broken off; the baseline uses the features it computed."""
+"""Share of the time left after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
 """Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
 LEAST_EPOCHS = 3
@@ -58,10 +58,10 @@ def shortened(config: Config, epochs: int) -> Config:
     """`config` with `epochs` epochs; a typed schedule keeps its shape."""
     if epochs >= config.epochs:
         return config
-    if config.schedule:
-        kept = [config.rates[i * config.epochs // epochs] for i in range(epochs)] or [config.rates[0]]
+    if config.schedule and epochs:
+        kept = [config.rates[i * config.epochs // epochs] for i in range(epochs)]
         return replace(config, schedule=str(kept))
-    return replace(config, epochs=epochs)
+    return replace(config, epochs=epochs, schedule="")
 
 
 class Workbook:
@@ -78,8 +78,10 @@ class Workbook:
         what it computed is kept in the workspace. Raises InputError and OSError."""
         try:
             self.workspace = open_workspace(self.until(self.deadline))
-            self.audit()
+            self.audit(AUDIT_SHARE * self.left())
             self.baseline()
+            if self.found["audit"]["state"] != "done":  # its features are there now, which is most of its work
+                self.audit(AUDIT_SHARE * self.left())
             self.train()
             self.climb()
             self.export()
@@ -123,17 +125,15 @@ class Workbook:
 
         return report
 
-    def audit(self) -> None:
-        """Look at the data, unless that takes too large a part of the budget."""
-        end = self.started + AUDIT_SHARE * (self.deadline - self.started)
+    def audit(self, seconds: float) -> None:
+        """Look at the data, unless that takes longer than `seconds`."""
+        end = time.monotonic() + seconds
         try:
-            result = audit(
-                self.workspace, self.config.backbone, self.config.image_size, progress=self.until(end)
-            )
+            result = audit(self.workspace, self.config.backbone, self.config.image_size, progress=self.until(end))
         except Stopped:
             self.progress(1.0, "the audit was broken off")  # raises Stopped again when it was the person
-            self.note("the audit did not fit into the budget: run `cvtune audit` with this workspace")
-            self.found["audit"] = {"state": "out of time"}
+            why = "the audit did not fit into the budget: `cvtune audit` with this workspace goes on with it"
+            self.found["audit"] = {"state": "out of time", "why": why}
             return
         counts = {name: int(n) for name, n in result.issues["issue"].value_counts().items()}
         self.found["audit"] = {
@@ -165,9 +165,7 @@ class Workbook:
             room *= 1 - LADDER_SHARE
         config = shortened(self.config, self.epochs_in(room, [self.config]))
         if config.epochs < self.config.epochs:
-            self.note(
-                f"training got {config.epochs} of {self.config.epochs} epochs: what fits into the budget"
-            )
+            self.note(f"training got {config.epochs} of {self.config.epochs} epochs: what fits into the budget")
         earlier = earlier_run(self.workspace, config, at_least=True)
         end = self.deadline - self.reserve(config)
         run = training.fit(self.workspace, config, run=earlier, progress=self.until(end))
@@ -179,9 +177,7 @@ class Workbook:
         rungs: list[Config] = []
         for rung in self.higher_rungs():
             if self.epochs_in(self.room(rung), [*rungs, rung]) < min(LEAST_EPOCHS, rung.epochs):
-                self.note(
-                    f"the budget has no room for {rung.backbone} at {rung.image_size} pixels and beyond"
-                )
+                self.note(f"the budget has no room for {rung.backbone} at {rung.image_size} pixels and beyond")
                 break
             rungs.append(rung)
         if not rungs:
@@ -212,9 +208,7 @@ class Workbook:
     def cost(self, config: Config) -> tuple[float, float]:
         """Seconds to get started with a config (photos and features not there yet) and for each epoch."""
         start, one = (
-            training.predict_cost(
-                self.workspace, replace(config, schedule="", epochs=epochs), self.progress
-            ).seconds
+            training.predict_cost(self.workspace, replace(config, schedule="", epochs=epochs), self.progress).seconds
             for epochs in (0, 1)
         )
         return start, max(one - start, 1e-6)

@@ -13,7 +13,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from photos import draw_photo
+from tests.photos import draw_photo
 from torch import nn
 
 from cvtune_nb import backbones, training
