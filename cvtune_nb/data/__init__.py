@@ -53,7 +53,6 @@ def open_workspace(
     data_root, found, left_out = read_layout(root)
     space = Workspace.create(folder, data_root, str(source), seed)
     _refresh(space, found, left_out, progress)
-    _require_photos(space)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
 
@@ -88,9 +87,10 @@ def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, prog
             f"none of the {len(files)} files in {space.source} can be read as a photo, for example "
             f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
         )
-    frozen = dict(zip(known["sha256"], known["split"], strict=True))
+    before = dict(zip(known["sha256"], known["split"], strict=True))
+    frozen = pd.Series([before.get(key, "") for key in table["sha256"]], index=table.index, dtype=str)
     table["group"] = table["sha256"].str[:16]
-    table["split"] = assign_splits(table, space.seed, table["sha256"].map(frozen).fillna(""))
+    table["split"] = assign_splits(table, space.seed, frozen)
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
@@ -142,18 +142,6 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
         pd.DataFrame(facts, columns=["path", "sha256", "width", "height"]),
         pd.DataFrame(reasons, columns=["path", "reason"]),
     )
-
-
-def _require_photos(space: Workspace) -> None:
-    """Raises InputError when a class holds nothing but copies of photos in other classes. One that a person's
-    decisions have emptied was emptied on purpose."""
-    photos, decided = space.photos(), set(space.standing())
-    for label, rows in space.manifest().groupby("label"):
-        if not (photos["label"] == label).any() and decided.isdisjoint(rows["path"]):
-            raise InputError(
-                f"class {label!r} has no photo of its own: {rows['path'].iloc[0]} also lies in another class; delete "
-                "one of the copies, or take the folder out"
-            )
 
 
 def conflicts(space: Workspace) -> pd.DataFrame:

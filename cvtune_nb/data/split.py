@@ -22,7 +22,8 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | Non
     on file names or order: adding photos later moves none of the old ones.
 
     Data that comes with a train and a test split but no validation split gets one: its validation photos are taken
-    from its train photos. Raises InputError when a class has no two different photos to divide.
+    from its train photos. Raises InputError when a class has no two different photos to divide, or nothing
+    but copies of photos in other classes.
     """
     split = manifest["split"].copy()
     given = set(split) - {""}
@@ -54,7 +55,13 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | Non
             taken[group] = name
     split[split == ""] = manifest.loc[split == "", "group"].map(taken)
 
+    shared = manifest.groupby("group")["label"].transform("nunique") > 1
     for label, rows in manifest.groupby("label"):
+        if shared[rows.index].all():
+            raise InputError(
+                f"class {label!r} has no photo of its own: {rows['path'].iloc[0]} also lies in another class; delete "
+                "one of the copies, or take the folder out"
+            )
         missing = {"train", "validation"} - set(split[rows.index])
         if missing:
             raise InputError(
