@@ -1,8 +1,10 @@
 """What every test may ask for: made photos, and a home folder of its own."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.photos import make_photos
 
 CHECKOUT = Path(__file__).parent.parent
@@ -23,6 +25,26 @@ def photo_folder(tmp_path_factory) -> Path:
     for path in folder.rglob("*.jpg"):
         path.chmod(0o444)
     return folder
+
+
+@pytest.fixture(scope="session")
+def opened(photo_folder, tmp_path_factory):
+    """The workspace of `photo_folder`, with the baseline of efficientnet_lite0 at 64 pixels. Shared: only read it."""
+    from cvtune_nb.baseline import baseline
+    from cvtune_nb.data import open_workspace
+
+    workspace = open_workspace(photo_folder, tmp_path_factory.mktemp("opened"))
+    baseline(workspace, "efficientnet_lite0", 64)
+    return workspace
+
+
+@pytest.fixture
+def workspace(opened, tmp_path):
+    """A copy of `opened` to work in; the photos themselves stay shared."""
+    from cvtune_nb.workspace import Workspace
+
+    shutil.copytree(opened.folder, tmp_path / "workspace", ignore=shutil.ignore_patterns("pixels-256"))
+    return Workspace(tmp_path / "workspace")
 
 
 def pytest_collection_modifyitems(items):

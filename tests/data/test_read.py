@@ -211,7 +211,10 @@ def test_a_line_given_twice_counts_once(tmp_path):
         ("file,label\nphotos/1.jpg,a\n", "has no column 'path' (it has file, label)"),
         ("path,class\nphotos/1.jpg,a\n", "has no column 'label'"),
         ("path;label\nphotos/1.jpg;a\n", "has no column 'path' (it has path;label)"),
-        ("path,label\nphotos/1.jpg,a\nphotos/9.jpg,b\nphotos/8.jpg,b\n", "names 2 file(s) that are not there, first 'photos/9.jpg'"),
+        (
+            "path,label\nphotos/1.jpg,a\nphotos/9.jpg,b\nphotos/8.jpg,b\n",
+            "names 2 file(s) that are not there, first 'photos/9.jpg'",
+        ),
         ("path,label\nphotos/1.jpg,a\nphotos/2.jpg,\n", "line 3: the label is empty"),
         ("path,label\nphotos/1.jpg,a\nphotos/2.jpg\n", "line 3: the label is empty"),
         ("path,label,split\nphotos/1.jpg,a,train\nphotos/2.jpg,b,trian\n", "line 3: split is 'trian': use train"),

@@ -1,0 +1,173 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cvtune_nb.data.split import assign_splits, require_learnable
+from cvtune_nb.errors import InputError
+
+
+def manifest(**classes):
+    """A manifest with one row for each group of each class; a group is written "name" or "name:given split"."""
+    rows = []
+    for label, groups in classes.items():
+        for number, group in enumerate(groups):
+            name, _, split = group.partition(":")
+            rows.append((f"{label}/{number}.jpg", label, name, split))
+    return pd.DataFrame(rows, columns=["path", "label", "group", "split"])
+
+
+def drawn_before(table, frozen):
+    return pd.Series([frozen.get(group, "") for group in table["group"]], index=table.index)
+
+
+def many(prefix, count, split=""):
+    return [f"{prefix}{n}{':' + split if split else ''}" for n in range(count)]
+
+
+def shares(table, splits, label):
+    return splits[table["label"] == label].value_counts().to_dict()
+
+
+def test_seventy_fifteen_fifteen_in_every_class():
+    table = manifest(a=many("a", 100), b=many("b", 40), c=many("c", 7))
+    splits = assign_splits(table)
+    assert shares(table, splits, "a") == {"train": 70, "validation": 15, "test": 15}
+    assert shares(table, splits, "b") == {"train": 28, "validation": 6, "test": 6}
+    assert shares(table, splits, "c") == {"train": 5, "validation": 1, "test": 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, {"train": 1, "validation": 1}), (3, {"train": 1, "validation": 1, "test": 1}),
+     (4, {"train": 2, "validation": 1, "test": 1})],
+)  # fmt: skip
+def test_small_classes_come_first_to_training_then_to_validation(count, expected):
+    table = manifest(a=many("a", count), b=many("b", 20))
+    assert shares(table, assign_splits(table), "a") == expected
+
+
+def test_the_seed_draws_and_order_and_names_do_not():
+    table = manifest(a=many("a", 50), b=many("b", 50))
+    first = assign_splits(table, 0)
+    assert not first.equals(assign_splits(table, 1))
+    shuffled = table.sample(frac=1, random_state=np.random.RandomState(0))
+    shuffled["path"] = "renamed/" + shuffled["path"]
+    assert assign_splits(shuffled, 0).sort_index().equals(first)
+
+
+def test_given_splits_stay():
+    table = manifest(
+        a=many("x", 5, "train") + many("y", 3, "validation") + many("z", 2, "test"),
+        b=many("u", 2, "train") + many("v", 2, "validation")
+    )  # fmt: skip
+    assert assign_splits(table).tolist() == table["split"].tolist()
+
+
+def test_train_and_test_without_validation_gets_one_from_train():
+    table = manifest(a=many("x", 40, "train") + many("z", 10, "test"), b=many("u", 20, "train") + many("v", 5, "test"))
+    splits = assign_splits(table)
+    assert splits[table["split"] == "test"].eq("test").all()
+    assert shares(table, splits, "a") == {"train": 34, "validation": 6, "test": 10}
+    assert shares(table, splits, "b") == {"train": 17, "validation": 3, "test": 5}
+
+
+def test_train_and_validation_without_test_gets_one_from_train():
+    table = manifest(
+        a=many("x", 40, "train") + many("z", 6, "validation"), b=many("u", 20, "train") + many("v", 5, "validation")
+    )
+    splits = assign_splits(table)
+    assert splits[table["split"] == "validation"].eq("validation").all()
+    assert shares(table, splits, "a") == {"train": 34, "validation": 6, "test": 6}
+
+
+def test_only_train_given_is_divided_in_three():
+    table = manifest(a=many("x", 20, "train"), b=many("u", 20, "train"))
+    assert shares(table, assign_splits(table), "a") == {"train": 14, "validation": 3, "test": 3}
+
+
+def test_exact_copies_are_in_one_split():
+    groups = [f"g{n // 3}" for n in range(90)]
+    table = manifest(a=groups, b=many("b", 30))
+    splits = assign_splits(table)
+    assert splits.groupby(table["group"]).nunique().max() == 1
+    assert set(splits[table["label"] == "a"]) == {"train", "validation", "test"}
+
+
+def test_copies_in_two_classes_are_in_one_split_too():
+    table = manifest(a=["same", *many("a", 20)], b=["same", *many("b", 20)])
+    splits = assign_splits(table)
+    assert splits[table["group"] == "same"].nunique() == 1
+
+
+def test_a_copy_follows_the_photo_whose_split_is_given():
+    table = manifest(
+        a=["same:test", "same", *many("a", 8, "train"), *many("b", 3, "validation")],
+        b=many("u", 4, "train") + many("v", 2, "validation"),
+    )
+    assert assign_splits(table)[table["group"] == "same"].tolist() == ["test", "test"]
+
+
+def test_what_was_drawn_before_stays_when_photos_are_added():
+    old = manifest(a=many("a", 30), b=many("b", 30))
+    drawn = assign_splits(old)
+    frozen = dict(zip(old["group"], drawn, strict=True))
+    new = manifest(a=many("a", 45), b=many("new", 10) + many("b", 30), c=many("c", 10))
+    splits = assign_splits(new, 0, drawn_before(new, frozen))
+    known = new["group"].isin(frozen)
+    assert splits[known].tolist() == new.loc[known, "group"].map(frozen).tolist()
+    assert shares(new[~known], splits[~known], "a") == {"train": 11, "validation": 2, "test": 2}
+    assert shares(new, splits, "c") == {"train": 6, "validation": 2, "test": 2}
+
+
+def test_a_validation_split_drawn_from_train_stays_too():
+    old = manifest(a=many("x", 20, "train") + many("z", 5, "test"), b=many("u", 20, "train") + many("v", 5, "test"))
+    frozen = dict(zip(old["group"], assign_splits(old), strict=True))
+    new = manifest(
+        a=many("x", 33, "train") + many("z", 5, "test"),
+        b=many("u", 20, "train") + many("v", 5, "test"),
+        c=many("c", 9, "train"),
+    )
+    splits = assign_splits(new, 0, drawn_before(new, frozen))
+    known = new["group"].isin(frozen)
+    assert splits[known].tolist() == new.loc[known, "group"].map(frozen).tolist()
+    assert {"train", "validation"} <= set(splits[new["label"] == "c"])
+
+
+def test_a_photo_moved_to_another_given_split_moves():
+    table = manifest(
+        a=many("x", 9, "train") + many("y", 3, "validation") + many("z", 3, "test"),
+        b=many("u", 9, "train") + many("v", 3, "validation"),
+    )
+    frozen = pd.Series("test", index=table.index)
+    assert assign_splits(table, 0, frozen).tolist() == table["split"].tolist()
+
+
+@pytest.mark.parametrize("groups", [["only"], ["only", "only", "only"], ["x:test", "y:test"]])
+def test_a_class_without_two_different_photos_is_refused(groups):
+    with pytest.raises(InputError) as error:
+        assign_splits(manifest(rose=groups, tulip=many("t", 10, "train") + many("v", 5, "validation")))
+    words = str(error.value)
+    assert words.startswith("class 'rose' has only")
+    assert "rose/0.jpg" in words
+    assert "add photos of it" in words
+
+
+def test_a_class_of_nothing_but_copies_of_others_is_refused():
+    with pytest.raises(InputError, match=r"class .weed. has no photo of its own: weed/0\.jpg also lies in another class"):
+        assign_splits(manifest(rose=many("r", 20), weed=many("r", 3)))
+
+
+def test_what_decisions_left_must_be_learnable():
+    def photos(**classes):
+        return pd.DataFrame(
+            [(f"{label}/{n}.jpg", label, split) for label, splits in classes.items() for n, split in enumerate(splits)],
+            columns=["path", "label", "split"],
+        )
+
+    require_learnable(photos(a=["train", "validation"], b=["train"]))
+    with pytest.raises(InputError, match="fewer than two classes have training photos"):
+        require_learnable(photos(a=["train", "validation"], b=["validation"]))
+    with pytest.raises(InputError, match="no validation photo is left"):
+        require_learnable(photos(a=["train", "test"], b=["train"]))
+    with pytest.raises(InputError, match=r"class 'c' has 1 photo\(s\), for example c/0.jpg, but none for training"):
+        require_learnable(photos(a=["train", "validation"], b=["train"], c=["validation"]))
