@@ -50,6 +50,19 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def private_places(private: Path) -> dict[str, str]:
+    """Environment variables that keep Jupyter out of the person's home folder, and the package the checkout's."""
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    return {"PYTHONPATH": str(CHECKOUT), **{name: str(private / place) for name, place in places.items()}}
+
+
 @contextlib.contextmanager
 def jupyterlab(root: Path, private: Path, **environment: str) -> Iterator[tuple[str, str]]:
     """Serve `root`, which has a folder notebooks, with `cvtune lab`; gives the address and the token.
@@ -59,23 +72,9 @@ def jupyterlab(root: Path, private: Path, **environment: str) -> Iterator[tuple[
     port, token = free_port(), secrets.token_hex(16)
     (private / "config" / "labconfig").mkdir(parents=True)
     (private / "config" / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(FOR_TESTS))
-    server = {"LabApp": {"expose_app_in_browser": True}}  # window.jupyterapp
-    (private / "config" / "jupyter_lab_config.json").write_text(json.dumps(server))
-    places = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-    }
-    environment = {
-        **os.environ,
-        **{name: str(private / place) for name, place in places.items()},
-        "JUPYTER_TOKEN": token,
-        "PYTHONPATH": str(CHECKOUT),
-        **environment,
-    }
+    application = {"LabApp": {"expose_app_in_browser": True}}  # window.jupyterapp
+    (private / "config" / "jupyter_lab_config.json").write_text(json.dumps(application))
+    environment = {**os.environ, **private_places(private), "JUPYTER_TOKEN": token, **environment}
     command = [sys.executable, "-m", "cvtune_nb", "lab", "--no-browser", "--port", str(port)]
     log = private / "server.log"
     with log.open("w") as opened:

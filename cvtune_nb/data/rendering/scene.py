@@ -34,6 +34,7 @@ class View:
 
     @property
     def up(self) -> np.ndarray:
+        """Unit vector away from the ground, in the camera's axes."""
         return np.array((0.0, self.cosine, self.sine))
 
     def place(self, across: float, away: float) -> tuple[float, float, float]:
@@ -42,6 +43,7 @@ class View:
         return self.centre[0] + across * scale, self.centre[1] - away * self.sine * scale, scale
 
     def row_of(self, away: float) -> float:
+        """Pixel row of the ground `away` from the camera."""
         return self.place(0, away)[1]
 
 

