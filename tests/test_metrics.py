@@ -1,0 +1,103 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from cvtune_nb import metrics
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (1, 10), (9, 10), (10, 10), (81, 263), (442, 500), (1, 1)])
+def test_the_interval_is_wilsons(right, n):
+    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    found = metrics.share(right, n)
+    assert found.value == right / n
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+    assert found.low <= found.value <= found.high
+
+
+def test_the_interval_in_the_textbook():
+    """Newcombe 1998, table I: 81 of 263, and 15 of 148, score method without continuity correction."""
+    assert metrics.share(81, 263).interval == pytest.approx([0.2553, 0.3662], abs=5e-5)
+    assert metrics.share(15, 148).interval == pytest.approx([0.0624, 0.1605], abs=5e-5)
+    assert metrics.share(0, 20).interval == pytest.approx([0.0, 0.1611], abs=5e-5)
+
+
+def test_nothing_measured_is_not_known():
+    assert metrics.share(0, 0) == metrics.Accuracy(0.0, 0.0, 1.0, 0)
+    assert metrics.accuracy([], []).n == 0
+
+
+def test_accuracy_counts_equal_labels():
+    found = metrics.accuracy(["a", "b", "c", "d"], ["a", "b", "x", "d"])
+    assert (found.value, found.n) == (0.75, 4)
+    assert str(found) == "75.0% (30.1% to 95.4%, 4 photos)"
+    assert found.to_dict() == {"value": 0.75, "low": found.low, "high": found.high, "n": 4}
+
+
+def test_confusion_has_a_row_for_each_true_class_and_a_column_for_each_predicted():
+    truth, predicted = ["a", "a", "b", "b", "b"], ["a", "b", "b", "b", "a"]
+    table = metrics.confusion(truth, predicted, ["a", "b", "never seen"])
+    assert table.to_numpy().tolist() == [[1, 1, 0], [1, 2, 0], [0, 0, 0]]
+    assert list(table.index) == list(table.columns) == ["a", "b", "never seen"]
+    assert metrics.confusion([], [], ["a", "b"]).to_numpy().tolist() == [[0, 0], [0, 0]]
+
+
+def test_per_class_also_of_classes_that_were_never_there_or_never_said():
+    table = metrics.per_class(["a", "a", "b", "b"], ["a", "x", "a", "x"], ["a", "b", "x"]).set_index("label")
+    assert table["photos"].to_dict() == {"a": 2, "b": 2, "x": 0}
+    assert table["recall"].to_dict() == {"a": 0.5, "b": 0.0, "x": 0.0}
+    assert table["precision"].to_dict() == {"a": 0.5, "b": 0.0, "x": 0.0}
+    assert table.loc["x", ["low", "high"]].tolist() == [0.0, 1.0]
+    interval = binomtest(1, 2).proportion_ci(0.95, method="wilson")
+    assert table.loc["a", ["low", "high"]].tolist() == pytest.approx([interval.low, interval.high])
+
+
+def pairs(both, first, second, neither):
+    """Right answers of two classifiers: so many photos that both, only the first, only the second, neither got."""
+    a = [True] * both + [True] * first + [False] * second + [False] * neither
+    b = [True] * both + [False] * first + [True] * second + [False] * neither
+    return a, b
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p"),
+    [
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+        (0, 6, 2 * 0.5**6),
+        (2, 9, 2 * (1 + 11 + 55) / 2**11),
+        (5, 5, 1.0),
+        (86, 150, 3.716e-05),
+    ],
+)
+def test_the_exact_mcnemar_test(only_first, only_second, p):
+    found = metrics.paired(*pairs(20, only_first, only_second, 7))
+    assert found.p == pytest.approx(p, rel=1e-3)
+    n = 27 + only_first + only_second
+    assert found.difference == pytest.approx((only_second - only_first) / n)
+    assert found.low <= found.difference <= found.high
+
+
+def test_the_interval_of_a_difference_is_wald_with_half_a_photo_more_in_each_cell():
+    found = metrics.paired(*pairs(50, 4, 12, 34))
+    g, lost, n = 12.5, 4.5, 102
+    middle, half = (g - lost) / n, 1.959964 * math.sqrt(g + lost - (g - lost) ** 2 / n) / n
+    assert (found.low, found.high) == pytest.approx((middle - half, middle + half), abs=1e-6)
+
+
+def test_the_verdict_in_words():
+    assert metrics.paired(*pairs(80, 0, 10, 10)).words == "10.0 points better (p = 0.002)"
+    assert metrics.paired(*pairs(80, 10, 0, 10)).words == "10.0 points worse (p = 0.002)"
+    assert (
+        metrics.paired(*pairs(80, 2, 3, 15)).words == "no difference you could rely on (+1.0 points, p = 1, 100 photos)"
+    )
+    assert metrics.paired([], []).p == 1.0
+    assert metrics.paired([True] * 5, [True] * 5).words.startswith("no difference")
+
+
+def test_paired_needs_the_same_photos():
+    with pytest.raises(ValueError, match="same photos"):
+        metrics.paired([True], [True, False])
+    assert metrics.paired(pd.Series([True, False]), np.array([True, True])).difference == 0.5
