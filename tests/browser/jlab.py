@@ -142,9 +142,7 @@ class Lab:
 
     def run_cell(self, index: int, timeout: float = 120_000) -> None:
         """Run the cell at `index` (markdown counts too), and wait until it is done."""
-        self.page.evaluate(
-            "index => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = index; }", index
-        )
+        self.page.evaluate("index => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = index; }", index)
         self.command("notebook:run-cell")
         self.idle(timeout)
 
