@@ -1,0 +1,277 @@
+"""Every notebook in a real browser, as a person uses it: Run All, a control by keyboard, a press, a result."""
+
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from cvtune_nb import training
+from cvtune_nb.audit import audit
+from cvtune_nb.baseline import baseline
+from cvtune_nb.data import open_workspace
+from cvtune_nb.parameters import Config
+from cvtune_nb.workspace import Workspace
+from tests.photos import make_photos
+
+ODD = '<b>x & "é"'
+NETWORK = "efficientnet_lite0"
+LONG = 90_000
+"""Milliseconds that a step with a network may take on a busy machine before a test gives up on it."""
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """Photos of three classes, one oddly named, with a wrong label, a copy and a broken file."""
+    folder = make_photos(tmp_path_factory.mktemp("browser") / "photos", ("circle", ODD, "stripes"), per_class=20)
+    discs = sorted((folder / "circle").glob("*.jpg"))
+    shutil.move(discs[3], folder / "stripes" / "wrong.jpg")
+    shutil.copy(discs[4], folder / "circle" / "copy.jpg")
+    (folder / "circle" / "broken.jpg").write_bytes(discs[5].read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def done(photos, tmp_path_factory):
+    """A workspace in which audit, baseline and one run are done, so that every notebook can be opened alone."""
+    workspace = open_workspace(photos, tmp_path_factory.mktemp("done") / "workspace")
+    audit(workspace, NETWORK)
+    baseline(workspace, NETWORK, 64)
+    training.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
+    return workspace.folder
+
+
+@pytest.fixture
+def workspace(done, tmp_path):
+    """A copy of it, to do anything with."""
+    return Workspace(shutil.copytree(done, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def untrained(workspace):
+    """The same without a run."""
+    shutil.rmtree(workspace.runs)
+    return workspace
+
+
+def opened(open_notebook, name, workspace, **parameters):
+    return open_notebook(name, DATA=workspace.source, WORKSPACE=str(workspace.folder), **parameters)
+
+
+def picture(lab) -> Locator:
+    """The panel's live picture."""
+    return lab.output("panel").locator(".cvtune-picture img").first
+
+
+def button(lab, name) -> Locator:
+    return lab.output("panel").get_by_role("button", name=name, exact=True)
+
+
+def whole_page(lab, name):
+    """A screenshot of the whole notebook, not only of the part in the window."""
+    height = lab.page.evaluate("() => document.querySelector('.jp-WindowedPanel-inner').scrollHeight")
+    before = lab.page.viewport_size
+    lab.page.set_viewport_size({"width": 1280, "height": min(height + 120, 4000)})
+    lab.page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)")
+    lab.screenshot(name)
+    lab.page.set_viewport_size(before)
+
+
+def change_theme(lab, theme):
+    lab.page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme}).then(() => null)", theme
+    )
+    expect(lab.page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
+
+
+def test_00_open_photos(open_notebook, photos, photo_folder, tmp_path):
+    lab = open_notebook("00_start_here", DATA=str(photos), WORKSPACE=str(tmp_path / "one"))
+    lab.run_all()
+    assert lab.errors() == []
+    expect(picture(lab)).to_have_attribute("alt", re.compile(re.escape(ODD)))
+    first = picture(lab).get_attribute("src")
+    expect(lab.output("panel")).to_contain_text("photos a second")
+    expect(lab.output("counts").locator("img")).to_be_visible()
+    expect(lab.output("learned")).to_contain_text("61 photos in 3 classes")
+
+    boxes = lab.output("panel").get_by_role("textbox")
+    boxes.nth(0).fill(str(photo_folder))
+    boxes.nth(1).fill(str(tmp_path / "two"))
+    button(lab, "Open these photos").focus()
+    lab.page.keyboard.press("Enter")
+    expect(lab.output("panel")).to_contain_text("72 photos in 3 classes", timeout=LONG)
+    expect(picture(lab)).not_to_have_attribute("src", first)
+    expect(button(lab, "Open these photos")).to_be_enabled(timeout=LONG)
+    whole_page(lab, "00_start_here")
+
+
+def test_00_a_wrong_path_is_said_on_the_page(open_notebook, photos, tmp_path):
+    lab = open_notebook("00_start_here", DATA=str(photos), WORKSPACE=str(tmp_path / "one"))
+    lab.run_all()
+    lab.output("panel").get_by_role("textbox").nth(0).fill("/no <i>such</i> folder")
+    button(lab, "Open these photos").click()
+    expect(lab.output("panel").get_by_role("alert")).to_contain_text("/no <i>such</i> folder")
+    expect(button(lab, "Open these photos")).to_be_enabled()
+
+
+def test_01_review_by_keyboard(open_notebook, workspace):
+    lab = opened(open_notebook, "01_data_quality_audit", workspace)
+    lab.run_all()
+    assert lab.errors() == [
+        "NotReady: Nothing is decided yet: decide about a few photos above, then run this cell again."
+    ]
+    issue = lab.output("panel").get_by_role("combobox").first
+    issue.focus()
+    issue.select_option(label=re.compile("mislabelled").pattern + f" ({_count(workspace, 'mislabelled')})")
+    cells = lab.page.locator(".jp-Cell").count()
+    relabel = lab.output("panel").get_by_role("button", name="Relabel", exact=True).first
+    relabel.focus()
+    for key in "abxdd":  # in JupyterLab's command mode: insert above, below, cut, delete
+        lab.page.keyboard.press(key)
+    lab.page.keyboard.press("Space")
+    expect(lab.output("panel")).to_contain_text("✓ relabelled to circle")
+    expect(lab.page.locator(".jp-Cell")).to_have_count(cells)
+    assert [act["to"] for act in workspace.standing().values()] == ["circle"]
+    whole_page(lab, "01_data_quality_audit")
+
+    lab.run_cell(lab.index("payoff"))
+    expect(lab.output("payoff").locator("img")).to_be_visible()
+    lab.output("panel").get_by_role("button", name="Undo", exact=True).first.press("Enter")
+    expect(lab.output("panel")).not_to_contain_text("✓")
+    assert workspace.standing() == {}
+
+
+def _count(workspace, kind):
+    return int((workspace.audit / "issues.csv").read_text().count(f",{kind},"))
+
+
+def test_02_move_c(open_notebook, workspace):
+    lab = opened(open_notebook, "02_frozen_dnn_svm_baseline", workspace, BACKBONE=NETWORK, IMAGE_SIZE=64)
+    lab.run_all()
+    assert lab.errors() == []
+    expect(picture(lab)).to_have_attribute("alt", re.compile("confusion matrix"))
+    for name in ("c-curve", "mistakes", "curve"):
+        expect(lab.output(name).locator("img")).to_be_visible()
+    slider = lab.output("panel").get_by_role("slider").nth(1)
+    slider.focus()
+    lab.page.keyboard.press("Home")
+    expect(lab.output("panel")).to_contain_text("C = 0.01, linear kernel")
+    lab.page.keyboard.press("ArrowRight")
+    expect(lab.output("panel")).to_contain_text("C = 0.03, linear kernel")
+    lab.output("panel").get_by_role("button", name="rbf").press("Enter")
+    expect(lab.output("panel")).to_contain_text("C = 0.03, rbf kernel")
+    before = lab.output("c-curve").locator("img").get_attribute("src")
+    slider.press("End")
+    expect(lab.output("panel")).to_contain_text("C = 100, rbf kernel")
+    expect(lab.output("c-curve").locator("img")).not_to_have_attribute("src", before)  # it follows too
+    whole_page(lab, "02_frozen_dnn_svm_baseline")
+
+
+def test_03_train_watch_and_read(open_notebook, untrained):
+    lab = opened(
+        open_notebook, "03_dnn_fine_tuning", untrained, BACKBONE=NETWORK, IMAGE_SIZE=64, EPOCHS=2, BATCH_SIZE=16
+    )
+    lab.run_all()
+    assert lab.errors() == ["NotReady: Press Train above first, then run this cell again."]
+    panel = lab.output("panel")
+    expect(panel).to_contain_text("This will take", timeout=LONG)
+    empty = picture(lab).get_attribute("src")
+    rate = panel.get_by_role("slider").first
+    rate.focus()
+    lab.page.keyboard.press("ArrowRight")
+    expect(panel).to_contain_text("Learning rate 0.00337")
+    button(lab, "Train").click()
+    expect(button(lab, "Train")).to_be_disabled()
+    lab.page.evaluate(  # the kernel is free while it trains
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        ".requestExecute({code: 'answered = 1'}).done.then(() => null)"
+    )
+    expect(picture(lab)).not_to_have_attribute("src", empty, timeout=LONG)
+    expect(panel).to_contain_text("Finished. Best epoch", timeout=LONG)
+    expect(picture(lab)).to_have_attribute("alt", re.compile("001-efficientnet_lite0-64"))
+    expect(lab.output("compare")).to_contain_text("001-efficientnet_lite0-64")  # brought up to date by itself
+    for name in ("curves", "learned"):
+        lab.run_cell(lab.index(name))
+    expect(lab.output("curves").locator("img")).to_be_visible()
+    expect(lab.output("learned")).to_contain_text("fine-tuned at 64 pixels")
+    whole_page(lab, "03_dnn_fine_tuning")
+    change_theme(lab, "JupyterLab Dark")
+    whole_page(lab, "03_dnn_fine_tuning_dark")
+    change_theme(lab, "JupyterLab Light")
+    saved = lab.save()
+    curves = next(cell for cell in saved["cells"] if cell["id"] == "curves")
+    assert any("image/png" in output.get("data", {}) for output in curves["outputs"])  # stays without a kernel
+
+
+def test_03_stop_and_run_the_cell_again(open_notebook, untrained):
+    lab = opened(
+        open_notebook, "03_dnn_fine_tuning", untrained, BACKBONE=NETWORK, IMAGE_SIZE=64, EPOCHS=200, BATCH_SIZE=16
+    )
+    lab.run_all()
+    button(lab, "Train").click()
+    expect(picture(lab)).to_have_attribute("alt", re.compile("001-efficientnet_lite0-64"), timeout=LONG)
+    lab.run_cell(lab.index("panel"))
+    expect(button(lab, "Stop")).to_be_enabled()  # the same panel, still at work
+    button(lab, "Stop").press("Enter")
+    expect(lab.output("panel")).to_contain_text("Resume goes on from its last whole epoch", timeout=LONG)
+    expect(button(lab, "Resume")).to_be_enabled()
+    assert training.runs(untrained)["state"].tolist() == ["stopped"]
+
+
+def test_04_climb(open_notebook, untrained):
+    lab = opened(
+        open_notebook, "04_parameter_escalation", untrained,
+        FAMILY="efficientnet_lite", RUNGS="1", EPOCHS=1, IMAGE_SIZES="64,96",
+    )  # fmt: skip
+    lab.run_all()
+    assert lab.errors() == ["NotReady: Press Run these rungs above first, then run this cell again."]
+    panel = lab.output("panel")
+    expect(panel).to_contain_text("1 rungs:", timeout=LONG)
+    second = panel.get_by_role("checkbox").nth(1)
+    second.focus()
+    lab.page.keyboard.press("Space")
+    expect(panel).to_contain_text("2 rungs:")
+    empty = picture(lab).get_attribute("src")
+    button(lab, "Run these rungs").click()
+    expect(picture(lab)).not_to_have_attribute("src", empty, timeout=LONG)
+    expect(panel).to_contain_text("Finished. Now run the cells below.", timeout=LONG)
+    expect(picture(lab)).to_have_attribute("alt", re.compile("rung 1 .*; rung 2 "))
+    expect(panel).to_contain_text("Where to stop, and why")
+    for name in ("result", "learned"):
+        lab.run_cell(lab.index(name))
+    expect(lab.output("learned")).to_contain_text("is best on validation")
+    whole_page(lab, "04_parameter_escalation")
+
+
+def test_05_export_and_classify(open_notebook, workspace, photos):
+    lab = opened(open_notebook, "05_export_and_use", workspace, NAME="mine")
+    lab.run_all()
+    assert lab.errors() == ["NotReady: Press Export above first, then run this cell again."]
+    panel = lab.output("panel")
+    expect(panel).to_contain_text("It has not been opened yet")
+    button(lab, "Export").focus()
+    lab.page.keyboard.press("Enter")
+    expect(panel).to_contain_text("Exported to", timeout=LONG)
+    expect(panel).to_contain_text("test photos right")
+    answer = panel.locator(".cvtune-picture img").last
+    before = answer.get_attribute("src")
+    panel.get_by_role("textbox").last.fill(str(sorted((photos / "stripes").glob("stripes*.jpg"))[2]))
+    button(lab, "Classify it").press("Enter")
+    expect(answer).to_have_attribute("alt", re.compile(r"stripes-\d+.jpg: "))
+    expect(answer).not_to_have_attribute("src", before)
+    lab.run_cell(lab.index("figures"))
+    lab.run_cell(lab.index("use"))
+    lab.run_cell(lab.index("learned"))
+    expect(lab.output("use")).to_contain_text("from predict import Model")
+    expect(lab.output("learned")).to_contain_text("opened once")
+    whole_page(lab, "05_export_and_use")
+    assert workspace.test_openings() == 1
+
+
+def test_05_without_a_run_names_the_notebook_to_open(open_notebook, untrained):
+    lab = opened(open_notebook, "05_export_and_use", untrained)
+    lab.run_all()
+    assert len(lab.errors()) == 1
+    assert "open notebook 03_dnn_fine_tuning" in lab.errors()[0]
+    expect(button(lab, "Export")).to_be_disabled()
+    assert "Traceback" not in lab.cell_text("figures")

@@ -1,0 +1,144 @@
+"""The six notebooks, run one after the other without a person on small photos; what each shows is checked."""
+
+import base64
+import io
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from PIL import Image
+
+from cvtune_nb import training
+from cvtune_nb.baseline import last_baseline
+from cvtune_nb.export.predict import Model
+from cvtune_nb.workspace import Workspace
+from tests.photos import make_photos
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+ODD = '<b>x & "é"'
+SAFE = "&lt;b&gt;x &amp; &quot;é&quot;"
+QUICK = {
+    "00_start_here": {},
+    "01_data_quality_audit": {},
+    "02_frozen_dnn_svm_baseline": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0"},
+    "03_dnn_fine_tuning": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0", "EPOCHS": 1, "BATCH_SIZE": 16},
+    "04_parameter_escalation": {"FAMILY": "efficientnet_lite", "RUNGS": "1,2", "EPOCHS": 1, "IMAGE_SIZES": "64,96"},
+    "05_export_and_use": {"NAME": "mine"},
+}
+
+
+def run(name, **parameters):
+    """Execute the notebook, as papermill and `jupyter execute` do; gives the outputs by cell id."""
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source += "".join(f"\n{key} = {value!r}" for key, value in parameters.items())
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    ).execute()
+    return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
+
+
+def html(outputs):
+    return "\n".join(str(output.get("data", {}).get("text/html", "")) for output in outputs)
+
+
+def pictures(outputs):
+    """The pictures among the outputs, as arrays."""
+    found = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) for data in found]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Photos with a wrong label, a copy and a broken file, and where the workspace will be."""
+    root = tmp_path_factory.mktemp("workbook")
+    photos = make_photos(root / "photos", ("circle", ODD, "stripes"), per_class=20)
+    discs = sorted((photos / "circle").glob("*.jpg"))
+    shutil.move(discs[3], photos / "stripes" / "wrong.jpg")
+    shutil.copy(discs[4], photos / "circle" / "copy.jpg")
+    (photos / "circle" / "broken.jpg").write_bytes(discs[5].read_bytes()[:500])
+    return photos, root / "workspace"
+
+
+@pytest.fixture(scope="module")
+def shown(place):
+    """What each notebook showed, all six run in order."""
+    photos, folder = place
+    return {name: run(name, DATA=str(photos), WORKSPACE=str(folder), **values) for name, values in QUICK.items()}
+
+
+def test_00_shows_counts_and_the_way_on(shown):
+    cells = shown["00_start_here"]
+    assert SAFE in html(cells["counts"])
+    assert len(pictures(cells["counts"])) == 1
+    assert pictures(cells["counts"])[0].std() > 10
+    assert "href='01_data_quality_audit.ipynb'" in html(cells["map"])
+    assert "61 photos in 3 classes" in html(cells["learned"])
+    assert "1 files were left out" in html(cells["learned"])
+
+
+def test_01_finds_what_was_planted(shown, place):
+    cells = shown["01_data_quality_audit"]
+    issues = Workspace(place[1]).audit / "issues.csv"
+    assert "stripes/wrong.jpg,mislabelled" in issues.read_text()
+    assert "circle/copy.jpg,duplicate" in issues.read_text()
+    for kind in ("mislabelled", "duplicate", "corrupt"):
+        assert kind in html(cells["summary"])
+    assert len(pictures(cells["payoff"])) == 1
+    assert "mislabelled" in html(cells["learned"])
+    assert Workspace(place[1]).decisions() == []
+
+
+def test_02_measures_and_explains(shown, place):
+    cells = shown["02_frozen_dnn_svm_baseline"]
+    known = last_baseline(Workspace(place[1]))
+    assert known["image_size"] == 64
+    assert f"{known['validation_accuracy']:.1%}" in html(cells["learned"])
+    for name in ("c-curve", "mistakes", "curve"):
+        assert len(pictures(cells[name])) == 1, name
+
+
+def test_03_trains_a_run(shown, place):
+    cells = shown["03_dnn_fine_tuning"]
+    runs = training.runs(Workspace(place[1]))
+    first = runs.iloc[0]
+    assert (first["state"], first["image_size"], first["epochs"], first["batch_size"]) == ("done", 64, 1, 16)
+    assert first["run"] in html(cells["compare"])
+    assert len(pictures(cells["curves"])) == 1
+    assert f"{first['validation_accuracy']:.1%}" in html(cells["learned"])
+
+
+def test_04_climbs_two_rungs(shown, place):
+    cells = shown["04_parameter_escalation"]
+    assert {64, 96} <= set(training.runs(Workspace(place[1]))["image_size"])
+    assert len(pictures(cells["result"])) == 1
+    assert "efficientnet_lite0 at 96 pixels" in html(cells["learned"])
+
+
+def test_05_leaves_a_model_that_runs(shown, place):
+    photos, folder = place
+    made = Workspace(folder).exports / "mine"
+    answer = Model(made).predict([next((photos / "stripes").glob("stripes*.jpg"))])[0]
+    assert answer["label"] in ("circle", "stripes", ODD)
+    assert "predict.py" in html(shown["05_export_and_use"]["use"])
+    assert "test photos right" in html(shown["05_export_and_use"]["figures"])
+    assert Workspace(folder).test_openings() == 1
+
+
+def test_nothing_a_person_made_was_touched(shown, place):
+    assert len(list(place[0].rglob("*.jpg"))) == 62
+
+
+def test_a_notebook_that_needs_an_earlier_one_names_it(place, tmp_path):
+    with pytest.raises(CellExecutionError, match="03_dnn_fine_tuning"):
+        run("05_export_and_use", DATA=str(place[0]), WORKSPACE=str(tmp_path / "new"))
+
+
+def test_a_wrong_path_fails_loudly_with_one_sentence(tmp_path):
+    with pytest.raises(CellExecutionError, match="nowhere") as failure:
+        run("01_data_quality_audit", DATA=str(tmp_path / "nowhere"), WORKSPACE=str(tmp_path / "new"))
+    assert "open_workspace(" not in failure.value.traceback.split("nowhere")[-1]
