@@ -183,7 +183,7 @@ def _start_from_svm(
 def _scores(logits: list[torch.Tensor], *parts: Part) -> dict[str, float]:
     scores = {}
     for name, output, part in zip(("train", "validation"), logits, parts, strict=True):
-        scores[f"{name}_accuracy"] = float((output.argmax(1) == part.labels).float().mean())
+        scores[f"{name}_accuracy"] = float((output.argmax(1) == part.labels).double().mean())
         scores[f"{name}_loss"] = float(cross_entropy(output, part.labels))
     return scores
 
