@@ -201,7 +201,7 @@ class AuditPanel(Panel):
         self._measured(self.job.progress if self.job.running else lambda *_: None)
         self.report(self._still_picture, lambda: HTML(page.text(self.measured.words)))
 
-    def learned(self) -> HTML:
+    def lessons(self) -> HTML:
         """What we learned, from the audit and the decisions."""
         found, standing = self.result(), self.workspace.standing()
         counts = ", ".join(f"{number} {kind}" for kind, number in found.summary["issues"].items()) or "nothing"

@@ -162,7 +162,7 @@ class BaselinePanel(Panel):
         table = self.explorer.C_table(self.seen.kernel)
         return _output(plots.c_curve(table, self.seen.C), "train and validation accuracy against C")
 
-    def learned(self) -> HTML:
+    def lessons(self) -> HTML:
         """What we learned, from the result above."""
         seen = self.result()
         worst = seen.per_class.sort_values("recall").iloc[0]

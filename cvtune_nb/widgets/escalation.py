@@ -14,7 +14,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import LADDERS, Escalation, escalate, ladder
 from cvtune_nb.parameters import Config
 from cvtune_nb.widgets import page
-from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.job import Job, Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace
 
@@ -83,7 +83,12 @@ class EscalationPanel(Panel):
             self.times.append(words)
             rows.append(w.VBox([box, words]))
         self.table.children = rows
-        threading.Thread(target=self._predict, daemon=True).start()
+        self._predict_beside()
+
+    def _predict_beside(self) -> None:
+        """Predict in a thread, where there is a person to read it."""
+        if not headless():
+            threading.Thread(target=self._predict, daemon=True).start()
 
     def _predict(self) -> None:
         """Fill in the predicted times, one after the other, beside the kernel."""
@@ -112,7 +117,7 @@ class EscalationPanel(Panel):
         over = sum(known) > self.budget.value * 60
         fits = "more than the budget: the last ones may be left out" if over else "within the budget"
         total = f"{page.duration(sum(known))}, {fits}" if len(known) == count else "time not predicted yet"
-        self.sum.value = page.status(f"{count} rungs: <b>{total}</b>.")
+        self.sum.value = page.status(f"{count} rung{'s' if count != 1 else ''}: <b>{total}</b>.")
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -147,12 +152,16 @@ class EscalationPanel(Panel):
         self.below.children = [w.HTML(page.card("Where to stop, and why", result.why))]
         took, predicted = result.rungs["seconds"].sum(), result.rungs["predicted_seconds"].sum()
         self.cost.value = f"It took {page.duration(took)}; predicted were {page.duration(predicted)}."
-        threading.Thread(target=self._predict, daemon=True).start()
         return "Finished. Now run the cells below."
+
+    def _follow(self, job: Job) -> None:
+        super()._follow(job)
+        if not job.running:
+            self._predict_beside()
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
-    def learned(self) -> HTML:
+    def lessons(self) -> HTML:
         """What we learned, from the rungs above."""
         found = self.result()
         lines = [found.why]

@@ -166,7 +166,7 @@ class ExportPanel(Panel):
         code = page.text("\n".join(lines))
         return HTML(f"<pre>{code}</pre>In a terminal: <code>{page.text(command)}</code>")
 
-    def learned(self) -> HTML:
+    def lessons(self) -> HTML:
         """What we learned, from the export above."""
         made = self.result()
         lines = [f"{made.run} is now a folder that runs without us: {made.folder}"]

@@ -75,6 +75,10 @@ class Panel:
         """Whether there is nothing yet to show, so that work starts when the panel is shown."""
         return self.job.result is None
 
+    def lessons(self) -> HTML:
+        """What we learned, in sentences filled in from the results."""
+        raise NotImplementedError
+
     # -- running ----------------------------------------------------------------------------------------------
 
     def start(self, block: bool = False) -> bool:
@@ -161,8 +165,15 @@ class Panel:
             handle = display(part(), display_id=True)
             self._reports.append((handle, part))
 
+    def learned(self) -> None:
+        """What we learned: the panel's `lessons`, kept up to date as long as the kernel lives."""
+        self.result()
+        self.report(self.lessons)
+
     def refresh_reports(self) -> None:
-        """Bring the outputs made by `report` up to date."""
+        """Bring the outputs made by `report` up to date; while work runs they wait for its end."""
+        if self.job.running:
+            return
         for handle, part in self._reports:
             with contextlib.suppress(Exception):  # the page may be gone; the panel itself is what counts
                 handle.update(part())

@@ -101,7 +101,6 @@ class StartPanel(Panel):
         photos = workspace.photos()
         self.picture.draw(plots.contact_sheet(photos, workspace.path_of), _sheet_in_words(photos))
         self.text.value = _found(workspace)
-        self.refresh_reports()
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -115,7 +114,7 @@ class StartPanel(Panel):
         self.result()
         self.report(lambda: HTML(_map(self.workspace)))
 
-    def learned(self) -> HTML:
+    def lessons(self) -> HTML:
         """What we learned, from the photos and the machine."""
         found = self.result()
         photos, speed = found.workspace.photos(), found.machine.images_per_second

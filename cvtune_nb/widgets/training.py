@@ -16,7 +16,7 @@ from cvtune_nb.training import Run
 from cvtune_nb.training.run import HISTORY_COLUMNS, UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.job import NotReady, Work, headless
+from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace
 
@@ -162,7 +162,7 @@ class TrainingPanel(Panel):
         }
         return f"{words.get(result.state, 'Finished.')} {best} Now run the cells below."
 
-    def _follow(self, job: Any) -> None:
+    def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.resume.disabled = job.running or self._unfinished() is None
 
@@ -221,7 +221,7 @@ class TrainingPanel(Panel):
         """All runs of this workspace, the best first."""
         self.report(lambda: HTML(_comparison(training.runs(self.workspace)) or "<i>No run yet.</i>"))
 
-    def learned(self) -> HTML:
+    def lessons(self) -> HTML:
         """What we learned, from the run above and the baseline."""
         run = self.result()
         known = last_baseline(self.workspace)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,7 @@ SAFE = "&lt;b&gt;x &amp; &quot;é&quot;"
 
 
 def finished(panel: Panel) -> Panel:
-    assert panel.job.wait(120)
+    assert panel.job.wait(300)
     assert panel.job.state != "failed", panel.job.error
     return panel
 
@@ -117,7 +118,7 @@ def test_start_shows_the_photos_and_the_machine(planted, tmp_path):
     assert "broken.jpg" in panel.text.value
     assert "photos a second" in panel.cost.value
     assert panel.result().machine.images_per_second > 0
-    assert "61 photos in 3 classes" in panel.learned().data
+    assert "61 photos in 3 classes" in panel.lessons().data
 
 
 def test_start_with_a_wrong_path_says_so_in_the_panel(tmp_path):
@@ -231,7 +232,7 @@ def test_what_the_decisions_bring_is_measured_on_request(audited, workspace):
     assert audited.measured.relabelled == 1
     assert audited.picture.png
     assert "1 relabelled" in audited.status.value
-    assert "1 relabelled" in audited.learned().data
+    assert "1 relabelled" in audited.lessons().data
 
 
 # -- 02 -----------------------------------------------------------------------------------------------------
@@ -260,6 +261,18 @@ def test_c_and_kernel_answer_from_cached_features(based, monkeypatch):
     assert "rbf kernel" in based.text.value
     assert based.result().kernel == "rbf"
     assert "0.01" in based.words.value
+
+
+def test_what_the_cells_show_follows_the_panel(based):
+    based.learned()
+    based.C.value = 0.01
+    (_, part) = based._reports[-1]
+    assert "C = 0.01" in part().data
+    seen = []
+    page = SimpleNamespace(update=lambda _: None)
+    based._reports.append((page, lambda: seen.append(based.job.running)))
+    press(based)
+    assert seen == [False]  # once, after the work: a report that needs the result would wait for it
 
 
 def test_before_compute_the_svm_cannot_be_moved(workspace):
@@ -356,7 +369,7 @@ def test_the_ladder_runs_the_ticked_rungs(workspace):
     rungs = panel.result().rungs
     assert rungs["state"].tolist() == ["done", "done"]
     assert "accuracy against training time: rung 1" in panel.picture.alt
-    assert panel.result().why[:20] in panel.learned().data
+    assert panel.result().why[:20] in panel.lessons().data
     for box in panel.boxes:
         box.value = False
     assert "No rung is chosen" in panel.sum.value
