@@ -35,8 +35,6 @@ def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
     """make the sample photos: a first data set, with things planted for the audit to find"""
     from cvtune_nb.data import make_sample
 
-    if arguments.images_per_class < 1:
-        raise InputError(f"--images-per-class is {arguments.images_per_class}: choose 1 or more")
     seed = PARAMETERS["seed"].check(arguments.seed or 0)
     made = make_sample(Path(arguments.directory), arguments.images_per_class, seed, arguments.kind, meter)
     values = {

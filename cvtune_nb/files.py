@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from cvtune_nb.errors import InputError
+
 FORMAT = 1
 """Version of the files' layout, written into every JSON file as `format`."""
 
@@ -51,11 +53,13 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of ours. Raises FileNotFoundError, or ValueError naming the file."""
+    """The object in a JSON file of ours. Raises FileNotFoundError, or InputError when it is damaged."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON ({error})") from None
+        raise InputError(
+            f"{path} is damaged ({error}): put it back from a copy, or delete it and open your photos again"
+        ) from None
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
