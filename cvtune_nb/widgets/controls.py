@@ -52,7 +52,8 @@ class Control:
         parameter, value = self.parameter, self.value
         shown = f"{value:g}" if isinstance(value, float) else str(value) or "as recommended"
         unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "share" else ""
-        ranged = "" if parameter.scale in ("text", "name") else f" ({parameter.range_in_words})"
+        limitless = parameter.scale in ("text", "name") or (parameter.high or 0) > 1e6
+        ranged = "" if limitless else f" ({parameter.range_in_words})"
         self.words.value = (
             f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
             f"{text(parameter.meaning)}</div>"
