@@ -26,7 +26,7 @@ test: setup  ## run all tests, those in a real browser included
 	$(BIN)/python -m pytest
 
 # of the two rungs that the demo climbs; a comma in a call would end its argument
-SIZES := 96,160
+SIZES := 96,128
 # $(call notebook,NAME,PARAMETERS): run one notebook headless and keep the executed copy
 notebook = CVTUNE_HOME=$(CURDIR)/$(DEMO) $(BIN)/papermill --cwd notebooks --kernel python3 --no-progress-bar \
 	notebooks/$(1).ipynb $(DEMO)/$(1).ipynb $(2)
@@ -37,8 +37,8 @@ demo: setup  ## run the whole workbook on the sample photos, without a browser; 
 	$(call notebook,00_start_here)
 	$(call notebook,01_data_quality_audit)
 	$(call notebook,02_frozen_dnn_svm_baseline)
-	$(call notebook,03_dnn_fine_tuning,-p IMAGE_SIZE 128 -p EPOCHS 3)
-	$(call notebook,04_parameter_escalation,-p EPOCHS 2 -r IMAGE_SIZES $(SIZES) -p BUDGET_MINUTES 2)
+	$(call notebook,03_dnn_fine_tuning,-p IMAGE_SIZE 96 -p EPOCHS 2)
+	$(call notebook,04_parameter_escalation,-p EPOCHS 1 -r IMAGE_SIZES $(SIZES) -p BUDGET_MINUTES 2)
 	$(call notebook,05_export_and_use)
 	@echo "executed notebooks: $(DEMO)"
 	@echo "exported model:     $$(ls -d $(DEMO)/workspaces/*/exports/*)"
