@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import pytest
+
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import read_json
+from cvtune_nb.training import cost, fit, predict_cost
+from cvtune_nb.training.cost import Cost, duration
+
+
+def test_cost_is_linear_in_epochs(workspace, config):
+    seconds = [predict_cost(workspace, replace(config, epochs=n)).seconds for n in (0, 1, 2, 20)]
+    epoch = seconds[1] - seconds[0]
+    assert epoch > 0
+    assert seconds[2] == pytest.approx(seconds[0] + 2 * epoch)
+    assert seconds[3] == pytest.approx(seconds[0] + 20 * epoch)
+
+
+def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, monkeypatch):
+    probe = {"train_seconds": 2.0, "forward_seconds": 1.0, "weight_bytes": 1e6, "activation_bytes": 2e6}
+    monkeypatch.setattr(cost, "_probe", lambda *a: probe)
+    photos = workspace.photos()
+    train, validation = ((photos["split"] == name).sum() for name in ("train", "validation"))
+    one = replace(config, epochs=1, head="random")
+    epoch = 2 * train + train + validation
+    assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
+    assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos))
+    larger = replace(one, image_size=96)
+    assert predict_cost(workspace, larger).seconds == pytest.approx(epoch + len(photos) * cost.DECODE_SECONDS)
+    for path in photos.query("split == 'train'")["path"].iloc[:3]:
+        workspace.decide(path, "exclude")
+    assert predict_cost(workspace, one).seconds == pytest.approx(epoch - 9)
+    assert predict_cost(workspace, one).megabytes == pytest.approx(3 + 2 * one.batch_size)
+
+
+def test_memory_grows_with_the_minibatch_and_the_image(workspace, config):
+    small, more, larger = (
+        predict_cost(workspace, replace(config, batch_size=batch, image_size=size)).megabytes
+        for batch, size in ((8, 64), (16, 64), (8, 96))
+    )
+    assert small < more
+    assert small < larger
+
+
+def test_the_probe_is_done_once_for_each_backbone_and_size(workspace, config, monkeypatch):
+    said = []
+    first = predict_cost(workspace, config, lambda share, words: said.append(words))
+    assert said == ["measuring the speed of test_efficientnet:random at 64 pixels on this machine"]
+    monkeypatch.setattr(cost, "build", lambda *a: pytest.fail("it was measured again"))
+    assert predict_cost(workspace, config) == first
+    assert predict_cost(workspace, replace(config, batch_size=4, learning_rate=0.1)).seconds == first.seconds
+    assert "format" in read_json(workspace.cache / "speed.json")
+
+
+def test_a_second_probe_keeps_the_first(workspace, config):
+    predict_cost(workspace, config)
+    predict_cost(workspace, replace(config, image_size=96))
+    assert len(read_json(workspace.cache / "speed.json")) == 1 + 2
+
+
+def test_the_prediction_is_written_into_the_run(trained):
+    run = trained[1]
+    assert read_json(run.folder / "config.json")["predicted_seconds"] == run.predicted_seconds > 0
+
+
+def test_what_can_not_be_run_has_no_cost(workspace, config):
+    with pytest.raises(InputError, match="image_size 512 is beyond the photos"):
+        predict_cost(workspace, replace(config, image_size=512))
+    with pytest.raises(InputError, match="there is no backbone called"):
+        predict_cost(workspace, replace(config, backbone="resnet_18"))
+    with pytest.raises(InputError, match="beyond the photos"):
+        fit(workspace, replace(config, image_size=512))
+    assert not list(workspace.runs.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "1 s"), (45.4, "45 s"), (90, "2 min"), (3600, "60 min"), (5400, "1.5 h"), (90_000, "25.0 h")],
+)
+def test_time_in_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_cost_in_words():
+    assert Cost(370, 2140).words == "about 6 min, 2.1 GB of memory"

@@ -1,0 +1,247 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from cvtune_nb.baseline import baseline_predictions, last_baseline
+from cvtune_nb.data.photo import square
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import build, checkpoint, fit, load_best, load_run, loop
+
+
+def test_a_run_learns_and_says_what_it_did(trained, config):
+    workspace, run = trained
+    assert run.state == "done"
+    assert run.history["epoch"].tolist() == [0, 1, 2]
+    assert run.config == config
+    assert run.classes == ["circle", "square", "stripes"]
+    assert run.history["learning_rate"].tolist() == [0.0, *config.rates]
+    assert (run.history["seconds"] > 0).all()
+    assert run.predicted_seconds > 0
+    assert run.counts == tuple((workspace.photos()["split"] == s).sum() for s in ("train", "validation"))
+
+
+def test_a_network_with_the_weights_of_imagenet_learns_these_photos(workspace):
+    config = Config("efficientnet_lite0", image_size=64, epochs=1, head="random", learning_rate=0.05)
+    run = fit(workspace, config)
+    assert run.state == "done"
+    assert run.train.value > 0.8
+    assert run.validation.value > 0.6
+
+
+def test_epoch_0_is_the_baseline_to_the_photo(workspace):
+    run = fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
+    known = last_baseline(workspace)
+    row = run.history.iloc[0]
+    assert row["epoch"] == 0
+    assert row["validation_accuracy"] == known["validation_accuracy"]
+    assert row["train_accuracy"] == known["train_accuracy"]
+    assert run.validation.interval == known["interval"]
+    mine, svm = run.predictions(), baseline_predictions(workspace)
+    assert mine["path"].tolist() == svm["path"].tolist()
+    assert mine["predicted"].tolist() == svm["predicted"].tolist()
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_accuracy_is_measured_in_eval_mode_without_augmentation(trained, split):
+    workspace, run = trained
+    network = build(run.config, run.classes)
+    checkpoint.restore(run, network, torch.optim.SGD(network.parameters(), 0.1, 0.9))
+    photos = workspace.photos().query("split == @split")
+    images = np.stack([square(workspace.path_of(path), 64) for path in photos["path"]])
+    with torch.inference_mode():
+        logits = network.eval()(torch.from_numpy(images))
+    truth = torch.tensor([run.classes.index(label) for label in photos["label"]])
+    last = run.history.iloc[-1]
+    assert last[f"{split}_accuracy"] == float((logits.argmax(1) == truth).double().mean())
+    expected = float(torch.nn.functional.cross_entropy(logits, truth))
+    assert last[f"{split}_loss"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_typed_schedule_of_2018_is_what_the_optimizer_gets(workspace, config, monkeypatch):
+    monkeypatch.setattr(loop, "WARM_UP", 2)
+    used = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]) or step(self))
+    typed = Config(config.backbone, image_size=64, batch_size=32, schedule="[0.004]*1 + [0.0004]*1")
+    run = fit(workspace, typed)
+    assert run.history["learning_rate"].tolist() == [0.0, 0.004, 0.0004]
+    steps = -(-run.counts[0] // 32)
+    assert used == pytest.approx([0.002, *[0.004] * (steps - 1), *[0.0004] * steps])
+
+
+def test_a_random_last_layer_has_no_epoch_0(workspace, config):
+    run = fit(workspace, Config(config.backbone, image_size=64, epochs=1, head="random", learning_rate=0.01))
+    assert run.history["epoch"].tolist() == [1]
+    assert not load_best(run).normalise
+
+
+def test_the_optimizer_has_what_the_person_chose(workspace, monkeypatch, config):
+    made = []
+    whole = torch.optim.SGD
+    monkeypatch.setattr(torch.optim, "SGD", lambda *a, **k: made.append((a[1:], k)) or whole(*a, **k))
+    fit(workspace, Config(config.backbone, image_size=64, epochs=0, weight_decay=0.002, learning_rate=0.01))
+    assert made == [((0.01, 0.9), {"weight_decay": 0.002})]
+
+
+def test_every_epoch_is_told_once_it_is_on_disk(workspace, config):
+    told = []
+
+    def on_epoch(run):
+        told.append(int(run.history["epoch"].iloc[-1]))
+        assert load_run(workspace, run.id).history["epoch"].tolist() == run.history["epoch"].tolist()
+        assert json.loads((run.folder / "config.json").read_text())["config"]["epochs"] == 1
+
+    fit(workspace, Config(config.backbone, image_size=64, epochs=1), on_epoch=on_epoch)
+    assert told == [0, 1]
+
+
+def test_progress_grows_from_0_to_1(workspace, config):
+    shares = []
+    fit(
+        workspace,
+        Config(config.backbone, image_size=64, epochs=1),
+        progress=lambda share, words: shares.append((share, words)),
+    )
+    epochs = [share for share, words in shares if words.startswith("epoch")]
+    assert epochs == sorted(epochs)
+    assert 0 <= epochs[0] < 0.2
+    assert 0.8 < epochs[-1] <= 1
+
+
+# -- running away -------------------------------------------------------------------------------------------
+
+
+def after_epoch(number, monkeypatch, module, name, replacement):
+    """Replace module.name once epoch `number` is done; returns the on_epoch that does it."""
+
+    def on_epoch(run):
+        if run.history["epoch"].iloc[-1] == number:
+            monkeypatch.setattr(module, name, replacement)
+
+    return on_epoch
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_best_epoch(workspace, config, monkeypatch):
+    whole = loop.cross_entropy
+    infinite = after_epoch(1, monkeypatch, loop, "cross_entropy", lambda *a, **k: whole(*a, **k) * float("inf"))
+    run = fit(workspace, config, on_epoch=infinite)
+    assert run.state == load_run(workspace, run.id).state == "diverged"
+    assert run.history["epoch"].tolist() == [0, 1]
+    assert all(torch.isfinite(tensor).all() for tensor in load_best(run).state_dict().values())
+    assert fit(workspace, run=run.id).state == "diverged"
+
+
+def test_a_last_step_that_runs_away_is_seen_when_it_is_measured(workspace, config, monkeypatch):
+    step = torch.optim.SGD.step
+
+    def poisoned(self):
+        step(self)
+        with torch.no_grad():
+            self.param_groups[0]["params"][-1].fill_(float("nan"))
+
+    monkeypatch.setattr(loop, "MOMENTUM", 0.0)
+    one_step = Config(config.backbone, image_size=64, batch_size=64, epochs=2)
+    run = fit(workspace, one_step, on_epoch=after_epoch(1, monkeypatch, torch.optim.SGD, "step", poisoned))
+    assert load_run(workspace, run.id).state == "diverged"
+    assert run.history["epoch"].tolist() == [0, 1]
+    assert all(torch.isfinite(tensor).all() for tensor in load_best(run).state_dict().values())
+
+
+def test_diverged_before_the_first_epoch_was_done(workspace, config, monkeypatch):
+    whole = loop.cross_entropy
+    monkeypatch.setattr(loop, "cross_entropy", lambda *a, **k: whole(*a, **k) * float("nan"))
+    run = fit(workspace, Config(config.backbone, image_size=64, epochs=1, head="random"))
+    again = load_run(workspace, run.id)
+    assert (again.state, again.best_epoch, len(again.history)) == ("diverged", -1, 0)
+    assert again.predictions().empty
+
+
+# -- memory -------------------------------------------------------------------------------------------------
+
+
+class Full:
+    """`augmented`, but out of memory `times` times from a given call on."""
+
+    def __init__(self, call, times, words="CUDA out of memory. Tried to allocate 20.00 MiB", kind=RuntimeError):
+        self.call, self.times, self.error, self.calls = call, times, kind(words), 0
+        self.whole = loop.augmented
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        if self.calls >= self.call and self.times:
+            self.times -= 1
+            raise self.error
+        return self.whole(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("CUDA out of memory. Tried to allocate 20.00 MiB", RuntimeError),
+        ("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", RuntimeError),
+        ("", MemoryError),
+    ],
+)
+def test_out_of_memory_halves_minibatch_and_rate_and_goes_on(workspace, config, monkeypatch, words, kind):
+    steps = -(-50 // config.batch_size)
+    monkeypatch.setattr(loop, "augmented", Full(steps + 2, 1, words, kind))
+    run = fit(workspace, config)
+    assert run.state == "done"
+    assert run.history["epoch"].tolist() == [0, 1, 2]
+    assert (run.config.batch_size, run.config.learning_rate) == (8, config.learning_rate / 2)
+    assert run.history["learning_rate"].tolist() == [0.0, config.rates[0], config.rates[1] / 2]
+    assert run.changes == [f"out of memory: minibatch 8, learning rate {config.learning_rate / 2:g} from here"]
+    again = load_run(workspace, run.id)
+    assert (again.config, again.changes) == (run.config, run.changes)
+
+
+def test_out_of_memory_with_one_photo_says_what_to_do_and_keeps_the_work(workspace, config, monkeypatch):
+    monkeypatch.setattr(loop, "augmented", Full(1, 99))
+    with pytest.raises(InputError, match="minibatch of one photo: choose a smaller image_size or backbone"):
+        fit(workspace, Config(config.backbone, image_size=64, epochs=1, batch_size=2))
+    run = load_run(workspace, "last")
+    assert (run.state, run.config.batch_size, len(run.history)) == ("interrupted", 1, 1)
+
+
+def test_any_other_error_is_not_hidden(workspace, config, monkeypatch):
+    monkeypatch.setattr(loop, "augmented", Full(1, 1, "mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        fit(workspace, config)
+    assert load_run(workspace, "last").state == "interrupted"
+
+
+# -- photos -------------------------------------------------------------------------------------------------
+
+
+def test_photos_that_vanish_once_they_are_decoded_are_not_missed(workspace, config, tmp_path):
+    workspace.data = tmp_path / "unplugged"
+    assert fit(workspace, Config(config.backbone, image_size=64, epochs=1)).state == "done"
+
+
+def test_a_photo_that_vanished_before_it_was_decoded_is_named(workspace, config):
+    gone = workspace.photos()["path"].iloc[0]
+    path_of = workspace.path_of
+    workspace.path_of = lambda path: workspace.data / "gone.jpg" if path == gone else path_of(path)
+    with pytest.raises(InputError, match=r"gone\.jpg can no longer be read \(the file is gone\)"):
+        fit(workspace, Config("resnet18:random", image_size=96, epochs=1, head="random"))
+
+
+def test_a_class_without_training_photos_is_refused_before_anything_starts(workspace, config):
+    path = workspace.photos().query("split == 'validation'")["path"].iloc[0]
+    workspace.decide(path, "relabel", to="heart")
+    with pytest.raises(InputError, match="class 'heart'"):
+        fit(workspace, config)
+    assert not list(workspace.runs.glob("*"))
+
+
+def test_stopped_before_training_begins(workspace, config):
+    def stop(share, words):
+        raise Stopped
+
+    (workspace.cache / "speed.json").unlink(missing_ok=True)
+    with pytest.raises(InputError, match="stopped before training had begun"):
+        fit(workspace, config, progress=stop)
+    assert not list(workspace.runs.glob("*"))
