@@ -8,12 +8,16 @@ import json
 import os
 import shutil
 import stat
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from cvtune_nb import cli
+from cvtune_nb.training.checkpoint import write_tensors
 from tests.photos import make_photos
 
 SMALL = ["--backbone", "test_resnet:random", "--image-size", "64"]
@@ -321,6 +325,25 @@ def test_a_full_disk(photos, workspace, command, monkeypatch, capsys):
     assert {name: Path(name).read_bytes() for name in kept} == kept, "what was there is as it was"
     assert not [path for path in workspace.rglob("*") if path.name.endswith(".tmp")]
     assert cli.main([command, "--data", str(photos), "--workspace", str(workspace), *more]) == 0, "with space, it works"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on the size of files there")
+def test_weights_that_do_not_fit_leave_the_old_ones(tmp_path):
+    """The system itself refuses the write, here for the size of the file: the next best thing to a full disk."""
+    import resource
+
+    write_tensors(tmp_path / "weights.safetensors", {"old": torch.zeros(10)})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="large") as raised:
+            write_tensors(tmp_path / "weights.safetensors", {"new": torch.zeros(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.errno == errno.EFBIG
+    assert raised.value.filename == str(tmp_path / "weights.safetensors")
+    assert list(load_file(tmp_path / "weights.safetensors")) == ["old"]
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 # -- parameters ---------------------------------------------------------------------------------------------

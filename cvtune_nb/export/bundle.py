@@ -27,6 +27,7 @@ from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, 
 from cvtune_nb.metrics import Accuracy, accuracy, per_class
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import Run, load_run
+from cvtune_nb.training.checkpoint import write_tensors
 from cvtune_nb.training.model import Classifier, build, load_best
 from cvtune_nb.workspace import Workspace, now
 
@@ -96,9 +97,8 @@ def export_run(
         classifier = load_best(run)
         write_onnx(classifier, made / "model.onnx", run.classes, run.config.image_size, run=run.id,
                    backbone=run.config.backbone, cvtune=cvtune_nb.__version__)  # fmt: skip
-        safetensors.torch.save_file(
-            {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()},
-            made / "model.safetensors",
+        write_tensors(
+            made / "model.safetensors", {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
         )
         write_json(made / "labels.json", {"labels": run.classes})
         shutil.copyfile(predict.__file__, made / "predict.py")

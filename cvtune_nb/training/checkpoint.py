@@ -1,8 +1,12 @@
 """What a training run needs to go on: network, momentum and history in one safetensors file, written atomically."""
 
 import json
+import os
+import re
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from cvtune_nb.files import replacing
@@ -14,14 +18,25 @@ def save(run: Run, network: Classifier, optimizer: torch.optim.SGD) -> None:
     """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if run.best_epoch == run.history["epoch"].iloc[-1]:
-        with replacing(run.folder / "best.safetensors") as temporary:
-            save_file(weights, temporary)
+        write_tensors(run.folder / "best.safetensors", weights)
     tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
     for number, parameter in enumerate(network.parameters()):
         if momentum := optimizer.state.get(parameter):
             tensors[f"momentum.{number}"] = momentum["momentum_buffer"].cpu().contiguous()
-    with replacing(run.checkpoint) as temporary:
-        save_file(tensors, temporary, metadata={"history": json.dumps(run.history.to_dict("records"))})
+    write_tensors(run.checkpoint, tensors, {"history": json.dumps(run.history.to_dict("records"))})
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write `tensors` to a safetensors file, atomically. Raises OSError when the disk is full: safetensors itself
+    raises an error of its own kind, with the number in its text."""
+    with replacing(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if not number:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
 
 
 def restore(run: Run, network: Classifier, optimizer: torch.optim.SGD) -> None:
