@@ -43,6 +43,7 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.open_browser={open_browser and _has_browser()}",
         f"--LabApp.default_url=/lab/tree/notebooks/{notebook}",
+        "--LabApp.extension_manager=readonly",  # no list of extensions is fetched from the network
     ]
     if port is not None:
         _check_free(port)
