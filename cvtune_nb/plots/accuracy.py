@@ -99,7 +99,7 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None) -> Fig
         titled(left, f"To be beaten: the baseline's {baseline:.1%}")
     if len(history):
         last = history.iloc[-1]
-        best = history.loc[history["validation_accuracy"].idxmax()]
+        best = history.sort_values(["validation_accuracy", "validation_loss"], ascending=[False, True]).iloc[0]
         titled(left, f"Best {best['validation_accuracy']:.1%} on validation, epoch {best['epoch']:.0f}")
         gap = (last["train_accuracy"] - last["validation_accuracy"]) * 100
         titled(right, f"Loss; train is {gap:+.1f} points from validation")

@@ -77,8 +77,7 @@ class AuditPanel(Panel):
             *result.summary["notes"],
             *(f"{row.detail}: {row.suggestion}" for row in whole.itertuples()),
         ]
-        notes = "".join(page.card("About the whole set", sentence) for sentence in sentences)
-        self.text.value = notes
+        self.text.value = page.card("About the whole set", *sentences) if sentences else ""
         self.cost.value = f"The audit took {page.duration(result.seconds)}."
         count = issues["path"].nunique()
         return f"{len(issues)} findings in {count} of {len(result.scores)} photos. Choose an issue and decide."

@@ -7,7 +7,7 @@ import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML
 
-from cvtune_nb import backbones, baseline, machine, plots
+from cvtune_nb import backbones, baseline, machine, plots, training
 from cvtune_nb.data import conflicts, open_workspace
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.files import Progress
@@ -168,8 +168,8 @@ def _found(workspace: Workspace) -> str:
 
 def _map(workspace: Workspace) -> str:
     """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
-    runs = list(workspace.runs.glob("*/result.json"))
-    ladder = [path for path in workspace.folder.glob("escalation*") if path.exists()]
+    runs = training.runs(workspace)
+    tried = len(runs[["backbone", "image_size"]].drop_duplicates())
     exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
     known = baseline.last_baseline(workspace)
     audited = (workspace.audit / "summary.json").exists()
@@ -179,8 +179,9 @@ def _map(workspace: Workspace) -> str:
          audited and f"audited, {len(workspace.standing())} decisions"),
         ("02_frozen_dnn_svm_baseline", "an accuracy in seconds",
          known and f"{known['validation_accuracy']:.1%} on validation"),
-        ("03_dnn_fine_tuning", "train all layers", runs and f"{len(runs)} runs"),
-        ("04_parameter_escalation", "which size and network is worth its time", ladder and "climbed"),
+        ("03_dnn_fine_tuning", "train all layers", len(runs) and f"{len(runs)} runs"),
+        ("04_parameter_escalation", "which size and network is worth its time",
+         tried > 1 and f"{tried} networks and sizes tried"),
         ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
     ]  # fmt: skip
     left = "<td style='text-align:left'>"

@@ -236,7 +236,7 @@ class TrainingPanel(Panel):
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value) or "empty"
+    return f"{value:.3g}" if isinstance(value, float) else str(value) or "empty"
 
 
 def _comparison(runs: pd.DataFrame) -> str:
