@@ -6,7 +6,7 @@ Apply (in the notebook) sets.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -77,7 +77,7 @@ def few_images(case: Case) -> Finding | None:
 def diverged(case: Case) -> Finding | None:
     """The loss is not finite, or ended above where it began."""
     config, losses = case.run.config, case.run.history["train_loss"]
-    rate = max(PARAMETERS["learning_rate"].low, config.learning_rate / 10)
+    rate = _rate(config.learning_rate / 10)
     if case.run.state == "diverged":
         evidence = f"the loss became infinite with learning rate {config.learning_rate:g}"
     elif len(case.trained) and len(losses) > 1 and losses.iloc[-1] > losses.iloc[0] + math.log(2):
@@ -99,7 +99,7 @@ def underfit(case: Case) -> Finding | None:
                        f"{evidence}, and the loss was still falling", METHOD, change)  # fmt: skip
     return Finding("underfit", "It has not learned enough: halve the learning rate",
                    f"{evidence}, and the loss no longer falls", METHOD,
-                   {"learning_rate": max(1e-5, config.learning_rate / 2), "schedule": ""})  # fmt: skip
+                   {"learning_rate": _rate(config.learning_rate / 2), "schedule": ""})  # fmt: skip
 
 
 def overfit(case: Case) -> Finding | None:
@@ -129,7 +129,7 @@ def below_baseline(case: Case) -> Finding | None:
     return Finding("below-baseline", "Not better than the frozen network and SVM",
                    f"fine-tuned against SVM on the same validation photos: {compared.words}",
                    "paired comparison (McNemar)",
-                   {"learning_rate": max(1e-5, case.run.config.learning_rate / 3), "schedule": ""})  # fmt: skip
+                   {"learning_rate": _rate(case.run.config.learning_rate / 3), "schedule": ""})  # fmt: skip
 
 
 def noise(case: Case) -> Finding | None:
@@ -163,7 +163,8 @@ def edge(case: Case) -> Finding | None:
             label = PARAMETERS[name].label.lower()
             return Finding(code, f"The best {label} is the {'highest' if factor > 1 else 'lowest'} you tried",
                            f"tried {', '.join(f'{v:g}' for v in values)}; best {best:g}: look beyond it",
-                           "search beyond the edge of what was tried", {name: value})  # fmt: skip
+                           "search beyond the edge of what was tried",
+                           {name: value} | ({"schedule": ""} if name == "learning_rate" else {}))  # fmt: skip
     return None
 
 
@@ -190,7 +191,7 @@ def next_rung(case: Case) -> Finding | None:
     if size > short or size == config.image_size or config.batch_size < 2:
         return None
     change = {"image_size": size, "batch_size": config.batch_size // 2, "schedule": "",
-              "learning_rate": max(1e-5, config.learning_rate / 2)}  # fmt: skip
+              "learning_rate": _rate(config.learning_rate / 2)}  # fmt: skip
     return Finding("next-rung", "All is well: climb a rung (notebook 04)",
                    f"it learned its training photos, and half of your photos have {short:.0f} pixels or more: "
                    f"image size {size}, minibatch {config.batch_size // 2}", METHOD, change)  # fmt: skip
@@ -213,7 +214,20 @@ def advise(workspace: Workspace, run: Run) -> list[Finding]:
     }
     case = Case(run, workspace.photos(), table, _right(run.predictions()),
                 None if standing is None else _right(standing), others)  # fmt: skip
-    return [finding for rule in RULES if (finding := rule(case)) is not None]
+    return [finding for rule in RULES if (finding := spoken(rule, case)) is not None]
+
+
+def spoken(rule: Callable[[Case], Finding | None], case: Case) -> Finding | None:
+    """What a rule says, without its change when that would change nothing: the parameter is at its limit already."""
+    finding = rule(case)
+    if finding and finding.change and replace(case.run.config, **finding.change) == case.run.config:
+        return replace(finding, change={})
+    return finding
+
+
+def _rate(value: float) -> float:
+    """A learning rate to suggest: two digits are enough, and the lowest there is is the lowest."""
+    return max(PARAMETERS["learning_rate"].low, float(f"{value:.2g}"))
 
 
 def _right(predictions: pd.DataFrame) -> pd.Series:
