@@ -1,0 +1,234 @@
+import inspect
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cvtune_nb import advice, backbones
+from cvtune_nb.advice import RULES, Case, Finding, advise
+from cvtune_nb.parameters import Config
+from cvtune_nb.training.run import HISTORY_COLUMNS, Run
+
+CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0.003)
+
+
+def history(train, validation, loss=None):
+    """One row an epoch from 0 on: train accuracy, validation accuracy, train loss."""
+    loss = loss or [1.0 - 0.1 * n for n in range(len(train))]
+    rows = [(n, 0.01, t, los, v, 0.5, 1.0) for n, (t, v, los) in enumerate(zip(train, validation, loss, strict=True))]
+    return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+
+
+GOOD = history([0.90, 0.97, 0.99], [0.85, 0.93, 0.96])
+
+
+def photos(train=200, width=640, height=480, classes=("a", "b")):
+    rows = [(f"{label}/{n}.jpg", label, "train", width, height) for label in classes for n in range(train)]
+    return pd.DataFrame(rows, columns=["path", "label", "split", "width", "height"])
+
+
+def right(wrong, n=100):
+    """Which of n photos were right: all but the first `wrong`."""
+    return pd.Series([index >= wrong for index in range(n)], index=[f"{index}.jpg" for index in range(n)])
+
+
+def table(*rows):
+    """The table of runs: (learning_rate, image_size, validation_accuracy[, backbone])."""
+    names = ["learning_rate", "image_size", "validation_accuracy", "backbone"]
+    values = [dict(zip(names, (*row, "efficientnet_lite0")[:4], strict=True)) for row in rows]
+    return pd.DataFrame([{"run": f"{n:03d}", "head": "svm", **row} for n, row in enumerate(values, 1)])
+
+
+def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
+    run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts, state=state)
+    everything = {"photos": photos(), "runs": table((config.learning_rate, config.image_size, 0.9)),
+                  "right": right(4), "right_baseline": None, "right_others": {}}  # fmt: skip
+    return Case(run, **(everything | others))
+
+
+@pytest.fixture(autouse=True)
+def only_lite_on_disk(monkeypatch):
+    """The same weights at hand on every machine."""
+    monkeypatch.setattr(backbones, "on_disk", lambda name: name.startswith("efficientnet"))
+
+
+# rule -> (a case that it speaks about, what it says, the change it suggests), and cases that it is silent about
+LOUD = {
+    "few_images": (case(photos=photos(40)), "a (40: 60 more), b (40: 60 more)", {}),
+    "diverged": (
+        case(state="diverged"),
+        "infinite with learning rate 0.003",
+        {"learning_rate": 0.0003, "schedule": ""},
+    ),
+    "underfit": (
+        case(history([0.5, 0.7, 0.8], [0.5, 0.6, 0.7], [1.0, 0.8, 0.5])),
+        "train error is 20.0% after 2 epochs",
+        {"epochs": 30, "schedule": ""},
+    ),
+    "overfit": (
+        case(history([0.8, 0.9, 1.0], [0.8, 0.85, 0.8])),
+        "train accuracy is 20.0% above validation",
+        {"dropout": 0.7, "weight_decay": 0.0015},
+    ),
+    "below_baseline": (
+        case(right=right(10), right_baseline=right(8)),
+        "no difference you could rely on (-2.0 points",
+        {"learning_rate": 0.001, "schedule": ""},
+    ),
+    "noise": (case(right=right(10), right_others={"002": right(8)}), "against 002: no difference you could rely", {}),
+    "edge": (
+        case(runs=table((0.001, 224, 0.8), (0.003, 224, 0.9))),
+        "tried 0.001, 0.003; best 0.003",
+        {"learning_rate": 0.009, "schedule": ""},
+    ),
+    "wide_features": (
+        case(config=Config("resnet18"), runs=table((0.003, 224, 0.9, "resnet18"))),
+        "efficientnet_lite0 gives 1280 numbers a photo instead of 512",
+        {"backbone": "efficientnet_lite0"},
+    ),
+    "next_rung": (
+        case(),
+        "half of your photos have 480 pixels or more",
+        {"image_size": 320, "batch_size": 16, "learning_rate": 0.0015, "schedule": ""},
+    ),
+}  # fmt: skip
+
+SILENT = {
+    "few_images": [case(photos=photos(100))],
+    "diverged": [case(), case(history([0.5, 0.6], [0.5, 0.6], [1.0, 1.6]))],
+    "underfit": [
+        case(history([0.5, 0.951], [0.5, 0.6])),
+        case(history([0.5], [0.5])),
+        case(history([0.5, 0.4], [0.5, 0.4]), state="diverged"),
+    ],
+    "overfit": [
+        case(),
+        case(history([0.9, 1.0, 1.0], [0.8, 0.85, 0.9])),  # the gap does not grow
+        case(history([0.9, 0.9, 1.0], [0.9, 0.9, 0.9]), counts=(100, 10)),  # within noise
+    ],
+    "below_baseline": [case(right=right(5), right_baseline=right(30)), case(right_baseline=None)],
+    "noise": [case(right=right(2), right_others={"002": right(30)}), case(right_others={})],
+    "edge": [
+        case(),
+        case(runs=table((0.001, 224, 0.8), (0.003, 224, 0.9), (0.01, 224, 0.7))),
+        case(runs=table((0.001, 224, 0.8, "resnet18"), (0.003, 224, 0.9))),
+    ],
+    "wide_features": [case(), case(config=Config("resnet50"), runs=table((0.003, 224, 0.9, "resnet50")))],
+    "next_rung": [
+        case(state="diverged"),
+        case(history([0.5, 0.7], [0.5, 0.6])),  # underfit
+        case(photos=photos(width=250, height=240)),  # nothing finer to see
+        case(history([0.5], [0.5])),
+        case(config=Config("efficientnet_lite0", batch_size=1)),
+    ],
+}
+
+
+def test_every_rule_has_its_cases():
+    assert set(LOUD) == set(SILENT) == {rule.__name__ for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_rule_speaks_when_it_should(rule):
+    situation, says, change = LOUD[rule.__name__]
+    finding = rule(situation)
+    assert says in f"{finding.title}; {finding.evidence}"
+    assert finding.change.keys() == change.keys()
+    for name, value in change.items():
+        assert finding.change[name] == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+@pytest.mark.parametrize(("rule", "number"), [(rule, n) for rule in RULES for n in range(len(SILENT[rule.__name__]))],
+                         ids=lambda value: getattr(value, "__name__", value))  # fmt: skip
+def test_a_rule_is_silent_otherwise(rule, number):
+    assert rule(SILENT[rule.__name__][number]) is None
+
+
+EXTREMES = [
+    Config("efficientnet_lite0", learning_rate=1e-5, batch_size=2, dropout=0.9, weight_decay=0.1, epochs=200),
+    Config("resnet18", learning_rate=1.0, image_size=1000, batch_size=1024, dropout=0.0, weight_decay=1e-6),
+    Config("resnet18", image_size=64, schedule="[0.05]*7 + [0.005]*7 + [0.0005]", head="random"),
+]
+HISTORIES = [
+    GOOD,
+    history([0.5, 0.7, 0.8], [0.5, 0.6, 0.7]),
+    history([0.8, 0.9, 1.0], [0.8, 0.85, 0.6]),
+    history([0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [1.0, 1.0, 2.0]),
+    history([0.5], [0.5]),
+    history([], []),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("config", EXTREMES, ids=lambda config: config.backbone)
+def test_every_rule_keeps_the_contract(rule, config):
+    """Whatever it looks at, a rule gives None or a Finding with whole words and a change that can be carried out."""
+    assert inspect.getdoc(rule)
+    runs = table((config.learning_rate, config.image_size, 0.9), (config.learning_rate / 2, 64, 0.8)).assign(
+        backbone=config.backbone, head=config.head
+    )
+    for rows in HISTORIES:
+        for state in ("done", "stopped", "diverged"):
+            finding = advice.spoken(
+                rule, case(rows, config, state, runs=runs, photos=photos(30, 2000, 2000, classes="abcdefgh"),
+                     right_baseline=right(3), right_others={"002": right(2)})
+            )  # fmt: skip
+            if finding is None:
+                continue
+            assert re.fullmatch(r"[a-z]+(-[a-z]+)*", finding.code)
+            assert finding.title
+            assert finding.evidence
+            assert finding.source
+            assert re.search(r"\d|notebook", finding.evidence), "evidence holds numbers"
+            if finding.change:
+                changed = Config.from_values(**(config.to_dict() | finding.change))
+                assert changed != config, "Apply would change nothing"
+
+
+def test_a_loss_that_rose_is_called_running_away():
+    rose = case(history([0.5, 0.5], [0.5, 0.5], [1.0, 1.8]))
+    assert advice.diverged(rose).evidence == "train loss rose from 1.00 to 1.80"
+    assert advice.underfit(rose) is None
+
+
+def test_underfit_halves_the_rate_when_the_loss_no_longer_falls():
+    stuck = case(history([0.5, 0.7, 0.8], [0.5, 0.6, 0.7], [1.0, 0.5, 0.49]))
+    assert advice.underfit(stuck).change == {"learning_rate": 0.0015, "schedule": ""}
+
+
+def test_the_edge_of_image_sizes():
+    finding = advice.edge(case(runs=table((0.003, 160, 0.8), (0.003, 224, 0.9))))
+    assert (finding.code, finding.change) == ("size-edge", {"image_size": 320})
+
+
+def test_six_small_classes_are_summed_up():
+    assert "and 3 more classes" in advice.few_images(case(photos=photos(9, classes="abcdefgh"))).evidence
+
+
+def test_advice_about_a_real_run_comes_in_the_order_of_the_rules(trained_run):
+    workspace, run = trained_run
+    findings = advise(workspace, run)
+    assert "few-images" in [finding.code for finding in findings]
+    assert all(isinstance(finding, Finding) for finding in findings)
+    names = [rule.__name__.replace("_", "-") for rule in RULES]
+    places = [names.index(finding.code) for finding in findings if finding.code in names]
+    assert places == sorted(places)
+    assert findings[0].to_dict().keys() == {"code", "title", "evidence", "source", "change"}
+
+
+@pytest.fixture
+def trained_run(workspace):
+    from cvtune_nb.training import fit
+
+    return workspace, fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
+
+
+def test_advice_compares_with_the_baseline_and_other_runs(trained_run):
+    workspace, first = trained_run
+    from cvtune_nb.training import fit
+
+    second = fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0, seed=1))
+    findings = {finding.code: finding for finding in advise(workspace, second)}
+    assert f"against {first.id}: no difference" in findings["noise"].evidence
+    assert "below-baseline" not in findings  # nothing was trained: only the start from the SVM is there
