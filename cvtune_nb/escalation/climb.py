@@ -58,7 +58,7 @@ def escalate(
             if before:
                 _fill(rows[done], before, "run before with the same parameters")
                 continue
-            left = [configs[i] for i in able[place:]]
+            left = [config, *(configs[i] for i in able[place + 1 :] if not _same(workspace, configs[i]))]
             epochs = _plan(workspace, left, deadline - time.monotonic(), progress)
             if not epochs[0]:
                 least = predict_cost(workspace, replace(config, epochs=1, schedule="")).seconds
