@@ -169,8 +169,8 @@ class Workbook:
         earlier = earlier_run(self.workspace, config, at_least=True)
         end = self.deadline - self.reserve(config)
         run = training.fit(self.workspace, config, run=earlier, progress=self.until(end))
-        self.progress(1.0, "trained")
         self.found["train"] = run_values(run, self.workspace)
+        self.progress(1.0, "trained")  # raises Stopped again when it was the person who ended it
 
     def climb(self) -> None:
         """The ladder's higher rungs: as many as get a few epochs each."""
@@ -192,8 +192,8 @@ class Workbook:
         trained = training.load_run(self.workspace, self.found["train"]["run"])
         first = [trained.config] if trained.state == "done" else []
         result = escalate(self.workspace, first + rungs, seconds, progress=self.progress)
-        self.progress(1.0, "climbed")
         self.found["escalate"] = {"state": "done", **escalation_values(result)}
+        self.progress(1.0, "climbed")
 
     def export(self) -> None:
         """The best run by validation accuracy, of all in the workspace, measured on the test photos."""

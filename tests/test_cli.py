@@ -1,5 +1,6 @@
 """The command line as a person or a program meets it: exit status, one JSON object, tables, being interrupted."""
 
+import functools
 import io
 import json
 import os
@@ -314,7 +315,8 @@ def test_epochs_are_cut_to_the_budget_and_it_says_so(photo_folder, tmp_path, cap
     monkeypatch.setattr(workbook.Workbook, "cost", lambda *_: (0.0, 150.0))  # seconds to start, seconds an epoch
     monkeypatch.setattr(workbook.Workbook, "higher_rungs", lambda _: [])
     for step in ("audit", "export"):
-        monkeypatch.setattr(workbook.Workbook, step, lambda self, *_, step=step: self.found.update({step: {"state": "done"}}))
+        done = {step: {"state": "done"}}
+        monkeypatch.setattr(workbook.Workbook, step, lambda self, *_, done=done: self.found.update(done))
     status, found, _ = called(capsys, "run", "--data", photo_folder, "--workspace", tmp_path / "w", *SMALL,
                               "--epochs", 5, "--budget", "10m")  # fmt: skip
     assert status == 0
@@ -383,6 +385,23 @@ def test_sigterm_during_escalate_prints_the_rungs_there_are(folder, capsys, monk
     assert status == 3
     assert [row["state"] for row in found["rungs"]] == ["done", "stopped"]
     assert found["best"]
+
+
+def test_ctrl_c_during_run_shows_what_there_is(folder, capsys, monkeypatch):
+    def interrupt(_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(workbook.Workbook, "audit", lambda self, _: self.found.update(audit={"state": "done"}))
+    monkeypatch.setattr(training, "fit", functools.partial(training.fit, on_epoch=interrupt))
+    call = ["run", "--workspace", folder, *SMALL, "--epochs", 20, "--seed", 9]
+    status, found, err = called(capsys, *call)
+    assert status == 3
+    assert found["state"] == found["train"]["state"] == "stopped"
+    assert len(found["train"]["history"]) == 1
+    assert "export" not in found
+    assert "Traceback" not in err
+    assert cli.main([str(word) for word in call]) == 3
+    assert "not begun" in capsys.readouterr().out, "the table says so, too"
 
 
 @pytest.mark.parametrize("error", [Stopped(), KeyboardInterrupt()])

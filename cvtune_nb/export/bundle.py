@@ -172,6 +172,10 @@ def _made_aside(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rmdir()  # empty, or this raises
         os.rename(aside, folder)
+    except OSError as error:
+        if str(aside) in str(error.filename or aside):
+            error.filename = str(folder)  # the name that the person knows
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
