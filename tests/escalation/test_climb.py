@@ -1,0 +1,205 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.escalation import climb, escalate
+from cvtune_nb.files import silent, write_csv
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import runs
+from cvtune_nb.training.cost import Cost
+from cvtune_nb.training.run import HISTORY_COLUMNS, new_run
+
+RUNGS = [Config("efficientnet_lite0", image_size=64, epochs=4), Config("efficientnet_lite0", image_size=96, epochs=4)]
+
+
+class Bench:
+    """Stands in for the machine: an epoch of a rung takes as many seconds as its image has pixels a side, and how
+    many of 100 validation photos it gets wrong is `wrong[image_size]`."""
+
+    def __init__(self, monkeypatch):
+        self.wrong, self.trained, self.clock = {64: 20, 96: 10, 128: 5}, [], 0.0
+        self.factor = 1.0  # of the predicted time that it really takes
+        monkeypatch.setattr(climb, "predict_cost", self.predict_cost)
+        monkeypatch.setattr(climb, "fit", self.fit)
+        monkeypatch.setattr(climb.time, "monotonic", lambda: self.clock)
+
+    def predict_cost(self, workspace, config, progress=silent):  # noqa: ARG002 - the signature it stands in for
+        if config.image_size > 128:
+            raise InputError(f"image_size {config.image_size} is beyond the photos")
+        return Cost(10.0 + config.epochs * config.image_size, 100.0)
+
+    def fit(self, workspace, config, on_epoch=None, progress=silent):
+        photos = workspace.photos()
+        run = new_run(workspace, config, photos, (100, 100), self.predict_cost(workspace, config).seconds)
+        self.trained.append(config)
+        right = np.arange(100) >= self.wrong[config.image_size]
+        truth = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)], "label": "a", "probability": 0.9})
+        write_csv(run.folder / "predictions.csv", truth.assign(predicted=np.where(right, "a", "b")))
+        rows, state = [], "done"
+        for epoch in range(1, config.epochs + 1):
+            self.clock += config.image_size * self.factor
+            try:
+                progress(epoch / config.epochs, f"epoch {epoch}")
+            except Stopped:
+                state = "stopped"
+                break
+            rows.append((epoch, 0.1, 0.99, 0.1, float(right.mean()), 0.2, config.image_size * self.factor))
+            run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS))
+            history = json.dumps(run.history.to_dict("records"))
+            save_file({"w": torch.zeros(1)}, run.checkpoint, metadata={"history": history})
+            on_epoch(run)
+        run = replace(run, state=state)
+        run.save()
+        return run
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    return Bench(monkeypatch)
+
+
+def rungs_of(found, *columns):
+    return found.rungs[list(columns)].to_numpy().tolist()
+
+
+def test_with_time_enough_every_rung_is_run_in_order(workspace, bench):
+    found = escalate(workspace, RUNGS, budget_seconds=1000)
+    assert bench.trained == RUNGS
+    assert list(found.rungs.columns) == climb.COLUMNS
+    assert rungs_of(found, "rung", "state", "note") == [[1, "done", ""], [2, "done", ""]]
+    assert rungs_of(found, "validation_accuracy") == [[0.8], [0.9]]
+    assert found.rungs["predicted_seconds"].tolist() == [10 + 4 * 64, 10 + 4 * 96]
+    assert found.rungs["seconds"].tolist() == [4 * 64, 4 * 96]
+    assert found.best == found.rungs["run"].iloc[1]
+
+
+def test_a_budget_too_small_cuts_the_epochs_of_all_by_the_same_factor(workspace, bench):
+    found = escalate(workspace, RUNGS, budget_seconds=20 + 2 * (64 + 96))
+    assert [config.epochs for config in bench.trained] == [2, 2]
+    assert rungs_of(found, "epochs", "note") == [[2, "2 of 4 epochs fit the budget"]] * 2
+
+
+def test_a_cut_rung_has_the_steps_of_a_shorter_run(workspace, bench):
+    typed = replace(RUNGS[0], schedule="[0.05]*2 + [0.005]*2")
+    escalate(workspace, [typed], budget_seconds=10 + 2 * 64)
+    assert (bench.trained[0].schedule, bench.trained[0].learning_rate, bench.trained[0].epochs) == ("", 0.05, 2)
+
+
+def test_a_rung_of_which_not_one_epoch_fits_is_skipped_the_most_expensive_first(workspace, bench):
+    three = [replace(RUNGS[0], image_size=128), *RUNGS]
+    found = escalate(workspace, three, budget_seconds=20 + 64 + 96 + 40)
+    assert [config.image_size for config in bench.trained] == [64, 96]
+    assert found.rungs["state"].tolist() == ["skipped", "done", "done"]
+    assert found.rungs["note"].iloc[0] == "one epoch takes about 2 min: more than its share of the budget"
+
+
+def test_no_time_at_all_runs_nothing_and_says_so(workspace, bench):
+    found = escalate(workspace, RUNGS, budget_seconds=5)
+    assert bench.trained == []
+    assert found.rungs["state"].tolist() == ["skipped", "skipped"]
+    assert (found.best, found.why) == ("", "no rung has finished an epoch yet")
+
+
+def test_time_that_one_rung_saves_goes_to_the_next(workspace, bench):
+    bench.factor = 0.1
+    escalate(workspace, RUNGS, budget_seconds=20 + 2 * (64 + 96))
+    assert bench.trained[0].epochs == 2
+    assert bench.trained[1].epochs > 2
+
+
+def test_a_rung_slower_than_predicted_is_stopped_when_the_budget_ends(workspace, bench):
+    bench.factor = 5.0
+    found = escalate(workspace, RUNGS, budget_seconds=600)
+    assert found.rungs["state"].tolist() == ["stopped", "skipped"]
+    assert "the budget ended" in found.rungs["note"].iloc[0]
+    assert found.best == found.rungs["run"].iloc[0]
+
+
+def test_a_rung_that_was_run_before_is_not_run_again(workspace, bench):
+    first = escalate(workspace, RUNGS, budget_seconds=1000)
+    again = escalate(workspace, RUNGS, budget_seconds=1000)
+    assert len(bench.trained) == len(runs(workspace)) == 2
+    assert again.rungs["run"].tolist() == first.rungs["run"].tolist()
+    assert again.rungs["note"].tolist() == ["run before with the same parameters"] * 2
+    assert (again.best, again.why) == (first.best, first.why)
+
+
+def test_a_rung_run_before_takes_nothing_from_the_budget(workspace, bench):
+    escalate(workspace, RUNGS[1:], budget_seconds=1000)
+    escalate(workspace, RUNGS, budget_seconds=10 + 4 * 64)
+    assert bench.trained == [RUNGS[1], RUNGS[0]]
+
+
+def test_a_rung_is_run_again_when_labels_have_changed(workspace, bench):
+    escalate(workspace, RUNGS[:1], budget_seconds=1000)
+    workspace.decide(workspace.photos()["path"].iloc[0], "exclude")
+    escalate(workspace, RUNGS[:1], budget_seconds=1000)
+    assert len(bench.trained) == 2
+
+
+def test_a_rung_that_can_not_be_run_is_skipped_in_words(workspace, bench):
+    found = escalate(workspace, [replace(RUNGS[0], image_size=512), *RUNGS], budget_seconds=1000)
+    assert rungs_of(found, "state") == [["skipped"], ["done"], ["done"]]
+    assert found.rungs["note"].iloc[0] == "image_size 512 is beyond the photos"
+
+
+def test_no_rung_that_can_be_run_is_refused(workspace, bench):
+    with pytest.raises(InputError, match="image_size 512 is beyond the photos"):
+        escalate(workspace, [replace(RUNGS[0], image_size=512)], budget_seconds=1000)
+    with pytest.raises(InputError, match="no rung is chosen"):
+        escalate(workspace, [])
+
+
+def test_stop_ends_the_climb_and_keeps_the_work(workspace, bench):
+    pressed = []
+
+    def progress(share, words):
+        if pressed or "rung 1 of 2: epoch 3" in words:
+            pressed.append(words)
+            raise Stopped
+
+    found = escalate(workspace, RUNGS, budget_seconds=1000, progress=progress)
+    assert rungs_of(found, "state") == [["stopped"], ["waiting"]]
+    assert found.rungs["validation_accuracy"].iloc[0] == 0.8
+    assert found.best == found.rungs["run"].iloc[0]
+    assert len(bench.trained) == 1
+
+
+def test_what_happens_is_told_after_every_epoch_and_rung(workspace, bench):
+    told = []
+    escalate(workspace, RUNGS, 1000, on_rung=lambda found: told.append(found.rungs["state"].tolist()))
+    assert told == [["running", "waiting"]] * 4 + [["done", "waiting"]] + [["done", "running"]] * 4 + [["done", "done"]]
+
+
+def test_progress_grows_from_0_to_1(workspace, bench):
+    shares = []
+    escalate(workspace, RUNGS, 1000, progress=lambda share, words: shares.append(share))
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+
+
+def test_why_names_the_bargain_when_a_cheaper_rung_is_as_good(workspace, bench):
+    bench.wrong[64] = 12
+    why = escalate(workspace, RUNGS, 1000).why
+    assert why.startswith("rung 2 is best on validation: 90.0% (82.6% to 94.5%); rung 1 took 1/1.5 of its time")
+    assert "no difference you could rely on (+2.0 points" in why
+    assert why.endswith("stopping at rung 1 is the better bargain")
+
+
+def test_why_says_so_when_the_time_was_well_spent(workspace, bench):
+    assert escalate(workspace, RUNGS, 1000).why.endswith("every cheaper rung is worse beyond noise: worth its time")
+
+
+def test_a_climb_for_real(workspace):
+    rungs = [Config("efficientnet_lite0", image_size=size, epochs=1, batch_size=16) for size in (64, 96)]
+    found = escalate(workspace, rungs, budget_seconds=3600)
+    assert found.rungs["state"].tolist() == ["done", "done"]
+    assert found.rungs["validation_accuracy"].min() > 0.6
+    assert found.best in set(runs(workspace)["run"])
+    assert found.why.startswith(f"rung {found.rungs.set_index('run').at[found.best, 'rung']} is best on validation")
