@@ -138,7 +138,7 @@ def _photos(images_per_class: int, seed: int) -> tuple[dict[str, Any], Iterator[
 def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]]:
     """Every file there will be, and what planted.json says about them."""
     rng = np.random.default_rng([seed, 0])
-    counts = {label: images_per_class for label in CLASSES}
+    counts = dict.fromkeys(CLASSES, images_per_class)
     counts[SMALL_CLASS] = max(3, round(images_per_class * 2 / 3))
     total = sum(counts.values())
     numbers = iter(rng.permutation(total) + 1)

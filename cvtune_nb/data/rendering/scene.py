@@ -34,6 +34,7 @@ class View:
 
     @property
     def up(self) -> np.ndarray:
+        """Unit vector that stands on the ground, in camera space: x right, y up, z towards the camera."""
         """Unit vector away from the ground, in the camera's axes."""
         return np.array((0.0, self.cosine, self.sine))
 
@@ -43,6 +44,7 @@ class View:
         return self.centre[0] + across * scale, self.centre[1] - away * self.sine * scale, scale
 
     def row_of(self, away: float) -> float:
+        """Pixel row of the ground `away` from the origin."""
         """Pixel row of the ground `away` from the camera."""
         return self.place(0, away)[1]
 
@@ -111,7 +113,7 @@ def _ground(rng: np.random.Generator, view: View, name: str) -> Image.Image:
     seen = tile.transform((view.width, view.height), Image.Transform.PERSPECTIVE, flat, Image.Resampling.BILINEAR,
                           fillcolor=tuple(_mean_colour(tile).tolist()))
     if name in surfaces.DYED and rng.random() < 0.7:
-        dye = np.clip(rng.uniform(0.35, 1.0) + rng.normal(0, 0.22, 3), 0.12, 1.05)
+        dye = np.clip(rng.uniform(0.35, 1.0) + rng.normal(0, 0.12, 3), 0.12, 1.05)
         seen = seen.point([int(min(255, v * d)) for d in dye for v in range(256)])
     gain = rng.uniform(0.75, 1.1)
     return seen.point([int(min(255, v * gain)) for _ in range(3) for v in range(256)])
@@ -171,7 +173,7 @@ def _light(rng: np.random.Generator, view: View, ground: Image.Image) -> Light:
 def _arrange(rng: np.random.Generator, view: View, subjects: list[Thing], small: bool) -> list[Placed]:
     """The subjects around the origin of the ground and neutral things around them."""
     short = min(view.width, view.height)
-    share = rng.uniform(0.1, 0.17) if small else rng.uniform(0.3, 0.7)
+    share = rng.uniform(0.1, 0.17) if small else rng.uniform(*subjects[0].span)
     radius = share * short / 2
     if small:
         spots = [(rng.uniform(-0.2, 0.2) * view.width, rng.uniform(-0.15, 0.15) * view.height)]
@@ -183,8 +185,7 @@ def _arrange(rng: np.random.Generator, view: View, subjects: list[Thing], small:
         spots = [(-1.05 * radius, rng.uniform(-0.5, 0.5) * radius), (1.05 * radius, rng.uniform(-0.5, 0.5) * radius)]
     placed = []
     for thing, (across, away) in zip(subjects, spots, strict=True):
-        size = radius * (1 if small else thing.shrink)
-        placed.append(_stand(rng, view, thing, across, away, size))
+        placed.append(_stand(rng, view, thing, across, away, radius))
     first = placed[0]
     for _ in range(rng.choice([0, 1, 2, 3], p=[0.3, 0.32, 0.25, 0.13])):
         thing = neutral(rng)

@@ -44,6 +44,7 @@ class Placed:
 
     @property
     def to_object(self) -> np.ndarray:
+        """Matrix (3, 3) from camera space, in radii, to the unstretched shape."""
         """Matrix (3, 3) from the camera's axes to the thing's own, where it is a unit sphere."""
         return (self.turn / np.array(self.thing.shape.axes)).T
 
@@ -129,7 +130,7 @@ def _shade(thing: Thing, tint: np.ndarray, mark: np.ndarray, normal: list[np.nda
         for _ in range(thing.polish):
             shine = shine * shine
         shine = shine * (facing > 0) * np.float32(thing.gloss * (1.2 - light.softness))
-        fresnel = (np.float32(0.03) + np.float32(0.5) * away * away * away * away) * np.float32(thing.gloss) * hidden
+        fresnel = (np.float32(0.03) + np.float32(0.22) * away * away * away * away) * np.float32(thing.gloss) * hidden
 
     out = np.empty((3, len(nx)), np.float32)
     for k, creep in enumerate((1.0, 0.6, 0.3)):  # red light goes deepest under a skin
@@ -153,8 +154,8 @@ def ground_light(things: list[Placed], light: Light, size: tuple[int, int], step
     """
     columns = np.arange(0, size[0] + step, step, dtype=np.float32)[None, :]
     rows = np.arange(0, size[1] + step, step, dtype=np.float32)[:, None]
-    ux, uy, uz = light.up
-    key = float(light.key.sum() * max(light.towards @ light.up, 0.05))
+    _, uy, uz = light.up
+    key = float(light.key.sum() * max((light.towards * light.up).sum(), 0.05))
     sky = float(light.sky.sum())
     lamp, open_sky = np.float32(1), np.float32(1)
     for placed in things:
@@ -162,7 +163,7 @@ def ground_light(things: list[Placed], light: Light, size: tuple[int, int], step
         y = (np.float32(placed.y) - rows) / np.float32(placed.radius) + 0 * columns
         z = (np.float32(-placed.lift) - np.float32(uy) * y) / np.float32(uz)
         q = apply(placed.to_object, [x, y, z])
-        direction = placed.to_object @ light.towards
+        direction = (placed.to_object * light.towards).sum(axis=1)
         direction = (direction / np.sqrt((direction**2).sum())).astype(np.float32)
         squared = q[0] * q[0] + q[1] * q[1] + q[2] * q[2]
         along = q[0] * direction[0] + q[1] * direction[1] + q[2] * direction[2]

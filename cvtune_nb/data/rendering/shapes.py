@@ -78,7 +78,7 @@ def apply(matrix: np.ndarray, vectors: list[np.ndarray] | np.ndarray) -> list[np
 
 
 def look_at(shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray,
-            steps: int = 9) -> tuple[np.ndarray, np.ndarray]:
+            steps: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """For lines of sight along -z at (x, y): the z where each comes closest to the surface from the front, and the
     distance that is left there (about 0 where it hits). `to_object` takes camera space to the unstretched shape."""
     column = to_object.astype(np.float32)[:, 2]
@@ -92,12 +92,17 @@ def look_at(shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y:
         steps = 1 if shape.tip == 0 else 6
     else:
         z = np.sqrt(np.maximum(np.float32(reach * reach) - x * x - y * y, 0))
-    closest, where = np.full_like(z, 9.0), z
-    for _ in range(steps):
+    shape_of, base = z.shape, [side.ravel() for side in base]
+    closest, where = np.full(z.size, 9.0, np.float32), z.ravel().copy()
+    todo, z = np.arange(z.size), z.ravel()
+    for step in range(2 * steps if steps > 1 else 1):
         value, gradient = shape.distance([base[k] + column[k] * z for k in range(3)])
         gx, gy, gz = apply(to_object.T, gradient)
         left = value / np.sqrt(gx * gx + gy * gy + gz * gz)
-        nearer = left < closest
-        closest, where = np.where(nearer, left, closest), np.where(nearer, z, where)
+        nearer = left < closest.take(todo)
+        closest[todo[nearer]], where[todo[nearer]] = left[nearer], z[nearer]
         z = z - np.clip(left, -0.2, 0.6)
-    return where, closest
+        if step == steps // 2:  # most lines have hit or gone past; those that graze the edge need longer
+            open_ = np.flatnonzero((np.abs(left) > 0.0002) & (closest.take(todo) < 0.25))
+            todo, z, base = todo[open_], z[open_], [side[open_] for side in base]
+    return where.reshape(shape_of), closest.reshape(shape_of)

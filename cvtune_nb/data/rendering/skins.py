@@ -1,6 +1,6 @@
 """Surface detail of things as sphere maps (3, MAP * MAP): height, tint and mark; baked once, shared by all photos."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -26,7 +26,7 @@ def _random_points(count: int, seed: int) -> np.ndarray:
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def peel(seed: int, pores: int) -> np.ndarray:
     """Citrus peel: oil glands as pits between soft lumps; the scar of the stem at +z, of the flower at -z."""
     d = sphere_directions()
@@ -42,7 +42,7 @@ def peel(seed: int, pores: int) -> np.ndarray:
     return _map(height + 0.03 * stem, tint, np.clip(stem + flower + spots, 0, 1))
 
 
-@lru_cache(maxsize=None)
+@cache
 def felt(seed: int) -> np.ndarray:
     """A tennis ball: fibres, and the one curved seam."""
     d = sphere_directions()
@@ -62,18 +62,18 @@ def _geodesic(n: int) -> np.ndarray:
     corners = np.array([(0, a, b * golden) for a in (-1, 1) for b in (-1, 1)])
     corners = np.concatenate([np.roll(corners, k, axis=1) for k in range(3)])
     near = np.abs(np.linalg.norm(corners[:, None] - corners[None], axis=-1) - 2) < 1e-9
-    faces = [(i, j, k) for i in range(12) for j in range(i) for k in range(j) if near[i, j] and near[j, k] and near[i, k]]
+    faces = [(i, j, k) for i in range(12) for j in range(i) for k in range(j) if near[i, j] & near[j, k] & near[i, k]]
     points = [(a * corners[i] + b * corners[j] + (n - a - b) * corners[k]) / n
               for i, j, k in faces for a in range(n + 1) for b in range(n + 1 - a)]
     points = np.array(points)
     return np.unique(np.round(points / np.linalg.norm(points, axis=1, keepdims=True), 9), axis=0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def white_ball(seed: int, dimpled: bool) -> np.ndarray:
     """A golf ball or a table tennis ball: the same but for the dimples, with the same stamps."""
     d = sphere_directions()
-    height = 0.002 * sphere_noise(d, 3, seed)
+    height = 0.002 * sphere_noise(d, 3, seed) + 0.0015 * sphere_noise(d, 40, seed + 2)
     if dimpled:
         points = _geodesic(DIMPLES)
         reach = 0.46 * np.sqrt(4 * np.pi / len(points) * 2 / 3**0.5)
@@ -94,7 +94,7 @@ def _stamp(d: np.ndarray, seed: int) -> np.ndarray:
     return ink * front
 
 
-@lru_cache(maxsize=None)
+@cache
 def stone(seed: int, grain: float) -> np.ndarray:
     """Anything else that may lie about: pebbles, wood, card."""
     d = sphere_directions()

@@ -1,6 +1,6 @@
 """What things lie on: tiles of table, cloth, stone and lawn, seen from straight above, that repeat seamlessly."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -144,7 +144,8 @@ def _carpet(seed: int) -> np.ndarray:
 
 def _paper(seed: int) -> np.ndarray:
     height = tile_noise(SIDE, 1, seed) + 4 * cloud_noise(SIDE, 60, seed + 2, 3)
-    return _painted(0.8 + 0.15 * cloud_noise(SIDE, 20, seed + 8), (190, 188, 184), (248, 246, 242)) * _relief(height, 0.03)
+    tone = 0.8 + 0.15 * cloud_noise(SIDE, 20, seed + 8)
+    return _painted(tone, (190, 188, 184), (248, 246, 242)) * _relief(height, 0.03)
 
 
 _MADE = {
@@ -175,7 +176,7 @@ SOFT = ("lawn", "straw")
 """Surfaces whose blades stand in front of what lies on them."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def surface(name: str) -> Image.Image:
     """Four tiles side by side (2 * SIDE square, RGB): room enough for one photo's ground, however turned."""
     tile = np.clip(_MADE[name](), 0, 255).astype(np.uint8)

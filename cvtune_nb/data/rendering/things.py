@@ -32,8 +32,10 @@ class Thing:
     fuzz: float = 0.0
     pose: str = field(default="any")
     """any, lying (z axis along the ground) or standing (z axis up)."""
+    span: tuple[float, float] = (0.3, 0.7)
+    """How wide the thing is in its photos, as a share of the short side: least and most."""
     shrink: float = 1.0
-    """Size in the photo relative to what was asked for."""
+    """Size beside another thing, relative to that."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def white_ball(rng: np.random.Generator, dimpled: bool) -> Thing:
     print_colour = [(34, 36, 44), (30, 62, 148), (180, 36, 40), (26, 110, 72)][rng.integers(4)]
     return Thing(
         shape=Shape(), skin=skins.white_ball(300 + int(rng.integers(4)), dimpled), base=colour(*shade),
-        tinted=colour(*(shade * 0.93)), marked=colour(*print_colour), tint=0.2, bump=rng.uniform(0.55, 1.0),
-        gloss=rng.uniform(0.1, 0.4), polish=int(rng.integers(4, 7)), depth=0.15, shrink=rng.uniform(0.5, 0.8),
+        tinted=colour(*(shade * 0.93)), marked=colour(*print_colour), tint=0.2, bump=rng.uniform(0.35, 0.8),
+        gloss=rng.uniform(0.0, 0.15), polish=4, depth=0.15, span=(0.22, 0.38),
     )
 
 
@@ -128,5 +130,6 @@ def neutral(rng: np.random.Generator) -> Thing:
                        tinted=wood * np.float32(0.75), bump=0.15, pose="standing", shrink=rng.uniform(0.5, 0.9))
     vivid = tone + rng.normal(0, 22, 3)
     height = rng.uniform(0.5, 1.2)
-    return replace(plain, shape=Shape((0.75, 0.75, height), kind="tin"), base=colour(*vivid), tinted=colour(*(vivid * 0.9)),
-                   bump=0.0, gloss=0.6 if kind == "tin" else 0.25, polish=6, pose="standing", shrink=rng.uniform(0.7, 1.0))
+    return replace(plain, shape=Shape((0.75, 0.75, height), kind="tin"), base=colour(*vivid),
+                   tinted=colour(*(vivid * 0.9)), bump=0.0, gloss=0.6 if kind == "tin" else 0.25, polish=6,
+                   pose="standing", shrink=rng.uniform(0.7, 1.0))
