@@ -29,14 +29,23 @@ CANDIDATE_BITS = 12
 """Candidates: cosine of features from .80, or at most 12 of the hash's 64 bits different."""
 
 NEIGHBOURS = 20
-"""At most so many candidates of each sort for a photo, the closest ones. A photo with more copies than that
-is still found together with all of them, through the copies of its copies."""
+"""At most so many candidates of each sort for a photo, the closest ones. A photo with more copies than that is
+still found together with all of them, through the copies of its copies."""
 
 SAME_CORRELATION = 0.80
 SAME_COSINE = 0.94
-"""A pair of candidates is one photo from this correlation of their high-passed grey pixels, or this cosine.
-With both steps: recall .989, precision .989 for nine kinds of copies planted in one set of photos of clothes
-(KNOWHOW)."""
+"""A pair of candidates is one photo from this correlation of their high-passed grey pixels, or this cosine of their
+features. With both steps: recall .997, precision .997 for nine kinds of copies planted among photos of clothes.
+Where different photos of one class look so alike that this would mix them up (scanned digits), `limits_for` asks
+for more."""
+
+AT_MOST_CORRELATION = 0.96
+AT_MOST_COSINE = 0.99
+"""What `limits_for` asks for at most: the planted copies had correlations from .97."""
+
+LOOKALIKES, FEW_COPIES = 400, 0.1
+"""Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the share of them
+that may be taken for copies."""
 
 CROPS = (1.0, 0.95, 0.90, 0.85, 0.80)
 """The middle of one photo, as a share of its side, that is compared with the whole of the other."""
@@ -66,7 +75,7 @@ def find(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progr
     photos: path,label,split,sha256,width,height,bytes (n rows); features: (n, width) not negative or centred,
     as they come from the network; store: store[indices] -> uint8 (n, side, side, 3).
     """
-    pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos["sha256"], features, store, progress)])
+    pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos, features, store, progress)])
     n = len(photos)
     links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(n, n))
     groups = connected_components(links, directed=False)[1]
@@ -81,9 +90,9 @@ def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"first": first[second], "second": second, "similarity": 1.0, "exact": True})
 
 
-def near_pairs(sha256: pd.Series, features: np.ndarray, store: Any, progress: Progress = silent) -> pd.DataFrame:
+def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progress = silent) -> pd.DataFrame:
     """Pairs of different files that show the same photo."""
-    rows = np.flatnonzero(~sha256.duplicated().to_numpy())  # equal files are compared once
+    rows = np.flatnonzero(~photos["sha256"].duplicated().to_numpy())  # equal files are compared once
     x = np.asarray(features, dtype=np.float32)[rows]
     x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     hashes = np.empty((8, len(rows), 64), np.float32)
@@ -91,26 +100,67 @@ def near_pairs(sha256: pd.Series, features: np.ndarray, store: Any, progress: Pr
         block = rows[start : start + BLOCK]
         hashes[:, start : start + len(block)] = orientation_hashes(shrink(grey(store[block]), 32))
         progress(0.4 * start / len(rows), "comparing photos")
-    candidates = candidate_pairs(x, hashes)
+    limits = limits_for(photos["label"].to_numpy(dtype=object)[rows], x, rows, store)
+    candidates = candidate_pairs(x, hashes, limits.candidate)
 
-    found = []
+    found = [np.empty((0, 3))]
     for start in range(0, len(candidates), BLOCK):
         pairs = candidates[start : start + BLOCK]
-        cosine = np.einsum("pw,pw->p", x[pairs[:, 0]], x[pairs[:, 1]])
-        seen, place = np.unique(pairs, return_inverse=True)
-        views = crops(store[rows[seen]])
-        overlap = np.array([correlation(views[a], views[b]) for a, b in place.reshape(pairs.shape)])
-        same = (overlap >= SAME_CORRELATION) | (cosine >= SAME_COSINE)
-        similarity = np.maximum(overlap, cosine)[same]
-        found.append(np.column_stack([rows[pairs[same]], similarity]))
         progress(0.4 + 0.6 * start / len(candidates), "comparing photos that look alike")
-    table = np.concatenate(found) if found else np.empty((0, 3))
+        cosine, overlap = _compare(pairs, x, rows, store)
+        same = (overlap >= limits.correlation) | (cosine >= limits.cosine)
+        found.append(np.column_stack([rows[pairs[same]], np.maximum(overlap, cosine)[same]]))
+    table = np.concatenate(found)
     first, second = table[:, 0].astype(int), table[:, 1].astype(int)
     similarity = np.minimum(table[:, 2], 0.9999)  # 1 is for equal files
     return pd.DataFrame({"first": first, "second": second, "similarity": similarity, "exact": False})
 
 
-def candidate_pairs(x: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+def _compare(pairs: np.ndarray, x: np.ndarray, rows: np.ndarray, store: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine of features and correlation of pixels of pairs (p, 2) of places in x and rows."""
+    cosine = np.einsum("pw,pw->p", x[pairs[:, 0]], x[pairs[:, 1]])
+    seen, place = np.unique(pairs, return_inverse=True)
+    views = crops(store[rows[seen]])
+    return cosine, np.array([correlation(views[a], views[b]) for a, b in place.reshape(pairs.shape)])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From which cosine a pair is a candidate, and from which cosine or correlation it is one photo."""
+
+    candidate: float
+    cosine: float
+    correlation: float
+
+
+def limits_for(labels: np.ndarray, x: np.ndarray, rows: np.ndarray, store: Any) -> Limits:
+    """The limits for this set: a copy is three times nearer to its original than the nearest 1% of pairs of one
+    class, and at least as near as SAME_CORRELATION or SAME_COSINE say. Pairs that may be copies themselves don't
+    count, as long as they are few.
+
+    labels: of the photos; x, rows, store: as in near_pairs. The pairs are drawn with a fixed seed.
+    """
+    random = np.random.default_rng(0)
+    places = {label: np.flatnonzero(labels == label) for label in set(labels)}
+    firsts = random.integers(0, len(labels), LOOKALIKES) if len(labels) else []
+    pairs = np.array([(first, random.choice(places[labels[first]])) for first in firsts], dtype=int).reshape(-1, 2)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    if not len(pairs):
+        return Limits(CANDIDATE_COSINE, SAME_COSINE, SAME_CORRELATION)
+    parts = [_compare(pairs[start : start + BLOCK], x, rows, store) for start in range(0, len(pairs), BLOCK)]
+    cosine, overlap = (np.concatenate(values) for values in zip(*parts, strict=True))
+    copies = (cosine >= SAME_COSINE) | (overlap >= AT_MOST_CORRELATION)
+    if copies.mean() < FEW_COPIES:
+        cosine, overlap = cosine[~copies], overlap[~copies]
+    cosine, overlap = np.quantile(cosine, 0.99), np.quantile(overlap, 0.99)
+    return Limits(
+        candidate=float(np.clip(cosine, CANDIDATE_COSINE, SAME_COSINE)),
+        cosine=float(np.clip(1 - (1 - cosine) / 3, SAME_COSINE, AT_MOST_COSINE)),
+        correlation=float(np.clip(1 - (1 - overlap) / 3, SAME_CORRELATION, AT_MOST_CORRELATION)),
+    )
+
+
+def candidate_pairs(x: np.ndarray, hashes: np.ndarray, least_cosine: float = CANDIDATE_COSINE) -> np.ndarray:
     """Pairs (p, 2) of row numbers, the smaller first, that are worth a closer look.
 
     x: (n, width) rows of length 1; hashes: (8, n, 64) of -1 and 1, one for each orientation.
@@ -118,7 +168,7 @@ def candidate_pairs(x: np.ndarray, hashes: np.ndarray) -> np.ndarray:
     pairs = [np.empty((0, 2), int)]
     for start in range(0, len(x), BLOCK):
         block = slice(start, start + BLOCK)
-        pairs.append(_closest(x[block] @ x.T, CANDIDATE_COSINE, start))
+        pairs.append(_closest(x[block] @ x.T, least_cosine, start))
         agreeing = np.max([hashes[0, block] @ turned.T for turned in hashes], axis=0)
         pairs.append(_closest(agreeing, 64 - 2 * CANDIDATE_BITS, start))
     return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)

@@ -9,8 +9,8 @@ of the test split are judged but never judge: what is cleaned in training must n
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.optimize import minimize
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -21,14 +21,21 @@ EXACT_UP_TO = 10_000
 """Photos up to which the exact leave-one-out is used. There it takes 2 GB of memory and one to three minutes
 on two cores, a small part of what their features took."""
 
-SUSPECT = 0.05
-"""A label with less probability than this is listed as mislabelled: F1 .88 at 8% flipped labels on clothing.
-At 20% flipped labels .10 is better, at 3% the list holds more false alarms (F1 .80)."""
+SUSPECT = 0.04
+"""A label with less probability than this is listed as mislabelled: see `calibrated`, and KNOWHOW for the .05 that
+belongs to plain temperature scaling. Part of the false alarms on clothing are labels that were wrong before."""
+
+LEAST_WRONG = 0.05
+"""The share of wrong labels that is assumed at least."""
 
 SHARED = 0.9
 SECOND = 0.35
 """A photo is ambiguous when two classes, its label among them, hold .9 of the probability and the smaller of
 them .35 of it. Ours."""
+
+MOST_SURE = 10.0
+"""The largest factor of scores before they become probabilities. On clothing 5 is best for the SVM; a set without any
+doubtful photo would ask for an infinite one, and then the first photo between two classes would look certain too."""
 
 FEWEST = 3
 """Photos that a class must have among those that judge, before the labels of others or its own are called
@@ -190,16 +197,24 @@ def cross_validated(
 
 
 def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np.ndarray:
-    """Probabilities (n, classes): softmax of scores times the factor with the least negative log likelihood
-    on the judges' labels. (Guo et al. 2017, "On calibration of modern neural networks": temperature
-    scaling.)"""
+    """Probabilities (n, classes): softmax of the scores times a factor, chosen together with a share of wrong labels
+    so that the judges' labels are most likely.
+
+    Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") with one change: a label is
+    wrong, any class at random, with a probability that is estimated too. Without it wrong labels make every photo
+    doubtful, the more of them the more, and in the end none stands out. On clothing the factor stays between 5 and 6
+    whether 0, 3, 8 or 20% of the labels are flipped; without the change it falls from 5.4 to 3.3.
+    """
     known, truth = scores[judges], labels[judges]
 
-    def loss(log_factor: float) -> float:
-        return -log_softmax(known * np.exp(log_factor), axis=1)[np.arange(len(truth)), truth].mean()
+    def loss(values: np.ndarray) -> float:
+        factor, wrong = np.exp(values[0]), values[1]
+        right = softmax(known * factor, axis=1)[np.arange(len(truth)), truth]
+        return -np.log((1 - wrong) * right + wrong / scores.shape[1]).mean()
 
-    best = minimize_scalar(loss, bounds=(np.log(0.1), np.log(30.0)), method="bounded").x
-    return softmax(scores * np.exp(best), axis=1)
+    bounds = [(np.log(0.1), np.log(MOST_SURE)), (LEAST_WRONG, 0.5)]
+    best = minimize(loss, [np.log(3.0), 0.1], bounds=bounds, method="L-BFGS-B").x
+    return softmax(scores * np.exp(best[0]), axis=1)
 
 
 def unit(features: np.ndarray, judges: np.ndarray) -> np.ndarray:
@@ -220,7 +235,8 @@ def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _median(squared: np.ndarray) -> float:
     """The median of the distances between different photos; from every k-th row, so that it costs little."""
     rows = squared[:: max(1, len(squared) // 1000)]
-    return float(np.median(rows[rows > 0])) if (rows > 0).any() else 1.0
+    apart = rows[rows > 1e-9]  # a photo is 0 away from itself, give or take rounding
+    return float(np.median(apart)) if apart.size else 1.0
 
 
 def _members(groups: np.ndarray) -> list[np.ndarray]:
