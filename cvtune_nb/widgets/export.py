@@ -27,12 +27,12 @@ class ExportPanel(Panel):
 
     def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
         super().__init__(workspace)
-        self.run = w.Dropdown(description="Run", style={"description_width": "4em"}, layout={"width": "340px"})
+        self.run = w.Dropdown(description="Run", style={"description_width": "4em"}, layout={"width": "330px"})
         self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "4em"},
-                           layout={"width": "340px"})  # fmt: skip
+                           layout={"width": "330px"})  # fmt: skip
         self.warning = w.HTML()
         self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
-                            style={"description_width": "4em"}, layout={"width": "340px"})  # fmt: skip
+                            style={"description_width": "4em"}, layout={"width": "330px"})  # fmt: skip
         self.classify = w.Button(description="Classify it", disabled=True)
         self.upload = w.FileUpload(
             description="or choose a file", accept="image/*", disabled=True, layout={"width": "auto"}
