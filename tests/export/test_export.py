@@ -13,7 +13,6 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from tests.photos import draw_photo
 from torch import nn
 
 from cvtune_nb import backbones, training
@@ -23,6 +22,7 @@ from cvtune_nb.export import bundle, export_run, load_bundle, onnx_model
 from cvtune_nb.export.predict import Model, NotAnExport
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import Classifier
+from tests.photos import draw_photo
 
 CLASSES = ("ball & <b>box", "käse|brot", "stripes")
 """Names that HTML and Markdown would trip over."""
@@ -159,7 +159,7 @@ def test_a_photo_that_is_gone_or_broken_does_not_stop_the_others(made, workspace
     (tmp_path / "half.jpg").write_bytes(photo.read_bytes()[:1500])
     rows = Model(made.folder).predict([tmp_path / "gone.jpg", tmp_path / "empty.jpg", photo, tmp_path / "half.jpg"])
     assert ["error" in row for row in rows] == [True, True, False, True]
-    assert rows[0]["error"] == "No such file or directory"
+    assert rows[0]["error"] == "the file is gone"
     assert rows[2]["label"] == rows[2]["top"][0][0]
     assert sum(chance for _, chance in rows[2]["top"]) == pytest.approx(1, abs=1e-5)
 
