@@ -16,7 +16,8 @@ from cvtune_nb.errors import InputError, in_words
 
 STYLE = """<style>
 .cvtune {color: var(--jp-ui-font-color1, #222); max-width: 1240px;}
-.cvtune .widget-html, .cvtune .widget-html-content {line-height: 1.4; height: auto; overflow: visible; overflow-wrap: anywhere;}
+.cvtune .widget-html, .cvtune .widget-html-content {line-height: 1.4; height: auto; overflow: visible;
+  overflow-wrap: anywhere;}
 .cvtune .cvtune-words, .cvtune-faint {color: var(--jp-ui-font-color2, #555); font-size: 12px;}
 .cvtune .cvtune-left {flex: 0 0 350px; padding-right: 18px;}
 .cvtune .cvtune-right {flex: 1 1 480px; min-width: 0;}
