@@ -7,6 +7,7 @@ from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.photo import square
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import build, load_best
+from cvtune_nb.training.model import SVM_SCALE
 
 
 def images(n=4, size=64):
@@ -25,6 +26,7 @@ def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace,
     with torch.inference_mode():
         logits = classifier.classify(matrix)
         through = classifier(torch.from_numpy(explorer_images(workspace, explorer)))
+    np.testing.assert_allclose(logits, SVM_SCALE * svm.scores(explorer.features.matrix), atol=1e-3)
     assert [classes[i] for i in logits.argmax(1)] == svm.predict(explorer.features.matrix).tolist()
     torch.testing.assert_close(through, logits[:5], atol=1e-3, rtol=1e-3)
 
