@@ -123,7 +123,9 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.workbook import escalation_values
 
     workspace = _open(arguments, meter, meter)
-    found = escalation_values(climb(workspace, _rungs(arguments.rungs, values), seconds, progress=meter))
+    rungs = _rungs(arguments.rungs, values)
+    result = climb(workspace, list(rungs.values()), seconds, progress=meter, numbers=list(rungs))
+    found = escalation_values(result)
     shown = ["rung", "backbone", "image_size", "epochs", "seconds", "validation_accuracy", "state", "note"]
     text = f"{table(found['rungs'], shown)}\n\nbest: {found['best'] or 'none'}; {found['why']}"
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
@@ -227,8 +229,8 @@ def _config(values: dict[str, Any]) -> Any:
     return Config.from_values(**{**values, "backbone": values.get("backbone") or backbones.default()[0]})
 
 
-def _rungs(text: str | None, values: dict[str, Any]) -> list[Any]:
-    """The ladder's rungs that `text` ("1,2"; all without it) names, in the family of the backbone."""
+def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
+    """The ladder's rungs that `text` ("1,2"; all without it) names, in the family of the backbone, by number."""
     from cvtune_nb import backbones
     from cvtune_nb.escalation import ladder
 
@@ -241,7 +243,7 @@ def _rungs(text: str | None, values: dict[str, Any]) -> list[Any]:
     wrong = [number for number in numbers if number.strip() not in known]
     if wrong:
         raise InputError(f"--rungs is {text!r}: choose from 1 to {len(rungs)}, for example 1,2")
-    return [known[number.strip()] for number in numbers]
+    return {int(number): known[number.strip()] for number in numbers}
 
 
 def budget_seconds(text: str) -> float:

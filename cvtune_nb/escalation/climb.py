@@ -1,7 +1,7 @@
 """Climb a ladder within a time budget, rung by rung, on this machine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -32,8 +32,10 @@ class Escalation:
 def escalate(
     workspace: Workspace, configs: list[Config], budget_seconds: float = 1800.0,
     on_rung: Callable[[Escalation], None] | None = None, progress: Progress = silent,
+    numbers: Sequence[int] = (),
 ) -> Escalation:  # fmt: skip
-    """Train the configs in order within budget_seconds.
+    """Train the configs in order within budget_seconds. `numbers` says which rungs of a ladder they are; without it
+    they are called 1, 2, ...
 
     A rung that was run before with the same parameters is not run again. When the rungs left would take longer
     than the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is
@@ -44,7 +46,7 @@ def escalate(
     if not configs:
         raise InputError("no rung is chosen: choose at least one")
     deadline = time.monotonic() + budget_seconds
-    rows = [_row(number, config) for number, config in enumerate(configs, 1)]
+    rows = [_row(number, config) for number, config in zip(numbers or range(1, len(configs) + 1), configs, strict=True)]
     tell = on_rung or (lambda _: None)
 
     try:
@@ -53,7 +55,7 @@ def escalate(
             raise InputError(rows[0]["note"])
         for place, done in enumerate(able):
             config = configs[done]
-            progress(done / len(configs), f"rung {done + 1} of {len(configs)}")
+            progress(done / len(configs), f"rung {rows[done]['rung']}")
             before = _same(workspace, config)
             if before:
                 _fill(rows[done], before, "run before with the same parameters")
@@ -75,7 +77,7 @@ def escalate(
                     continue
             rows[done]["predicted_seconds"] = predict_cost(workspace, fits).seconds
             run = fit(workspace, fits, on_epoch=lambda run: tell(_so_far(rows, run)),
-                      progress=_until(deadline, progress, done, len(configs)))  # fmt: skip
+                      progress=_until(deadline, progress, done, rows))  # fmt: skip
             if run.state == "stopped" and time.monotonic() > deadline:
                 note = f"{note}; the budget ended".removeprefix("; ")
             _fill(rows[done], run, note)
@@ -94,11 +96,11 @@ def _can_run(workspace: Workspace, config: Config, row: dict, progress: Progress
     return row["state"] != "skipped"
 
 
-def _until(deadline: float, progress: Progress, done: int, rungs: int) -> Progress:
+def _until(deadline: float, progress: Progress, done: int, rows: list[dict]) -> Progress:
     """The progress of one rung as a part of the whole climb; it stops the rung when the budget has ended."""
 
     def in_time(share: float, words: str) -> None:
-        progress((done + share) / rungs, f"rung {done + 1} of {rungs}: {words}")
+        progress((done + share) / len(rows), f"rung {rows[done]['rung']}: {words}")
         if time.monotonic() > deadline:
             raise Stopped
 

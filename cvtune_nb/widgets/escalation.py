@@ -66,9 +66,10 @@ class EscalationPanel(Panel):
         changed = [replace(step, image_size=sizes[min(place, len(sizes) - 1)]) for place, step in enumerate(steps)]
         return [replace(step, epochs=self.epochs, schedule="") for step in changed] if self.epochs else changed
 
-    def chosen(self) -> list[Config]:
-        """The rungs that are ticked."""
-        return [config for config, box in zip(self.configs(), self.boxes, strict=True) if box.value]
+    def chosen(self) -> dict[int, Config]:
+        """The rungs that are ticked, by their number on the ladder."""
+        rungs = enumerate(zip(self.configs(), self.boxes, strict=True), 1)
+        return {number: config for number, (config, box) in rungs if box.value}
 
     def _list_rungs(self) -> None:
         """One line a rung: a box to tick, its parameters, and its predicted time once it is known."""
@@ -109,7 +110,7 @@ class EscalationPanel(Panel):
             self._add_up()
 
     def _add_up(self) -> None:
-        known = [self._predicted[config].seconds for config in self.chosen() if config in self._predicted]
+        known = [self._predicted[config].seconds for config in self.chosen().values() if config in self._predicted]
         count = len(self.chosen())
         if not count:
             self.sum.value = page.status("No rung is chosen: tick at least one.")
@@ -123,15 +124,16 @@ class EscalationPanel(Panel):
 
     def work(self) -> Work:
         """Read which rungs are ticked, and the budget."""
-        configs, seconds = self.chosen(), self.budget.value * 60
-        if not configs:
+        rungs, seconds = self.chosen(), self.budget.value * 60
+        if not rungs:
             raise InputError("no rung is chosen: tick at least one")
         return lambda progress: escalate(
             self.workspace,
-            configs,
+            list(rungs.values()),
             budget_seconds=seconds,
             on_rung=lambda so_far: self._draw(so_far.rungs),
             progress=progress,
+            numbers=list(rungs),
         )
 
     def _draw(self, rungs: pd.DataFrame) -> None:

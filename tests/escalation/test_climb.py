@@ -79,6 +79,14 @@ def test_with_time_enough_every_rung_is_run_in_order(workspace, bench):
     assert found.best == found.rungs["run"].iloc[1]
 
 
+def test_rungs_keep_the_numbers_they_have_on_the_ladder(workspace, bench):
+    said = []
+    found = escalate(workspace, RUNGS, 1000, numbers=[1, 3], progress=lambda share, words: said.append(words))
+    assert found.rungs["rung"].tolist() == [1, 3]
+    assert found.why.startswith("rung 3 is best")
+    assert any(words.startswith("rung 3") for words in said)
+
+
 def test_a_budget_too_small_cuts_the_epochs_of_all_by_the_same_factor(workspace, bench):
     found = escalate(workspace, RUNGS, budget_seconds=20 + 2 * (64 + 96))
     assert [config.epochs for config in bench.trained] == [2, 2]
