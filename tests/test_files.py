@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb import files
-from cvtune_nb.errors import in_words
+from cvtune_nb.errors import InputError, in_words
 
 
 def contents(folder):
@@ -73,7 +73,7 @@ def test_json_has_a_format_and_refuses_what_json_can_not_say(tmp_path):
 
 def test_a_damaged_json_file_is_named(tmp_path):
     (tmp_path / "a.json").write_text('{"half": ')
-    with pytest.raises(ValueError, match=r"a\.json is not valid JSON"):
+    with pytest.raises(InputError, match=r"a\.json is damaged .*: put it back from a copy, or delete it"):
         files.read_json(tmp_path / "a.json")
 
 
