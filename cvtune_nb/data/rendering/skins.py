@@ -7,8 +7,8 @@ from scipy.spatial import cKDTree
 
 from cvtune_nb.data.rendering.noise import sphere_directions, sphere_noise
 
-DIMPLES = 8
-"""Subdivisions of the icosahedron that place a golf ball's dimples: 10 n^2 + 2 of them (real balls have 300-500)."""
+DIMPLES = 10
+"""Subdivisions of the icosahedron that place a golf ball's dimples: 10 n^2 + 2 of them (more than the 300-500 of a real ball)."""
 
 
 def _map(height: np.ndarray, tint: np.ndarray | float = 0.0, mark: np.ndarray | float = 0.0) -> np.ndarray:
@@ -77,7 +77,7 @@ def white_ball(seed: int, dimpled: bool) -> np.ndarray:
     if dimpled:
         points = _geodesic(DIMPLES)
         reach = 0.46 * np.sqrt(4 * np.pi / len(points) * 2 / 3**0.5)
-        height = height - 0.022 * np.clip(1 - (_angle_to(d, points) / reach) ** 2, 0, 1)
+        height = height - 0.015 * np.clip(1 - (_angle_to(d, points) / reach) ** 2, 0, 1)
     return _map(height, sphere_noise(d, 2, seed + 1), _stamp(d, seed))
 
 
