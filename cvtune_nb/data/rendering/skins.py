@@ -8,7 +8,8 @@ from scipy.spatial import cKDTree
 from cvtune_nb.data.rendering.noise import sphere_directions, sphere_noise
 
 DIMPLES = 10
-"""Subdivisions of the icosahedron that place a golf ball's dimples: 10 n^2 + 2 of them (more than the 300-500 of a real ball)."""
+"""Subdivisions of the icosahedron that place the dimples: 10 n^2 + 2 of them. More than the 300-500 of a real ball,
+so that they fall below two pixels when a photo is made 96 pixels wide, and show at 224."""
 
 
 def _map(height: np.ndarray, tint: np.ndarray | float = 0.0, mark: np.ndarray | float = 0.0) -> np.ndarray:
