@@ -28,13 +28,14 @@ test: setup  ## run all tests, those in a real browser included
 # of the two rungs that the demo climbs; a comma in a call would end its argument
 SIZES := 96,128
 # $(call notebook,NAME,PARAMETERS): run one notebook headless and keep the executed copy
-notebook = CVTUNE_HOME=$(CURDIR)/$(DEMO) $(BIN)/papermill --cwd notebooks --kernel python3 --no-progress-bar \
+notebook = CVTUNE_HOME="$(CURDIR)/$(DEMO)" $(BIN)/papermill --cwd notebooks --kernel python3 --no-progress-bar \
 	notebooks/$(1).ipynb $(DEMO)/$(1).ipynb $(2)
 
 demo: setup  ## run the whole workbook on the sample photos, without a browser; starts build/demo anew
 	rm -rf $(DEMO)
 	mkdir -p $(DEMO)
-	$(call notebook,00_start_here)
+	$(BIN)/cvtune sample $(DEMO)/sample --images-per-class 60
+	$(call notebook,00_start_here,-p DATA ../$(DEMO)/sample)
 	$(call notebook,01_data_quality_audit)
 	$(call notebook,02_frozen_dnn_svm_baseline)
 	$(call notebook,03_dnn_fine_tuning,-p IMAGE_SIZE 96 -p EPOCHS 2)
