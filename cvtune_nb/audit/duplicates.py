@@ -18,8 +18,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.audit.issue import issue, quoted, table
-from cvtune_nb.audit.quality import grey
 from cvtune_nb.files import Progress, silent
 
 BLOCK = 256
@@ -78,7 +78,7 @@ def find(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progr
     pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos, features, store, progress)])
     n = len(photos)
     links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(n, n))
-    groups = connected_components(links, directed=False)[1]
+    groups = connected_components(links, directed=False)[1].astype(np.int64)
     return Duplicates(groups, pairs.reset_index(drop=True), describe(photos, groups, pairs))
 
 
@@ -184,18 +184,6 @@ def _closest(similarity: np.ndarray, least: float, start: int) -> np.ndarray:
     columns = np.argpartition(-similarity[rows], count - 1, axis=1)[:, :count]
     near = np.take_along_axis(similarity[rows], columns, axis=1) >= least
     return np.column_stack([np.repeat(start + rows, near.sum(axis=1)), columns[near]])
-
-
-def shrink(gray: np.ndarray, side: int, share: float = 1.0) -> np.ndarray:
-    """The middle `share` of square images (n, s, s), averaged down to float32 (n, side, side)."""
-    size = gray.shape[-1]
-    edges = size / 2 + size * share * np.linspace(-0.5, 0.5, side + 1)
-    pixels = np.arange(size)
-    # Row r of `average` weighs each pixel by how much of it lies between edges r and r + 1.
-    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    average = np.maximum(covered, 0).astype(np.float32)
-    average /= average.sum(axis=1, keepdims=True)
-    return average @ gray.astype(np.float32) @ average.T
 
 
 def orientations(images: np.ndarray) -> Iterator[np.ndarray]:

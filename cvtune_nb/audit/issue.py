@@ -20,7 +20,7 @@ KINDS = {
     "duplicate": "the same photo is there more than once",
     "corrupt": "the file can't be read as a photo, and is left out",
     "dark": "hardly anything in the photo is bright",
-    "over-exposed": "a large part of the photo is burnt out to white",
+    "over-exposed": "a large part of the photo is burnt out",
     "low-contrast": "all of the photo has nearly the same brightness",
     "blurry": "the photo has no sharp edges",
     "small": "the photo has fewer pixels than the network looks at",

@@ -26,7 +26,8 @@ class Audit:
     issues: path,issue,score,detail,suggestion,other (audit.issue explains them; score 0..1, 1 is worst).
     scores: a row for each photo: path,label,split,label_quality (0 bad .. 1 good),suggested_label,
     suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
-    brightness,contrast,white,sharpness (0..1). summary: photos, issues (kind -> photos listed), notes
+    brightness,mean,contrast,burnt,sharpness,
+    sharpness_half (quality.measure explains them). summary: photos, issues (kind -> photos listed), notes
     (sentences about the whole set), groups (of copies), backbone, image_size.
     """
 
@@ -98,7 +99,7 @@ def decided(workspace: Workspace) -> pd.DataFrame:
     photos, standing = workspace.manifest(), workspace.standing()
     new = {path: act["to"] for path, act in standing.items() if act["action"] == "relabel"}
     gone = {path for path, act in standing.items() if act["action"] == "exclude"}
-    photos["label"] = photos["path"].map(new).fillna(photos["label"])
+    photos["label"] = [new.get(path, label) for path, label in zip(photos["path"], photos["label"], strict=True)]
     return photos[~photos["path"].isin(gone)].reset_index(drop=True)
 
 

@@ -1,0 +1,119 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from cvtune_nb.audit import quality
+from tests.photos import draw_photo
+
+SIDE = 128
+NOTHING = pd.DataFrame(columns=["path", "label", "reason"])
+
+FAULTS = {
+    "dark": lambda image: ImageEnhance.Brightness(image).enhance(0.2),
+    "over-exposed": lambda image: image.point(lambda value: min(255, int(value * 2.5 + 90))),
+    "low-contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.12),
+    "blurry": lambda image: image.filter(ImageFilter.GaussianBlur(6)),
+}
+
+
+def photo(seed: int) -> Image.Image:
+    image = draw_photo(seed % 3, SIDE, np.random.default_rng([3, seed]))
+    return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def store_of(images: list[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(image) for image in images])
+
+
+def table_of(count: int, width=400, height=300) -> pd.DataFrame:
+    return pd.DataFrame({"path": [f"{i}.jpg" for i in range(count)], "width": width, "height": height})
+
+
+def found(images, photos=None, skipped=NOTHING, image_size=224) -> quality.Quality:
+    return quality.find(table_of(len(images)) if photos is None else photos, images, skipped, image_size)
+
+
+@pytest.fixture(scope="module")
+def clean() -> list[Image.Image]:
+    return [photo(seed) for seed in range(40)]
+
+
+def test_clean_photos_are_left_alone(clean):
+    result = found(store_of(clean))
+    assert result.issues.empty and result.notes == []
+    assert len(result.measures) == 40 and result.measures.stack().between(0, 1).all()
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_bad_photo_is_listed_as_what_it_is(clean, kind):
+    images = list(clean)
+    for place in (4, 18):  # a square and a disc: stripes have nothing left when they are blurred
+        images[place] = FAULTS[kind](images[place])
+    issues = found(store_of(images)).issues
+    assert set(zip(issues["path"], issues["issue"], strict=True)) == {("4.jpg", kind), ("18.jpg", kind)}
+    assert issues["score"].between(0, 1).all() and (issues["suggestion"] != "").all()
+
+
+def test_noise_does_not_make_a_blurred_photo_sharp(clean):
+    images = list(clean)
+    blurred = np.asarray(FAULTS["blurry"](images[4]), float)
+    noisy = blurred + np.random.default_rng(0).normal(0, 1.5, blurred.shape)
+    images[4] = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+    issues = found(store_of(images)).issues
+    assert list(zip(issues["path"], issues["issue"], strict=True)) == [("4.jpg", "blurry")]
+
+
+def test_strong_colours_are_neither_dark_nor_over_exposed():
+    random = np.random.default_rng(0)
+    for colour in ((230, 0, 0), (0, 0, 230), (255, 220, 0)):
+        image = np.array(colour) * random.uniform(0.3, 1.0, (SIDE, SIDE, 1))
+        issues = found(image.astype(np.uint8)[None]).issues
+        assert not set(issues["issue"]) & {"dark", "over-exposed"}
+
+
+def test_a_flat_photo_is_low_in_contrast_but_not_blurry():
+    flat = np.full((1, SIDE, SIDE, 3), 150, np.uint8)
+    assert list(found(flat).issues["issue"]) == ["low-contrast"]
+
+
+def test_size_and_shape_come_from_the_file(clean):
+    photos = table_of(40)
+    photos.loc[1, ["width", "height"]] = 210, 300
+    photos.loc[2, ["width", "height"]] = 1600, 1200
+    photos.loc[3, ["width", "height"]] = 700, 300
+    issues = found(store_of(clean), photos).issues.set_index("path")
+    assert issues["issue"].to_dict() == {"1.jpg": "small", "2.jpg": "odd-size", "3.jpg": "odd-aspect"}
+    assert "210" in issues.loc["1.jpg", "detail"] and "224" in issues.loc["1.jpg", "detail"]
+    assert "57%" in issues.loc["3.jpg", "detail"], "the square leaves out 1 - 300/700 of it"
+    assert "1.jpg" not in found(store_of(clean), photos, image_size=192).issues["path"].to_list()
+
+
+def test_what_is_true_of_many_photos_is_a_note(clean):
+    dark = [FAULTS["dark"](image) for image in clean[:6]]
+    result = found(store_of(dark + clean[6:]))
+    assert "dark" not in set(result.issues["issue"])
+    assert len(result.notes) == 1 and result.notes[0].startswith("dark: true of 6 of 40 photos")
+    fewer = found(store_of(dark[:5] + clean[5:]))
+    assert len(fewer.issues) == 5 and fewer.notes == []
+
+
+def test_unreadable_photos_are_corrupt_and_other_files_are_not(clean):
+    skipped = pd.DataFrame(
+        [
+            ("<a>/ü.jpg", "<a>", "damaged (truncated)"),
+            ("page.jpg", "b", "not a photo: a web page"),
+            ("b/notes.txt", "b", "not a photo (.txt file)"),
+            ("README", "", "lies outside every class folder"),
+        ],
+        columns=["path", "label", "reason"],
+    )
+    issues = found(store_of(clean), skipped=skipped).issues
+    assert issues["path"].to_list() == ["<a>/ü.jpg", "page.jpg"] and set(issues["issue"]) == {"corrupt"}
+    assert issues["detail"].to_list() == ["damaged (truncated)", "not a photo: a web page"]
+
+
+def test_blocks_change_nothing(clean, monkeypatch):
+    whole = found(store_of(clean))
+    monkeypatch.setattr(quality, "BLOCK", 7)
+    pd.testing.assert_frame_equal(whole.measures, found(store_of(clean)).measures)
