@@ -9,8 +9,12 @@ MAP = 512
 
 def tile_noise(side: int, sigma: float | tuple[float, float], seed: int) -> np.ndarray:
     """A (side, side) field that repeats seamlessly, mean 0 and deviation 1, with features of about 2 * sigma."""
-    white = np.random.default_rng(seed).standard_normal((side, side))
-    return _standard(ndimage.gaussian_filter(white, sigma, mode="wrap"))
+    coarse = 4 if np.min(sigma) >= 8 and side % 4 == 0 else 1  # wide features need few points
+    white = np.random.default_rng(seed).standard_normal((side // coarse, side // coarse))
+    field = ndimage.gaussian_filter(white, np.divide(sigma, coarse), mode="wrap", truncate=3)
+    if coarse > 1:
+        field = ndimage.zoom(field, coarse, order=3, mode="grid-wrap", grid_mode=True)
+    return _standard(field)
 
 
 def cloud_noise(side: int, coarsest: float, seed: int, octaves: int = 4) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One photo: a ground, a backdrop, things under one light, and the camera."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -15,8 +16,17 @@ from cvtune_nb.data.rendering.tone import to_light, to_stored
 
 FAULTS = ("dark", "over_exposed", "blurry")
 _OUTDOORS = ("lawn", "straw", "sand", "pebbles", "gravel", "concrete")
-_GRAIN = np.stack([np.round(tile_noise(700, 0.55, seed), 3) for seed in (81, 82, 83)], axis=-1).astype(np.float32)
-_DAPPLE = np.round(tile_noise(256, 9, 84), 4).astype(np.float32)
+
+
+@cache
+def _grain() -> np.ndarray:
+    """The noise of a sensor, (700, 700, 3); each photo takes its own cut of it."""
+    return np.stack([np.round(tile_noise(700, 0.55, seed), 3) for seed in (81, 82, 83)], axis=-1).astype(np.float32)
+
+
+@cache
+def _dapple() -> np.ndarray:
+    return np.round(tile_noise(256, 9, 84), 4).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -268,7 +278,7 @@ def _camera(rng: np.random.Generator, frame: np.ndarray, fault: str) -> Image.Im
     picture = Image.fromarray(stored).filter(lens)
     strength = np.float32(rng.uniform(1.2, 5.0))
     x, y = rng.integers(0, 700 - 600, 2)
-    grain = _GRAIN[y : y + height, x : x + width]
+    grain = _grain()[y : y + height, x : x + width]
     if rng.random() < 0.5:
         grain = grain[::-1, ::-1]
     noisy = grain * strength
@@ -284,7 +294,7 @@ def _falloff(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     share = (1 + slope[0] * x + slope[1] * y) * (1 - np.float32(rng.uniform(0, 0.25)) * (x * x + y * y))
     if rng.random() < 0.22:
         a, b = rng.integers(0, 256 - 40, 2)
-        share = share * np.clip(np.float32(0.75) + np.float32(0.5) * _DAPPLE[a : a + 40, b : b + 40], 0.35, 1.05)
+        share = share * np.clip(np.float32(0.75) + np.float32(0.5) * _dapple()[a : a + 40, b : b + 40], 0.35, 1.05)
     share = np.asarray(Image.fromarray(share).resize((width, height), Image.Resampling.BILINEAR))
     return np.maximum(share, np.float32(0.1))
 

@@ -82,19 +82,23 @@ def look_at(shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y:
     """For lines of sight along -z at (x, y): the z where each comes closest to the surface from the front, and the
     distance that is left there (about 0 where it hits). `to_object` takes camera space to the unstretched shape."""
     column = to_object.astype(np.float32)[:, 2]
-    base = apply(to_object, [x, y, np.float32(0)])
+    near = np.flatnonzero(x * x + y * y < np.float32(reach * reach))
+    closest, where = np.full(x.size, 9.0, np.float32), np.zeros(x.size, np.float32)
+    base = apply(to_object, [x.take(near), y.take(near), np.float32(0)])
     if shape.kind == "ball":
         # straight to the ellipsoid around it: a quadratic equation in z
         a = column[0] * column[0] + column[1] * column[1] + column[2] * column[2]
         b = (base[0] * column[0] + base[1] * column[1] + base[2] * column[2]) / a
         c = (base[0] * base[0] + base[1] * base[1] + base[2] * base[2] - np.float32((1 + max(shape.tip, 0)) ** 2)) / a
-        z = np.sqrt(np.maximum(b * b - c, 0)) - b
+        inside = b * b - c
+        close = np.flatnonzero(inside > np.float32(-0.2))
+        near, base = near[close], [side[close] for side in base]
+        z = np.sqrt(np.maximum(inside[close], 0)) - b[close]
         steps = 1 if shape.tip == 0 else 6
     else:
-        z = np.sqrt(np.maximum(np.float32(reach * reach) - x * x - y * y, 0))
-    shape_of, base = z.shape, [side.ravel() for side in base]
-    closest, where = np.full(z.size, 9.0, np.float32), z.ravel().copy()
-    todo, z = np.arange(z.size), z.ravel()
+        across, up = x.take(near), y.take(near)
+        z = np.sqrt(np.maximum(np.float32(reach * reach) - across * across - up * up, 0))
+    todo = near
     for step in range(2 * steps if steps > 1 else 1):
         value, gradient = shape.distance([base[k] + column[k] * z for k in range(3)])
         gx, gy, gz = apply(to_object.T, gradient)
@@ -105,4 +109,4 @@ def look_at(shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y:
         if step == steps // 2:  # most lines have hit or gone past; those that graze the edge need longer
             open_ = np.flatnonzero((np.abs(left) > 0.0002) & (closest.take(todo) < 0.25))
             todo, z, base = todo[open_], z[open_], [side[open_] for side in base]
-    return where.reshape(shape_of), closest.reshape(shape_of)
+    return where.reshape(x.shape), closest.reshape(x.shape)

@@ -74,12 +74,21 @@ def _geodesic(n: int) -> np.ndarray:
 def white_ball(seed: int, dimpled: bool) -> np.ndarray:
     """A golf ball or a table tennis ball: the same but for the dimples, with the same stamps."""
     d = sphere_directions()
-    height = 0.002 * sphere_noise(d, 3, seed) + 0.0015 * sphere_noise(d, 40, seed + 2)
-    if dimpled:
-        points = _geodesic(DIMPLES)
-        reach = 0.46 * np.sqrt(4 * np.pi / len(points) * 2 / 3**0.5)
-        height = height - 0.015 * np.clip(1 - (_angle_to(d, points) / reach) ** 2, 0, 1)
-    return _map(height, sphere_noise(d, 2, seed + 1), _stamp(d, seed))
+    height, tint = _white()
+    return _map(height - 0.015 * _dimples() if dimpled else height, tint, _stamp(d, seed))
+
+
+@cache
+def _white() -> tuple[np.ndarray, np.ndarray]:
+    d = sphere_directions()
+    return 0.002 * sphere_noise(d, 3, 300) + 0.0015 * sphere_noise(d, 40, 302), sphere_noise(d, 2, 301)
+
+
+@cache
+def _dimples() -> np.ndarray:
+    points = _geodesic(DIMPLES)
+    reach = 0.46 * np.sqrt(4 * np.pi / len(points) * 2 / 3**0.5)
+    return np.clip(1 - (_angle_to(sphere_directions(), points) / reach) ** 2, 0, 1)
 
 
 def _stamp(d: np.ndarray, seed: int) -> np.ndarray:
