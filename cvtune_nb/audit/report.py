@@ -51,7 +51,7 @@ def audit(
     backbone = backbone or backbones.default()[0]
     photos = decided(workspace)
     skipped = workspace.skipped()
-    in_use = workspace.photos()
+    in_use, standing = workspace.photos(), workspace.standing()
 
     matrix = features(workspace, photos, backbone, image_size, _part(progress, 0.0, 0.7)).matrix
     store = pixels(workspace, photos, image_size)
@@ -61,7 +61,7 @@ def audit(
     bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
 
     found = pd.concat([doubts, copies.issues, bad.issues, dataset.find(in_use)], ignore_index=True)
-    issues = table(row for row in found.to_dict("records") if not _kept(row, workspace.standing()))
+    issues = table(row for row in found.to_dict("records") if not _kept(row, standing))
     scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)
     scores = pd.concat([scores.assign(group=copies.groups), bad.measures.round(4)], axis=1)
     counts = issues["issue"].value_counts()
