@@ -59,8 +59,10 @@ class Parameter:
 
 
 _DECLARED = [
+    # for the start from the SVM; 0.05 suits a random last layer. Measured as dropout is below: validation .860 before,
+    # .752 after one epoch at .003, .868 at .001, .884 at .0005
     Parameter("learning_rate", "Learning rate", "how far each step moves the weights: too high forgets, too low crawls",
-              0.003, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
+              0.001, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
     Parameter("image_size", "Image size", "photos are scaled to squares of this size: larger shows finer detail, "
               "and costs time with its square", 224, "step32", 64, 1000, "pixels", name_2018="image_dims"),
     Parameter("backbone", "Backbone", "the pretrained network: deeper ones see more and run longer",
@@ -69,8 +71,10 @@ _DECLARED = [
               name_2018="max_epochs"),
     Parameter("batch_size", "Minibatch", "photos a step: halve it, and the learning rate with it, "
               "when memory runs out", 32, "power2", 1, 1024, "photos", name_2018="mb_size"),
+    # 2018's 0.5 suits a last layer that starts at random; one that starts from the SVM forgets. Measured on the sample
+    # photos (EfficientNet-Lite0, 128 pixels, rate .0005, one epoch): validation .860 -> .810 with it, .884 without
     Parameter("dropout", "Dropout", "share of features hidden from the last layer in training: against overfitting",
-              0.5, "linear", 0.0, 0.9, "share", name_2018="dropout_rate"),
+              0.0, "linear", 0.0, 0.9, "share", name_2018="dropout_rate"),
     Parameter("weight_decay", "L2 weight decay", "pull of all weights towards zero: against overfitting",
               0.0005, "log", 1e-6, 1e-1, name_2018="l2_reg_weight"),
     Parameter("schedule", "Schedule", "one rate an epoch, typed like [0.05]*7 + [0.005]*7 + [0.0005]; empty: the rate "

@@ -180,7 +180,7 @@ def test_03_train_watch_and_read(open_notebook, untrained):
     rate = panel.get_by_role("slider").first
     rate.focus()
     lab.page.keyboard.press("ArrowRight")
-    expect(panel).to_contain_text("Learning rate 0.00355")
+    expect(panel).to_contain_text("Learning rate 0.00112")
     button(lab, "Train").click()
     expect(button(lab, "Train")).to_be_disabled()
     lab.page.evaluate(  # the kernel is free while it trains
