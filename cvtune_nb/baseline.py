@@ -17,7 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 KERNELS = ("linear", "rbf")
 C_VALUES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -159,12 +159,18 @@ class SvmExplorer:
         return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
 
     def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
-        """C,train_accuracy,validation_accuracy for every C in C_VALUES."""
+        """C,train_accuracy,validation_accuracy for every C in C_VALUES; remembered for these photos and labels."""
+        name = backbones.file_name(self.backbone)
+        file = self.workspace.cache / f"svm-{name}-{self.image_size}-{kernel}-{photos_id(self.photos)}.csv"
+        if file.exists():
+            return read_csv(file)
         rows = []
         for number, C in enumerate(C_VALUES):
             progress(number / len(C_VALUES), f"fitting the SVM with C = {C:g}")
             rows.append((C, self.accuracy(C, kernel, "train").value, self.accuracy(C, kernel, "validation").value))
-        return pd.DataFrame(rows, columns=["C", "train_accuracy", "validation_accuracy"])
+        table = pd.DataFrame(rows, columns=["C", "train_accuracy", "validation_accuracy"])
+        write_csv(file, table)
+        return table
 
     def best_C(self, kernel: str = "linear", progress: Progress = silent) -> float:  # noqa: N802
         """The C with the highest validation accuracy; of equals the one nearest 1, which served best on the full

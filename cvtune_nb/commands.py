@@ -86,7 +86,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same parameters again go on with a run that was stopped"""
     from cvtune_nb import training
-    from cvtune_nb.workbook import earlier_run, run_values
+    from cvtune_nb.workbook import run_values
 
     values = _parameters(arguments, tuple(PARAMETERS))
     if arguments.resume and values:
@@ -94,15 +94,15 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     workspace = _open(arguments, meter, meter)
     if arguments.resume:
         earlier = training.load_run(workspace, arguments.resume)
-        config, known = earlier.config, earlier.id
+        config = earlier.config
     else:
         config = _config(values)
-        known = earlier_run(workspace, config)
-    if known:
-        meter.say(f"run {known} has these parameters: going on with it, or showing it if it is done")
+        earlier = training.earlier_run(workspace, config)
+    if earlier:
+        meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
     cost = training.predict_cost(workspace, config, meter)
     meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}")
-    run = training.fit(workspace, config, run=known, progress=meter)
+    run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"

@@ -1,12 +1,11 @@
 """A frozen network turns every photo into a row of numbers, once."""
 
-import re
+import functools
 import time
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
 from cvtune_nb import backbones
 from cvtune_nb.data.pixels import pixels, refuse_beyond
@@ -29,13 +28,6 @@ class Features:
     cached: bool
 
 
-def device() -> torch.device:
-    """Where networks run on this machine: the first CUDA device, else Apple's GPU, else the processor."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def features(
     workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int = 224, progress: Progress = silent
 ) -> Features:
@@ -47,14 +39,16 @@ def features(
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     todo = store.missing(list(unique.index))
     if todo:
+        from cvtune_nb import networks  # brings torch, which takes seconds to import: not when all is in the cache
+
         squares = pixels(workspace, unique.loc[todo], image_size, progress)
-        network = backbones.load(backbone).eval().to(device())
+        network = networks.load(backbone).eval().to(networks.device())
         for first in range(0, len(todo), BATCH * 8):
             chunk = range(first, min(first + BATCH * 8, len(todo)))
             rows = []
             for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
                 progress(batch[0] / len(todo), f"computing features: {batch[0]} of {len(todo)} photos")
-                rows.append(forward(network, squares.centre(batch)))
+                rows.append(networks.forward(network, squares.centre(batch)))
             store.add([todo[i] for i in chunk], np.concatenate(rows))
     matrix = store.get(list(photos["sha256"]))
     seconds = time.perf_counter() - start
@@ -63,11 +57,16 @@ def features(
 
 def store_of(workspace: Workspace, backbone: str, image_size: int) -> RowStore:
     """Where the features of one backbone at one image size are kept, by content."""
-    name = re.sub(r"[^\w.-]+", "-", backbone)
-    return RowStore(workspace.cache / f"features-{name}-{image_size}", (backbones.width(backbone),), "float32")
+    name = f"features-{backbones.file_name(backbone)}-{image_size}"
+    return RowStore(workspace.cache / name, (width(backbone),), "float32")
 
 
-def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
-    """The network's output (n, ...) as float32 for uint8 images (n, size, size, 3), without gradients."""
-    with torch.inference_mode():
-        return network(torch.from_numpy(images).to(next(network.parameters()).device)).float().cpu().numpy()
+@functools.cache
+def width(name: str) -> int:
+    """How many features a photo the backbone called `name` gives. Raises InputError like `networks.load`."""
+    plain = name.removesuffix(backbones.RANDOM)
+    if plain in backbones.KNOWN:
+        return backbones.KNOWN[plain].width
+    from cvtune_nb import networks
+
+    return networks.load(name).width

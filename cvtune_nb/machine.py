@@ -8,8 +8,8 @@ import numpy as np
 import psutil
 import torch
 
-from cvtune_nb import backbones
-from cvtune_nb.features import device, forward
+from cvtune_nb import networks
+from cvtune_nb.networks import device, forward
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Machine:
 def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: int = 16) -> Machine:
     """Run the frozen backbone on noise for about `seconds`. Raises InputError when its weights can't be had."""
     place = device()
-    network = backbones.load(backbone).eval().to(place)
+    network = networks.load(backbone).eval().to(place)
     images = np.random.default_rng(0).integers(0, 256, (batch, image_size, image_size, 3), dtype=np.uint8)
     forward(network, images)  # the first pass also prepares kernels and memory: not counted
     start, passes = time.perf_counter(), 0

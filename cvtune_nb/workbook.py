@@ -16,7 +16,6 @@ from cvtune_nb.export import export_run
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import Run
-from cvtune_nb.training.run import photos_id
 from cvtune_nb.workspace import Workspace
 
 AUDIT_SHARE = 0.4
@@ -39,19 +38,6 @@ def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:
 def escalation_values(result: Escalation) -> dict[str, Any]:
     """What climbing the ladder gave, as plain values: the JSON of `cvtune escalate`."""
     return {"rungs": result.rungs.to_dict("records"), "best": result.best, "why": result.why}
-
-
-def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) -> str | None:
-    """The id of a run of this config on exactly these photos: the same seed would only repeat it; one that
-    was stopped goes on. With `at_least`, more epochs than the config's will do, too."""
-    photos = photos_id(workspace.photos())
-    for name in reversed(list(training.runs(workspace)["run"])):
-        run = training.load_run(workspace, name)
-        same = replace(run.config, epochs=config.epochs) == config
-        enough = run.config.epochs >= config.epochs if at_least else run.config.epochs == config.epochs
-        if same and enough and run.photos == photos:
-            return run.id
-    return None
 
 
 def shortened(config: Config, epochs: int) -> Config:
@@ -166,9 +152,9 @@ class Workbook:
         config = shortened(self.config, self.epochs_in(room, [self.config]))
         if config.epochs < self.config.epochs:
             self.note(f"training got {config.epochs} of {self.config.epochs} epochs: what fits into the budget")
-        earlier = earlier_run(self.workspace, config, at_least=True)
+        earlier = training.earlier_run(self.workspace, config, at_least=True)
         end = self.deadline - self.reserve(config)
-        run = training.fit(self.workspace, config, run=earlier, progress=self.until(end))
+        run = training.fit(self.workspace, config, run=earlier and earlier.id, progress=self.until(end))
         self.found["train"] = run_values(run, self.workspace)
         self.progress(1.0, "trained")  # raises Stopped again when it was the person who ended it
 

@@ -1,6 +1,7 @@
 """Workspace: the folder where everything about one data set is kept. What is on disk is the state; any notebook or
 command can be started alone from it."""
 
+import hashlib
 import os
 import re
 from datetime import UTC, datetime
@@ -92,17 +93,19 @@ class Workspace:
         write_csv(self.folder / "skipped.csv", skipped)
         write_csv(self.folder / "manifest.csv", manifest[MANIFEST_COLUMNS])
 
-    def photos(self) -> pd.DataFrame:
+    def photos(self, contested: bool = False) -> pd.DataFrame:
         """The manifest with the person's decisions applied: relabelled photos have their new label, excluded ones
-        are gone, and so are photos that lie in two classes until one of them is excluded or relabelled."""
+        are gone, and so are photos that lie in two classes until one of them is excluded or relabelled; with
+        `contested` those stay, for somebody has to be shown them to decide."""
         photos = self.manifest()
         standing = self.standing()
         acts = photos["path"].map(lambda path: standing.get(path, {}).get("action", ""))
         relabel = acts == "relabel"
         photos.loc[relabel, "label"] = photos.loc[relabel, "path"].map(lambda path: standing[path]["to"])
         photos = photos[acts != "exclude"]
-        labels = photos.groupby("sha256")["label"].transform("nunique")
-        return photos[labels == 1].reset_index(drop=True)
+        if not contested:
+            photos = photos[photos.groupby("sha256")["label"].transform("nunique") == 1]
+        return photos.reset_index(drop=True)
 
     @property
     def classes(self) -> list[str]:
@@ -167,6 +170,12 @@ class Workspace:
     def test_openings(self) -> int:
         """How often the test set was looked at."""
         return len(read_json_lines(self.folder / "test_openings.jsonl"))
+
+
+def photos_id(photos: pd.DataFrame) -> str:
+    """A short name for exactly these photos with these labels and splits."""
+    rows = photos[["sha256", "label", "split"]].sort_values(["sha256", "label"]).to_csv(index=False)
+    return hashlib.sha256(rows.encode()).hexdigest()[:16]
 
 
 def workspace_name(data: Path) -> str:

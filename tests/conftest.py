@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.photos import make_photos
+from tests.photos import ODD, make_photos
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -28,6 +28,17 @@ def photo_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def planted(tmp_path_factory) -> Path:
+    """Photos of three classes, one of them oddly named: one wrong label, one copy, one broken file."""
+    folder = make_photos(tmp_path_factory.mktemp("planted") / "photos", ("circle", ODD, "stripes"), per_class=20)
+    discs = sorted((folder / "circle").glob("*.jpg"))
+    shutil.move(discs[3], folder / "stripes" / "wrong.jpg")
+    shutil.copy(discs[4], folder / "circle" / "copy.jpg")
+    (folder / "circle" / "broken.jpg").write_bytes(discs[5].read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def opened(photo_folder, tmp_path_factory):
     """The workspace of `photo_folder`, with the baseline of efficientnet_lite0 at 64 pixels. Shared: only read it."""
     from cvtune_nb.baseline import baseline
@@ -45,6 +56,23 @@ def workspace(opened, tmp_path):
 
     shutil.copytree(opened.folder, tmp_path / "workspace", ignore=shutil.ignore_patterns("pixels-256"))
     return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """No server answers."""
+    from cvtune_nb import backbones
+
+    monkeypatch.setattr(backbones, "_asked", lambda url, minute: False)
+
+
+@pytest.fixture
+def torch_home(tmp_path, monkeypatch):
+    """An empty TORCH_HOME; returns where torchvision keeps weights in it."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def pytest_collection_modifyitems(items):

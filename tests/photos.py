@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
+ODD = '<b>x & "é"'
+"""A class name with all that HTML, a shell or a file system could stumble over."""
+
 
 def make_photos(
     directory: Path,

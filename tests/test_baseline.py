@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb import backbones, metrics
+from cvtune_nb import metrics, networks
 from cvtune_nb.baseline import (
     C_VALUES,
     Svm,
@@ -145,7 +145,7 @@ def test_the_test_set_stays_closed_unless_it_is_opened(workspace, monkeypatch):
 def test_the_slider_is_answered_from_the_cache(opened, monkeypatch):
     explorer = SvmExplorer(opened, BACKBONE, SIZE)
     monkeypatch.setattr("cvtune_nb.baseline.features", lambda *a: pytest.fail("features were asked for again"))
-    monkeypatch.setattr(backbones, "load", lambda *a: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
     first = explorer.fit(0.3, "rbf")
     assert (first.C, first.kernel, first.cached) == (0.3, "rbf", True)
     fitted = []

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 import torch
 
-from cvtune_nb import backbones
 from cvtune_nb import features as module
+from cvtune_nb import networks
 from cvtune_nb.data.photo import square
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.features import features
@@ -18,13 +18,13 @@ def test_features_are_what_the_network_gives_for_the_photos(opened):
     found = features(opened, photos, BACKBONE, 64)
     images = np.stack([square(opened.path_of(path), 64) for path in photos["path"]])
     with torch.inference_mode():
-        expected = backbones.load(BACKBONE).eval()(torch.from_numpy(images)).numpy()
+        expected = networks.load(BACKBONE).eval()(torch.from_numpy(images)).numpy()
     assert found.matrix.dtype == np.float32
     np.testing.assert_allclose(found.matrix, expected, atol=1e-4)
 
 
 def test_what_is_cached_needs_no_network(opened, monkeypatch):
-    monkeypatch.setattr(backbones, "load", lambda *a: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
     found = features(opened, opened.photos(), BACKBONE, 64)
     assert found.cached
     assert found.matrix.shape == (72, 1280)
@@ -32,15 +32,15 @@ def test_what_is_cached_needs_no_network(opened, monkeypatch):
 
 def test_a_renamed_photo_is_not_computed_again(opened, monkeypatch):
     before = features(opened, opened.photos(), BACKBONE, 64).matrix
-    monkeypatch.setattr(backbones, "load", lambda *a: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
     renamed = opened.photos().assign(path="another name.jpg").iloc[::-1]
     assert np.array_equal(features(opened, renamed, BACKBONE, 64).matrix, before[::-1])
 
 
 def test_only_new_photos_are_computed(workspace, tmp_path, monkeypatch):
     seen = []
-    whole = module.forward
-    monkeypatch.setattr(module, "forward", lambda network, images: seen.append(len(images)) or whole(network, images))
+    whole = networks.forward
+    monkeypatch.setattr(networks, "forward", lambda network, images: seen.append(len(images)) or whole(network, images))
     draw_photo(3, 80, np.random.default_rng(5)).save(tmp_path / "new.png")
     new = workspace.photos().iloc[:1].assign(path=str(tmp_path / "new.png"), sha256="f" * 64)
     photos = workspace.photos()
@@ -76,7 +76,7 @@ def test_stopped_in_the_middle_what_was_computed_stays(workspace, monkeypatch):
 
 
 def test_an_image_size_beyond_the_photos_is_refused_before_anything_is_loaded(opened, monkeypatch):
-    monkeypatch.setattr(backbones, "load", lambda *a: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
     with pytest.raises(InputError, match="image_size 512 is beyond the photos"):
         features(opened, opened.photos(), BACKBONE, 512)
 
@@ -92,7 +92,7 @@ def test_one_small_photo_among_the_new_ones_does_not_decide(workspace, tmp_path)
 
 
 def test_networks_run_in_blocks_without_gradients(opened):
-    network = backbones.load("resnet18:random").eval()
-    result = module.forward(network, np.zeros((3, 64, 64, 3), np.uint8))
+    network = networks.load("resnet18:random").eval()
+    result = networks.forward(network, np.zeros((3, 64, 64, 3), np.uint8))
     assert result.shape == (3, 512)
     assert result.dtype == np.float32

@@ -5,7 +5,7 @@ import pytest
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import write_csv
-from cvtune_nb.workspace import Workspace, home, workspace_name
+from cvtune_nb.workspace import Workspace, home, photos_id, workspace_name
 
 
 def journal(space):
@@ -155,6 +155,17 @@ def test_labels_that_look_like_missing_values_stay_labels(workspace):
 def test_a_workspace_can_be_moved(workspace, tmp_path):
     moved = shutil.move(workspace.folder, tmp_path / "moved")
     assert len(Workspace(moved).photos()) == 72
+
+
+def test_the_name_of_a_set_of_photos_changes_with_labels_and_splits_not_with_names(workspace):
+    photos = workspace.photos()
+    same = photos.assign(path="x").sample(frac=1, random_state=0)
+    assert photos_id(same) == photos_id(photos)
+    for column, value in (("label", "other"), ("split", "test"), ("sha256", "0" * 64)):
+        changed = photos.copy()
+        changed.loc[photos["split"] == "train", column] = value
+        assert photos_id(changed) != photos_id(photos)
+    assert photos_id(photos.iloc[1:]) != photos_id(photos)
 
 
 def test_where_home_is(tmp_path, monkeypatch):

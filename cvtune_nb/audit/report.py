@@ -26,9 +26,9 @@ class Audit:
     issues: path,issue,score,detail,suggestion,other (audit.issue explains them; score 0..1, 1 is worst).
     scores: a row for each photo: path,label,split,label_quality (0 bad .. 1 good),suggested_label,
     suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
-    brightness,mean,contrast,burnt,sharpness,
-    sharpness_half (quality.measure explains them). summary: photos, issues (kind -> photos listed), notes
-    (sentences about the whole set), groups (of copies), backbone, image_size.
+    brightness,mean,contrast,burnt,sharpness,sharpness_half (quality.measure explains them).
+    summary: photos, issues (kind -> photos listed), notes (sentences about the whole set), groups (of copies),
+    backbone, image_size.
     """
 
     issues: pd.DataFrame
@@ -49,7 +49,7 @@ def audit(
     """
     start = time.perf_counter()
     backbone = backbone or backbones.default()[0]
-    photos = decided(workspace)
+    photos = workspace.photos(contested=True)
     skipped = workspace.skipped()
     in_use, standing = workspace.photos(), workspace.standing()
 
@@ -91,16 +91,6 @@ def load_audit(workspace: Workspace) -> Audit | None:
         return None
     summary.pop("format", None)
     return Audit(issues, scores, summary, float(summary.pop("seconds")))
-
-
-def decided(workspace: Workspace) -> pd.DataFrame:
-    """The photos with relabellings and exclusions applied. Unlike workspace.photos() it holds those that lie
-    in two classes: somebody has to be shown them to decide."""
-    photos, standing = workspace.manifest(), workspace.standing()
-    new = {path: act["to"] for path, act in standing.items() if act["action"] == "relabel"}
-    gone = {path for path, act in standing.items() if act["action"] == "exclude"}
-    photos["label"] = [new.get(path, label) for path, label in zip(photos["path"], photos["label"], strict=True)]
-    return photos[~photos["path"].isin(gone)].reset_index(drop=True)
 
 
 def _kept(row: dict[str, Any], standing: dict[str, dict[str, Any]]) -> bool:

@@ -10,9 +10,9 @@ from cvtune_nb import metrics
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, fit, load_run, predict_cost, runs
+from cvtune_nb.training import Run, earlier_run, fit, load_run, predict_cost
 from cvtune_nb.training.cost import duration
-from cvtune_nb.training.run import photos_id
+from cvtune_nb.training.run import UNFINISHED
 from cvtune_nb.workspace import Workspace
 
 COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
@@ -37,11 +37,12 @@ def escalate(
     """Train the configs in order within budget_seconds. `numbers` says which rungs of a ladder they are; without it
     they are called 1, 2, ...
 
-    A rung that was run before with the same parameters is not run again. When the rungs left would take longer
-    than the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is
-    skipped, the most expensive first; the note says so. So is a rung that can't be run here at all: weights that
-    can't be had, an image_size beyond the photos. on_rung is called after every rung and every epoch. Stopped,
-    raised in `progress`, ends the climb and keeps the work. Raises InputError when no rung is given or can be run.
+    A rung that was run before with the same parameters is not run again; one that was stopped goes on. When the
+    rungs left would take longer than the time left, the epochs of each are cut by the same factor, and a rung of
+    which not one epoch fits is skipped, the most expensive first; the note says so. So is a rung that can't be run
+    here at all: weights that can't be had, an image_size beyond the photos. on_rung is called after every rung and
+    every epoch. Stopped, raised in `progress`, ends the climb and keeps the work. Raises InputError when no rung is
+    given or can be run.
     """
     if not configs:
         raise InputError("no rung is chosen: choose at least one")
@@ -56,11 +57,12 @@ def escalate(
         for place, done in enumerate(able):
             config = configs[done]
             progress(done / len(configs), f"rung {rows[done]['rung']}")
-            before = _same(workspace, config)
-            if before:
+            before = earlier_run(workspace, config)
+            if _finished(before):
                 _fill(rows[done], before, "run before with the same parameters")
                 continue
-            left = [config, *(configs[i] for i in able[place + 1 :] if not _same(workspace, configs[i]))]
+            later = [configs[i] for i in able[place + 1 :]]
+            left = [config, *(each for each in later if not _finished(earlier_run(workspace, each)))]
             epochs = _plan(workspace, left, deadline - time.monotonic(), progress)
             if not epochs[0]:
                 least = predict_cost(workspace, replace(config, epochs=1, schedule="")).seconds
@@ -71,12 +73,12 @@ def escalate(
             if epochs[0] < config.epochs:
                 fits = replace(config, epochs=epochs[0], schedule="")
                 note = f"{epochs[0]} of {config.epochs} epochs fit the budget"
-                before = _same(workspace, fits)
-                if before:
+                before = earlier_run(workspace, fits)
+                if _finished(before):
                     _fill(rows[done], before, f"{note}; run before with the same parameters")
                     continue
             rows[done]["predicted_seconds"] = predict_cost(workspace, fits).seconds
-            run = fit(workspace, fits, on_epoch=lambda run: tell(_so_far(rows, run)),
+            run = fit(workspace, fits, before and before.id, on_epoch=lambda run: tell(_so_far(rows, run)),
                       progress=_until(deadline, progress, done, rows))  # fmt: skip
             if run.state == "stopped" and time.monotonic() > deadline:
                 note = f"{note}; the budget ended".removeprefix("; ")
@@ -129,14 +131,8 @@ def _so_far(rows: list[dict], run: Run) -> Escalation:
     return Escalation(pd.DataFrame(shown, columns=COLUMNS), "", "")
 
 
-def _same(workspace: Workspace, config: Config) -> Run | None:
-    """A finished run with exactly these parameters, on the photos and labels there are now."""
-    table, photos = runs(workspace), photos_id(workspace.photos())
-    for name in table.loc[table["state"] == "done", "run"]:
-        run = load_run(workspace, name)
-        if run.config == config and run.photos == photos and len(run.history):
-            return run
-    return None
+def _finished(run: Run | None) -> bool:
+    return run is not None and run.state not in UNFINISHED
 
 
 def _plan(workspace: Workspace, configs: list[Config], seconds: float, progress: Progress) -> list[int]:

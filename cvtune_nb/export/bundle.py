@@ -134,7 +134,7 @@ def load_bundle(folder: str | Path) -> Classifier:
     folder = Path(folder)
     try:
         facts = read_json(folder / "config.json")
-        classifier = build(Config.from_values(**facts["config"]), facts["classes"])
+        classifier = build(Config.from_values(**facts["config"]), facts["classes"], pretrained=False)
         classifier.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
     except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
         raise InputError(f"{folder} is no whole export ({error}): export the run again") from None
@@ -203,7 +203,6 @@ def _facts(
     workspace: Workspace, run: Run, difference: float, compared: int, test: Accuracy | None, openings: int
 ) -> dict[str, Any]:
     """What config.json holds: enough to rebuild the network and to know where it came from."""
-
     manifest = workspace.folder / "manifest.csv"
     return {
         "made": now(),

@@ -3,6 +3,6 @@
 from cvtune_nb.training.cost import Cost, predict_cost
 from cvtune_nb.training.loop import fit
 from cvtune_nb.training.model import Classifier, build, load_best
-from cvtune_nb.training.run import Run, best_run, load_run, runs
+from cvtune_nb.training.run import Run, earlier_run, load_run, runs
 
-__all__ = ["Classifier", "Cost", "Run", "best_run", "build", "fit", "load_best", "load_run", "predict_cost", "runs"]
+__all__ = ["Classifier", "Cost", "Run", "build", "earlier_run", "fit", "load_best", "load_run", "predict_cost", "runs"]

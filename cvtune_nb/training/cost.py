@@ -9,8 +9,8 @@ from torch.nn.functional import cross_entropy
 
 from cvtune_nb import features
 from cvtune_nb.data import pixels
-from cvtune_nb.features import device
 from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.networks import device
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
 from cvtune_nb.workspace import Workspace
@@ -43,7 +43,7 @@ def duration(seconds: float) -> str:
 
 def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
     """What `training.fit` with this config will take on this machine: linear in photos and epochs, with the time a
-    photo measured once for each backbone and image size. Raises InputError like `backbones.load`, and when
+    photo measured once for each backbone and image size. Raises InputError like `networks.load`, and when
     image_size is beyond the photos."""
     photos = workspace.photos()
     pixels.refuse_beyond(photos, config.image_size)

@@ -15,15 +15,15 @@ from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.features import device
 from cvtune_nb.files import Progress, silent, write_csv
+from cvtune_nb.networks import device
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import checkpoint
 from cvtune_nb.training.augmentation import augmented
 from cvtune_nb.training.cost import predict_cost
 from cvtune_nb.training.model import Classifier, build
-from cvtune_nb.training.run import UNFINISHED, Run, load_run, new_run, photos_id
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.training.run import UNFINISHED, Run, load_run, new_run
+from cvtune_nb.workspace import Workspace, photos_id
 
 MOMENTUM = 0.9
 """As in 2018 and in KNOWHOW's sketch."""
@@ -59,15 +59,13 @@ def fit(
     """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
 
     on_epoch is called with the Run after every epoch; raising Stopped in `progress` ends training and keeps what
-    whole epochs have learned. Whatever ends it, the best epoch so far is in best.safetensors. Out of memory, the
-    minibatch and learning rate are halved together and the run goes on. Raises InputError.
+    whole epochs have learned (before there is a run to keep, it passes through). Whatever ends it, the best epoch so
+    far is in best.safetensors. Out of memory, the minibatch and learning rate are halved together and the run goes
+    on. Raises InputError.
     """
     photos = workspace.photos()
     require_learnable(photos)
-    try:
-        current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
-    except Stopped:
-        raise InputError("stopped before training had begun: start it again when you are ready") from None
+    current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
     if current.state not in UNFINISHED:
         return current
     while True:

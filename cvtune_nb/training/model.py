@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from cvtune_nb import backbones
+from cvtune_nb import networks
 from cvtune_nb.baseline import Svm
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.run import Run
@@ -19,7 +19,7 @@ class Classifier(nn.Module):
     """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did.
     """
 
-    def __init__(self, backbone: backbones.Backbone, classes: int, dropout: float, normalise: bool):
+    def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool):
         super().__init__()
         self.backbone, self.normalise = backbone, normalise
         self.dropout, self.last = nn.Dropout(dropout), nn.Linear(backbone.width, classes)
@@ -52,8 +52,8 @@ class Classifier(nn.Module):
 
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
-    """The untrained classifier of a config; same seed, same last layer. Raises InputError like backbones.load."""
-    backbone = backbones.load(config.backbone, pretrained)
+    """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
+    backbone = networks.load(config.backbone, pretrained)
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 

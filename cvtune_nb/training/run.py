@@ -1,6 +1,5 @@
 """A training run on disk: runs/<id>/ with config.json, history.csv, result.json and two checkpoints."""
 
-import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
-from cvtune_nb.workspace import Workspace, now
+from cvtune_nb.workspace import Workspace, now, photos_id
 
 HISTORY_COLUMNS = ["epoch", "learning_rate", "train_accuracy", "train_loss", "validation_accuracy", "validation_loss",
                    "seconds"]  # fmt: skip
@@ -103,12 +102,6 @@ class Run:
         return self.folder / "checkpoint.safetensors"
 
 
-def photos_id(photos: pd.DataFrame) -> str:
-    """A short name for exactly these photos with these labels and splits."""
-    rows = photos[["sha256", "label", "split"]].sort_values(["sha256", "label"]).to_csv(index=False)
-    return hashlib.sha256(rows.encode()).hexdigest()[:16]
-
-
 def new_run(
     workspace: Workspace, config: Config, photos: pd.DataFrame, counts: tuple[int, int], predicted_seconds: float
 ) -> Run:
@@ -156,12 +149,18 @@ def load_run(workspace: Workspace, run: str) -> Run:
     return replace(loaded, state=state, predicted_seconds=known["predicted_seconds"], changes=known["changes"])
 
 
-def best_run(workspace: Workspace) -> Run | None:
-    """The run with the highest validation accuracy, or None when there is none."""
-    try:
-        return load_run(workspace, "best")
-    except InputError:
-        return None
+def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) -> Run | None:
+    """A run of this config on exactly the photos and labels there are now, or None: the same seed would only repeat
+    it. One that is done comes before one that `fit` would go on with, the newest of either first. With `at_least`,
+    more epochs than the config's will do, too."""
+    photos, found = photos_id(workspace.photos()), []
+    for name in reversed(list(runs(workspace)["run"])):
+        run = load_run(workspace, name)
+        same = replace(run.config, epochs=config.epochs) == config and run.photos == photos
+        more = run.config.epochs - config.epochs
+        if same and (more == 0 or (at_least and more > 0)):
+            found.append(run)
+    return next((run for run in found if run.state not in UNFINISHED), found[0] if found else None)
 
 
 def runs(workspace: Workspace) -> pd.DataFrame:

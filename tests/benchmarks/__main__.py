@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from cvtune_nb import backbones
+from cvtune_nb import networks
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
@@ -49,7 +49,7 @@ class PlainPhotos(Dataset):
 
 def plain_network(backbone: str) -> torch.nn.Module:
     """The same network in PyTorch's default memory layout."""
-    return backbones.load(backbone).network.to(memory_format=torch.contiguous_format)
+    return networks.load(backbone).network.to(memory_format=torch.contiguous_format)
 
 
 def plain_features(workspace: Workspace, photos: pd.DataFrame, backbone: str, size: int) -> None:
@@ -62,7 +62,7 @@ def plain_features(workspace: Workspace, photos: pd.DataFrame, backbone: str, si
 def plain_epoch(workspace: Workspace, photos: pd.DataFrame, backbone: str, size: int) -> None:
     """One training epoch, then train and validation accuracy in eval mode: what our loop does in an epoch."""
     network = torch.nn.Sequential(
-        plain_network(backbone), torch.nn.Flatten(), torch.nn.Linear(backbones.width(backbone), 100)
+        plain_network(backbone), torch.nn.Flatten(), torch.nn.Linear(features.width(backbone), 100)
     ).train()
     optimizer = torch.optim.SGD(network.parameters(), 0.001, momentum=0.9)
     train = photos[photos["split"] == "train"]

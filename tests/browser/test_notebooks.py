@@ -12,29 +12,17 @@ from cvtune_nb.baseline import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
-from tests.photos import make_photos
+from tests.photos import ODD
 
-ODD = '<b>x & "é"'
 NETWORK = "efficientnet_lite0"
 LONG = 240_000
 """Milliseconds that a step with a network may take on a busy machine before a test gives up on it."""
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory):
-    """Photos of three classes, one oddly named, with a wrong label, a copy and a broken file."""
-    folder = make_photos(tmp_path_factory.mktemp("browser") / "photos", ("circle", ODD, "stripes"), per_class=20)
-    discs = sorted((folder / "circle").glob("*.jpg"))
-    shutil.move(discs[3], folder / "stripes" / "wrong.jpg")
-    shutil.copy(discs[4], folder / "circle" / "copy.jpg")
-    (folder / "circle" / "broken.jpg").write_bytes(discs[5].read_bytes()[:500])
-    return folder
-
-
-@pytest.fixture(scope="session")
-def done(photos, tmp_path_factory):
+def done(planted, tmp_path_factory):
     """A workspace in which audit, baseline and one run are done, so that every notebook can be opened alone."""
-    workspace = open_workspace(photos, tmp_path_factory.mktemp("done") / "workspace")
+    workspace = open_workspace(planted, tmp_path_factory.mktemp("done") / "workspace")
     audit(workspace, NETWORK)
     baseline(workspace, NETWORK, 64)
     training.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
@@ -84,8 +72,8 @@ def change_theme(lab, theme):
     expect(lab.page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
 
 
-def test_00_open_photos(open_notebook, photos, photo_folder, tmp_path):
-    lab = open_notebook("00_start_here", DATA=str(photos), WORKSPACE=str(tmp_path / "one"))
+def test_00_open_photos(open_notebook, planted, photo_folder, tmp_path):
+    lab = open_notebook("00_start_here", DATA=str(planted), WORKSPACE=str(tmp_path / "one"))
     lab.run_all()
     assert lab.errors() == []
     expect(picture(lab)).to_have_attribute("alt", re.compile(re.escape(ODD)))
@@ -105,8 +93,8 @@ def test_00_open_photos(open_notebook, photos, photo_folder, tmp_path):
     whole_page(lab, "00_start_here")
 
 
-def test_00_a_wrong_path_is_said_on_the_page(open_notebook, photos, tmp_path):
-    lab = open_notebook("00_start_here", DATA=str(photos), WORKSPACE=str(tmp_path / "one"))
+def test_00_a_wrong_path_is_said_on_the_page(open_notebook, planted, tmp_path):
+    lab = open_notebook("00_start_here", DATA=str(planted), WORKSPACE=str(tmp_path / "one"))
     lab.run_all()
     lab.output("panel").get_by_role("textbox").nth(0).fill("/no <i>such</i> folder")
     button(lab, "Open these photos").click()
@@ -244,7 +232,7 @@ def test_04_climb(open_notebook, untrained):
     whole_page(lab, "04_parameter_escalation")
 
 
-def test_05_export_and_classify(open_notebook, workspace, photos):
+def test_05_export_and_classify(open_notebook, workspace, planted):
     lab = opened(open_notebook, "05_export_and_use", workspace, NAME="mine")
     lab.run_all()
     assert lab.errors() == ["NotReady: Press Export above first, then run this cell again."]
@@ -256,7 +244,7 @@ def test_05_export_and_classify(open_notebook, workspace, photos):
     expect(panel).to_contain_text("test photos right")
     answer = panel.locator(".cvtune-picture img").last
     before = answer.get_attribute("src")
-    panel.get_by_role("textbox").last.fill(str(sorted((photos / "stripes").glob("stripes*.jpg"))[2]))
+    panel.get_by_role("textbox").last.fill(str(sorted((planted / "stripes").glob("stripes*.jpg"))[2]))
     button(lab, "Classify it").press("Enter")
     expect(answer).to_have_attribute("alt", re.compile(r"stripes-\d+.jpg: "))
     expect(answer).not_to_have_attribute("src", before)

@@ -11,7 +11,7 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import climb, escalate
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import runs
+from cvtune_nb.training import load_run, runs
 from cvtune_nb.training.cost import Cost
 from cvtune_nb.training.run import HISTORY_COLUMNS, new_run
 
@@ -23,7 +23,7 @@ class Bench:
     many of 100 validation photos it gets wrong is `wrong[image_size]`."""
 
     def __init__(self, monkeypatch):
-        self.wrong, self.trained, self.clock = {64: 20, 96: 10, 128: 5}, [], 0.0
+        self.wrong, self.trained, self.resumed, self.clock = {64: 20, 96: 10, 128: 5}, [], [], 0.0
         self.factor = 1.0  # of the predicted time that it really takes
         monkeypatch.setattr(climb, "predict_cost", self.predict_cost)
         monkeypatch.setattr(climb, "fit", self.fit)
@@ -34,9 +34,11 @@ class Bench:
             raise InputError(f"image_size {config.image_size} is beyond the photos")
         return Cost(10.0 + config.epochs * config.image_size, 100.0)
 
-    def fit(self, workspace, config, on_epoch=None, progress=silent):
+    def fit(self, workspace, config, run=None, on_epoch=None, progress=silent):
+        self.resumed.append(run)
         photos = workspace.photos()
-        run = new_run(workspace, config, photos, (100, 100), self.predict_cost(workspace, config).seconds)
+        seconds = self.predict_cost(workspace, config).seconds
+        run = load_run(workspace, run) if run else new_run(workspace, config, photos, (100, 100), seconds)
         self.trained.append(config)
         right = np.arange(100) >= self.wrong[config.image_size]
         truth = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)], "label": "a", "probability": 0.9})
@@ -177,6 +179,11 @@ def test_stop_ends_the_climb_and_keeps_the_work(workspace, bench):
     assert found.rungs["validation_accuracy"].iloc[0] == 0.8
     assert found.best == found.rungs["run"].iloc[0]
     assert len(bench.trained) == 1
+
+    again = escalate(workspace, RUNGS, budget_seconds=1000)
+    assert bench.resumed == [None, found.rungs["run"].iloc[0], None]
+    assert rungs_of(again, "state") == [["done"], ["done"]]
+    assert len(runs(workspace)) == 2
 
 
 def test_what_happens_is_told_after_every_epoch_and_rung(workspace, bench):

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from cvtune_nb import backbones, training
+from cvtune_nb import networks, training
 from cvtune_nb.data import open_workspace
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import bundle, export_run, load_bundle, onnx_model
@@ -202,7 +202,7 @@ def test_a_run_without_an_epoch_is_refused(workspace):
 
 def test_a_network_with_padding_that_depends_on_size_is_exported_too(tmp_path):
     torch.manual_seed(0)
-    classifier = Classifier(backbones.load("efficientnet_lite0"), 3, 0.5, normalise=True).eval()
+    classifier = Classifier(networks.load("efficientnet_lite0"), 3, 0.5, normalise=True).eval()
     onnx_model.write_onnx(classifier, tmp_path / "model.onnx", ["a", "b", "c"], 96)
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
     assert onnx_model.parity(classifier, Model(tmp_path), images) < 1e-5

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.training import best_run, fit, load_run, runs
-from cvtune_nb.training.run import HISTORY_COLUMNS, Run, new_run, photos_id
+from cvtune_nb.training import earlier_run, fit, load_run, runs
+from cvtune_nb.training.run import HISTORY_COLUMNS, Run, new_run
 
 
 def history(*rows):
@@ -73,26 +74,29 @@ def test_the_table_of_runs(workspace, config, trained):
     assert table["validation_accuracy"].isna().tolist() == [True, False]
     assert table["predicted_seconds"].iloc[0] == 12.5
     assert table["learning_rate"].tolist() == [config.learning_rate] * 2
-    assert best_run(workspace).id == load_run(workspace, "best").id == table["run"].iloc[1]
+    assert load_run(workspace, "best").id == table["run"].iloc[1]
     last = new_run(workspace, config, workspace.photos(), (1, 1), 0.0)
     assert load_run(workspace, "last").id == last.id
-    assert best_run(workspace).id == table["run"].iloc[1]
+    assert load_run(workspace, "best").id == table["run"].iloc[1]
 
 
 def test_a_run_that_is_not_there_is_refused_with_those_there_are(workspace, trained):
     with pytest.raises(InputError, match="has no training run yet: train first"):
         load_run(workspace, "best")
-    assert best_run(workspace) is None
     with pytest.raises(InputError, match=r"has no run '999': choose one of those there are \(001-"):
         load_run(trained[0], "999")
 
 
-def test_the_name_of_a_set_of_photos_changes_with_labels_and_splits_not_with_names(opened):
-    photos = opened.photos()
-    same = photos.assign(path="x").sample(frac=1, random_state=0)
-    assert photos_id(same) == photos_id(photos)
-    for column, value in (("label", "square"), ("split", "test"), ("sha256", "0" * 64)):
-        changed = photos.copy()
-        changed.loc[0, column] = value
-        assert photos_id(changed) != photos_id(photos)
-    assert photos_id(photos.iloc[1:]) != photos_id(photos)
+def test_an_earlier_run_of_the_same_parameters_and_photos_is_found(workspace, config):
+    assert earlier_run(workspace, config) is None
+    begun = new_run(workspace, config, workspace.photos(), (1, 1), 0.0)
+    assert earlier_run(workspace, config).id == begun.id
+    longer = replace(config, epochs=config.epochs + 1)
+    assert earlier_run(workspace, longer) is None
+    done = replace(new_run(workspace, longer, workspace.photos(), (1, 1), 0.0), state="done")
+    done.save()
+    assert earlier_run(workspace, config).id == begun.id
+    assert earlier_run(workspace, config, at_least=True).id == done.id, "one that is done comes first"
+    assert earlier_run(workspace, replace(config, seed=7), at_least=True) is None
+    workspace.decide(workspace.photos()["path"].iloc[0], "exclude")
+    assert earlier_run(workspace, config, at_least=True) is None

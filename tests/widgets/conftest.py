@@ -8,26 +8,12 @@ from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.widgets import AuditPanel
 from cvtune_nb.workspace import Workspace
-from tests.photos import make_photos
-
-ODD = '<b>x & "é"'
 
 
 @pytest.fixture(autouse=True)
 def somebody_watches(monkeypatch):
     """Callbacks show their errors in the panel, as in JupyterLab; without it they would raise them."""
     monkeypatch.setenv("CVTUNE_HEADLESS", "0")
-
-
-@pytest.fixture(scope="session")
-def planted(tmp_path_factory):
-    """Photos of three classes, one of them oddly named: one wrong label, one copy, one broken file."""
-    folder = make_photos(tmp_path_factory.mktemp("planted") / "photos", ("circle", ODD, "stripes"), per_class=20)
-    discs = sorted((folder / "circle").glob("*.jpg"))
-    shutil.move(discs[3], folder / "stripes" / "wrong.jpg")
-    shutil.copy(discs[4], folder / "circle" / "copy.jpg")
-    (folder / "circle" / "broken.jpg").write_bytes(discs[5].read_bytes()[:500])
-    return folder
 
 
 @pytest.fixture(scope="session")

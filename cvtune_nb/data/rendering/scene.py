@@ -45,7 +45,6 @@ class View:
     @property
     def up(self) -> np.ndarray:
         """Unit vector that stands on the ground, in camera space: x right, y up, z towards the camera."""
-        """Unit vector away from the ground, in the camera's axes."""
         return np.array((0.0, self.cosine, self.sine))
 
     def place(self, across: float, away: float) -> tuple[float, float, float]:
@@ -55,12 +54,11 @@ class View:
 
     def row_of(self, away: float) -> float:
         """Pixel row of the ground `away` from the origin."""
-        """Pixel row of the ground `away` from the camera."""
         return self.place(0, away)[1]
 
 
 def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "", small: bool = False) -> Image.Image:
-    """A photo (RGB, both sides 400 to 600 pixels) of `subjects` among neutral things.
+    """A photo (RGB, both sides 400 to 540 pixels) of `subjects` among neutral things.
 
     `fault` is one of FAULTS or "". A `small` subject takes under a fifth of width and height.
     """
@@ -95,7 +93,7 @@ def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "",
 
 
 def _view(rng: np.random.Generator) -> View:
-    long = int(rng.integers(430, 601))
+    long = int(rng.integers(410, 541))
     short = max(400, int(long / rng.choice([1.0, 1.15, 4 / 3, 4 / 3, 1.5])))
     width, height = (long, short) if rng.random() < 0.7 else (short, long)
     angle = np.deg2rad(rng.uniform(14, 48) if rng.random() < 0.68 else rng.uniform(48, 84))

