@@ -267,7 +267,7 @@ def _camera(rng: np.random.Generator, frame: np.ndarray, fault: str) -> Image.Im
     level = int((np.clip(frame[1, ::6, ::6], 0, 2) * 4096).astype(np.int64).mean() * 16) / 65536
     target = 0.2 * (level / 0.2) ** 0.45
     exposure = target / max(level, 0.004) * rng.uniform(0.72, 1.3)
-    exposure *= {"dark": rng.uniform(0.025, 0.05), "over_exposed": rng.uniform(9, 14)}.get(fault, 1.0)
+    exposure *= {"dark": rng.uniform(0.025, 0.05), "over_exposed": rng.uniform(13, 18)}.get(fault, 1.0)
     balance = np.exp(rng.normal(0, 0.05, 3)) * exposure
     frame *= np.round(balance, 6).astype(np.float32)[:, None, None]
     stored = np.ascontiguousarray(to_stored(frame).transpose(1, 2, 0))
