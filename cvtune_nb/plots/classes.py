@@ -39,7 +39,7 @@ def class_counts(photos: pd.DataFrame) -> Figure:
     few = int((table["train"] < FEW).sum())
     title = f"{few} of {len(table)} classes have under {FEW} photos to train on"
     titled(axes, title if few else f"Every class has at least {FEW} photos to train on")
-    axes.legend(loc="lower right", fontsize=8)
+    made.legend(loc="outside right upper", fontsize=8)
     return made
 
 

@@ -180,7 +180,6 @@ class AuditPanel(Panel):
 
     def summary(self) -> None:
         """Findings by kind, and how many of each are decided."""
-        self.result()
         self.report(self._summary)
 
     def _summary(self) -> Any:
@@ -194,9 +193,9 @@ class AuditPanel(Panel):
 
     def payoff(self) -> None:
         """Accuracy before and after the decisions, on the same validation photos."""
-        self.result()
         if not self.workspace.standing() and not headless():
             raise NotReady("Nothing is decided yet: decide about a few photos above, then run this cell again.")
+        self.result()
         self._measured(self.job.progress if self.job.running else lambda *_: None)
         self.report(self._still_picture, lambda: HTML(page.text(self.measured.words)))
 

@@ -51,6 +51,7 @@ class BaselinePanel(Panel):
         self.more.children = [self.C, self.kernel, self.words, self.best]
         self.explorer: SvmExplorer | None = None
         self.seen: Baseline | None = None
+        self._measured: tuple[SvmExplorer | None, Any] = None, None
         self._wanted_C = C
         self._drawing = threading.Lock()
         for control in (self.C, self.kernel):
@@ -139,19 +140,20 @@ class BaselinePanel(Panel):
 
     def mistakes(self) -> None:
         """The validation photos that were taken for another class, surest first."""
-        self.result()
         self.report(self._mistakes)
 
     def c_curve(self) -> None:
         """Accuracy against C, for the kernel chosen."""
-        self.result()
         self.report(self._c_curve)
 
     def learning_curve(self) -> None:
         """Would more photos help? Accuracy against the number of training photos."""
-        self.result()
-        table = baseline.learning_curve(self.explorer)
-        self.report(lambda: _output(plots.learning_curve(table), "accuracy against the number of photos"))
+        self.report(self._learning_curve)
+
+    def _learning_curve(self) -> Any:
+        if self._measured[0] is not self.explorer:
+            self._measured = self.explorer, baseline.learning_curve(self.explorer)
+        return _output(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
 
     def _mistakes(self) -> Any:
         rows = self.seen.mistakes

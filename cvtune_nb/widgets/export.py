@@ -151,11 +151,13 @@ class ExportPanel(Panel):
 
     def figures(self) -> None:
         """Test accuracy, parity, files and classes, as they stay in the notebook."""
-        self.result()
         self.report(self._still_text)
 
-    def how_to_use(self) -> HTML:
+    def how_to_use(self) -> None:
         """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
+        self.report(self._how_to_use)
+
+    def _how_to_use(self) -> HTML:
         folder = str(self.result().folder)
         lines = (
             f"import sys; sys.path.insert(0, {folder!r})",

@@ -102,12 +102,8 @@ class Job:
             self._tell()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, at most `seconds`; True when it has come. The kernel's interrupt stops the work too."""
-        try:
-            return self._ended.wait(seconds)
-        except KeyboardInterrupt:
-            self.stop()
-            raise
+        """Wait for the end, at most `seconds`; True when it has come."""
+        return self._ended.wait(seconds)
 
     def _run(self, work: Work) -> None:
         start = time.monotonic()

@@ -12,8 +12,7 @@ from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.keyboard import OwnKeys
 
-PATIENCE = 60.0
-"""Seconds a cell below a panel waits for work that started by itself, before it says so and lets Run All end."""
+LATER = "<i>This appears here when the work above has ended.</i>"
 
 _OPEN: dict[tuple[type, str], "Panel"] = {}
 """The panels of this kernel, so that running a cell again finds the one whose work is still going on."""
@@ -92,8 +91,6 @@ class Panel:
 
     def result(self) -> Any:
         """What the work gave. Until then it raises NotReady, which a notebook shows as one friendly line."""
-        if self.job.running and self.by_itself:
-            self.job.wait(PATIENCE)
         if self.job.running:
             raise NotReady("This is still running: wait for it to finish, then run this cell again.")
         if self.job.state == "failed":
@@ -158,16 +155,19 @@ class Panel:
         elif self.by_itself:
             self.guard(self.start)()
 
-    def report(self, *parts: Callable[[], Any]) -> None:
+    def report(self, *parts: Callable[[], Any], always: bool = False) -> None:
         """Show `parts` (by default picture and text) as ordinary outputs of the cell, which stay in the notebook
-        when the kernel is gone; they are brought up to date when the work ends."""
+        when the kernel is gone; they are brought up to date when the work ends. While it runs, a line in their
+        place says so, and Run All goes on. NotReady when there is no result and none on its way, unless the parts
+        can `always` be shown."""
+        if not (always or self.job.running):
+            self.result()
         for part in parts or (self._still_picture, self._still_text):
-            handle = display(part(), display_id=True)
+            handle = display(HTML(LATER) if self.job.running and not always else part(), display_id=True)
             self._reports.append((handle, part))
 
     def learned(self) -> None:
         """What we learned: the panel's `lessons`, kept up to date as long as the kernel lives."""
-        self.result()
         self.report(self.lessons)
 
     def refresh_reports(self) -> None:
@@ -176,7 +176,10 @@ class Panel:
             return
         for handle, part in self._reports:
             with contextlib.suppress(Exception):  # the page may be gone; the panel itself is what counts
-                handle.update(part())
+                try:
+                    handle.update(part())
+                except NotReady as why:  # it was stopped or failed
+                    handle.update(HTML(page.text(str(why))))
 
     def _still_picture(self) -> Any:
         return self.picture.output() if self.picture.png else HTML("<i>No picture yet.</i>")

@@ -106,12 +106,10 @@ class StartPanel(Panel):
 
     def counts(self) -> None:
         """Photos a class by split, as a picture and a table."""
-        self.result()
         self.report(self._counts_picture, self._counts_table)
 
     def map(self) -> None:
         """The workbook's notebooks, and what is done so far in this workspace."""
-        self.result()
         self.report(lambda: HTML(_map(self.workspace)))
 
     def lessons(self) -> HTML:

@@ -219,7 +219,7 @@ class TrainingPanel(Panel):
 
     def comparison(self) -> None:
         """All runs of this workspace, the best first."""
-        self.report(lambda: HTML(_comparison(training.runs(self.workspace)) or "<i>No run yet.</i>"))
+        self.report(lambda: HTML(_comparison(training.runs(self.workspace)) or "<i>No run yet.</i>"), always=True)
 
     def lessons(self) -> HTML:
         """What we learned, from the run above and the baseline."""

@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import jlab
+
+expect.set_options(timeout=60_000)  # milliseconds: panels compute, and a busy machine takes its time
 
 
 @pytest.fixture(scope="session")

@@ -201,10 +201,36 @@ def test_03_stop_and_run_the_cell_again(open_notebook, untrained):
     expect(picture(lab)).to_have_attribute("alt", re.compile("001-efficientnet_lite0-64"), timeout=LONG)
     lab.run_cell(lab.index("panel"))
     expect(button(lab, "Stop")).to_be_enabled()  # the same panel, still at work
+    lab.save()
+    lab.page.reload()
+    lab.ready(LONG)
+    lab.run_cell(lab.index("panel"))
+    expect(button(lab, "Stop")).to_be_enabled()  # so it is after a reload of the page
     button(lab, "Stop").press("Enter")
     expect(lab.output("panel")).to_contain_text("Resume goes on from its last whole epoch", timeout=LONG)
     expect(button(lab, "Resume")).to_be_enabled()
     assert training.runs(untrained)["state"].tolist() == ["stopped"]
+
+
+def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
+    lab = opened(
+        open_notebook, "03_dnn_fine_tuning", untrained,
+        BACKBONE=NETWORK, IMAGE_SIZE=64, EPOCHS=1, BATCH_SIZE=16, LEARNING_RATE=1.0, HEAD="random",
+    )  # fmt: skip
+    lab.run_all()
+    panel = lab.output("panel")
+    button(lab, "Train").click()
+    advice = panel.get_by_role("button", name=re.compile("^Apply: .*learning_rate"))
+    expect(advice.first).to_be_visible(timeout=LONG)
+    words = advice.first.inner_text()
+    advice.first.press("Enter")
+    expect(panel).to_contain_text("press Train")
+    rate = re.search(r"learning_rate ([\d.e-]+)", words)[1]
+    expect(panel).to_contain_text(f"Learning rate {rate}")
+    button(lab, "2018 recipe").click()
+    expect(panel).to_contain_text("Learning rate 0.05")
+    button(lab, "Recommended").press("Enter")
+    expect(panel).to_contain_text("Learning rate 0.001")
 
 
 def test_04_climb(open_notebook, untrained):
@@ -247,6 +273,9 @@ def test_05_export_and_classify(open_notebook, workspace, planted):
     panel.get_by_role("textbox").last.fill(str(sorted((planted / "stripes").glob("stripes*.jpg"))[2]))
     button(lab, "Classify it").press("Enter")
     expect(answer).to_have_attribute("alt", re.compile(r"stripes-\d+.jpg: "))
+    photo = sorted((planted / "circle").glob("circle*.jpg"))[1]
+    panel.locator("input[type=file]").set_input_files(photo)
+    expect(answer).to_have_attribute("alt", re.compile(f"{photo.name}: "))
     expect(answer).not_to_have_attribute("src", before)
     lab.run_cell(lab.index("figures"))
     lab.run_cell(lab.index("use"))

@@ -1,6 +1,7 @@
 """Each panel used as a person would: press, look, decide, stop; without a browser."""
 
 import json
+import threading
 import time
 from types import SimpleNamespace
 
@@ -275,6 +276,26 @@ def test_what_the_cells_show_follows_the_panel(based):
     assert seen == [False]  # once, after the work: a report that needs the result would wait for it
 
 
+def test_cells_below_running_work_are_filled_in_when_it_ends(workspace, monkeypatch):
+    panel, shown, go_on = BaselinePanel.of(workspace, **SMALL), [], threading.Event()
+
+    def display(what, display_id):
+        shown.append(what.data)
+        return SimpleNamespace(update=lambda what: shown.append(what.data))
+
+    monkeypatch.setattr("cvtune_nb.widgets.panel.display", display)
+    work = panel.work()
+    panel.begin(lambda progress: go_on.wait(10) and work(progress))
+    panel.learned()
+    assert "appears here when" in shown.pop()
+    go_on.set()
+    assert panel.job.wait(60)
+    assert "of the validation photos right" in shown.pop()
+    panel.begin(lambda progress: panel.job.stop() or progress(0.5, ""))
+    assert panel.job.wait(10)
+    assert "of the validation photos right" in shown.pop(), "the earlier result is still there"
+
+
 def test_before_compute_the_svm_cannot_be_moved(workspace):
     panel = BaselinePanel.of(workspace, **SMALL)
     assert panel.C.disabled
@@ -406,7 +427,7 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     panel.classify.click()
     assert 'role="alert"' in panel.alert.value
     scope = {}
-    code = panel.how_to_use().data.split("<pre>")[1].split("</pre>")[0].replace("&#x27;", "'")
+    code = panel._how_to_use().data.split("<pre>")[1].split("</pre>")[0].replace("&#x27;", "'")
     exec(code.replace("'photo.jpg'", repr(str(next((planted / "stripes").glob("stripes*.jpg"))))), scope)
     assert scope["Model"]
 
