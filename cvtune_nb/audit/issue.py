@@ -15,6 +15,7 @@ empty when the issue is about the whole set."""
 KINDS = {
     "mislabelled": "the photo looks like another class than its label says",
     "ambiguous": "to the model the photo looks as much like another class as like its own",
+    "outlier": "the photo looks like none of the others",
     "two-classes": "the same photo carries two different labels",
     "leak": "the same photo is in two splits, so accuracy is measured on photos that were learned by heart",
     "duplicate": "the same photo is there more than once",
@@ -26,6 +27,8 @@ KINDS = {
     "small": "the photo has fewer pixels than the network looks at",
     "odd-size": "the photo is far larger or smaller than the others",
     "odd-aspect": "the photo is so long that most of it lies outside the square the network sees",
+    "shortcut": "a property of the file or the light gives a class away",
+    "split-drift": "the photos of one split differ from those of the others",
     "few-images": "a class has too few training photos",
     "imbalance": "one class has far more training photos than another",
 }
