@@ -15,7 +15,7 @@ empty when the issue is about the whole set."""
 KINDS = {
     "mislabelled": "the photo looks like another class than its label says",
     "ambiguous": "to the model the photo looks as much like another class as like its own",
-    "outlier": "the photo looks like none of the others",
+    "outlier": "to the model the photo looks like none of the classes",
     "two-classes": "the same photo carries two different labels",
     "leak": "the same photo is in two splits, so accuracy is measured on photos that were learned by heart",
     "duplicate": "the same photo is there more than once",

@@ -36,6 +36,13 @@ SECOND = 0.35
 """A photo is ambiguous when two classes, its label among them, hold .9 of the probability and the smaller of
 them .35 of it. Ours."""
 
+UNCLAIMED = 0.15
+"""A photo is an outlier when the class that claims it most does so by less than this: 0 is what all classes say of
+something they know nothing about, 1 is certain. Among the sample photos, clothing and digits, with 5 to 40 photos of
+another of these sets put in under random labels, this claim ranks the strangers with AUROC .93 to .998; the distance
+to the nearest photos only with .07 to .98, as strangers come in groups. Below .15 lie 13 to 80% of the strangers and
+.2 to .7% of a set's own photos."""
+
 MOST_SURE = 10.0
 """The largest factor of scores before they become probabilities. On clothing 5 is best for the SVM; a set without any
 doubtful photo would ask for an infinite one, and then the first photo between two classes would look certain too."""
@@ -59,14 +66,15 @@ def find(
     which don't help to judge each other; judges: (n,) bool, photos whose labels the model may learn from.
     Returns (scores, issues): scores has label_quality (probability of the photo's label, 0 bad .. 1 good),
     suggested_label, suggested_probability, second_label, second_probability, in the order of photos; issues
-    are of kinds "mislabelled" and "ambiguous".
+    are of kinds "mislabelled", "ambiguous" and, up to `exact_up_to` judges, "outlier".
     """
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
     if (known > 0).sum() < 2:
         return _undecided(photos), table([])
     progress(0.0, "judging labels")
-    leave_out = leave_one_out if judges.sum() <= exact_up_to else cross_validated
+    exact = judges.sum() <= exact_up_to
+    leave_out = leave_one_out if exact else cross_validated
     scores = leave_out(features, labels, groups, judges, len(classes))
     progress(0.9, "judging labels")
     probability = calibrated(scores, labels, judges)
@@ -110,6 +118,18 @@ def find(
             f"exclude it if it shows both or neither; keep it if you clearly see {quoted([classes[labels[i]]])}",
         )
         for i in np.flatnonzero(heard & shared)
+    ]
+    nothing = 2 / len(classes) - 1  # the scores of all classes sum to 2 - classes: the best is never below this
+    claim = (scores.max(axis=1) - nothing) / (1 - nothing) if len(classes) > 2 else np.ones(len(photos))
+    found += [
+        issue(
+            paths[i],
+            "outlier",
+            1 - claim[i],
+            f"looks like none of the classes, least unlike {quoted([classes[first[i]]])}",
+            f"exclude it if it does not show {quoted([classes[labels[i]]])} as you mean it",
+        )
+        for i in np.flatnonzero(heard & (claim < UNCLAIMED) & exact)
     ]
     progress(1.0, "judged all labels")
     return opinions, table(found)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb import backbones
-from cvtune_nb.audit import dataset, duplicates, labels, outliers, quality, shortcuts
+from cvtune_nb.audit import dataset, duplicates, labels, quality, shortcuts
 from cvtune_nb.audit.issue import KINDS, table
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.features import features
@@ -60,15 +60,8 @@ def audit(
     opinions, doubts = labels.find(photos, matrix, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
     bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
 
-    parts = [
-        doubts,
-        outliers.find(photos, matrix, copies.groups),
-        copies.issues,
-        bad.issues,
-        shortcuts.find(photos, bad.measures),
-        dataset.find(in_use),
-    ]
-    found = pd.concat(parts, ignore_index=True)
+    whole = [shortcuts.find(photos, bad.measures), dataset.find(in_use)]
+    found = pd.concat([doubts, copies.issues, bad.issues, *whole], ignore_index=True)
     issues = table(row for row in found.to_dict("records") if not _kept(row, standing))
     scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)
     scores = pd.concat([scores.assign(group=copies.groups), bad.measures.round(4)], axis=1)

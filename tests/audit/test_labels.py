@@ -131,6 +131,19 @@ def test_a_photo_between_two_classes_is_ambiguous():
     assert NAMES[0] in detail and NAMES[1] in detail and NAMES[2] not in detail
 
 
+def test_a_photo_of_no_class_is_an_outlier():
+    features, numbers = blobs(30, spread=0.1)
+    features[7] = 5 + np.eye(16)[9]  # a direction of its own
+    photos = table_of(numbers)
+    _, issues = judge(features, photos)
+    assert flagged(issues, "outlier") == {"007.jpg"}
+    (row,) = issues[issues["issue"] == "outlier"].to_dict("records")
+    assert "looks like none of the classes" in row["detail"]
+    assert NAMES[0] in row["suggestion"]
+    _, issues = judge(features[:60], photos[:60])
+    assert not flagged(issues, "outlier"), "of two classes one is always the nearer"
+
+
 def test_five_photos_a_class():
     features, numbers = blobs(5, spread=0.1)
     _, clean = judge(features, table_of(numbers))

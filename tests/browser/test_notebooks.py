@@ -274,7 +274,9 @@ def test_05_export_and_classify(open_notebook, workspace, planted):
     button(lab, "Classify it").press("Enter")
     expect(answer).to_have_attribute("alt", re.compile(r"stripes-\d+.jpg: "))
     photo = sorted((planted / "circle").glob("circle*.jpg"))[1]
-    panel.locator("input[type=file]").set_input_files(photo)
+    with lab.page.expect_file_chooser() as chooser:
+        panel.get_by_role("button", name="or choose a file").press("Enter")
+    chooser.value.set_files(photo)
     expect(answer).to_have_attribute("alt", re.compile(f"{photo.name}: "))
     expect(answer).not_to_have_attribute("src", before)
     lab.run_cell(lab.index("figures"))
