@@ -312,7 +312,7 @@ def test_a_second_run_uses_what_is_there(whole, capsys, monkeypatch):
 
 
 def test_epochs_are_cut_to_the_budget_and_it_says_so(photo_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(workbook.Workbook, "cost", lambda *_: (0.0, 150.0))  # seconds to start, seconds an epoch
+    monkeypatch.setattr(workbook.Workbook, "cost", lambda *_: (0.0, 120.0))  # seconds to start, seconds an epoch
     monkeypatch.setattr(workbook.Workbook, "higher_rungs", lambda _: [])
     for step in ("audit", "export"):
         done = {step: {"state": "done"}}
@@ -320,8 +320,8 @@ def test_epochs_are_cut_to_the_budget_and_it_says_so(photo_folder, tmp_path, cap
     status, found, _ = called(capsys, "run", "--data", photo_folder, "--workspace", tmp_path / "w", *SMALL,
                               "--epochs", 5, "--budget", "10m")  # fmt: skip
     assert status == 0
-    # 10 minutes less 40 s for the export and a third of a quarter epoch for the test photos; 85% of that is planned
-    assert found["train"]["config"]["epochs"] == int((600 - 40 - 150 / 3 * 12 / 48) * 0.85 / 150) == 3
+    # 10 minutes less a minute for the export and half of a quarter epoch for the test photos; 85% of that is planned
+    assert found["train"]["config"]["epochs"] == int((600 - 60 - 120 / 2 * 12 / 48) * 0.85 / 120) == 3
     assert any("3 of 5 epochs" in note for note in found["notes"])
 
 

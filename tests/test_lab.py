@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -84,11 +85,11 @@ def test_settings_of_the_workbook_stand_beside_the_persons_own(server):
 
 def test_the_kernel_is_this_environments_python_with_sleeping_threads(server):
     started = json.loads(fetch(server, "/api/kernels", data=b'{"name": "python3"}'))
-    kernels = [
-        child
-        for child in psutil.Process(server[0].pid).children(recursive=True)
-        if any("ipykernel_launcher" in word for word in child.cmdline())
-    ]
+    kernels = []
+    for child in psutil.Process(server[0].pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # one that has just ended
+            if any("ipykernel_launcher" in word for word in child.cmdline()):
+                kernels.append(child)
     assert [kernel.cmdline()[0] for kernel in kernels] == [sys.executable]
     assert kernels[0].environ()["OMP_WAIT_POLICY"] == "PASSIVE"
     fetch(server, f"/api/kernels/{started['id']}", method="DELETE")
