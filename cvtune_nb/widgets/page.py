@@ -25,7 +25,8 @@ STYLE = """<style>
 .cvtune .cvtune-number {font-size: 24px; font-weight: 600;}
 table.cvtune-table {border-collapse: collapse; margin: 6px 0; font-size: 12px; font-variant-numeric: tabular-nums;}
 table.cvtune-table caption {text-align: left; font-weight: 600; padding: 2px 0;}
-table.cvtune-table th, table.cvtune-table td {padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
+table.cvtune-table th, table.cvtune-table td {overflow-wrap: break-word;
+  padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--jp-border-color2, #ddd); background: none;}
 table.cvtune-table td.number, table.cvtune-table th.number {text-align: right;}
 .cvtune-card {border-left: 4px solid #0072B2; padding: 4px 10px; margin: 4px 0;

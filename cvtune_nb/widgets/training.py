@@ -165,6 +165,8 @@ class TrainingPanel(Panel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.resume.disabled = job.running or self._unfinished() is None
+        if not job.running and not headless():
+            self._predict_soon()
 
     # -- what was found ---------------------------------------------------------------------------------------
 

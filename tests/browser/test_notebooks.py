@@ -89,7 +89,7 @@ def test_00_open_photos(open_notebook, planted, photo_folder, tmp_path):
     lab.page.keyboard.press("Enter")
     expect(lab.output("panel")).to_contain_text("72 photos in 3 classes", timeout=LONG)
     expect(picture(lab)).not_to_have_attribute("src", first)
-    expect(button(lab, "Open these photos")).to_be_enabled(timeout=LONG)
+    expect(lab.output("learned")).to_contain_text("72 photos in 3 classes", timeout=LONG)  # the cells below follow
     whole_page(lab, "00_start_here")
 
 
@@ -148,11 +148,12 @@ def test_02_move_c(open_notebook, workspace):
     expect(lab.output("panel")).to_contain_text("C = 0.03, linear kernel")
     lab.output("panel").get_by_role("button", name="rbf").press("Enter")
     expect(lab.output("panel")).to_contain_text("C = 0.03, rbf kernel")
+    expect(lab.output("learned")).to_contain_text("rbf SVM (C = 0.03)")  # the last of the cells that follow
     before = lab.output("c-curve").locator("img").get_attribute("src")
     slider.press("End")
     expect(lab.output("panel")).to_contain_text("C = 100, rbf kernel")
-    expect(lab.output("c-curve").locator("img")).not_to_have_attribute("src", before)  # it follows too
     expect(lab.output("learned")).to_contain_text("rbf SVM (C = 100)")
+    expect(lab.output("c-curve").locator("img")).not_to_have_attribute("src", before)  # it follows too
     whole_page(lab, "02_frozen_dnn_svm_baseline")
 
 
