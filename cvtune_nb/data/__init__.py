@@ -11,7 +11,7 @@ import pandas as pd
 from cvtune_nb.data import photo
 from cvtune_nb.data.pixels import store_of, thumbnail
 from cvtune_nb.data.read import read_layout, unpack
-from cvtune_nb.data.sample import make_sample
+from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -24,14 +24,15 @@ NATIVE_SIZE = 224
 
 
 def open_workspace(
-    data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent
-) -> Workspace:
+    data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent,
+    on_sample: OnFirst | None = None,
+) -> Workspace:  # fmt: skip
     """The workspace of the photos at `data` (a folder, a CSV file or a zip), made on first use.
 
     Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split
     (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
     changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
-    what was opened last, else the sample photos. Raises InputError.
+    what was opened last, else the sample photos; on_sample is make_sample's on_first. Raises InputError.
     """
     if not str(data):
         existing = Path(workspace).expanduser() if str(workspace) else _opened_last()
@@ -39,7 +40,7 @@ def open_workspace(
             known = Workspace(existing)
             data, workspace = known.source, known.folder
         else:
-            data = make_sample(home() / "sample", progress=progress).directory
+            data = make_sample(home() / "sample", progress=progress, on_first=on_sample).directory
     source = Path(data).expanduser().resolve()
     folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
     if source.is_dir() and folder.resolve().is_relative_to(source):

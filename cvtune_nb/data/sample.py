@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,13 +57,20 @@ class _Slot:
     how: str = ""
 
 
+OnFirst = Callable[[Path], None]
+
+FIRST = 8
+"""Photos of a class after which `on_first` is called: a row of the contact sheet."""
+
+
 def make_sample(directory: Path, images_per_class: int = 120, seed: int = 0, kind: str = "photos",
-                progress: Progress = silent) -> SampleReport:
+                progress: Progress = silent, on_first: OnFirst | None = None) -> SampleReport:
     """Write sample photos to `directory`/<class>/<file>.jpg, and what is wrong with them to planted.json.
 
     kind "photos": seven classes of `images_per_class` (4 to 1000) rendered photos each, but one class of two thirds
     of that. kind "digits": the 1,797 handwritten digits that come with scikit-learn, as they are. The same seed
-    gives the same bytes. A finished sample of the same kind, size and seed is left as it is.
+    gives the same bytes. A finished sample of the same kind, size and seed is left as it is. on_first is called once,
+    when the first few rendered photos of every class are there, with the folder that they are in for now.
 
     Raises InputError for anything else in `directory`, which is then not touched; OSError when the disk is full.
     """
@@ -91,6 +98,8 @@ def make_sample(directory: Path, images_per_class: int = 120, seed: int = 0, kin
             label = path.split("/")[0]
             counts[label] = counts.get(label, 0) + 1
             progress(share, f"making sample photos: {sum(counts.values())} done")
+            if on_first and kind == "photos" and sum(counts.values()) == FIRST * len(CLASSES):
+                on_first(building)
         write_json(building / "planted.json", {**asked, **planted, "classes": counts, "credits": CREDITS})
         if directory.exists():
             directory.rmdir()  # it is empty; a rename onto it works on Linux only
@@ -121,6 +130,10 @@ def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
 
 def _photos(images_per_class: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float, str, bytes]]]:
     slots, planted = _plan(images_per_class, seed)
+
+    # one of each class, then the next of each: so the first photos already show what there is
+    first_of = {slot.label: slot.number for slot in reversed(slots)}
+    slots = sorted(slots, key=lambda slot: slot.number - first_of[slot.label])
 
     def made() -> Iterator[tuple[float, str, bytes]]:
         # Threads, not processes: the work is inside numpy and Pillow, and notebooks can't always start processes.

@@ -1,6 +1,7 @@
 """Notebook 00: choose photos, see what was found and what this machine can do."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import ipywidgets as w
@@ -60,7 +61,7 @@ class StartPanel(Panel):
         data, folder = self.data.value.strip(), self.folder.value.strip()
 
         def run(progress: Progress) -> Started:
-            self.workspace = workspace = open_workspace(data, folder, progress=progress)
+            self.workspace = workspace = open_workspace(data, folder, progress=progress, on_sample=self._preview)
             self._show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
             return Started(workspace, machine.measure(backbones.default()[0]))
@@ -92,10 +93,16 @@ class StartPanel(Panel):
         self.data.value, self.folder.value = str(home() / "sample"), ""
 
         def run(progress: Progress) -> Started:
-            make_sample(home() / "sample", progress=progress)
+            make_sample(home() / "sample", progress=progress, on_first=self._preview)
             return self.work()(progress)
 
         self.begin(run)
+
+    def _preview(self, folder: Path) -> None:
+        """The first sample photos, while the others are still being made."""
+        made = sorted(folder.glob("*/*.jpg"))
+        photos = pd.DataFrame({"path": map(str, made), "label": [path.parent.name for path in made]})
+        self.picture.draw(plots.contact_sheet(photos, Path), _sheet_in_words(photos))
 
     def _show_photos(self, workspace: Workspace) -> None:
         photos = workspace.photos()

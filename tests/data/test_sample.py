@@ -3,13 +3,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 
 from cvtune_nb.data.digits import NAMES
 from cvtune_nb.data.rendering.things import CLASSES, SMALL_CLASS, thing_of
-from cvtune_nb.data.sample import ALTERATIONS, make_sample
+from cvtune_nb.data.sample import ALTERATIONS, FIRST, make_sample
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import read_json
 
@@ -98,6 +99,19 @@ def test_flipped_labels(sample):
         assert row["path"].split("/")[0] == row["label"]
         assert row["true_label"] != row["label"]
         assert row["true_label"] in CLASSES
+
+
+def test_the_first_photos_show_every_class_while_the_rest_is_made(tmp_path):
+    seen = []
+
+    def stop(folder):
+        seen.append(pd.Series([path.parent.name for path in folder.glob("*/*.jpg")]).value_counts().to_dict())
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        make_sample(tmp_path / "sample", images_per_class=12, on_first=stop)
+    assert seen == [dict.fromkeys(CLASSES, FIRST)]
+    assert not any(tmp_path.iterdir())
 
 
 def test_truncated_do_not_load(sample):
