@@ -55,6 +55,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     found = look(workspace, values.get("backbone"), values.get("image_size", 224), progress=meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
+    text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
     text += f"\n\n{len(issues)} issues, {found.seconds:.0f} s; the tables are in {workspace.audit}"
     return Result({"issues": issues, "summary": found.summary, "seconds": found.seconds}, text)
 

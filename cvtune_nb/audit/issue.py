@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 COLUMNS = ["path", "issue", "score", "detail", "suggestion", "other"]
-"""Columns of issues.csv. `other` is the photo to show beside this one (duplicates), else empty; `path` is
-empty when the issue is about the whole set."""
+"""Columns of issues.csv. `other` is the photo to show beside this one: its copy, or the nearest photo that surely
+shows what this one looks like; else empty. `path` is empty when the issue is about the whole set."""
 
 KINDS = {
     "mislabelled": "the photo looks like another class than its label says",

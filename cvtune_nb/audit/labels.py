@@ -47,6 +47,10 @@ MOST_SURE = 10.0
 """The largest factor of scores before they become probabilities. On clothing 5 is best for the SVM; a set without any
 doubtful photo would ask for an infinite one, and then the first photo between two classes would look certain too."""
 
+SURE = 0.5
+"""A photo shows its class for sure when no class is more probable than its label, and its label is more probable
+than this. Ours."""
+
 FEWEST = 3
 """Photos that a class must have among those that judge, before the labels of others or its own are called
 wrong."""
@@ -98,6 +102,11 @@ def find(
     both = probability[rows, first] + probability[rows, second]
     shared = (both >= SHARED) & (probability[rows, second] >= SECOND) & ((first == labels) | (second == labels))
     paths = photos["path"].to_numpy()
+    sure = judges & (first == labels) & (own > SURE)
+    likeness = np.where(first == labels, second, first)
+    doubted = np.flatnonzero(heard & (mislabelled | shared))
+    nearest = dict(zip(doubted, examples(features, groups, doubted, likeness, labels, sure, judges), strict=True))
+    beside = {i: paths[at] if at >= 0 else "" for i, at in nearest.items()}
     found = [
         issue(
             paths[i],
@@ -106,6 +115,7 @@ def find(
             f"labelled {quoted([classes[labels[i]]])} (probability {own[i]:.2f}), looks like "
             f"{quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f})",
             f"relabel it as {quoted([classes[first[i]]])} if you see that too; keep it if the label is right",
+            beside[i],
         )
         for i in np.flatnonzero(mislabelled)
     ] + [
@@ -116,6 +126,7 @@ def find(
             f"looks like {quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f}) and like "
             f"{quoted([classes[second[i]]])} ({probability[i, second[i]]:.2f})",
             f"exclude it if it shows both or neither; keep it if you clearly see {quoted([classes[labels[i]]])}",
+            beside[i],
         )
         for i in np.flatnonzero(heard & shared)
     ]
@@ -240,10 +251,35 @@ def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np
     return softmax(scores * np.exp(best[0]), axis=1)
 
 
-def unit(features: np.ndarray, judges: np.ndarray) -> np.ndarray:
-    """Features with the judges' mean taken off, each row of length 1."""
-    x = np.asarray(features, dtype=np.float64)
-    x = x - x[judges].mean(axis=0)
+def examples(
+    features: np.ndarray,
+    groups: np.ndarray,
+    rows: np.ndarray,
+    likeness: np.ndarray,
+    labels: np.ndarray,
+    sure: np.ndarray,
+    judges: np.ndarray,
+) -> np.ndarray:
+    """For each of `rows` the nearest photo of the class `likeness` (n,) among the sure ones (n,), not a copy of itself:
+    (len(rows),) row numbers, -1 where there is none."""
+    found = np.full(len(rows), -1)
+    for kind in np.unique(likeness[rows]):
+        known = np.flatnonzero(sure & (labels == kind))
+        asked = np.flatnonzero(likeness[rows] == kind)
+        if not len(known):
+            continue
+        x = unit(features, judges, np.concatenate([known, rows[asked]]))
+        near = x[len(known) :] @ x[: len(known)].T
+        near[groups[rows[asked], None] == groups[known]] = -np.inf
+        best = near.argmax(axis=1)
+        found[asked] = np.where(np.isfinite(near.max(axis=1)), known[best], -1)
+    return found
+
+
+def unit(features: np.ndarray, judges: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Features of `rows` with the judges' mean taken off, each row of length 1."""
+    x = np.asarray(features[rows], dtype=np.float64)
+    x = x - features[judges].mean(axis=0, dtype=np.float64)
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 

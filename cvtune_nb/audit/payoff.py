@@ -5,15 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtune_nb import backbones, metrics
+from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.audit.report import load_audit
 from cvtune_nb.baseline import Svm
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy, Paired
 from cvtune_nb.workspace import Workspace
-
-PAYOFF_C = 1.0
-"""C of the linear SVM; the same before and after, so that only the photos differ."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def payoff(workspace: Workspace, backbone: str | None = None, progress: Progress
     accuracies, right = [], []
     for training in (before, after[after["split"] == "train"]):
         rows = training["path"].map(row_of).to_numpy(dtype=int)
-        said = Svm(PAYOFF_C).fit(matrix[rows], training["label"].to_numpy(dtype=object)).predict(asked)
+        said = Svm(FORECAST_C).fit(matrix[rows], training["label"].to_numpy(dtype=object)).predict(asked)
         accuracies.append(metrics.accuracy(truth, said))
         right.append(np.asarray(truth == said))
     comparison = metrics.paired(*right)

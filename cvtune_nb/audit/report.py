@@ -9,6 +9,7 @@ import pandas as pd
 
 from cvtune_nb import backbones
 from cvtune_nb.audit import dataset, duplicates, labels, quality, shortcuts
+from cvtune_nb.audit.forecast import forecast
 from cvtune_nb.audit.issue import KINDS, table
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.features import features
@@ -27,8 +28,8 @@ class Audit:
     scores: a row for each photo: path,label,split,label_quality (0 bad .. 1 good),suggested_label,
     suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
     brightness,mean,contrast,burnt,sharpness,sharpness_half (quality.measure explains them).
-    summary: photos, issues (kind -> photos listed), notes (sentences about the whole set), groups (of copies),
-    backbone, image_size.
+    summary: photos, issues (kind -> photos listed), forecast (a sentence: what a review could bring, or
+    ""), notes (sentences about the whole set), groups (of copies), backbone, image_size.
     """
 
     issues: pd.DataFrame
@@ -66,9 +67,12 @@ def audit(
     scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)
     scores = pd.concat([scores.assign(group=copies.groups), bad.measures.round(4)], axis=1)
     counts = issues["issue"].value_counts()
+    suspects = set(issues.loc[issues["issue"] == "mislabelled", "path"])
+    gain = forecast(photos[judges], matrix[judges], copies.groups[judges], suspects)
     summary = {
         "photos": len(photos),
         "issues": {kind: int(counts[kind]) for kind in KINDS if kind in counts},
+        "forecast": gain.words if gain else "",
         "notes": bad.notes,
         "groups": int((np.bincount(copies.groups) > 1).sum()) if len(photos) else 0,
         "backbone": backbone,

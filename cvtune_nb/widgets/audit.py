@@ -69,11 +69,14 @@ class AuditPanel(Panel):
         labels = issues["path"].map(scores["label"])
         issues["label"] = labels.fillna("").astype(str)
         issues["suggested_label"] = issues["path"].map(scores["suggested_label"]).fillna("").astype(str)
+        issues["other_label"] = issues["other"].map(scores["label"]).fillna("").astype(str)
         self.issues, self.manifest = issues, self.workspace.manifest()
         self._list_kinds()
         self._turn(0)
         whole = result.issues[result.issues["path"] == ""]
+        gain = result.summary.get("forecast")
         sentences = [
+            *([gain] if gain else []),
             *result.summary["notes"],
             *(f"{row.detail}: {row.suggestion}" for row in whole.itertuples()),
         ]
@@ -103,7 +106,7 @@ class AuditPanel(Panel):
             rows = [
                 {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}",
                  "suggestion": "Undo takes your decision back", "other": "", "label": labels[path],
-                 "suggested_label": act["to"]}
+                 "other_label": "", "suggested_label": act["to"]}
                 for path, act in standing.items()
             ]  # fmt: skip
             return pd.DataFrame(rows, columns=self.issues.columns)

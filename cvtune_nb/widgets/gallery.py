@@ -14,6 +14,9 @@ SIDE = 150
 
 DECIDED = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept as it is"}
 
+LOOKS_LIKE = ("mislabelled", "ambiguous")
+"""Issues whose second photo is not a copy, but an example of the class that the photo looks like."""
+
 Decide = Callable[[str, str, str, str], None]
 """Called with path, action, new label and the kind of issue."""
 
@@ -37,21 +40,22 @@ class Card:
         self.box = w.VBox([self.look, self.state, self.actions], layout={"width": "175px", "margin": "0 8px 14px 0"})
 
     def fill(self, issue: dict[str, Any], standing: dict[str, dict[str, Any]], known: set[str]) -> None:
-        """Show `issue`: path,issue,score,detail,suggestion,other,label,suggested_label. known: paths that can be
-        decided about (files that could not be read can't)."""
+        """Show `issue`: path,issue,score,detail,suggestion,other,label,other_label,suggested_label. known: paths that
+        can be decided about (files that could not be read can't)."""
         self.issue = issue
-        names = [issue["path"], *([issue["other"]] if issue["other"] else [])]
-        photos = "".join(
-            _photo(self.workspace, name, issue["label"] if name == issue["path"] else "its copy") for name in names
-        )
-        height = SIDE if len(names) == 1 else SIDE // 2
+        shown = {issue["path"]: f"labelled {issue['label']}" if issue["label"] else "no label"}
+        if issue["other"]:
+            what = "looks like this" if issue["issue"] in LOOKS_LIKE else "its copy, labelled"
+            shown[issue["other"]] = f"{what} {issue['other_label']}"
+        photos = "".join(_photo(self.workspace, path, said, len(shown) > 1) for path, said in shown.items())
+        height = SIDE if len(shown) == 1 else SIDE // 2
         self.look.value = (
             f'<div style="display:flex;gap:6px;min-height:{height}px;align-items:flex-end">{photos}</div>'
             f'<div title="{page.text(issue["path"])}"><b>{page.text(issue["label"] or "no label")}</b>, '
             f"score {issue['score']:.2f}</div>"
             f"<div class='cvtune-faint'>{page.text(issue['detail'])}. {page.text(issue['suggestion'])}.</div>"
         )
-        self.box.layout.width = "175px" if len(names) == 1 else "330px"
+        self.box.layout.width = "175px" if len(shown) == 1 else "330px"
         if issue["suggested_label"] in self.label.options:
             self.label.value = issue["suggested_label"]
         self.show(standing)
@@ -69,9 +73,10 @@ class Card:
         self.state.value = page.status(f"<b>✓ {page.text(DECIDED[act['action']] + to)}</b>")
 
 
-def _photo(workspace: Workspace, path: str, said: str) -> str:
+def _photo(workspace: Workspace, path: str, said: str, caption: bool) -> str:
     try:
         small = thumbnail(workspace.path_of(path), SIDE)
     except (OSError, ValueError):
         return f"<div class='cvtune-faint'>{page.text(path)} can't be shown</div>"
-    return page.image(small, f"{path}, {said}")
+    below = f"<div class='cvtune-faint'>{page.text(said)}</div>" if caption else ""
+    return f"<div>{page.image(small, f'{path}, {said}')}{below}</div>"

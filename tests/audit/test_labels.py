@@ -162,3 +162,27 @@ def test_no_opinion_about_a_class_of_one_or_a_single_class():
     assert len(scores) == 21
     scores, issues = judge(features[:10], table_of(numbers[:10]))
     assert issues.empty and (scores["label_quality"] == 1).all()
+
+
+def test_the_photo_beside_a_doubted_one_is_the_nearest_that_surely_shows_what_it_looks_like(flipped):
+    features, photos, wrong = flipped
+    scores, issues = judge(features, photos)
+    label, row = dict(zip(photos["path"], photos["label"], strict=True)), {p: i for i, p in enumerate(photos["path"])}
+    suggested = dict(zip(photos["path"], scores["suggested_label"], strict=True))
+    doubted = issues.query("issue == 'mislabelled'")
+    assert len(doubted)
+    x = labels.unit(features, np.ones(len(photos), bool))
+    for path, beside in zip(doubted["path"], doubted["other"], strict=True):
+        assert label[beside] == suggested[path] and beside not in wrong
+        alike = [p for p in photos["path"] if label[p] == suggested[path] and p not in wrong]
+        assert x[row[beside]] @ x[row[path]] == max(x[row[p]] @ x[row[path]] for p in alike)
+
+
+def test_a_copy_is_not_shown_as_an_example(flipped):
+    features, photos, _ = flipped
+    beside = judge(features, photos)[1].query("issue == 'mislabelled'").set_index("path")["other"]
+    path = beside.index[0]
+    groups = np.arange(len(photos))
+    groups[photos["path"] == beside[path]] = groups[(photos["path"] == path).argmax()]
+    after = judge(features, photos, groups)[1].query("issue == 'mislabelled'").set_index("path")["other"]
+    assert after[path] and after[path] != beside[path]

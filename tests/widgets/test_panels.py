@@ -156,7 +156,8 @@ def test_the_gallery_shows_the_wrong_label_with_its_suggestion(audited):
     card = card_of(audited, "wrong.jpg")
     assert card.label.value == "circle"
     assert "<img" in card.look.value
-    assert "wrong.jpg, stripes" in card.look.value
+    assert "wrong.jpg, labelled stripes" in card.look.value
+    assert "looks like this circle" in card.look.value and card.look.value.count("<img") == 2
     assert "not decided" in card.state.value
 
 
