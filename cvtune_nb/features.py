@@ -9,7 +9,7 @@ import pandas as pd
 
 from cvtune_nb import backbones
 from cvtune_nb.data.pixels import pixels, refuse_beyond
-from cvtune_nb.data.rows import RowStore
+from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
 
@@ -19,13 +19,18 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Features:
-    """matrix: float32 (photos, width), in the order of the photos asked for. images_per_second counts the photos
-    computed now, decoding included; cached means none had to be."""
+    """rows: rows[indices] is float32 (len(indices), width), in the order of the photos asked for, read from disk.
+    images_per_second counts the photos computed now, decoding included; cached means none had to be."""
 
-    matrix: np.ndarray
+    rows: Rows
     images_per_second: float
     seconds: float
     cached: bool
+
+    @functools.cached_property
+    def matrix(self) -> np.ndarray:
+        """All rows in memory: float32 (photos, width)."""
+        return self.rows[:]
 
 
 def features(
@@ -45,14 +50,14 @@ def features(
         network = networks.load(backbone).eval().to(networks.device())
         for first in range(0, len(todo), BATCH * 8):
             chunk = range(first, min(first + BATCH * 8, len(todo)))
-            rows = []
+            computed = []
             for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
                 progress(batch[0] / len(todo), f"computing features: {batch[0]} of {len(todo)} photos")
-                rows.append(networks.forward(network, squares.centre(batch)))
-            store.add([todo[i] for i in chunk], np.concatenate(rows))
-    matrix = store.get(list(photos["sha256"]))
+                computed.append(networks.forward(network, squares.centre(batch)))
+            store.add([todo[i] for i in chunk], np.concatenate(computed))
+    rows = Rows(store, photos["sha256"])
     seconds = time.perf_counter() - start
-    return Features(matrix, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
+    return Features(rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
 
 
 def store_of(workspace: Workspace, backbone: str, image_size: int) -> RowStore:

@@ -5,12 +5,16 @@ well its label fits (1 is best).
 """
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 import pandas as pd
 
-COLUMNS = ["path", "issue", "score", "detail", "suggestion", "other"]
-"""Columns of issues.csv. `other` is the photo to show beside this one: its copy, or the nearest photo that surely
-shows what this one looks like; else empty. `path` is empty when the issue is about the whole set."""
+OTHERS = ["other", "other_2", "other_3"]
+"""The photos to show beside this one: its copy, or the nearest photos that surely show what this one looks like; else
+empty."""
+
+COLUMNS = ["path", "issue", "score", "detail", "suggestion", *OTHERS]
+"""Columns of issues.csv. `path` is empty when the issue is about the whole set."""
 
 KINDS = {
     "mislabelled": "the photo looks like another class than its label says",
@@ -35,15 +39,15 @@ KINDS = {
 """Every kind of issue and what it means, the ones that matter most first."""
 
 
-def issue(path: str, kind: str, score: float, detail: str, suggestion: str, other: str = "") -> dict:
-    """One row of the table. score: 0..1, 1 is worst."""
+def issue(path: str, kind: str, score: float, detail: str, suggestion: str, *others: str) -> dict:
+    """One row of the table. score: 0..1, 1 is worst; others: at most three paths."""
     return {
         "path": path,
         "issue": kind,
         "score": round(min(max(float(score), 0.0), 1.0), 4),
         "detail": detail,
         "suggestion": suggestion,
-        "other": other,
+        **dict(zip_longest(OTHERS, others, fillvalue="")),
     }
 
 

@@ -2,24 +2,29 @@
 copies.
 
 The model is a least-squares SVM on frozen features, because leaving a photo out of it has an exact answer in
-closed form: one matrix inverse gives the opinion of n models that each did not see one photo. Above
-EXACT_UP_TO photos the inverse gets too large, and cross-validated logistic regression takes its place. Photos
-of the test split are judged but never judge: what is cleaned in training must not depend on them.
+closed form: one factorisation gives the opinion of n models that each did not see one photo. Up to LANDMARKS photos
+it knows every photo it learns from; of more it draws so many, and describes all others by how alike they are to
+those (Nystrom's method: Williams and Seeger 2001), so that memory stays the same and time grows with the number of
+photos. Photos of the test split are judged but never judge: what is cleaned in training must not depend on them.
 """
+
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb.audit.issue import issue, quoted, table
 from cvtune_nb.files import Progress, silent
 
-EXACT_UP_TO = 10_000
-"""Photos up to which the exact leave-one-out is used. There it takes 2 GB of memory and one to three minutes
-on two cores, a small part of what their features took."""
+LANDMARKS = 3_000
+"""Photos that the others are described by. They cost 0.3 GB of memory."""
+
+BLOCK = 1_024
+"""Photos that are looked at together."""
 
 SUSPECT = 0.03
 """A label with less probability than this is listed as mislabelled. F1 on clothing with 3, 8 and 20% of the labels
@@ -51,6 +56,9 @@ SURE = 0.5
 """A photo shows its class for sure when no class is more probable than its label, and its label is more probable
 than this. Ours."""
 
+EXAMPLES = 3
+"""Photos that are shown beside a doubted one."""
+
 FEWEST = 3
 """Photos that a class must have among those that judge, before the labels of others or its own are called
 wrong."""
@@ -61,26 +69,23 @@ def find(
     features: np.ndarray,
     groups: np.ndarray,
     judges: np.ndarray,
-    exact_up_to: int = EXACT_UP_TO,
+    landmarks: int = LANDMARKS,
     progress: Progress = silent,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judge every label.
 
-    photos: path,label (n rows); features: float (n, width); groups: (n,) int, equal for copies of one photo,
-    which don't help to judge each other; judges: (n,) bool, photos whose labels the model may learn from.
-    Returns (scores, issues): scores has label_quality (probability of the photo's label, 0 bad .. 1 good),
-    suggested_label, suggested_probability, second_label, second_probability, in the order of photos; issues
-    are of kinds "mislabelled", "ambiguous" and, up to `exact_up_to` judges, "outlier".
+    photos: path,label (n rows); features: features[rows] -> float (len(rows), width); groups: (n,) int, equal for
+    copies of one photo, which don't help to judge each other; judges: (n,) bool, photos whose labels the model may
+    learn from. Returns (scores, issues): scores has label_quality (probability of the photo's label, 0 bad .. 1
+    good), suggested_label, suggested_probability, second_label, second_probability, in the order of photos; issues
+    are of kinds "mislabelled", "ambiguous" and "outlier".
     """
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
     if (known > 0).sum() < 2:
         return _undecided(photos), table([])
-    progress(0.0, "judging labels")
-    exact = judges.sum() <= exact_up_to
-    leave_out = leave_one_out if exact else cross_validated
-    scores = leave_out(features, labels, groups, judges, len(classes))
-    progress(0.9, "judging labels")
+    view = View(features, judges)
+    scores = leave_one_out(view, labels, groups, judges, len(classes), landmarks, progress)
     probability = calibrated(scores, labels, judges)
 
     order = np.argsort(-probability, axis=1, kind="stable")
@@ -105,8 +110,8 @@ def find(
     sure = judges & (first == labels) & (own > SURE)
     likeness = np.where(first == labels, second, first)
     doubted = np.flatnonzero(heard & (mislabelled | shared))
-    nearest = dict(zip(doubted, examples(features, groups, doubted, likeness, labels, sure, judges), strict=True))
-    beside = {i: paths[at] if at >= 0 else "" for i, at in nearest.items()}
+    nearest = dict(zip(doubted, examples(view, groups, doubted, likeness, labels, sure), strict=True))
+    beside = {i: [paths[at] for at in found if at >= 0] for i, found in nearest.items()}
     found = [
         issue(
             paths[i],
@@ -115,7 +120,7 @@ def find(
             f"labelled {quoted([classes[labels[i]]])} (probability {own[i]:.2f}), looks like "
             f"{quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f})",
             f"relabel it as {quoted([classes[first[i]]])} if you see that too; keep it if the label is right",
-            beside[i],
+            *beside[i],
         )
         for i in np.flatnonzero(mislabelled)
     ] + [
@@ -126,7 +131,7 @@ def find(
             f"looks like {quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f}) and like "
             f"{quoted([classes[second[i]]])} ({probability[i, second[i]]:.2f})",
             f"exclude it if it shows both or neither; keep it if you clearly see {quoted([classes[labels[i]]])}",
-            beside[i],
+            *beside[i],
         )
         for i in np.flatnonzero(heard & shared)
     ]
@@ -140,7 +145,7 @@ def find(
             f"looks like none of the classes, least unlike {quoted([classes[first[i]]])}",
             f"exclude it if it does not show {quoted([classes[labels[i]]])} as you mean it",
         )
-        for i in np.flatnonzero(heard & (claim < UNCLAIMED) & exact)
+        for i in np.flatnonzero(heard & (claim < UNCLAIMED))
     ]
     progress(1.0, "judged all labels")
     return opinions, table(found)
@@ -161,72 +166,81 @@ def _undecided(photos: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+class View:
+    """Features as the model sees them, a part at a time: the judges' mean taken off, each row of length 1."""
+
+    def __init__(self, features: Any, judges: np.ndarray):
+        inside = np.flatnonzero(judges)
+        self.features = features
+        sums = [np.sum(features[rows], axis=0, dtype=np.float64) for rows in _blocks(inside)]
+        self.mean = np.sum(sums, axis=0) / max(len(inside), 1)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Float64 (len(rows), width)."""
+        x = np.asarray(self.features[rows], dtype=np.float64) - self.mean
+        return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+
+
 def leave_one_out(
-    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, judges: np.ndarray, classes: int
-) -> np.ndarray:
-    """What a least-squares SVM says of each photo when that photo's whole group is left out: (n, classes),
-    about -1 for no and +1 for yes.
-
-    With G the RBF kernel of the judges, A = (G + I)^-1 and a = A (Y - mean Y), the residual of a left-out
-    group B is A_BB^-1 a_B (exact; Cawley and Talbot 2004, An, Liu and Venkatesh 2007; only mean Y still
-    counts everyone). Memory: 8 bytes x judges^2. Time: judges^3.
-    """
-    x = unit(features, judges)
-    inside = np.flatnonzero(judges)
-    squared = _squared_distances(x[inside], x[inside])
-    scale = _median(squared)
-    gram = np.exp(np.divide(squared, -scale, out=squared), out=squared)
-    gram.flat[:: len(gram) + 1] += 1
-    inverse = np.linalg.inv(gram)
-    targets = np.where(labels[inside, None] == np.arange(classes), 1.0, -1.0)
-    mean = targets.mean(axis=0)
-    weights = inverse @ (targets - mean)
-
-    scores = np.empty((len(features), classes))
-    scores[inside] = targets - weights / inverse.diagonal()[:, None]
-    place = np.full(len(features), -1)
-    place[inside] = np.arange(len(inside))
-    outside = np.flatnonzero(~judges)
-    for block in np.array_split(outside, -(-len(outside) // 1024) or 1):
-        kernel = np.exp(-_squared_distances(x[block], x[inside]) / scale)
-        scores[block] = mean + kernel @ weights
-
-    for members in _members(groups):
-        held = members[judges[members]]
-        if not len(held) or len(members) == 1:
-            continue
-        at = place[held]
-        residual = np.linalg.solve(inverse[np.ix_(at, at)], weights[at])
-        scores[held] = targets[at] - residual
-        others = members[~judges[members]]
-        if len(others):
-            without = weights - inverse[:, at] @ residual
-            kernel = np.exp(-_squared_distances(x[others], x[inside]) / scale)
-            scores[others] = mean + kernel @ without
-    return scores
-
-
-def cross_validated(
-    features: np.ndarray,
+    view: View,
     labels: np.ndarray,
     groups: np.ndarray,
     judges: np.ndarray,
     classes: int,
-    folds: int = 5,
+    landmarks: int = LANDMARKS,
+    progress: Progress = silent,
 ) -> np.ndarray:
-    """What logistic regression, fitted on the other folds' judges, says of each photo: (n, classes) log odds.
+    """What a least-squares SVM says of each photo when that photo's whole group is left out: (n, classes),
+    about -1 for no and +1 for yes.
 
-    Copies of one photo are in one fold. Memory: one copy of the features; time grows linearly with photos.
+    K is the RBF kernel, as wide as the median distance; L L' that of the landmarks; row i of Z = K L'^-1 describes
+    photo i. Ridge regression on Z has the hat matrix H = Z (Z'Z + I)^-1 Z', and the residual of a left-out group B is
+    (I - H_BB)^-1 times its residual when it is not left out (exact but for the mean of Y and the landmarks, which
+    still count everyone; Cawley and Talbot 2004, An, Liu and Venkatesh 2007). With every judge a landmark this is
+    regression with the full kernel. Memory: 8 bytes x (6 landmarks^2 + n classes); time: n x landmarks^2.
     """
-    x = unit(features, judges).astype(np.float32)
-    scores = np.full((len(x), classes), -50.0)
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=0)
-    for fit, judged in splitter.split(x, labels, groups):
-        fit = fit[judges[fit]]
-        model = LogisticRegression(C=10.0, max_iter=300).fit(x[fit], labels[fit])
-        said = model.decision_function(x[judged])
-        said = np.stack([-said, said], axis=1) / 2 if said.ndim == 1 else said
-        scores[np.ix_(judged, model.classes_)] = said
+    inside = np.flatnonzero(judges)
+    drawn = _draw(inside, labels, landmarks)
+    known = view[drawn]
+    squared = _squared_distances(known, known)
+    scale = _median(squared)
+    gram = np.exp(np.divide(squared, -scale, out=squared), out=squared)
+    gram.flat[:: len(gram) + 1] += 1e-8  # copies among the landmarks would make it singular
+    root = cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
+
+    def described(rows: np.ndarray) -> np.ndarray:
+        kernel = np.exp(-_squared_distances(known, view[rows]) / scale)
+        return solve_triangular(root, kernel, lower=True, overwrite_b=True, check_finite=False).T
+
+    targets = np.where(labels[:, None] == np.arange(classes), 1.0, -1.0)
+    mean = targets[inside].mean(axis=0)
+    products, sums = np.eye(len(drawn)), np.zeros((len(drawn), classes))
+    for number, rows in enumerate(parts := _blocks(inside)):
+        progress(0.4 * number / len(parts), "judging labels")
+        z = described(rows)
+        products += z.T @ z
+        sums += z.T @ (targets[rows] - mean)
+    factor = cholesky(products, lower=True, overwrite_a=True, check_finite=False)
+    weights = cho_solve((factor, True), sums)
+
+    scores = np.empty((len(labels), classes))
+    for number, members in enumerate(parts := _whole_groups(groups)):
+        progress(0.4 + 0.5 * number / len(parts), "judging labels")
+        rows = np.concatenate(members)
+        z = described(rows)
+        said = mean + z @ weights
+        half = solve_triangular(factor, z.T, lower=True, overwrite_b=True, check_finite=False).T
+        told = np.where(judges[rows, None], targets[rows] - said, 0.0)
+        weight = np.square(half).sum(axis=1)[:, None]
+        scores[rows] = said - told * weight / (1 - weight)
+        start = 0
+        for group in members:
+            at = slice(start, start := start + len(group))
+            held = judges[group]
+            if len(group) > 1 and held.any():
+                hat = half[at] @ half[at][held].T
+                residual = np.linalg.solve(np.eye(held.sum()) - hat[held], told[at][held])
+                scores[group] = said[at] - hat @ residual
     return scores
 
 
@@ -252,35 +266,49 @@ def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np
 
 
 def examples(
-    features: np.ndarray,
-    groups: np.ndarray,
-    rows: np.ndarray,
-    likeness: np.ndarray,
-    labels: np.ndarray,
-    sure: np.ndarray,
-    judges: np.ndarray,
+    view: View, groups: np.ndarray, rows: np.ndarray, likeness: np.ndarray, labels: np.ndarray, sure: np.ndarray
 ) -> np.ndarray:
-    """For each of `rows` the nearest photo of the class `likeness` (n,) among the sure ones (n,), not a copy of itself:
-    (len(rows),) row numbers, -1 where there is none."""
-    found = np.full(len(rows), -1)
+    """For each of `rows` the nearest photos of the class `likeness` (n,) among the sure ones (n,), not copies of itself
+    nor of each other, nearest first: (len(rows), EXAMPLES) row numbers, -1 where there are no more."""
+    found = np.full((len(rows), EXAMPLES), -1)
     for kind in np.unique(likeness[rows]):
         known = np.flatnonzero(sure & (labels == kind))
+        known = known[np.unique(groups[known], return_index=True)[1]]
+        known = known[:: -(-len(known) // LANDMARKS) or 1]
         asked = np.flatnonzero(likeness[rows] == kind)
         if not len(known):
             continue
-        x = unit(features, judges, np.concatenate([known, rows[asked]]))
-        near = x[len(known) :] @ x[: len(known)].T
-        near[groups[rows[asked], None] == groups[known]] = -np.inf
-        best = near.argmax(axis=1)
-        found[asked] = np.where(np.isfinite(near.max(axis=1)), known[best], -1)
+        x = view[known]
+        for part in _blocks(asked):
+            near = view[rows[part]] @ x.T
+            near[groups[rows[part], None] == groups[known]] = -np.inf
+            best = np.argsort(-near, axis=1)[:, :EXAMPLES]
+            there = np.isfinite(np.take_along_axis(near, best, axis=1))
+            found[part, : best.shape[1]] = np.where(there, known[best], -1)
     return found
 
 
-def unit(features: np.ndarray, judges: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-    """Features of `rows` with the judges' mean taken off, each row of length 1."""
-    x = np.asarray(features[rows], dtype=np.float64)
-    x = x - features[judges].mean(axis=0, dtype=np.float64)
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+def _draw(inside: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows `inside`, in their order: as many of each class as there are, but no more of a large
+    class than it takes, so that small ones are known too (fixed seed)."""
+    if len(inside) <= count:
+        return inside
+    order = np.random.default_rng(0).permutation(inside)
+    turn = pd.Series(order).groupby(labels[order]).cumcount().to_numpy()
+    return np.sort(order[np.argsort(turn, kind="stable")[:count]])
+
+
+def _blocks(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+
+
+def _whole_groups(groups: np.ndarray) -> list[list[np.ndarray]]:
+    """The row numbers of each group, about BLOCK rows at a time."""
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    at = np.cumsum([len(group) for group in members]) // BLOCK
+    cuts = [0, *(np.flatnonzero(np.diff(at)) + 1), len(members)]
+    return [members[first:last] for first, last in pairwise(cuts)]
 
 
 def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -296,9 +324,3 @@ def _median(squared: np.ndarray) -> float:
     rows = squared[:: max(1, len(squared) // 1000)]
     apart = rows[rows > 1e-9]  # a photo is 0 away from itself, give or take rounding
     return float(np.median(apart)) if apart.size else 1.0
-
-
-def _members(groups: np.ndarray) -> list[np.ndarray]:
-    """The row numbers of each group."""
-    order = np.argsort(groups, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)

@@ -10,13 +10,13 @@ import pandas as pd
 from cvtune_nb import backbones
 from cvtune_nb.audit import dataset, duplicates, labels, quality, shortcuts
 from cvtune_nb.audit.forecast import forecast
-from cvtune_nb.audit.issue import KINDS, table
+from cvtune_nb.audit.issue import KINDS, OTHERS, table
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.workspace import Workspace
 
-_ISSUE_TEXT = dict.fromkeys(["path", "issue", "detail", "suggestion", "other"], str)
+_ISSUE_TEXT = dict.fromkeys(["path", "issue", "detail", "suggestion", *OTHERS], str)
 _SCORE_TEXT = dict.fromkeys(["path", "label", "split", "suggested_label", "second_label"], str)
 
 
@@ -24,7 +24,8 @@ _SCORE_TEXT = dict.fromkeys(["path", "label", "split", "suggested_label", "secon
 class Audit:
     """What an audit found.
 
-    issues: path,issue,score,detail,suggestion,other (audit.issue explains them; score 0..1, 1 is worst).
+    issues: path,issue,score,detail,suggestion,other,other_2,other_3 (audit.issue explains them; score 0..1, 1 is
+    worst).
     scores: a row for each photo: path,label,split,label_quality (0 bad .. 1 good),suggested_label,
     suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
     brightness,mean,contrast,burnt,sharpness,sharpness_half (quality.measure explains them).
@@ -54,11 +55,11 @@ def audit(
     skipped = workspace.skipped()
     in_use, standing = workspace.photos(), workspace.standing()
 
-    matrix = features(workspace, photos, backbone, image_size, _part(progress, 0.0, 0.7)).matrix
+    rows = features(workspace, photos, backbone, image_size, _part(progress, 0.0, 0.7)).rows
     store = pixels(workspace, photos, image_size)
-    copies = duplicates.find(photos, matrix, store, _part(progress, 0.7, 0.8))
+    copies = duplicates.find(photos, rows, store, _part(progress, 0.7, 0.8))
     judges = (photos["path"].isin(in_use["path"]) & (photos["split"] != "test")).to_numpy()
-    opinions, doubts = labels.find(photos, matrix, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
+    opinions, doubts = labels.find(photos, rows, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
     bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
 
     whole = [shortcuts.find(photos, bad.measures), dataset.find(in_use)]
@@ -68,7 +69,7 @@ def audit(
     scores = pd.concat([scores.assign(group=copies.groups), bad.measures.round(4)], axis=1)
     counts = issues["issue"].value_counts()
     suspects = set(issues.loc[issues["issue"] == "mislabelled", "path"])
-    gain = forecast(photos[judges], matrix[judges], copies.groups[judges], suspects)
+    gain = forecast(photos, rows, copies.groups, judges, suspects)
     summary = {
         "photos": len(photos),
         "issues": {kind: int(counts[kind]) for kind in KINDS if kind in counts},

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square, crop_centre, read_photo, short_side
-from cvtune_nb.data.rows import RowStore
+from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
@@ -21,19 +21,13 @@ LARGER_THAN_PHOTOS = 1.5
 nothing is left to see, only time to lose."""
 
 
-class Pixels:
+class Pixels(Rows):
     """The centre squares of a table of photos, in its order, memory-mapped: pixels[indices] is uint8
     (n, side, side, 3) with side = short_side(image_size)."""
 
     def __init__(self, store: RowStore, keys: Sequence[str], image_size: int):
-        self.store, self._keys, self.image_size = store, list(keys), image_size
-        self.side = short_side(image_size)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __getitem__(self, indices: Sequence[int]) -> np.ndarray:
-        return self.store.get([self._keys[index] for index in indices])
+        super().__init__(store, keys)
+        self.image_size, self.side = image_size, short_side(image_size)
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
         """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""

@@ -67,8 +67,29 @@ class RowStore:
 
     def get(self, keys: Sequence[str]) -> np.ndarray:
         """The rows of `keys`, copied into one array (len(keys), *shape)."""
-        rows = np.empty((len(keys), *self.shape), self.dtype)
-        for number, key in enumerate(keys):
-            shard, row = self._where[key]
-            rows[number] = self._shards[shard][row]
+        return Rows(self, keys)[:]
+
+    def find(self, keys: Sequence[str]) -> np.ndarray:
+        """Where the rows of `keys` are: (len(keys), 2) int, shard and row in it."""
+        return np.array([self._where[key] for key in keys], dtype=np.int64).reshape(-1, 2)
+
+    def read(self, places: np.ndarray) -> np.ndarray:
+        """The rows at `places` (n, 2), copied into one array (n, *shape)."""
+        rows = np.empty((len(places), *self.shape), self.dtype)
+        for shard in np.unique(places[:, 0]):
+            here = np.flatnonzero(places[:, 0] == shard)
+            rows[here] = self._shards[shard][places[here, 1]]
         return rows
+
+
+class Rows:
+    """The rows of a store for a table of photos, in its order: rows[indices] copies these into one array."""
+
+    def __init__(self, store: RowStore, keys: Sequence[str]):
+        self.store, self._places = store, store.find(keys)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, indices: Sequence[int] | np.ndarray | slice) -> np.ndarray:
+        return self.store.read(self._places[indices])

@@ -2,7 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.audit.forecast import forecast
+from cvtune_nb.audit import forecast as module
+
+
+def forecast(photos, features, groups, suspects):
+    return module.forecast(photos, features, groups, np.ones(len(photos), bool), suspects)
 
 
 @pytest.fixture
@@ -51,3 +55,13 @@ def test_nothing_is_told_where_nothing_can_be(flipped):
     photos["label"] = np.where(np.arange(150) < 5, "a", "b")
     one = np.where(np.arange(150) < 5, 0, np.arange(150))
     assert forecast(photos, features, one, {"9.jpg"}) is None, "one class is five copies of one photo"
+
+
+def test_of_many_photos_some_are_drawn_with_all_their_copies(flipped, monkeypatch):
+    photos, features, wrong = flipped
+    monkeypatch.setattr(module, "ENOUGH", 100)
+    groups = np.arange(150) // 2
+    told = forecast(photos, features, groups, wrong)
+    assert told.photos == 38 and told.before.n < 100 and "on 100 photos" in told.words
+    drawn = module._draw(groups, np.ones(150, bool))
+    assert all(((drawn == row).any() == (drawn == row ^ 1).any()) for row in range(150))

@@ -38,12 +38,12 @@ def flipped():
     return features, photos, set(photos["path"][wrong])
 
 
-@pytest.mark.parametrize("exact_up_to", [10_000, 0], ids=["exact", "logistic regression"])
-def test_flipped_labels_are_found_and_right_ones_left_alone(flipped, exact_up_to):
+@pytest.mark.parametrize("landmarks", [3_000, 30], ids=["all", "some"])
+def test_flipped_labels_are_found_and_right_ones_left_alone(flipped, landmarks):
     features, photos, wrong = flipped
-    scores, issues = judge(features, photos, exact_up_to=exact_up_to)
+    scores, issues = judge(features, photos, landmarks=landmarks)
     found = flagged(issues, "mislabelled")
-    assert found <= wrong and len(found) >= (len(wrong) if exact_up_to else 4)
+    assert found == wrong
     bad = photos["path"].isin(wrong)
     assert scores.loc[bad, "label_quality"].max() < scores.loc[~bad, "label_quality"].min()
     old = {
@@ -67,8 +67,8 @@ def test_scores_are_probabilities_in_the_order_of_photos(flipped):
 
 def test_twice_the_same(flipped):
     features, photos, _ = flipped
-    for exact_up_to in (10_000, 0):
-        first, second = (judge(features, photos, exact_up_to=exact_up_to) for _ in range(2))
+    for landmarks in (3_000, 30):
+        first, second = (judge(features, photos, landmarks=landmarks) for _ in range(2))
         pd.testing.assert_frame_equal(first[0], second[0])
         pd.testing.assert_frame_equal(first[1], second[1])
 
@@ -81,9 +81,9 @@ def test_left_out_means_fitted_without():
     groups[[5, 20]] = 5  # a judge and a photo that does not judge
     judges = np.ones(24, bool)
     judges[[20, 22]] = False
-    found = labels.leave_one_out(features, numbers, groups, judges, 3)
+    found = labels.leave_one_out(labels.View(features, judges), numbers, groups, judges, 3)
 
-    x = labels.unit(features, judges)
+    x = labels.View(features, judges)[np.arange(24)]
     squared = np.square(x[:, None] - x[None]).sum(axis=2)
     scale = np.median(squared[np.ix_(judges, judges)][~np.eye(22, dtype=bool)])
     gram = np.exp(-squared / scale)
@@ -92,7 +92,7 @@ def test_left_out_means_fitted_without():
     for row in range(24):
         fit = np.flatnonzero(judges & (groups != groups[row]))
         weights = np.linalg.solve(gram[np.ix_(fit, fit)] + np.eye(len(fit)), targets[fit] - mean)
-        np.testing.assert_allclose(found[row], mean + gram[row, fit] @ weights, atol=1e-9)
+        np.testing.assert_allclose(found[row], mean + gram[row, fit] @ weights, atol=1e-6)
 
 
 def test_copies_do_not_vouch_for_each_other():
@@ -108,17 +108,16 @@ def test_copies_do_not_vouch_for_each_other():
     assert (together["label_quality"][24:30] < alone["label_quality"][24:30]).all()
 
 
-@pytest.mark.parametrize("exact_up_to", [10_000, 0], ids=["exact", "logistic regression"])
-def test_photos_that_do_not_judge_change_nobody_elses_score(flipped, exact_up_to):
+@pytest.mark.parametrize("landmarks", [3_000, 30], ids=["all", "some"])
+def test_photos_that_do_not_judge_change_nobody_elses_score(flipped, landmarks):
     features, photos, _ = flipped
     judges = np.arange(len(photos)) % 5 != 0
-    before, _ = judge(features, photos, judges=judges, exact_up_to=exact_up_to)
+    before, _ = judge(features, photos, judges=judges, landmarks=landmarks)
     changed = photos.copy()
     changed.loc[0, "label"] = NAMES[2]
-    after, _ = judge(features, changed, judges=judges, exact_up_to=exact_up_to)
+    after, _ = judge(features, changed, judges=judges, landmarks=landmarks)
     assert after["label_quality"][0] < 0.05 < before["label_quality"][0]
-    if exact_up_to:
-        np.testing.assert_array_equal(before["label_quality"][1:], after["label_quality"][1:])
+    np.testing.assert_array_equal(before["label_quality"][1:], after["label_quality"][1:])
 
 
 def test_a_photo_between_two_classes_is_ambiguous():
@@ -171,7 +170,7 @@ def test_the_photo_beside_a_doubted_one_is_the_nearest_that_surely_shows_what_it
     suggested = dict(zip(photos["path"], scores["suggested_label"], strict=True))
     doubted = issues.query("issue == 'mislabelled'")
     assert len(doubted)
-    x = labels.unit(features, np.ones(len(photos), bool))
+    x = labels.View(features, np.ones(len(photos), bool))[np.arange(len(photos))]
     for path, beside in zip(doubted["path"], doubted["other"], strict=True):
         assert label[beside] == suggested[path] and beside not in wrong
         alike = [p for p in photos["path"] if label[p] == suggested[path] and p not in wrong]
