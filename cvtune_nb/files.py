@@ -73,9 +73,9 @@ def read_csv(file: Path, /, **types: Any) -> pd.DataFrame:
     return pd.read_csv(file, dtype=types or None, keep_default_na=not types)
 
 
-def append_json_line(path: Path, value: dict[str, Any]) -> None:
-    """Add one line to a journal and flush it to disk: journals only ever grow. A last line that a crash cut off
-    gets its end first, so that it can't swallow the new one."""
+def append_json_lines(path: Path, *values: dict[str, Any]) -> None:
+    """Add a line for each value to a journal and flush it to disk: journals only ever grow. A last line that a crash
+    cut off gets its end first, so that it can't swallow the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab+") as file:
@@ -83,7 +83,7 @@ def append_json_line(path: Path, value: dict[str, Any]) -> None:
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
                 file.write(b"\n")
-        file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+        file.write(b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values))
         file.flush()
         os.fsync(file.fileno())
 

@@ -4,6 +4,7 @@ command can be started alone from it."""
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import append_json_line, read_csv, read_json, read_json_lines, write_csv, write_json
+from cvtune_nb.files import append_json_lines, read_csv, read_json, read_json_lines, write_csv, write_json
 
 ACTIONS = ("relabel", "exclude", "keep", "undo")
 MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
@@ -128,18 +129,25 @@ class Workspace:
         The photo itself is never touched. Raises InputError for an unknown photo or action, or a relabel to
         nothing.
         """
-        manifest = self.manifest()
-        row = manifest[manifest["path"] == path]
-        if row.empty:
-            raise InputError(f"{path} is not a photo of this workspace ({self.folder}): open the data again")
-        if action not in ACTIONS:
-            raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS)}")
-        if action == "relabel" and not to.strip():
-            raise InputError(f"relabel of {path} needs the new label: choose one")
-        label = row["label"].iloc[0]
-        decision = {"time": now(), "sha256": row["sha256"].iloc[0], "path": path, "action": action, "from": label,
-                    "to": to, "reason": reason}  # fmt: skip
-        append_json_line(self.folder / "curation.jsonl", decision)
+        self.decide_all([(path, action, to, reason)])
+
+    def decide_all(self, acts: Iterable[tuple[str, str, str, str]]) -> None:
+        """Write down many decisions at once: (path, action, to, reason) each, like `decide`; all or, when one of them
+        is refused, none."""
+        manifest = self.manifest().set_index("path")
+        decisions = []
+        for path, action, to, reason in acts:
+            if path not in manifest.index:
+                raise InputError(f"{path} is not a photo of this workspace ({self.folder}): open the data again")
+            if action not in ACTIONS:
+                raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS)}")
+            if action == "relabel" and not to.strip():
+                raise InputError(f"relabel of {path} needs the new label: choose one")
+            decisions.append({
+                "time": now(), "sha256": manifest.at[path, "sha256"], "path": path, "action": action,
+                "from": manifest.at[path, "label"], "to": to, "reason": reason,
+            })  # fmt: skip
+        append_json_lines(self.folder / "curation.jsonl", *decisions)
 
     def standing(self) -> dict[str, dict[str, Any]]:
         """The decision in force for each photo that has one, by path. `undo` brings back the one before it.
@@ -164,7 +172,7 @@ class Workspace:
 
     def open_test(self, by: str) -> int:
         """Write down that the test set is being looked at by `by`; returns how often that has happened."""
-        append_json_line(self.folder / "test_openings.jsonl", {"time": now(), "by": by})
+        append_json_lines(self.folder / "test_openings.jsonl", {"time": now(), "by": by})
         return self.test_openings()
 
     def test_openings(self) -> int:

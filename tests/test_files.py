@@ -87,9 +87,9 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
 def test_a_journal_only_grows(tmp_path):
     file = tmp_path / "folder" / "j.jsonl"
     assert files.read_json_lines(file) == []
-    files.append_json_line(file, {"n": 1})
+    files.append_json_lines(file, {"n": 1})
     before = file.read_bytes()
-    files.append_json_line(file, {"n": 2})
+    files.append_json_lines(file, {"n": 2})
     assert file.read_bytes().startswith(before)
     assert files.read_json_lines(file) == [{"n": 1}, {"n": 2}]
 
@@ -97,11 +97,11 @@ def test_a_journal_only_grows(tmp_path):
 @pytest.mark.parametrize("half", [b'{"n": 2, "to": "ro', '{"n": 2, "to": "ä"}'.encode()[:-3], b'{"n": 2}'])
 def test_a_line_cut_off_by_a_crash_is_left_out_and_swallows_no_later_one(tmp_path, half):
     file = tmp_path / "j.jsonl"
-    files.append_json_line(file, {"n": 1})
+    files.append_json_lines(file, {"n": 1})
     with open(file, "ab") as journal:
         journal.write(half)
     assert files.read_json_lines(file)[0] == {"n": 1}
-    files.append_json_line(file, {"n": 3})
+    files.append_json_lines(file, {"n": 3})
     whole = [{"n": 2}] if half.endswith(b"}") else []
     assert files.read_json_lines(file) == [{"n": 1}, *whole, {"n": 3}]
     assert half in file.read_bytes()
@@ -109,5 +109,5 @@ def test_a_line_cut_off_by_a_crash_is_left_out_and_swallows_no_later_one(tmp_pat
 
 def test_a_journal_keeps_any_label_whole(tmp_path):
     strange = {"to": 'line\u2028separator\x85next\nline "quoted" \U0001f339'}
-    files.append_json_line(tmp_path / "j.jsonl", strange)
+    files.append_json_lines(tmp_path / "j.jsonl", strange)
     assert files.read_json_lines(tmp_path / "j.jsonl") == [strange]

@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.audit import KINDS, Audit, Payoff, audit, load_audit, payoff
+from cvtune_nb.audit import KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.gallery import DECIDED, Card
 from cvtune_nb.widgets.job import NotReady, Work, headless
@@ -16,6 +16,14 @@ from cvtune_nb.workspace import Workspace
 
 A_PAGE = 12
 """Photos a page of the gallery."""
+
+BULK = {"Accept suggestions": "", "Exclude selected": "exclude", "Keep selected": "keep", "Undo selected": "undo"}
+"""What can be done with all selected photos."""
+
+KEYS_IN_WORDS = (
+    "Keys, once a photo has the focus (Tab, or a click beside its buttons): R relabel, E exclude, K keep, U undo, "
+    "Space or X select, arrows to another photo, N and P next and previous page, A select this page"
+)
 
 MINE = "decided by you"
 """The kind under which everything decided so far is listed, so that any of it can be undone."""
@@ -35,21 +43,35 @@ class AuditPanel(Panel):
         self.meaning.add_class("cvtune-words")
         self.hide = w.Checkbox(description="Hide what is decided", indent=False)
         self.back, self.on = w.Button(description="Previous page"), w.Button(description="Next page")
+        for turn, key in ((self.back, "p"), (self.on, "n")):
+            turn.tooltip = f"{turn.description}: key {key.upper()}"
+            turn.add_class(f"cvtune-key-{key}")
+            turn.add_class("cvtune-turns")
         self.where = w.HTML()
-        self.accept = w.Button(description="Accept all suggestions on this page", layout={"width": "auto"})
+        self.all = w.Button(description="Select this page", tooltip="Select all photos of this page, or none: key A")
+        self.all.add_class("cvtune-key-a")
+        self.chosen: dict[str, dict[str, Any]] = {}  # path: issue, of any kind and page
+        self.selected = w.HTML()
+        self.bulk = [w.Button(description=words, layout={"width": "auto"}, disabled=True) for words in BULK]
+        for button, action in zip(self.bulk, BULK.values(), strict=True):
+            button.on_click(self.guard(lambda _, action=action: self._decide_selected(action)))
         self.measure = w.Button(description="Measure what it brings", layout={"width": "auto"})
+        keys = w.HTML(f"<div class='cvtune-faint'>{KEYS_IN_WORDS}</div>")
         self.more.children = [self.kind, self.meaning, self.hide, w.HBox([self.back, self.on]), self.where,
-                              self.accept, self.measure]  # fmt: skip
-        self.cards = [Card(workspace, workspace.classes, self.guard(self.decide)) for _ in range(A_PAGE)]
+                              w.HBox([self.all, self.selected]), w.HBox(self.bulk, layout={"flex_flow": "row wrap"}),
+                              keys, self.measure]  # fmt: skip
+        self.cards = [Card(workspace, workspace.classes, self.guard(self.decide), self.guard(self._choose))
+                      for _ in range(A_PAGE)]  # fmt: skip
         self.gallery = w.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         self.right.children = [self.gallery, self.picture]
         self.below.children = [self.text]
         self.page, self.measured = 0, None
-        self.kind.observe(self.guard(lambda _: self._turn(0)), "value")
+        self._listing = False  # while the list of kinds is written, the page stays
+        self.kind.observe(self.guard(lambda _: self._listing or self._turn(0)), "value")
         self.hide.observe(self.guard(lambda _: self._turn(0)), "value")
         self.back.on_click(self.guard(lambda _: self._turn(self.page - 1)))
         self.on.on_click(self.guard(lambda _: self._turn(self.page + 1)))
-        self.accept.on_click(self.guard(lambda _: self._accept_page()))
+        self.all.on_click(self.guard(lambda _: self._select_page()))
         self.measure.on_click(self.guard(lambda _: self.begin(lambda progress: self._measured(progress))))
         known = load_audit(workspace)
         if known is not None:
@@ -93,10 +115,14 @@ class AuditPanel(Panel):
         options = [(f"{kind} ({counts[kind]})", kind) for kind in KINDS if kind in counts]
         decided = len(self.workspace.standing())
         options += [(f"{MINE} ({decided})", MINE)] if decided else []
-        chosen = self.kind.value
-        self.kind.options = options or [("nothing found", "")]
-        values = [value for _, value in self.kind.options]
+        options = options or [("nothing found", "")]
+        if options == list(self.kind.options):
+            return
+        chosen, self._listing = self.kind.value, True
+        self.kind.options = options
+        values = [value for _, value in options]
         self.kind.value = chosen if chosen in values else values[0]
+        self._listing = False
 
     def _listed(self) -> pd.DataFrame:
         """The issues of the chosen kind, worst first."""
@@ -105,7 +131,7 @@ class AuditPanel(Panel):
             labels = dict(zip(self.manifest["path"], self.manifest["label"], strict=True))
             rows = [
                 {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}",
-                 "suggestion": "Undo takes your decision back", "other": "", "label": labels[path],
+                 "suggestion": "Undo takes your decision back", **dict.fromkeys(OTHERS, ""), "label": labels[path],
                  "other_label": "", "suggested_label": act["to"]}
                 for path, act in standing.items()
             ]  # fmt: skip
@@ -120,11 +146,11 @@ class AuditPanel(Panel):
         shown = rows.iloc[self.page * A_PAGE : (self.page + 1) * A_PAGE].to_dict("records")
         standing, known = self.workspace.standing(), set(self.manifest["path"])
         for card, issue in zip(self.cards, shown, strict=False):
-            card.fill(issue, standing, known)
+            card.fill(issue, standing, known, issue["path"] in self.chosen)
         self.gallery.children = [card.box for card in self.cards[: len(shown)]]
         self.back.disabled, self.on.disabled = self.page == 0, self.page == pages - 1
         self.meaning.value = page.text(KINDS.get(self.kind.value, "every decision of yours that is in force"))
-        self.accept.disabled = not any(self._suggested(issue) for issue in shown)
+        self._count_selected()
         self._count(rows, standing)
 
     def _count(self, rows: pd.DataFrame, standing: dict[str, Any]) -> None:
@@ -135,8 +161,11 @@ class AuditPanel(Panel):
         )
 
     def decide(self, path: str, action: str, label: str, kind: str) -> None:
-        """Write one decision down, at once, and show it."""
-        self.workspace.decide(path, action, to=label if action == "relabel" else "", reason=kind)
+        """Write one decision down, at once, and show it. The one in force already, as a second click on a slow machine
+        brings it, is not written again."""
+        to = label if action == "relabel" else ""
+        if _changes(self.workspace.standing().get(path), action, to):
+            self.workspace.decide(path, action, to=to, reason=kind)
         self._show_decisions()
         words = {"relabel": f"relabelled to {label}", "undo": "decision taken back"}.get(action, f"{action}: saved")
         self.say(f"{page.text(path)}: {page.text(words)}.")
@@ -145,8 +174,54 @@ class AuditPanel(Panel):
         standing = self.workspace.standing()
         for card in self.cards[: len(self.gallery.children)]:
             card.show(standing)
+        shown = self.kind.value
+        self._list_kinds()
+        if self.kind.value != shown:  # the last decision was taken back
+            self._turn(0)
         self._count(self._listed(), standing)
         self.refresh_reports()
+
+    # -- many at once -----------------------------------------------------------------------------------------
+
+    def _choose(self, issue: dict[str, Any], chosen: bool) -> None:
+        """Select a photo or not; the selection stays when page or kind change."""
+        self.chosen.pop(issue["path"], None)
+        if chosen:
+            self.chosen[issue["path"]] = issue
+        self._count_selected()
+
+    def _select_page(self) -> None:
+        """All photos of the page that can be decided about, or none if they all are selected."""
+        known = set(self.manifest["path"])
+        cards = [card for card in self.cards[: len(self.gallery.children)] if card.issue["path"] in known]
+        chosen = not all(card.issue["path"] in self.chosen for card in cards)
+        for card in cards:
+            card.mark(chosen)
+            self._choose(card.issue, chosen)
+
+    def _count_selected(self) -> None:
+        self.selected.value = page.status(f"{len(self.chosen)} selected")
+        for button in self.bulk:
+            button.disabled = not self.chosen
+
+    def _decide_selected(self, action: str) -> None:
+        """Decide all that is selected: as suggested (action ""), or all the same."""
+        standing, acts = self.workspace.standing(), []
+        for path, issue in self.chosen.items():
+            does = action or self._suggested(issue)
+            to = issue["suggested_label"] if does == "relabel" else ""
+            if does and _changes(standing.get(path), does, to):
+                acts.append((path, does, to, issue["issue"]))
+        self.workspace.decide_all(acts)
+        left = len(self.chosen) - len(acts)
+        self.chosen = {}
+        for card in self.cards:
+            card.mark(False)
+        self._count_selected()
+        self._show_decisions()
+        done = {"undo": "taken back", "": "decided as suggested"}.get(action) or DECIDED[action]
+        unchanged = f"{left} left as they were (decided so before, or without a clear suggestion)." if left else ""
+        self.say(f"{len(acts)} {done}. {unchanged}")
 
     @staticmethod
     def _suggested(issue: dict[str, Any]) -> str:
@@ -154,17 +229,6 @@ class AuditPanel(Panel):
         if issue["issue"] == "mislabelled" and issue["suggested_label"]:
             return "relabel"
         return "exclude" if issue["suggestion"].startswith("exclude it:") else ""
-
-    def _accept_page(self) -> None:
-        standing, done = self.workspace.standing(), 0
-        for card in self.cards[: len(self.gallery.children)]:
-            action = self._suggested(card.issue)
-            if action and card.issue["path"] not in standing:
-                to = card.issue["suggested_label"] if action == "relabel" else ""
-                self.workspace.decide(card.issue["path"], action, to=to, reason=card.issue["issue"])
-                done += 1
-        self._show_decisions()
-        self.say(f"{done} suggestions accepted. Each can be undone.")
 
     # -- what it brings ---------------------------------------------------------------------------------------
 
@@ -211,3 +275,8 @@ class AuditPanel(Panel):
         lines = [f"The audit found: {counts}.", f"You decided: {decided}."]
         lines += [self.measured.words] if self.measured else []
         return page.listed(lines)
+
+
+def _changes(act: dict[str, Any] | None, action: str, to: str) -> bool:
+    """Whether an action is anything new for a photo whose decision in force is `act`."""
+    return act is not None if action == "undo" else act is None or (act["action"], act["to"]) != (action, to)

@@ -5,6 +5,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from cvtune_nb.audit import OTHERS
 from cvtune_nb.data import thumbnail
 from cvtune_nb.widgets import page
 from cvtune_nb.workspace import Workspace
@@ -15,42 +16,60 @@ SIDE = 150
 DECIDED = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept as it is"}
 
 LOOKS_LIKE = ("mislabelled", "ambiguous")
-"""Issues whose second photo is not a copy, but an example of the class that the photo looks like."""
+"""Issues whose other photos are not copies, but examples of the class that the photo looks like."""
+
+KEYS = {"relabel": "r", "exclude": "e", "keep": "k", "undo": "u"}
+"""The keys of the buttons, while a photo of the gallery has the focus; `keyboard` presses them."""
 
 Decide = Callable[[str, str, str, str], None]
 """Called with path, action, new label and the kind of issue."""
+
+Choose = Callable[[dict[str, Any], bool], None]
+"""Called with the issue and whether it is selected now."""
 
 
 class Card:
     """A card that is filled again and again: turning a page changes a dozen cards instead of making new ones."""
 
-    def __init__(self, workspace: Workspace, classes: list[str], decide: Decide):
+    def __init__(self, workspace: Workspace, classes: list[str], decide: Decide, choose: Choose):
         self.workspace, self.issue = workspace, {}
         self.look, self.state = w.HTML(), w.HTML()
         self.label = w.Dropdown(options=classes, layout={"width": "auto"})
-        self.relabel = w.Button(description="Relabel", layout={"width": "75px"})
-        self.exclude = w.Button(description="Exclude", layout={"width": "75px"})
-        self.keep = w.Button(description="Keep", layout={"width": "75px"})
-        self.undo = w.Button(description="Undo", layout={"width": "75px"})
-        for button in (self.relabel, self.exclude, self.keep, self.undo):
-            button.on_click(lambda clicked: decide(self.issue["path"], clicked.description.lower(),
-                                                   self.label.value, self.issue["issue"]))  # fmt: skip
+        buttons = {}
+        for action, key in KEYS.items():
+            buttons[action] = w.Button(description=action.capitalize(), tooltip=f"{action.capitalize()}: key "
+                                       f"{key.upper()}", layout={"width": "75px"})  # fmt: skip
+            buttons[action].on_click(lambda _, action=action: decide(self.issue["path"], action, self.label.value,
+                                                                     self.issue["issue"]))  # fmt: skip
+            buttons[action].add_class(f"cvtune-key-{key}")
+            if action != "undo":
+                buttons[action].add_class("cvtune-onward")
+        self.relabel, self.exclude, self.keep, self.undo = buttons.values()
+        self.select = w.Checkbox(description="Select", indent=False, layout={"width": "auto"})
+        self.select.add_class("cvtune-key-x")
+        self._filling = False
+        self.select.observe(lambda change: self._filling or choose(self.issue, change["new"]), "value")
         rows = [w.HBox([self.relabel, self.exclude]), w.HBox([self.keep, self.undo])]
-        self.actions = w.VBox([self.label, *rows])
-        self.box = w.VBox([self.look, self.state, self.actions], layout={"width": "175px", "margin": "0 8px 14px 0"})
+        self.actions = w.VBox([self.label, *rows, self.select])
+        self.box = w.VBox([self.look, self.state, self.actions], tabbable=True,
+                          layout={"width": "175px", "margin": "0 8px 14px 0", "padding": "3px"})  # fmt: skip
+        self.box.add_class("cvtune-photo")
 
-    def fill(self, issue: dict[str, Any], standing: dict[str, dict[str, Any]], known: set[str]) -> None:
-        """Show `issue`: path,issue,score,detail,suggestion,other,label,other_label,suggested_label. known: paths that
-        can be decided about (files that could not be read can't)."""
+    def fill(
+        self, issue: dict[str, Any], standing: dict[str, dict[str, Any]], known: set[str], selected: bool = False
+    ) -> None:
+        """Show `issue`: path,issue,score,detail,suggestion,other,other_2,other_3,label,other_label,suggested_label.
+        known: paths that can be decided about (files that could not be read can't)."""
         self.issue = issue
+        examples = issue["issue"] in LOOKS_LIKE
+        what = f"{'looks like this' if examples else 'its copy, labelled'} {issue['other_label']}"
         shown = {issue["path"]: f"labelled {issue['label']}" if issue["label"] else "no label"}
-        if issue["other"]:
-            what = "looks like this" if issue["issue"] in LOOKS_LIKE else "its copy, labelled"
-            shown[issue["other"]] = f"{what} {issue['other_label']}"
-        photos = "".join(_photo(self.workspace, path, said, len(shown) > 1) for path, said in shown.items())
+        shown |= {issue[name]: what for name in OTHERS if issue[name]}
+        photos = [_photo(self.workspace, path, said, len(shown) > 1) for path, said in shown.items()]
         height = SIDE if len(shown) == 1 else SIDE // 2
         self.look.value = (
-            f'<div style="display:flex;gap:6px;min-height:{height}px;align-items:flex-end">{photos}</div>'
+            f'<div style="display:flex;flex-wrap:wrap;gap:6px;min-height:{height}px;align-items:flex-end">'
+            f"{''.join(photos)}</div>"
             f'<div title="{page.text(issue["path"])}"><b>{page.text(issue["label"] or "no label")}</b>, '
             f"score {issue['score']:.2f}</div>"
             f"<div class='cvtune-faint'>{page.text(issue['detail'])}. {page.text(issue['suggestion'])}.</div>"
@@ -59,7 +78,14 @@ class Card:
         if issue["suggested_label"] in self.label.options:
             self.label.value = issue["suggested_label"]
         self.show(standing)
+        self.mark(selected)
         self.actions.layout.display = None if issue["path"] in known else "none"
+
+    def mark(self, selected: bool) -> None:
+        """Show whether it is selected, without telling anyone."""
+        self._filling = True
+        self.select.value = selected
+        self._filling = False
 
     def show(self, standing: dict[str, dict[str, Any]]) -> None:
         """Show the decision in force for this photo, if any."""

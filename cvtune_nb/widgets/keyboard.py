@@ -1,21 +1,55 @@
-"""Keys pressed inside a panel stay inside it: in JupyterLab `a` on a focused button would insert a cell."""
+"""Keys pressed inside a panel stay inside it, and review photos: in JupyterLab `a` on a focused button would insert a
+cell."""
 
 import anywidget
 
 
 class OwnKeys(anywidget.AnyWidget):
-    """An invisible widget that marks whatever has the focus inside a panel as no business of JupyterLab's shortcuts.
+    """An invisible widget that does two things for all panels of the page.
 
-    Lumino looks for the mark on the focused element itself, so it has to be set when the focus arrives.
+    Whatever has the focus inside a panel is marked as no business of JupyterLab's shortcuts; Lumino looks for the mark
+    on the focused element itself, so it has to be set when the focus arrives. And a letter clicks what has the class
+    `cvtune-key-LETTER`: in the photo card (`cvtune-photo`) that has the focus, else in its panel. Arrows go from card
+    to card; after a decision (`cvtune-onward`) the next card has the focus.
     """
 
     _esm = """
-    const mark = (event) =>
-        event.target.closest?.(".cvtune")?.contains(event.target)
-        && event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+    const mark = (event) => {
+        const at = event.target;
+        if (!at.closest?.(".cvtune")?.contains(at)) return;
+        at.setAttribute("data-lm-suppress-shortcuts", "true");
+        if (!at.matches(".cvtune-photo")) return;
+        at.setAttribute("role", "group");
+        at.setAttribute("aria-label", at.querySelector("img")?.alt ?? "photo");
+    };
+    const press = (event) => {
+        const at = event.target, panel = at.closest?.(".cvtune");
+        if (!panel || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented
+            || at.matches("select, textarea, input:not([type=checkbox])")) return;
+        const cards = [...panel.querySelectorAll(".cvtune-photo")];
+        const card = at.closest(".cvtune-photo"), here = cards.indexOf(card);
+        const go = (to) => cards[Math.min(Math.max(to, 0), cards.length - 1)]?.focus();
+        const key = event.key === " " && at === card ? "x" : event.key.toLowerCase();
+        const row = card ? cards.filter((other) => other.offsetTop === card.offsetTop).length : 0;
+        const step = { arrowright: 1, arrowleft: -1, arrowdown: row, arrowup: -row }[key];
+        if (step && card) {
+            go(here + step);
+        } else {
+            if (!/^[a-z]$/.test(key)) return;
+            const name = `.cvtune-key-${key}`;
+            const target = card?.querySelector(name) ?? panel.querySelector(`${name}:not(.cvtune-photo *)`);
+            if (!target) return;
+            if (!event.repeat) (target.querySelector("input") ?? target).click();
+            if (target.matches(".cvtune-onward")) go(here + 1);
+            if (target.matches(".cvtune-turns")) go(0);
+        }
+        event.preventDefault();
+        event.stopPropagation();
+    };
     function render({ el }) {
         el.style.display = "none";
-        document.addEventListener("focusin", mark);  // the same function again: added only once
+        document.addEventListener("focusin", mark);  // the same functions again: added only once
+        document.addEventListener("keydown", press);
     }
     export default { render };
     """

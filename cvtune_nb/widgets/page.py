@@ -34,7 +34,7 @@ table.cvtune-table td.number, table.cvtune-table th.number {text-align: right;}
 .cvtune-alert {border-left: 4px solid #b00020; padding: 6px 10px; background: #fff3f3; color: #3b0008;}
 .cvtune-alert pre {white-space: pre-wrap; color: #3b0008;}
 .cvtune button:focus-visible, .cvtune select:focus-visible, .cvtune input:focus-visible,
-.cvtune .noUi-handle:focus-visible {outline: 2px solid #0072B2; outline-offset: 1px;}
+.cvtune .noUi-handle:focus-visible, .cvtune .cvtune-photo:focus {outline: 2px solid #0072B2; outline-offset: 1px;}
 </style>"""
 
 

@@ -129,6 +129,87 @@ def test_01_review_by_keyboard(open_notebook, workspace):
     assert workspace.standing() == {}
 
 
+@pytest.fixture
+def copies(planted, tmp_path):
+    """An audited workspace of photos six of which are there twice: twelve findings of one kind."""
+    folder = shutil.copytree(planted, tmp_path / "twice")
+    for number, photo in enumerate(sorted((folder / "circle").glob("*.jpg"))[8:14]):
+        shutil.copy(photo, folder / "circle" / f"again {number}.jpg")
+    space = open_workspace(folder, tmp_path / "copies")
+    audit(space, NETWORK)
+    return space
+
+
+def focused(lab) -> str:
+    """The file of the photo card that has the focus."""
+    return lab.page.evaluate(
+        "() => document.activeElement.closest('.cvtune-photo')?.querySelector('[title]').title ?? ''"
+    )
+
+
+def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
+    """Ten decisions with keys only, three undone, another kind, a reload, a new kernel: nothing is lost."""
+    workspace = copies
+    lab = opened(open_notebook, "01_data_quality_audit", workspace)
+    lab.run_all()
+    panel, keys = lab.output("panel"), lab.page.keyboard
+    kinds = panel.get_by_role("combobox").first
+
+    def choose(kind: str) -> None:
+        names = [name.strip() for name in kinds.locator("option").all_inner_texts()]
+        kinds.select_option(label=next(name for name in names if name.startswith(f"{kind} (")))
+
+    def card(file: str) -> Locator:
+        return panel.locator(".cvtune-photo").filter(has=lab.page.locator(f'[title="{file}"]'))
+
+    choose("duplicate")
+    cards = panel.locator(".cvtune-photo")
+    expect(cards.nth(9)).to_be_visible()
+    cells = lab.page.locator(".jp-Cell").count()
+    cards.first.focus()
+    files = []
+    for key in "kekekekekr":
+        files.append(focused(lab))
+        keys.press(key)
+        expect(card(files[-1])).to_contain_text("✓")
+    assert len(set(files)) == 10
+    expect(lab.page.locator(".jp-Cell")).to_have_count(cells)
+    actions = [workspace.standing()[file]["action"] for file in files]
+    assert actions == ["keep", "exclude"] * 4 + ["keep", "relabel"]
+    whole_page(lab, "01_keyboard")
+
+    choose("mislabelled")
+    expect(panel.get_by_text("looks like this circle").first).to_be_visible()
+    choose("duplicate")
+    expect(panel.get_by_text("✓")).to_have_count(10)
+    cards.first.focus()
+    for _ in range(3):
+        keys.press("u")
+        expect(card(focused(lab))).to_contain_text("not decided")
+        keys.press("ArrowRight")
+    assert sorted(workspace.standing()) == sorted(files[3:])
+
+    lab.save()
+    lab.page.reload()
+    lab.ready()
+    expect(panel.get_by_text("✓")).to_have_count(7)
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    lab.ready()
+    lab.run_all()
+    choose("decided by you")
+    expect(panel.get_by_text("✓")).to_have_count(7)
+    assert sorted(workspace.standing()) == sorted(files[3:])
+
+    cards.first.focus()
+    keys.press("a")
+    expect(panel).to_contain_text("7 selected")
+    keys.press("Space")
+    expect(panel).to_contain_text("6 selected")
+    button(lab, "Undo selected").click()
+    expect(panel).to_contain_text("6 taken back")
+    assert len(workspace.standing()) == 1
+
+
 def _count(workspace, kind):
     return int((workspace.audit / "issues.csv").read_text().count(f",{kind},"))
 

@@ -157,7 +157,7 @@ def test_the_gallery_shows_the_wrong_label_with_its_suggestion(audited):
     assert card.label.value == "circle"
     assert "<img" in card.look.value
     assert "wrong.jpg, labelled stripes" in card.look.value
-    assert "looks like this circle" in card.look.value and card.look.value.count("<img") == 2
+    assert "looks like this circle" in card.look.value and card.look.value.count("<img") == 4
     assert "not decided" in card.state.value
 
 
@@ -203,14 +203,49 @@ def test_a_file_that_could_not_be_read_is_listed_without_actions(audited):
     assert card.actions.layout.display == "none"
 
 
-def test_a_page_of_suggestions_is_accepted_at_once(audited, workspace):
+def test_a_selection_is_decided_at_once_and_taken_back_at_once(audited, workspace):
+    audited.kind.value = "duplicate"
+    copy = card_of(audited, "copy.jpg")
+    assert all(button.disabled for button in audited.bulk)
+    copy.select.value = True
     audited.kind.value = "mislabelled"
-    audited.accept.click()
+    card_of(audited, "wrong.jpg").select.value = True
+    assert "2 selected" in audited.selected.value, "another kind does not lose the selection"
+    audited.kind.value = "duplicate"
+    assert card_of(audited, "copy.jpg").select.value
+    accept, _, keep, undo = audited.bulk
+    accept.click()
     standing = workspace.standing()
     assert any(path.endswith("wrong.jpg") and act["to"] == "circle" for path, act in standing.items())
-    assert f"{len(standing)} suggestions accepted" in audited.status.value
-    audited.hide.value = True
-    assert len(audited.gallery.children) == 0
+    assert any(path.endswith("copy.jpg") and act["action"] == "exclude" for path, act in standing.items())
+    assert "2 decided as suggested" in audited.status.value and "0 selected" in audited.selected.value
+    assert not card_of(audited, "copy.jpg").select.value
+
+    audited.kind.value = MINE
+    audited.all.click()
+    keep.click()
+    assert {act["action"] for act in workspace.standing().values()} == {"keep"}
+    for _ in range(2):
+        audited.all.click()
+        undo.click()
+    assert workspace.standing() == {}
+    audited.all.click()
+    audited.all.click()
+    assert "0 selected" in audited.selected.value, "the second press takes the selection back"
+
+
+def test_a_second_click_is_not_a_second_decision(audited, workspace):
+    audited.kind.value = "mislabelled"
+    card = card_of(audited, "wrong.jpg")
+    for _ in range(3):
+        card.exclude.disabled = False
+        card.exclude.click()
+    card.relabel.click()
+    card.undo.click()
+    assert workspace.standing()[card.issue["path"]]["action"] == "exclude"
+    card.undo.click()
+    card.undo.click()
+    assert len(workspace.decisions()) == 4 and workspace.standing() == {}
 
 
 def test_the_gallery_has_pages(audited):
