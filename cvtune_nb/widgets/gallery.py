@@ -51,8 +51,8 @@ class Card:
         self.select.observe(lambda change: self._filling or choose(self.issue, change["new"]), "value")
         rows = [w.HBox([self.relabel, self.exclude]), w.HBox([self.keep, self.undo])]
         self.actions = w.VBox([self.label, *rows, self.select])
-        self.box = w.VBox([self.look, self.state, self.actions], tabbable=True,
-                          layout={"width": "175px", "margin": "0 8px 14px 0", "padding": "3px"})  # fmt: skip
+        place = {"width": "175px", "margin": "0 8px 14px 0", "padding": "3px"}
+        self.box = w.VBox([self.look, self.state, self.actions], layout=place)
         self.box.add_class("cvtune-photo")
 
     def fill(

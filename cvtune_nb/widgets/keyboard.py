@@ -46,10 +46,14 @@ class OwnKeys(anywidget.AnyWidget):
         event.preventDefault();
         event.stopPropagation();
     };
+    const reach = new MutationObserver(() => {  // ipywidgets gives a box no tabindex
+        for (const card of document.querySelectorAll(".cvtune-photo:not([tabindex])")) card.tabIndex = 0;
+    });
     function render({ el }) {
         el.style.display = "none";
         document.addEventListener("focusin", mark);  // the same functions again: added only once
         document.addEventListener("keydown", press);
+        reach.observe(document.body, { childList: true, subtree: true });
     }
     export default { render };
     """

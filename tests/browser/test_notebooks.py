@@ -142,9 +142,7 @@ def copies(planted, tmp_path):
 
 def focused(lab) -> str:
     """The file of the photo card that has the focus."""
-    return lab.page.evaluate(
-        "() => document.activeElement.closest('.cvtune-photo')?.querySelector('[title]').title ?? ''"
-    )
+    return lab.page.locator(".cvtune-photo:focus-within div[title]:not([title=null])").first.get_attribute("title")
 
 
 def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
@@ -156,7 +154,8 @@ def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
     kinds = panel.get_by_role("combobox").first
 
     def choose(kind: str) -> None:
-        names = [name.strip() for name in kinds.locator("option").all_inner_texts()]
+        expect(kinds).to_contain_text(f"{kind} (")
+        names = [name.replace("\xa0", " ").strip() for name in kinds.locator("option").all_text_contents()]
         kinds.select_option(label=next(name for name in names if name.startswith(f"{kind} (")))
 
     def card(file: str) -> Locator:
