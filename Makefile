@@ -5,10 +5,10 @@ DEMO := build/demo
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test demo bench lint pins clean
+.PHONY: help setup lab test demo bench bench-audit lint pins clean
 
 help:  ## list these commands
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1	\2/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/' | expand -t 18
 
 setup: $(INSTALLED)  ## make .venv and install everything in it (the other commands do it when needed)
 
@@ -46,6 +46,11 @@ demo: setup  ## run the whole workbook on the sample photos, without a browser; 
 
 bench: setup  ## measure speed and accuracy on this machine
 	$(BIN)/python -m tests.benchmarks
+
+bench-audit: setup  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
+	test -d build/peers || $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
+	--target build/peers -r tests/benchmarks/peers.txt
+	$(BIN)/python -m tests.benchmarks.audit --data "$(DATA)" --work build/bench-audit --peers build/peers
 
 lint: setup  ## check style
 	$(BIN)/ruff check
