@@ -2,6 +2,7 @@
 kills the kernel in mid-write, finds either the old file or the new one, never half of one."""
 
 import contextlib
+import csv
 import json
 import os
 import tempfile
@@ -44,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to `path`, atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -64,8 +65,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write `table` without its index, atomically."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
+    text = table.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # a file name may hold one, and Python's csv quotes it only where it ends the lines
+        text = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    write_text(path, text)
 
 
 def read_csv(file: Path, /, **types: Any) -> pd.DataFrame:

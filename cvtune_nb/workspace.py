@@ -86,7 +86,7 @@ class Workspace:
         return read_csv(self.folder / "manifest.csv", **_TEXT)
 
     def skipped(self) -> pd.DataFrame:
-        """Every file that was left out: path,label,reason."""
+        """Every file that was left out: path,label,reason ("what it is", or "what it is; what to do")."""
         return read_csv(self.folder / "skipped.csv", path=str, label=str, reason=str)
 
     def save_manifest(self, manifest: pd.DataFrame, skipped: pd.DataFrame) -> None:

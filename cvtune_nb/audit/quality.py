@@ -60,8 +60,8 @@ def find(
     """Check every photo.
 
     photos: path,width,height (pixels); store: store[indices] -> uint8 (n, side, side, 3), in the order of
-    photos; skipped: path,label,reason of the files that can't be read; image_size: the network's input in
-    pixels.
+    photos; skipped: path,label,reason of the files that can't be read, where a reason may end in "; what to do";
+    image_size: the network's input in pixels.
     """
     measures = measure(store, len(photos), progress)
     sides = photos[["width", "height"]].to_numpy(dtype=float)
@@ -118,11 +118,11 @@ def find(
             "crop it to what matters, or exclude it",
         ),
     ]
-    rows = [
-        issue(row.path, "corrupt", 1.0, str(row.reason), "replace the file by a readable copy, or delete it")
-        for row in skipped.itertuples()
-        if meant_as_photo(row.label, row.reason)
-    ]
+    rows = []
+    for row in skipped.itertuples():
+        if meant_as_photo(row.label, row.reason):
+            what, _, remedy = row.reason.partition("; ")
+            rows.append(issue(row.path, "corrupt", 1.0, what, remedy or REPLACE))
     notes = []
     paths = photos["path"].to_numpy()
     for kind, flagged, score, detail, value, suggestion in checks:
@@ -136,6 +136,7 @@ def find(
     return Quality(table(rows), measures, notes)
 
 
+REPLACE = "replace the file by a readable copy, or delete it"
 BETTER = "exclude it, or replace it by a better photo; keep it if the model will meet such photos"
 
 

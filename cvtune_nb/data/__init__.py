@@ -113,7 +113,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
             file = space.path_of(path)
             return _sha256(file), *photo.upright_size(file), photo.centre_square(file, side)
         except PermissionError:
-            return "no permission to read it"
+            return photo.LOCKED
         except photo.UnreadablePhoto as error:
             return str(error)
         except Exception:  # noqa: BLE001 - the header alone failed: the full decoding says it in words

@@ -20,6 +20,9 @@ SPLIT_FOLDERS = {
 }  # fmt: skip
 NOT_PHOTOS = {".txt", ".csv", ".json", ".xml", ".md", ".ini", ".db", ".py", ".ipynb", ".html", ".npy", ".zip", ".log",
               ".yaml", ".yml", ".mp4", ".mov", ".avi", ".pdf"}  # fmt: skip
+OF_FILE_MANAGERS = {"thumbs.db", "desktop.ini", "icon\r"}
+"""Names, in lower case, of what Windows and macOS put into folders; hidden files are passed over as well."""
+
 LARGEST_ZIP = 200e9
 """Bytes a zip may unpack to; more is refused as a bomb unless the disk's free space already refused it."""
 
@@ -71,13 +74,24 @@ def _read_folder(root: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         for folder in _folders(top) if split else [top]:
             for path in _files(folder, deep=True):
                 name = path.relative_to(root).as_posix()
-                if _shown(name) != name:
-                    left_out.append((_shown(name), _shown(folder.name), "its name is no UTF-8 text: rename it"))
-                elif path.suffix.lower() in NOT_PHOTOS:
-                    left_out.append((name, folder.name, f"not a photo ({path.suffix} file)"))
+                if reason := _no_photo(path, name):
+                    left_out.append((_shown(name), _shown(folder.name), reason))
                 else:
                     found.append((name, folder.name, split))
     return _tables(found, left_out)
+
+
+def _no_photo(path: Path, name: str) -> str:
+    """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
+    if _shown(name) != name:
+        return "its name is no UTF-8 text; rename it"
+    if not path.exists():
+        return "a link to nothing; mend the link, or delete it"
+    if path.is_dir():
+        return "a link to a folder, which is not followed; copy its photos here"
+    if not path.is_file():
+        return "a pipe, socket or device; delete it"
+    return f"not a photo ({path.suffix} file)" if path.suffix.lower() in NOT_PHOTOS else ""
 
 
 def _shown(name: str) -> str:
@@ -117,7 +131,7 @@ def _read_csv(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     if len(unlabelled):
         raise InputError(f"{file} line {unlabelled.index[0] + 2}: the label is empty: fill it in or take the line out")
     paths = [Path(os.path.normpath(root / name)) for name in table["path"].str.strip()]
-    missing = [name for name, path in zip(table["path"], paths, strict=True) if not path.is_file()]
+    missing = [name for name, path in zip(table["path"], paths, strict=True) if not os.path.isfile(path)]
     if missing:
         raise InputError(
             f"{file} names {len(missing)} file(s) that are not there, first {missing[0]!r}: paths are relative to the "
@@ -143,9 +157,10 @@ def _tables(found: list, left_out: list) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX")))
     except PermissionError:
         raise InputError(f"no permission to read the folder {folder}: change its permissions") from None
+    return [path for path in inside if path.name.lower() not in OF_FILE_MANAGERS]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -153,12 +168,13 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path, deep: bool = False) -> list[Path]:
-    entries = _entries(folder)
-    files = [path for path in entries if path.is_file() and path.name.lower() not in ("thumbs.db", "desktop.ini")]
-    if deep:
-        for inner in entries:
-            if inner.is_dir() and not inner.is_symlink():
-                files += _files(inner, deep=True)
+    """What lies in `folder` and is no folder; `deep`: nor in those below it, where a link to one is not followed."""
+    files = []
+    for path in _entries(folder):
+        if not path.is_dir() or (deep and path.is_symlink()):
+            files.append(path)
+        elif deep:
+            files += _files(path, deep=True)
     return files
 
 

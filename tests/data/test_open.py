@@ -72,7 +72,7 @@ def test_broken_files_are_listed_with_the_reason_and_left_out(photos, tmp_path):
         "rose/cut.jpg": "damaged",
         "rose/empty.jpg": "the file is empty",
         "tulip/page.jpg": "not a photo: a web page",
-        "tulip/phone.heic": "not a photo: HEIC; save it as JPEG first",
+        "tulip/phone.heic": "a HEIC photo, which can't be opened here; save it as JPEG",
         "tulip/notes.txt": "not a photo",
     }
 
@@ -88,7 +88,7 @@ def test_a_file_without_read_permission_is_listed(photos, tmp_path, monkeypatch)
 
     monkeypatch.setattr(data, "_sha256", sha256)
     space = open_workspace(photos, tmp_path / "w")
-    assert space.skipped()["reason"].tolist() == ["no permission to read it"]
+    assert space.skipped()["reason"].tolist() == ["no permission to read it; change its permissions"]
     assert len(space.manifest()) == 19
 
 

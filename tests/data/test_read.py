@@ -113,7 +113,7 @@ def test_a_name_that_is_no_text_is_listed_not_a_crash(tmp_path):
     except OSError:
         pytest.skip("this file system has no such names")
     assert len(found(tmp_path)) == 2
-    assert left_out(tmp_path) == {"a/caf?.jpg": "its name is no UTF-8 text: rename it"}
+    assert left_out(tmp_path) == {"a/caf?.jpg": "its name is no UTF-8 text; rename it"}
 
 
 @pytest.mark.parametrize(
