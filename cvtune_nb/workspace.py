@@ -15,6 +15,8 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_csv, read_json, read_json_lines, write_csv, write_json
 
 ACTIONS = ("relabel", "exclude", "keep", "undo")
+PAIR_ACTIONS = ("distinct", "same")
+"""What can be decided about two photos: that they are no copies of each other, and that taken back."""
 MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
 _TEXT = {"path": str, "label": str, "split": str, "group": str, "sha256": str}
 
@@ -124,10 +126,11 @@ class Workspace:
         return read_json_lines(self.folder / "curation.jsonl")
 
     def decide(self, path: str, action: str, to: str = "", reason: str = "") -> None:
-        """Write down a decision about a photo: relabel (to a label), exclude, keep, or undo the one in force.
+        """Write down a decision about a photo: relabel (to a label), exclude, keep, or undo the one in force; or about
+        two, the other one given as `to`: distinct (no copies of each other), or same (takes that back).
 
-        The photo itself is never touched. Raises InputError for an unknown photo or action, or a relabel to
-        nothing.
+        The photo itself is never touched. Raises InputError for an unknown photo or action, a relabel to nothing, and
+        for two photos that are the same file.
         """
         self.decide_all([(path, action, to, reason)])
 
@@ -139,14 +142,21 @@ class Workspace:
         for path, action, to, reason in acts:
             if path not in manifest.index:
                 raise InputError(f"{path} is not a photo of this workspace ({self.folder}): open the data again")
-            if action not in ACTIONS:
-                raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS)}")
+            if action not in ACTIONS + PAIR_ACTIONS:
+                raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS + PAIR_ACTIONS)}")
             if action == "relabel" and not to.strip():
                 raise InputError(f"relabel of {path} needs the new label: choose one")
-            decisions.append({
+            decision = {
                 "time": now(), "sha256": manifest.at[path, "sha256"], "path": path, "action": action,
                 "from": manifest.at[path, "label"], "to": to, "reason": reason,
-            })  # fmt: skip
+            }  # fmt: skip
+            if action in PAIR_ACTIONS:
+                if to not in manifest.index:
+                    raise InputError(f"{to} is not a photo of this workspace ({self.folder}): open the data again")
+                decision["to_sha256"] = manifest.at[to, "sha256"]
+                if decision["to_sha256"] == decision["sha256"]:
+                    raise InputError(f"{path} and {to} are the same file: exclude one of them, or keep both")
+            decisions.append(decision)
         append_json_lines(self.folder / "curation.jsonl", *decisions)
 
     def standing(self) -> dict[str, dict[str, Any]]:
@@ -159,7 +169,7 @@ class Workspace:
         for decision in self.decisions():
             same = names.get(decision["sha256"], [])
             path = decision["path"] if decision["path"] in same or len(same) != 1 else same[0]
-            if path not in same:
+            if path not in same or decision["action"] in PAIR_ACTIONS:
                 continue
             stack = stacks.setdefault(path, [])
             if decision["action"] != "undo":
@@ -167,6 +177,17 @@ class Workspace:
             elif stack:
                 stack.pop()
         return {path: stack[-1] for path, stack in stacks.items() if stack}
+
+    def distinct(self) -> dict[frozenset[str], dict[str, Any]]:
+        """The pairs of photos that the person said are no copies of each other: {sha256, sha256} -> the decision."""
+        pairs: dict[frozenset[str], dict[str, Any]] = {}
+        for decision in self.decisions():
+            if decision["action"] in PAIR_ACTIONS:
+                pair = frozenset([decision["sha256"], decision["to_sha256"]])
+                pairs.pop(pair, None)
+                if decision["action"] == "distinct":
+                    pairs[pair] = decision
+        return pairs
 
     # -- the locked test set --------------------------------------------------------------------------------
 

@@ -102,6 +102,19 @@ def test_each_of_two_copies_has_its_own_decision(workspace):
     assert (label_of(workspace, one), label_of(workspace, two)) == ("circle", None)
 
 
+def test_two_photos_that_are_no_copies_and_that_taken_back(workspace):
+    first, second, third = workspace.manifest().drop_duplicates("sha256")["path"][:3]
+    workspace.decide(first, "exclude")
+    workspace.decide(first, "distinct", to=second)
+    workspace.decide(third, "distinct", to=first)
+    workspace.decide(second, "same", to=first)
+    shas = workspace.manifest().set_index("path")["sha256"]
+    assert set(workspace.distinct()) == {frozenset([shas[first], shas[third]])}
+    assert workspace.standing()[first]["action"] == "exclude", "what was decided about one photo stays"
+    workspace.decide(first, "undo")
+    assert workspace.standing() == {} and len(workspace.distinct()) == 1
+
+
 def test_a_line_cut_off_by_a_crash_costs_no_other_decision(workspace):
     one, two, *_ = workspace.manifest()["path"]
     workspace.decide(one, "relabel", to="Grüne <b>Bohne</b>")

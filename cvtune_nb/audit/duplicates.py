@@ -6,19 +6,20 @@ alike in features, or alike in a perceptual hash in any of 8 orientations. Then 
 laid exactly over each other (audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.cluster.hierarchy import DisjointSet
 from scipy.fft import dctn
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cvtune_nb.audit.alignment import FINE, orientations, overlap, views
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.audit.issue import issue, quoted, table
+from cvtune_nb.data.split import KEEP_FIRST
 from cvtune_nb.files import Progress, silent
 
 BLOCK, COLUMNS = 256, 4096
@@ -50,33 +51,40 @@ LOOKALIKES, FEW_COPIES = 400, 0.1
 """Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the share of them
 that may be taken for copies, by this correlation or SAME_COSINE."""
 
-KEEP_FIRST = ("test", "validation", "train")
-"""Of copies in several splits the one in the first of these stays: a training photo is the cheapest to
-lose."""
-
-
 @dataclass(frozen=True)
 class Duplicates:
     """groups: (n,) int, the number of each photo's group of copies, photos without copies are alone in
-    theirs; pairs: first, second (row numbers), similarity (0..1, 1 for equal files), exact; issues: one row
-    for each photo of a group and kind."""
+    theirs; pairs: first, second (row numbers), similarity (0..1, 1 for equal files), exact."""
 
     groups: np.ndarray
     pairs: pd.DataFrame
-    issues: pd.DataFrame
 
 
-def find(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progress = silent) -> Duplicates:
-    """Groups of copies, and issues of kinds "two-classes", "leak" and "duplicate".
+def find(
+    photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progress = silent,
+    distinct: Iterable[frozenset[str]] = (),
+) -> Duplicates:  # fmt: skip
+    """Groups of copies.
 
-    photos: path,label,split,sha256,width,height,bytes (n rows); features: (n, width) not negative or centred,
-    as they come from the network; store: store[indices] -> uint8 (n, side, side, 3).
+    photos: label,sha256 (n rows); features: (n, width) not negative or centred, as they come from the network;
+    store: store[indices] -> uint8 (n, side, side, 3); distinct: pairs {sha256, sha256} that are never in one group.
     """
     pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos, features, store, progress)])
-    n = len(photos)
-    links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(n, n))
-    groups = connected_components(links, directed=False)[1].astype(np.int64)
-    return Duplicates(groups, pairs.reset_index(drop=True), describe(photos, groups, pairs))
+    pairs = pairs.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
+    return Duplicates(grouped(pairs, photos["sha256"], distinct), pairs)
+
+
+def grouped(pairs: pd.DataFrame, sha256: pd.Series, distinct: Iterable[frozenset[str]] = ()) -> np.ndarray:
+    """The number of each photo's group (n,): what pairs connect, the most alike first, as long as that brings no two
+    photos together that are known to be distinct."""
+    groups = DisjointSet(range(len(sha256)))
+    row = {key: place for place, key in enumerate(sha256)}
+    apart = [[row[key] for key in pair] for pair in distinct if all(key in row for key in pair)]
+    for first, second in zip(pairs["first"], pairs["second"], strict=True):
+        joined = {groups[first], groups[second]}
+        if not any({groups[one], groups[other]} == joined for one, other in apart):
+            groups.merge(first, second)
+    return np.unique([groups[place] for place in range(len(sha256))], return_inverse=True)[1]
 
 
 def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
@@ -215,8 +223,10 @@ def orientation_hashes(small: np.ndarray) -> np.ndarray:
     return np.where(low > np.median(low, axis=-1, keepdims=True), np.float32(1), np.float32(-1))
 
 
-def describe(photos: pd.DataFrame, groups: np.ndarray, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Issues for each photo that has copies: which they are and what to do about them."""
+def describe(photos: pd.DataFrame, copies: Duplicates) -> pd.DataFrame:
+    """Issues of kinds "two-classes", "leak" and "duplicate" for each photo that has copies: which they are and what to
+    do about them. photos: path,label,split,sha256,width,height,bytes, as `find` had them."""
+    groups, pairs = copies.groups, copies.pairs
     similarity = np.zeros(len(photos))
     for side in ("first", "second"):
         np.maximum.at(similarity, pairs[side].to_numpy(int), pairs["similarity"].to_numpy(float))

@@ -38,6 +38,9 @@ KINDS = {
 }
 """Every kind of issue and what it means, the ones that matter most first."""
 
+ABOUT_COPIES = ("two-classes", "leak", "duplicate")
+"""Issues whose `other` is a copy."""
+
 
 def issue(path: str, kind: str, score: float, detail: str, suggestion: str, *others: str) -> dict:
     """One row of the table. score: 0..1, 1 is worst; others: at most three paths."""

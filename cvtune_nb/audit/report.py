@@ -11,6 +11,7 @@ from cvtune_nb import backbones
 from cvtune_nb.audit import dataset, duplicates, labels, quality, shortcuts
 from cvtune_nb.audit.forecast import forecast
 from cvtune_nb.audit.issue import KINDS, OTHERS, table
+from cvtune_nb.data import keep_together
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
@@ -46,24 +47,27 @@ def audit(
     scores.csv and summary.json.
 
     Relabelled photos are judged under their new label, excluded ones are gone, and an issue that the person
-    decided to keep is not listed again. Nothing but those three files and the cache is written. Raises
-    InputError when the backbone's weights can't be had or image_size is beyond the photos.
+    decided to keep is not listed again. Copies are kept in one split from then on (data.keep_together); but for
+    that, nothing but those three files and the cache is written. Raises InputError when the backbone's weights
+    can't be had or image_size is beyond the photos.
     """
     start = time.perf_counter()
     backbone = backbone or backbones.default()[0]
     photos = workspace.photos(contested=True)
     skipped = workspace.skipped()
-    in_use, standing = workspace.photos(), workspace.standing()
+    standing = workspace.standing()
 
     rows = features(workspace, photos, backbone, image_size, _part(progress, 0.0, 0.7)).rows
     store = pixels(workspace, photos, image_size)
-    copies = duplicates.find(photos, rows, store, _part(progress, 0.7, 0.8))
+    copies = duplicates.find(photos, rows, store, _part(progress, 0.7, 0.8), workspace.distinct())
+    moved = keep_together(workspace, _group_names(photos["sha256"], copies.groups))
+    photos, in_use = workspace.photos(contested=True), workspace.photos()
     judges = (photos["path"].isin(in_use["path"]) & (photos["split"] != "test")).to_numpy()
     opinions, doubts = labels.find(photos, rows, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
     bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
 
     whole = [shortcuts.find(photos, bad.measures), dataset.find(in_use)]
-    found = pd.concat([doubts, copies.issues, bad.issues, *whole], ignore_index=True)
+    found = pd.concat([doubts, duplicates.describe(photos, copies), bad.issues, *whole], ignore_index=True)
     issues = table(row for row in found.to_dict("records") if not _kept(row, standing))
     scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)
     scores = pd.concat([scores.assign(group=copies.groups), bad.measures.round(4)], axis=1)
@@ -74,7 +78,7 @@ def audit(
         "photos": len(photos),
         "issues": {kind: int(counts[kind]) for kind in KINDS if kind in counts},
         "forecast": gain.words if gain else "",
-        "notes": bad.notes,
+        "notes": ([MOVED.format(moved)] if moved else []) + bad.notes,
         "groups": int((np.bincount(copies.groups) > 1).sum()) if len(photos) else 0,
         "backbone": backbone,
         "image_size": image_size,
@@ -84,6 +88,16 @@ def audit(
     write_csv(workspace.audit / "scores.csv", result.scores)
     write_json(workspace.audit / "summary.json", {**summary, "seconds": round(result.seconds, 1)})
     return result
+
+
+MOVED = "{} photos changed their split, so that all copies of a photo are in one: no accuracy is measured on photos \
+that were learned by heart"
+
+
+def _group_names(sha256: pd.Series, groups: np.ndarray) -> dict[str, str]:
+    """sha256 of each photo -> a name of its group that depends on the content of its photos alone."""
+    first = sha256.groupby(groups).transform("min").str[:16]
+    return dict(zip(sha256, first, strict=True))
 
 
 def load_audit(workspace: Workspace) -> Audit | None:

@@ -17,7 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
 
-__all__ = ["conflicts", "make_sample", "open_workspace", "thumbnail"]
+__all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
 
 NATIVE_SIZE = 224
 """The image size whose pixels are kept while every photo is decoded for its check anyway: most networks' own."""
@@ -48,14 +48,18 @@ def open_workspace(
 
     if (folder / "workspace.json").exists():  # that of other photos is refused before anything is unpacked into it
         Workspace.create(folder, Workspace(folder).data, str(source), seed)
-    root = source
-    if source.suffix.lower() == ".zip" and source.is_file():
-        root = unpack(source, folder / f"unpacked-{_sha256(source)[:12]}")
-    data_root, found, left_out = read_layout(root)
+    data_root, found, left_out = _layout(source, folder)
     space = Workspace.create(folder, data_root, str(source), seed)
     _refresh(space, found, left_out, progress)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
+
+
+def _layout(source: Path, folder: Path) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
+    """read_layout of the photos; a zip is unpacked into the workspace `folder`, once."""
+    if source.suffix.lower() == ".zip" and source.is_file():
+        source = unpack(source, folder / f"unpacked-{_sha256(source)[:12]}")
+    return read_layout(source)
 
 
 def _opened_last() -> Path | None:
@@ -88,13 +92,44 @@ def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, prog
             f"none of the {len(files)} files in {space.source} can be read as a photo, for example "
             f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
         )
-    before = dict(zip(known["sha256"], known["split"], strict=True))
-    frozen = pd.Series([before.get(key, "") for key in table["sha256"]], index=table.index, dtype=str)
-    table["group"] = table["sha256"].str[:16]
-    table["split"] = assign_splits(table, space.seed, frozen)
+    split, group = (dict(zip(known["sha256"], known[column], strict=True)) for column in ("split", "group"))
+    frozen = pd.Series([split.get(key, "") for key in table["sha256"]], index=table.index, dtype=str)
+    groups = pd.Series([group.get(key, key[:16]) for key in table["sha256"]], index=table.index, dtype=str)
+    table["group"], table["split"] = _grouped(table, groups, space.seed, frozen)
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
+
+
+def _grouped(table: pd.DataFrame, groups: pd.Series, seed: int, frozen: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """(group, split) of every row; photos that only look the same are kept together unless that would leave a class
+    without training or validation photos."""
+    try:
+        return groups, assign_splits(table.assign(group=groups), seed, frozen)
+    except InputError:
+        exact = table["sha256"].str[:16]
+        return exact, assign_splits(table.assign(group=exact), seed, frozen)
+
+
+def keep_together(space: Workspace, copies: dict[str, str]) -> int:
+    """From now on copies of one photo share a group and, where the split was drawn here, a split; splits that the
+    data came with stay. Returns how many photos have changed their split by that.
+
+    copies: sha256 of a photo -> name of its group, the same for all its copies; the group of other photos stays.
+    """
+    manifest, file = space.manifest(), space.folder / "manifest.csv"
+    rows = zip(manifest["sha256"], manifest["group"], strict=True)
+    groups = pd.Series([copies.get(key, group) for key, group in rows], index=manifest.index, dtype=str)
+    if groups.equals(manifest["group"]):
+        return 0
+    _, found, _ = _layout(Path(space.source), space.folder)
+    split = dict(zip(found["path"], found["split"], strict=True))
+    given = pd.Series([split.get(path, "") for path in manifest["path"]], index=manifest.index, dtype=str)
+    group, split = _grouped(manifest.assign(split=given), groups, space.seed, manifest["split"])
+    written = file.stat()
+    space.save_manifest(manifest.assign(group=group, split=split), space.skipped())
+    os.utime(file, ns=(written.st_atime_ns, written.st_mtime_ns))  # no photo was looked at: what changed since, counts
+    return int((split != manifest["split"]).sum())
 
 
 def _alike(first: pd.DataFrame, second: pd.DataFrame) -> bool:

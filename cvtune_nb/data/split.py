@@ -11,15 +11,18 @@ SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 
 SPLITS = tuple(SHARES)
 
+KEEP_FIRST = ("test", "validation", "train")
+"""Of copies in several splits the one in the first of these stays: a training photo is the cheapest to lose."""
+
 
 def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | None = None) -> pd.Series:
     """The split of every row: given splits stay, then those drawn before, and the rest is stratified by class.
 
     manifest needs label, group and split; split is "" where none is given. frozen holds the split that was drawn for
-    a row before, "" where none was. A group (copies of one photo) is never
-    divided: it follows the split that one of its photos already has, so copies are never on both sides of the
-    split unless the data came that way. Which photos a split gets depends on their content and the seed alone, not
-    on file names or order: adding photos later moves none of the old ones.
+    a row before, "" where none was. A group (copies of one photo) is never divided unless the data came that way: it
+    goes where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST. Which
+    photos a split gets depends on their content and the seed alone, not on file names or order: adding photos later
+    moves none of the old ones, unless they turn out to be copies of each other.
 
     Data that comes with a train and a test split but no validation split gets one: its validation photos are taken
     from its train photos. Raises InputError when a class has no two different photos to divide, or nothing
@@ -38,14 +41,15 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | Non
     else:
         wanted = SHARES
 
+    drawn = split == ""
     if frozen is not None:
-        split = split.where(split != "", frozen.where(frozen.isin(list(wanted)), ""))
+        split = split.where(~drawn, frozen.where(frozen.isin(list(wanted)), ""))
 
     copies = manifest[manifest["group"].duplicated(keep=False)]
     for _, rows in copies.groupby("group", sort=False):
-        settled = split[rows.index]
-        if (settled != "").any() and (settled == "").any():
-            split[settled[settled == ""].index] = settled[settled != ""].iloc[0]
+        settled = set(split[rows.index])
+        first = next((name for name in KEEP_FIRST if name in settled), "")
+        split[rows.index[drawn[rows.index]]] = first
 
     taken: dict[str, str] = {}
     for _, rows in manifest.groupby("label"):
@@ -55,7 +59,7 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | Non
             taken[group] = name
     split[split == ""] = manifest.loc[split == "", "group"].map(taken)
 
-    shared = manifest.groupby("group")["label"].transform("nunique") > 1
+    shared = manifest.groupby("sha256" if "sha256" in manifest else "group")["label"].transform("nunique") > 1
     for label, rows in manifest.groupby("label"):
         if shared[rows.index].all():
             raise InputError(

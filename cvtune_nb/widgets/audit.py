@@ -7,9 +7,9 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.audit import KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
+from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
 from cvtune_nb.widgets import page
-from cvtune_nb.widgets.gallery import DECIDED, Card
+from cvtune_nb.widgets.gallery import DECIDED, Card, Decided
 from cvtune_nb.widgets.job import NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace
@@ -22,7 +22,7 @@ BULK = {"Accept suggestions": "", "Exclude selected": "exclude", "Keep selected"
 
 KEYS_IN_WORDS = (
     "Keys, once a photo has the focus (Tab, or a click beside its buttons): R relabel, E exclude, K keep, U undo, "
-    "Space or X select, arrows to another photo, N and P next and previous page, A select this page"
+    "D not a copy, Space or X select, arrows to another photo, N and P next and previous page, A select this page"
 )
 
 MINE = "decided by you"
@@ -65,7 +65,7 @@ class AuditPanel(Panel):
         self.gallery = w.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         self.right.children = [self.gallery, self.picture]
         self.below.children = [self.text]
-        self.page, self.measured = 0, None
+        self.page, self.measured, self.known = 0, None, {}
         self._listing = False  # while the list of kinds is written, the page stays
         self.kind.observe(self.guard(lambda _: self._listing or self._turn(0)), "value")
         self.hide.observe(self.guard(lambda _: self._turn(0)), "value")
@@ -93,6 +93,7 @@ class AuditPanel(Panel):
         issues["suggested_label"] = issues["path"].map(scores["suggested_label"]).fillna("").astype(str)
         issues["other_label"] = issues["other"].map(scores["label"]).fillna("").astype(str)
         self.issues, self.manifest = issues, self.workspace.manifest()
+        self.known = dict(zip(self.manifest["path"], self.manifest["sha256"], strict=True))
         self._list_kinds()
         self._turn(0)
         whole = result.issues[result.issues["path"] == ""]
@@ -113,7 +114,8 @@ class AuditPanel(Panel):
         """The kinds of issue that were found, the most important first, with how many of each."""
         counts = self.issues["issue"].value_counts()
         options = [(f"{kind} ({counts[kind]})", kind) for kind in KINDS if kind in counts]
-        decided = len(self.workspace.standing())
+        acts = Decided.of(self.workspace)
+        decided = len(acts.photos) + len(acts.pairs)
         options += [(f"{MINE} ({decided})", MINE)] if decided else []
         options = options or [("nothing found", "")]
         if options == list(self.kind.options):
@@ -126,35 +128,53 @@ class AuditPanel(Panel):
 
     def _listed(self) -> pd.DataFrame:
         """The issues of the chosen kind, worst first."""
-        standing = self.workspace.standing()
+        acts = Decided.of(self.workspace)
         if self.kind.value == MINE:
-            labels = dict(zip(self.manifest["path"], self.manifest["label"], strict=True))
-            rows = [
-                {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}",
-                 "suggestion": "Undo takes your decision back", **dict.fromkeys(OTHERS, ""), "label": labels[path],
-                 "other_label": "", "suggested_label": act["to"]}
-                for path, act in standing.items()
-            ]  # fmt: skip
-            return pd.DataFrame(rows, columns=self.issues.columns)
+            return self._mine(acts)
         rows = self.issues[self.issues["issue"] == self.kind.value].sort_values("score", ascending=False, kind="stable")
-        return rows[~rows["path"].isin(standing)] if self.hide.value else rows
+        return rows[~self._decided(rows, acts)] if self.hide.value else rows
+
+    def _mine(self, acts: Decided) -> pd.DataFrame:
+        """The decisions in force, in the shape of issues."""
+        labels = dict(zip(self.manifest["path"], self.manifest["label"], strict=True))
+        rows = [
+            {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}",
+             "suggestion": "Undo takes your decision back", **dict.fromkeys(OTHERS, ""), "label": labels[path],
+             "other_label": "", "suggested_label": act["to"]}
+            for path, act in acts.photos.items()
+        ]  # fmt: skip
+        paths = dict(zip(self.manifest["sha256"], self.manifest["path"], strict=True))
+        for act in acts.pairs.values():
+            path, other = paths.get(act["sha256"]), paths.get(act["to_sha256"])
+            if path and other:
+                rows.append({"path": path, "issue": "duplicate", "score": 0.0, "detail": f"no copy of {other}",
+                             "suggestion": "A copy after all takes your decision back", **dict.fromkeys(OTHERS, ""),
+                             "other": other, "label": labels[path], "other_label": labels[other],
+                             "suggested_label": ""})  # fmt: skip
+        return pd.DataFrame(rows, columns=self.issues.columns)
+
+    def _decided(self, issues: pd.DataFrame, acts: Decided) -> pd.Series:
+        """Which of these issues are decided, about the photo or about the pair."""
+        pairs = [frozenset([self.known.get(path, ""), self.known.get(other, "")])
+                 for path, other in zip(issues["path"], issues["other"], strict=True)]  # fmt: skip
+        apart = pd.Series([pair in acts.pairs for pair in pairs], index=issues.index, dtype=bool)
+        return issues["path"].isin(acts.photos) | (apart & issues["issue"].isin(ABOUT_COPIES))
 
     def _turn(self, to: int) -> None:
-        rows = self._listed()
+        rows, acts = self._listed(), Decided.of(self.workspace)
         pages = max(1, -(-len(rows) // A_PAGE))
         self.page = min(max(to, 0), pages - 1)
         shown = rows.iloc[self.page * A_PAGE : (self.page + 1) * A_PAGE].to_dict("records")
-        standing, known = self.workspace.standing(), set(self.manifest["path"])
         for card, issue in zip(self.cards, shown, strict=False):
-            card.fill(issue, standing, known, issue["path"] in self.chosen)
+            card.fill(issue, self.known, acts, issue["path"] in self.chosen)
         self.gallery.children = [card.box for card in self.cards[: len(shown)]]
         self.back.disabled, self.on.disabled = self.page == 0, self.page == pages - 1
         self.meaning.value = page.text(KINDS.get(self.kind.value, "every decision of yours that is in force"))
         self._count_selected()
-        self._count(rows, standing)
+        self._count(rows, acts)
 
-    def _count(self, rows: pd.DataFrame, standing: dict[str, Any]) -> None:
-        decided = int(rows["path"].isin(standing).sum())
+    def _count(self, rows: pd.DataFrame, acts: Decided) -> None:
+        decided = int(self._decided(rows, acts).sum())
         first = self.page * A_PAGE
         self.where.value = page.status(
             f"{first + 1 if len(rows) else 0} to {min(first + A_PAGE, len(rows))} of {len(rows)}; {decided} decided"
@@ -163,22 +183,31 @@ class AuditPanel(Panel):
     def decide(self, path: str, action: str, label: str, kind: str) -> None:
         """Write one decision down, at once, and show it. The one in force already, as a second click on a slow machine
         brings it, is not written again."""
-        to = label if action == "relabel" else ""
-        if _changes(self.workspace.standing().get(path), action, to):
+        to = label if action in ("relabel", "distinct") else ""
+        if action == "distinct":
+            pair = frozenset([self.known[path], self.known[to]])
+            action = "same" if pair in self.workspace.distinct() else "distinct"
+            self.workspace.decide(path, action, to=to, reason=kind)
+        elif _changes(self.workspace.standing().get(path), action, to):
             self.workspace.decide(path, action, to=to, reason=kind)
         self._show_decisions()
-        words = {"relabel": f"relabelled to {label}", "undo": "decision taken back"}.get(action, f"{action}: saved")
+        words = {
+            "relabel": f"relabelled to {label}",
+            "undo": "decision taken back",
+            "distinct": f"no copy of {to}; the next audit won't list them together",
+            "same": f"a copy of {to} after all",
+        }.get(action, f"{action}: saved")
         self.say(f"{page.text(path)}: {page.text(words)}.")
 
     def _show_decisions(self) -> None:
-        standing = self.workspace.standing()
+        acts = Decided.of(self.workspace)
         for card in self.cards[: len(self.gallery.children)]:
-            card.show(standing)
+            card.show(acts)
         shown = self.kind.value
         self._list_kinds()
         if self.kind.value != shown:  # the last decision was taken back
             self._turn(0)
-        self._count(self._listed(), standing)
+        self._count(self._listed(), acts)
         self.refresh_reports()
 
     # -- many at once -----------------------------------------------------------------------------------------
@@ -192,8 +221,7 @@ class AuditPanel(Panel):
 
     def _select_page(self) -> None:
         """All photos of the page that can be decided about, or none if they all are selected."""
-        known = set(self.manifest["path"])
-        cards = [card for card in self.cards[: len(self.gallery.children)] if card.issue["path"] in known]
+        cards = [card for card in self.cards[: len(self.gallery.children)] if card.issue["path"] in self.known]
         chosen = not all(card.issue["path"] in self.chosen for card in cards)
         for card in cards:
             card.mark(chosen)
@@ -250,9 +278,9 @@ class AuditPanel(Panel):
         self.report(self._summary)
 
     def _summary(self) -> Any:
-        issues, standing = self.result().issues, self.workspace.standing()
+        issues, acts = self.result().issues, Decided.of(self.workspace)
         rows = [
-            (kind, len(rows), int(rows["path"].isin(standing).sum()), KINDS[kind])
+            (kind, len(rows), int(self._decided(rows, acts).sum()), KINDS[kind])
             for kind, rows in issues.groupby("issue", sort=False)
         ]
         table = pd.DataFrame(rows, columns=["issue", "found", "decided", "meaning"])
@@ -271,7 +299,10 @@ class AuditPanel(Panel):
         found, standing = self.result(), self.workspace.standing()
         counts = ", ".join(f"{number} {kind}" for kind, number in found.summary["issues"].items()) or "nothing"
         actions = pd.Series([act["action"] for act in standing.values()], dtype=str).value_counts()
-        decided = ", ".join(f"{number} {DECIDED[action]}" for action, number in actions.items()) or "nothing yet"
+        said = [f"{number} {DECIDED[action]}" for action, number in actions.items()]
+        apart = len(self.workspace.distinct())
+        said += [f"{apart} pair(s) are no copies"] if apart else []
+        decided = ", ".join(said) or "nothing yet"
         lines = [f"The audit found: {counts}.", f"You decided: {decided}."]
         lines += [self.measured.words] if self.measured else []
         return page.listed(lines)

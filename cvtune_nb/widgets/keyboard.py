@@ -37,7 +37,8 @@ class OwnKeys(anywidget.AnyWidget):
         } else {
             if (!/^[a-z]$/.test(key)) return;
             const name = `.cvtune-key-${key}`;
-            const target = card?.querySelector(name) ?? panel.querySelector(`${name}:not(.cvtune-photo *)`);
+            const shown = (box, which) => [...box.querySelectorAll(which)].find((one) => one.offsetParent);
+            const target = (card && shown(card, name)) ?? shown(panel, `${name}:not(.cvtune-photo *)`);
             if (!target) return;
             if (!event.repeat) (target.querySelector("input") ?? target).click();
             if (target.matches(".cvtune-onward")) go(here + 1);

@@ -110,7 +110,6 @@ def test_photos_of_one_class_are_not_copies():
     assert len(duplicates.candidate_pairs(look, np.ones((8, 60, 64))))
     found = duplicates.find(table_of([f"{i}" for i in range(60)]), features, images)
     assert pairs_of(found) == set()
-    assert found.issues.empty
 
 
 def test_flat_photos_are_not_copies_of_each_other():
@@ -124,7 +123,7 @@ def test_equal_files_are_one_group():
     found = duplicates.find(photos, different(4)[[0, 1, 0, 0]], images)
     assert found.pairs["exact"].all() and (found.pairs["similarity"] == 1).all()
     assert found.groups[0] == found.groups[2] == found.groups[3] != found.groups[1]
-    issues = found.issues.set_index("path")
+    issues = duplicates.describe(photos, found).set_index("path")
     assert set(issues.index) == {"0.jpg", "2.jpg", "3.jpg"} and set(issues["issue"]) == {"duplicate"}
     assert issues.loc["3.jpg", "suggestion"].startswith("keep"), "the one with the most pixels stays"
     assert issues.loc["0.jpg", "suggestion"] == "exclude it: 3.jpg stays" and issues.loc["0.jpg", "other"] == "3.jpg"
@@ -133,7 +132,8 @@ def test_equal_files_are_one_group():
 def test_copies_across_splits_are_a_leak_and_the_training_copy_goes():
     images = store_of([scene(1), scene(2), COPIES["mirrored"](scene(1))])
     photos = table_of(["x", "y", "z"], split=["train", "train", "test"], width=[99, 9, 9])
-    leaks = duplicates.find(photos, different(3), images).issues.query("issue == 'leak'").set_index("path")
+    found = duplicates.describe(photos, duplicates.find(photos, different(3), images))
+    leaks = found.query("issue == 'leak'").set_index("path")
     assert set(leaks.index) == {"0.jpg", "2.jpg"}
     assert leaks.loc["0.jpg", "suggestion"] == "exclude it: 2.jpg stays"
     assert "test" in leaks.loc["0.jpg", "detail"] and "train" in leaks.loc["0.jpg", "detail"]
@@ -142,7 +142,7 @@ def test_copies_across_splits_are_a_leak_and_the_training_copy_goes():
 def test_copies_with_different_labels_are_in_two_classes():
     images = store_of([scene(1), scene(2), scene(1)])
     photos = table_of(["x", "y", "x"], label=["<i>shorts</i>", "Rock", "Rock"])
-    issues = duplicates.find(photos, different(3)[[0, 1, 0]], images).issues
+    issues = duplicates.describe(photos, duplicates.find(photos, different(3)[[0, 1, 0]], images))
     both = issues[issues["issue"] == "two-classes"]
     assert set(both["path"]) == {"0.jpg", "2.jpg"} and (both["score"] == 1).all()
     assert both["detail"].str.contains("<i>shorts</i>", regex=False).all()
@@ -157,7 +157,7 @@ def test_blocks_change_nothing(monkeypatch):
     monkeypatch.setattr(duplicates, "BLOCK", 4)
     in_blocks = duplicates.find(photos, features, images)
     assert pairs_of(whole) == pairs_of(in_blocks) and len(pairs_of(whole)) >= 10
-    pd.testing.assert_frame_equal(whole.issues, in_blocks.issues)
+    pd.testing.assert_frame_equal(whole.pairs, in_blocks.pairs)
 
 
 def test_more_copies_than_neighbours_are_still_one_group(monkeypatch):
@@ -173,5 +173,16 @@ def test_more_copies_than_neighbours_are_still_one_group(monkeypatch):
 def test_one_photo_and_none():
     for count in (0, 1):
         images = store_of([scene(1)])[:count]
-        found = duplicates.find(table_of(["x"] * count), different(count), images)
-        assert len(found.groups) == count and found.issues.empty
+        photos = table_of(["x"] * count)
+        found = duplicates.find(photos, different(count), images)
+        assert len(found.groups) == count and duplicates.describe(photos, found).empty
+
+
+def test_what_is_no_copy_is_never_in_one_group_and_the_most_alike_stay_together():
+    pairs = pd.DataFrame({"first": [0, 1, 2], "second": [1, 2, 3], "similarity": [0.99, 0.9, 0.95], "exact": False})
+    pairs = pairs.sort_values("similarity", ascending=False)
+    sha256 = pd.Series(list("abcd"))
+    assert duplicates.grouped(pairs, sha256).tolist() == [0, 0, 0, 0]
+    assert duplicates.grouped(pairs, sha256, [frozenset("ac")]).tolist() == [0, 0, 1, 1], "not through b either"
+    assert duplicates.grouped(pairs, sha256, [frozenset("ad"), frozenset("bz")]).tolist() == [0, 0, 1, 1]
+    assert duplicates.grouped(pairs, sha256, [frozenset("ab")]).tolist() == [0, 1, 1, 1]

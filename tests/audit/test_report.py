@@ -149,6 +149,19 @@ def test_decisions_count(prepared, workspace):
     assert listed(audit(workspace, "efficientnet_lite0", SIZE).issues, "mislabelled") == {relabelled, kept}
 
 
+def test_no_copies_are_two_groups_and_copies_are_in_one_split(prepared, workspace):
+    copy, original = f"{CLASSES[1]}/mirrored.jpg", f"{CLASSES[1]}/{CLASSES[1]}-004.jpg"
+    manifest = workspace.manifest().set_index("path")
+    assert manifest.at[copy, "group"] == manifest.at[original, "group"]
+    assert manifest.at[copy, "split"] == manifest.at[original, "split"]
+    assert "leak" not in load_audit(workspace).summary["issues"]
+    workspace.decide(copy, "distinct", to=original)
+    again = audit(workspace, "efficientnet_lite0", SIZE)
+    assert not {copy, original} & set(again.issues.loc[again.issues["issue"] == "duplicate", "path"])
+    manifest = workspace.manifest().set_index("path")
+    assert manifest.at[copy, "group"] != manifest.at[original, "group"]
+
+
 def test_a_keep_without_a_kind_keeps_the_photo_in_spite_of_everything(prepared, workspace):
     _, _, result, planted = prepared
     path = min(planted["two-classes"])

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from PIL import Image, ImageOps
 from playwright.sync_api import Locator, expect
 
 from cvtune_nb import training
@@ -131,10 +132,11 @@ def test_01_review_by_keyboard(open_notebook, workspace):
 
 @pytest.fixture
 def copies(planted, tmp_path):
-    """An audited workspace of photos six of which are there twice: twelve findings of one kind."""
+    """An audited workspace of photos six of which are there twice, the last mirrored: twelve findings of one kind."""
     folder = shutil.copytree(planted, tmp_path / "twice")
     for number, photo in enumerate(sorted((folder / "circle").glob("*.jpg"))[8:14]):
         shutil.copy(photo, folder / "circle" / f"again {number}.jpg")
+    ImageOps.mirror(Image.open(photo)).save(folder / "circle" / "again 5.jpg")
     space = open_workspace(folder, tmp_path / "copies")
     audit(space, NETWORK)
     return space
@@ -207,6 +209,17 @@ def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
     button(lab, "Undo selected").click()
     expect(panel).to_contain_text("6 taken back")
     assert len(workspace.standing()) == 1
+
+    choose("duplicate")
+    cards.first.focus()
+    keys.press("n")  # equal files come first
+    mirrored = card("circle/again 5.jpg")
+    mirrored.focus()
+    keys.press("d")
+    expect(mirrored).to_contain_text("not a copy")
+    assert len(workspace.distinct()) == 1
+    mirrored.scroll_into_view_if_needed()
+    whole_page(lab, "01_not_a_copy")
 
 
 def _count(workspace, kind):

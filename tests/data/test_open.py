@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cvtune_nb import data
-from cvtune_nb.data import conflicts, open_workspace, photo
+from cvtune_nb.data import conflicts, keep_together, open_workspace, photo
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home
 from tests.photos import draw_photo, make_photos
@@ -171,6 +171,47 @@ def test_exact_copies_are_one_group_in_one_split(photos, tmp_path):
     manifest = open_workspace(photos, tmp_path / "w").manifest()
     assert manifest.groupby("group")["split"].nunique().max() == 1
     assert manifest.query("label == 'rose'").groupby("group").size().eq(2).all()
+
+
+def in_two_splits(space):
+    """A training and a validation photo of one class, as rows of the manifest."""
+    rows = space.manifest().query("label == 'rose'").groupby("split").first()
+    return rows.loc["train"], rows.loc["validation"]
+
+
+def test_photos_that_look_the_same_are_kept_together_from_then_on(photos, tmp_path):
+    space = open_workspace(photos, tmp_path / "w")
+    before, (train, validation) = space.manifest(), in_two_splits(space)
+    written = (space.folder / "manifest.csv").stat().st_mtime_ns
+    together = dict.fromkeys([train.sha256, validation.sha256], "twins")
+    assert keep_together(space, together) == 1
+    assert keep_together(space, together) == 0
+    after = space.manifest().set_index("sha256")
+    assert after.loc[list(together), "group"].tolist() == ["twins"] * 2
+    assert after.loc[list(together), "split"].tolist() == ["validation"] * 2
+    others = ~before["sha256"].isin(together)
+    pd.testing.assert_frame_equal(before[others], space.manifest()[others])
+    assert (space.folder / "manifest.csv").stat().st_mtime_ns == written, "a photo changed since then must be seen"
+    pd.testing.assert_frame_equal(open_workspace(photos, tmp_path / "w").manifest(), space.manifest())
+    assert keep_together(space, {train.sha256: "one", validation.sha256: "two"}) == 0
+    assert space.manifest().set_index("sha256")["group"][[train.sha256, validation.sha256]].tolist() == ["one", "two"]
+
+
+def test_photos_are_not_kept_together_at_the_price_of_a_class(photos, tmp_path):
+    space = open_workspace(photos, tmp_path / "w")
+    before = space.manifest()
+    assert keep_together(space, dict.fromkeys(before.query("label == 'rose'")["sha256"], "all")) == 0
+    pd.testing.assert_frame_equal(before, space.manifest())
+
+
+def test_given_splits_stay_with_copies_in_both(tmp_path):
+    for split in ("train", "validation", "test"):
+        make_photos(tmp_path / "photos" / split, ("rose", "tulip"), per_class=4, size=48, seed=len(split))
+    space = open_workspace(tmp_path / "photos", tmp_path / "w")
+    before, (train, validation) = space.manifest(), in_two_splits(space)
+    assert keep_together(space, dict.fromkeys([train.sha256, validation.sha256], "twins")) == 0
+    assert space.manifest()["split"].equals(before["split"])
+    assert (space.manifest()["group"] == "twins").sum() == 2
 
 
 def test_one_photo_in_two_classes_is_left_out_until_that_is_decided(photos, tmp_path):

@@ -139,7 +139,7 @@ BROKEN = {
     "truncated.jpg": (jpeg()[:700], "damaged"),
     "header-only.jpg": (jpeg()[:12], "damaged"),
     "page.jpg": (b"\n<!DOCTYPE html><html><body>404 not found</body></html>", "a web page"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, "a HEIC photo, which can.t be opened here; save it as JPEG"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, "a HEIC photo"),
     "notes.jpg": (b"these are only my notes", "a text file"),
     "paper.jpg": (b"%PDF-1.7 ...", "a PDF document"),
     "drawing.jpg": (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "a drawing"),

@@ -107,6 +107,23 @@ def test_a_copy_follows_the_photo_whose_split_is_given():
     assert assign_splits(table)[table["group"] == "same"].tolist() == ["test", "test"]
 
 
+def test_copies_drawn_into_several_splits_meet_where_a_photo_is_worth_most():
+    table = manifest(a=[*many("a", 20), "pair", "pair", "three", "three", "three"], b=many("b", 20))
+    frozen = assign_splits(table.assign(group=table["path"]))
+    frozen[[20, 21]] = "train", "validation"
+    frozen[[22, 23, 24]] = "validation", "train", "test"
+    splits = assign_splits(table, frozen=frozen)
+    assert splits[[20, 21]].tolist() == ["validation"] * 2
+    assert splits[[22, 23, 24]].tolist() == ["test"] * 3
+    assert splits.drop(range(20, 25)).equals(frozen.drop(range(20, 25)))
+
+
+def test_copies_in_given_splits_stay_and_drawn_ones_come_to_them():
+    table = manifest(a=[*many("a", 9, "train"), *many("c", 9), "x:train", "x:test", "y:test", "y"], b=many("b", 9))
+    splits = assign_splits(table)
+    assert splits[[19, 20, 21]].tolist() == ["test"] * 3
+
+
 def test_what_was_drawn_before_stays_when_photos_are_added():
     old = manifest(a=many("a", 30), b=many("b", 30))
     drawn = assign_splits(old)

@@ -197,6 +197,30 @@ def test_copies_stand_side_by_side(audited):
     assert card.look.value.count("<img") == 2
 
 
+def test_what_is_no_copy_is_remembered(audited, workspace):
+    audited.kind.value = "duplicate"
+    card = card_of(audited, "copy.jpg")
+    path, twin = card.issue["path"], card.issue["other"]
+    assert card.distinct.layout.display == "none", "the same file can't be no copy"
+    other = next(known for known in audited.known if known not in (path, twin))
+    audited.issues.loc[audited.issues["path"] == path, "other"] = other  # as if that only looked the same
+    audited._turn(0)
+    card = card_of(audited, "copy.jpg")
+    assert card.distinct.layout.display is None
+    card.distinct.click()
+    pair = frozenset([audited.known[path], audited.known[other]])
+    assert set(workspace.distinct()) == {pair} and not workspace.standing()
+    assert "not a copy" in card.state.value and "1 decided" in audited.where.value
+    audited.hide.value = True
+    assert path not in [card.issue["path"] for card in audited.cards[: len(audited.gallery.children)]]
+    assert "1 pair(s) are no copies" in audited.lessons().data
+    again = AuditPanel(workspace)
+    again.kind.value = MINE
+    assert "not a copy" in again.cards[0].state.value
+    again.cards[0].distinct.click()
+    assert not workspace.distinct() and again.kind.value != MINE
+
+
 def test_a_file_that_could_not_be_read_is_listed_without_actions(audited):
     audited.kind.value = "corrupt"
     card = card_of(audited, "broken.jpg")
