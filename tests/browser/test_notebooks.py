@@ -211,6 +211,7 @@ def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
     assert len(workspace.standing()) == 1
 
     choose("duplicate")
+    expect(panel).to_contain_text("1 to 12 of 14")
     cards.first.focus()
     keys.press("n")  # equal files come first
     mirrored = card("circle/again 5.jpg")
