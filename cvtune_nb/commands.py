@@ -56,8 +56,11 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
-    text += f"\n\n{len(issues)} issues, {found.seconds:.0f} s; the tables are in {workspace.audit}"
-    return Result({"issues": issues, "summary": found.summary, "seconds": found.seconds}, text)
+    report = workspace.audit / "report.html"
+    text += f"\n\n{len(issues)} issues, {found.seconds:.0f} s; a page to mail: {report}; the tables lie beside it"
+    return Result(
+        {"issues": issues, "summary": found.summary, "report": str(report), "seconds": found.seconds}, text
+    )
 
 
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:

@@ -3,6 +3,7 @@
 import functools
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from cvtune_nb import backbones
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import Rows, RowStore
-from cvtune_nb.files import Progress, silent
+from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.workspace import Workspace
 
 BATCH = 32
@@ -48,13 +49,19 @@ def features(
 
         squares = pixels(workspace, unique.loc[todo], image_size, progress)
         network = networks.load(backbone).eval().to(networks.device())
+        speeds = []
         for first in range(0, len(todo), BATCH * 8):
             chunk = range(first, min(first + BATCH * 8, len(todo)))
             computed = []
             for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
                 progress(batch[0] / len(todo), f"computing features: {batch[0]} of {len(todo)} photos")
-                computed.append(networks.forward(network, squares.centre(batch)))
+                images, begun = squares.centre(batch), time.perf_counter()
+                computed.append(networks.forward(network, images))
+                speeds.append(len(batch) / (time.perf_counter() - begun))
             store.add([todo[i] for i in chunk], np.concatenate(computed))
+        speed = _speed_file(workspace, backbone, image_size)
+        if len(speeds) > 1 or not speed.exists():  # a single batch also pays for the network's start
+            write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})
     rows = Rows(store, photos["sha256"])
     seconds = time.perf_counter() - start
     return Features(rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
@@ -64,6 +71,19 @@ def store_of(workspace: Workspace, backbone: str, image_size: int) -> RowStore:
     """Where the features of one backbone at one image size are kept, by content."""
     name = f"features-{backbones.file_name(backbone)}-{image_size}"
     return RowStore(workspace.cache / name, (width(backbone),), "float32")
+
+
+def network_speed(workspace: Workspace, backbone: str, image_size: int) -> float | None:
+    """Photos a second that went through the frozen `backbone` alone, their pixels being in memory, when features were
+    last computed; the median of its batches. None when they never were."""
+    try:
+        return float(read_json(_speed_file(workspace, backbone, image_size))["images_per_second"])
+    except FileNotFoundError:
+        return None
+
+
+def _speed_file(workspace: Workspace, backbone: str, image_size: int) -> Path:
+    return workspace.cache / f"speed-{backbones.file_name(backbone)}-{image_size}.json"
 
 
 @functools.cache

@@ -103,6 +103,26 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def forget(path: Path) -> bool:
+    """Have the operating system drop `path` from its memory, so that the next read comes from the disk or network it
+    lies on. False where there is no way to ask for that (Windows, macOS) or the file can't be opened. Pages that are
+    mapped (numpy's mmap_mode) stay until they are unmapped."""
+    if not hasattr(os, "posix_fadvise"):
+        return False
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        os.fdatasync(file)  # what is not on disk yet can't be dropped
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
 Progress = Callable[[float, str], None]
 """Called with the share done (0..1) and a few words; raising `Stopped` in it ends the work."""
 

@@ -1,34 +1,51 @@
 """Issues of the whole set: classes with few training photos, and classes of very different size."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from cvtune_nb.audit.issue import issue, quoted, table
+from cvtune_nb.audit.learning import Outlook
 
 ENOUGH_IMAGES = 100
 """Training photos a class should have: the advice of the Azure ML Package for Computer Vision (2018)."""
+
+HARDLY = 0.01
+"""A gain in recall below this is hardly any. Ours."""
 
 IMBALANCE = 5.0
 """Largest class over smallest class, in training photos, from which accuracy mostly speaks of the large one.
 Ours: a rule of thumb, not measured."""
 
 
-def find(photos: pd.DataFrame) -> pd.DataFrame:
-    """few-images and imbalance among the training photos (columns label, split).
+def small_classes(photos: pd.DataFrame) -> dict[str, int]:
+    """Classes with fewer than ENOUGH_IMAGES training photos (columns label, split), and how many they have."""
+    counts = training_photos(photos)
+    return {label: int(count) for label, count in counts.items() if count < ENOUGH_IMAGES}
+
+
+def training_photos(photos: pd.DataFrame) -> pd.Series:
+    """How many training photos each class has, 0 for none."""
+    training = photos.loc[photos["split"] == "train", "label"].value_counts()
+    return training.reindex(sorted(photos["label"].unique()), fill_value=0)
+
+
+def find(photos: pd.DataFrame, outlooks: Mapping[str, Outlook] | None = None) -> pd.DataFrame:
+    """few-images and imbalance among the training photos (columns label, split); outlooks: what ENOUGH_IMAGES photos
+    would bring to the classes that have fewer, where that is known.
 
     Returns issues with an empty path: they are about a class, not about a photo.
     """
-    training = photos.loc[photos["split"] == "train", "label"].value_counts()
-    counts = training.reindex(sorted(photos["label"].unique()), fill_value=0)
+    counts, outlooks = training_photos(photos), outlooks or {}
     rows = [
         issue(
             "",
             "few-images",
             1 - count / ENOUGH_IMAGES,
             f"class {quoted([label])} has {count} training photos, fewer than {ENOUGH_IMAGES}",
-            f"add {ENOUGH_IMAGES - count} photos of {quoted([label])}",
+            f"add {ENOUGH_IMAGES - count} photos of {quoted([label])}{_gain(outlooks.get(label))}",
         )
-        for label, count in counts.items()
-        if count < ENOUGH_IMAGES
+        for label, count in small_classes(photos).items()
     ]
     if len(counts) > 1 and counts.max() > IMBALANCE * max(counts.min(), 1):
         large, small = counts.idxmax(), counts.idxmin()
@@ -43,3 +60,15 @@ def find(photos: pd.DataFrame) -> pd.DataFrame:
             )
         )
     return table(rows)
+
+
+def _gain(outlook: Outlook | None) -> str:
+    """What the photos to add would bring, as the end of a sentence."""
+    if outlook is None:
+        return ""
+    if outlook.then - outlook.now < HARDLY:
+        return f": the learning curve promises hardly any gain from that ({outlook.now:.0%} of them are recognised now)"
+    return (
+        f": by the learning curve about {outlook.then:.0%} of them would then be recognised, instead of "
+        f"{outlook.now:.0%} (roughly {outlook.low:.0%} to {outlook.high:.0%}; frozen network and linear classifier, cross-validated)"
+    )

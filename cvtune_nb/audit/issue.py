@@ -35,6 +35,7 @@ KINDS = {
     "split-drift": "the photos of one split differ from those of the others",
     "few-images": "a class has too few training photos",
     "imbalance": "one class has far more training photos than another",
+    "slow-storage": "photos are read more slowly than the network takes them",
 }
 """Every kind of issue and what it means, the ones that matter most first."""
 

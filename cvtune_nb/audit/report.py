@@ -1,4 +1,4 @@
-"""The whole audit: every check run once, its findings in three plain files of the workspace."""
+"""The whole audit: every check run once, its findings in plain files of the workspace."""
 
 import time
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb import backbones
-from cvtune_nb.audit import dataset, duplicates, labels, quality, shortcuts
+from cvtune_nb.audit import dataset, duplicates, labels, learning, quality, shortcuts, storage
 from cvtune_nb.audit.forecast import forecast
+from cvtune_nb.audit.html import write_report
 from cvtune_nb.audit.issue import KINDS, OTHERS, table
 from cvtune_nb.data import keep_together
 from cvtune_nb.data.pixels import pixels
-from cvtune_nb.features import features
+from cvtune_nb.features import features, network_speed
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.workspace import Workspace
 
@@ -31,7 +32,8 @@ class Audit:
     suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
     brightness,mean,contrast,burnt,sharpness,sharpness_half (quality.measure explains them).
     summary: photos, issues (kind -> photos listed), forecast (a sentence: what a review could bring, or
-    ""), notes (sentences about the whole set), groups (of copies), backbone, image_size.
+    ""), notes (sentences about the whole set), groups (of copies), backbone, image_size, storage (storage.Storage
+    explains it).
     """
 
     issues: pd.DataFrame
@@ -44,11 +46,11 @@ def audit(
     workspace: Workspace, backbone: str | None = None, image_size: int = 224, progress: Progress = silent
 ) -> Audit:
     """Check all photos, as the person's decisions so far have left them, and write audit/issues.csv,
-    scores.csv and summary.json.
+    scores.csv, summary.json and report.html.
 
     Relabelled photos are judged under their new label, excluded ones are gone, and an issue that the person
     decided to keep is not listed again. Copies are kept in one split from then on (data.keep_together); but for
-    that, nothing but those three files and the cache is written. Raises InputError when the backbone's weights
+    that, nothing but those four files and the cache is written. Raises InputError when the backbone's weights
     can't be had or image_size is beyond the photos.
     """
     start = time.perf_counter()
@@ -66,7 +68,11 @@ def audit(
     opinions, doubts = labels.find(photos, rows, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
     bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
 
-    whole = [shortcuts.find(photos, bad.measures), dataset.find(in_use)]
+    small = dataset.small_classes(in_use)
+    training = np.flatnonzero(photos["path"].isin(in_use["path"]) & (photos["split"] == "train"))
+    outlooks = learning.outlook(photos, rows, copies.groups, training, list(small), dataset.ENOUGH_IMAGES)
+    speed = storage.measure(workspace, photos, store, network_speed(workspace, backbone, image_size))
+    whole = [shortcuts.find(photos, bad.measures), dataset.find(in_use, outlooks), storage.find(speed)]
     found = pd.concat([doubts, duplicates.describe(photos, copies), bad.issues, *whole], ignore_index=True)
     issues = table(row for row in found.to_dict("records") if not _kept(row, standing))
     scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)
@@ -82,7 +88,9 @@ def audit(
         "groups": int((np.bincount(copies.groups) > 1).sum()) if len(photos) else 0,
         "backbone": backbone,
         "image_size": image_size,
+        "storage": speed.to_dict() if speed else {},
     }
+    write_report(workspace, issues, scores, summary)
     result = Audit(issues, scores, summary, time.perf_counter() - start)
     write_csv(workspace.audit / "issues.csv", result.issues)
     write_csv(workspace.audit / "scores.csv", result.scores)
@@ -90,7 +98,7 @@ def audit(
     return result
 
 
-MOVED = "{} photos changed their split, so that all copies of a photo are in one: no accuracy is measured on photos \
+MOVED = "{} photo(s) changed their split, so that all copies of a photo are in one: no accuracy is measured on photos \
 that were learned by heart"
 
 

@@ -104,7 +104,9 @@ class AuditPanel(Panel):
             *(f"{row.detail}: {row.suggestion}" for row in whole.itertuples()),
         ]
         self.text.value = page.card("About the whole set", *sentences) if sentences else ""
-        self.cost.value = f"The audit took {page.duration(result.seconds)}."
+        report = self.workspace.audit / "report.html"
+        mail = f" A page to mail or print: {page.text(str(report))}" if report.exists() else ""
+        self.cost.value = f"The audit took {page.duration(result.seconds)}.{mail}"
         count = issues["path"].nunique()
         return f"{len(issues)} findings in {count} of {len(result.scores)} photos. Choose an issue and decide."
 

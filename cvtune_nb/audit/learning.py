@@ -1,0 +1,99 @@
+"""What more photos of a class would bring, told from what it loses when photos are taken away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cvtune_nb import metrics
+from cvtune_nb.audit.forecast import FORECAST_C
+from cvtune_nb.baseline import Svm
+
+SHARES = (0.25, 0.5, 1.0)
+"""Parts of the small classes that are learned from, each twice as large as the one before."""
+
+FOLDS, DRAWS = 4, 2
+"""Parts of the cross-validation, and how often photos are drawn when not all are learned from."""
+
+FEWEST = 8
+"""Different photos a class needs for a quarter of them to be drawn in every fold."""
+
+ENOUGH = 1_500
+"""Of the photos of large classes at most so many are drawn, so that it stays a matter of seconds."""
+
+USUAL_GAIN, USUAL_WEIGHT = 0.25, 40
+"""What twice the photos usually bring, as a difference of logit(recall), and how many photos' own experience weighs as
+much. Measured: .11 to .27 on clothing (20 to 60 photos a class), .37 to .45 on scanned digits, .14 to .30 on the sample
+photos."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """now: share of a class that is recognised, cross-validated; then: with the wanted number of photos, of which low
+    and high say the range."""
+
+    now: float
+    then: float
+    low: float
+    high: float
+
+
+def outlook(
+    photos: pd.DataFrame, features: Any, groups: np.ndarray, training: np.ndarray, small: Sequence[str], wanted: int
+) -> dict[str, Outlook]:
+    """What each class of `small` would gain if all of them had `wanted` photos; those with fewer than FEWEST are left
+    out.
+
+    photos: label (n rows); features: features[rows] -> (len(rows), width); groups: (n,) int, equal for copies;
+    training: row numbers of the training photos. The gain of a doubling is taken to be the same for all small
+    classes, and constant in logit(recall). The range is the 95% interval of what is recognised now, shifted by the
+    gain. Tried on classes thinned to 20, 40 and 60 (clothing), 12 and 25 (digits), 12 and 30 photos (sample photos)
+    and asked for 100, 50 and 60: mean error +.01, +.03, -.01; -.03, -.04; -.01, -.04; standard deviation over
+    classes .07, .05, .03; .09, .08; .05, .05. On digits and sample photos the range held 67 to 90% of the true values.
+    """
+    labels = photos["label"].to_numpy(dtype=object)[training]
+    random = np.random.default_rng(0)
+    small = [label for label in small if len(np.unique(groups[training[labels == label]])) >= FEWEST]
+    rest = random.permutation(np.flatnonzero(~np.isin(labels, small)))[:ENOUGH]
+    rows = np.sort(np.concatenate([np.flatnonzero(np.isin(labels, small)), rest]))
+    labels, groups = labels[rows], groups[training[rows]]
+    if not small or len(set(labels)) < 2:
+        return {}
+    x = features[training[rows]]
+    right = np.zeros((len(SHARES), len(small)))
+    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(x, labels, groups))
+    for number, part in enumerate(SHARES):
+        draws = DRAWS if part < 1 else 1
+        for fit, judged in folds * draws:
+            known = _thinned(fit, labels, small, part, random)
+            judged = judged[np.isin(labels[judged], small)]
+            if len(set(labels[known])) < 2 or not len(judged):
+                return {}
+            hits = labels[judged][Svm(FORECAST_C).fit(x[known], labels[known]).predict(x[judged]) == labels[judged]]
+            right[number] += [(hits == label).sum() / draws for label in small]
+    count = np.array([(labels == label).sum() for label in small])
+    height = np.log((right + 1) / (count - right + 1))
+    gain = (height[-1] - height[0]) / (len(SHARES) - 1)
+    gain = max(0.0, (gain @ count + USUAL_GAIN * USUAL_WEIGHT) / (count.sum() + USUAL_WEIGHT))
+    found = {}
+    for label, n, hits in zip(small, count, right[-1], strict=True):
+        now = metrics.share(round(hits), int(n))
+        grown = [
+            float(expit(logit(np.clip(value, 0.001, 0.999)) + gain * np.log2(max(wanted / n, 1))))
+            for value in ((hits + 1) / (n + 2), now.low, now.high)
+        ]
+        found[label] = Outlook(now.value, max(grown[0], now.value), grown[1], grown[2])
+    return found
+
+
+def _thinned(fit: np.ndarray, labels: np.ndarray, small: Sequence[str], part: float, random: Any) -> np.ndarray:
+    """The rows `fit`, of the small classes only a part of them."""
+    kept = [fit[~np.isin(labels[fit], small)]]
+    for label in small:
+        own = fit[labels[fit] == label]
+        kept.append(random.permutation(own)[: max(1, round(part * len(own)))])
+    return np.concatenate(kept)
