@@ -70,5 +70,6 @@ def _gain(outlook: Outlook | None) -> str:
         return f": the learning curve promises hardly any gain from that ({outlook.now:.0%} of them are recognised now)"
     return (
         f": by the learning curve about {outlook.then:.0%} of them would then be recognised, instead of "
-        f"{outlook.now:.0%} (roughly {outlook.low:.0%} to {outlook.high:.0%}; frozen network and linear classifier, cross-validated)"
+        f"{outlook.now:.0%} (roughly {outlook.low:.0%} to {outlook.high:.0%}; frozen network and linear classifier, "
+        "cross-validated)"
     )

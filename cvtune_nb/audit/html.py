@@ -39,6 +39,7 @@ td:nth-child(2) { text-align: right; }
 figure { margin: 0; width: 17.5rem; break-inside: avoid; overflow-wrap: anywhere; }
 figure div { display: flex; gap: .3rem; align-items: flex-end; flex-wrap: wrap; }
 figure img { max-width: 8.5rem; max-height: 8.5rem; }
+figure img:not(:only-child):first-child { outline: 3px solid #1976d2; }
 figcaption { font-size: .85rem; }
 h2 { margin-top: 2.2rem; break-after: avoid; }
 </style>
@@ -67,7 +68,8 @@ def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFram
         body.append(f"<h2>About the whole set</h2><ul>{''.join(f'<li>{escape(line)}</li>' for line in sentences)}</ul>")
     for kind, rows, shown in sections:
         more = f" The worst {len(shown)} of {len(rows)}; issues.csv has all." if len(rows) > len(shown) else ""
-        body.append(f"<h2>{escape(kind)} ({len(rows)})</h2><p>{escape(KINDS[kind])}.{more}</p><div class='photos'>")
+        framed = " The framed photo is the one that is meant." if shown["other"].any() else ""
+        body.append(f"<h2>{escape(kind)} ({len(rows)})</h2><p>{escape(KINDS[kind])}.{more}{framed}</p><div class='photos'>")
         body += [_figure(row, labels, pictures) for row in shown.to_dict("records")]
         body.append("</div>")
     title = f"Audit of {Path(workspace.source).name}"
