@@ -69,7 +69,8 @@ def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFram
     for kind, rows, shown in sections:
         more = f" The worst {len(shown)} of {len(rows)}; issues.csv has all." if len(rows) > len(shown) else ""
         framed = " The framed photo is the one that is meant." if shown["other"].any() else ""
-        body.append(f"<h2>{escape(kind)} ({len(rows)})</h2><p>{escape(KINDS[kind])}.{more}{framed}</p><div class='photos'>")
+        body.append(f"<h2>{escape(kind)} ({len(rows)})</h2><p>{escape(KINDS[kind])}.{more}{framed}</p>")
+        body.append("<div class='photos'>")
         body += [_figure(row, labels, pictures) for row in shown.to_dict("records")]
         body.append("</div>")
     title = f"Audit of {Path(workspace.source).name}"

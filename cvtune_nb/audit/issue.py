@@ -34,6 +34,7 @@ KINDS = {
     "shortcut": "a property of the file or the light gives a class away",
     "split-drift": "the photos of one split differ from those of the others",
     "few-images": "a class has too few training photos",
+    "small-objects": "what the photos show is too small for a classifier that looks at whole photos",
     "imbalance": "one class has far more training photos than another",
     "slow-storage": "photos are read more slowly than the network takes them",
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb import backbones
-from cvtune_nb.audit import dataset, duplicates, labels, learning, quality, shortcuts, storage
+from cvtune_nb.audit import dataset, duplicates, labels, learning, objects, quality, shortcuts, storage
 from cvtune_nb.audit.forecast import forecast
 from cvtune_nb.audit.html import write_report
 from cvtune_nb.audit.issue import KINDS, OTHERS, table
@@ -72,7 +72,12 @@ def audit(
     training = np.flatnonzero(photos["path"].isin(in_use["path"]) & (photos["split"] == "train"))
     outlooks = learning.outlook(photos, rows, copies.groups, training, list(small), dataset.ENOUGH_IMAGES)
     speed = storage.measure(workspace, photos, store, network_speed(workspace, backbone, image_size))
-    whole = [shortcuts.find(photos, bad.measures), dataset.find(in_use, outlooks), storage.find(speed)]
+    whole = [
+        shortcuts.find(photos, bad.measures),
+        objects.find(workspace, photos, image_size),
+        dataset.find(in_use, outlooks),
+        storage.find(speed),
+    ]
     found = pd.concat([doubts, duplicates.describe(photos, copies), bad.issues, *whole], ignore_index=True)
     issues = table(row for row in found.to_dict("records") if not _kept(row, standing))
     scores = pd.concat([photos[["path", "label", "split"]], opinions], axis=1)

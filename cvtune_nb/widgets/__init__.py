@@ -6,6 +6,7 @@ from typing import Any
 _PANELS = {
     "StartPanel": "start",
     "AuditPanel": "audit",
+    "ObjectsPanel": "objects",
     "BaselinePanel": "baseline",
     "TrainingPanel": "training",
     "EscalationPanel": "escalation",

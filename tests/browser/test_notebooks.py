@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Locator, expect
 
 from cvtune_nb import training
-from cvtune_nb.audit import audit
+from cvtune_nb.audit import audit, objects
 from cvtune_nb.baseline import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.parameters import Config
@@ -221,6 +221,42 @@ def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
     assert len(workspace.distinct()) == 1
     mirrored.scroll_into_view_if_needed()
     whole_page(lab, "01_not_a_copy")
+
+
+def test_01_boxes_by_mouse_and_keyboard(open_notebook, workspace):
+    lab = opened(open_notebook, "01_data_quality_audit", workspace)
+    lab.run_all()
+    panel, mouse, keys = lab.output("objects"), lab.page.mouse, lab.page.keyboard
+    photo = panel.locator(".cvtune-boxes")
+    photo.scroll_into_view_if_needed()
+    expect(photo).to_have_attribute("aria-label", re.compile("Photo .*Enter: a box"))
+    cells = lab.page.locator(".jp-Cell").count()
+    for number in range(5):
+        expect(panel).to_contain_text(f"Photo {number + 1} of 12")
+        expect(panel).to_contain_text("not boxed")
+        area = photo.bounding_box()
+        mouse.move(area["x"] + 0.5 * area["width"], area["y"] + 0.6 * area["height"])
+        mouse.down()
+        mouse.move(area["x"] + 0.4 * area["width"], area["y"] + 0.5 * area["height"], steps=4)
+        mouse.up()
+        expect(panel).to_contain_text(f"({number + 1} boxed)")
+        keys.press("n")
+    expect(panel).to_contain_text("Photo 6 of 12")
+    photo.focus()
+    keys.press("Enter")
+    for _ in range(10):
+        keys.press("Shift+ArrowLeft")
+        keys.press("Shift+ArrowUp")
+    keys.press("ArrowRight")
+    expect(panel).to_contain_text("6 boxed")
+    expect(panel).to_contain_text("notebook 06")
+    whole_page(lab, "01_boxes")
+    found = list(objects.boxes(workspace).values())
+    assert len(found) == 6 and found[0] == pytest.approx((0.4, 0.5, 0.1, 0.1), abs=0.02)
+    assert found[5] == pytest.approx((0.37, 0.35, 0.1, 0.1), abs=0.001)
+    keys.press("Delete")
+    expect(panel).to_contain_text("5 boxed")
+    expect(lab.page.locator(".jp-Cell")).to_have_count(cells)
 
 
 def _count(workspace, kind):

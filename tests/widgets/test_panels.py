@@ -8,11 +8,19 @@ from types import SimpleNamespace
 import pytest
 
 from cvtune_nb import training
-from cvtune_nb.audit import load_audit
+from cvtune_nb.audit import load_audit, objects
 from cvtune_nb.baseline import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import RECIPE_2018, Config
-from cvtune_nb.widgets import AuditPanel, BaselinePanel, EscalationPanel, ExportPanel, StartPanel, TrainingPanel
+from cvtune_nb.widgets import (
+    AuditPanel,
+    BaselinePanel,
+    EscalationPanel,
+    ExportPanel,
+    ObjectsPanel,
+    StartPanel,
+    TrainingPanel,
+)
 from cvtune_nb.widgets.audit import MINE
 from cvtune_nb.widgets.job import NotReady
 from cvtune_nb.widgets.panel import Panel
@@ -281,6 +289,30 @@ def test_the_gallery_has_pages(audited):
         seen += [card.issue["path"] for card in audited.cards[: len(audited.gallery.children)]]
     assert len(seen) == total
     assert audited.back.disabled == (total <= 12)
+
+
+def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
+    panel = ObjectsPanel(workspace)
+    assert "Photo 1 of 12" in panel.where.value and panel.remove.disabled and panel.back.disabled
+    seen = set()
+    for number in range(6):
+        assert panel.picker.image.startswith(b"\xff\xd8") and not panel.picker.box
+        seen.add(panel.picker.name)
+        panel.picker.box = [0.4, 0.4, 0.1, 0.15]
+        assert len(objects.boxes(workspace)) == number + 1 and not panel.remove.disabled
+        panel.on.click()
+    assert len(seen) == 6
+    assert "takes 15%" in panel.verdict.value and "notebook 06" in panel.verdict.value
+    assert panel.result().small
+    panel.back.click()
+    assert panel.picker.box == [0.4, 0.4, 0.1, 0.15]
+    panel.remove.click()
+    assert len(objects.boxes(workspace)) == 5 and "5 of at least 6" in panel.verdict.value
+    again = ObjectsPanel(workspace)  # a new kernel goes on where the person stopped
+    assert again.at == 5
+    again.picker.box = [0.0, 0.0, 1.0, 0.5]
+    assert "takes 15%" in again.verdict.value
+    assert again.job.state == "idle"
 
 
 def test_what_the_decisions_bring_is_measured_on_request(audited, workspace):

@@ -1,0 +1,85 @@
+"""Notebook 01: how large the objects are, from boxes that the person drags on a few sampled photos."""
+
+from typing import Any
+
+import ipywidgets as w
+
+from cvtune_nb.audit import objects
+from cvtune_nb.data import thumbnail
+from cvtune_nb.widgets import page
+from cvtune_nb.widgets.boxes import BoxPicker
+from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.workspace import Workspace
+
+SIDE = 480
+"""Longest side of the photo, in pixels."""
+
+
+class ObjectsPanel(Panel):
+    """One sampled photo after the other, a box on each; every box is saved at once."""
+
+    def __init__(self, workspace: Workspace):
+        super().__init__(workspace)
+        self.photos = objects.sample(workspace.photos(), workspace.seed)
+        self.keys = workspace.manifest().set_index("path")["sha256"]
+        self.picker = BoxPicker()
+        self.back, self.on = w.Button(description="Previous photo"), w.Button(description="Next photo")
+        for turn, key in ((self.back, "p"), (self.on, "n")):
+            turn.tooltip = f"{turn.description}: key {key.upper()}"
+            turn.add_class(f"cvtune-key-{key}")
+        self.remove = w.Button(description="Remove the box", tooltip="Remove the box: Delete")
+        self.where, self.verdict = w.HTML(), w.HTML()
+        self.buttons.layout.display = self.bar.layout.display = "none"
+        words = w.HTML(
+            "<div class='cvtune-faint'>Drag a box around the object that gives the photo its label. Keys, once the "
+            "photo has the focus: Enter a box, arrows move it, Shift and arrows change its size, Delete removes it, N "
+            "and P next and previous photo. Pass on where you can't say.</div>"
+        )
+        self.controls.children = [self.where, w.HBox([self.back, self.on]), self.remove, words, self.verdict]
+        self.right.children = [self.picker]
+        self._turning = False
+        self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
+        self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
+        self.remove.on_click(self.guard(lambda _: setattr(self.picker, "box", [])))
+        self.picker.observe(self.guard(lambda change: self._turning or self._save(change["new"])), "box")
+        known = objects.boxes(workspace)
+        boxed = [self.keys[path] in known for path in self.photos]
+        self.turn(boxed.index(False) if False in boxed else 0)
+
+    def turn(self, to: int) -> None:
+        """Show the sampled photo number `to` with its box."""
+        self.at = min(max(to, 0), len(self.photos) - 1)
+        path, self._turning = self.photos[self.at], True
+        try:
+            self.picker.name = f"Photo {path}"
+            self.picker.box = list(objects.boxes(self.workspace).get(self.keys[path], ()))
+            self.picker.image = thumbnail(self.workspace.path_of(path), SIDE)
+        finally:
+            self._turning = False
+        self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.photos) - 1
+        self._count()
+
+    def _save(self, box: list[float]) -> None:
+        objects.write_box(self.workspace, self.photos[self.at], tuple(box) if box else None)
+        self._count()
+
+    def _count(self) -> None:
+        found = objects.boxes(self.workspace)
+        path = self.photos[self.at]
+        boxed = sum(self.keys[photo] in found for photo in self.photos)
+        here = "" if self.keys[path] in found else ", not boxed"
+        self.remove.disabled = self.keys[path] not in found
+        self.where.value = page.status(
+            f"<b>Photo {self.at + 1} of {len(self.photos)}</b> ({boxed} boxed): {page.text(path)}{here}"
+        )
+        seen = objects.extent(found)
+        next_step = "Open notebook 06, small objects." if seen.small else ""
+        self.verdict.value = page.status(page.card("How large the objects are", f"{seen.words}.", next_step))
+
+    def unstarted(self) -> bool:
+        """Nothing here starts by itself."""
+        return False
+
+    def result(self) -> Any:
+        """The extent of the boxes so far."""
+        return objects.extent(objects.boxes(self.workspace))
