@@ -6,7 +6,9 @@ alike in features, or alike in a perceptual hash in any of 8 orientations. Then 
 laid exactly over each other (audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
 """
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any
@@ -111,12 +113,12 @@ def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress:
         candidates = candidate_pairs(look, hashes, limits.candidate)
 
         found = [np.empty((0, 3))]
-        for start in range(0, len(candidates), BLOCK):
-            pairs = candidates[start : start + BLOCK]
-            progress(0.4 + 0.6 * start / len(candidates), "comparing photos that look alike")
-            cosine, alike = look.compare(pairs)
-            same = (alike >= limits.correlation) | (cosine >= limits.cosine)
-            found.append(np.column_stack([rows[pairs[same]], np.maximum(alike, cosine)[same]]))
+        parts = [candidates[start : start + BLOCK] for start in range(0, len(candidates), BLOCK)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for number, (pairs, (cosine, alike)) in enumerate(zip(parts, pool.map(look.compare, parts), strict=True)):
+                progress(0.4 + 0.6 * number / len(parts), "comparing photos that look alike")
+                same = (alike >= limits.correlation) | (cosine >= limits.cosine)
+                found.append(np.column_stack([rows[pairs[same]], np.maximum(alike, cosine)[same]]))
     table = np.concatenate(found)
     first, second = table[:, 0].astype(int), table[:, 1].astype(int)
     similarity = np.minimum(table[:, 2], 0.9999)  # 1 is for equal files

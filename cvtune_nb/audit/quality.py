@@ -5,6 +5,8 @@ Light, contrast and blur are measured on the pixels the network sees (decoded on
 and shape on the file's own width and height.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +15,12 @@ import pandas as pd
 
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.audit.issue import issue, table
+from cvtune_nb.data.pixels import Pixels
+from cvtune_nb.data.rows import RowStore
 from cvtune_nb.files import Progress, silent
+from cvtune_nb.workspace import Workspace
 
-BLOCK = 256
+BLOCK = 64
 """Photos measured at a time, so that memory does not grow with the set."""
 
 SHARE_OF_SET = 0.05
@@ -45,6 +50,10 @@ ASPECT = 0.5
 """Odd aspect: short side over long side."""
 
 
+FORMULA = 1
+"""Goes up when `measure` changes, so that nothing measured the old way is read from a cache."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """issues: listed photos; measures: one row a photo; notes: sentences about checks that flag too many."""
@@ -54,16 +63,13 @@ class Quality:
     notes: list[str]
 
 
-def find(
-    photos: pd.DataFrame, store: Any, skipped: pd.DataFrame, image_size: int, progress: Progress = silent
-) -> Quality:
+def find(photos: pd.DataFrame, measures: pd.DataFrame, skipped: pd.DataFrame, image_size: int) -> Quality:
     """Check every photo.
 
-    photos: path,width,height (pixels); store: store[indices] -> uint8 (n, side, side, 3), in the order of
-    photos; skipped: path,label,reason of the files that can't be read, where a reason may end in "; what to do";
-    image_size: the network's input in pixels.
+    photos: path,width,height (pixels); measures: what `measure` gives, in the order of photos; skipped:
+    path,label,reason of the files that can't be read, where a reason may end in "; what to do"; image_size: the
+    network's input in pixels.
     """
-    measures = measure(store, len(photos), progress)
     sides = photos[["width", "height"]].to_numpy(dtype=float)
     area, short, long = sides.prod(axis=1), sides.min(axis=1), sides.max(axis=1)
     size = area / np.median(area) if len(area) else area
@@ -149,32 +155,40 @@ def meant_as_photo(label: str, reason: str) -> bool:
 MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_half"]
 
 
-def measure(store: Any, count: int, progress: Progress = silent) -> pd.DataFrame:
-    """Of `count` photos, each 0..1: brightness (99th percentile of the brightest channel), mean (brightness),
-    contrast (99th minus 1st percentile of grey), burnt (share of pixels with a channel from 250 of 255 on), sharpness
-    (of all pixels) and sharpness_half (at half size)."""
+def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress: Progress = silent) -> pd.DataFrame:
+    """What `measure` gives for photos (sha256, n rows; store in the same order), kept in the workspace's cache by
+    content: only new photos are looked at."""
+    cache = RowStore(workspace.cache / f"light-{FORMULA}-{store.side}", (len(MEASURES),), "float64")
+    first = dict(zip(reversed(photos["sha256"]), reversed(range(len(photos))), strict=True))
+    new = cache.missing(list(photos["sha256"]))
+    cache.add(new, measure(store, np.array([first[key] for key in new], dtype=int), progress).to_numpy())
+    return pd.DataFrame(cache.get(list(photos["sha256"])), columns=MEASURES)
+
+
+def measure(store: Any, rows: np.ndarray, progress: Progress = silent) -> pd.DataFrame:
+    """Of the photos store[rows], uint8 (n, side, side, 3), each 0..1: brightness (99th percentile of the brightest
+    channel), mean (brightness), contrast (99th minus 1st percentile of grey), burnt (share of pixels with a channel
+    from 250 of 255 on), sharpness (of all pixels) and sharpness_half (at half size)."""
     blocks = [np.empty((0, len(MEASURES)))]
-    for start in range(0, count, BLOCK):
-        images = store[np.arange(start, min(start + BLOCK, count))]
-        gray = grey(images)
-        # By the brightest channel: pure red or blue is not dark.
-        brightest = np.maximum.reduce(np.moveaxis(images, -1, 0))
-        (top,) = percentiles(brightest, (0.99,))
-        low, high = percentiles(gray, (0.01, 0.99))
-        burnt = (brightest >= 250).mean(axis=(1, 2))
-        half = shrink(gray, gray.shape[1] // 2)
-        measured = [
-            top / 255,
-            gray.mean(axis=(1, 2)) / 255,
-            (high - low) / 255,
-            burnt,
-            sharpness(gray),
-            sharpness(half),
-        ]
-        blocks.append(np.stack(measured, axis=1))
-        done = start + len(gray)
-        progress(done / count, f"looking at light and sharpness, photo {done} of {count}")
+    parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, block in enumerate(pool.map(lambda part: _measured(store[part]), parts)):
+            blocks.append(block)
+            progress((number + 1) / len(parts), f"looking at light and sharpness of {len(rows)} photos")
     return pd.DataFrame(np.concatenate(blocks), columns=MEASURES)
+
+
+def _measured(images: np.ndarray) -> np.ndarray:
+    """MEASURES of images, uint8 (n, side, side, 3): (n, len(MEASURES))."""
+    gray = grey(images)
+    # By the brightest channel: pure red or blue is not dark.
+    brightest = np.maximum.reduce(np.moveaxis(images, -1, 0))
+    (top,) = percentiles(brightest, (0.99,))
+    low, high = percentiles(gray, (0.01, 0.99))
+    burnt = (brightest >= 250).mean(axis=(1, 2))
+    half = shrink(gray, gray.shape[1] // 2)
+    light = [top / 255, gray.mean(axis=(1, 2)) / 255, (high - low) / 255, burnt]
+    return np.stack([*light, sharpness(gray), sharpness(half)], axis=1)
 
 
 def percentiles(gray: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:

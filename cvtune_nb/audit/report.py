@@ -66,7 +66,8 @@ def audit(
     photos, in_use = workspace.photos(contested=True), workspace.photos()
     judges = (photos["path"].isin(in_use["path"]) & (photos["split"] != "test")).to_numpy()
     opinions, doubts = labels.find(photos, rows, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
-    bad = quality.find(photos, store, skipped, image_size, _part(progress, 0.9, 1.0))
+    light = quality.measured(workspace, photos, store, _part(progress, 0.9, 1.0))
+    bad = quality.find(photos, light, skipped, image_size)
 
     small = dataset.small_classes(in_use)
     training = np.flatnonzero(photos["path"].isin(in_use["path"]) & (photos["split"] == "train"))
@@ -95,6 +96,7 @@ def audit(
         "image_size": image_size,
         "storage": speed.to_dict() if speed else {},
     }
+    progress(1.0, "writing down what was found")
     write_report(workspace, issues, scores, summary)
     result = Audit(issues, scores, summary, time.perf_counter() - start)
     write_csv(workspace.audit / "issues.csv", result.issues)

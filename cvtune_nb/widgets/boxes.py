@@ -27,7 +27,11 @@ class BoxPicker(anywidget.AnyWidget):
         frame.setAttribute("role", "group");
         frame.style.cssText = "position:relative;display:inline-block;touch-action:none;cursor:crosshair;line-height:0";
         photo.draggable = false;
-        photo.style.cssText = "max-width:100%;max-height:420px;user-select:none";
+        photo.style.cssText = "max-width:100%;height:auto;user-select:none";
+        photo.onload = () => {  // small photos are shown larger, so that a box can be drawn
+            const scale = Math.min(480 / photo.naturalWidth, 420 / photo.naturalHeight);
+            photo.style.width = `${photo.naturalWidth * scale}px`;
+        };
         mark.style.cssText = "position:absolute;box-sizing:border-box;border:2px solid #fff;outline:2px solid #0072B2;"
             + "pointer-events:none";
         frame.append(photo, mark);

@@ -4,7 +4,9 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from cvtune_nb.audit import quality
-from tests.photos import draw_photo
+from cvtune_nb.data import open_workspace
+from cvtune_nb.data.pixels import pixels
+from tests.photos import draw_photo, make_photos
 
 SIDE = 128
 NOTHING = pd.DataFrame(columns=["path", "label", "reason"])
@@ -31,7 +33,8 @@ def table_of(count: int, width=400, height=300) -> pd.DataFrame:
 
 
 def found(images, photos=None, skipped=NOTHING, image_size=224) -> quality.Quality:
-    return quality.find(table_of(len(images)) if photos is None else photos, images, skipped, image_size)
+    measures = quality.measure(images, np.arange(len(images)))
+    return quality.find(table_of(len(images)) if photos is None else photos, measures, skipped, image_size)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +120,17 @@ def test_blocks_change_nothing(clean, monkeypatch):
     whole = found(store_of(clean))
     monkeypatch.setattr(quality, "BLOCK", 7)
     pd.testing.assert_frame_equal(whole.measures, found(store_of(clean)).measures)
+
+
+def test_what_was_measured_is_kept_by_content(tmp_path, monkeypatch):
+    space = open_workspace(make_photos(tmp_path / "photos", ("a", "b"), per_class=5, size=64), tmp_path / "w")
+    photos = space.photos()
+    store = pixels(space, photos, 64)
+    first = quality.measured(space, photos, store)
+    pd.testing.assert_frame_equal(first, quality.measure(store, np.arange(len(photos))))
+    looked = []
+    monkeypatch.setattr(quality, "measure", lambda store, rows, progress: looked.append(len(rows)) or first.iloc[:0])
+    turned = photos.iloc[::-1].reset_index(drop=True)
+    again = quality.measured(space, turned, pixels(space, turned, 64))
+    pd.testing.assert_frame_equal(again, first.iloc[::-1].reset_index(drop=True))
+    assert looked == [0]

@@ -1,6 +1,6 @@
 """The audit beside what else is free: cleanlab, CleanVision, imagededup, and the ranking that fastai's cleaner shows.
 
-    python -m tests.benchmarks.audit --data PHOTOS --peers FOLDER --work FOLDER [--only labels,copies,quality,...]
+    python -m tests.benchmarks.audit --data PHOTOS --peers FOLDER --work FOLDER [--only labels,copies,time,...]
 
 Faults are planted (tests/benchmarks/faults.py, seeded) among the photos of a folder split/class/photo, so that it is
 known what is to be found. Every figure is printed as one JSON line. `time` runs each side in processes of its own.
@@ -130,11 +130,12 @@ def copies_and_bad(data: Path, work: Path, each: int) -> None:
     pairs = duplicates.find(photos, rows, store).pairs
     ours = {frozenset((paths[a], paths[b])) for a, b in zip(pairs["first"], pairs["second"], strict=True)}
     copies_found("cvtune", ours, truth, time.perf_counter() - start)
-    flagged = {}
+    flagged, measures = {}, quality.measured(workspace, photos, store)
     for kind, issue in ISSUE.items():  # one at a time: what flags more than 5% of a set becomes a note about the set
         others = {path for path, (_, which) in truth.bad.items() if which != kind}
         kept = np.flatnonzero(~photos["path"].isin(others))
-        found = quality.find(photos.iloc[kept].reset_index(drop=True), store[kept], workspace.skipped(), SIZE).issues
+        some, light = photos.iloc[kept].reset_index(drop=True), measures.iloc[kept].reset_index(drop=True)
+        found = quality.find(some, light, workspace.skipped(), SIZE).issues
         flagged[kind] = set(found.loc[found["issue"] == issue, "path"])
     bad_found("cvtune", flagged, truth)
     try:
@@ -211,7 +212,7 @@ def telling_properties(data: Path, work: Path) -> None:
     workspace = open_workspace(data, work / "plain")
     photos = workspace.photos()
     store = pixels(workspace, photos, SIZE)
-    measures = quality.measure(store, len(photos))
+    measures = quality.measure(store, np.arange(len(photos)))
     values = shortcuts.properties(photos, measures)
     random = np.random.default_rng(0)
     alarms = [
@@ -292,6 +293,41 @@ def times(data: Path, work: Path, peers: str) -> None:
             error=done.stderr[-300:] if done.returncode else "")  # fmt: skip
 
 
+# -- memory ---------------------------------------------------------------------------------------------------
+
+MEMORY = """
+import sys, threading, time
+from pathlib import Path
+import numpy as np
+from tests.photos import make_photos
+count, folder = int(sys.argv[1]), Path(sys.argv[2])
+if not folder.exists():
+    make_photos(folder / "photos", [f"class {number}" for number in range(20)], count // 20, size=64)
+from cvtune_nb.audit import audit
+from cvtune_nb.data import open_workspace
+peak = 0
+def watch():
+    global peak
+    while True:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = max(peak, next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")))
+        time.sleep(0.05)
+threading.Thread(target=watch, daemon=True).start()
+audit(open_workspace(folder / "photos", folder / "workspace"), "efficientnet_lite0", 64)
+print(peak)
+"""
+
+
+def memory(work: Path) -> None:
+    """Most memory (RssAnon: without files that are mapped) of one audit of made photos, each in a fresh process."""
+    for count in (2_000, 20_000):
+        command = [sys.executable, "-c", MEMORY, str(count), str(work / f"made-{count}")]
+        begun = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True)
+        say(check="memory", photos=count, peak_mb=int(done.stdout or 0) / 1024, seconds=time.perf_counter() - begun,
+            error=done.stderr[-300:] if done.returncode else "")  # fmt: skip
+
+
 def main() -> None:
     """Read the command line and run the checks it names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -300,7 +336,7 @@ def main() -> None:
     parser.add_argument("--peers", default="", help="folder that the peers are installed in")
     parser.add_argument("--each", type=int, default=40, help="planted photos of each kind")
     parser.add_argument("--seeds", type=int, default=5, help="draws of wrong labels for each figure")
-    parser.add_argument("--only", default="labels,copies,shortcuts,time", help="checks, with commas between")
+    parser.add_argument("--only", default="labels,copies,shortcuts,time,memory", help="checks, with commas between")
     arguments = parser.parse_args()
     sys.path += arguments.peers.split(":") if arguments.peers else []
     data, work = arguments.data.resolve(), arguments.work.resolve()
@@ -308,6 +344,7 @@ def main() -> None:
         "labels": lambda: wrong_labels(data, work, arguments.seeds),
         "copies": lambda: copies_and_bad(data, work, arguments.each),
         "shortcuts": lambda: telling_properties(data, work),
+        "memory": lambda: memory(work),
         "time": lambda: times(data, work, arguments.peers),
     }
     for name in arguments.only.split(","):
