@@ -78,7 +78,8 @@ def wrong_labels(data: Path, work: Path, seeds: int) -> None:
                     figures |= {} if flagged is None else scores(flagged, wrong)
                     rows.setdefault(method, []).append(figures)
             for method, seen in rows.items():
-                say(check="labels", seeds=seeds, flips=kind, share=share, method=method, **pd.DataFrame(seen).mean().to_dict())
+                means = pd.DataFrame(seen).mean().to_dict()
+                say(check="labels", seeds=seeds, flips=kind, share=share, method=method, **means)
 
 
 def cross_validated(matrix: np.ndarray, given: np.ndarray) -> np.ndarray:
