@@ -224,7 +224,7 @@ def telling_properties(data: Path, work: Path) -> None:
     for name in sorted(photos["label"].unique()):
         inside = np.flatnonzero(photos["label"] == name)
         chosen = random.choice(inside, round(0.75 * len(inside)), replace=False)
-        darker = quality.measure(Darkened(store, chosen), len(chosen))
+        darker = quality.measure(Darkened(store, chosen), np.arange(len(chosen)))
         changed = measures.copy()
         changed.iloc[chosen] = darker.to_numpy()
         found = shortcuts.find(photos, changed)
