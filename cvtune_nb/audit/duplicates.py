@@ -189,29 +189,52 @@ def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDID
 
     hashes: (8, n, 64) of -1 and 1, one for each orientation.
     """
-    pairs = [np.empty((0, 2), int)]
     n = len(look.rows)
-    columns = [slice(start, start + COLUMNS) for start in range(0, n, COLUMNS)]
+    keys = [np.empty(0, np.int64)]  # smaller place * n + larger place: 8 bytes a pair
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         x, code = look.unit(block), hashes[0, block].astype(np.float32)
-        alike = np.concatenate([x @ look.unit(part).T for part in columns], axis=1)
-        pairs.append(_closest(alike, least_cosine, start))
-        agreeing = [(hashes[:, part].astype(np.float32) @ code.T).max(axis=0).T for part in columns]
-        pairs.append(_closest(np.concatenate(agreeing, axis=1), 64 - 2 * CANDIDATE_BITS, start))
-    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
+        by_features, by_hash = Closest(len(x), least_cosine), Closest(len(x), 64 - 2 * CANDIDATE_BITS)
+        for first in range(0, n, COLUMNS):
+            part = slice(first, first + COLUMNS)
+            by_features.add(x @ look.unit(part).T, start, first)
+            by_hash.add((hashes[:, part].astype(np.float32) @ code.T).max(axis=0).T, start, first)
+        pairs = np.sort(np.concatenate([by_features.pairs(start), by_hash.pairs(start)]), axis=1)
+        keys.append(np.unique(pairs @ (n, 1)))
+    return np.column_stack(np.divmod(np.unique(np.concatenate(keys)), max(n, 1)))
 
 
-def _closest(similarity: np.ndarray, least: float, start: int) -> np.ndarray:
-    """For each row of (block, n) the NEIGHBOURS columns of the largest values from `least` on, itself left
-    out."""
-    own = np.arange(len(similarity))
-    similarity[own, start + own] = -np.inf
-    rows = np.flatnonzero((similarity >= least).any(axis=1))
-    count = min(NEIGHBOURS, similarity.shape[1])
-    columns = np.argpartition(-similarity[rows], count - 1, axis=1)[:, :count]
-    near = np.take_along_axis(similarity[rows], columns, axis=1) >= least
-    return np.column_stack([np.repeat(start + rows, near.sum(axis=1)), columns[near]])
+class Closest:
+    """For each of some rows the NEIGHBOURS columns of the largest values from `least` on, of a matrix that is shown a
+    few columns at a time."""
+
+    def __init__(self, rows: int, least: float):
+        self.least = least
+        self.values = np.full((rows, 0), 0, np.float32)
+        self.columns = np.empty((rows, 0), np.int64)
+
+    def add(self, similarity: np.ndarray, start: int, first: int) -> None:
+        """Columns from number `first` on. Row 0 is photo `start`, which is never its own neighbour."""
+        own = np.arange(len(similarity))
+        itself = start + own - first
+        inside = (itself >= 0) & (itself < similarity.shape[1])
+        similarity[own[inside], itself[inside]] = -np.inf
+        if similarity.max(initial=-np.inf) < self.least:
+            return
+        columns = np.broadcast_to(first + np.arange(similarity.shape[1]), similarity.shape)
+        if similarity.shape[1] > NEIGHBOURS:
+            best = np.argpartition(similarity, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
+            similarity = np.take_along_axis(similarity, best, axis=1)
+            columns = first + best
+        self.values = np.concatenate([self.values, similarity], axis=1)
+        self.columns = np.concatenate([self.columns, columns], axis=1)
+
+    def pairs(self, start: int) -> np.ndarray:
+        """(row, column) of what was found (p, 2), with rows counted from `start` on."""
+        order = np.argsort(-self.values, axis=1, kind="stable")[:, :NEIGHBOURS]
+        near = np.take_along_axis(self.values, order, axis=1) >= self.least
+        columns = np.take_along_axis(self.columns, order, axis=1)
+        return np.column_stack([np.repeat(start + np.arange(len(near)), near.sum(axis=1)), columns[near]])
 
 
 def orientation_hashes(small: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.blas import dsyrk
 from scipy.optimize import minimize
 from scipy.special import softmax
 
@@ -206,19 +207,21 @@ def leave_one_out(
     scale = _median(squared)
     gram = np.exp(np.divide(squared, -scale, out=squared), out=squared)
     gram.flat[:: len(gram) + 1] += 1e-8  # copies among the landmarks would make it singular
-    root = cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
+    # LAPACK works in place on columns only: .T is the same symmetric matrix, laid out so
+    root = cholesky(gram.T, lower=True, overwrite_a=True, check_finite=False)
 
     def described(rows: np.ndarray) -> np.ndarray:
-        kernel = np.exp(-_squared_distances(known, view[rows]) / scale)
-        return solve_triangular(root, kernel, lower=True, overwrite_b=True, check_finite=False).T
+        kernel = _squared_distances(view[rows], known)
+        kernel = np.exp(np.divide(kernel, -scale, out=kernel), out=kernel)
+        return solve_triangular(root, kernel.T, lower=True, overwrite_b=True, check_finite=False).T
 
     targets = np.where(labels[:, None] == np.arange(classes), 1.0, -1.0)
     mean = targets[inside].mean(axis=0)
-    products, sums = np.eye(len(drawn)), np.zeros((len(drawn), classes))
+    products, sums = np.eye(len(drawn)).T, np.zeros((len(drawn), classes))
     for number, rows in enumerate(parts := _blocks(inside)):
         progress(0.4 * number / len(parts), "judging labels")
         z = described(rows)
-        products += z.T @ z
+        products = dsyrk(1.0, z.T, beta=1.0, c=products, lower=True, overwrite_c=True)  # products + z'z
         sums += z.T @ (targets[rows] - mean)
     factor = cholesky(products, lower=True, overwrite_a=True, check_finite=False)
     weights = cho_solve((factor, True), sums)

@@ -157,10 +157,13 @@ class AuditPanel(Panel):
 
     def _decided(self, issues: pd.DataFrame, acts: Decided) -> pd.Series:
         """Which of these issues are decided, about the photo or about the pair."""
-        pairs = [frozenset([self.known.get(path, ""), self.known.get(other, "")])
-                 for path, other in zip(issues["path"], issues["other"], strict=True)]  # fmt: skip
+        pairs = map(self._pair, issues["path"], issues["other"])
         apart = pd.Series([pair in acts.pairs for pair in pairs], index=issues.index, dtype=bool)
         return issues["path"].isin(acts.photos) | (apart & issues["issue"].isin(ABOUT_COPIES))
+
+    def _pair(self, path: str, other: str) -> frozenset[str]:
+        """The content of two photos, as decisions about pairs are keyed."""
+        return frozenset([self.known.get(path, ""), self.known.get(other, "")])
 
     def _turn(self, to: int) -> None:
         rows, acts = self._listed(), Decided.of(self.workspace)
@@ -187,8 +190,7 @@ class AuditPanel(Panel):
         brings it, is not written again."""
         to = label if action in ("relabel", "distinct") else ""
         if action == "distinct":
-            pair = frozenset([self.known[path], self.known[to]])
-            action = "same" if pair in self.workspace.distinct() else "distinct"
+            action = "same" if self._pair(path, to) in self.workspace.distinct() else "distinct"
             self.workspace.decide(path, action, to=to, reason=kind)
         elif _changes(self.workspace.standing().get(path), action, to):
             self.workspace.decide(path, action, to=to, reason=kind)
@@ -236,14 +238,16 @@ class AuditPanel(Panel):
 
     def _decide_selected(self, action: str) -> None:
         """Decide all that is selected: as suggested (action ""), or all the same."""
-        standing, acts = self.workspace.standing(), []
+        standing, apart, acts = self.workspace.standing(), self.workspace.distinct(), []
         for path, issue in self.chosen.items():
             does = action or self._suggested(issue)
             to = issue["suggested_label"] if does == "relabel" else ""
             if does and _changes(standing.get(path), does, to):
                 acts.append((path, does, to, issue["issue"]))
+            if does == "undo" and self._pair(path, issue["other"]) in apart:
+                acts.append((path, "same", issue["other"], issue["issue"]))
         self.workspace.decide_all(acts)
-        left = len(self.chosen) - len(acts)
+        left = len(self.chosen) - len({path for path, *_ in acts})
         self.chosen = {}
         for card in self.cards:
             card.mark(False)
