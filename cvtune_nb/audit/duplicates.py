@@ -24,7 +24,7 @@ from cvtune_nb.audit.issue import issue, quoted, table
 from cvtune_nb.data.split import KEEP_FIRST
 from cvtune_nb.files import Progress, silent
 
-BLOCK, COLUMNS = 256, 4096
+BLOCK, COLUMNS = 256, 2048
 """Photos that are looked at together, and those that they are compared with at a time."""
 
 CANDIDATE_COSINE = 0.80

@@ -21,8 +21,8 @@ from scipy.special import softmax
 from cvtune_nb.audit.issue import issue, quoted, table
 from cvtune_nb.files import Progress, silent
 
-LANDMARKS = 3_000
-"""Photos that the others are described by. They cost 0.3 GB of memory."""
+LANDMARKS = 2_000
+"""Photos that the others are described by. They cost 0.15 GB of memory."""
 
 BLOCK = 1_024
 """Photos that are looked at together."""

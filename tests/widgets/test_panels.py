@@ -227,6 +227,12 @@ def test_what_is_no_copy_is_remembered(audited, workspace):
     assert "not a copy" in again.cards[0].state.value
     again.cards[0].distinct.click()
     assert not workspace.distinct() and again.kind.value != MINE
+    workspace.decide(path, "distinct", to=other)
+    again = AuditPanel(workspace)
+    again.kind.value = MINE
+    again.all.click()
+    again.bulk[-1].click()
+    assert not workspace.distinct() and "1 taken back." in again.status.value
 
 
 def test_a_file_that_could_not_be_read_is_listed_without_actions(audited):
