@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from cvtune_nb import features
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, read_json, silent, write_json
-from cvtune_nb.networks import device
+from cvtune_nb.networks import device, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
 from cvtune_nb.workspace import Workspace
@@ -76,7 +76,9 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
         kept: dict[int, int] = {}
 
         def step() -> None:
-            cross_entropy(network(images), labels).backward()
+            with half(where):
+                logits = network(images)
+            cross_entropy(logits.float(), labels).backward()
             network.zero_grad()
 
         def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -89,7 +91,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
             step()
         train = _timed(step)
         network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), half(where):
             forward = _timed(lambda: network(images))
         activations = max(0, sum(kept.values()) - weights) / PROBE_PHOTOS
         known[key] = {"train_seconds": train, "forward_seconds": forward, "weight_bytes": weights,

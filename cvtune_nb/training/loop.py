@@ -16,7 +16,7 @@ from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
-from cvtune_nb.networks import device
+from cvtune_nb.networks import device, forward, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import checkpoint
 from cvtune_nb.training.augmentation import augmented
@@ -124,7 +124,7 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
                 warm = min(1.0, ((epoch - 1) * len(batches) + step + 1) / WARM_UP)
                 optimizer.param_groups[0]["lr"] = config.rates[epoch - 1] * warm
                 images = augmented(torch.from_numpy(train.squares[batch.tolist()]).to(where), config)
-                with torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda"):
+                with half(where):
                     logits = network(images)
                 loss = cross_entropy(logits.float(), train.labels[batch].to(where), label_smoothing=SMOOTHING)
                 if not math.isfinite(loss.item()):
@@ -154,11 +154,10 @@ def _part(workspace: Workspace, run: Run, photos: pd.DataFrame, split: str, prog
 def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
     """The network's output for a part, in eval mode and without augmentation."""
     network.eval()
-    where, outputs = next(network.parameters()).device, []
-    with torch.inference_mode():
-        for batch in torch.arange(len(part.labels)).split(32):
-            each_batch()
-            outputs.append(network(torch.from_numpy(part.squares.centre(batch.tolist())).to(where)).float().cpu())
+    outputs = []
+    for batch in torch.arange(len(part.labels)).split(32):
+        each_batch()
+        outputs.append(torch.from_numpy(forward(network, part.squares.centre(batch.tolist()))))
     return torch.cat(outputs)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from cvtune_nb import networks
 from cvtune_nb.baseline import Svm
 from cvtune_nb.parameters import Config
+from cvtune_nb.training.depthwise import with_fast_depthwise
 from cvtune_nb.training.run import Run
 
 SVM_SCALE = 3.0
@@ -53,7 +54,7 @@ class Classifier(nn.Module):
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
     """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
-    backbone = networks.load(config.backbone, pretrained)
+    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained))
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 
