@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 from torch import nn
 
+from cvtune_nb import networks
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.photo import square
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import build, load_best
-from cvtune_nb.training.model import SVM_SCALE
+from cvtune_nb.training.model import SVM_SCALE, Classifier
 
 
 def images(n=4, size=64):
@@ -28,7 +30,8 @@ def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace,
         through = classifier(torch.from_numpy(explorer_images(workspace, explorer)))
     np.testing.assert_allclose(logits, SVM_SCALE * svm.scores(explorer.features.matrix), atol=1e-3)
     assert [classes[i] for i in logits.argmax(1)] == svm.predict(explorer.features.matrix).tolist()
-    torch.testing.assert_close(through, logits[:5], atol=1e-3, rtol=1e-3)
+    # features are kept as bfloat16 gives them, where the machine has it
+    torch.testing.assert_close(through, logits[:5], atol=0.1, rtol=0)
 
 
 def explorer_images(workspace, explorer):
@@ -44,15 +47,23 @@ def test_the_same_seed_gives_the_same_last_layer():
     assert torch.equal(first.backbone.network.conv1.weight, other.backbone.network.conv1.weight)
 
 
-def test_batch_norm_keeps_the_statistics_of_imagenet():
-    classifier = build(Config("resnet18:random"), ["a", "b"]).train()
-    norms = [module for module in classifier.modules() if isinstance(module, nn.BatchNorm2d)]
-    assert norms
-    assert not any(module.training for module in norms)
+class WithNorm(nn.Sequential):
+    """A backbone whose batch norm can't be folded: nothing convolves before it."""
+
+    width = 3
+
+    def __init__(self):
+        super().__init__(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def test_a_batch_norm_that_stays_keeps_its_statistics():
+    classifier = Classifier(WithNorm(), 2, 0.5, normalise=False).train()
+    norm = classifier.backbone[0]
+    assert not norm.training
     assert classifier.dropout.training
-    before = norms[0].running_mean.clone()
-    classifier(images())
-    assert torch.equal(norms[0].running_mean, before)
+    before = norm.running_mean.clone()
+    classifier(torch.rand(4, 3, 8, 8))
+    assert torch.equal(norm.running_mean, before)
 
 
 def test_dropout_is_there_in_training_only():
@@ -76,9 +87,7 @@ def test_the_best_classifier_repeats_the_predictions_of_its_run(trained):
     classifier = load_best(run)
     assert not classifier.training
     rows = run.predictions()
-    with torch.inference_mode():
-        chances = classifier(
-            torch.from_numpy(np.stack([square(workspace.path_of(p), 64) for p in rows["path"]]))
-        ).softmax(1)
+    images = np.stack([square(workspace.path_of(path), 64) for path in rows["path"]])
+    chances = softmax(networks.forward(classifier, images), axis=1)
     assert [run.classes[i] for i in chances.argmax(1)] == rows["predicted"].tolist()
-    np.testing.assert_allclose(chances.max(1).values, rows["probability"], atol=1e-4)
+    np.testing.assert_allclose(chances.max(1), rows["probability"], atol=2e-3)
