@@ -46,17 +46,18 @@ def features(
     todo = store.missing(list(unique.index))
     if todo:
         from cvtune_nb import networks  # brings torch, which takes seconds to import: not when all is in the cache
+        from cvtune_nb.inference import fastest
 
         squares = pixels(workspace, unique.loc[todo], image_size, progress)
         network = networks.load(backbone).eval().to(networks.device())
-        speeds = []
+        compute, speeds = fastest(network, squares.centre(range(min(BATCH, len(todo)))), len(todo)), []
         for first in range(0, len(todo), BATCH * 8):
             chunk = range(first, min(first + BATCH * 8, len(todo)))
             computed = []
             for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
                 progress(batch[0] / len(todo), f"computing features: {batch[0]} of {len(todo)} photos")
                 images, begun = squares.centre(batch), time.perf_counter()
-                computed.append(networks.forward(network, images))
+                computed.append(compute(images))
                 speeds.append(len(batch) / (time.perf_counter() - begun))
             store.add([todo[i] for i in chunk], np.concatenate(computed))
         speed = _speed_file(workspace, backbone, image_size)

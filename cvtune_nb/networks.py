@@ -130,11 +130,15 @@ HALF = {"cuda": {"cuda"}, "cpu": {"avx512_bf16", "amx_bf16", "bf16", "sve_bf16"}
 the names. Measured on a processor with avx512_bf16: ResNet-18 2 times, EfficientNet-Lite0 2.5 times as fast."""
 
 
-def half(where: torch.device) -> torch.autocast:
-    """A context in which networks compute in bfloat16 where this machine has instructions for it, else in float32."""
+def computes_in_half(where: torch.device) -> bool:
+    """Whether this machine has instructions for bfloat16 there."""
     able = {name for name, has in torch.cpu.get_capabilities().items() if has} if where.type == "cpu" else {where.type}
-    enabled = not able.isdisjoint(HALF.get(where.type, ()))
-    return torch.autocast(where.type, torch.bfloat16, enabled=enabled)
+    return not able.isdisjoint(HALF.get(where.type, ()))
+
+
+def half(where: torch.device) -> torch.autocast:
+    """A context in which networks compute in bfloat16 where that is fast, else in float32."""
+    return torch.autocast(where.type, torch.bfloat16, enabled=computes_in_half(where))
 
 
 def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:

@@ -78,7 +78,15 @@ def test_the_steps_of_2018():
     [(0, []), (1, [0.1]), (2, [0.1, 0.01]), (3, [0.1, 0.01, 0.01]), (30, [0.1] * 14 + [0.01] * 14 + [0.001] * 2)],
 )
 def test_the_steps_for_other_numbers_of_epochs(epochs, rates):
-    assert Config("resnet18", learning_rate=0.1, epochs=epochs).rates == pytest.approx(rates)
+    assert Config("resnet18", learning_rate=0.1, epochs=epochs, optimizer="sgd").rates == pytest.approx(rates)
+
+
+def test_with_adamw_the_rate_falls_along_a_cosine():
+    config = Config("resnet18", learning_rate=0.001, epochs=4)
+    assert (config.optimizer, config.rate(0)) == ("adamw", 0.001)
+    assert [config.rate(done) for done in (2, 4)] == pytest.approx([0.0005, 0])
+    assert config.rates == pytest.approx([config.rate(done) for done in (0.5, 1.5, 2.5, 3.5)], rel=1e-5)
+    assert config.halved().rate(1) == pytest.approx(config.rate(1) / 2)
 
 
 def test_a_schedule_typed_the_2018_way_sets_rates_epochs_and_learning_rate():

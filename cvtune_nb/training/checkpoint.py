@@ -1,4 +1,4 @@
-"""What a training run needs to go on: network, momentum and history in one safetensors file, written atomically."""
+"""What a training run needs to go on: network, optimizer and history in one safetensors file, written atomically."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from cvtune_nb.training.model import Classifier
 from cvtune_nb.training.run import Run
 
 
-def save(run: Run, network: Classifier, optimizer: torch.optim.SGD) -> None:
+def save(run: Run, network: Classifier, optimizer: torch.optim.Optimizer) -> None:
     """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if run.best_epoch == run.history["epoch"].iloc[-1]:
         write_tensors(run.folder / "best.safetensors", weights)
     tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
     for number, parameter in enumerate(network.parameters()):
-        if momentum := optimizer.state.get(parameter):
-            tensors[f"momentum.{number}"] = momentum["momentum_buffer"].cpu().contiguous()
+        for name, tensor in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{number}.{name}"] = tensor.cpu().contiguous()
     write_tensors(run.checkpoint, tensors, {"history": json.dumps(run.history.to_dict("records"))})
 
 
@@ -39,13 +39,17 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
 
 
-def restore(run: Run, network: Classifier, optimizer: torch.optim.SGD) -> None:
+def restore(run: Run, network: Classifier, optimizer: torch.optim.Optimizer) -> None:
     """Put network and optimizer back to where the checkpoint was written."""
     tensors = load_file(run.checkpoint)
     network.load_state_dict(
         {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
     )
-    for number, parameter in enumerate(network.parameters()):
-        if f"momentum.{number}" in tensors:
-            momentum = torch.empty_like(parameter).copy_(tensors[f"momentum.{number}"])
-            optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
+    parameters = list(network.parameters())
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, kind = name.split(".")
+            parameter = parameters[int(number)]
+            # laid out in memory as the parameter is, so that sums are rounded as they were
+            like = torch.empty_like(parameter) if tensor.shape == parameter.shape else torch.empty_like(tensor)
+            optimizer.state[parameter][kind] = like.detach().copy_(tensor)

@@ -56,7 +56,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     if config.head == "svm":
         todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
         start += len(todo) * probe["forward_seconds"]
-    memory = 3 * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
+    copies = 4 if config.optimizer == "adamw" else 3  # weights, gradients, and what the optimizer keeps of each
+    memory = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
     return Cost(start + config.epochs * epoch, memory / 1e6)
 
 

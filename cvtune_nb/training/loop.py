@@ -22,11 +22,10 @@ from cvtune_nb.training import checkpoint
 from cvtune_nb.training.augmentation import augmented
 from cvtune_nb.training.cost import predict_cost
 from cvtune_nb.training.model import Classifier, build
+from cvtune_nb.training.optimizer import optimizer_for
 from cvtune_nb.training.run import UNFINISHED, Run, load_run, new_run
 from cvtune_nb.workspace import Workspace, photos_id
 
-MOMENTUM = 0.9
-"""As in 2018 and in KNOWHOW's sketch."""
 WARM_UP = 20
 """Steps over which the learning rate rises from nothing, so that the start from the SVM is not lost (KNOWHOW)."""
 SMOOTHING = 0.1
@@ -103,8 +102,7 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
         train, validation = (_part(workspace, run, photos, split, progress) for split in ("train", "validation"))
         measured = train.some(MEASURED_TRAIN_PHOTOS, config.seed)
         network = build(config, run.classes).to(where)
-        optimizer = torch.optim.SGD(network.parameters(), config.learning_rate, MOMENTUM,
-                                    weight_decay=config.weight_decay)  # fmt: skip
+        optimizer = optimizer_for(network, config)
         if len(run.history):
             checkpoint.restore(run, network, optimizer)
         elif config.head == "svm":
@@ -122,7 +120,8 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
             for step, batch in enumerate(batches):
                 progress((epoch - 1 + 0.8 * step / len(batches)) / config.epochs, f"epoch {epoch} of {config.epochs}")
                 warm = min(1.0, ((epoch - 1) * len(batches) + step + 1) / WARM_UP)
-                optimizer.param_groups[0]["lr"] = config.rates[epoch - 1] * warm
+                for group in optimizer.param_groups:
+                    group["lr"] = warm * config.rate(epoch - 1 + step / len(batches))
                 images = augmented(torch.from_numpy(train.squares[batch.tolist()]).to(where), config)
                 with half(where):
                     logits = network(images)
@@ -186,7 +185,7 @@ def _scores(logits: list[torch.Tensor], *parts: Part) -> dict[str, float]:
 
 
 def _keep(
-    run: Run, network: Classifier, optimizer: torch.optim.SGD, row: dict[str, float], validation: Part,
+    run: Run, network: Classifier, optimizer: torch.optim.Optimizer, row: dict[str, float], validation: Part,
     logits: torch.Tensor, on_epoch: OnEpoch,
 ) -> Run:  # fmt: skip
     rows = [*run.history.to_dict("records"), row]

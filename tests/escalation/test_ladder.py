@@ -41,7 +41,7 @@ def test_the_rungs_for_installed_weights_climb_the_same_way():
     ]
     assert all(backbones.on_disk(config.backbone) for config in rungs)
     for config in rungs:
-        assert config.learning_rate / config.batch_size == pytest.approx(0.001 / 32)
+        assert config.learning_rate / config.batch_size == pytest.approx(0.0003 / 32)
 
 
 def test_a_family_without_a_ladder():

@@ -30,7 +30,7 @@ def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, 
     for path in photos.query("split == 'train'")["path"].iloc[:3]:
         workspace.decide(path, "exclude")
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch - 9)
-    assert predict_cost(workspace, one).megabytes == pytest.approx(3 + 2 * one.batch_size)
+    assert predict_cost(workspace, one).megabytes == pytest.approx(4 + 2 * one.batch_size)
 
 
 def test_memory_grows_with_the_minibatch_and_the_image(workspace, config):

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cvtune_nb import networks
 from cvtune_nb.baseline import baseline_predictions, last_baseline
@@ -10,6 +12,7 @@ from cvtune_nb.data.photo import square
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import build, checkpoint, fit, load_best, load_run, loop
+from cvtune_nb.training.optimizer import optimizer_for
 
 
 def test_a_run_learns_and_says_what_it_did(trained, config):
@@ -25,7 +28,7 @@ def test_a_run_learns_and_says_what_it_did(trained, config):
 
 
 def test_a_network_with_the_weights_of_imagenet_learns_these_photos(workspace):
-    config = Config("efficientnet_lite0", image_size=64, epochs=1, head="random", learning_rate=0.05)
+    config = Config("efficientnet_lite0", image_size=64, epochs=1, head="random", learning_rate=0.05, optimizer="sgd")
     run = fit(workspace, config)
     assert run.state == "done"
     assert run.train.value > 0.8
@@ -65,7 +68,7 @@ def test_the_typed_schedule_of_2018_is_what_the_optimizer_gets(workspace, config
     used = []
     step = torch.optim.SGD.step
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]) or step(self))
-    typed = Config(config.backbone, image_size=64, batch_size=32, schedule="[0.004]*1 + [0.0004]*1")
+    typed = Config(config.backbone, image_size=64, batch_size=32, optimizer="sgd", schedule="[0.004]*1 + [0.0004]*1")
     run = fit(workspace, typed)
     assert run.history["learning_rate"].tolist() == [0.0, 0.004, 0.0004]
     steps = -(-run.counts[0] // 32)
@@ -82,8 +85,11 @@ def test_the_optimizer_has_what_the_person_chose(workspace, monkeypatch, config)
     made = []
     whole = torch.optim.SGD
     monkeypatch.setattr(torch.optim, "SGD", lambda *a, **k: made.append((a[1:], k)) or whole(*a, **k))
-    fit(workspace, Config(config.backbone, image_size=64, epochs=0, weight_decay=0.002, learning_rate=0.01))
+    sgd = Config(config.backbone, image_size=64, epochs=0, weight_decay=0.002, learning_rate=0.01, optimizer="sgd")
+    fit(workspace, sgd)
     assert made == [((0.01, 0.9), {"weight_decay": 0.002})]
+    adamw = optimizer_for(nn.Linear(2, 3), replace(sgd, optimizer="adamw"))
+    assert [(group["weight_decay"], len(group["params"])) for group in adamw.param_groups] == [(0.002, 1), (0.0, 1)]
 
 
 def test_every_epoch_is_told_once_it_is_on_disk(workspace, config):
@@ -135,16 +141,15 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_best_epoch(worksp
 
 
 def test_a_last_step_that_runs_away_is_seen_when_it_is_measured(workspace, config, monkeypatch):
-    step = torch.optim.SGD.step
+    step = torch.optim.AdamW.step
 
     def poisoned(self):
         step(self)
         with torch.no_grad():
             self.param_groups[0]["params"][-1].fill_(float("nan"))
 
-    monkeypatch.setattr(loop, "MOMENTUM", 0.0)
     one_step = Config(config.backbone, image_size=64, batch_size=64, epochs=2)
-    run = fit(workspace, one_step, on_epoch=after_epoch(1, monkeypatch, torch.optim.SGD, "step", poisoned))
+    run = fit(workspace, one_step, on_epoch=after_epoch(1, monkeypatch, torch.optim.AdamW, "step", poisoned))
     assert load_run(workspace, run.id).state == "diverged"
     assert run.history["epoch"].tolist() == [0, 1]
     assert all(torch.isfinite(tensor).all() for tensor in load_best(run).state_dict().values())
@@ -192,7 +197,7 @@ def test_out_of_memory_halves_minibatch_and_rate_and_goes_on(workspace, config, 
     assert run.state == "done"
     assert run.history["epoch"].tolist() == [0, 1, 2]
     assert (run.config.batch_size, run.config.learning_rate) == (8, config.learning_rate / 2)
-    assert run.history["learning_rate"].tolist() == [0.0, config.rates[0], config.rates[1] / 2]
+    assert run.history["learning_rate"].tolist() == pytest.approx([0.0, config.rates[0], config.rates[1] / 2], rel=1e-4)
     assert run.changes == [f"out of memory: minibatch 8, learning rate {config.learning_rate / 2:g} from here"]
     again = load_run(workspace, run.id)
     assert (again.config, again.changes) == (run.config, run.changes)
