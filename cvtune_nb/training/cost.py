@@ -13,6 +13,7 @@ from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
+from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS
 from cvtune_nb.workspace import Workspace
 
 PROBE_PHOTOS = 8
@@ -50,7 +51,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     probe = _probe(workspace, config, progress)
     count = photos["split"].value_counts()
     train, validation = int(count.get("train", 0)), int(count.get("validation", 0))
-    epoch = train * probe["train_seconds"] + (min(train, 2_000) + validation) * probe["forward_seconds"]
+    epoch = train * probe["train_seconds"] + (min(train, MEASURED_TRAIN_PHOTOS) + validation) * probe["forward_seconds"]
     keys = photos["sha256"].tolist()
     start = len(pixels.store_of(workspace, config.image_size).missing(keys)) * DECODE_SECONDS
     if config.head == "svm":

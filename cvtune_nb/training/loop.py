@@ -23,16 +23,13 @@ from cvtune_nb.training.augmentation import augmented
 from cvtune_nb.training.cost import predict_cost
 from cvtune_nb.training.model import Classifier, build
 from cvtune_nb.training.optimizer import optimizer_for
-from cvtune_nb.training.run import UNFINISHED, Run, load_run, new_run
+from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, UNFINISHED, Run, load_run, new_run
 from cvtune_nb.workspace import Workspace, photos_id
 
 WARM_UP = 20
 """Steps over which the learning rate rises from nothing, so that the start from the SVM is not lost (KNOWHOW)."""
 SMOOTHING = 0.1
 """Label smoothing of the training loss (Szegedy and others 2016); reported losses are without it."""
-MEASURED_TRAIN_PHOTOS = 2_000
-"""Train accuracy is measured on at most so many photos, drawn once by the seed: good to about 2 points."""
-
 OnEpoch = Callable[[Run], None]
 
 

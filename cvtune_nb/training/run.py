@@ -17,6 +17,8 @@ from cvtune_nb.workspace import Workspace, now, photos_id
 
 HISTORY_COLUMNS = ["epoch", "learning_rate", "train_accuracy", "train_loss", "validation_accuracy", "validation_loss",
                    "seconds"]  # fmt: skip
+MEASURED_TRAIN_PHOTOS = 1_000
+"""Train accuracy is measured on at most so many photos, drawn once by the seed: good to about 2 points."""
 UNFINISHED = ("stopped", "interrupted")
 """States in which resuming goes on with the run: stopped by a person, or ended by a crash."""
 
