@@ -66,7 +66,7 @@ _DECLARED = [
               "and costs time with its square", 224, "step32", 64, 1000, "pixels", name_2018="image_dims"),
     Parameter("backbone", "Backbone", "the pretrained network: deeper ones see more and run longer",
               "", "name", name_2018="base_model_name"),
-    Parameter("epochs", "Epochs", "how many times training sees every photo", 15, "whole", 0, 200, "passes",
+    Parameter("epochs", "Epochs", "how many times training sees every photo", 8, "whole", 0, 200, "passes",
               name_2018="max_epochs"),
     Parameter("batch_size", "Minibatch", "photos a step: halve it, and the learning rate with it, "
               "when memory runs out", 32, "power2", 1, 1024, "photos", name_2018="mb_size"),

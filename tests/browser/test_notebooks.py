@@ -361,7 +361,7 @@ def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
     button(lab, "2018 recipe").click()
     expect(panel).to_contain_text("Learning rate 0.05")
     button(lab, "Recommended").press("Enter")
-    expect(panel).to_contain_text("Learning rate 0.001")
+    expect(panel).to_contain_text("Learning rate 0.0003")
 
 
 def test_04_climb(open_notebook, untrained):
