@@ -81,8 +81,8 @@ def _by_images(gradient, images, weight, stride, padding):
     if stride == 1:
         return _backward(gradient, images, weight, 1, padding, 0)
     k, (n, channels, height, width) = weight.shape[-1], images.shape
-    apart = gradient.new_zeros((n, channels, height + 2 * padding - k + 1, width + 2 * padding - k + 1))
-    apart = apart.contiguous(memory_format=NHWC)
+    shape = (n, channels, height + 2 * padding - k + 1, width + 2 * padding - k + 1)
+    apart = torch.empty(shape, dtype=gradient.dtype, memory_format=NHWC).zero_()
     apart[:, :, ::stride, ::stride] = gradient
     return torch.conv2d(apart, weight.flip(2, 3), None, 1, k - 1 - padding, groups=channels)
 
