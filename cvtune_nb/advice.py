@@ -106,17 +106,18 @@ def overfit(case: Case) -> Finding | None:
     """Train accuracy is above validation accuracy beyond noise, and the gap grew."""
     if len(case.trained) < 2:
         return None
-    gaps = case.trained["train_accuracy"] - case.trained["validation_accuracy"]
-    p, q = case.last["train_accuracy"], case.last["validation_accuracy"]
-    noise = metrics.Z95 * math.sqrt(p * (1 - p) / case.run.counts[0] + q * (1 - q) / case.run.counts[1])
-    if gaps.iloc[-1] <= noise or gaps.iloc[-1] <= gaps.iloc[0]:
+    gaps = metrics.gap(case.trained, case.run.counts)
+    first, last = gaps.iloc[0], gaps.iloc[-1]
+    if last["low"] <= 0 or last["gap"] <= first["gap"]:
         return None
+    epoch = metrics.opened(metrics.gap(case.run.history, case.run.counts))
+    since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
     config = case.run.config
     change = {"dropout": min(0.9, round(config.dropout + 0.2, 2)), "weight_decay": min(0.1, config.weight_decay * 3)}
     return Finding("overfit", "It knows its training photos by heart",
-                   f"train accuracy is {gaps.iloc[-1]:.1%} above validation (noise: {noise:.1%}), {gaps.iloc[0]:.1%} "
-                   "after the first epoch; small data sets overfit and may still test well: judge by validation",
-                   METHOD, change)  # fmt: skip
+                   f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
+                   f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
+                   "may still test well: judge by validation", METHOD, change)  # fmt: skip
 
 
 def below_baseline(case: Case) -> Finding | None:

@@ -98,3 +98,44 @@ def paired(right_first: Sequence[bool], right_second: Sequence[bool]) -> Paired:
     else:
         words = f"no difference you could rely on ({difference * 100:+.1f} points, p = {p:.2g}, {n} photos)"
     return Paired(difference, low, high, p, words)
+
+
+def gap(history: pd.DataFrame, counts: tuple[int, int]) -> pd.DataFrame:
+    """Train minus validation accuracy by epoch: epoch,gap,low,high, all but the epoch -1..1; low..high is the 95%
+    interval of Agresti and Caffo (2000), a Wald interval with one right and one wrong photo added to each side, which
+    holds where all training photos are right, too.
+
+    history: columns epoch,train_accuracy,validation_accuracy. counts: photos these two were measured on.
+    """
+    parts = [history[f"{name}_accuracy"].to_numpy(dtype=float) for name in ("train", "validation")]
+    p, q = ((part * n + 1) / (n + 2) for part, n in zip(parts, counts, strict=True))
+    half = Z95 * np.sqrt(p * (1 - p) / (counts[0] + 2) + q * (1 - q) / (counts[1] + 2))
+    found = parts[0] - parts[1]
+    low = np.maximum(-1.0, np.minimum(found, p - q - half))
+    high = np.minimum(1.0, np.maximum(found, p - q + half))
+    return pd.DataFrame({"epoch": history["epoch"].to_numpy(dtype=int), "gap": found, "low": low, "high": high})
+
+
+def opened(gaps: pd.DataFrame) -> int | None:
+    """The epoch in which the gap opened: the first from which, to the end, its interval stays above 0 and it is wider
+    than in the first row. None when it has not. gaps: what `gap` gives."""
+    if gaps.empty:
+        return None
+    open_ = (gaps["low"] > 0) & (gaps["gap"] > gaps["gap"].iloc[0] + 1e-9)
+    still = open_[::-1].cummin()[::-1]
+    return int(gaps.loc[still, "epoch"].iloc[0]) if still.any() else None
+
+
+def gap_in_words(gaps: pd.DataFrame) -> str:
+    """For example "the gap opened in epoch 3: train is 12.0 points (8.1 to 16.2) above validation". gaps: as `gap`
+    gives them, at least one row."""
+    first, last, epoch = gaps.iloc[0], gaps.iloc[-1], opened(gaps)
+    size = f"{last['gap'] * 100:.1f} points ({last['low'] * 100:.1f} to {last['high'] * 100:.1f})"
+    if last["low"] <= 0:
+        return f"no gap beyond chance: train minus validation is {size}"
+    if epoch is not None and first["low"] <= 0:
+        return f"the gap opened in epoch {epoch}: train is {size} above validation"
+    at_first = f"it was {first['gap'] * 100:.1f} in epoch {first['epoch']:.0f}"
+    if epoch is not None:
+        return f"the gap was there at the start and opened further in epoch {epoch}: {size}; {at_first}"
+    return f"train is {size} above validation" + (f", not more than at the start: {at_first}" if len(gaps) > 1 else "")

@@ -69,7 +69,7 @@ LOUD = {
     "overfit": (
         case(history([0.8, 0.9, 1.0], [0.8, 0.85, 0.8])),
         "train accuracy is 20.0% above validation",
-        {"dropout": 0.2, "weight_decay": 0.0015},
+        {"dropout": 0.2, "weight_decay": 0.03},
     ),
     "below_baseline": (
         case(right=right(10), right_baseline=right(8)),

@@ -101,3 +101,35 @@ def test_paired_needs_the_same_photos():
     with pytest.raises(ValueError, match="same photos"):
         metrics.paired([True], [True, False])
     assert metrics.paired(pd.Series([True, False]), np.array([True, True])).difference == 0.5
+
+
+def history(train, validation):
+    return pd.DataFrame({"epoch": range(len(train)), "train_accuracy": train, "validation_accuracy": validation})
+
+
+def test_the_gap_has_an_interval_also_where_all_training_photos_are_right():
+    table = metrics.gap(history([0.8, 1.0], [0.8, 0.9]), (200, 100))
+    assert table["gap"].tolist() == pytest.approx([0.0, 0.1])
+    assert (table["low"] < table["gap"]).all() and (table["gap"] < table["high"]).all()
+    assert table["low"].iloc[0] < 0 < table["low"].iloc[1]
+    few = metrics.gap(history([0.8, 1.0], [0.8, 0.9]), (20, 10))
+    assert few["low"].iloc[1] < 0, "ten photos tell nothing"
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "opened", "words"),
+    [
+        ([0.8, 0.9, 1.0, 1.0], [0.8, 0.9, 0.85, 0.85], 2, "the gap opened in epoch 2: train is 15.0 points"),
+        ([0.8, 1.0, 0.8], [0.8, 0.8, 0.8], None, "no gap beyond chance"),  # closed again
+        ([1.0, 1.0], [0.8, 0.9], None, "not more than at the start"),
+        ([0.95, 1.0], [0.8, 0.8], 1, "there at the start and opened further in epoch 1"),
+    ],
+)
+def test_when_the_gap_opened(train, validation, opened, words):
+    table = metrics.gap(history(train, validation), (1000, 400))
+    assert metrics.opened(table) == opened
+    assert words in metrics.gap_in_words(table)
+
+
+def test_without_an_epoch_no_gap_has_opened():
+    assert metrics.opened(metrics.gap(history([], []), (10, 10))) is None

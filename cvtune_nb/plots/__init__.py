@@ -4,7 +4,9 @@ from cvtune_nb.plots.accuracy import (
     accuracy_against_time,
     before_and_after,
     c_curve,
+    last_layer_curves,
     learning_curve,
+    rate_curve,
     training_curves,
 )
 from cvtune_nb.plots.classes import class_counts, confusion
@@ -19,8 +21,10 @@ __all__ = [
     "class_counts",
     "confusion",
     "contact_sheet",
+    "last_layer_curves",
     "learning_curve",
     "mistakes",
     "png",
+    "rate_curve",
     "training_curves",
 ]

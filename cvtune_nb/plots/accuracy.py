@@ -6,7 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from cvtune_nb import metrics
 from cvtune_nb.plots.style import (
+    BLUE,
     GREEN,
     GREY,
     INK,
@@ -74,26 +76,29 @@ def _more_photos(table: pd.DataFrame) -> str:
     return f"{earlier['train_photos']:.0f} to {most} brought {gain * 100:+.1f} points: {verdict}"
 
 
-def training_curves(history: pd.DataFrame, baseline: float | None = None) -> Figure:
-    """Accuracy and loss of train and validation by epoch; the baseline as a line; the gap as a number.
+def training_curves(
+    history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None
+) -> Figure:  # fmt: skip
+    """Accuracy and loss of train and validation by epoch, the baseline as a line, and under them the gap between
+    train and validation accuracy with its interval and the epoch in which it opened.
 
     history: columns epoch, train_accuracy, validation_accuracy, train_loss, validation_loss.
     baseline: validation accuracy (0..1) of the frozen network with an SVM, if known.
+    gaps: columns epoch, gap, low, high (metrics.gap); without it, or without a row, the gap is only a number.
     """
-    made = figure(8.4, 3.1)
-    left, right = made.subplots(1, 2)
-    for axes, what in ((left, "accuracy"), (right, "loss")):
-        axes.plot(history["epoch"], history[f"train_{what}"], **TRAIN)
-        axes.plot(history["epoch"], history[f"validation_{what}"], **VALIDATION)
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    under = gaps is not None and len(gaps) > 0
+    made = figure(8.4, 4.7 if under else 3.1)
+    places = [["accuracy", "loss"], ["gap", "gap"]] if under else [["accuracy", "loss"]]
+    axes = made.subplot_mosaic(places, height_ratios=[3, 1.5][: len(places)])
+    left, right = axes["accuracy"], axes["loss"]
+    for at, what in ((left, "accuracy"), (right, "loss")):
+        at.plot(history["epoch"], history[f"train_{what}"], **TRAIN)
+        at.plot(history["epoch"], history[f"validation_{what}"], **VALIDATION)
+        _epochs(at)
     if baseline is not None:
         left.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
     accuracy_axis(left)
-    losses = history[["train_loss", "validation_loss"]].to_numpy(dtype=float)
-    highest = max((value for value in losses.ravel() if math.isfinite(value)), default=1.0)
-    right.set_ylim(0, highest * 1.05 or 1.0)
-    right.grid(alpha=0.3)
+    _loss_axis(right, history)
     left.legend(fontsize=8, loc="lower right")
     if baseline is not None and history.empty:
         titled(left, f"To be beaten: the baseline's {baseline:.1%}")
@@ -101,8 +106,90 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None) -> Fig
         last = history.iloc[-1]
         best = history.sort_values(["validation_accuracy", "validation_loss"], ascending=[False, True]).iloc[0]
         titled(left, f"Best {best['validation_accuracy']:.1%} on validation, epoch {best['epoch']:.0f}")
-        gap = (last["train_accuracy"] - last["validation_accuracy"]) * 100
-        titled(right, f"Loss; train is {gap:+.1f} points from validation")
+        apart = (last["train_accuracy"] - last["validation_accuracy"]) * 100
+        titled(right, f"Loss; train is {apart:+.1f} points from validation")
+    if under:
+        _gap(axes["gap"], gaps)
+    return made
+
+
+def _gap(axes, gaps: pd.DataFrame) -> None:
+    """Train minus validation accuracy in points; the zero line is "no gap"."""
+    points = gaps[["gap", "low", "high"]] * 100
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.plot(gaps["epoch"], points["gap"], color=INK, marker="D", markersize=4, label="train minus validation")
+    axes.fill_between(gaps["epoch"], points["low"], points["high"], color=INK, alpha=0.15, label="95% interval")
+    if len(gaps) == 1:  # a band has no width yet
+        axes.vlines(gaps["epoch"], points["low"], points["high"], color=INK, alpha=0.4)
+    epoch = metrics.opened(gaps)
+    if epoch is not None:
+        axes.axvline(epoch, color=ORANGE, linestyle=":", linewidth=2, label=f"opened in epoch {epoch}")
+    # from below 0 to at least 10 points, so that small gaps look small
+    axes.set_ylim(min(-2.0, points["low"].min() - 1), max(10.0, points["high"].max() + 1))
+    axes.set_ylabel("gap, points")
+    axes.grid(alpha=0.3)
+    _epochs(axes)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    words = metrics.gap_in_words(gaps)
+    titled(axes, words[0].upper() + words[1:])
+
+
+def _epochs(axes) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _loss_axis(axes, history: pd.DataFrame) -> None:
+    """The y axis of losses: from 0 to a little above the highest that is finite."""
+    losses = history[["train_loss", "validation_loss"]].to_numpy(dtype=float)
+    highest = max((value for value in losses.ravel() if math.isfinite(value)), default=1.0)
+    axes.set_ylim(0, highest * 1.05 or 1.0)
+    axes.grid(alpha=0.3)
+
+
+def rate_curve(table: pd.DataFrame, suggestion: float, words: str) -> Figure:
+    """The loss of each step of a learning-rate range test against its rate, and the rate to train with.
+
+    table: columns learning_rate, loss, smoothed (training.finder). suggestion: a rate; words: why.
+    """
+    made = figure(6.4, 3.0)
+    axes = made.subplots()
+    axes.plot(table["learning_rate"], table["loss"], ".", color=GREY, markersize=4, label="loss of each minibatch")
+    axes.plot(table["learning_rate"], table["smoothed"], color=BLUE, linewidth=2, label="smoothed")
+    axes.axvline(suggestion, color=ORANGE, linestyle="--", linewidth=1.5, label=f"suggested: {suggestion:.2g}")
+    axes.set_xscale("log")
+    axes.set_ylim(0, table["smoothed"].max() * 1.15)  # a single minibatch that ran away would flatten the rest
+    axes.set_xlabel("learning rate, raised at every step")
+    axes.set_ylabel("training loss")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left")
+    titled(axes, f"Train with {suggestion:.2g}: {words}")
+    return made
+
+
+def last_layer_curves(table: pd.DataFrame) -> Figure:
+    """How the last layer alone learns: accuracy and loss by epoch; small and quick to draw, to answer a slider.
+
+    table: columns as in `training_curves`, at least one row.
+    """
+    made = figure(6.4, 1.9)
+    made.set_layout_engine(None)  # measuring every text first takes longer than drawing
+    left, right = made.subplots(1, 2)
+    made.subplots_adjust(left=0.085, right=0.985, top=0.85, bottom=0.24, wspace=0.2)
+    for axes, what in ((left, "accuracy"), (right, "loss")):
+        axes.plot(table["epoch"], table[f"train_{what}"], **TRAIN | {"markersize": 2})
+        axes.plot(table["epoch"], table[f"validation_{what}"], **VALIDATION | {"markersize": 2})
+        axes.set_xlabel("epoch", labelpad=1)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    accuracy_axis(left)
+    left.set_ylabel("")
+    left.set_yticks([0, 0.5, 1])
+    _loss_axis(right, table)
+    right.yaxis.set_major_locator(MaxNLocator(3))
+    left.legend(fontsize=8, loc="lower right")
+    first, last = table["validation_accuracy"].iloc[[0, -1]]
+    for axes, words in ((left, f"Last layer alone: {first:.1%} to {last:.1%}"), (right, "Its loss")):
+        axes.set_title(words, fontsize=10, loc="left", color=INK, parse_math=False)
     return made
 
 

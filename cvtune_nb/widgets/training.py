@@ -7,12 +7,13 @@ import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML
 
-from cvtune_nb import advice, plots, training
+from cvtune_nb import advice, metrics, plots, training
 from cvtune_nb.baseline import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
-from cvtune_nb.training import Run
+from cvtune_nb.training import Finder, Run
+from cvtune_nb.training.preview import LastLayer
 from cvtune_nb.training.run import HISTORY_COLUMNS, UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
@@ -41,6 +42,8 @@ class TrainingPanel(Panel):
         self.recommended = w.Button(description="Recommended")
         self.recipe = w.Button(description="2018 recipe")
         self.resume = w.Button(description="Resume")
+        self.find = w.Button(description="Find learning rate", layout={"width": "auto"})
+        self.find.tooltip = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
         for button in (self.go, self.end, self.resume):
             button.layout.width = "105px"
         self.cost_line, self.findings, self.compared = w.HTML(), w.VBox(), w.HTML()
@@ -49,20 +52,25 @@ class TrainingPanel(Panel):
         folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
         self.controls.children = [
             *(self.controls_of[name].box for name in FIRST),
-            w.HBox([self.recommended, self.recipe]),
+            w.HBox([self.recommended, self.recipe, self.find], layout={"flex_flow": "row wrap"}),
             self.cost_line,
         ]
         self.buttons.children = [self.go, self.end, self.resume]
         self.buttons.layout.flex_flow = "row wrap"
         self.more.children = [folded]
         self.below.children = [self.findings, self.compared]
+        self.preview, self.preview_words = page.Picture(), w.HTML()
+        self.right.children = [*self.right.children, self.preview, self.preview_words]
+        self._layer: LastLayer | None = None
 
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
         self.resume.on_click(self.guard(lambda _: self._resume()))
+        self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
         self._timer: threading.Timer | None = None
         for control in self.controls_of.values():
             control.on_change(lambda _: self._predict_soon())
+            control.on_change(self.guard(lambda _: self._show_preview()))
         self._show_past()
         if not headless():
             self._predict_soon()
@@ -105,6 +113,27 @@ class TrainingPanel(Panel):
             return
         if config == self.config() and not self.job.running:
             self.cost_line.value = page.status(f"This will take <b>{page.text(cost.words)}</b>.")
+            self._read_features(config)
+
+    def _read_features(self, config: Config) -> None:
+        """Have the preview's features at hand, where they are in the cache."""
+        try:
+            self._layer = LastLayer(self.workspace, config.backbone, config.image_size)
+        except InputError as why:
+            self._layer, self.preview_words.value = None, page.text(str(why))
+        else:
+            self._show_preview()
+
+    def _show_preview(self) -> None:
+        """What the parameters would do to the last layer alone, at once; never while a job draws."""
+        if self._layer is None or self.job.running:
+            return
+        layer, config = self._layer, self.config()
+        if layer.of != (config.backbone, config.image_size):
+            return
+        preview = layer.preview(config)
+        self.preview.draw(plots.last_layer_curves(preview.table), preview.words)
+        self.preview_words.value = f"<div class='cvtune-faint'>{page.text(preview.words)}</div>"
 
     # -- training ---------------------------------------------------------------------------------------------
 
@@ -112,6 +141,10 @@ class TrainingPanel(Panel):
         """Read the parameters."""
         config = self.config()
         return lambda progress: self._fit(progress, config=config)
+
+    def _finding_rate(self) -> Work:
+        config = self.config()
+        return lambda progress: training.find_learning_rate(self.workspace, config, progress)
 
     def _resume(self) -> None:
         unfinished = self._unfinished()
@@ -128,15 +161,16 @@ class TrainingPanel(Panel):
 
     def _draw(self, run: Run) -> None:
         """The curves so far; called after every epoch in the training thread."""
+        gaps = metrics.gap(run.history, run.counts)
         words = f"{run.id}: best {run.validation.value:.1%} on validation, train {run.train.value:.1%}"
         self.picture.draw(
-            plots.training_curves(run.history, self._reference()), f"accuracy and loss by epoch of run {words}"
+            plots.training_curves(run.history, self._reference(), gaps), f"accuracy and loss by epoch of run {words}"
         )
         last = run.history.iloc[-1]
-        gap = (last["train_accuracy"] - last["validation_accuracy"]) * 100
         self.text.value = page.status(
             f"<b>{page.text(run.id)}</b>, epoch {last['epoch']:.0f} of {run.config.epochs}: validation "
-            f"<b>{last['validation_accuracy']:.1%}</b>, train {last['train_accuracy']:.1%}, gap {gap:+.1f} points"
+            f"<b>{last['validation_accuracy']:.1%}</b>, train {last['train_accuracy']:.1%}; "
+            f"{page.text(metrics.gap_in_words(gaps))}"
         )
 
     def _draw_nothing(self) -> None:
@@ -148,8 +182,10 @@ class TrainingPanel(Panel):
         known = last_baseline(self.workspace)
         return known and known["validation_accuracy"]
 
-    def paint(self, result: Run) -> str:
-        """Show the finished run, the findings and what it cost."""
+    def paint(self, result: Run | Finder) -> str:
+        """Show the finished run, the findings and what it cost; or the learning rate that was found."""
+        if isinstance(result, Finder):
+            return self._show_rate(result)
         self._show_run(result)
         self.cost.value = page.text(
             f"It took {page.duration(result.seconds)}"
@@ -162,8 +198,19 @@ class TrainingPanel(Panel):
         }
         return f"{words.get(result.state, 'Finished.')} {best} Now run the cells below."
 
+    def _show_rate(self, found: Finder) -> str:
+        curve = plots.rate_curve(found.table, found.suggestion, found.words)
+        self.picture.draw(curve, f"loss against learning rate: {found.words}")
+        self.text.value = ""
+        change = {"learning_rate": found.suggestion, "schedule": ""}
+        title = f"A learning rate of {found.suggestion:g} suits this start"
+        source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
+        self.findings.children = [self._finding(advice.Finding("rate", title, found.words, source, change))]
+        return f"{page.text(title)}: Apply moves the slider."
+
     def _follow(self, job: Job) -> None:
         super()._follow(job)
+        self.find.disabled = job.running
         self.resume.disabled = job.running or self._unfinished() is None
         if not job.running and not headless():
             self._predict_soon()
@@ -212,7 +259,7 @@ class TrainingPanel(Panel):
 
     def result(self) -> Run:
         """The run made here, or the workspace's last one. NotReady until there is one."""
-        if self.job.running or self.job.state == "failed" or self.job.result is not None:
+        if self.job.running or self.job.state == "failed" or isinstance(self.job.result, Run):
             return super().result()
         run = self._last()
         if run is None:

@@ -129,7 +129,8 @@ def test_the_model_card_says_what_must_be_known(made, workspace, run):
     card = (made.folder / "README.md").read_text()
     manifest = hashlib.sha256((workspace.folder / "manifest.csv").read_bytes()).hexdigest()
     figures = [str(made.test), str(run.validation), str(run.train), "opened 1 time(s)"]
-    origins = [manifest, "seed 0", f"learning_rate | {run.config.learning_rate}", "random weights", f"torch {version('torch')}"]
+    rate = f"learning_rate | {run.config.learning_rate}"
+    origins = [manifest, "seed 0", rate, "random weights", f"torch {version('torch')}"]
     for known in figures + origins:
         assert known in card, known
     assert "<b>" not in card

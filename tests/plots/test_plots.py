@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cvtune_nb import plots
+from cvtune_nb.metrics import gap
 
 ODD = '<b>x</b> & "é" $1$ and a long name'
 
@@ -116,6 +117,33 @@ def test_training_curves_show_gap_baseline_and_both_kinds_of_line():
     assert train.get_marker() != validation.get_marker()
     assert figure.axes[0].get_ylim()[0] == 0
     assert pixels_of(figure).std() > 5
+
+
+def test_the_gap_is_drawn_with_the_epoch_in_which_it_opened():
+    history = pd.DataFrame({
+        "epoch": [0, 1, 2], "train_accuracy": [0.8, 0.9, 1.0], "validation_accuracy": [0.8, 0.88, 0.85],
+        "train_loss": [1.0, 0.5, 0.1], "validation_loss": [1.2, 0.7, 0.7],
+    })  # fmt: skip
+    figure = plots.training_curves(history, 0.8, gap(history, (1000, 400)))
+    assert "The gap opened in epoch 2: train is 15.0 points" in texts(figure)
+    below = figure.axes[2]
+    assert below.get_ylim()[0] < 0 < 15 < below.get_ylim()[1]
+
+
+def test_the_learning_rate_to_train_with_is_marked():
+    rates = np.geomspace(1e-5, 1, 30)
+    table = pd.DataFrame({"learning_rate": rates, "loss": 1 + rates, "smoothed": 1 + rates})
+    figure = plots.rate_curve(table, 0.0003, "above 0.001 it forgets")
+    assert "Train with 0.0003: above 0.001 it forgets" in texts(figure)
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_the_preview_says_what_the_last_layer_alone_would_do():
+    history = pd.DataFrame({
+        "epoch": [0, 1], "train_accuracy": [0.8, 0.9], "validation_accuracy": [0.75, 0.8],
+        "train_loss": [1.0, 0.5], "validation_loss": [1.2, 0.7],
+    })  # fmt: skip
+    assert "Last layer alone: 75.0% to 80.0%" in texts(plots.last_layer_curves(history))
 
 
 def test_training_curves_before_the_first_epoch():

@@ -423,6 +423,32 @@ def test_train_gives_curves_findings_and_a_row_to_compare(workspace):
     assert run.id in again.picture.alt
 
 
+def test_a_learning_rate_is_found_and_applied(workspace):
+    panel = TrainingPanel(workspace, **QUICK)
+    panel.find.click()
+    found = finished(panel).job.result
+    assert "Train with" not in panel.text.value and "forgets" in panel.picture.alt
+    assert not panel.find.disabled
+    button = panel.findings.children[0].children[1]
+    assert button.description.startswith("Apply: learning_rate")
+    button.click()
+    assert panel.config().learning_rate == found.suggestion
+    assert training.runs(workspace).empty
+    with pytest.raises(NotReady):
+        panel.result()
+
+
+def test_a_slider_is_answered_by_a_preview(workspace):
+    panel = TrainingPanel(workspace, **QUICK)
+    panel._read_features(panel.config())
+    before = panel.preview.value
+    assert before and "the last layer alone" in panel.preview_words.value
+    panel.set({"learning_rate": 0.1})
+    assert panel.preview.value != before
+    panel._read_features(Config("efficientnet_lite0", image_size=96))
+    assert "notebook 02" in panel.preview_words.value
+
+
 def test_apply_moves_the_controls(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
     change = {"learning_rate": 0.001, "epochs": 4, "schedule": ""}
