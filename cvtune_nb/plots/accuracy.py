@@ -152,7 +152,7 @@ def rate_curve(table: pd.DataFrame, suggestion: float, words: str) -> Figure:
 
     table: columns learning_rate, loss, smoothed (training.finder). suggestion: a rate; words: why.
     """
-    made = figure(6.4, 3.0)
+    made = figure(8.4, 3.1)
     axes = made.subplots()
     axes.plot(table["learning_rate"], table["loss"], ".", color=GREY, markersize=4, label="loss of each minibatch")
     axes.plot(table["learning_rate"], table["smoothed"], color=BLUE, linewidth=2, label="smoothed")

@@ -124,8 +124,8 @@ def suggested(table: pd.DataFrame) -> Finder:
     start = smoothed.iloc[min(FIRST, len(table)) - 1]
     if smoothed.min() < FELL * start:
         turn = rates[smoothed.idxmin()]
-        rate, words = turn / 10, f"the loss is least at {turn:.2g}, and a tenth of that is safe"
+        rate, words = turn / 10, f"the loss is least at {turn:.2g}; a tenth of that is safe"
     else:
         turn = rates[smoothed < FORGETS * start].max()
-        rate, words = turn / 3, f"above {turn:.2g} it forgets the SVM, and a third of that is safe"
+        rate, words = turn / 3, f"above {turn:.2g} it forgets the SVM; a third of that is safe"
     return Finder(table, float(f"{min(max(rate, limits.low), limits.high):.2g}"), words)

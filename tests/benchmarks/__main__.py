@@ -22,7 +22,7 @@ from cvtune_nb import networks
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
-from cvtune_nb.features import features
+from cvtune_nb.features import features, width
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import fit
 from cvtune_nb.workspace import Workspace
@@ -62,7 +62,7 @@ def plain_features(workspace: Workspace, photos: pd.DataFrame, backbone: str, si
 def plain_epoch(workspace: Workspace, photos: pd.DataFrame, backbone: str, size: int) -> None:
     """One training epoch, then train and validation accuracy in eval mode: what our loop does in an epoch."""
     network = torch.nn.Sequential(
-        plain_network(backbone), torch.nn.Flatten(), torch.nn.Linear(features.width(backbone), 100)
+        plain_network(backbone), torch.nn.Flatten(), torch.nn.Linear(width(backbone), 100)
     ).train()
     optimizer = torch.optim.SGD(network.parameters(), 0.001, momentum=0.9)
     train = photos[photos["split"] == "train"]

@@ -298,8 +298,17 @@ def test_03_train_watch_and_read(open_notebook, untrained):
     empty = picture(lab).get_attribute("src")
     rate = panel.get_by_role("slider").first
     rate.focus()
+    preview = panel.get_by_role("img", name=re.compile("last layer alone"))
+    expect(preview).to_be_visible(timeout=LONG)
+    before = preview.get_attribute("src")
     lab.page.keyboard.press("ArrowRight")
-    expect(panel).to_contain_text("Learning rate 0.00112")
+    expect(panel).to_contain_text(re.compile(r"Learning rate 0\.0003\d"))
+    expect(preview).not_to_have_attribute("src", before)
+    button(lab, "Find learning rate").click()
+    expect(picture(lab)).to_have_attribute("alt", re.compile("loss against learning rate"), timeout=LONG)
+    whole_page(lab, "03_learning_rate")
+    panel.get_by_role("button", name=re.compile("^Apply: learning_rate")).press("Enter")
+    expect(panel).to_contain_text("Applied learning_rate, schedule")
     button(lab, "Train").click()
     expect(button(lab, "Train")).to_be_disabled()
     lab.page.evaluate(  # the kernel is free while it trains
