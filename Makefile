@@ -44,12 +44,16 @@ demo: setup  ## run the whole workbook on the sample photos, without a browser; 
 	@echo "executed notebooks: $(DEMO)"
 	@echo "exported model:     $$(ls -d $(DEMO)/workspaces/*/exports/*)"
 
-bench: setup  ## measure speed and accuracy on this machine
-	$(BIN)/python -m tests.benchmarks
+PEERS := build/peers/.installed
+$(PEERS): $(INSTALLED) tests/benchmarks/peers.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --upgrade --target build/peers \
+	-r tests/benchmarks/peers.txt
+	@touch $@
 
-bench-audit: setup  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
-	test -d build/peers || $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
-	--target build/peers -r tests/benchmarks/peers.txt
+bench: $(PEERS)  ## measure features, training and fastai on this machine: make bench DATA=folder
+	$(BIN)/python -m tests.benchmarks --data "$(DATA)" --work build/bench --peers build/peers
+
+bench-audit: $(PEERS)  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
 	$(BIN)/python -m tests.benchmarks.audit --data "$(DATA)" --work build/bench-audit --peers build/peers
 
 lint: setup  ## check style

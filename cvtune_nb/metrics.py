@@ -135,7 +135,7 @@ def gap_in_words(gaps: pd.DataFrame) -> str:
         return f"no gap beyond chance: train minus validation is {size}"
     if epoch is not None and first["low"] <= 0:
         return f"the gap opened in epoch {epoch}: train is {size} above validation"
-    at_first = f"it was {first['gap'] * 100:.1f} in epoch {first['epoch']:.0f}"
+    before = f"{first['gap'] * 100:.1f}"
     if epoch is not None:
-        return f"the gap was there at the start and opened further in epoch {epoch}: {size}; {at_first}"
-    return f"train is {size} above validation" + (f", not more than at the start: {at_first}" if len(gaps) > 1 else "")
+        return f"the gap, {before} points at the start, opened further in epoch {epoch}: {size}"
+    return f"train is {size} above validation" + (f", not more than at the start ({before})" if len(gaps) > 1 else "")

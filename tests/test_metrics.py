@@ -122,7 +122,7 @@ def test_the_gap_has_an_interval_also_where_all_training_photos_are_right():
         ([0.8, 0.9, 1.0, 1.0], [0.8, 0.9, 0.85, 0.85], 2, "the gap opened in epoch 2: train is 15.0 points"),
         ([0.8, 1.0, 0.8], [0.8, 0.8, 0.8], None, "no gap beyond chance"),  # closed again
         ([1.0, 1.0], [0.8, 0.9], None, "not more than at the start"),
-        ([0.95, 1.0], [0.8, 0.8], 1, "there at the start and opened further in epoch 1"),
+        ([0.95, 1.0], [0.8, 0.8], 1, "the gap, 15.0 points at the start, opened further in epoch 1"),
     ],
 )
 def test_when_the_gap_opened(train, validation, opened, words):

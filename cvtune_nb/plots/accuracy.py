@@ -94,7 +94,7 @@ def training_curves(
     for at, what in ((left, "accuracy"), (right, "loss")):
         at.plot(history["epoch"], history[f"train_{what}"], **TRAIN)
         at.plot(history["epoch"], history[f"validation_{what}"], **VALIDATION)
-        _epochs(at)
+        _epochs(at, history["epoch"])
     if baseline is not None:
         left.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
     accuracy_axis(left)
@@ -125,18 +125,22 @@ def _gap(axes, gaps: pd.DataFrame) -> None:
     if epoch is not None:
         axes.axvline(epoch, color=ORANGE, linestyle=":", linewidth=2, label=f"opened in epoch {epoch}")
     # from below 0 to at least 10 points, so that small gaps look small
-    axes.set_ylim(min(-2.0, points["low"].min() - 1), max(10.0, points["high"].max() + 1))
+    bottom, top = min(-2.0, points["low"].min() - 1), max(10.0, points["high"].max() + 1)
+    axes.set_ylim(bottom - 0.3 * (top - bottom), top)  # with room for the legend under them
     axes.set_ylabel("gap, points")
     axes.grid(alpha=0.3)
-    _epochs(axes)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _epochs(axes, gaps["epoch"])
+    axes.legend(fontsize=8, loc="lower right", ncols=3)
     words = metrics.gap_in_words(gaps)
     titled(axes, words[0].upper() + words[1:])
 
 
-def _epochs(axes) -> None:
+def _epochs(axes, epochs: pd.Series, most: int = 10) -> None:
+    """The x axis of epochs: whole numbers, at most `most`; a single epoch stands in its middle."""
+    if len(epochs) == 1:
+        axes.set_xlim(epochs.iloc[0] - 0.9, epochs.iloc[0] + 0.9)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
 def _loss_axis(axes, history: pd.DataFrame) -> None:
@@ -179,8 +183,8 @@ def last_layer_curves(table: pd.DataFrame) -> Figure:
     for axes, what in ((left, "accuracy"), (right, "loss")):
         axes.plot(table["epoch"], table[f"train_{what}"], **TRAIN | {"markersize": 2})
         axes.plot(table["epoch"], table[f"validation_{what}"], **VALIDATION | {"markersize": 2})
-        axes.set_xlabel("epoch", labelpad=1)
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        _epochs(axes, table["epoch"], 4)
+        axes.xaxis.labelpad = 1
     accuracy_axis(left)
     left.set_ylabel("")
     left.set_yticks([0, 0.5, 1])

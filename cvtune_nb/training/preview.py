@@ -130,7 +130,8 @@ class LastLayer:
             words += f"; an epoch has {steps} steps here and {whole:,} in training, which learns more in each"
         if ended:
             words += f"; {ended}"
-        return f"{words}. Training changes all layers: what is too fast here is too fast there, not the reverse."
+        # measured (sample photos, 96 pixels, SGD at .003, 2 epochs): .783 -> .783 here, .467 and .617 in whole runs
+        return f"{words}. Training changes all layers: a rate that does no harm here can be too high there."
 
 
 class _Layer:

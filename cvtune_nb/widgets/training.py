@@ -19,7 +19,7 @@ from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 FIRST = ("learning_rate", "image_size")
 """The two parameters that matter most; the others fold out."""
@@ -62,6 +62,7 @@ class TrainingPanel(Panel):
         self.preview, self.preview_words = page.Picture(), w.HTML()
         self.right.children = [*self.right.children, self.preview, self.preview_words]
         self._layer: LastLayer | None = None
+        self._layer_photos, self._moving = "", False
 
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
@@ -83,8 +84,13 @@ class TrainingPanel(Panel):
 
     def set(self, values: dict[str, Any]) -> None:
         """Move the controls to `values`; parameters that are not named stay."""
-        for name, value in values.items():
-            self.controls_of[name].value = value
+        self._moving = True  # one preview of them all, not one for each
+        try:
+            for name, value in values.items():
+                self.controls_of[name].value = value
+        finally:
+            self._moving = False
+        self._show_preview()
 
     def _recommended(self) -> dict[str, Any]:
         """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
@@ -117,8 +123,14 @@ class TrainingPanel(Panel):
 
     def _read_features(self, config: Config) -> None:
         """Have the preview's features at hand, where they are in the cache."""
+        photos = photos_id(self.workspace.photos())
+        if self._layer is not None and (self._layer.of, self._layer_photos) == (
+            (config.backbone, config.image_size), photos
+        ):  # fmt: skip
+            return
         try:
             self._layer = LastLayer(self.workspace, config.backbone, config.image_size)
+            self._layer_photos = photos
         except InputError as why:
             self._layer, self.preview_words.value = None, page.text(str(why))
         else:
@@ -126,7 +138,7 @@ class TrainingPanel(Panel):
 
     def _show_preview(self) -> None:
         """What the parameters would do to the last layer alone, at once; never while a job draws."""
-        if self._layer is None or self.job.running:
+        if self._layer is None or self._moving or self.job.running:
             return
         layer, config = self._layer, self.config()
         if layer.of != (config.backbone, config.image_size):

@@ -146,6 +146,17 @@ def test_the_preview_says_what_the_last_layer_alone_would_do():
     assert "Last layer alone: 75.0% to 80.0%" in texts(plots.last_layer_curves(history))
 
 
+def test_a_single_epoch_stands_on_a_whole_number():
+    history = pd.DataFrame({
+        "epoch": [0], "train_accuracy": [0.8], "validation_accuracy": [0.8], "train_loss": [1.0],
+        "validation_loss": [1.0],
+    })  # fmt: skip
+    gaps = pd.DataFrame({"epoch": [0], "gap": [0.0], "low": [-0.1], "high": [0.1]})
+    for axes in plots.training_curves(history, 0.7, gaps).axes:
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [0]
+
+
 def test_training_curves_before_the_first_epoch():
     empty = pd.DataFrame(
         columns=["epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss"]

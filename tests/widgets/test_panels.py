@@ -449,6 +449,21 @@ def test_a_slider_is_answered_by_a_preview(workspace):
     assert "notebook 02" in panel.preview_words.value
 
 
+def test_controls_moved_together_are_answered_once_and_features_are_read_once(workspace, monkeypatch):
+    panel = TrainingPanel(workspace, **QUICK)
+    panel._read_features(panel.config())
+    layer, asked = panel._layer, []
+    preview = layer.preview
+    monkeypatch.setattr(layer, "preview", lambda config: asked.append(config) or preview(config))
+    panel.set({"learning_rate": 0.01, "dropout": 0.3, "epochs": 3})
+    assert asked == [panel.config()]
+    panel._read_features(panel.config())
+    assert panel._layer is layer
+    workspace.decide(workspace.photos().query("split == 'train'")["path"].iloc[0], "exclude")
+    panel._read_features(panel.config())
+    assert panel._layer is not layer, "the photos are others now"
+
+
 def test_apply_moves_the_controls(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
     change = {"learning_rate": 0.001, "epochs": 4, "schedule": ""}
