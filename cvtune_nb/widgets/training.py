@@ -1,6 +1,8 @@
 """Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
 
+import atexit
 import threading
+import weakref
 from typing import Any
 
 import ipywidgets as w
@@ -26,6 +28,16 @@ FIRST = ("learning_rate", "image_size")
 
 PAUSE = 0.4
 """Seconds without a change of the controls before their cost is predicted."""
+
+_PREDICTING: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
+
+
+@atexit.register
+def _let_predictions_end() -> None:
+    """Python that exits while another thread is inside torch aborts: wait for it, some seconds at most."""
+    for timer in list(_PREDICTING):
+        timer.cancel()
+        timer.join(10)
 
 
 class TrainingPanel(Panel):
@@ -109,6 +121,7 @@ class TrainingPanel(Panel):
         self._timer = threading.Timer(PAUSE, self._predict)
         self._timer.daemon = True
         self._timer.start()
+        _PREDICTING.add(self._timer)
 
     def _predict(self) -> None:
         try:
