@@ -50,8 +50,9 @@ $(PEERS): $(INSTALLED) tests/benchmarks/peers.txt
 	-r tests/benchmarks/peers.txt
 	@touch $@
 
-bench: $(PEERS)  ## measure features, training and fastai on this machine: make bench DATA=folder
-	$(BIN)/python -m tests.benchmarks --data "$(DATA)" --work build/bench --peers build/peers
+bench: $(PEERS)  ## measure features and training beside the limit, timm and fastai: make bench DATA=folder ONLY=epoch
+	$(BIN)/python -m tests.benchmarks $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only "$(ONLY)") \
+	--work build/bench --peers build/peers
 
 bench-audit: $(PEERS)  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
 	$(BIN)/python -m tests.benchmarks.audit --data "$(DATA)" --work build/bench-audit --peers build/peers
