@@ -28,7 +28,8 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
     trial = deepcopy(network)
     for module in trial.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for values in (module.running_mean, module.running_var, module.weight, module.bias):
+            for values in filter(lambda tensor: tensor is not None,
+                                 (module.running_mean, module.running_var, module.weight, module.bias)):  # fmt: skip
                 values.data.copy_(0.5 + torch.rand(values.shape, generator=random))
     with torch.no_grad():
         before = trial(images)

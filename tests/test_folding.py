@@ -56,6 +56,12 @@ def test_where_folding_would_change_the_answer_nothing_is_folded():
     assert all(torch.equal(changed.state_dict()[name], value) for name, value in before.items())
 
 
+def test_a_batch_norm_without_weights_of_its_own_stays():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+    changed = folded(network)
+    assert [isinstance(module, nn.BatchNorm2d) for module in changed] == [False, True, False, False]
+
+
 def test_networks_are_built_alike_with_and_without_their_weights():
     first, second = networks.load("efficientnet_lite0"), networks.load("efficientnet_lite0", pretrained=False)
     assert list(first.state_dict()) == list(second.state_dict())

@@ -186,3 +186,19 @@ def test_what_is_no_copy_is_never_in_one_group_and_the_most_alike_stay_together(
     assert duplicates.grouped(pairs, sha256, [frozenset("ac")]).tolist() == [0, 0, 1, 1], "not through b either"
     assert duplicates.grouped(pairs, sha256, [frozenset("ad"), frozenset("bz")]).tolist() == [0, 0, 1, 1]
     assert duplicates.grouped(pairs, sha256, [frozenset("ab")]).tolist() == [0, 1, 1, 1]
+
+
+def test_the_closest_are_found_whatever_the_columns_are_shown_at_a_time():
+    random = np.random.default_rng(0)
+    similarity = random.random((30, 200)).astype(np.float32)
+    start, least = 50, 0.6
+    expected = set()
+    for row, values in enumerate(similarity):
+        values = np.where(np.arange(200) == start + row, -1, values)  # itself
+        order = np.argsort(-values)[: duplicates.NEIGHBOURS]
+        expected |= {(start + row, column) for column in order if values[column] >= least}
+    for width in (7, 64, 200):
+        closest = duplicates.Closest(30, least)
+        for first in range(0, 200, width):
+            closest.add(similarity[:, first : first + width].copy(), start, first)
+        assert set(map(tuple, closest.pairs(start))) == expected
