@@ -122,6 +122,9 @@ def _parser() -> Parser:
             made.add_argument(
                 "--workspace", default="", metavar="DIR", help="where all that is computed is kept"
             )
+            made.add_argument(
+                "--pixels-gb", default="", metavar="GB", help="most disk for decoded pixels, kept for next time; or all"
+            )
         for name in parameters:
             made.add_argument(flag(name), metavar="X", help=_help(PARAMETERS[name]))
         if do is not commands.lab:

@@ -205,7 +205,7 @@ def _open(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float
     if folder and not arguments.data and not (folder / "workspace.json").exists():
         raise InputError(f"{folder} is not a workspace yet: name your photos too, with --data")
     seed = PARAMETERS["seed"].check(getattr(arguments, "seed", None) or 0)
-    workspace = open_workspace(arguments.data, arguments.workspace, seed, progress)
+    workspace = open_workspace(arguments.data, arguments.workspace, seed, progress, pixels_gb=arguments.pixels_gb)
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
     skipped, contested = workspace.skipped(), conflicts(workspace)
     if len(skipped):

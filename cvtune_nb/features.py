@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cvtune_nb import backbones
+from cvtune_nb import backbones, memory
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -34,6 +34,7 @@ class Features:
         return self.rows[:]
 
 
+@memory.kept()
 def features(
     workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int = 224, progress: Progress = silent
 ) -> Features:

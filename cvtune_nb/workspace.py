@@ -55,6 +55,7 @@ class Workspace:
         self.data = Path(settings["data"])
         self.source = settings["source"]
         self.seed = int(settings["seed"])
+        self.pixels_gb: float | None = settings.get("pixels_gb")
         self.cache = self.folder / "cache"
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
@@ -80,6 +81,19 @@ class Workspace:
                 raise InputError(f"the workspace {folder} is a file: choose a folder")
             write_json(file, {"data": str(data), "source": source, "seed": seed, "created": now()})
         return cls(folder)
+
+    def limit_pixels(self, gigabytes: float | str) -> None:
+        """From now on at most so many gigabytes of decoded pixels are kept (0 or more, or "all": what the disk has room
+        for); further photos are decoded at each reading. What is kept already stays. Raises InputError."""
+        try:
+            limit = None if gigabytes == "all" else float(gigabytes)
+        except ValueError:
+            limit = -1.0
+        if limit is not None and not 0 <= limit < float("inf"):
+            raise InputError(f"{gigabytes!r} is no limit for the pixels on disk: give gigabytes from 0 on, or all")
+        file = self.folder / "workspace.json"
+        self.pixels_gb = limit
+        write_json(file, {**read_json(file), "pixels_gb": limit})
 
     # -- photos ---------------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ def opened(photo_folder, tmp_path_factory):
     from cvtune_nb.data import open_workspace
 
     workspace = open_workspace(photo_folder, tmp_path_factory.mktemp("opened"))
+    shutil.rmtree(workspace.cache / "pixels-256")  # 14 MB; the tests' size gets a store of its own, of 1 MB
     baseline(workspace, "efficientnet_lite0", 64)
     return workspace
 
@@ -54,7 +55,7 @@ def workspace(opened, tmp_path):
     """A copy of `opened` to work in; the photos themselves stay shared."""
     from cvtune_nb.workspace import Workspace
 
-    shutil.copytree(opened.folder, tmp_path / "workspace", ignore=shutil.ignore_patterns("pixels-256"))
+    shutil.copytree(opened.folder, tmp_path / "workspace")
     return Workspace(tmp_path / "workspace")
 
 

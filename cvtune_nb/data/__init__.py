@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import photo
-from cvtune_nb.data.pixels import store_of, thumbnail
+from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.read import read_layout, unpack
 from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
@@ -25,14 +25,15 @@ NATIVE_SIZE = 224
 
 def open_workspace(
     data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent,
-    on_sample: OnFirst | None = None,
+    on_sample: OnFirst | None = None, pixels_gb: float | str = "",
 ) -> Workspace:  # fmt: skip
     """The workspace of the photos at `data` (a folder, a CSV file or a zip), made on first use.
 
     Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split
     (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
     changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
-    what was opened last, else the sample photos; on_sample is make_sample's on_first. Raises InputError.
+    what was opened last, else the sample photos; on_sample is make_sample's on_first. pixels_gb: what
+    Workspace.limit_pixels takes; empty leaves the limit as it is. Raises InputError.
     """
     if not str(data):
         existing = Path(workspace).expanduser() if str(workspace) else _opened_last()
@@ -50,6 +51,8 @@ def open_workspace(
         Workspace.create(folder, Workspace(folder).data, str(source), seed)
     data_root, found, left_out = _layout(source, folder)
     space = Workspace.create(folder, data_root, str(source), seed)
+    if pixels_gb != "":
+        space.limit_pixels(pixels_gb)
     _refresh(space, found, left_out, progress)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
@@ -142,6 +145,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
     this costs a decoding for are kept."""
     store = store_of(space, NATIVE_SIZE)
     side = store.shape[0]
+    disk = f"their pixels: {min(len(paths), room(space, store)) * store.row_bytes / 1e9:.1f} GB of disk"
 
     def look(path: str) -> tuple[str, int, int, np.ndarray] | str:
         try:
@@ -171,8 +175,8 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
                     facts.append((path, sha256, width, height))
                     squares[sha256] = square
                 if number % 16 == 0:
-                    progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
-            new = store.missing(list(squares))
+                    progress(number / len(paths), f"reading photos: {number} of {len(paths)}; {disk}")
+            new = store.missing(list(squares))[: room(space, store)]
             store.add(new, np.stack([squares[key] for key in new]) if new else np.empty((0, *store.shape)))
     return (
         pd.DataFrame(facts, columns=["path", "sha256", "width", "height"]),

@@ -7,7 +7,7 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
 
-from cvtune_nb import features
+from cvtune_nb import features, memory
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device, half
@@ -24,15 +24,20 @@ DECODE_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Cost:
-    """Predicted time in seconds and peak memory in megabytes of a run, and both in words."""
+    """Predicted time in seconds, peak memory and disk use in megabytes of a run, and these in words. unkept: photos
+    whose pixels the disk, or what the person allows for them, has no room for: they are decoded in every epoch."""
 
     seconds: float
     megabytes: float
+    disk_megabytes: float = 0.0
+    unkept: int = 0
 
     @property
     def words(self) -> str:
-        """For example "about 6 min, 2.1 GB of memory"."""
-        return f"about {duration(self.seconds)}, {self.megabytes / 1000:.1f} GB of memory"
+        """For example "about 6 min, 2.1 GB of memory, 0.5 GB of disk"."""
+        sizes = f"{self.megabytes / 1000:.1f} GB of memory, {self.disk_megabytes / 1000:.1f} GB of disk"
+        unkept = f"; {self.unkept} photos are decoded in every epoch, for there is no room to keep their pixels"
+        return f"about {duration(self.seconds)}, {sizes}{unkept if self.unkept else ''}"
 
 
 def duration(seconds: float) -> str:
@@ -42,6 +47,7 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+@memory.kept()
 def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
     """What `training.fit` with this config will take on this machine: linear in photos and epochs, with the time a
     photo measured once for each backbone and image size. Raises InputError like `networks.load`, and when
@@ -52,14 +58,20 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     count = photos["split"].value_counts()
     train, validation = int(count.get("train", 0)), int(count.get("validation", 0))
     epoch = train * probe["train_seconds"] + (min(train, MEASURED_TRAIN_PHOTOS) + validation) * probe["forward_seconds"]
-    keys = photos["sha256"].tolist()
-    start = len(pixels.store_of(workspace, config.image_size).missing(keys)) * DECODE_SECONDS
+    keys = photos["sha256"].drop_duplicates().tolist()
+    store = pixels.serving(workspace, keys, config.image_size)
+    missing = len(store.missing(keys))
+    kept = min(missing, pixels.room(workspace, store))
+    start = missing * DECODE_SECONDS
+    epoch += (missing - kept) * DECODE_SECONDS
     if config.head == "svm":
         todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
         start += len(todo) * probe["forward_seconds"]
     copies = 4 if config.optimizer == "adamw" else 3  # weights, gradients, and what the optimizer keeps of each
     memory = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
-    return Cost(start + config.epochs * epoch, memory / 1e6)
+    # on disk: the best weights, the last ones and what the optimizer keeps; one more while they are replaced
+    disk = kept * store.row_bytes + (copies + 1) * probe["weight_bytes"]
+    return Cost(start + config.epochs * epoch, memory / 1e6, disk / 1e6, missing - kept)
 
 
 def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str, float]:

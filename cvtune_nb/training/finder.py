@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
+from cvtune_nb import memory
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -45,6 +46,7 @@ class Finder:
     words: str
 
 
+@memory.kept()
 def find_learning_rate(workspace: Workspace, config: Config, progress: Progress = silent) -> Finder:
     """Train a throw-away classifier that begins as `fit` would, for up to 60 minibatches, with rates from 1e-5 to 1.
 

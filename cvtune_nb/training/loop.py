@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
+from cvtune_nb import memory
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.split import require_learnable
@@ -44,10 +45,10 @@ class Part:
     def some(self, most: int, seed: int) -> "Part":
         """At most `most` of the photos, drawn by the seed."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.labels))[:most])
-        squares = Pixels(self.squares.store, self.photos["sha256"].iloc[chosen], self.squares.image_size)
-        return Part(squares, self.labels[chosen], self.photos.iloc[chosen])
+        return Part(self.squares.take(chosen), self.labels[chosen], self.photos.iloc[chosen])
 
 
+@memory.kept()
 def fit(
     workspace: Workspace, config: Config | None = None, run: str | None = None, on_epoch: OnEpoch | None = None,
     progress: Progress = silent,

@@ -1,5 +1,6 @@
 """Notebook 00: choose photos, see what was found and what this machine can do."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +10,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import backbones, baseline, machine, plots, training
-from cvtune_nb.data import conflicts, open_workspace
+from cvtune_nb.data import NATIVE_SIZE, conflicts, open_workspace
+from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.files import Progress
 from cvtune_nb.widgets import page
@@ -44,6 +46,7 @@ class StartPanel(Panel):
         super().__init__(subject)
         self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
+        self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **_WIDE)
         self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
         self.sample.on_click(self.guard(lambda _: self._use_sample()))
         self.controls.children = [
@@ -52,16 +55,20 @@ class StartPanel(Panel):
                    "was opened last, else the sample photos."),
             self.folder,
             _words("Where results are kept. Your photos are only read, never changed. Empty: a folder of its own."),
+            self.pixels,
+            _words("The most disk that decoded pixels may take, in gigabytes from 0 on, or all: what has room. Photos "
+                   "beyond it are decoded at each reading, which is slower."),
         ]  # fmt: skip
         self.buttons.children = [self.go, self.sample, self.end]
         self.buttons.layout.flex_flow = "row wrap"
 
     def work(self) -> Work:
         """Open what the text boxes name, show it, then measure the machine."""
-        data, folder = self.data.value.strip(), self.folder.value.strip()
+        data, folder, limit = (box.value.strip() for box in (self.data, self.folder, self.pixels))
 
         def run(progress: Progress) -> Started:
-            self.workspace = workspace = open_workspace(data, folder, progress=progress, on_sample=self._preview)
+            workspace = open_workspace(data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit)
+            self.workspace = workspace
             self._show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
             return Started(workspace, machine.measure(backbones.default()[0]))
@@ -163,12 +170,23 @@ def _found(workspace: Workspace) -> str:
         f"<b>{len(photos)} photos in {photos['label'].nunique()} classes</b>, from {page.text(workspace.source)}",
         f"Short side: {short.min()} to {short.max()} pixels, half of them under {short.median():.0f}.",
         f"Results are kept in {page.text(workspace.folder)}",
+        _disk(workspace, photos),
     ]
     if len(contested):
         lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
     found = "".join(f"<div>{line}</div>" for line in lines)
     names = {"path": "file", "reason": "left out, because"}
     return found + page.table(skipped, names, f"{len(skipped)} files left out", most=12)
+
+
+def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
+    """What the decoded pixels take on disk, and what larger ones would."""
+    sizes = [size for size in (320, 500) if size <= largest_size(photos)]
+    more = " and ".join(f"{needed_bytes(workspace, photos, size) / 1e9:.1f} GB for {size}" for size in sizes)
+    limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
+    free = shutil.disk_usage(workspace.folder).free / 1e9
+    words = f"Decoded pixels take {kept_bytes(workspace) / 1e9:.1f} GB of disk and serve images of up to {NATIVE_SIZE}"
+    return f"{words} pixels{more and '; larger ones would add ' + more}. {free:.0f} GB are free; {limit}."
 
 
 def _map(workspace: Workspace) -> str:

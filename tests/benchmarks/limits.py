@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from cvtune_nb import networks
 from cvtune_nb.features import width
 from cvtune_nb.inference import onnx_way
+from cvtune_nb.memory import kept
 from cvtune_nb.training.depthwise import with_fast_depthwise
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import BATCH, seconds
@@ -40,6 +41,7 @@ def least_decoding(workspace: Workspace, photos: pd.DataFrame, size: int) -> flo
     return seconds(work)
 
 
+@kept()
 def least_forward(backbone: str, size: int) -> tuple[float, str]:
     """Seconds a photo of the fastest bare forward pass of five, and which it is."""
     images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), np.uint8)
@@ -60,6 +62,7 @@ def least_forward(backbone: str, size: int) -> tuple[float, str]:
     return fastest(ways)
 
 
+@kept()
 def least_step(backbone: str, size: int) -> tuple[float, str]:
     """Seconds a photo of the fastest bare forward and backward pass of six, and which it is."""
     labels = torch.zeros(BATCH, dtype=torch.long)

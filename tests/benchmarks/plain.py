@@ -1,5 +1,8 @@
-"""A plain PyTorch loop as tutorials write it: a Dataset that reads files, float32, the network as it is built."""
+"""A plain PyTorch loop as tutorials write it: a Dataset that reads files, float32, the network as it is built. In a
+process of its own, with memory as PyTorch finds it; settings (common.told): workspace, backbone, image_size, what.
+Prints the seconds of `what`: features (of all photos), or epoch (steps and validate)."""
 
+import json
 import os
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from torchvision import transforms
 from cvtune_nb import backbones
 from cvtune_nb.features import width
 from cvtune_nb.workspace import Workspace
-from tests.benchmarks.common import BATCH
+from tests.benchmarks.common import BATCH, seconds, told
 
 NORMALIZE = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
@@ -88,3 +91,19 @@ class PlainTraining:
         with torch.no_grad():
             for images, labels in self.validation:
                 (self.network(images).argmax(1) == labels).sum().item()
+
+
+def main() -> None:
+    """Measure."""
+    settings = told()
+    workspace = Workspace(Path(settings["workspace"]))
+    about = workspace, workspace.photos(), settings["backbone"], settings["image_size"]
+    if settings["what"] == "features":
+        print(json.dumps({"features": seconds(lambda: plain_features(*about))}))
+    else:
+        plain = PlainTraining(*about)
+        print(json.dumps({"steps": seconds(plain.epoch), "validate": seconds(plain.validate)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,6 @@ from cvtune_nb.training.preview import LastLayer
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks import limits
 from tests.benchmarks.common import alone, say, seconds
-from tests.benchmarks.plain import PlainTraining, plain_features
 
 BACKBONES = ("efficientnet_lite0", "resnet18:random")
 MOVES = 40
@@ -42,11 +41,16 @@ def measure_features(folder: Path, work: Path, size: int) -> None:
         decoding = limits.least_decoding(workspace, photos, size)
         forward, way = limits.least_forward(backbone, size)
         limit = decoding + forward * len(photos)
-        plain = seconds(lambda: plain_features(workspace, photos, backbone, size))  # noqa: B023
+        plain = plain_loop(workspace, backbone, size, "features")["features"]
         say(row="features", backbone=backbone, image_size=size, photos=len(photos), first_s=first, second_s=second,
             limit_s=limit, limit_decoding_s=decoding, limit_way=way, plain_s=plain, first_over_limit=first / limit,
             plain_over_first=plain / first)  # fmt: skip
         shutil.rmtree(workspace.folder)
+
+
+def plain_loop(workspace: Workspace, backbone: str, size: int, what: str) -> dict[str, float]:
+    """What plain.py says."""
+    return json.loads(alone("plain", workspace=str(workspace.folder), backbone=backbone, image_size=size, what=what))
 
 
 def measure_epoch(folder: Path, work: Path, size: int, peers: str) -> None:
@@ -64,7 +68,7 @@ def measure_epoch(folder: Path, work: Path, size: int, peers: str) -> None:
         say(**figures, side="cvtune", steps_s=steps, epoch_s=epoch)
         say(**figures, side="limit", steps_s=limit, epoch_s=limit + forward * measured, way=way,
             ours_steps_over_it=steps / limit, ours_epoch_over_it=epoch / (limit + forward * measured))  # fmt: skip
-        for side, (its_steps, its_epoch) in others(workspace, photos, folder, work, backbone, size, peers):
+        for side, (its_steps, its_epoch) in others(workspace, folder, work, backbone, size, peers):
             say(**figures, side=side, steps_s=its_steps, epoch_s=its_epoch, its_steps_over_ours=its_steps / steps,
                 its_epoch_over_ours=its_epoch / epoch)  # fmt: skip
         shutil.rmtree(workspace.folder)
@@ -80,13 +84,10 @@ def our_epoch(workspace: Workspace, backbone: str, size: int) -> tuple[float, fl
     return seen["epoch 1 of 1: measuring"] - seen["epoch 1 of 1"], epoch, sum(run.counts)
 
 
-def others(
-    workspace: Workspace, photos: pd.DataFrame, folder: Path, work: Path, backbone: str, size: int, peers: str
-):  # fmt: skip
+def others(workspace: Workspace, folder: Path, work: Path, backbone: str, size: int, peers: str):
     """(side, (seconds of the steps, seconds of the epoch)) of the plain loop, timm's and fastai's."""
-    plain = PlainTraining(workspace, photos, backbone, size)
-    steps = seconds(plain.epoch)
-    yield "plain loop", (steps, steps + seconds(plain.validate))
+    plain = plain_loop(workspace, backbone, size, "epoch")
+    yield "plain loop", (plain["steps"], plain["steps"] + plain["validate"])
     settings = {"photos": str(folder), "backbone": backbone, "image_size": size}
     found = json.loads(alone("peers_timm", **settings))
     yield "timm, the loop of its train.py", (found["train_seconds"], found["epoch_seconds"])

@@ -24,7 +24,7 @@ def config():
 def trained(opened, tmp_path_factory):
     """(workspace, run): CONFIG, trained without interruption. Shared: only read it."""
     folder = tmp_path_factory.mktemp("trained") / "workspace"
-    shutil.copytree(opened.folder, folder, ignore=shutil.ignore_patterns("pixels-256"))
+    shutil.copytree(opened.folder, folder)
     workspace = Workspace(folder)
     return workspace, fit(workspace, CONFIG)
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json
 from cvtune_nb.training import cost, fit, predict_cost
@@ -25,8 +26,15 @@ def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, 
     epoch = 2 * train + train + validation
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
     assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos))
-    larger = replace(one, image_size=96)
-    assert predict_cost(workspace, larger).seconds == pytest.approx(epoch + len(photos) * cost.DECODE_SECONDS)
+    larger = replace(one, image_size=256)
+    found = predict_cost(workspace, larger)
+    assert found.seconds == pytest.approx(epoch + len(photos) * cost.DECODE_SECONDS)
+    assert found.disk_megabytes == pytest.approx(len(photos) * 293 * 293 * 3 / 1e6 + 5)
+    workspace.limit_pixels((kept_bytes(workspace) + 10 * 293 * 293 * 3) / 1e9)
+    found = predict_cost(workspace, larger)
+    assert found.unkept == len(photos) - 10
+    assert found.seconds == pytest.approx(epoch + (len(photos) + found.unkept) * cost.DECODE_SECONDS)
+    assert found.disk_megabytes == pytest.approx(10 * 293 * 293 * 3 / 1e6 + 5)
     for path in photos.query("split == 'train'")["path"].iloc[:3]:
         workspace.decide(path, "exclude")
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch - 9)
@@ -82,4 +90,6 @@ def test_time_in_words(seconds, words):
 
 
 def test_cost_in_words():
-    assert Cost(370, 2140).words == "about 6 min, 2.1 GB of memory"
+    assert Cost(370, 2140, 480).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
+    assert Cost(370, 2140, 480, 12).words.endswith("of disk; 12 photos are decoded in every epoch, for there is no "
+                                                   "room to keep their pixels")  # fmt: skip
