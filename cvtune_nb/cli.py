@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     arguments = _parser().parse_args(argv)
     arguments.started = started
-    meter = Meter()
+    meter = Meter(quiet=os.environ.get("RANK", "0") != "0")  # of the processes of torchrun the first one speaks
     try:
         # what a library prints on stdout must not get into the JSON
         with _interrupts(meter.stop), contextlib.redirect_stdout(sys.stderr):
@@ -37,6 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         if result.status == BAD_INPUT:
             return BAD_INPUT
     meter.close()
+    if meter.quiet:
+        return result.status
     _print(json.dumps(plain(result.values), allow_nan=False) if arguments.json else result.text)
     return result.status
 

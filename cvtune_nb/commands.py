@@ -95,18 +95,20 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     values = _parameters(arguments, tuple(PARAMETERS))
     if arguments.resume and values:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
-    workspace = _open(arguments, meter, meter)
-    if arguments.resume:
-        earlier = training.load_run(workspace, arguments.resume)
-        config = earlier.config
-    else:
-        config = _config(values)
-        earlier = training.earlier_run(workspace, config)
-    if earlier:
-        meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
-    cost = training.predict_cost(workspace, config, meter)
-    meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}")
-    run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
+    with training.processes.joined():
+        with training.processes.first_alone():
+            workspace = _open(arguments, meter, meter)
+            if arguments.resume:
+                earlier = training.load_run(workspace, arguments.resume)
+                config = earlier.config
+            else:
+                config = _config(values)
+                earlier = training.earlier_run(workspace, config)
+            if earlier:
+                meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
+            cost = training.predict_cost(workspace, config, meter)
+            meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}")
+        run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"

@@ -19,11 +19,11 @@ SECONDS_BETWEEN_LINES = 10
 class Meter:
     """Progress on stderr: one line that is rewritten on a terminal, a line now and then elsewhere.
 
-    Raises Stopped at the next report once `stop` is set.
+    Raises Stopped at the next report once `stop` is set. quiet: nothing is written, for another process writes it.
     """
 
-    def __init__(self, stop: Event | None = None) -> None:
-        self.stop = stop or Event()
+    def __init__(self, stop: Event | None = None, quiet: bool = False) -> None:
+        self.stop, self.quiet = stop or Event(), quiet
         self._last = time.monotonic()
         self._open = False
 
@@ -34,7 +34,7 @@ class Meter:
             raise Stopped
         terminal = sys.stderr.isatty()
         now = time.monotonic()
-        if math.isnan(share) or now - self._last < (0.2 if terminal else SECONDS_BETWEEN_LINES):
+        if self.quiet or math.isnan(share) or now - self._last < (0.2 if terminal else SECONDS_BETWEEN_LINES):
             return
         self._last = now
         line = f"{min(max(share, 0), 1):4.0%}  {one_line(words)}"
@@ -55,6 +55,8 @@ class Meter:
 
     def say(self, words: str) -> None:
         """A sentence on stderr, on a line of its own."""
+        if self.quiet:
+            return
         self.close()
         print(one_line(words), file=sys.stderr, flush=True)
 

@@ -1,22 +1,21 @@
 """Which learning rate? Smith's range test: raise the rate at every step and watch the loss."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn.functional import cross_entropy
 
 from cvtune_nb import memory
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.networks import device, half
+from cvtune_nb.networks import device
 from cvtune_nb.parameters import PARAMETERS, Config
-from cvtune_nb.training.augmentation import augmented
-from cvtune_nb.training.loop import SMOOTHING, Part, _part, _start_from_svm
-from cvtune_nb.training.model import Classifier, build
+from cvtune_nb.training.loop import _part, _start_from_svm, read_ahead, step
+from cvtune_nb.training.model import build
 from cvtune_nb.training.optimizer import optimizer_for
 from cvtune_nb.training.run import HISTORY_COLUMNS, Run
 from cvtune_nb.workspace import Workspace, photos_id
@@ -74,35 +73,21 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     optimizer = optimizer_for(network, config)
     torch.manual_seed(config.seed)
     network.train()
-    rows, mean, batches = [], 0.0, _batches(len(train.labels), config.batch_size)
-    for step, rate in enumerate(np.geomspace(LOWEST, HIGHEST, STEPS)):
-        progress(step / STEPS, f"learning rate {rate:.2g}: step {step + 1} of at most {STEPS}")
+    rows, mean = [], 0.0
+    batches = read_ahead(train, itertools.islice(_batches(len(train.labels), config.batch_size), STEPS))
+    for number, (rate, (batch, squares)) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
+        progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
-        loss = _step(network, optimizer, train, next(batches), config)
+        loss = step(network, optimizer, squares, train.labels[batch], config)
         mean = KEPT * mean + (1 - KEPT) * loss
-        smoothed = mean / (1 - KEPT ** (step + 1))  # as if the first loss had been there for ever
+        smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever
         if not math.isfinite(loss):
             break
         rows.append((float(rate), loss, smoothed))
         if smoothed > LOST * min(row[2] for row in rows):
             break
     return pd.DataFrame(rows, columns=["learning_rate", "loss", "smoothed"])
-
-
-def _step(
-    network: Classifier, optimizer: torch.optim.Optimizer, train: Part, batch: torch.Tensor, config: Config
-) -> float:  # fmt: skip
-    """One step of `fit`; its loss, before the step."""
-    where = network.last.weight.device
-    images = augmented(torch.from_numpy(train.squares[batch.tolist()]).to(where), config)
-    with half(where):
-        logits = network(images)
-    loss = cross_entropy(logits.float(), train.labels[batch].to(where), label_smoothing=SMOOTHING)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
 
 
 def _batches(photos: int, size: int):

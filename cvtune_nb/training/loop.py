@@ -2,13 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from cvtune_nb import memory
@@ -19,7 +22,7 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.networks import device, forward, half
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import checkpoint
+from cvtune_nb.training import checkpoint, processes
 from cvtune_nb.training.augmentation import augmented
 from cvtune_nb.training.cost import predict_cost
 from cvtune_nb.training.model import Classifier, build
@@ -58,26 +61,47 @@ def fit(
     on_epoch is called with the Run after every epoch; raising Stopped in `progress` ends training and keeps what
     whole epochs have learned (before there is a run to keep, it passes through). Whatever ends it, the best epoch so
     far is in best.safetensors. Out of memory, the minibatch and learning rate are halved together and the run goes
-    on. Raises InputError.
+    on. Started by torchrun, all its processes train the one run (training.processes). Raises InputError.
     """
-    photos = workspace.photos()
-    require_learnable(photos)
-    current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
-    if current.state not in UNFINISHED:
-        return current
-    while True:
-        try:
-            current = _train(workspace, current, photos, on_epoch or (lambda _: None), progress)
-            break
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "memory" not in str(error):
-                raise
-            smaller = current.config.halved()
-            change = f"out of memory: minibatch {smaller.batch_size}, learning rate {smaller.learning_rate:g} from here"
-            current = replace(load_run(workspace, current.id), config=smaller, changes=[*current.changes, change])
+    with processes.joined():
+        photos = workspace.photos()
+        require_learnable(photos)
+        current = _begun_or_resumed(workspace, config, run, photos, progress)
+        if current.state not in UNFINISHED:
+            return current
+        while True:
+            try:
+                current = _train(workspace, current, photos, on_epoch or (lambda _: None), progress)
+                break
+            except (MemoryError, RuntimeError) as error:
+                if not isinstance(error, MemoryError) and "memory" not in str(error):
+                    raise
+                current = _smaller(workspace, current)
+        if processes.rank() == 0:
             current.save()
-    current.save()
-    return current
+        return current
+
+
+def _smaller(workspace: Workspace, run: Run) -> Run:
+    """The run as it goes on from its last whole epoch once memory has run out."""
+    config = run.config.halved()
+    change = f"out of memory: minibatch {config.batch_size}, learning rate {config.learning_rate:g} from here"
+    run = replace(load_run(workspace, run.id), config=config, changes=[*run.changes, change])
+    run.save()
+    if processes.count() > 1:  # the others are in the middle of a step, and wait for this process
+        raise InputError(f"{change}: go on with --resume {run.id}")
+    return run
+
+
+def _begun_or_resumed(
+    workspace: Workspace, config: Config | None, run: str | None, photos: pd.DataFrame, progress: Progress
+) -> Run:  # fmt: skip
+    """The run to train: among several processes the first one's."""
+    current = None
+    if processes.rank() == 0:
+        current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
+    name = processes.agreed(current.id if current else "")
+    return current or load_run(workspace, name)
 
 
 def _begun(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> Run:
@@ -97,48 +121,85 @@ def _resumed(workspace: Workspace, name: str, photos: pd.DataFrame) -> Run:
 def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpoch, progress: Progress) -> Run:
     config, where = run.config, device()
     try:
-        train, validation = (_part(workspace, run, photos, split, progress) for split in ("train", "validation"))
+        with processes.first_alone():
+            train, validation = (_part(workspace, run, photos, split, progress) for split in ("train", "validation"))
         measured = train.some(MEASURED_TRAIN_PHOTOS, config.seed)
         network = build(config, run.classes).to(where)
         optimizer = optimizer_for(network, config)
         if len(run.history):
             checkpoint.restore(run, network, optimizer)
-        elif config.head == "svm":
+        elif config.head == "svm" and processes.rank() == 0:
             clock = time.perf_counter()
             logits = _start_from_svm(workspace, network, (measured, validation), config, progress)
             row = {"epoch": 0, "learning_rate": 0.0, **_scores(logits, measured, validation)}
             row["seconds"] = time.perf_counter() - clock
             run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
+        trained = processes.together(network)
 
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
             clock = time.perf_counter()
             torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
             network.train()
             batches = torch.randperm(len(train.labels)).split(config.batch_size)
-            for step, batch in enumerate(batches):
-                progress((epoch - 1 + 0.8 * step / len(batches)) / config.epochs, f"epoch {epoch} of {config.epochs}")
-                warm = min(1.0, ((epoch - 1) * len(batches) + step + 1) / WARM_UP)
+            batches = [batch for batch in batches if len(batch) >= processes.count()]
+            if processes.rank():
+                torch.manual_seed(config.seed * 1_000 + epoch + processes.rank() * 1_000_000_007)  # other crops
+            for number, (batch, squares) in enumerate(read_ahead(train, batches)):
+                progress((epoch - 1 + 0.8 * number / len(batches)) / config.epochs, f"epoch {epoch} of {config.epochs}")
+                warm = min(1.0, ((epoch - 1) * len(batches) + number + 1) / WARM_UP)
                 for group in optimizer.param_groups:
-                    group["lr"] = warm * config.rate(epoch - 1 + step / len(batches))
-                images = augmented(torch.from_numpy(train.squares[batch.tolist()]).to(where), config)
-                with half(where):
-                    logits = network(images)
-                loss = cross_entropy(logits.float(), train.labels[batch].to(where), label_smoothing=SMOOTHING)
-                if not math.isfinite(loss.item()):
+                    group["lr"] = warm * config.rate(epoch - 1 + number / len(batches))
+                if not math.isfinite(step(trained, optimizer, squares, train.labels[batch], config)):
                     return replace(run, state="diverged")
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
             share, words = (epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring"
             logits = [_logits(network, part, partial(progress, share, words)) for part in (measured, validation)]
             row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], **_scores(logits, measured, validation)}
             row["seconds"] = time.perf_counter() - clock
             if not all(math.isfinite(value) for value in row.values()):  # the epoch's last step ran away
                 return replace(run, state="diverged")
-            run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
+            if processes.rank() == 0:
+                run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
     except Stopped:
         return replace(run, state="stopped")
     return replace(run, state="done")
+
+
+def read_ahead(part: Part, batches: Iterable[torch.Tensor]) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+    """(places, squares) of this process's share of each minibatch; the next is read while one is used."""
+
+    def read(batch: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
+        own = processes.share(batch)
+        return own, part.squares[own.tolist()]
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = deque()
+        for batch in batches:
+            coming.append(pool.submit(read, batch))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+def step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, squares: np.ndarray, labels: torch.Tensor, config: Config
+) -> float:  # fmt: skip
+    """Train on one minibatch: this process's share of it as uint8 (n, side, side, 3), and its classes (n). Returns the
+    loss before the step; where that is not finite no step is made."""
+    where = next(network.parameters()).device
+    images = augmented(torch.from_numpy(squares).to(where), config)
+    with half(where):
+        logits = network(images)
+    loss = cross_entropy(logits.float(), labels.to(where), label_smoothing=SMOOTHING)
+    whole = processes.added(torch.tensor([len(labels), len(labels) * loss.item()], dtype=torch.float64, device=where))
+    photos, total = whole.tolist()
+    if not math.isfinite(total):
+        return total
+    optimizer.zero_grad()
+    # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
+    (loss * (len(labels) * processes.count() / photos)).backward()
+    optimizer.step()
+    return total / photos
 
 
 def _part(workspace: Workspace, run: Run, photos: pd.DataFrame, split: str, progress: Progress) -> Part:
@@ -151,11 +212,12 @@ def _part(workspace: Workspace, run: Run, photos: pd.DataFrame, split: str, prog
 def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
     """The network's output for a part, in eval mode and without augmentation."""
     network.eval()
-    outputs = []
-    for batch in torch.arange(len(part.labels)).split(32):
+    where = network.last.weight.device
+    outputs = torch.zeros(len(part.labels), network.last.out_features, device=where)
+    for batch in processes.share(torch.arange(len(part.labels))).split(32):
         each_batch()
-        outputs.append(torch.from_numpy(forward(network, part.squares.centre(batch.tolist()))))
-    return torch.cat(outputs)
+        outputs[batch] = torch.from_numpy(forward(network, part.squares.centre(batch.tolist()))).to(where)
+    return processes.added(outputs).cpu()
 
 
 def _start_from_svm(

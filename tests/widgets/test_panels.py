@@ -130,6 +130,25 @@ def test_start_shows_the_photos_and_the_machine(planted, tmp_path):
     assert "61 photos in 3 classes" in panel.lessons().data
 
 
+def test_start_says_what_pixels_take_and_limits_them(planted, tmp_path):
+    panel = StartPanel.of(str(planted), str(tmp_path / "w"))
+    panel.pixels.value = "0.001"
+    press(panel)
+    assert "Decoded pixels take 0.0 GB of disk and serve images of up to 224 pixels" in panel.text.value
+    assert "the limit is 0.001 GB" in panel.text.value
+    assert len(list((tmp_path / "w" / "cache" / "pixels-256").glob("*.npy"))) == 1  # five of the photos
+    panel.pixels.value = ""
+    press(panel)
+    assert panel.result().workspace.pixels_gb == 0.001, "it stays as it was"
+    panel.pixels.value = "all"
+    press(panel)
+    assert "no limit is set" in panel.text.value
+    panel.pixels.value = "-3"
+    panel.go.click()
+    assert panel.job.wait(60)
+    assert "give gigabytes from 0 on, or all" in panel.alert.value
+
+
 def test_start_with_a_wrong_path_says_so_in_the_panel(tmp_path):
     panel = StartPanel.of(str(tmp_path / "nowhere"), str(tmp_path / "w"))
     panel.go.click()
