@@ -133,10 +133,11 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
     store = serving(workspace, list(wanted.index), image_size)
     todo = store.missing(list(wanted.index))
     todo = todo[: room(workspace, store)] if todo else []
+    shard = np.empty((min(len(todo), store.shard_rows), *store.shape), np.uint8)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(todo), store.shard_rows):
             keys = todo[start : start + store.shard_rows]
-            squares = np.empty((len(keys), *store.shape), np.uint8)
+            squares = shard[: len(keys)]
             paths = [workspace.path_of(wanted[key]) for key in keys]
             for number, square in enumerate(pool.map(lambda path: _square(path, store.shape[0]), paths)):
                 squares[number] = square
