@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     started = time.monotonic()
     arguments = _parser().parse_args(argv)
     arguments.started = started
-    meter = Meter(quiet=os.environ.get("RANK", "0") != "0")  # of the processes of torchrun the first one speaks
+    # of the processes of torchrun the first one speaks
+    meter = Meter(quiet="TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0")
     try:
         # what a library prints on stdout must not get into the JSON
         with _interrupts(meter.stop), contextlib.redirect_stdout(sys.stderr):

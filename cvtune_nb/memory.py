@@ -1,14 +1,29 @@
-"""How the C library hands out memory while networks compute."""
+"""What memory there is, and how the C library hands it out while networks compute."""
 
 import contextlib
 import ctypes
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Lock
 
+import psutil
+
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may use."""
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 """Parameters of mallopt, by their numbers in glibc's malloc.h."""
 
 _lock, _users = Lock(), 0
+
+
+def free_bytes() -> int:
+    """Memory of this machine that is free for us; in a container, of what it may use."""
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # no such file, or "max": no limit
+        most, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        cached = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        free = min(free, most - used + int(cached.get("inactive_file", 0)))
+    return free
 
 
 def _glibc() -> ctypes.CDLL | None:

@@ -48,6 +48,19 @@ def test_another_c_library_is_left_alone(monkeypatch):
         assert np.ones(3).sum() == 3
 
 
+def test_a_container_has_what_it_may_use(tmp_path, monkeypatch):
+    machine = memory.free_bytes()
+    assert machine > 0
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.free_bytes() > 0, "no container"
+    (tmp_path / "memory.max").write_text("4000000\n")
+    (tmp_path / "memory.current").write_text("3500000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000000\ninactive_file 1000000\n")
+    assert memory.free_bytes() == 1_500_000, "what files take is given back on demand"
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free_bytes() > 4_000_000
+
+
 def ctypes_fails():
     raise TypeError("on Windows there is no library without a name")
 

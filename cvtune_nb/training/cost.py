@@ -1,7 +1,8 @@
 """What a run will cost in time and memory, before it starts: a probe of one step on this machine, remembered."""
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
@@ -24,20 +25,25 @@ DECODE_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Cost:
-    """Predicted time in seconds, peak memory and disk use in megabytes of a run, and these in words. unkept: photos
-    whose pixels the disk, or what the person allows for them, has no room for: they are decoded in every epoch."""
+    """Predicted time in seconds, peak memory and disk use in megabytes of a run, and these in words.
+
+    unkept: photos whose pixels the disk, or what the person allows for them, has no room for; they are decoded in every
+    epoch. free_megabytes: memory that is free now."""
 
     seconds: float
     megabytes: float
     disk_megabytes: float = 0.0
     unkept: int = 0
+    free_megabytes: float = field(default=math.inf, compare=False)
 
     @property
     def words(self) -> str:
         """For example "about 6 min, 2.1 GB of memory, 0.5 GB of disk"."""
         sizes = f"{self.megabytes / 1000:.1f} GB of memory, {self.disk_megabytes / 1000:.1f} GB of disk"
         unkept = f"; {self.unkept} photos are decoded in every epoch, for there is no room to keep their pixels"
-        return f"about {duration(self.seconds)}, {sizes}{unkept if self.unkept else ''}"
+        short = f"; only {self.free_megabytes / 1000:.1f} GB are free: halve minibatch and learning rate together"
+        short = short if self.megabytes > self.free_megabytes else ""
+        return f"about {duration(self.seconds)}, {sizes}{unkept if self.unkept else ''}{short}"
 
 
 def duration(seconds: float) -> str:
@@ -68,10 +74,11 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
         todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
         start += len(todo) * probe["forward_seconds"]
     copies = 4 if config.optimizer == "adamw" else 3  # weights, gradients, and what the optimizer keeps of each
-    memory = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
+    needed = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
     # on disk: the best weights, the last ones and what the optimizer keeps; one more while they are replaced
     disk = kept * store.row_bytes + (copies + 1) * probe["weight_bytes"]
-    return Cost(start + config.epochs * epoch, memory / 1e6, disk / 1e6, missing - kept)
+    free = torch.cuda.mem_get_info()[0] if device().type == "cuda" else memory.free_bytes()
+    return Cost(start + config.epochs * epoch, needed / 1e6, disk / 1e6, missing - kept, free / 1e6)
 
 
 def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str, float]:

@@ -21,7 +21,7 @@ WAIT = timedelta(days=7)
 def joined() -> Iterator[None]:
     """Within it, the processes that torchrun started know each other: over NCCL where there are CUDA devices, one a
     process, else over gloo."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+    if not distributed.is_torchelastic_launched() or distributed.is_initialized():
         yield
         return
     cuda = torch.cuda.is_available()

@@ -331,6 +331,7 @@ def _comparison(runs: pd.DataFrame) -> str:
     parameters = [
         "learning_rate",
         "batch_size",
+        "optimizer",
         "dropout",
         "weight_decay",
         "epochs",

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -211,11 +213,57 @@ def test_out_of_memory_with_one_photo_says_what_to_do_and_keeps_the_work(workspa
     assert (run.state, run.config.batch_size, len(run.history)) == ("interrupted", 1, 1)
 
 
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import fit, predict_cost
+from cvtune_nb.workspace import Workspace
+
+workspace = Workspace(Path(sys.argv[1]))
+values = {"image_size": 96, "head": "random", "epochs": 1, "augmentation": "none"}
+fit(workspace, Config("efficientnet_lite0", batch_size=4, **values))  # all that a process needs once is there
+large = Config("efficientnet_lite0", batch_size=32, **values)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+limit = used + int(predict_cost(workspace, large).megabytes * 1e6 * 0.4)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+fit(workspace, large)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no limit on the memory of a process")
+def test_a_process_that_may_not_have_more_memory_ends_with_a_smaller_minibatch(workspace):
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(workspace.folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    run = load_run(workspace, "last")
+    assert (run.state, run.history["epoch"].tolist()) == ("done", [1])
+    assert run.config.batch_size in (8, 16)
+    assert run.config.learning_rate == pytest.approx(0.0003 * run.config.batch_size / 32)
+    assert run.changes[-1].startswith(f"out of memory: minibatch {run.config.batch_size}, learning rate")
+
+
 def test_any_other_error_is_not_hidden(workspace, config, monkeypatch):
     monkeypatch.setattr(loop, "augmented", Full(1, 1, "mat1 and mat2 shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         fit(workspace, config)
     assert load_run(workspace, "last").state == "interrupted"
+
+
+def test_a_photo_that_vanishes_in_mid_run_ends_it_with_its_name_and_keeps_the_work(workspace, config, tmp_path):
+    workspace.limit_pixels(0)
+    unkept = replace(config, image_size=96, epochs=3)
+
+    def unplug(run):
+        if run.history["epoch"].max() == 1:
+            workspace.data = tmp_path / "unplugged"
+
+    there = workspace.data
+    with pytest.raises(InputError, match=r"unplugged.*\.jpg can no longer be read \(the file is gone\): put it back"):
+        fit(workspace, unkept, on_epoch=unplug)
+    workspace.data = there
+    run = load_run(workspace, "last")
+    assert (run.state, run.history["epoch"].tolist()) == ("interrupted", [0, 1])
+    assert fit(workspace, run=run.id).history["epoch"].tolist() == [0, 1, 2, 3]
 
 
 # -- photos -------------------------------------------------------------------------------------------------
