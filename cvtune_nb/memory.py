@@ -16,6 +16,13 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 _lock, _users = Lock(), 0
 
 
+def ran_out(error: Exception) -> bool:
+    """Whether `error` says that there was no memory: Python's own, PyTorch's on processors and GPUs, and that of its
+    library for processors (oneDNN), which does not name it (seen with a limit on the address space)."""
+    words = str(error)
+    return isinstance(error, MemoryError) or "memory" in words or "could not create a primitive" in words
+
+
 def free_bytes() -> int:
     """Memory of this machine that is free for us; in a container, of what it may use."""
     free = psutil.virtual_memory().available

@@ -57,7 +57,7 @@ def find_learning_rate(workspace: Workspace, config: Config, progress: Progress 
     try:
         return suggested(_tested(workspace, config, photos, progress))
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+        if not memory.ran_out(error):
             raise
         raise InputError(f"out of memory with minibatches of {config.batch_size}: halve them, or image_size") from None
 

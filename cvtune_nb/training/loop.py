@@ -74,7 +74,7 @@ def fit(
                 current = _train(workspace, current, photos, on_epoch or (lambda _: None), progress)
                 break
             except (MemoryError, RuntimeError) as error:
-                if not isinstance(error, MemoryError) and "memory" not in str(error):
+                if not memory.ran_out(error):
                     raise
                 current = _smaller(workspace, current)
         if processes.rank() == 0:

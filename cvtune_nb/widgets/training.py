@@ -71,8 +71,8 @@ class TrainingPanel(Panel):
         self.buttons.layout.flex_flow = "row wrap"
         self.more.children = [folded]
         self.below.children = [self.findings, self.compared]
-        self.preview, self.preview_words = page.Picture(), w.HTML()
-        self.right.children = [*self.right.children, self.preview, self.preview_words]
+        self.rate, self.preview, self.preview_words = page.Picture(), page.Picture(), w.HTML()
+        self.right.children = [*self.right.children, self.rate, self.preview, self.preview_words]
         self._layer: LastLayer | None = None
         self._layer_photos, self._moving = "", False
 
@@ -225,8 +225,7 @@ class TrainingPanel(Panel):
 
     def _show_rate(self, found: Finder) -> str:
         curve = plots.rate_curve(found.table, found.suggestion, found.words)
-        self.picture.draw(curve, f"loss against learning rate: {found.words}")
-        self.text.value = ""
+        self.rate.draw(curve, f"loss against learning rate: {found.words}")
         change = {"learning_rate": found.suggestion, "schedule": ""}
         title = f"A learning rate of {found.suggestion:g} suits this start"
         source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"

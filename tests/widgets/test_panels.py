@@ -446,7 +446,7 @@ def test_a_learning_rate_is_found_and_applied(workspace):
     panel = TrainingPanel(workspace, **QUICK)
     panel.find.click()
     found = finished(panel).job.result
-    assert "Train with" not in panel.text.value and "forgets" in panel.picture.alt
+    assert "forgets" in panel.rate.alt and "empty so far" in panel.picture.alt
     assert not panel.find.disabled
     button = panel.findings.children[0].children[1]
     assert button.description.startswith("Apply: learning_rate")
