@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 ROOMS = [
-    "errors", "files", "parameters", "workspace", "data", "backbones", "folding", "networks", "inference", "features",
-    "machine", "metrics", "baseline", "audit", "training", "advice", "escalation", "export", "detection", "similarity",
+    "errors", "files", "memory", "parameters", "workspace", "data", "backbones", "folding", "networks", "inference",
+    "features", "machine", "metrics", "baseline", "audit", "training", "advice", "escalation", "export", "detection", "similarity",
     "console", "workbook", "lab", "commands", "cli", "__main__",
     "plots", "widgets",
 ]  # fmt: skip
