@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import torch
 
-from cvtune_nb import networks
+from cvtune_nb import memory, networks
 from cvtune_nb.networks import device, forward
 
 
@@ -26,7 +26,8 @@ class Machine:
     images_per_second: float
 
 
-def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: int = 16) -> Machine:
+@memory.kept()
+def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: int = 32) -> Machine:
     """Run the frozen backbone on noise for about `seconds`. Raises InputError when its weights can't be had."""
     place = device()
     network = networks.load(backbone).eval().to(place)
@@ -38,9 +39,9 @@ def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: i
         passes += 1
     speed = passes * batch / (time.perf_counter() - start)
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else _WORDS[place.type]
-    precision = str(next(network.parameters()).dtype).removeprefix("torch.")
-    memory = psutil.virtual_memory().total / 2**30
-    return Machine(name, precision, _cores(), round(memory, 1), backbone, image_size, speed)
+    precision = "bfloat16" if networks.computes_in_half(place) else "float32"
+    gigabytes = psutil.virtual_memory().total / 2**30
+    return Machine(name, precision, _cores(), round(gigabytes, 1), backbone, image_size, speed)
 
 
 _WORDS = {"cpu": "the processor (no GPU found)", "mps": "Apple's GPU"}

@@ -182,11 +182,15 @@ def _found(workspace: Workspace) -> str:
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     """What the decoded pixels take on disk, and what larger ones would."""
     sizes = [size for size in (320, 500) if size <= largest_size(photos)]
-    more = " and ".join(f"{needed_bytes(workspace, photos, size) / 1e9:.1f} GB for {size}" for size in sizes)
+    more = " and ".join(f"{_size(needed_bytes(workspace, photos, size))} for {size}" for size in sizes)
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
     free = shutil.disk_usage(workspace.folder).free / 1e9
-    words = f"Decoded pixels take {kept_bytes(workspace) / 1e9:.1f} GB of disk and serve images of up to {NATIVE_SIZE}"
+    words = f"Decoded pixels take {_size(kept_bytes(workspace))} of disk and serve images of up to {NATIVE_SIZE}"
     return f"{words} pixels{more and '; larger ones would add ' + more}. {free:.0f} GB are free; {limit}."
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _map(workspace: Workspace) -> str:
