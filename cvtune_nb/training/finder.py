@@ -14,11 +14,10 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.networks import device
 from cvtune_nb.parameters import PARAMETERS, Config
-from cvtune_nb.training.loop import _part, _start_from_svm, read_ahead, step
+from cvtune_nb.training.loop import part_of, read_ahead, start_from_svm, step
 from cvtune_nb.training.model import build
 from cvtune_nb.training.optimizer import optimizer_for
-from cvtune_nb.training.run import HISTORY_COLUMNS, Run
-from cvtune_nb.workspace import Workspace, photos_id
+from cvtune_nb.workspace import Workspace
 
 LOWEST, HIGHEST, STEPS = 1e-5, 1.0, 60
 """The rates tried: one a step, each the same factor (1.22) above the one before."""
@@ -26,8 +25,6 @@ KEPT = 0.8
 """How much of the smoothed loss each step keeps: it looks back over about five steps, in which the rate triples."""
 LOST = 4.0
 """The test ends once the smoothed loss is so many times its least (Smith's "until the loss explodes"; fastai: 4)."""
-
-
 FELL = 0.8
 """The loss has learned something in the test when its smoothed least is below this share of its start."""
 FORGETS = 1.5
@@ -65,11 +62,10 @@ def find_learning_rate(workspace: Workspace, config: Config, progress: Progress 
 def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """learning_rate,loss,smoothed of each step until the loss is lost; the loss is the one that training follows."""
     where, classes = device(), sorted(photos["label"].unique())
-    run = Run("", workspace.runs, config, classes, photos_id(photos), pd.DataFrame(columns=HISTORY_COLUMNS), (0, 0))
-    train = _part(workspace, run, photos, "train", progress)  # the run is never saved: it says what to read
+    train = part_of(photos, "train", workspace, config.image_size, progress)
     network = build(config, classes).to(where)
     if config.head == "svm":
-        _start_from_svm(workspace, network, (), config, progress)
+        start_from_svm(workspace, network, (), config, progress)
     optimizer = optimizer_for(network, config)
     torch.manual_seed(config.seed)
     network.train()

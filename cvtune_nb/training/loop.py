@@ -122,7 +122,9 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
     config, where = run.config, device()
     try:
         with processes.first_alone():
-            train, validation = (_part(workspace, run, photos, split, progress) for split in ("train", "validation"))
+            train, validation = (
+                part_of(photos, split, workspace, config.image_size, progress) for split in ("train", "validation")
+            )
         measured = train.some(MEASURED_TRAIN_PHOTOS, config.seed)
         network = build(config, run.classes).to(where)
         optimizer = optimizer_for(network, config)
@@ -130,7 +132,7 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
             checkpoint.restore(run, network, optimizer)
         elif config.head == "svm" and processes.rank() == 0:
             clock = time.perf_counter()
-            logits = _start_from_svm(workspace, network, (measured, validation), config, progress)
+            logits = start_from_svm(workspace, network, (measured, validation), config, progress)
             row = {"epoch": 0, "learning_rate": 0.0, **_scores(logits, measured, validation)}
             row["seconds"] = time.perf_counter() - clock
             run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
@@ -202,11 +204,12 @@ def step(
     return total / photos
 
 
-def _part(workspace: Workspace, run: Run, photos: pd.DataFrame, split: str, progress: Progress) -> Part:
+def part_of(photos: pd.DataFrame, split: str, workspace: Workspace, image_size: int, progress: Progress) -> Part:
+    """The photos of one split; classes are numbered in the order of their names."""
     rows = photos[photos["split"] == split].reset_index(drop=True)
-    numbers = {label: number for number, label in enumerate(run.classes)}
+    numbers = {label: number for number, label in enumerate(sorted(photos["label"].unique()))}
     labels = torch.tensor([numbers[label] for label in rows["label"]])
-    return Part(pixels(workspace, rows, run.config.image_size, progress), labels, rows)
+    return Part(pixels(workspace, rows, image_size, progress), labels, rows)
 
 
 def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
@@ -220,7 +223,7 @@ def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> 
     return processes.added(outputs).cpu()
 
 
-def _start_from_svm(
+def start_from_svm(
     workspace: Workspace, network: Classifier, parts: tuple[Part, ...], config: Config, progress: Progress
 ) -> list[torch.Tensor]:
     """Make the baseline's SVM the last layer; the logits of the parts follow from the features it was fitted on."""

@@ -94,7 +94,7 @@ class ExportPanel(Panel):
 
     def paint(self, result: Export) -> str:
         """Show the figures, and try the model on a first photo."""
-        sizes = [_size(result.folder / name) for name in result.files]
+        sizes = [page.size((result.folder / name).stat().st_size) for name in result.files]
         files = page.table(
             pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"}, "Files"
         )
@@ -205,8 +205,3 @@ def _classes(made: Export) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _size(file: Path) -> str:
-    size = file.stat().st_size
-    return f"{size / 1e6:.1f} MB" if size > 1e5 else f"{size / 1e3:.1f} kB"

@@ -111,6 +111,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
+def size(count: float) -> str:
+    """Bytes in words: "80.0 kB", "14.0 MB", "1.3 GB"."""
+    for unit, of in ((1e9, "GB"), (1e5, "MB")):
+        if count >= unit:
+            return f"{count / max(unit, 1e6):.1f} {of}"
+    return f"{count / 1e3:.1f} kB"
+
+
 def image(data: bytes, alt: str, width: int | None = None) -> str:
     """An <img> that carries its bytes (PNG or JPEG) and says in `alt` what it shows."""
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg"

@@ -10,7 +10,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import backbones, baseline, machine, plots, training
-from cvtune_nb.data import NATIVE_SIZE, conflicts, open_workspace
+from cvtune_nb.data import conflicts, open_workspace
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.files import Progress
@@ -180,17 +180,12 @@ def _found(workspace: Workspace) -> str:
 
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
-    """What the decoded pixels take on disk, and what larger ones would."""
-    sizes = [size for size in (320, 500) if size <= largest_size(photos)]
-    more = " and ".join(f"{_size(needed_bytes(workspace, photos, size))} for {size}" for size in sizes)
+    """What the decoded pixels take on disk, and what those of other image sizes would add."""
+    added = {size: needed_bytes(workspace, photos, size) for size in (224, 320, 500) if size <= largest_size(photos)}
+    more = "".join(f", image size {size} would add {page.size(count)}" for size, count in added.items() if count)
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
-    free = shutil.disk_usage(workspace.folder).free / 1e9
-    words = f"Decoded pixels take {_size(kept_bytes(workspace))} of disk and serve images of up to {NATIVE_SIZE}"
-    return f"{words} pixels{more and '; larger ones would add ' + more}. {free:.0f} GB are free; {limit}."
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    free = page.size(shutil.disk_usage(workspace.folder).free)
+    return f"Decoded pixels take {page.size(kept_bytes(workspace))} of disk{more}. {free} are free; {limit}."
 
 
 def _map(workspace: Workspace) -> str:

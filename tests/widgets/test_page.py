@@ -48,3 +48,9 @@ def test_a_picture_has_alt_text_and_an_output_that_stays():
 
 def test_durations_in_words():
     assert [page.duration(s) for s in (0.44, 48, 200, 9000)] == ["0.4 s", "48 s", "3.3 minutes", "2.5 hours"]
+
+
+def test_sizes_in_words():
+    assert [page.size(count) for count in (812, 99_000, 250_000, 14_000_000, 1_290_000_000)] == [
+        "0.8 kB", "99.0 kB", "0.2 MB", "14.0 MB", "1.3 GB"
+    ]  # fmt: skip

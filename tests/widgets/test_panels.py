@@ -134,7 +134,7 @@ def test_start_says_what_pixels_take_and_limits_them(planted, tmp_path):
     panel = StartPanel.of(str(planted), str(tmp_path / "w"))
     panel.pixels.value = "0.001"
     press(panel)
-    assert "Decoded pixels take 1 MB of disk and serve images of up to 224 pixels" in panel.text.value
+    assert "Decoded pixels take 1.0 MB of disk, image size 224 would add 10.8 MB." in panel.text.value
     assert "the limit is 0.001 GB" in panel.text.value
     assert len(list((tmp_path / "w" / "cache" / "pixels-256").glob("*.npy"))) == 1  # five of the photos
     panel.pixels.value = ""
