@@ -133,3 +133,56 @@ def test_when_the_gap_opened(train, validation, opened, words):
 
 def test_without_an_epoch_no_gap_has_opened():
     assert metrics.opened(metrics.gap(history([], []), (10, 10))) is None
+
+
+def test_the_best_of_many_equal_runs_is_corrected_for_having_been_chosen():
+    random = np.random.default_rng(0)
+    found = {1: [], 8: []}
+    for _ in range(20):
+        answers = pd.DataFrame(random.random((300, 8)) < 0.8)
+        for count, both in found.items():
+            chosen = metrics.best_of(answers.iloc[:, :count], draws=200)
+            both.append((chosen.found, chosen.expected))
+            assert 0 <= chosen.low <= chosen.expected <= chosen.high <= 1
+    one, many = (np.mean(both, axis=0) for both in found.values())
+    assert one[0] == one[1] == pytest.approx(0.8, abs=0.02)
+    assert many[0] > 0.82
+    assert many[1] == pytest.approx(0.8, abs=0.015)
+
+
+def test_best_of_names_the_run_and_says_why_it_is_corrected():
+    right = pd.DataFrame({"001": [True, False] * 50, "002": [True] * 90 + [False] * 10})
+    chosen = metrics.best_of(right)
+    assert chosen.run == "002"
+    assert chosen.found == 0.9
+    assert chosen.words.endswith("not the 90.0% found here: it was chosen as the best of 2 on these 100 photos")
+    assert "chosen" not in metrics.best_of(right[["002"]]).words
+    with pytest.raises(ValueError, match="at least one photo"):
+        metrics.best_of(right.head(0))
+
+
+def test_perfect_probabilities_are_reliable_and_overconfident_ones_are_not():
+    random = np.random.default_rng(0)
+    confidence = random.uniform(0.3, 1, 20_000)
+    table = metrics.reliability(confidence, random.random(20_000) < confidence)
+    assert table["photos"].sum() == 20_000
+    assert (table["low"] <= table["accuracy"]).all()
+    assert metrics.calibration_error(table) < 0.02
+    over = metrics.reliability(np.full(20_000, 0.99), random.random(20_000) < 0.8)
+    assert len(over) == 1
+    assert metrics.calibration_error(over) == pytest.approx(0.19, abs=0.01)
+    assert metrics.calibration_error(metrics.reliability([], [])) == 0
+
+
+def test_the_calibration_error_worked_out_by_hand():
+    table = metrics.reliability([0.95, 0.95, 0.95, 0.41], [True, True, False, True])
+    assert table["photos"].tolist() == [1, 3]
+    assert metrics.calibration_error(table) == pytest.approx((3 * (0.95 - 2 / 3) + (1 - 0.41)) / 4)
+
+
+def test_a_threshold_answers_less_and_is_right_more_often():
+    table = metrics.coverage([0.5, 0.6, 0.9, 1.0], [False, True, True, True]).set_index("threshold")
+    assert table.loc[0.0, ["coverage", "accuracy", "answered"]].tolist() == [1, 0.75, 4]
+    assert table.loc[0.55, ["coverage", "accuracy"]].tolist() == [0.75, 1]
+    assert table.loc[0.99, "answered"] == 1
+    assert table["coverage"].is_monotonic_decreasing

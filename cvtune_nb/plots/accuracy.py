@@ -1,4 +1,4 @@
-"""Pictures of accuracy: against C, against the number of photos, by epoch, and against time."""
+"""Pictures of accuracy: against C, against the number of photos, and by epoch."""
 
 import math
 
@@ -195,49 +195,6 @@ def last_layer_curves(table: pd.DataFrame) -> Figure:
     for axes, words in ((left, f"Last layer alone: {first:.1%} to {last:.1%}"), (right, "Its loss")):
         axes.set_title(words, fontsize=10, loc="left", color=INK, parse_math=False)
     return made
-
-
-def accuracy_against_time(rungs: pd.DataFrame, baseline: float | None = None) -> Figure:
-    """Accuracy with its 95% interval against training time; the Pareto front (nothing both faster and better)
-    is joined by a line.
-
-    rungs: columns rung, backbone, image_size, seconds, validation_accuracy, low, high; rungs not run yet have
-    no accuracy. baseline: as in `training_curves`.
-    """
-    made = figure(7.2, 3.4)
-    axes = made.subplots()
-    done = rungs.dropna(subset=["validation_accuracy", "seconds"]).sort_values("seconds", ignore_index=True)
-    accuracy = done["validation_accuracy"]
-    longest = done["seconds"].max() if len(done) else 0
-    unit, length = ("minutes", 60) if longest > 120 else ("seconds", 1)
-    if baseline is not None:
-        axes.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
-    title = "No rung has finished yet"
-    if len(done):
-        time = done["seconds"] / length
-        bars = [(accuracy - done["low"]).clip(lower=0), (done["high"] - accuracy).clip(lower=0)]
-        axes.errorbar(time, accuracy, bars, fmt="s", color=ORANGE, capsize=4, label="rung, 95% interval")
-        front = accuracy.cummax().diff().fillna(1) > 0
-        axes.plot(time[front], accuracy[front], "--", color=GREY, label="best for its time")
-        for at, row in zip(time, done.itertuples(), strict=True):
-            name = f"{row.rung}: {shortened(row.backbone)} {row.image_size}"
-            _label_under(axes, name, at, row.low)
-        best = done.loc[accuracy.idxmax()]
-        took = f"{best['seconds'] / length:.1f} {unit}"
-        title = f"Highest: rung {best['rung']}, {best['validation_accuracy']:.1%} in {took}"
-    titled(axes, title)
-    axes.set_xlabel(f"training time, {unit}")
-    axes.set_xlim(0, longest / length * 1.25 or 1)
-    accuracy_axis(axes)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, loc="lower right")
-    return made
-
-
-def _label_under(axes, name: str, x: float, y: float) -> None:
-    place = {"xytext": (0, -11), "textcoords": "offset points", "ha": "center"}
-    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-    axes.annotate(name, (x, y), fontsize=8, color=INK, bbox=paper, parse_math=False, **place)
 
 
 def before_and_after(before, after, words: str) -> Figure:

@@ -1,7 +1,9 @@
-"""What a run will cost in time and memory, before it starts: a probe of one step on this machine, remembered."""
+"""What a run will cost in time and memory, before it starts: a few steps tried on this machine, and what runs of the
+same kind really took."""
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -14,11 +16,12 @@ from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
-from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS
+from cvtune_nb.training.optimizer import optimizer_for
+from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, UNFINISHED, Run, runs
 from cvtune_nb.workspace import Workspace
 
-PROBE_PHOTOS = 8
-"""Photos in the probe's minibatch: time a photo is about the same in larger ones on a processor."""
+PROBE_PHOTOS = 32
+"""At most so many photos are in the probe's minibatch: time a photo is about the same in larger ones."""
 DECODE_SECONDS = 0.01
 """To decode and scale one photo that is not in the cache yet; measured on photos of 400 x 533 pixels."""
 
@@ -53,17 +56,20 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+PAST = 3
+"""How many of the last runs tell how far predictions are off."""
+
+
 @memory.kept()
 def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
     """What `training.fit` with this config will take on this machine: linear in photos and epochs, with the time a
-    photo measured once for each backbone and image size. Raises InputError like `networks.load`, and when
-    image_size is beyond the photos."""
+    photo measured once for each backbone, image size, minibatch and optimizer, and corrected by what finished runs of
+    that kind took (`learn`). Raises InputError like `networks.load`, and when image_size is beyond the photos."""
     photos = workspace.photos()
     pixels.refuse_beyond(photos, config.image_size)
     probe = _probe(workspace, config, progress)
-    count = photos["split"].value_counts()
-    train, validation = int(count.get("train", 0)), int(count.get("validation", 0))
-    epoch = train * probe["train_seconds"] + (min(train, MEASURED_TRAIN_PHOTOS) + validation) * probe["forward_seconds"]
+    epoch = _epoch(probe, *(int((photos["split"] == name).sum()) for name in ("train", "validation")))
+    epoch *= probe.get("pace", 1.0)
     keys = photos["sha256"].drop_duplicates().tolist()
     store = pixels.serving(workspace, keys, config.image_size)
     missing = len(store.missing(keys))
@@ -81,26 +87,71 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     return Cost(start + config.epochs * epoch, needed / 1e6, disk / 1e6, missing - kept, free / 1e6)
 
 
+def _epoch(probe: dict[str, float], train: int, validation: int) -> float:
+    """Seconds of an epoch with so many photos, its measuring included, by the probe."""
+    return train * probe["train_seconds"] + (min(train, MEASURED_TRAIN_PHOTOS) + validation) * probe["forward_seconds"]
+
+
+def learn(workspace: Workspace, run: Run) -> None:
+    """Correct later predictions for runs like this one by what its epochs took: half of the way with each run, since
+    other work on the machine counts, too. A run without a whole epoch after its first teaches nothing: the first row of
+    its history also holds the preparation."""
+    took = run.history["seconds"].iloc[1:]
+    file, key = workspace.cache / "speed.json", _key(run.config)
+    known = read_json(file) if file.exists() else {}
+    if took.empty or key not in known:
+        return
+    photos = workspace.photos()
+    predicted = _epoch(known[key], *(int((photos["split"] == name).sum()) for name in ("train", "validation")))
+    real = float(took.median()) / max(predicted, 1e-9)
+    known[key]["pace"] = math.sqrt(known[key]["pace"] * real) if "pace" in known[key] else real
+    known.pop("format", None)
+    write_json(file, known)
+
+
+def past_errors(workspace: Workspace) -> list[float]:
+    """How far the last predictions were off, oldest first: real time over predicted time - 1, of the last PAST runs
+    that ran to their end with the parameters they were begun with."""
+    known = runs(workspace)
+    known = known[~known["state"].isin((*UNFINISHED, "diverged")) & (known["predicted_seconds"] > 0)]
+    known = known[~known["changed"] & (known["seconds"] > 0)].tail(PAST)
+    return [float(error) for error in known["seconds"] / known["predicted_seconds"] - 1]
+
+
+def past_in_words(errors: list[float]) -> str:
+    """For example "the last 3 predictions were within 9%"; "" without any. errors: what `past_errors` gives."""
+    if not errors:
+        return ""
+    which = f"the last {len(errors)} predictions were" if len(errors) > 1 else "the last prediction was"
+    return f"{which} within {max(abs(error) for error in errors):.0%}"
+
+
+def _key(config: Config) -> str:
+    photos = min(config.batch_size, PROBE_PHOTOS)
+    where = f"{device().type} x{torch.get_num_threads()}"
+    return f"{where} {config.backbone} {config.image_size} {photos} {config.optimizer}"
+
+
 def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str, float]:
     """Seconds a photo of a training step and of a forward pass, bytes of the weights and of what one photo's
     backward pass keeps; kept in cache/speed.json."""
     file = workspace.cache / "speed.json"
     known = read_json(file) if file.exists() else {}
-    where = device()
-    key = f"{where.type} x{torch.get_num_threads()} {config.backbone} {config.image_size}"
+    where, key, photos = device(), _key(config), min(config.batch_size, PROBE_PHOTOS)
     if key not in known:
         progress(0.0, f"measuring the speed of {config.backbone} at {config.image_size} pixels on this machine")
         network = build(config, ["one", "other"]).to(where)
-        labels = torch.zeros(PROBE_PHOTOS, dtype=torch.long, device=where)
-        shape = (PROBE_PHOTOS, config.image_size, config.image_size, 3)
-        images = torch.randint(256, shape, dtype=torch.uint8).to(where)
+        optimizer = optimizer_for(network, config)
+        labels = torch.zeros(photos, dtype=torch.long, device=where)
+        images = torch.randint(256, (photos, config.image_size, config.image_size, 3), dtype=torch.uint8).to(where)
         kept: dict[int, int] = {}
 
         def step() -> None:
             with half(where):
                 logits = network(images)
+            optimizer.zero_grad()
             cross_entropy(logits.float(), labels).backward()
-            network.zero_grad()
+            optimizer.step()
 
         def count(tensor: torch.Tensor) -> torch.Tensor:
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
@@ -110,11 +161,11 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
         network.train()
         with saved_tensors_hooks(count, lambda tensor: tensor):
             step()
-        train = _timed(step)
+        train = _timed(step, photos)
         network.eval()
         with torch.inference_mode(), half(where):
-            forward = _timed(lambda: network(images))
-        activations = max(0, sum(kept.values()) - weights) / PROBE_PHOTOS
+            forward = _timed(lambda: network(images), photos)
+        activations = max(0, sum(kept.values()) - weights) / photos
         known[key] = {"train_seconds": train, "forward_seconds": forward, "weight_bytes": weights,
                       "activation_bytes": activations}  # fmt: skip
         known.pop("format", None)
@@ -122,7 +173,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
     return known[key]
 
 
-def _timed(work) -> float:
+def _timed(work: Callable[[], object], photos: int) -> float:
     """Seconds a photo of the fastest of three calls."""
     times = []
     for _ in range(3):
@@ -131,4 +182,4 @@ def _timed(work) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
-    return min(times) / PROBE_PHOTOS
+    return min(times) / photos

@@ -18,16 +18,16 @@ from cvtune_nb import memory
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.split import require_learnable
-from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.networks import device, forward, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import checkpoint, processes
 from cvtune_nb.training.augmentation import augmented
-from cvtune_nb.training.cost import predict_cost
+from cvtune_nb.training.cost import learn, predict_cost
 from cvtune_nb.training.model import Classifier, build
 from cvtune_nb.training.optimizer import optimizer_for
-from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, UNFINISHED, Run, load_run, new_run
+from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, RESUMABLE, Run, load_run, new_run
 from cvtune_nb.workspace import Workspace, photos_id
 
 WARM_UP = 20
@@ -58,27 +58,28 @@ def fit(
 ) -> Run:  # fmt: skip
     """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
 
-    on_epoch is called with the Run after every epoch; raising Stopped in `progress` ends training and keeps what
-    whole epochs have learned (before there is a run to keep, it passes through). Whatever ends it, the best epoch so
-    far is in best.safetensors. Out of memory, the minibatch and learning rate are halved together and the run goes
+    on_epoch is called with the Run after every epoch; raising Stopped in it or in `progress` ends training and keeps
+    what whole epochs have learned (before there is a run to keep, it passes through). Whatever ends it, the best epoch
+    so far is in best.safetensors. Out of memory, the minibatch and learning rate are halved together and the run goes
     on. Started by torchrun, all its processes train the one run (training.processes). Raises InputError.
     """
     with processes.joined():
         photos = workspace.photos()
         require_learnable(photos)
         current = _begun_or_resumed(workspace, config, run, photos, progress)
-        if current.state not in UNFINISHED:
+        if current.state not in RESUMABLE:
             return current
         while True:
             try:
                 current = _train(workspace, current, photos, on_epoch or (lambda _: None), progress)
                 break
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError, OSError) as error:
                 if not memory.ran_out(error):
                     raise
                 current = _smaller(workspace, current)
         if processes.rank() == 0:
             current.save()
+            learn(workspace, current)
         return current
 
 
@@ -113,13 +114,13 @@ def _begun(workspace: Workspace, config: Config, photos: pd.DataFrame, progress:
 
 def _resumed(workspace: Workspace, name: str, photos: pd.DataFrame) -> Run:
     run = load_run(workspace, name)
-    if run.state in UNFINISHED and run.photos != photos_id(photos):
+    if run.state in RESUMABLE and run.photos != photos_id(photos):
         raise InputError(f"photos or labels have changed since run {run.id} began: start a new run instead of resuming")
     return run
 
 
 def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpoch, progress: Progress) -> Run:
-    config, where = run.config, device()
+    config, where, clock = run.config, device(), time.perf_counter()
     try:
         with processes.first_alone():
             train, validation = (
@@ -131,15 +132,13 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
         if len(run.history):
             checkpoint.restore(run, network, optimizer)
         elif config.head == "svm" and processes.rank() == 0:
-            clock = time.perf_counter()
             logits = start_from_svm(workspace, network, (measured, validation), config, progress)
             row = {"epoch": 0, "learning_rate": 0.0, **_scores(logits, measured, validation)}
-            row["seconds"] = time.perf_counter() - clock
+            row["seconds"], clock = time.perf_counter() - clock, time.perf_counter()
             run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
         trained = processes.together(network)
 
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
-            clock = time.perf_counter()
             torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
             network.train()
             batches = torch.randperm(len(train.labels)).split(config.batch_size)
@@ -156,11 +155,13 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
             share, words = (epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring"
             logits = [_logits(network, part, partial(progress, share, words)) for part in (measured, validation)]
             row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], **_scores(logits, measured, validation)}
-            row["seconds"] = time.perf_counter() - clock
+            row["seconds"], clock = time.perf_counter() - clock, time.perf_counter()
             if not all(math.isfinite(value) for value in row.values()):  # the epoch's last step ran away
                 return replace(run, state="diverged")
             if processes.rank() == 0:
                 run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
+    except Beaten:
+        return replace(run, state="beaten")
     except Stopped:
         return replace(run, state="stopped")
     return replace(run, state="done")

@@ -20,14 +20,18 @@ HISTORY_COLUMNS = ["epoch", "learning_rate", "train_accuracy", "train_loss", "va
 MEASURED_TRAIN_PHOTOS = 1_000
 """Train accuracy is measured on at most so many photos, drawn once by the seed: good to about 2 points."""
 UNFINISHED = ("stopped", "interrupted")
-"""States in which resuming goes on with the run: stopped by a person, or ended by a crash."""
+"""States of runs that are offered to be resumed: stopped by a person, or ended by a crash."""
+RESUMABLE = (*UNFINISHED, "beaten")
+"""States in which `fit` goes on with a run that is named."""
 
 
 @dataclass(frozen=True)
 class Run:
     """One run. history has one row an epoch (epoch 0: the start from the SVM, before any training); accuracies are
-    those of the best epoch by validation. state: done, stopped, diverged or interrupted. changes: what had to be
-    changed on the way (memory), in words."""
+    those of the best epoch by validation. state: done, stopped, beaten (stopped because it could not
+    become the best any more), diverged or interrupted. counts: photos that
+    train and validation accuracy are measured on; train_photos: those it learns from. changes: what had to be changed
+    on the way (memory), in words."""
 
     id: str
     folder: Path
@@ -39,6 +43,7 @@ class Run:
     state: str = "interrupted"
     predicted_seconds: float = 0.0
     changes: list[str] = field(default_factory=list)
+    train_photos: int = 0
 
     @property
     def best_epoch(self) -> int:
@@ -66,7 +71,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time spent training and evaluating."""
+        """Time spent on it: preparing, training and measuring."""
         return float(self.history["seconds"].sum())
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,6 +89,7 @@ class Run:
         write_json(
             self.folder / "config.json",
             {"config": self.config.to_dict(), "classes": self.classes, "photos": self.photos, "counts": self.counts,
+             "train_photos": self.train_photos,
              "predicted_seconds": self.predicted_seconds, "changes": self.changes, "saved": now()},
         )  # fmt: skip
         if len(self.history):
@@ -121,7 +127,7 @@ def new_run(
             number += 1
     empty = pd.DataFrame(columns=HISTORY_COLUMNS)
     run = Run(name, workspace.runs / name, config, sorted(photos["label"].unique()), photos_id(photos), empty, counts,
-              predicted_seconds=predicted_seconds)  # fmt: skip
+              predicted_seconds=predicted_seconds, train_photos=int((photos["split"] == "train").sum()))  # fmt: skip
     run.save()
     return run
 
@@ -147,7 +153,7 @@ def load_run(workspace: Workspace, run: str) -> Run:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
     state = read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else "interrupted"
     loaded = Run(run, folder, Config.from_values(**known["config"]), known["classes"], known["photos"], history,
-                 tuple(known["counts"]))  # fmt: skip
+                 tuple(known["counts"]), train_photos=known.get("train_photos", known["counts"][0]))  # fmt: skip
     return replace(loaded, state=state, predicted_seconds=known["predicted_seconds"], changes=known["changes"])
 
 
@@ -167,7 +173,8 @@ def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) ->
 
 def runs(workspace: Workspace) -> pd.DataFrame:
     """All runs, oldest first: run,state, the parameters, best_epoch, train_accuracy, validation_accuracy, low, high
-    (interval of the validation accuracy), seconds and predicted_seconds. Accuracies are NaN before the first epoch."""
+    (interval of the validation accuracy), seconds, predicted_seconds and changed (whether minibatch and rate had to be
+    halved on the way). Accuracies are NaN before the first epoch."""
     rows = []
     for folder in sorted(workspace.runs.glob("*/config.json")):
         run = load_run(workspace, folder.parent.name)
@@ -177,8 +184,8 @@ def runs(workspace: Workspace) -> pd.DataFrame:
             "train_accuracy": float("nan") if none else run.train.value,
             "validation_accuracy": float("nan") if none else run.validation.value,
             "low": run.validation.low, "high": run.validation.high, "seconds": run.seconds,
-            "predicted_seconds": run.predicted_seconds,
+            "predicted_seconds": run.predicted_seconds, "changed": bool(run.changes),
         })  # fmt: skip
     columns = ["run", "state", *Config.__dataclass_fields__, "best_epoch", "train_accuracy", "validation_accuracy",
-               "low", "high", "seconds", "predicted_seconds"]  # fmt: skip
+               "low", "high", "seconds", "predicted_seconds", "changed"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

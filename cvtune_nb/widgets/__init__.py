@@ -10,6 +10,8 @@ _PANELS = {
     "BaselinePanel": "baseline",
     "TrainingPanel": "training",
     "EscalationPanel": "escalation",
+    "GainsPanel": "gains",
+    "SweepPanel": "sweep",
     "ExportPanel": "export",
 }
 

@@ -7,16 +7,28 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots, training
+from cvtune_nb.baseline import last_baseline
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import Export, export_run
-from cvtune_nb.export.predict import Model
+from cvtune_nb.export import Export, export_run, load_bundle
+from cvtune_nb.export.candidate import SVM
+from cvtune_nb.export.explain import heat
+from cvtune_nb.export.predict import Model, photo
+from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace
 
-NO_RUN = "There is no trained model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
+SMALLER = {"fp16": "fp16: half the size, for GPUs and phones", "int8": "int8: a quarter of it, fast on processors"}
+assert SMALLER.keys() == VARIANTS.keys()
+
+ABOUT_THRESHOLD = (
+    "Below this probability (0 to 99%) the model says that it does not know; 0: it always answers. "
+    "Move it after the export, too: the curve shows what it costs."
+)
+
+NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
 
 
 class ExportPanel(Panel):
@@ -27,40 +39,58 @@ class ExportPanel(Panel):
 
     def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
         super().__init__(workspace)
-        self.run = w.Dropdown(description="Run", style={"description_width": "4em"}, layout={"width": "330px"})
-        self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "4em"},
+        self.run = w.Dropdown(description="Run", style={"description_width": "5em"}, layout={"width": "330px"})
+        self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "5em"},
                            layout={"width": "330px"})  # fmt: skip
+        self.threshold = w.FloatSlider(0.0, min=0.0, max=0.99, step=0.01, readout_format=".0%", description="Sure from",
+                                       continuous_update=False, style={"description_width": "5em"},
+                                       layout={"width": "330px"})  # fmt: skip
+        self.variants = {
+            name: w.Checkbox(value=True, description=words, indent=False) for name, words in SMALLER.items()
+        }
         self.warning = w.HTML()
         self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
-                            style={"description_width": "4em"}, layout={"width": "330px"})  # fmt: skip
+                            style={"description_width": "5em"}, layout={"width": "330px"})  # fmt: skip
         self.classify = w.Button(description="Classify it", disabled=True)
         self.upload = w.FileUpload(
             description="or choose a file", accept="image/*", disabled=True, layout={"width": "auto"}
         )
         self.answer, self.looked = w.HTML(), page.Picture()
-        self.controls.children = [self.run, self.name, self.warning]
+        words = f'<div class="cvtune-words">{ABOUT_THRESHOLD}</div>'
+        forms = w.VBox([w.HTML("<b>Smaller variants</b>"), *self.variants.values()])
+        self.controls.children = [self.run, self.name, self.threshold, w.HTML(words), forms, self.warning]
         self.more.children = [
             w.HTML("<b>Try it on a photo</b>"),
             self.photo,
             w.HBox([self.classify, self.upload]),
         ]
-        self.right.children = [self.text, self.picture, self.answer, self.looked]
+        self.certainty = [page.Picture(), page.Picture()]
+        self.right.children = [self.text, w.HBox(self.certainty, layout={"flex_flow": "row wrap"}), self.answer,
+                               self.looked]  # fmt: skip
         self.model: Model | None = None
+        self.network = None
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
+        self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
         self._list_runs(run)
         self._warn()
 
     def _list_runs(self, wanted: str) -> None:
-        """All runs, the best on validation first and chosen."""
+        """All runs and the baseline, the best on validation first and chosen."""
         runs = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
+        runs = runs[["run", "validation_accuracy"]]
+        if baseline := last_baseline(self.workspace):
+            runs.loc[len(runs)] = [SVM, baseline["validation_accuracy"]]
         if wanted and wanted not in runs["run"].tolist():
             raise InputError(
                 f"there is no run {wanted!r} in {self.workspace.folder}: choose one of those there are "
                 f"({', '.join(runs['run']) or 'none yet'})"
             )
         runs = runs.sort_values("validation_accuracy", ascending=False)
-        self.run.options = [(f"{row.run}: {row.validation_accuracy:.1%}", row.run) for row in runs.itertuples()]
+        names = {SVM: "the SVM of notebook 02"}
+        self.run.options = [
+            (f"{names.get(row.run, row.run)}: {row.validation_accuracy:.1%}", row.run) for row in runs.itertuples()
+        ]
         if len(runs):
             self.run.value = wanted or runs["run"].iloc[0]
         self.go.disabled = runs.empty
@@ -85,23 +115,32 @@ class ExportPanel(Panel):
                 f"the name {name!r} has a slash in it: give a plain name, the folder is made in the workspace"
             )
         out = self.workspace.exports / name if name else None
-        return lambda progress: self._export(run, out, progress)
+        variants = tuple(name for name, box in self.variants.items() if box.value)
+        threshold = round(self.threshold.value, 2)
+        return lambda progress: self._export(run, out, progress, variants, threshold)
 
-    def _export(self, run: str, out: Path | None, progress: Progress) -> Export:
-        made = export_run(self.workspace, run, out, progress)
-        self.model = Model(made.folder)
+    def _export(
+        self, run: str, out: Path | None, progress: Progress, variants: tuple[str, ...], threshold: float
+    ) -> Export:
+        made = export_run(self.workspace, run, out, progress, variants, threshold)
+        self.model, self.network = Model(made.folder), load_bundle(made.folder)
         return made
 
     def paint(self, result: Export) -> str:
         """Show the figures, and try the model on a first photo."""
         sizes = [page.size((result.folder / name).stat().st_size) for name in result.files]
-        files = page.table(
-            pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"}, "Files"
-        )
+        files = page.table(pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"})
+        files = f"<details><summary>{len(sizes)} files, and a zip of them</summary>{files}</details>"
         self.text.value = (
             f"<div>{_figure(result)}</div><div>The exported model and PyTorch agree to {result.parity:.1g} in every "
-            f"probability of {result.parity_photos} photos.</div>{files}{_classes(result)}"
+            f"probability of {result.parity_photos} photos, among them grey, turned, tiny and huge ones.</div>"
+            f"{_variants(result)}{_classes(result)}{files}"
         )
+        before, after = result.calibration_error
+        made = plots.reliability(result.reliability, result.calibration_error)
+        words = f"Reliability: sure and right differ by {after:.1%}, before calibration by {before:.1%}"
+        self.certainty[0].draw(made, words)
+        self._draw_coverage(result)
         self.cost.value = f"Exporting took {page.duration(result.seconds)}."
         self._warn()
         for control in (self.photo, self.classify, self.upload):
@@ -110,9 +149,19 @@ class ExportPanel(Panel):
         first = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
         self.photo.value = str(self.workspace.path_of(first["path"].iloc[0]))
         self.try_photo(self.photo.value)
-        return f"Exported to {page.text(result.folder)}. Now run the cells below."
+        return f"Exported to {page.text(result.folder)}, and as a zip beside it. Now run the cells below."
 
     # -- a photo ----------------------------------------------------------------------------------------------
+
+    def _draw_coverage(self, made: Export) -> None:
+        """What the threshold that is chosen now costs; the model that is tried below has it at once."""
+        threshold = self.model.threshold = round(self.threshold.value, 2)
+        self.certainty[1].draw(plots.coverage(made.coverage, threshold), f"Photos answered, threshold {threshold:.0%}")
+
+    def _move_threshold(self) -> None:
+        if self.model is not None and not self.job.running:
+            self._draw_coverage(self.result())
+            self.refresh_reports()
 
     def try_photo(self, path: str) -> None:
         """Classify the photo at `path` with the exported model."""
@@ -136,10 +185,16 @@ class ExportPanel(Panel):
         if "error" in answer:
             raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
-        self.looked.draw(plots.answer(Path(path), table), f"{name}: {answer['label']}, {answer['probability']:.1%}")
-        self.answer.value = page.status(
-            f"<b>{page.text(name)}</b>: {page.text(answer['label'])}, {answer['probability']:.1%}"
-        )
+        square = photo.square(path, self.model.image_size)
+        try:
+            mattered = heat(self.network, square, self.model.labels.index(answer["label"]))
+        except InputError:  # a network without a map of places
+            square = mattered = None
+        words = f"{answer['label']}, {answer['probability']:.1%}"
+        alt = f"{name}: {words}" + ("" if mattered is None else "; in the middle which places spoke for it")
+        self.looked.draw(plots.answer(Path(path), table, square, mattered), alt)
+        sure = "" if answer["sure"] else f" Below {self.model.threshold:.0%}, so its answer is: don't know."
+        self.answer.value = page.status(f"<b>{page.text(name)}</b>: {page.text(words)}.{sure}")
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -153,20 +208,28 @@ class ExportPanel(Panel):
         """Test accuracy, parity, files and classes, as they stay in the notebook."""
         self.report(self._still_text)
 
+    def sure(self) -> None:
+        """How far its probabilities hold, and what a threshold costs, as they stay in the notebook."""
+        self.report(*(picture.output for picture in self.certainty))
+
     def how_to_use(self) -> None:
         """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
         self.report(self._how_to_use)
 
     def _how_to_use(self) -> HTML:
         folder = str(self.result().folder)
-        lines = (
+        lines = [
             f"import sys; sys.path.insert(0, {folder!r})",
             "from predict import Model",
             f"Model({folder!r}).predict(['photo.jpg'])",
-        )
-        command = f"python {folder}/predict.py photo.jpg"
+        ]
+        if self.model.threshold != self.result().threshold:  # it was moved since
+            lines[2:] = [f"model = Model({folder!r})", f"model.threshold = {self.model.threshold}",
+                         "model.predict(['photo.jpg'])"]  # fmt: skip
+        commands = (f"python {folder}/predict.py photo.jpg", f"cvtune serve {folder}")
         code = page.text("\n".join(lines))
-        return HTML(f"<pre>{code}</pre>In a terminal: <code>{page.text(command)}</code>")
+        terminal = " or, as a page and for programs, ".join(f"<code>{page.text(line)}</code>" for line in commands)
+        return HTML(f"<pre>{code}</pre>In a terminal: {terminal}")
 
     def lessons(self) -> HTML:
         """What we learned, from the export above."""
@@ -180,6 +243,11 @@ class ExportPanel(Panel):
                 else "not what validation promised"
             )
             lines += [f"That is {honest}: {made.validation.value:.1%}."]
+        before, after = made.calibration_error
+        calibrated = f", calibrated by {after:.1%}" if made.temperature != 1 else ": too few photos to calibrate"
+        lines += [f"Its probabilities were off by {before:.1%} on average{calibrated}."]
+        smaller = made.variants[made.variants["variant"] != "fp32"]
+        lines += [f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples()]
         lines += [f"The test set of this workspace has been opened {_times(made.openings)}."]
         return page.listed(lines)
 
@@ -192,6 +260,19 @@ def _figure(made: Export) -> str:
         f'<span class="cvtune-number">{made.test.value:.1%}</span> of {made.test.n} test photos right; 95% interval '
         f"{made.test.low:.1%} to {made.test.high:.1%}. On validation it was {made.validation.value:.1%}."
     )
+
+
+def _variants(made: Export) -> str:
+    if len(made.variants) < 2:
+        return ""
+    rows = made.variants
+    shown = rows.assign(
+        accuracy=[f"{value:.1%}" for value in rows["accuracy"]],
+        megabytes=[f"{value:.1f}" for value in rows["megabytes"]],
+        milliseconds=[f"{value:.1f}" for value in rows["milliseconds"]],
+    )
+    names = {"file": "file", "megabytes": "MB", "milliseconds": "ms a photo", "accuracy": "right"}
+    return page.table(shown, names | {"verdict": "beside fp32"}, "Variants, on the same validation and test photos")
 
 
 def _classes(made: Export) -> str:

@@ -48,11 +48,12 @@ def status(words: str) -> str:
     return f'<div role="status" aria-live="polite">{words}</div>'
 
 
-def card(title: str, *lines: str) -> str:
-    """A finding: a title in bold and lines of plain text."""
-    return (
-        f'<div class="cvtune-card"><b>{text(title)}</b>{"".join(f"<br>{text(line)}" for line in lines if line)}</div>'
-    )
+def card(title: str, *lines: str, why: Iterable[str] = ()) -> str:
+    """A finding: a title in bold, lines of plain text, and lines that are folded behind the word Why."""
+    shown = "".join(f"<br>{text(line)}" for line in lines if line)
+    folded = "<br>".join(text(line) for line in why)
+    folded = f"<details><summary>Why</summary>{folded}</details>" if folded else ""
+    return f'<div class="cvtune-card"><b>{text(title)}</b>{shown}{folded}</div>'
 
 
 def alert(error: BaseException) -> str:

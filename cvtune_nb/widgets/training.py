@@ -1,8 +1,5 @@
 """Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
 
-import atexit
-import threading
-import weakref
 from typing import Any
 
 import ipywidgets as w
@@ -15,29 +12,19 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from cvtune_nb.training import Finder, Run
+from cvtune_nb.training.cost import past_errors, past_in_words
 from cvtune_nb.training.preview import LastLayer
 from cvtune_nb.training.run import HISTORY_COLUMNS, UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
+from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.widgets.soon import Soon
 from cvtune_nb.workspace import Workspace, photos_id
 
 FIRST = ("learning_rate", "image_size")
 """The two parameters that matter most; the others fold out."""
-
-PAUSE = 0.4
-"""Seconds without a change of the controls before their cost is predicted."""
-
-_PREDICTING: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
-
-
-@atexit.register
-def _let_predictions_end() -> None:
-    """Python that exits while another thread is inside torch aborts: wait for it, some seconds at most."""
-    for timer in list(_PREDICTING):
-        timer.cancel()
-        timer.join(10)
 
 
 class TrainingPanel(Panel):
@@ -58,7 +45,8 @@ class TrainingPanel(Panel):
         self.find.tooltip = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
         for button in (self.go, self.end, self.resume):
             button.layout.width = "105px"
-        self.cost_line, self.findings, self.compared = w.HTML(), w.VBox(), w.HTML()
+        self.cost_line, self.compared = w.HTML(), w.HTML()
+        self.findings, self._about = Findings(self.guard(self._apply), self.controls_of), ""
         self.cost_line.add_class("cvtune-words")
         others = [control.box for name, control in self.controls_of.items() if name not in FIRST]
         folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
@@ -80,7 +68,7 @@ class TrainingPanel(Panel):
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
         self.resume.on_click(self.guard(lambda _: self._resume()))
         self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
-        self._timer: threading.Timer | None = None
+        self._soon = Soon(self._predict)
         for control in self.controls_of.values():
             control.on_change(lambda _: self._predict_soon())
             control.on_change(self.guard(lambda _: self._show_preview()))
@@ -113,15 +101,11 @@ class TrainingPanel(Panel):
 
     def _predict_soon(self) -> None:
         """Predict time and memory once the controls have come to rest, beside the kernel: it runs a few steps."""
-        if self._timer:
-            self._timer.cancel()
+        self._soon.cancel()
         if self.job.running:
             return
         self.cost_line.value = page.status("Predicting time and memory …")
-        self._timer = threading.Timer(PAUSE, self._predict)
-        self._timer.daemon = True
-        self._timer.start()
-        _PREDICTING.add(self._timer)
+        self._soon()
 
     def _predict(self) -> None:
         try:
@@ -131,7 +115,9 @@ class TrainingPanel(Panel):
             self.cost_line.value = page.alert(error)
             return
         if config == self.config() and not self.job.running:
-            self.cost_line.value = page.status(f"This will take <b>{page.text(cost.words)}</b>.")
+            past = past_in_words(past_errors(self.workspace))
+            words = f"This will take <b>{page.text(cost.words)}</b>"
+            self.cost_line.value = page.status(f"{words}; {past}." if past else f"{words}.")
             self._read_features(config)
 
     def _read_features(self, config: Config) -> None:
@@ -229,7 +215,8 @@ class TrainingPanel(Panel):
         change = {"learning_rate": found.suggestion, "schedule": ""}
         title = f"A learning rate of {found.suggestion:g} suits this start"
         source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
-        self.findings.children = [self._finding(advice.Finding("rate", title, found.words, source, change))]
+        self._about = ""
+        self.findings.show([advice.Finding("rate", title, found.words, source, change)])
         return f"{page.text(title)}: Apply moves the slider."
 
     def _follow(self, job: Job) -> None:
@@ -245,23 +232,16 @@ class TrainingPanel(Panel):
         if len(run.history):
             self._draw(run)
         known = training.runs(self.workspace)
-        found = advice.advise(self.workspace, run)
-        self.findings.children = [self._finding(finding) for finding in found]
+        helped = advice.outcome(self.workspace, run)
+        self._about = run.id
+        self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
         self.compared.value = _comparison(known)
 
-    def _finding(self, finding: advice.Finding) -> w.Widget:
-        box = w.HTML(page.card(finding.title, finding.evidence, f"Source: {finding.source}"))
+    def _apply(self, finding: advice.Finding) -> None:
         change = {name: value for name, value in finding.change.items() if name in self.controls_of}
-        if not change:
-            return box
-        words = ", ".join(f"{name} {_short(value)}" for name, value in change.items())
-        layout = {"width": "auto", "align_self": "flex-start"}
-        button = w.Button(description=f"Apply: {words}", layout=layout)
-        button.on_click(self.guard(lambda _: self._apply(change)))
-        return w.VBox([box, button])
-
-    def _apply(self, change: dict[str, Any]) -> None:
         self.set(change)
+        if self._about:
+            advice.write_down(self.workspace, finding, self._about)
         self.say(f"Applied {page.text(', '.join(change))}: press Train.")
 
     def _show_past(self) -> None:
@@ -304,12 +284,8 @@ class TrainingPanel(Panel):
         if known:
             gain = (run.validation.value - known["validation_accuracy"]) * 100
             lines.append(f"That is {gain:+.1f} points against the baseline's {known['validation_accuracy']:.1%}.")
-        found = advice.advise(self.workspace, run)
+        found = [*filter(None, [advice.outcome(self.workspace, run)]), *advice.advise(self.workspace, run)]
         return page.listed([*lines, *(f"{finding.title}: {finding.evidence}." for finding in found)])
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value) or "empty"
 
 
 def _comparison(runs: pd.DataFrame) -> str:

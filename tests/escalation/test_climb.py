@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import climb, escalate
+from cvtune_nb.errors import Beaten, InputError, Stopped
+from cvtune_nb.escalation import Promise, climb, escalate
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import load_run, runs
 from cvtune_nb.training.cost import Cost
-from cvtune_nb.training.run import HISTORY_COLUMNS, new_run
+from cvtune_nb.training.run import HISTORY_COLUMNS, Run, new_run
 
 RUNGS = [Config("efficientnet_lite0", image_size=64, epochs=4), Config("efficientnet_lite0", image_size=96, epochs=4)]
 
@@ -55,7 +56,11 @@ class Bench:
             run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS))
             history = json.dumps(run.history.to_dict("records"))
             save_file({"w": torch.zeros(1)}, run.checkpoint, metadata={"history": history})
-            on_epoch(run)
+            try:
+                on_epoch(run)
+            except Beaten:
+                state = "beaten"
+                break
         run = replace(run, state=state)
         run.save()
         return run
@@ -202,7 +207,8 @@ def test_progress_grows_from_0_to_1(workspace, bench):
 def test_why_names_the_bargain_when_a_cheaper_rung_is_as_good(workspace, bench):
     bench.wrong[64] = 12
     why = escalate(workspace, RUNGS, 1000).why
-    assert why.startswith("rung 2 is best on validation: 90.0% (82.6% to 94.5%); rung 1 took 1/1.5 of its time")
+    assert why.startswith("rung 2 is best on validation: 90.0% (82.6% to 94.5%); as the best of 2 it may be")
+    assert "; rung 1 took 1/1.5 of its time and there is no difference you could rely on" in why
     assert "no difference you could rely on (+2.0 points" in why
     assert why.endswith("stopping at rung 1 is the better bargain")
 
@@ -218,3 +224,74 @@ def test_a_climb_for_real(workspace):
     assert found.rungs["validation_accuracy"].min() > 0.6
     assert found.best in set(runs(workspace)["run"])
     assert found.why.startswith(f"rung {found.rungs.set_index('run').at[found.best, 'rung']} is best on validation")
+
+
+def promised(monkeypatch, *accuracies):
+    """The rungs promise these accuracies, give or take five points."""
+    told = [Promise(accuracy, accuracy - 0.05, accuracy + 0.05) for accuracy in accuracies]
+    monkeypatch.setattr(climb, "promises", lambda workspace, configs, compute, progress: told[-len(configs) :])
+
+
+def test_the_rung_that_promises_most_for_its_time_comes_first(workspace, bench, monkeypatch):
+    promised(monkeypatch, 0.86, 0.95)
+    found = escalate(workspace, RUNGS, 1000)
+    assert bench.trained == RUNGS[::-1]
+    assert rungs_of(found, "rung", "expected") == [[1, 0.86], [2, 0.95]]
+
+
+def test_a_promise_that_costs_too_much_comes_later(workspace, bench, monkeypatch):
+    promised(monkeypatch, 0.90, 0.91)
+    escalate(workspace, [RUNGS[0], replace(RUNGS[1], epochs=40)], 100_000)
+    assert [config.image_size for config in bench.trained] == [64, 96]
+
+
+def test_the_rung_that_promises_least_is_left_out_of_a_small_budget(workspace, bench, monkeypatch):
+    promised(monkeypatch, 0.5, 0.99)
+    found = escalate(workspace, RUNGS, budget_seconds=10 + 96 + 40)
+    assert found.rungs["state"].tolist() == ["skipped", "done"]
+
+
+def finished(accuracies, state="done", n=1000, epochs=None):
+    config = Config("efficientnet_lite0", epochs=epochs or len(accuracies))
+    rows = [(e, 0.1, 0.99, 0.1, accuracy, 0.2, 1.0) for e, accuracy in enumerate(accuracies, 1)]
+    history = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+    return Run("001", Path("001"), config, ["a", "b"], "", history, (n, n), state)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "others", "given_up"),
+    [
+        ([0.5, 0.6], [[0.8, 0.85, 0.86, 0.87]], True),
+        ([0.5], [[0.8, 0.85, 0.86, 0.87]], False),  # only a quarter of its epochs
+        ([0.5, 0.6], [[0.4, 0.5, 0.7, 0.87]], False),  # another run rose as far from there
+        ([0.84, 0.86], [[0.8, 0.85, 0.86, 0.87]], False),  # within its interval
+        ([0.5, 0.6], [], False),
+    ],
+)
+def test_a_rung_is_given_up_only_when_nothing_leaves_it_a_chance(accuracies, others, given_up):
+    why = climb.beaten(finished(accuracies, "interrupted", epochs=4), [finished(other) for other in others])
+    assert bool(why) == given_up
+    if given_up:
+        assert why.startswith("given up in epoch 2: 63.0%, the upper end of its interval")
+
+
+def test_a_rung_that_was_given_up_is_not_run_again(workspace, bench):
+    bench.wrong = {64: 2, 96: 70, 128: 5}
+    found = escalate(workspace, RUNGS, 1000)
+    assert found.rungs["state"].tolist() == ["done", "beaten"]
+    assert found.rungs["note"].iloc[1].startswith("given up in epoch 2")
+    assert len(load_run(workspace, found.rungs["run"].iloc[1]).history) == 2
+    escalate(workspace, RUNGS, 1000)
+    assert len(bench.trained) == 2
+
+
+def test_rungs_that_were_run_before_are_compared_but_not_run(workspace, bench):
+    escalate(workspace, RUNGS[:1], 1000)
+    third = replace(RUNGS[0], image_size=128)
+    found = escalate(workspace, RUNGS[1:], 1000, numbers=[2], others={1: RUNGS[0], 3: third})
+    assert found.rungs["rung"].tolist() == [1, 2]
+    assert "rung 2 is best" in found.why and "best of 2" in found.why
+    assert len(bench.trained) == 2
+    known = climb.so_far(workspace, {1: RUNGS[0], 2: RUNGS[1], 3: third})
+    assert known.best == found.best
+    assert len(bench.trained) == 2

@@ -1,15 +1,18 @@
+import itertools
+
 import pytest
 
 from cvtune_nb import backbones
 from cvtune_nb.errors import InputError
-from cvtune_nb.escalation import LADDERS, ladder
+from cvtune_nb.escalation import LADDERS, ladder, own_rungs, read_rungs, reference_2018, save_rungs
 from cvtune_nb.parameters import RECIPE_2018, Config
 
 
-def test_each_family_of_backbones_has_a_ladder_of_four_rungs():
+def test_each_family_of_backbones_has_a_ladder_of_four_rungs_and_more_beyond():
     assert set(LADDERS) == {entry.family for entry in backbones.KNOWN.values()}
     for family, table in LADDERS.items():
-        assert table["rung"].tolist() == [1, 2, 3, 4]
+        assert table["rung"].tolist() == list(range(1, len(table) + 1))
+        assert len(table) > 4
         assert (
             not table[["backbone", "image_size", "batch_size", "learning_rate", "epochs", "head"]].isna().any(axis=None)
         )
@@ -18,7 +21,7 @@ def test_each_family_of_backbones_has_a_ladder_of_four_rungs():
 
 def test_the_resnet_rungs_are_those_of_2018():
     rungs = ladder("resnet")
-    assert [(c.backbone, c.image_size, c.batch_size) for c in rungs] == [
+    assert [(c.backbone, c.image_size, c.batch_size) for c in rungs[:4]] == [
         ("resnet18", 224, 32),
         ("resnet18", 500, 16),
         ("resnet50", 224, 16),
@@ -28,12 +31,25 @@ def test_the_resnet_rungs_are_those_of_2018():
         assert config.rates == pytest.approx([rates[0]] * 7 + [rates[1]] * 7 + [rates[2]])
     assert ladder("resnet")[3].rates[0] == 0.01
     assert rungs[0] == Config.from_values(backbone="resnet18", image_size=224, **RECIPE_2018)
-    assert LADDERS["resnet"]["accuracy_2018"].tolist() == [0.826, 0.902, 0.875, 0.928]
+    known = reference_2018()
+    assert known["accuracy"].tolist() == [0.826, 0.902, 0.875, 0.928]
+    assert known[["time_low", "time_high"]].to_numpy().tolist() == [[1, 1], [2, 5], [2, 5], [5, 15]]
+
+
+def test_beyond_rung_4_networks_get_deeper_or_photos_larger_and_steps_smaller():
+    for family in LADDERS:
+        rungs = ladder(family)
+        for below, rung in itertools.pairwise(rungs[3:]):
+            assert (rung.backbone, rung.image_size) != (below.backbone, below.image_size)
+            assert rung.image_size >= below.image_size
+            assert rung.batch_size <= below.batch_size
+            assert rung.learning_rate <= below.learning_rate
+    assert {rung.backbone for rung in ladder("resnet")[4:]} == {"resnet101", "resnet152"}
 
 
 def test_the_rungs_for_installed_weights_climb_the_same_way():
     rungs = ladder("efficientnet_lite")
-    assert [(c.backbone, c.image_size) for c in rungs] == [
+    assert [(c.backbone, c.image_size) for c in rungs[:4]] == [
         ("efficientnet_lite0", 224),
         ("efficientnet_lite0", 320),
         ("efficientnet_lite2", 224),
@@ -47,3 +63,39 @@ def test_the_rungs_for_installed_weights_climb_the_same_way():
 def test_a_family_without_a_ladder():
     with pytest.raises(InputError, match="there is no ladder for 'vgg': choose resnet or efficientnet_lite"):
         ladder("vgg")
+
+
+def test_edited_rungs_are_kept_and_given_back(workspace):
+    assert own_rungs(workspace) == []
+    rungs = [Config("efficientnet_lite0", image_size=96, schedule="[0.01]*2 + [0.001]"), *ladder("resnet")]
+    save_rungs(workspace, rungs)
+    assert own_rungs(workspace) == rungs
+    save_rungs(workspace, [])
+    assert own_rungs(workspace) == []
+
+
+def test_a_table_of_rungs_needs_no_more_than_what_differs(tmp_path):
+    file = tmp_path / "rungs.csv"
+    file.write_text("rung,backbone,image_size,learning_rate\n1,resnet18,224,\n2,resnet18,320,0.001\n")
+    assert read_rungs(file) == [Config("resnet18"), Config("resnet18", image_size=320, learning_rate=0.001)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("image_size\n224\n", "has no column backbone"),
+        ("backbone,image_size\nresnet18,224\nresnet18,20\n", "rungs.csv, rung 2: image_size is 20"),
+        ("backbone,depth\nresnet18,3\n", "rungs.csv, rung 1: depth is not a parameter"),
+        ("", "can't be read as a table of rungs"),
+    ],
+)
+def test_a_bad_table_of_rungs_is_one_sentence(tmp_path, text, says):
+    file = tmp_path / "rungs.csv"
+    file.write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_rungs(file)
+
+
+def test_a_table_of_rungs_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"no\.csv can't be read"):
+        read_rungs(tmp_path / "no.csv")

@@ -171,7 +171,7 @@ def test_accuracy_against_time_joins_the_pareto_front():
         "high": [0.85, 0.8, 0.95, np.nan],
     })  # fmt: skip
     figure = plots.accuracy_against_time(rungs, baseline=0.75)
-    assert "Highest: rung 3, 90.0% in 6.7 minutes" in texts(figure)
+    assert "Highest: rung 3, 90.0% in 6.7 min" in texts(figure)
     front = next(line for line in figure.axes[0].lines if line.get_label() == "best for its time")
     assert list(front.get_ydata()) == [0.8, 0.9]
 
@@ -179,6 +179,55 @@ def test_accuracy_against_time_joins_the_pareto_front():
 def test_accuracy_against_time_before_any_rung():
     columns = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
     assert "No rung has finished yet" in texts(plots.accuracy_against_time(pd.DataFrame(columns=columns)))
+
+
+RUNGS = pd.DataFrame({
+    "rung": [1, 2, 3], "run": ["001-a", "002-b", "003-c"], "backbone": "lite0", "image_size": 224,
+    "predicted_seconds": [50, 250, 390], "seconds": [60, 200, 400], "train_accuracy": [0.99, 0.98, 0.97],
+    "validation_accuracy": [0.8, 0.85, 0.95], "low": [0.75, 0.8, 0.9], "high": [0.85, 0.9, 0.98],
+    "expected": [0.82, np.nan, 0.9],
+})  # fmt: skip
+
+
+def test_published_figures_stand_beside_the_rungs():
+    reference = pd.DataFrame({"rung": [1, 2], "time_low": [1.0, 2.0], "time_high": [1.0, 5.0], "accuracy": [0.7, 0.9]})
+    axes = plots.accuracy_against_time(RUNGS, 0.75, reference).axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert any(label.startswith("2018, other photos") for label in labels)
+    assert "promised before it ran" in labels
+    assert axes.get_xscale() == "log"
+    assert axes.get_ylim()[0] <= 0.65
+    assert "(axis begins at 60%)" in axes.get_ylabel()
+
+
+def test_gaps_by_rung_names_the_widest():
+    figure = plots.gaps_by_rung(RUNGS)
+    assert "Train is furthest from validation in rung 1: +19.0 points" in texts(figure)
+    assert figure.axes[0].get_xlim() == (0, 1)
+
+
+def test_predicted_against_real_time():
+    figure = plots.predicted_against_real(RUNGS)
+    assert "Predictions are off by 20% (median of 3)" in texts(figure)
+    assert pixels_of(figure).std() > 10
+
+
+def test_gains_that_can_not_be_told_from_none_are_hatched():
+    table = pd.DataFrame({"title": ["more photos", ODD], "gain": [0.02, 0.01], "low": [0.01, -0.01],
+                          "high": [0.03, 0.03]})  # fmt: skip
+    real = pd.DataFrame({"title": ["more photos"], "predicted": [0.02], "real": [0.015]})
+    figure = plots.gains(table, real)
+    assert "more photos: +2.0 points" in texts(figure)
+    assert [bool(bar.get_hatch()) for bar in figure.axes[0].patches[:2]] == [True, False]
+    assert "Nothing promises a gain" in texts(plots.gains(table.iloc[1:]))
+
+
+def test_a_sweep_shows_each_parameter():
+    trials = RUNGS.assign(learning_rate=[1e-4, 3e-4, 1e-3], dropout=[0, 0.2, 0.4], weight_decay=[0.01, 0.02, 0.03])
+    figure = plots.sweep(trials)
+    assert "Best of 3 trials: 95.0%" in texts(figure)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["learning rate", "dropout", "weight decay"]
+    assert pixels_of(plots.sweep(trials.head(0))).size
 
 
 def test_before_and_after_writes_both_figures():
@@ -200,3 +249,27 @@ def test_answer_shows_the_photo_and_bars_from_zero_to_one(photo_folder):
     assert [patch.get_width() for patch in bars.patches] == [0.95, 0.05]
     assert bars.get_xlim() == (0, 1)
     assert pixels_of(figure).std() > 20
+
+
+def test_reliability_says_what_calibration_brought():
+    rows = {"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "low": [0.3, 0.7], "high": [0.7, 0.9], "photos": [20, 80]}
+    table = pd.concat([pd.DataFrame(rows).assign(when=when) for when in ("before", "after")])
+    words = texts(plots.reliability(table, (0.12, 0.03)))
+    assert "Calibrated it is off by 3.0%,\nbefore by 12.0% (100 photos)" in words
+
+
+def test_coverage_says_what_the_threshold_costs():
+    table = pd.DataFrame({"threshold": [0.0, 0.5, 0.9], "coverage": [1, 0.8, 0.0], "accuracy": [0.9, 0.95, 0.0],
+                          "low": [0.8, 0.9, 0], "high": [0.95, 0.99, 1], "answered": [100, 80, 0]})  # fmt: skip
+    assert "From 50% on it answers 80%,\n95.0% of that is right" in texts(plots.coverage(table, 0.5))
+
+
+def test_an_answer_can_show_which_places_mattered(photo_folder):
+    path = next(photo_folder.rglob("*.jpg"))
+    table = pd.DataFrame({"label": [ODD, "b"], "probability": [0.7, 0.3]})
+    heat = np.zeros((64, 64))
+    heat[10:20, 10:20] = 1
+    made = plots.answer(path, table, np.zeros((64, 64, 3), np.uint8), heat)
+    assert "what spoke for <b>x" in texts(made)
+    assert len(plots.answer(path, table).axes) == 2
+    assert len(made.axes) == 3

@@ -1,12 +1,17 @@
+import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json
 from cvtune_nb.training import cost, fit, predict_cost
 from cvtune_nb.training.cost import Cost, duration
+from cvtune_nb.training.run import HISTORY_COLUMNS, new_run
 
 
 def test_cost_is_linear_in_epochs(workspace, config):
@@ -50,13 +55,16 @@ def test_memory_grows_with_the_minibatch_and_the_image(workspace, config):
     assert small < larger
 
 
-def test_the_probe_is_done_once_for_each_backbone_and_size(workspace, config, monkeypatch):
+def test_the_probe_is_done_once_for_each_backbone_size_minibatch_and_optimizer(workspace, config, monkeypatch):
     said = []
     first = predict_cost(workspace, config, lambda share, words: said.append(words))
     assert said == ["measuring the speed of test_efficientnet:random at 64 pixels on this machine"]
     monkeypatch.setattr(cost, "build", lambda *a: pytest.fail("it was measured again"))
     assert predict_cost(workspace, config) == first
-    assert predict_cost(workspace, replace(config, batch_size=4, learning_rate=0.1)).seconds == first.seconds
+    assert predict_cost(workspace, replace(config, dropout=0.3, learning_rate=0.1)).seconds == first.seconds
+    for other in (replace(config, batch_size=4), replace(config, optimizer="sgd")):
+        with pytest.raises(pytest.fail.Exception):
+            predict_cost(workspace, other)
     assert "format" in read_json(workspace.cache / "speed.json")
 
 
@@ -79,6 +87,55 @@ def test_what_can_not_be_run_has_no_cost(workspace, config):
     with pytest.raises(InputError, match="beyond the photos"):
         fit(workspace, replace(config, image_size=512))
     assert not list(workspace.runs.glob("*"))
+
+
+def with_history(workspace, config, *seconds):
+    """A finished run whose epochs took so long."""
+    run = new_run(workspace, config, workspace.photos(), (50, 10), 10.0)
+    rows = [(epoch, 0.1, 0.9, 0.1, 0.9, 0.1, took) for epoch, took in enumerate(seconds)]
+    run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS), state="done")
+    save_file({"w": torch.zeros(1)}, run.checkpoint, {"history": json.dumps(run.history.to_dict("records"))})
+    run.save()
+    return run
+
+
+def test_a_run_corrects_the_next_prediction(workspace, config):
+    one, none = (replace(config, epochs=n) for n in (1, 0))
+
+    def epoch():
+        return predict_cost(workspace, one).seconds - predict_cost(workspace, none).seconds
+
+    first = epoch()
+    cost.learn(workspace, with_history(workspace, config, 99.0, 3 * first, 3 * first, 50.0))
+    assert epoch() == pytest.approx(3 * first)  # by the median; the first row is mostly preparation
+    cost.learn(workspace, with_history(workspace, config, 99.0, 12 * first, 12 * first))
+    assert epoch() == pytest.approx(6 * first)  # half of the way, in factors
+    cost.learn(workspace, with_history(workspace, config, 99.0))
+    assert epoch() == pytest.approx(6 * first)
+    predict_cost(workspace, replace(config, image_size=96))
+    assert epoch() == pytest.approx(6 * first), "a probe of another kind forgets nothing"
+
+
+def test_a_real_run_leaves_its_pace(trained):
+    workspace, _ = trained
+    (known,) = (value for key, value in read_json(workspace.cache / "speed.json").items() if key != "format")
+    assert known["pace"] > 0
+
+
+def test_predictions_say_how_far_the_last_ones_were_off(workspace, config):
+    assert cost.past_in_words(cost.past_errors(workspace)) == ""
+    for took in (50.0, 9.0, 10.5, 11.2):  # predicted were 10
+        with_history(workspace, config, took)
+    errors = cost.past_errors(workspace)
+    assert errors == pytest.approx([-0.1, 0.05, 0.12])
+    assert cost.past_in_words(errors) == "the last 3 predictions were within 12%"
+    assert cost.past_in_words(errors[:1]) == "the last prediction was within 10%"
+
+
+def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(workspace, config):
+    replace(with_history(workspace, config, 50.0), state="stopped").save()
+    replace(with_history(workspace, config, 50.0), changes=["out of memory: minibatch 8"]).save()
+    assert cost.past_errors(workspace) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cvtune_nb.baseline import baseline_predictions, last_baseline
 from cvtune_nb.data.photo import square
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import build, checkpoint, fit, load_best, load_run, loop
+from cvtune_nb.training import build, checkpoint, fit, load_best, load_run, loop, predict_cost
 from cvtune_nb.training.optimizer import optimizer_for
 
 
@@ -68,10 +68,11 @@ def test_accuracy_is_measured_in_eval_mode_without_augmentation(trained, split):
 
 def test_the_typed_schedule_of_2018_is_what_the_optimizer_gets(workspace, config, monkeypatch):
     monkeypatch.setattr(loop, "WARM_UP", 2)
+    typed = Config(config.backbone, image_size=64, batch_size=32, optimizer="sgd", schedule="[0.004]*1 + [0.0004]*1")
+    predict_cost(workspace, typed)  # the speed is measured with a few steps of an optimizer of its own
     used = []
     step = torch.optim.SGD.step
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: used.append(self.param_groups[0]["lr"]) or step(self))
-    typed = Config(config.backbone, image_size=64, batch_size=32, optimizer="sgd", schedule="[0.004]*1 + [0.0004]*1")
     run = fit(workspace, typed)
     assert run.history["learning_rate"].tolist() == [0.0, 0.004, 0.0004]
     steps = -(-run.counts[0] // 32)
@@ -85,10 +86,11 @@ def test_a_random_last_layer_has_no_epoch_0(workspace, config):
 
 
 def test_the_optimizer_has_what_the_person_chose(workspace, monkeypatch, config):
+    sgd = Config(config.backbone, image_size=64, epochs=0, weight_decay=0.002, learning_rate=0.01, optimizer="sgd")
+    predict_cost(workspace, sgd)  # the speed is measured with an optimizer of its own
     made = []
     whole = torch.optim.SGD
     monkeypatch.setattr(torch.optim, "SGD", lambda *a, **k: made.append((a[1:], k)) or whole(*a, **k))
-    sgd = Config(config.backbone, image_size=64, epochs=0, weight_decay=0.002, learning_rate=0.01, optimizer="sgd")
     fit(workspace, sgd)
     assert made == [((0.01, 0.9), {"weight_decay": 0.002})]
     adamw = optimizer_for(nn.Linear(2, 3), replace(sgd, optimizer="adamw"))
@@ -226,6 +228,8 @@ workspace = Workspace(Path(sys.argv[1]))
 values = {"image_size": 96, "head": "random", "epochs": 1, "augmentation": "none"}
 fit(workspace, Config("efficientnet_lite0", batch_size=4, **values))  # all that a process needs once is there
 large = Config("efficientnet_lite0", batch_size=32, **values)
+if sys.argv[2] == "predict":  # in another process: what the prediction tries stays with its process
+    raise SystemExit(predict_cost(workspace, large).seconds <= 0)
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 limit = used + int(predict_cost(workspace, large).megabytes * 1e6 * 0.4)
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -235,8 +239,10 @@ fit(workspace, large)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no limit on the memory of a process")
 def test_a_process_that_may_not_have_more_memory_ends_with_a_smaller_minibatch(workspace):
-    done = subprocess.run([sys.executable, "-c", LIMITED, str(workspace.folder)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    for what in ("predict", "train"):
+        command = [sys.executable, "-c", LIMITED, str(workspace.folder), what]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     run = load_run(workspace, "last")
     assert (run.state, run.history["epoch"].tolist()) == ("done", [1])
     assert run.config.batch_size in (2, 4, 8, 16)

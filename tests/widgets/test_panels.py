@@ -8,17 +8,21 @@ from types import SimpleNamespace
 import pytest
 
 from cvtune_nb import training
+from cvtune_nb.advice import Finding
 from cvtune_nb.audit import load_audit, objects
-from cvtune_nb.baseline import last_baseline
+from cvtune_nb.baseline import baseline, last_baseline
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import read_json_lines
 from cvtune_nb.parameters import RECIPE_2018, Config
 from cvtune_nb.widgets import (
     AuditPanel,
     BaselinePanel,
     EscalationPanel,
     ExportPanel,
+    GainsPanel,
     ObjectsPanel,
     StartPanel,
+    SweepPanel,
     TrainingPanel,
 )
 from cvtune_nb.widgets.audit import MINE
@@ -486,10 +490,11 @@ def test_controls_moved_together_are_answered_once_and_features_are_read_once(wo
 def test_apply_moves_the_controls(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
     change = {"learning_rate": 0.001, "epochs": 4, "schedule": ""}
-    finding = type("Finding", (), {"title": "t", "evidence": "<e>", "source": "s", "change": change})
-    box = panel._finding(finding)
-    assert "&lt;e&gt;" in box.children[0].value
+    panel.findings.show([Finding("underfit", "t", "<e>", "s", change)])
+    (box,) = panel.findings.children
+    assert "<summary>Why</summary>&lt;e&gt;<br>Source: s" in box.children[0].value
     box.children[1].click()
+    assert read_json_lines(workspace.folder / "applied.jsonl") == []  # it is about no run
     assert panel.config().learning_rate == 0.001
     assert panel.config().epochs == 4
     assert panel.config().batch_size == 16
@@ -542,18 +547,116 @@ def test_stop_keeps_whole_epochs_and_resume_goes_on(workspace, monkeypatch):
 
 def test_the_ladder_runs_the_ticked_rungs(workspace):
     panel = EscalationPanel.of(workspace, family="efficientnet_lite", rungs="1,2", epochs=1, image_sizes="64,96")
-    assert [box.value for box in panel.boxes] == [True, True, False, False]
-    assert [config.image_size for config in panel.configs()[:2]] == [64, 96]
+    assert panel.table.ticked == [1, 2]
+    assert [config.image_size for config in panel.table.configs()[:2]] == [64, 96]
     press(panel)
     rungs = panel.result().rungs
     assert rungs["state"].tolist() == ["done", "done"]
     assert "accuracy against training time: rung 1" in panel.picture.alt
     assert panel.result().why[:20] in panel.lessons().data
-    for box in panel.boxes:
-        box.value = False
+    assert "widest" in panel.gap.alt or "train and validation accuracy by rung: rung 1" in panel.gap.alt
+    assert "real against predicted time: the last 2 predictions were within" in panel.time.alt
+    panel.table.tick(set())
+    panel._add_up()
     assert "No rung is chosen" in panel.sum.value
     panel.go.click()
     assert "tick at least one" in panel.alert.value
+
+
+LADDER = {"family": "efficientnet_lite", "rungs": "1", "epochs": 1, "image_sizes": "64,96"}
+
+
+def test_rungs_are_edited_added_taken_out_and_kept(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    line = panel.table._lines[1]
+    line.controls["image_size"].value = 128
+    line.controls["learning_rate"].value = 0.001
+    assert panel.table.configs()[1].image_size == 128
+    assert panel.family.value == "my own"
+    panel.table._add.click()
+    rungs = panel.table.configs()
+    assert rungs[-1] == rungs[-2]
+    assert panel.table.ticked == [1, len(rungs)]
+    panel.table._take_out(2)
+    assert panel.table.configs() == [rungs[0], *rungs[2:]]
+    assert panel.table.ticked == [1, len(rungs) - 1]
+    again = EscalationPanel(workspace)  # a new kernel
+    assert again.family.value == "my own"
+    assert again.table.configs() == panel.table.configs()
+    again.family.value = "efficientnet_lite"
+    assert again.table.configs()[0].image_size == 224
+
+
+def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    panel.table._lines[0].controls["learning_rate"].value = 7.0
+    assert "learning_rate is 7.0: choose a value from" in panel.alert.value
+    panel.go.click()
+    assert panel.job.state == "idle"
+    panel.table._lines[0].controls["learning_rate"].value = 0.001
+    assert panel.alert.value == ""
+
+
+def test_each_rung_says_its_price_and_what_it_promises(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    panel._predict()
+    words = panel.table._lines[0].words.value
+    assert "adamw from the SVM, dropout 0, weight decay 0.01" in words
+    assert "of memory" in words
+    assert "; promises " in words
+    assert "1 rung: <b>" in panel.sum.value
+
+
+def test_an_advice_becomes_a_rung_and_afterwards_it_is_judged(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    press(panel)
+    first = panel.result().best
+    box = next(box for box in panel.found.children if len(getattr(box, "children", ())) == 2)
+    box.children[1].click()
+    assert len(panel.table.configs()) == 6
+    assert panel.table.ticked == [6]
+    assert "Applied as rung 6" in panel.status.value
+    (entry,) = read_json_lines(workspace.folder / "applied.jsonl")
+    assert entry["run"] == first
+    press(panel)
+    assert panel.result().rungs["rung"].tolist() == [1, 6]  # the first one is there to compare with
+    again = EscalationPanel(workspace)  # a new kernel
+    assert "rung 1 " in again.picture.alt and "rung 6 " in again.picture.alt
+    assert "were run before" in again.status.value
+    assert f"against {first}, before it" in panel.found.children[0].value
+
+
+def test_what_would_help_most_puts_a_rung_into_the_table(workspace):
+    ladder = EscalationPanel(workspace, **LADDER)
+    press(ladder)
+    panel = GainsPanel(workspace, ladder=ladder)
+    press(panel)
+    assert "predicted gains: " in panel.picture.alt
+    assert "Twice the training photos" in panel.lessons().data
+    assert "its features are not in the cache" in panel.text.value
+    panel.compute.value = True
+    press(panel)
+    assert "efficientnet_lite1" in panel.picture.alt
+    assert "its features are not in the cache" not in panel.text.value
+    box = next(box for box in panel.found.children if len(getattr(box, "children", ())) == 2)
+    box.children[1].click()
+    assert ladder.table.ticked == [6]
+    assert "press Run these rungs there" in panel.status.value
+
+
+def test_a_sweep_needs_a_run_and_then_searches_round_it(workspace):
+    panel = SweepPanel(workspace, trials=2)
+    assert "run a rung first" in panel.about.value
+    panel.go.click()
+    assert "there is no run to search round" in panel.alert.value
+    training.fit(workspace, Config(**SMALL, epochs=1, batch_size=32))
+    panel.trials.value = 3
+    panel.trials.value = 2
+    assert "2 trials of" in panel.about.value
+    press(panel)
+    assert panel.result().trials["state"].tolist() == ["complete", "complete"]
+    assert "accuracy against each parameter: trial 1" in panel.picture.alt
+    assert "The sweep so far" in panel.text.value
 
 
 def test_without_a_run_there_is_nothing_to_export_and_it_says_where_to_go(workspace):
@@ -570,6 +673,7 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     panel = ExportPanel.of(workspace, name="mine")
     assert panel.run.value == best.id
     assert "has not been opened yet" in panel.warning.value
+    panel.variants["fp16"].value = False
     press(panel)
     made = panel.result()
     assert made.folder == workspace.exports / "mine"
@@ -581,6 +685,16 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     panel.classify.click()
     assert "stripes" in panel.answer.value
     assert panel.looked.png
+    assert "which places spoke for it" in panel.looked.alt
+    assert made.variants["variant"].tolist() == ["fp32", "int8"]
+    assert "beside fp32" in panel.text.value
+    assert all(picture.png for picture in panel.certainty)
+    before = panel.certainty[1].png
+    panel.threshold.value = 0.95
+    assert panel.certainty[1].png != before
+    assert panel.model.threshold == 0.95
+    assert "model.threshold = 0.95" in panel._how_to_use().data
+    panel.threshold.value = 0.0
     panel.photo.value = str(planted / "circle" / "broken.jpg")
     panel.classify.click()
     assert 'role="alert"' in panel.alert.value
@@ -588,6 +702,22 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     code = panel._how_to_use().data.split("<pre>")[1].split("</pre>")[0].replace("&#x27;", "'")
     exec(code.replace("'photo.jpg'", repr(str(next((planted / "stripes").glob("stripes*.jpg"))))), scope)
     assert scope["Model"]
+
+
+def test_the_baseline_can_be_exported_and_is_not_sure_of_everything(workspace, planted):
+    baseline(workspace, SMALL["backbone"], SMALL["image_size"])
+    panel = ExportPanel.of(workspace, run="svm")
+    assert "SVM of notebook 02" in panel.run.label
+    panel.threshold.value = 0.99
+    for box in panel.variants.values():
+        box.value = False
+    press(panel)
+    assert panel.result().run == "svm"
+    assert panel.result().threshold == 0.99
+    panel.photo.value = str(next((planted / "stripes").glob("stripes*.jpg")))
+    panel.model.threshold = 1.1
+    panel.classify.click()
+    assert "don't know" in panel.answer.value
 
 
 def test_a_name_with_a_slash_is_refused(workspace):

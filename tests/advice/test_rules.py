@@ -2,11 +2,12 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb import advice, backbones
-from cvtune_nb.advice import RULES, Case, Finding, advise
+from cvtune_nb import backbones
+from cvtune_nb.advice import RULES, Case, Finding, advise, rules
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.run import HISTORY_COLUMNS, Run
 
@@ -40,10 +41,22 @@ def table(*rows):
     return pd.DataFrame([{"run": f"{n:03d}", "head": "svm", **row} for n, row in enumerate(values, 1)])
 
 
+def issues(*kinds):
+    """The audit's table with one issue of each kind."""
+    rows = [("" if kind in ("few-images", "small-objects", "slow-storage") else f"{n}.jpg", kind, 0.5,
+             f"{n} per cent of {kind}", "do something") for n, kind in enumerate(kinds)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["path", "issue", "score", "detail", "suggestion"])
+
+
+def luck(n=100, seed=0):
+    """Which of n photos a run got right that is wrong on a tenth of them, by chance."""
+    return pd.Series(np.random.default_rng(seed).random(n) < 0.9, index=[f"{index}.jpg" for index in range(n)])
+
+
 def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
     run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts, state=state)
     everything = {"photos": photos(), "runs": table((config.learning_rate, config.image_size, 0.9)),
-                  "right": right(4), "right_baseline": None, "right_others": {}}  # fmt: skip
+                  "right": right(4), "right_baseline": None, "right_others": {}, "issues": issues()}  # fmt: skip
     return Case(run, **(everything | others))
 
 
@@ -55,7 +68,7 @@ def only_lite_on_disk(monkeypatch):
 
 # rule -> (a case that it speaks about, what it says, the change it suggests), and cases that it is silent about
 LOUD = {
-    "few_images": (case(photos=photos(40)), "a (40: 60 more), b (40: 60 more)", {}),
+    "few-images": (case(photos=photos(40)), "a (40: 60 more), b (40: 60 more)", {}),
     "diverged": (
         case(state="diverged"),
         "infinite with learning rate 0.003",
@@ -71,23 +84,40 @@ LOUD = {
         "train accuracy is 20.0% above validation",
         {"dropout": 0.2, "weight_decay": 0.03},
     ),
-    "below_baseline": (
+    "below-baseline": (
         case(right=right(10), right_baseline=right(8)),
         "no difference you could rely on (-2.0 points",
         {"learning_rate": 0.001, "schedule": ""},
     ),
     "noise": (case(right=right(10), right_others={"002": right(8)}), "against 002: no difference you could rely", {}),
-    "edge": (
+    "lr-edge": (
         case(runs=table((0.001, 224, 0.8), (0.003, 224, 0.9))),
         "tried 0.001, 0.003; best 0.003",
         {"learning_rate": 0.009, "schedule": ""},
     ),
-    "wide_features": (
+    "size-edge": (
+        case(runs=table((0.003, 160, 0.8), (0.003, 224, 0.9))),
+        "tried 160, 224; best 224",
+        {"image_size": 320},
+    ),
+    "best-of-many": (
+        case(right=right(4), right_others={f"00{n}": luck(seed=n) for n in range(2, 7)}),
+        "the best of 6 on these 100 photos",
+        {},
+    ),
+    "small-objects": (case(issues=issues("small-objects")), "0 per cent of small-objects: do something", {}),
+    "slow-storage": (case(issues=issues("slow-storage")), "0 per cent of slow-storage: do something", {}),
+    "unreviewed": (
+        case(issues=issues("mislabelled", "mislabelled", "leak", "imbalance")),
+        "2 mislabelled, 1 leak: see the gallery",
+        {},
+    ),
+    "wide-features": (
         case(config=Config("resnet18"), runs=table((0.003, 224, 0.9, "resnet18"))),
         "efficientnet_lite0 gives 1280 numbers a photo instead of 512",
         {"backbone": "efficientnet_lite0"},
     ),
-    "next_rung": (
+    "next-rung": (
         case(),
         "half of your photos have 480 pixels or more",
         {"image_size": 320, "batch_size": 16, "learning_rate": 0.0015, "schedule": ""},
@@ -95,7 +125,7 @@ LOUD = {
 }  # fmt: skip
 
 SILENT = {
-    "few_images": [case(photos=photos(100))],
+    "few-images": [case(photos=photos(100))],
     "diverged": [case(), case(history([0.5, 0.6], [0.5, 0.6], [1.0, 1.6]))],
     "underfit": [
         case(history([0.5, 0.951], [0.5, 0.6])),
@@ -107,15 +137,27 @@ SILENT = {
         case(history([0.9, 1.0, 1.0], [0.8, 0.85, 0.9])),  # the gap does not grow
         case(history([0.9, 0.9, 1.0], [0.9, 0.9, 0.9]), counts=(100, 10)),  # within noise
     ],
-    "below_baseline": [case(right=right(5), right_baseline=right(30)), case(right_baseline=None)],
+    "below-baseline": [case(right=right(5), right_baseline=right(30)), case(right_baseline=None)],
     "noise": [case(right=right(2), right_others={"002": right(30)}), case(right_others={})],
-    "edge": [
+    "lr-edge": [
         case(),
         case(runs=table((0.001, 224, 0.8), (0.003, 224, 0.9), (0.01, 224, 0.7))),
         case(runs=table((0.001, 224, 0.8, "resnet18"), (0.003, 224, 0.9))),
     ],
-    "wide_features": [case(), case(config=Config("resnet50"), runs=table((0.003, 224, 0.9, "resnet50")))],
-    "next_rung": [
+    "size-edge": [
+        case(),
+        case(runs=table((0.003, 224, 0.9), (0.003, 320, 0.8))),  # a smaller one is not worth trying
+        case(runs=table((0.003, 704, 0.8), (0.003, 736, 0.9))),  # 1.4 times that is beyond the parameter
+    ],
+    "best-of-many": [
+        case(right=right(4), right_others={"002": luck()}),
+        case(right=right(40), right_others={f"00{n}": luck(seed=n) for n in range(2, 7)}),  # another run is the best
+    ],
+    "small-objects": [case(), case(issues=issues("mislabelled"))],
+    "slow-storage": [case()],
+    "unreviewed": [case(), case(issues=issues("few-images", "small-objects"))],
+    "wide-features": [case(), case(config=Config("resnet50"), runs=table((0.003, 224, 0.9, "resnet50")))],
+    "next-rung": [
         case(state="diverged"),
         case(history([0.5, 0.7], [0.5, 0.6])),  # underfit
         case(photos=photos(width=250, height=240)),  # nothing finer to see
@@ -126,23 +168,28 @@ SILENT = {
 
 
 def test_every_rule_has_its_cases():
-    assert set(LOUD) == set(SILENT) == {rule.__name__ for rule in RULES}
+    assert set(LOUD) == set(SILENT) == {rule.code for rule in RULES}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_no_two_rules_have_the_same_code():
+    assert len({rule.code for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_a_rule_speaks_when_it_should(rule):
-    situation, says, change = LOUD[rule.__name__]
-    finding = rule(situation)
+    situation, says, change = LOUD[rule.code]
+    finding = rule.look(situation)
+    assert finding.code == rule.code
     assert says in f"{finding.title}; {finding.evidence}"
     assert finding.change.keys() == change.keys()
     for name, value in change.items():
         assert finding.change[name] == (pytest.approx(value) if isinstance(value, float) else value)
 
 
-@pytest.mark.parametrize(("rule", "number"), [(rule, n) for rule in RULES for n in range(len(SILENT[rule.__name__]))],
-                         ids=lambda value: getattr(value, "__name__", value))  # fmt: skip
+@pytest.mark.parametrize(("rule", "number"), [(rule, n) for rule in RULES for n in range(len(SILENT[rule.code]))],
+                         ids=lambda value: getattr(value, "code", value))  # fmt: skip
 def test_a_rule_is_silent_otherwise(rule, number):
-    assert rule(SILENT[rule.__name__][number]) is None
+    assert rule.look(SILENT[rule.code][number]) is None
 
 
 EXTREMES = [
@@ -160,19 +207,22 @@ HISTORIES = [
 ]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 @pytest.mark.parametrize("config", EXTREMES, ids=lambda config: config.backbone)
 def test_every_rule_keeps_the_contract(rule, config):
     """Whatever it looks at, a rule gives None or a Finding with whole words and a change that can be carried out."""
-    assert inspect.getdoc(rule)
+    assert inspect.getdoc(type(rule))
+    assert rule.when
+    assert rule.source
     runs = table((config.learning_rate, config.image_size, 0.9), (config.learning_rate / 2, 64, 0.8)).assign(
         backbone=config.backbone, head=config.head
     )
     for rows in HISTORIES:
         for state in ("done", "stopped", "diverged"):
-            finding = advice.spoken(
+            finding = rules.spoken(
                 rule, case(rows, config, state, runs=runs, photos=photos(30, 2000, 2000, classes="abcdefgh"),
-                     right_baseline=right(3), right_others={"002": right(2)})
+                     right_baseline=right(3), right_others={f"00{n}": luck(seed=n) for n in range(2, 7)},
+                     issues=issues("few-images", "small-objects", "slow-storage", "dark"))
             )  # fmt: skip
             if finding is None:
                 continue
@@ -188,22 +238,17 @@ def test_every_rule_keeps_the_contract(rule, config):
 
 def test_a_loss_that_rose_is_called_running_away():
     rose = case(history([0.5, 0.5], [0.5, 0.5], [1.0, 1.8]))
-    assert advice.diverged(rose).evidence == "train loss rose from 1.00 to 1.80"
-    assert advice.underfit(rose) is None
+    assert rules.DIVERGED.look(rose).evidence == "train loss rose from 1.00 to 1.80"
+    assert rules.UNDERFIT.look(rose) is None
 
 
 def test_underfit_halves_the_rate_when_the_loss_no_longer_falls():
     stuck = case(history([0.5, 0.7, 0.8], [0.5, 0.6, 0.7], [1.0, 0.5, 0.49]))
-    assert advice.underfit(stuck).change == {"learning_rate": 0.0015, "schedule": ""}
-
-
-def test_the_edge_of_image_sizes():
-    finding = advice.edge(case(runs=table((0.003, 160, 0.8), (0.003, 224, 0.9))))
-    assert (finding.code, finding.change) == ("size-edge", {"image_size": 320})
+    assert rules.UNDERFIT.look(stuck).change == {"learning_rate": 0.0015, "schedule": ""}
 
 
 def test_six_small_classes_are_summed_up():
-    assert "and 3 more classes" in advice.few_images(case(photos=photos(9, classes="abcdefgh"))).evidence
+    assert "and 3 more classes" in rules.FewImages().look(case(photos=photos(9, classes="abcdefgh"))).evidence
 
 
 def test_advice_about_a_real_run_comes_in_the_order_of_the_rules(trained_run):
@@ -211,8 +256,8 @@ def test_advice_about_a_real_run_comes_in_the_order_of_the_rules(trained_run):
     findings = advise(workspace, run)
     assert "few-images" in [finding.code for finding in findings]
     assert all(isinstance(finding, Finding) for finding in findings)
-    names = [rule.__name__.replace("_", "-") for rule in RULES]
-    places = [names.index(finding.code) for finding in findings if finding.code in names]
+    codes = [rule.code for rule in RULES]
+    places = [codes.index(finding.code) for finding in findings]
     assert places == sorted(places)
     assert findings[0].to_dict().keys() == {"code", "title", "evidence", "source", "change"}
 

@@ -1,0 +1,47 @@
+"""Which advice was applied, and whether it helped: applied.jsonl in the workspace, which only grows."""
+
+from typing import Any
+
+from cvtune_nb import metrics
+from cvtune_nb.advice.case import Finding, aligned, right_of
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import append_json_lines, read_json_lines
+from cvtune_nb.training import Run, load_run
+from cvtune_nb.workspace import Workspace, now
+
+SOURCE = "paired comparison on the same validation photos (McNemar)"
+
+
+def write_down(workspace: Workspace, finding: Finding, run: str) -> None:
+    """Remember that the change of `finding`, which was about `run`, was applied."""
+    entry = {"time": now(), "run": run, "code": finding.code, "title": finding.title, "change": finding.change}
+    append_json_lines(workspace.folder / "applied.jsonl", entry)
+
+
+def outcome(workspace: Workspace, run: Run) -> Finding | None:
+    """Whether the advice that `run` carried out has helped; None when it carried out none that can be compared.
+
+    A run carries out the newest advice whose parameters it has and that was given about an earlier run.
+    """
+    for entry in reversed(read_json_lines(workspace.folder / "applied.jsonl")):
+        if entry["run"] < run.id and _carried_out(run, entry["change"]):
+            break
+    else:
+        return None
+    try:
+        before = load_run(workspace, entry["run"])
+    except InputError:  # its folder was deleted
+        return None
+    first, second = aligned(right_of(before.predictions()), right_of(run.predictions()))
+    if first.empty or before.photos != run.photos:
+        return None
+    compared = metrics.paired(first, second)
+    verdict = "helped" if compared.p < 0.05 and compared.difference > 0 else "did harm" if compared.p < 0.05 else ""
+    title = f"“{entry['title']}” {verdict or 'made no difference you could rely on'}"
+    return Finding("applied", title, f"{run.id} against {before.id}, before it: {compared.words}", SOURCE)
+
+
+def _carried_out(run: Run, change: dict[str, Any]) -> bool:
+    values = run.config.to_dict()
+    # a schedule of "" means only that none was typed
+    return all(values[name] == value for name, value in change.items() if name != "schedule")

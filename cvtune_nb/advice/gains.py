@@ -1,0 +1,283 @@
+"""What would help most: the predicted gain of each thing that could be done next, told from features that are in the
+cache, the audit and the runs so far; and afterwards, what it really brought.
+
+A prediction is a ratio of errors, measured with a frozen network and a linear SVM, cross-validated on the train and
+validation photos (the test photos are not looked at), and carried over to the model at hand: what halves the SVM's
+errors is taken to halve those of the fine-tuned network, too.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb import backbones, metrics
+from cvtune_nb.advice.answers import answers, cached
+from cvtune_nb.advice.case import right_of
+from cvtune_nb.audit import load_audit
+from cvtune_nb.baseline import baseline_predictions, last_baseline
+from cvtune_nb.data.pixels import largest_size
+from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
+from cvtune_nb.metrics import Accuracy
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import Run, load_run, predict_cost, runs
+from cvtune_nb.workspace import Workspace, now, photos_id
+
+SHARES = (0.25, 0.5, 1.0)
+"""Parts of the training photos that the learning curve is fitted to, each twice as large as the one before."""
+RESAMPLES = 1_000
+"""Bootstrap samples of the photos behind every interval."""
+STEP = 1.43
+"""From one image size to the next: 2018's ladder goes from 224 to 500 in two such steps, ours to 320 in one."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One thing that could be done. action: photos, labels, image_size, backbone or epochs; gain, low, high: predicted
+    change of accuracy (-1..1) with its 95% interval; seconds: what a run that does it takes (None: not a run); basis:
+    what it was told from; change: the parameters to set (empty: none)."""
+
+    action: str
+    title: str
+    gain: float
+    low: float
+    high: float
+    seconds: float | None
+    basis: str
+    change: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def words(self) -> str:
+        """For example "+1.2 points (0.3 to 2.1)"; an interval that covers zero says what that means."""
+        points = f"{self.gain * 100:+.1f} points ({self.low * 100:.1f} to {self.high * 100:.1f})"
+        return points if self.sure else f"{points}: can't be told from no gain"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return asdict(self)
+
+
+def what_helps(
+    workspace: Workspace, run: Run | None = None, compute: bool = False, progress: Progress = silent
+) -> tuple[list[Gain], list[str]]:
+    """What would help most, the largest predicted gain first, and in sentences what could not be told and why.
+
+    run: the model at hand; None: the baseline's SVM, or where there is none the default backbone's. With `compute`,
+    features of the next image size and of the next deeper network are computed where they are not in the cache, which
+    takes as long as notebook 02 takes with them. The predictions are kept in gains.jsonl (`real_gains` compares them
+    with what came of them). Raises InputError when there are too few photos to tell anything.
+    """
+    photos = workspace.photos()
+    model = run.config if run else _baseline_config(workspace)
+    base, right = _standing(workspace, run, model, progress)
+    found: list[Gain] = []
+    silent_about: list[str] = []
+    ratio, low, high = _more_photos(workspace, photos, model, progress)
+    double = predict_cost(workspace, model).seconds * 2 if run else None
+    found.append(_scaled("photos", "Twice the training photos", base, (ratio, low, high), double,
+                         "learning curve of the SVM, from a quarter, half and all of the photos"))  # fmt: skip
+    labels = _cleaner_labels(workspace, photos, model, right, progress)
+    if isinstance(labels, str):
+        silent_about.append(labels)
+    else:
+        found.append(labels)
+    for name, value in _steps(photos, model).items():
+        other = replace(model, **{name: value})
+        if not (compute or cached(workspace, photos, other)):
+            silent_about.append(f"{value} ({name}): its features are not in the cache (notebook 02, or the button)")
+            continue
+        ratios = _compared(answers(workspace, photos, model, progress), answers(workspace, photos, other, progress))
+        change = {name: value}
+        if name == "image_size" and model.batch_size > 1:
+            change |= {"batch_size": model.batch_size // 2, "learning_rate": float(f"{model.learning_rate / 2:.2g}")}
+        seconds = predict_cost(workspace, replace(model, **change, schedule="")).seconds
+        title = f"Photos of {value} pixels" if name == "image_size" else f"A deeper network, {value}"
+        basis = "the SVM on frozen features of both, cross-validated on the same photos"
+        found.append(_scaled(name, title, base, ratios, seconds, basis, change | {"schedule": ""}))
+    if run is not None:
+        found += _more_epochs(workspace, run)
+    found.sort(key=lambda gain: -gain.gain)
+    last = max(runs(workspace)["run"], default="")
+    entry = {"time": now(), "run": run.id if run else "", "last_run": last, "photos": photos_id(photos),
+             "train_photos": int((photos["split"] == "train").sum()), "accuracy": base.value}  # fmt: skip
+    append_json_lines(workspace.folder / "gains.jsonl", {**entry, "gains": [gain.to_dict() for gain in found]})
+    return found, silent_about
+
+
+def real_gains(workspace: Workspace) -> pd.DataFrame:
+    """What came of the predictions: action,title,predicted,low,high,real,run,words; one row for every predicted action
+    that was taken since: the first run begun after the prediction that differs from the run it was about as the action
+    says. real: accuracy of that run minus that of the earlier one, on validation."""
+    rows, known = [], runs(workspace)
+    known = known[known["best_epoch"] >= 0]
+    loaded = {name: load_run(workspace, name) for name in known["run"]}
+    seen: set[tuple[str, str]] = set()
+    for entry in reversed(read_json_lines(workspace.folder / "gains.jsonl")):
+        base = loaded.get(entry["run"])
+        if base is None:
+            continue
+        for gain in entry["gains"]:
+            after = (run for run in loaded.values() if run.id > entry["last_run"])
+            later = next((run for run in after if _took(gain, entry, base, run)), None)
+            if later is None or (key := (gain["action"], later.id)) in seen:
+                continue
+            seen.add(key)
+            rows.append({
+                "action": gain["action"], "title": gain["title"], "predicted": gain["gain"], "low": gain["low"],
+                "high": gain["high"], "real": later.validation.value - base.validation.value, "run": later.id,
+                "words": _kept_promise(gain, base, later),
+            })  # fmt: skip
+    columns = ["action", "title", "predicted", "low", "high", "real", "run", "words"]
+    return pd.DataFrame(rows[::-1], columns=columns)
+
+
+# -- what each prediction is told from ----------------------------------------------------------------------------
+
+
+def _resampled(*right: np.ndarray) -> np.ndarray:
+    """Errors (RESAMPLES, len(right)) of the same bootstrap samples of n photos; each of `right` is (n,) in 0..1. Half
+    an error is added to each, so that there is always one."""
+    wrong = 1 - np.stack(right, axis=1)
+    random, n = np.random.default_rng(0), len(wrong)
+    sums = [np.bincount(random.integers(n, size=n), minlength=n) @ wrong for _ in range(RESAMPLES)]
+    return (np.array(sums) + 0.5) / (n + 1)
+
+
+def _compared(before: pd.Series, after: pd.Series) -> tuple[float, float, float]:
+    """Errors after over errors before, with the 95% interval."""
+    after = after.reindex(before.index)
+    errors = _resampled(before.to_numpy(), after.to_numpy())
+    ratios = errors[:, 1] / errors[:, 0]
+    now = (1 - after.mean() + 0.5 / len(after)) / (1 - before.mean() + 0.5 / len(before))
+    return float(now), *(float(value) for value in np.quantile(ratios, [0.025, 0.975]))
+
+
+def _more_photos(
+    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress
+) -> tuple[float, float, float]:
+    """Errors with twice the training photos over those with all there are: a power law (Hestness and others 2017,
+    "Deep learning scaling is predictable, empirically") fitted to a quarter, half and all of them."""
+    curve = [answers(workspace, photos, config, progress, part).to_numpy() for part in SHARES]
+    height = np.log(_resampled(*curve))
+    slope = (height[:, -1] - height[:, 0]) / (len(SHARES) - 1)  # least squares on three places, equally far apart
+    exact = [math.log(1 - right.mean() + 0.5 / len(right)) for right in curve]
+    now = (exact[-1] - exact[0]) / (len(SHARES) - 1)
+    return math.exp(now), *(float(value) for value in np.exp(np.quantile(slope, [0.025, 0.975])))
+
+
+def _scaled(
+    action: str, title: str, base: Accuracy, ratios: tuple[float, float, float], seconds: float | None, basis: str,
+    change: dict[str, Any] | None = None,
+) -> Gain:  # fmt: skip
+    """The gain of a model with accuracy `base` whose errors are multiplied by ratios (now, low, high)."""
+    wrong = (1 - base.value) + (0.5 / base.n if base.n and base.value == 1 else 0.0)
+    now, low, high = ratios
+    return Gain(action, title, wrong * (1 - now), wrong * (1 - high), wrong * (1 - low), seconds, basis, change or {})
+
+
+def _standing(
+    workspace: Workspace, run: Run | None, model: Config, progress: Progress
+) -> tuple[Accuracy, pd.Series]:
+    """Accuracy of the model at hand, and which photos it got right."""
+    said = run.predictions() if run else baseline_predictions(workspace)
+    if said is not None and len(said):
+        right = right_of(said)
+        return metrics.share(int(right.sum()), len(right)), right
+    right = answers(workspace, workspace.photos(), model, progress)
+    return metrics.share(round(right.sum()), len(right)), right > 0.5
+
+
+def _baseline_config(workspace: Workspace) -> Config:
+    known = last_baseline(workspace)
+    if known:
+        return Config(known["backbone"], image_size=known["image_size"])
+    return Config(backbones.default()[0])
+
+
+def _cleaner_labels(
+    workspace: Workspace, photos: pd.DataFrame, config: Config, right: pd.Series, progress: Progress
+) -> Gain | str:
+    """The gain of deciding what the audit lists as mislabelled; or why it can't be told."""
+    found = load_audit(workspace)
+    if found is None:
+        return "cleaner labels: the audit (notebook 01) was not run yet"
+    listed = found.issues[found.issues["issue"] == "mislabelled"]
+    suspects = set(listed["path"]) - set(workspace.standing())
+    title = f"Cleaner labels: {len(suspects)} photo{'s' * (len(suspects) > 1)} to decide"
+    if not suspects:
+        return "cleaner labels: no photo is listed as mislabelled and undecided"
+    opinions = found.scores.set_index("path")["suggested_label"]
+    own, asked = answers(workspace, photos, config, progress), list(suspects)
+    then = answers(workspace, photos, config, progress, taught=opinions[opinions.index.isin(asked)])
+    # Told on all photos, by the labels they have: a photo with a wrong one counts as wrong before and after, so that
+    # only the others can show the gain. What is not listed shows how many errors the model at hand makes for one of
+    # the SVM's; alone it could not tell the gain, for photos that wrong labels led astray are often listed, too.
+    shown = 1 - own.index.isin(asked).mean()
+    errors = _resampled(own.to_numpy(), then.to_numpy())
+    ends = [then.mean() - own.mean(), *np.quantile(errors[:, 0] - errors[:, 1], [0.025, 0.975])]
+    mine, svm = (part.drop(asked, errors="ignore") for part in (right, own))
+    factor = (1 - mine.mean() + 0.5 / len(mine)) / (1 - svm.mean() + 0.5 / len(svm)) if len(mine) and len(svm) else 1.0
+    basis = "the SVM, taught what the audit suggests for these photos, cross-validated"
+    return Gain("labels", title, *(float(end) / shown * factor for end in ends), None, basis)
+
+
+def _steps(photos: pd.DataFrame, config: Config) -> dict[str, Any]:
+    """The next image size and the next deeper network of the family that can be had, where there are any."""
+    found: dict[str, Any] = {}
+    size = min(1000, round(config.image_size * STEP / 32) * 32)
+    short = float(photos[["width", "height"]].min(axis=1).median())
+    if config.image_size < size <= min(short, largest_size(photos)):
+        found["image_size"] = size
+    names = [entry.name for entry in backbones.KNOWN.values()]
+    own = backbones.KNOWN.get(config.backbone)
+    if own:
+        deeper = [name for name in names[names.index(own.name) + 1 :] if backbones.KNOWN[name].family == own.family]
+        reached = [name for name in deeper if backbones.on_disk(name)]
+        found |= {"backbone": reached[0]} if reached else {}
+    return found
+
+
+def _more_epochs(workspace: Workspace, run: Run) -> list[Gain]:
+    """Twice the epochs: half of what the second half of the epochs brought, since what training brings shrinks. A
+    rule of thumb of ours; its interval is that of the two accuracies, taken for independent (too wide, not too
+    narrow)."""
+    trained = run.history[run.history["epoch"] > 0]
+    if len(trained) < 4 or run.config.epochs > 100:
+        return []
+    half = trained["validation_accuracy"].iloc[: len(trained) // 2].max()
+    best, n = run.validation.value, run.counts[1]
+    gain = max(0.0, best - half) / 2
+    noise = metrics.Z95 * math.sqrt((half * (1 - half) + best * (1 - best)) / n) / 2
+    change = {"epochs": 2 * run.config.epochs, "schedule": ""}
+    seconds = predict_cost(workspace, replace(run.config, **change)).seconds
+    basis = f"the second half of its epochs brought {(best - half) * 100:+.1f} points"
+    return [Gain("epochs", "Twice the epochs", gain, gain - noise, gain + noise, seconds, basis, change)]
+
+
+# -- afterwards ---------------------------------------------------------------------------------------------------
+
+
+def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> bool:
+    """Whether `run` is `base` with what `gain` proposes, and nothing else that matters."""
+    before, after = base.config.to_dict(), run.config.to_dict()
+    if gain["action"] in ("photos", "labels"):
+        grew = run.train_photos >= 1.5 * entry["train_photos"]
+        return after == before and run.photos != base.photos and grew == (gain["action"] == "photos")
+    wanted = {name: value for name, value in gain["change"].items() if name in ("image_size", "backbone", "epochs")}
+    kept = ("image_size", "backbone", "epochs", "head", "optimizer")
+    return run.photos == base.photos and all(after[name] == wanted.get(name, before[name]) for name in kept)
+
+
+def _kept_promise(gain: dict[str, Any], base: Run, later: Run) -> str:
+    real = later.validation.value - base.validation.value
+    inside = "inside" if gain["low"] <= real <= gain["high"] else "outside"
+    return (f"{gain['title']}: predicted {gain['gain'] * 100:+.1f} points ({gain['low'] * 100:.1f} to "
+            f"{gain['high'] * 100:.1f}), real {real * 100:+.1f}, {inside} the interval ({later.id} against "
+            f"{base.id})")  # fmt: skip

@@ -1,0 +1,340 @@
+"""The rules, in the order in which their findings are shown: what is broken first."""
+
+import math
+from dataclasses import replace
+from typing import ClassVar
+
+import pandas as pd
+
+from cvtune_nb import backbones, metrics
+from cvtune_nb.advice.case import Case, Finding, Rule, aligned, case_of
+from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
+from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.training import Run
+from cvtune_nb.workspace import Workspace
+
+METHOD = "the tuning guide of the Azure ML Package for Computer Vision, 2018"
+PAIRED = "paired comparison (McNemar 1947)"
+BEYOND = "search beyond the edge of what was tried"
+TRAIN_ERROR = 0.05
+"""Train error above which a fine-tuned network has not learned its own training photos (2018 guide)."""
+MANY = 4
+"""Runs on the same photos from which the best one's accuracy is said to flatter it. Ours: by simulation (341 photos,
+accuracy .88) the best of 2 equal runs looks .8 points better than it is, of 5 1.7, of 10 1.8, of 20 2.1."""
+
+
+class Diverged(Rule):
+    """The loss was lost."""
+
+    code = "diverged"
+    when = "the loss is not finite, or ended above where it began"
+    source = METHOD
+
+    def look(self, case: Case) -> Finding | None:
+        """A tenth of the rate."""
+        config, losses = case.run.config, case.run.history["train_loss"]
+        if case.run.state == "diverged":
+            evidence = f"the loss became infinite with learning rate {config.learning_rate:g}"
+        elif len(case.trained) and len(losses) > 1 and losses.iloc[-1] > losses.iloc[0] + math.log(2):
+            evidence = f"train loss rose from {losses.iloc[0]:.2f} to {losses.iloc[-1]:.2f}"
+        else:
+            return None
+        return self.finding("Training ran away", evidence, learning_rate=_rate(config.learning_rate / 10), schedule="")
+
+
+class Underfit(Rule):
+    """It has not learned its own training photos."""
+
+    code = "underfit"
+    when = "train error is above 5% after fine-tuning: the rate is too high, or the epochs were too few"
+    source = METHOD
+
+    def look(self, case: Case) -> Finding | None:
+        """Twice the epochs while the loss falls, half the rate once it does not."""
+        if case.trained.empty or DIVERGED.look(case) or 1 - case.last["train_accuracy"] <= TRAIN_ERROR:
+            return None
+        config, losses = case.run.config, case.trained["train_loss"].tolist()
+        evidence = f"train error is {1 - case.last['train_accuracy']:.1%} after {len(losses)} epochs (rule: over 5%)"
+        if len(losses) < 2 or losses[-1] < 0.95 * losses[-2]:
+            return self.finding("It has not learned enough: double the epochs",
+                                f"{evidence}, and the loss was still falling",
+                                epochs=min(200, 2 * config.epochs), schedule="")  # fmt: skip
+        return self.finding("It has not learned enough: halve the learning rate",
+                            f"{evidence}, and the loss no longer falls",
+                            learning_rate=_rate(config.learning_rate / 2), schedule="")  # fmt: skip
+
+
+class Overfit(Rule):
+    """It knows its training photos by heart."""
+
+    code = "overfit"
+    when = "train accuracy is above validation accuracy beyond noise, and the gap grew"
+    source = METHOD
+
+    def look(self, case: Case) -> Finding | None:
+        """More dropout and weight decay."""
+        if len(case.trained) < 2:
+            return None
+        gaps = metrics.gap(case.trained, case.run.counts)
+        first, last = gaps.iloc[0], gaps.iloc[-1]
+        if last["low"] <= 0 or last["gap"] <= first["gap"]:
+            return None
+        epoch = metrics.opened(metrics.gap(case.run.history, case.run.counts))
+        since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
+        config = case.run.config
+        return self.finding(
+            "It knows its training photos by heart",
+            f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
+            f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
+            "may still test well: judge by validation",
+            dropout=min(0.9, round(config.dropout + 0.2, 2)), weight_decay=min(0.1, config.weight_decay * 3),
+        )  # fmt: skip
+
+
+class BelowBaseline(Rule):
+    """Fine-tuning has not paid."""
+
+    code = "below-baseline"
+    when = "the fine-tuned network is not better than the SVM on the same validation photos"
+    source = PAIRED
+
+    def look(self, case: Case) -> Finding | None:
+        """A third of the rate; or keep the SVM."""
+        if case.right_baseline is None or case.trained.empty:
+            return None
+        compared = metrics.paired(*aligned(case.right_baseline, case.right))
+        if case.right_baseline.all() or (compared.p < 0.05 and compared.difference > 0):
+            return None
+        return self.finding("Not better than the frozen network and SVM",
+                            f"fine-tuned against SVM on the same validation photos: {compared.words}; "
+                            "the SVM is the cheaper model, unless a lower rate helps",
+                            learning_rate=_rate(case.run.config.learning_rate / 3), schedule="")  # fmt: skip
+
+
+class Edge(Rule):
+    """The best value of one parameter lies at the edge of what was tried; lower, upper: how far to go beyond it."""
+
+    source = BEYOND
+    name: ClassVar[str]
+    fixed: ClassVar[str]
+    lower: ClassVar[float | None]
+    upper: ClassVar[float]
+
+    def look(self, case: Case) -> Finding | None:
+        """A value beyond the edge."""
+        config = case.run.config
+        alike = case.runs[case.runs["validation_accuracy"].notna() & (case.runs["backbone"] == config.backbone)]
+        tried = alike[(alike[self.fixed] == getattr(config, self.fixed)) & (alike["head"] == config.head)]
+        values = sorted(tried[self.name].unique())
+        if len(values) < 2 or config.to_dict()[self.name] not in values:
+            return None
+        best = tried.loc[tried["validation_accuracy"].idxmax(), self.name]
+        factor = self.upper if best == values[-1] else self.lower if best == values[0] else None
+        value = self.rounded(best * factor) if factor else 0
+        parameter = PARAMETERS[self.name]
+        if not parameter.low <= value <= parameter.high:
+            return None
+        title = f"The best {parameter.label.lower()} is the {'highest' if factor > 1 else 'lowest'} you tried"
+        words = f"tried {', '.join(f'{v:g}' for v in values)}; best {best:g}: look beyond it"
+        return self.finding(title, words, **{self.name: value}, **self.also)
+
+    also: ClassVar[dict] = {}
+
+    def rounded(self, value: float) -> float:
+        """`value` as the parameter may have it."""
+        return value
+
+
+class LearningRateEdge(Edge):
+    """The best learning rate is the highest or lowest that was tried."""
+
+    code, name, fixed, lower, upper = "lr-edge", "learning_rate", "image_size", 1 / 3, 3
+    when = "the best learning rate is the highest or lowest that was tried"
+    also: ClassVar[dict] = {"schedule": ""}
+
+
+class ImageSizeEdge(Edge):
+    """The best image size is the largest that was tried."""
+
+    code, name, fixed, lower, upper = "size-edge", "image_size", "learning_rate", None, 1.4
+    when = "the best image size is the largest that was tried"
+
+    def rounded(self, value: float) -> float:
+        """To a multiple of 32."""
+        return round(value / 32) * 32
+
+
+class Noise(Rule):
+    """Two runs can't be told apart."""
+
+    code = "noise"
+    when = "the best other run differs by no more than chance"
+    source = PAIRED
+
+    def look(self, case: Case) -> Finding | None:
+        """More validation photos, or seeds."""
+        if not case.right_others or case.right.empty:
+            return None
+        other = max(case.right_others, key=lambda name: case.right_others[name].mean())
+        compared = metrics.paired(*aligned(case.right_others[other], case.right))
+        if compared.p < 0.05:
+            return None
+        evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would tell them apart"
+        return self.finding(f"Run {other} is as good, as far as one can tell", evidence)
+
+
+class BestOfMany(Rule):
+    """The accuracy of the best run flatters it, for it was chosen by it."""
+
+    code = "best-of-many"
+    when = f"the run is the best of {MANY} or more on the same validation photos"
+    source = "Tsamardinos, Greasidou and Borboudakis 2018 (bootstrap bias corrected choice)"
+
+    def look(self, case: Case) -> Finding | None:
+        """What may be expected of it."""
+        right = pd.DataFrame({case.run.id: case.right, **case.right_others}).dropna()
+        if right.shape[1] < MANY or right.empty or right[case.run.id].mean() < right.astype(bool).mean().max():
+            return None
+        title = f"Its accuracy flatters it: the best of {right.shape[1]} runs"
+        return self.finding(title, metrics.best_of(right.astype(bool)).words)
+
+
+class FewImages(Rule):
+    """Some classes have few photos."""
+
+    code = "few-images"
+    when = f"a class has fewer than {ENOUGH_IMAGES} training photos"
+    source = METHOD
+
+    def look(self, case: Case) -> Finding | None:
+        """Which, how many more, and what the audit's learning curve promises."""
+        few = sorted(small_classes(case.photos).items(), key=lambda item: item[1])
+        if not few:
+            return None
+        named = ", ".join(f"{label} ({count}: {ENOUGH_IMAGES - count} more)" for label, count in few[:5])
+        rest = f" and {len(few) - 5} more classes" if len(few) > 5 else ""
+        worst = case.issue("few-images")
+        told = f"; {worst['suggestion']}" if worst is not None else "; notebook 04 says whether more would help"
+        evidence = f"under {ENOUGH_IMAGES} training photos: {named}{rest}{told}"
+        return self.finding("Some classes have few photos", evidence)
+
+
+class FromAudit(Rule):
+    """An issue of the whole set that the audit found."""
+
+    source = METHOD
+    title: ClassVar[str]
+
+    def look(self, case: Case) -> Finding | None:
+        """The audit's own words."""
+        found = case.issue(self.code)
+        return None if found is None else self.finding(self.title, f"{found['detail']}: {found['suggestion']}")
+
+
+class SmallObjects(FromAudit):
+    """What the photos show is too small."""
+
+    code, title = "small-objects", "The objects are too small to classify whole photos"
+    when = "the boxed objects take under 20% of the photos' width and height"
+
+
+class SlowStorage(FromAudit):
+    """Photos are read more slowly than the network takes them."""
+
+    code, title = "slow-storage", "The storage is slower than the network"
+    when = "reading is slower than the network consumes"
+
+
+class Unreviewed(Rule):
+    """The audit found photos that nobody has decided about."""
+
+    code = "unreviewed"
+    when = "photos that the audit listed as badly labelled, copies or of bad quality are not decided"
+    source = "the audit (notebook 01)"
+    kinds: ClassVar[tuple[str, ...]] = (
+        "mislabelled", "ambiguous", "two-classes", "leak", "duplicate", "dark", "over-exposed", "low-contrast",
+        "blurry", "corrupt",
+    )  # fmt: skip
+
+    def look(self, case: Case) -> Finding | None:
+        """How many of each kind."""
+        counts = case.issues["issue"].value_counts()
+        left = [f"{counts[kind]} {kind}" for kind in self.kinds if kind in counts]
+        if not left:
+            return None
+        return self.finding("The audit's findings are not all decided", f"{', '.join(left)}: see the gallery of "
+                            "notebook 01; what cleaner labels would bring is told in notebook 04")  # fmt: skip
+
+
+class WideFeatures(Rule):
+    """A network with a wider last layer was not tried."""
+
+    code = "wide-features"
+    when = "a backbone with a wider last layer has its weights at hand and was not tried"
+    source = METHOD
+
+    def look(self, case: Case) -> Finding | None:
+        """That backbone."""
+        table = backbones.table()
+        own = backbones.KNOWN.get(case.run.config.backbone)
+        wider = table[(table["weights"] == "on disk") & (table["features"] > (own.width if own else 10_000))]
+        wider = wider[~wider["name"].isin(case.runs["backbone"])]
+        if wider.empty:
+            return None
+        name, features = wider.iloc[0][["name", "features"]]
+        return self.finding(f"{name} gives {features} numbers a photo instead of {own.width}",
+                            "try it with the SVM first (notebook 02): it takes seconds", backbone=name)  # fmt: skip
+
+
+class NextRung(Rule):
+    """All is well, and there is a rung above."""
+
+    code = "next-rung"
+    when = "it learned its training photos, and the photos have more pixels than it saw"
+    source = METHOD
+
+    def look(self, case: Case) -> Finding | None:
+        """Larger photos, with minibatch and learning rate halved together."""
+        if case.run.state != "done" or case.trained.empty or case.right.all():
+            return None
+        if DIVERGED.look(case) or UNDERFIT.look(case):
+            return None
+        config = case.run.config
+        size = min(1000, round(config.image_size * 1.43 / 32) * 32)
+        short = float(case.photos[["width", "height"]].min(axis=1).median())
+        if size > short or size == config.image_size or config.batch_size < 2:
+            return None
+        return self.finding(
+            "All is well: climb a rung (notebook 04)",
+            f"it learned its training photos, and half of your photos have {short:.0f} pixels or more: "
+            f"image size {size}, minibatch {config.batch_size // 2}",
+            image_size=size, batch_size=config.batch_size // 2, learning_rate=_rate(config.learning_rate / 2),
+            schedule="",
+        )  # fmt: skip
+
+
+DIVERGED, UNDERFIT = Diverged(), Underfit()
+
+RULES: tuple[Rule, ...] = (
+    DIVERGED, UNDERFIT, Overfit(), BelowBaseline(), LearningRateEdge(), ImageSizeEdge(), Noise(), BestOfMany(),
+    FewImages(), SmallObjects(), SlowStorage(), Unreviewed(), WideFeatures(), NextRung(),
+)  # fmt: skip
+
+
+def advise(workspace: Workspace, run: Run) -> list[Finding]:
+    """What the rules say about `run`, the most pressing first."""
+    case = case_of(workspace, run)
+    return [finding for rule in RULES if (finding := spoken(rule, case)) is not None]
+
+
+def spoken(rule: Rule, case: Case) -> Finding | None:
+    """What a rule says, without its change when that would change nothing: the parameter is at its limit already."""
+    finding = rule.look(case)
+    if finding and finding.change and replace(case.run.config, **finding.change) == case.run.config:
+        return replace(finding, change={})
+    return finding
+
+
+def _rate(value: float) -> float:
+    """A learning rate to suggest: two digits are enough, and the lowest there is is the lowest."""
+    return max(PARAMETERS["learning_rate"].low, float(f"{value:.2g}"))

@@ -1,0 +1,206 @@
+"""Pictures of the ladder: accuracy against time, gaps, predicted against real time; what would help; a sweep."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDATION, figure, shortened, titled
+
+_TIMES = [
+    (seconds * unit, f"{seconds} {name}")
+    for unit, name, most in ((1, "s", 60), (60, "min", 60), (3600, "h", 100))
+    for seconds in (1, 2, 5, 10, 20, 30, 50)
+    if seconds < most
+]
+"""Ticks of a time axis."""
+
+
+def accuracy_against_time(
+    rungs: pd.DataFrame, baseline: float | None = None, reference: pd.DataFrame | None = None
+) -> Figure:
+    """Accuracy with its 95% interval against time (log); the Pareto front (nothing both faster and better) is joined
+    by a line, and what a rung promised before it ran stands beside it.
+
+    rungs: columns rung, backbone, image_size, seconds, validation_accuracy, low, high, and if they were told expected
+    and predicted_seconds; rungs not run yet have no accuracy. baseline: as in `training_curves`. reference: what was
+    published for a ladder, drawn at its times relative to the fastest rung's: rung,time_low,time_high,accuracy.
+    """
+    made = figure(8.4, 3.9)
+    axes = made.subplots()
+    done = rungs.dropna(subset=["validation_accuracy", "seconds"]).sort_values("seconds", ignore_index=True)
+    accuracy, title, lowest = done["validation_accuracy"], "No rung has finished yet", 1.0
+    if baseline is not None:
+        axes.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
+        lowest = baseline
+    if len(done) and reference is not None and len(reference):
+        times = reference[["time_low", "time_high"]].to_numpy() * done["seconds"].iloc[0]
+        middle = np.sqrt(times.prod(1))
+        axes.errorbar(middle, reference["accuracy"], xerr=np.abs(times.T - middle), fmt="d", color=GREY, mfc="white",
+                      capsize=2, alpha=0.8, label="2018, other photos, from the fastest time here")  # fmt: skip
+        for x, row in zip(middle, reference.itertuples(), strict=True):
+            axes.annotate(f"{row.rung}", (x, row.accuracy), xytext=(5, 3), textcoords="offset points", fontsize=8,
+                          color=GREY)  # fmt: skip
+        lowest = min(lowest, reference["accuracy"].min())
+    if "expected" in rungs and rungs["expected"].notna().any():
+        told = rungs.dropna(subset=["expected", "predicted_seconds"])
+        axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="promised before it ran")
+        lowest = min([lowest, *told["expected"]])
+    if len(done):
+        bars = [(accuracy - done["low"]).clip(lower=0), (done["high"] - accuracy).clip(lower=0)]
+        axes.errorbar(done["seconds"], accuracy, bars, fmt="s", color=ORANGE, capsize=4, label="rung, 95% interval")
+        front = accuracy.cummax().diff().fillna(1) > 0
+        axes.plot(done["seconds"][front], accuracy[front], "--", color=ORANGE, alpha=0.6, label="best for its time")
+        for row in done.itertuples():
+            axes.annotate(f"{row.rung}", (row.seconds, row.validation_accuracy), xytext=(6, 4), fontsize=10, color=INK,
+                          textcoords="offset points", fontweight="bold")  # fmt: skip
+        names = "\n".join(f"{row.rung}: {shortened(row.backbone)} {row.image_size}" for row in done.itertuples())
+        axes.text(0.01, 0.02, names, transform=axes.transAxes, fontsize=8, color=INK, va="bottom", parse_math=False,
+                  bbox={"facecolor": "white", "edgecolor": GREY, "pad": 3, "alpha": 0.8})  # fmt: skip
+        best = done.loc[accuracy.idxmax()]
+        title = f"Highest: rung {best['rung']}, {best['validation_accuracy']:.1%} in {_time(best['seconds'])}"
+        lowest = min(lowest, done["low"].min())
+    titled(axes, title)
+    seconds = [value for line in axes.lines[baseline is not None :] for value in np.ravel(line.get_xdata())]
+    _time_axis(axes.xaxis, min(seconds, default=10.0) / 2, max(seconds, default=1000.0) * 1.6, "time it took (log)")
+    _zoomed(axes, lowest)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, loc="lower right", ncols=2)
+    return made
+
+
+def gaps_by_rung(rungs: pd.DataFrame) -> Figure:
+    """Train and validation accuracy of every rung, joined by their gap. rungs: columns rung, train_accuracy,
+    validation_accuracy, low, high; at least one with an accuracy."""
+    done = rungs.dropna(subset=["validation_accuracy"]).reset_index(drop=True)
+    made = figure(8.4, 0.9 + 0.42 * max(2, len(done)))
+    axes = made.subplots()
+    gap = (done["train_accuracy"] - done["validation_accuracy"]) * 100
+    for place, row in enumerate(done.itertuples()):
+        axes.plot([row.validation_accuracy, row.train_accuracy], [place] * 2, color=GREY, linewidth=2, zorder=1)
+        axes.plot([row.low, row.high], [place] * 2, color=VALIDATION["color"], alpha=0.25, linewidth=9, zorder=0)
+        axes.text(1.005, place, f"{gap[place]:+.1f} points", va="center", fontsize=9, color=INK, clip_on=False)
+    for style, column in ((TRAIN, "train_accuracy"), (VALIDATION, "validation_accuracy")):
+        axes.plot(done[column], range(len(done)), style["marker"], color=style["color"], label=style["label"])
+    axes.set_yticks(range(len(done)), [f"rung {rung}" for rung in done["rung"]])
+    axes.set_ylim(len(done) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.set_xlabel("accuracy; pale: 95% interval")
+    axes.grid(alpha=0.3, axis="x")
+    axes.legend(fontsize=8, loc="lower left")
+    widest = gap.abs().idxmax()
+    titled(axes, f"Train is furthest from validation in rung {done['rung'][widest]}: {gap[widest]:+.1f} points")
+    return made
+
+
+def predicted_against_real(runs: pd.DataFrame) -> Figure:
+    """Real time of runs against the time predicted before they began, both on logarithmic axes; on the line they are
+    equal. runs: columns run, predicted_seconds, seconds; at least one row."""
+    made = figure(5.6, 4.2)
+    axes = made.subplots()
+    ends = runs[["predicted_seconds", "seconds"]].to_numpy(dtype=float)
+    span = np.array([ends.min() / 1.6, ends.max() * 1.6])
+    axes.plot(span, span, color=GREY, linewidth=1, label="as predicted")
+    axes.fill_between(span, span * 0.8, span * 1.2, color=GREY, alpha=0.15, label="within 20%")
+    axes.plot(runs["predicted_seconds"], runs["seconds"], "s", color=ORANGE, label="run")
+    error = runs["seconds"] / runs["predicted_seconds"] - 1
+    for row in runs.itertuples():
+        axes.annotate(str(row.run)[:3], (row.predicted_seconds, row.seconds), xytext=(6, -3), fontsize=8, color=INK,
+                      textcoords="offset points", parse_math=False)  # fmt: skip
+    _time_axis(axes.xaxis, *span, "predicted")
+    _time_axis(axes.yaxis, *span, "real")
+    axes.legend(fontsize=8, loc="upper left")
+    titled(axes, f"Predictions are off by {error.abs().median():.0%} (median of {len(runs)})")
+    return made
+
+
+def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
+    """What each action is predicted to bring, in points, with its 95% interval; hatched where that covers zero.
+
+    table: columns title, gain, low, high (shares of 1), the largest first; at least one row. real: what earlier
+    predictions came to, columns title, predicted, real.
+    """
+    rows = table.iloc[::-1]
+    made = figure(8.4, 1.1 + 0.45 * len(rows))
+    axes = made.subplots()
+    sure = (rows["low"] > 0) | (rows["high"] < 0)
+    places = np.arange(len(rows))
+    axes.barh(places, rows["gain"] * 100, color=[BLUE if one else "#BBBBBB" for one in sure], height=0.6)
+    for bar, one in zip(axes.patches, sure, strict=True):
+        bar.set_hatch("" if one else "///")
+    bars = [(rows["gain"] - rows["low"]).clip(lower=0) * 100, (rows["high"] - rows["gain"]).clip(lower=0) * 100]
+    axes.errorbar(rows["gain"] * 100, places, xerr=bars, fmt="none", color=INK, capsize=4)
+    if real is not None and len(real):
+        shown = real.drop_duplicates("title", keep="last").set_index("title")["real"].reindex(rows["title"])
+        axes.plot(shown.to_numpy() * 100, places, "D", color=ORANGE, label="what it really brought, last time")
+        axes.legend(fontsize=8, loc="lower right")
+    axes.axvline(0, color=INK, linewidth=1)
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, -1), max(right, 1))  # small gains look small
+    axes.set_yticks(places, [shortened(title, 44) for title in rows["title"]], parse_math=False)
+    axes.set_xlabel("predicted change, points (95% interval); hatched: can't be told from none")
+    axes.grid(alpha=0.3, axis="x")
+    first = table.iloc[0]
+    titled(axes, f"{first['title']}: {first['gain'] * 100:+.1f} points" if sure.any() and first["low"] > 0
+           else "Nothing promises a gain that can be told from none")  # fmt: skip
+    return made
+
+
+def sweep(trials: pd.DataFrame) -> Figure:
+    """Validation accuracy with its interval against each parameter of a sweep.
+
+    trials: columns learning_rate, dropout, weight_decay, validation_accuracy, low, high, state; the best is filled.
+    """
+    made = figure(8.4, 2.9)
+    places = made.subplots(1, 3, sharey=True)
+    done = trials.dropna(subset=["validation_accuracy"])
+    names = {"learning_rate": "learning rate", "dropout": "dropout", "weight_decay": "weight decay"}
+    for axes, (name, words) in zip(places, names.items(), strict=True):
+        bars = [(done["validation_accuracy"] - done["low"]).clip(lower=0),
+                (done["high"] - done["validation_accuracy"]).clip(lower=0)]  # fmt: skip
+        axes.errorbar(done[name], done["validation_accuracy"], bars, fmt="o", color=BLUE, mfc="white", capsize=3)
+        if len(done):
+            best = done.loc[done["validation_accuracy"].idxmax()]
+            axes.plot([best[name]], [best["validation_accuracy"]], "s", color=ORANGE, markersize=8, zorder=3)
+        if name != "dropout" and len(done):
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel(words)
+        axes.grid(alpha=0.3)
+    _zoomed(places[0], done["low"].min() if len(done) else 0.0)
+    if len(done):
+        titled(places[0], f"Best of {len(done)} trials: {done['validation_accuracy'].max():.1%}, the filled square")
+    else:
+        titled(places[0], "No trial has finished an epoch yet")
+    return made
+
+
+def _zoomed(axes, lowest: float) -> None:
+    """An accuracy axis that begins below `lowest`, and says so: rungs lie close together."""
+    bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
+    axes.set_ylim(bottom, 1.005)
+    axes.set_ylabel("accuracy" + (f"\n(axis begins at {bottom:.0%})" if bottom else ""))
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.grid(alpha=0.3)
+
+
+def _time_axis(axis, low: float, high: float, words: str) -> None:
+    """A logarithmic axis from `low` to `high` seconds with round times; on a long one every second or third of them."""
+    axes = axis.axes
+    (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
+    (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
+    inside = [time for time in _TIMES if low <= time[0] <= high]
+    shown = inside[:: max(1, math.ceil(len(inside) / 8))]
+    axis.set_ticks([seconds for seconds, _ in shown], [name for _, name in shown])
+    axis.set_minor_locator(NullLocator())
+    axis.set_label_text(words)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+

@@ -1,0 +1,144 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cvtune_nb.advice import gains, real_gains, what_helps
+from cvtune_nb.advice.answers import FOLDS, answers
+from cvtune_nb.audit import audit
+from cvtune_nb.baseline import SvmExplorer
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import read_json_lines
+from cvtune_nb.parameters import Config
+from cvtune_nb.training import fit, runs
+
+CONFIG = Config("efficientnet_lite0", image_size=64, epochs=4, batch_size=16)
+
+
+def by_action(found):
+    return {gain.action: gain for gain in found}
+
+
+def test_without_a_run_it_tells_about_the_baseline(workspace):
+    found, silent = what_helps(workspace)
+    assert list(by_action(found)) == ["photos"]
+    assert any(line.startswith("cleaner labels: the audit") for line in silent)
+    assert any("image_size" in line and "not in the cache" in line for line in silent)
+    assert any("efficientnet_lite1" in line for line in silent)
+
+
+def test_what_is_asked_for_is_computed(workspace):
+    found, silent = what_helps(workspace, compute=True)
+    told = by_action(found)
+    assert set(told) == {"photos", "image_size", "backbone"}
+    assert told["image_size"].change == {"image_size": 96, "batch_size": 16, "learning_rate": 0.00015, "schedule": ""}
+    assert told["backbone"].change == {"backbone": "efficientnet_lite1", "schedule": ""}
+    assert told["backbone"].seconds > 0
+    assert len(silent) == 1
+    assert [gain.gain for gain in found] == sorted((gain.gain for gain in found), reverse=True)
+    assert all(gain.low <= gain.gain <= gain.high for gain in found)
+
+
+def test_an_interval_that_covers_zero_says_so():
+    gain = gains.Gain("photos", "t", 0.01, -0.01, 0.03, None, "")
+    assert gain.words == "+1.0 points (-1.0 to 3.0): can't be told from no gain"
+    assert replace(gain, low=0.002).words == "+1.0 points (0.2 to 3.0)"
+
+
+def test_the_learning_curve_is_a_power_law(workspace, monkeypatch):
+    """Errors of 40, 20 and 10% for a quarter, half and all of the photos: twice as many leave half of them."""
+    parts = {0.25: 0.4, 0.5: 0.2, 1.0: 0.1}
+
+    def told(workspace, photos, config, progress, part=1.0):
+        return pd.Series(np.arange(1000) >= parts[part] * 1000, index=[str(n) for n in range(1000)], dtype=float)
+
+    monkeypatch.setattr(gains, "answers", told)
+    now, low, high = gains._more_photos(workspace, None, CONFIG, None)
+    assert now == pytest.approx(0.5, abs=0.01)
+    assert 0.4 < low < now < high < 0.6
+
+
+def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
+    def ratio(n):
+        before = pd.Series(np.arange(n) % 10 > 1, dtype=float)  # 20% wrong
+        after = pd.Series(np.arange(n) % 10 > 0, dtype=float)  # 10%
+        return gains._compared(before, after)
+
+    few, many = ratio(100), ratio(1000)
+    assert many[0] == pytest.approx(0.5, abs=0.01)
+    assert few[2] - few[1] > 2 * (many[2] - many[1])
+
+
+def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
+    """Taught the audit's labels, the SVM gets 90% instead of 80% right (by labels of which some are wrong)."""
+    photos = workspace.manifest()
+    learned = photos.index[photos["split"] != "test"]
+    wrong = np.random.default_rng(0).permutation(learned)[: len(learned) // 8]
+    names = sorted(photos["label"].unique())
+    photos.loc[wrong, "label"] = [names[names.index(label) - 1] for label in photos["label"][wrong]]
+    workspace.save_manifest(photos, workspace.skipped())
+    audit(workspace, "efficientnet_lite0", 64)
+    asked = []
+
+    def told(workspace, photos, config, progress, part=1.0, taught=None):
+        asked.append(taught)
+        kept = photos[photos["split"] != "test"]["path"]
+        return pd.Series(np.arange(len(kept)) % 10 < (8 if taught is None else 9), index=kept, dtype=float)
+
+    monkeypatch.setattr(gains, "answers", told)
+    gain = by_action(what_helps(workspace)[0])["labels"]
+    taught = next(labels for labels in asked if labels is not None)
+    truth = dict(zip(photos["path"], workspace.manifest()["label"], strict=True))
+    assert f"{len(taught)} photos to decide" in gain.title
+    assert all(label != truth[path] for path, label in taught.items())
+    assert 0 < gain.low < gain.gain < gain.high
+
+
+def test_answers_are_remembered_and_never_about_photos_that_were_learned(workspace, monkeypatch):
+    photos = workspace.photos()
+    right = answers(workspace, photos, CONFIG)
+    assert set(right.index) == set(photos.loc[photos["split"] != "test", "path"])
+    assert right.isin([0.0, 1.0]).all()
+    half = answers(workspace, photos, CONFIG, part=0.5)
+    assert half.isin([0.0, 0.5, 1.0]).all()
+    monkeypatch.setattr("cvtune_nb.advice.answers.features", lambda *a: pytest.fail("it was computed again"))
+    pd.testing.assert_series_equal(answers(workspace, photos, CONFIG), right, check_names=False)
+    scrambled = pd.Series(np.random.default_rng(0).permutation(photos["label"]), index=photos["path"])
+    monkeypatch.undo()
+    assert answers(workspace, photos, CONFIG, taught=scrambled).mean() < right.mean()
+
+
+def test_too_few_photos_tell_nothing(workspace):
+    photos = workspace.photos()
+    last = photos[(photos["label"] == photos["label"].iloc[0]) & (photos["split"] != "test")]
+    for path in last["path"].iloc[FOLDS - 1 :]:
+        workspace.decide(path, "exclude")
+    with pytest.raises(InputError, match=f"fewer than {FOLDS} different photos"):
+        what_helps(workspace)
+
+
+def test_what_a_prediction_came_to(workspace):
+    first = fit(workspace, CONFIG)
+    SvmExplorer(workspace, "efficientnet_lite0", 96)
+    told = by_action(what_helps(workspace, first)[0])
+    assert set(told) == {"photos", "image_size", "epochs"}
+    assert real_gains(workspace).empty
+    later = fit(workspace, replace(CONFIG, **told["image_size"].change))
+    more = fit(workspace, replace(CONFIG, epochs=8))
+    real = real_gains(workspace).set_index("action")
+    assert real["run"].to_dict() == {"image_size": later.id, "epochs": more.id}
+    gain = later.validation.value - first.validation.value
+    assert real.at["image_size", "real"] == pytest.approx(gain)
+    assert f"real {gain * 100:+.1f}" in real.at["image_size", "words"]
+    workspace.decide(workspace.photos().query("split == 'train'")["path"].iloc[0], "exclude")
+    cleaned = fit(workspace, CONFIG)
+    assert "labels" not in real_gains(workspace).set_index("action").index  # that was not predicted
+    assert len(runs(workspace)) == 4
+    assert cleaned.photos != first.photos
+    what_helps(workspace, first)  # told after the event: no prediction
+    assert len(real_gains(workspace)) == 2
+    entry = read_json_lines(workspace.folder / "gains.jsonl")[0]
+    assert entry["run"] == first.id
+    assert math.isclose(entry["accuracy"], first.validation.value)
