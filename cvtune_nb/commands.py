@@ -1,11 +1,11 @@
 """The commands: each takes its arguments and a Meter for progress, and gives a Result.
 
-A command imports what it needs when it runs: `cvtune predict` works where only onnxruntime, numpy and Pillow
-are installed.
+A command imports what it needs when it runs: `cvtune predict` starts without torch and pandas.
 """
 
 import argparse
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from cvtune_nb.parameters import PARAMETERS
 
 DONE, BAD_INPUT, STOPPED = 0, 2, 3
 """Exit status: all done; bad input, and one sentence says what to do; stopped early with the work kept."""
+
+FIRST_RUNGS = 4
+"""Rungs that are climbed when none are named: those of 2018."""
 
 NETWORK = ("backbone", "image_size", "seed")
 """The parameters of the commands that do not train."""
@@ -90,6 +93,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same parameters again go on with a run that was stopped"""
     from cvtune_nb import training
+    from cvtune_nb.training.cost import past_errors, past_in_words
     from cvtune_nb.workbook import run_values
 
     values = _parameters(arguments, tuple(PARAMETERS))
@@ -107,8 +111,15 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             if earlier:
                 meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
             cost = training.predict_cost(workspace, config, meter)
-            meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}")
-        run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
+            past = past_in_words(past_errors(workspace))
+            meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+                      + (f"; {past}" if past else ""))  # fmt: skip
+        if arguments.ray_workers:
+            from cvtune_nb.escalation.cluster import train_over_workers
+
+            run = train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
+        else:
+            run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"
@@ -121,19 +132,36 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
 def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     """climb the ladder of parameters, rung by rung, within a time budget"""
     seconds = budget_seconds(arguments.budget)
-    if arguments.on == "ray":
-        raise InputError("--on ray is not built yet: use --on local, which is this machine")
     values = _parameters(arguments, NETWORK)
+    if arguments.sweep is not None and arguments.sweep < 1:
+        raise InputError(f"--sweep is {arguments.sweep}: give the number of trials, 1 or more")
 
+    from cvtune_nb.advice import what_helps
     from cvtune_nb.escalation import escalate as climb
+    from cvtune_nb.escalation import sweep
+    from cvtune_nb.training import load_run
     from cvtune_nb.workbook import escalation_values
 
-    workspace = _open(arguments, meter, meter)
+    workspace, end = _open(arguments, meter, meter), time.monotonic() + seconds
     rungs = _rungs(arguments.rungs, values)
-    result = climb(workspace, list(rungs.values()), seconds, progress=meter, numbers=list(rungs))
+    result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
-    shown = ["rung", "backbone", "image_size", "epochs", "seconds", "validation_accuracy", "state", "note"]
+    shown = ["rung", "backbone", "image_size", "epochs", "predicted_seconds", "seconds", "expected",
+             "validation_accuracy", "state", "note"]  # fmt: skip
     text = f"{table(found['rungs'], shown)}\n\nbest: {found['best'] or 'none'}; {found['why']}"
+    best = load_run(workspace, result.best) if result.best else None
+    if arguments.sweep and best and not meter.stop.is_set():
+        tried = sweep(workspace, best.config, arguments.sweep, end - time.monotonic(), None, meter, arguments.on)
+        found["sweep"] = {"trials": tried.trials.to_dict("records"), "best": tried.best, "why": tried.why}
+        text += f"\n\nsweep: {tried.why}"
+    if best and not meter.stop.is_set():
+        try:
+            gains, silent = what_helps(workspace, best, progress=meter)
+        except InputError as error:
+            gains, silent = [], [str(error)]
+        found["gains"] = [gain.to_dict() for gain in gains]
+        text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
+        text += "".join(f"\n- not told: {line}" for line in silent)
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 
 
@@ -142,24 +170,27 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.export import export_run
 
     workspace = _open(arguments, meter, meter)
-    made = export_run(workspace, arguments.run, arguments.out, meter)
+    variants = tuple(name.strip() for name in arguments.variants.split(",") if name.strip() not in ("", "none"))
+    made = export_run(workspace, arguments.run, arguments.out, meter, variants, arguments.threshold)
+    before, after = made.calibration_error
+    columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
     text = (
-        f"{made.folder}: {', '.join(made.files)}\n\n"
+        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
         f"test accuracy {made.test or 'not measured, no photos'}; test set opened {made.openings} time(s)\n"
-        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)\n"
+        f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}\n\n"
+        f"{table(made.variants.to_dict('records'), columns)}"
     )
     return Result(made.to_dict(), text)
 
 
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     """classify photos with an exported model"""
-    from cvtune_nb.export.predict import Model, NotAnExport, as_lines, photos_in
+    from cvtune_nb.export import open_export
+    from cvtune_nb.export.predict import photo
 
-    try:
-        model = Model(arguments.export)
-    except NotAnExport as error:
-        raise InputError(str(error)) from None
-    paths = photos_in(arguments.images)
+    model = open_export(arguments.export, arguments.variant)
+    paths = photo.photos_in(arguments.images)
     if not paths:
         raise InputError(f"{', '.join(arguments.images)} holds no photos: name photos, or folders of photos")
     rows = []
@@ -168,7 +199,44 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
         rows += model.predict([path])
     if not any("label" in row for row in rows):
         raise InputError(f"{rows[0]['path']} can't be used ({rows[0]['error']}): give photos")
-    return Result({"predictions": rows}, as_lines(rows))
+    lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
+              "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
+              "photo": row["path"] + (f" ({row['error']})" if "error" in row else "")} for row in rows]  # fmt: skip
+    sure = all(row.get("sure", True) for row in rows)
+    note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
+    return Result({"predictions": rows}, table(lines, ["chance", "label", "photo"]) + note)
+
+
+LIMITS = {
+    "megabytes": "of a request (20)",
+    "photos": "in a request (32)",
+    "megapixels": "of a photo (50)",
+    "seconds": "until a request is answered (30)",
+    "waiting": "requests at the same time (128)",
+}
+"""What `cvtune serve` limits: export.serving.Limits."""
+
+
+def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """an exported model as a web service: photos in, JSON out, and a page to drop a photo on"""
+    from cvtune_nb.export import open_export
+
+    try:
+        from cvtune_nb.export import serving
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed: pip install 'cvtune-nb[serve]'") from None
+    given = {name: getattr(arguments, f"max_{name}") for name in LIMITS}
+    for name, value in given.items():
+        if value is not None and not 0 < value < 1e6:
+            raise InputError(f"--max-{name} is {value:g}: give a number over 0 and below 1000000")
+    kinds = {name: int if name in ("photos", "waiting") else float for name in LIMITS}
+    limits = serving.Limits(**{name: kinds[name](value) for name, value in given.items() if value is not None})
+    if not 0 <= arguments.port < 65536:
+        raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
+    model = open_export(arguments.export, arguments.variant)
+    meter.close()
+    serving.serve(model, arguments.host, arguments.port, arguments.token, limits)
+    return Result({}, "")
 
 
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -236,19 +304,27 @@ def _config(values: dict[str, Any]) -> Any:
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
-    """The ladder's rungs that `text` ("1,2"; all without it) names, in the family of the backbone, by number."""
-    from cvtune_nb import backbones
-    from cvtune_nb.escalation import ladder
+    """The rungs that `text` names, by number: "1,2" of the ladder of the backbone's family (without it the first four),
+    or all in a CSV file."""
+    from dataclasses import replace
 
+    from cvtune_nb import backbones
+    from cvtune_nb.escalation import ladder, read_rungs
+
+    seed = values.get("seed", PARAMETERS["seed"].default)
+    if text and text.endswith(".csv"):
+        return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
     name = values.get("backbone") or backbones.default()[0]
     if name not in backbones.KNOWN:
         raise InputError(f"there is no ladder for {name}: choose one of {', '.join(backbones.KNOWN)}")
-    rungs = ladder(backbones.KNOWN[name].family)
+    rungs = [replace(rung, seed=seed) for rung in ladder(backbones.KNOWN[name].family)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
-    numbers = text.split(",") if text else list(known)
+    numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]
     if wrong:
-        raise InputError(f"--rungs is {text!r}: choose from 1 to {len(rungs)}, for example 1,2")
+        raise InputError(
+            f"--rungs is {text!r}: choose from 1 to {len(rungs)}, for example 1,2, or name a CSV file of rungs"
+        )
     return {int(number): known[number.strip()] for number in numbers}
 
 

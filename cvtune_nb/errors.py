@@ -17,6 +17,10 @@ class Stopped(Exception):
     """The person pressed Stop (or Ctrl-C, or the time budget ended); what was done so far is kept."""
 
 
+class Beaten(Stopped):
+    """Stops a run that can't become the best any more; it is not offered to be resumed."""
+
+
 def in_words(error: OSError) -> str:
     """One sentence a person can act on for the errors of a disk: full, read-only, no permission."""
     where = error.filename or "the workspace"

@@ -207,8 +207,35 @@ def test_escalate(folder, capsys, monkeypatch):
     assert [row["state"] for row in found["rungs"]] == ["done", "done"]
     assert found["best"] in [row["run"] for row in found["rungs"]]
     assert found["why"]
+    assert {gain["action"] for gain in found["gains"]} >= {"photos"}
     _, again, _ = called(capsys, *call)
     assert [row["run"] for row in again["rungs"]] == [row["run"] for row in found["rungs"]]
+
+
+def test_escalate_takes_a_table_of_rungs_and_sweeps_round_the_best(folder, tmp_path, capsys):
+    table = tmp_path / "mine.csv"
+    table.write_text("backbone,image_size,epochs,batch_size\ntest_resnet:random,64,1,16\n")
+    call = ["escalate", "--workspace", folder, "--budget", "10m", "--rungs", str(table), "--sweep", "2", "--seed", "3"]
+    status, found, _ = called(capsys, *call)
+    assert status == 0
+    assert [(row["rung"], row["state"]) for row in found["rungs"]] == [(1, "done")]
+    assert [trial["state"] for trial in found["sweep"]["trials"]] == ["complete", "complete"]
+    assert found["sweep"]["trials"][0]["run"] == found["best"]
+    assert found["sweep"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--sweep", "0"), "--sweep is 0: give the number of trials"),
+        (("--rungs", "9"), "choose from 1 to 5"),
+        (("--rungs", "no.csv"), "no.csv can't be read as a table of rungs"),
+    ],
+)
+def test_what_escalate_refuses(folder, capsys, arguments, says):
+    status = cli.main(["escalate", "--workspace", str(folder), "--backbone", "efficientnet_lite0", *arguments])
+    assert status == 2
+    assert says in capsys.readouterr().err
 
 
 def test_lab_is_told_where_to_listen(monkeypatch):
@@ -258,7 +285,7 @@ def test_predict_reproduces_the_reported_test_accuracy(whole, capsys):
     assert np.mean(right) == found["export"]["test_accuracy"]
 
 
-ABSENT = ["torch", "torchvision", "timm", "pandas", "sklearn", "scipy", "onnx", "safetensors", "matplotlib"]
+ABSENT = ["torch", "torchvision", "timm", "pandas", "sklearn", "scipy", "safetensors", "matplotlib"]
 
 
 def without_packages(*arguments) -> subprocess.CompletedProcess:

@@ -2,13 +2,14 @@
 model all see the same numbers. Stands alone on Pillow and numpy: a copy of this file travels with every export."""
 
 import contextlib
+import math
 import os
 import threading
 import warnings
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError, features
+from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError, features
 
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
 """What is opened, by Pillow's names. Pillow knows more, but some of that runs other programs (EPS: Ghostscript), and
@@ -201,7 +202,17 @@ def centre_square(path, side: int) -> np.ndarray:
 
     Raises UnreadablePhoto.
     """
-    return np.asarray(ImageOps.fit(read_photo(path, at_least=side), (side, side), Image.Resampling.BICUBIC))
+    photo = read_photo(path, at_least=side)
+    short = min(photo.size)
+    left, top = ((length - short) / 2 for length in photo.size)
+    # Across, then down, and only the rows that count: some versions of Pillow go down first in tall photos, which gives
+    # other pixels, and an exported graph has to give these very ones.
+    reach = math.ceil(2 * max(1, short / side))
+    first, end = max(0, math.floor(top) - reach), min(photo.height, math.ceil(top + short) + reach)
+    rows = photo.crop((0, first, photo.width, end))
+    narrow = rows.resize((side, rows.height), Image.Resampling.BICUBIC, (left, 0, left + short, rows.height))
+    box = (0, top - first, side, top - first + short)
+    return np.asarray(narrow.resize((side, side), Image.Resampling.BICUBIC, box))
 
 
 def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:
@@ -224,3 +235,12 @@ def upright_size(path) -> tuple[int, int]:
         # Pillow gives the size of a TIFF as it will be once it is turned
         turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
         return (image.height, image.width) if turned else image.size
+
+
+def photos_in(paths) -> list[str]:
+    """`paths` with every folder replaced by what has a photo's extension in it and below it, in order of name."""
+    known, found = Image.registered_extensions(), []
+    for path in paths:
+        inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
+        found += [str(p) for p in inside if p.suffix.lower() in known] if os.path.isdir(path) else [str(path)]
+    return found

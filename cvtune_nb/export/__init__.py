@@ -1,11 +1,29 @@
 """Leave with a model that runs elsewhere: ONNX, weights, labels, a model card, a program to classify photos.
 
-`predict` needs onnxruntime, numpy and Pillow only, so the rest is imported when it is first asked for.
+Classifying needs onnxruntime, numpy and Pillow (and onnx, to look at an export before it is used), so the rest is
+imported when it is first asked for.
 """
 
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Export", "export_run", "load_bundle"]
+from cvtune_nb.errors import InputError
+
+__all__ = ["Export", "export_run", "load_bundle", "open_export"]
+
+
+def open_export(place: str | Path, variant: str = "fp32") -> Any:
+    """The exported model in a folder or zip, checked by `safe.checked` and ready to use: a predict.Model. variant:
+    fp32, fp16 or int8. Raises InputError."""
+    from cvtune_nb.export import predict, safe, variants
+
+    folder, file = safe.checked(place), variants.file_of(variant)
+    if not (folder / file).exists():
+        raise InputError(f"{place} has no {variant} variant: export it again with --variants {variant}")
+    try:
+        return predict.Model(folder, file)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def __getattr__(name: str) -> Any:

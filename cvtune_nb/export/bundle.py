@@ -7,6 +7,7 @@ import platform
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,23 +17,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import safetensors.torch
+import torch
+from torch import nn
 
 import cvtune_nb
 from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import predict
-from cvtune_nb.export.card import model_card
-from cvtune_nb.export.onnx_model import parity, write_onnx
-from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
-from cvtune_nb.metrics import Accuracy, accuracy, per_class
-from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, load_run
+from cvtune_nb.export import onnx_model, predict, safe
+from cvtune_nb.export.calibration import temperature
+from cvtune_nb.export.candidate import Candidate, candidate, rebuilt
+from cvtune_nb.export.card import curves, model_card
+from cvtune_nb.export.measured import Measured, measure
+from cvtune_nb.export.parity import compare
+from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
+from cvtune_nb.files import Progress, read_json, replacing, silent, write_csv, write_json, write_text
+from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
 from cvtune_nb.training.checkpoint import write_tensors
-from cvtune_nb.training.model import Classifier, build, load_best
 from cvtune_nb.workspace import Workspace, now
 
-PARITY_PHOTOS = 64
-"""Validation photos on which PyTorch and ONNX Runtime are compared, spread evenly over the classes."""
+COMPARED = 1_000
+"""Photos of a split, drawn evenly over the classes, on which the smaller variants are judged and the temperature is
+chosen: good to about 2 points."""
 
 PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
 """Whose versions the model card gives."""
@@ -43,11 +48,16 @@ class Export:
     """An exported model: where it is and how good it is.
 
     parity: largest difference of a probability between PyTorch and ONNX Runtime on `parity_photos` photos;
-    test: accuracy of the files in `folder` on the test photos, None where there are none; per_class: the same
-    by class; openings: how often the workspace's test set has been looked at, this time included.
+    test: accuracy of model.onnx on the test photos, None where there are none; per_class: the same by class; openings:
+    how often the workspace's test set has been looked at, this time included. variants: variant,file,megabytes,
+    milliseconds (a photo, scaled already),accuracy,difference,low,high,verdict, beside fp32 on the same validation and
+    test photos. temperature: what logits are divided by; calibration_error: before and after that, on test photos
+    (on validation where there are none); reliability: `metrics.reliability` before and after, with a column `when`;
+    coverage: `metrics.coverage` on validation, from which a threshold may be chosen.
     """
 
     folder: Path
+    zip: Path
     run: str
     files: list[str]
     parity: float
@@ -56,6 +66,12 @@ class Export:
     test: Accuracy | None
     per_class: pd.DataFrame | None
     openings: int
+    variants: pd.DataFrame
+    temperature: float
+    calibration_error: tuple[float, float]
+    reliability: pd.DataFrame
+    coverage: pd.DataFrame
+    threshold: float
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,6 +79,7 @@ class Export:
         test = self.test
         return {
             "folder": str(self.folder),
+            "zip": str(self.zip),
             "run": self.run,
             "files": self.files,
             "parity": self.parity,
@@ -72,92 +89,157 @@ class Export:
             "interval": test and test.interval,
             "test_photos": test.n if test else 0,
             "test_openings": self.openings,
+            "variants": self.variants.to_dict("records"),
+            "temperature": self.temperature,
+            "calibration_error": list(self.calibration_error),
+            "threshold": self.threshold,
             "seconds": round(self.seconds, 2),
         }
 
 
 def export_run(
-    workspace: Workspace, run_id: str, out: str | Path | None = None, progress: Progress = silent
-) -> Export:
-    """Export the best weights of run `run_id` to the new folder `out` (default: workspace/exports/<run>).
+    workspace: Workspace, run_id: str, out: str | Path | None = None, progress: Progress = silent,
+    variants: tuple[str, ...] = tuple(VARIANTS), threshold: float = 0.0,
+) -> Export:  # fmt: skip
+    """Export the best weights of run `run_id` ("svm": the last baseline) to the new folder `out` (default:
+    workspace/exports/<run>), and to a zip beside it.
 
-    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. The folder appears
-    only when it is whole. An export that is already there is never overwritten: the next one gets a number.
-    Raises InputError for an unknown run, for an `out` that holds something, and for a model that ONNX Runtime
-    computes differently; OSError when the disk is full.
+    variants: smaller forms that go with it, of fp16 and int8. threshold: the probability (0..1) below which the
+    exported model says that it is not sure. The test set is opened, and that is counted, once the ONNX model agrees
+    with PyTorch. Folder and zip appear only when they are whole. An export that is already there is never overwritten:
+    the next one gets a number. Raises InputError for an unknown run, for an `out` that holds something, and for a model
+    that ONNX Runtime computes differently; OSError when the disk is full.
     """
     start = time.perf_counter()
-    run = load_run(workspace, run_id)
-    if run.history.empty:
-        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
-    folder = _free_name(workspace.exports / run.id) if out is None else _empty(Path(out).expanduser())
+    require_known(variants)
+    if not 0 <= threshold < 1:
+        raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
+    chosen = candidate(workspace, run_id, progress)
+    folder = _free_name(workspace.exports / chosen.id) if out is None else _empty(Path(out).expanduser())
     photos = workspace.photos()
     with _made_aside(folder) as made:
         progress(0.0, "writing the model")
-        classifier = load_best(run)
-        write_onnx(classifier, made / "model.onnx", run.classes, run.config.image_size, run=run.id,
-                   backbone=run.config.backbone, cvtune=cvtune_nb.__version__)  # fmt: skip
-        write_tensors(
-            made / "model.safetensors", {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
-        )
-        write_json(made / "labels.json", {"labels": run.classes})
-        shutil.copyfile(predict.__file__, made / "predict.py")
-        shutil.copyfile(photo.__file__, made / "photo.py")
+        graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress)
+        progress(0.4, "calibrating on the validation photos")
+        known = photos["label"].isin(chosen.classes)  # a decision may have made a class since
+        held_back = _spread(photos[(photos["split"] == "validation") & known], COMPARED)
+        validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
+        truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
+        warmth = temperature(validation.logits("fp32"), truth)
+        _save(graphs, made, chosen, warmth, threshold)
 
-        progress(0.3, "comparing with PyTorch")
-        model = predict.Model(made)
-        compared = _spread(photos[photos["split"] == "validation"], PARITY_PHOTOS)
-        images = [photo.square(workspace.path_of(path), run.config.image_size) for path in compared["path"]]
-        difference = parity(classifier, model, np.stack(images))
+        progress(0.6, "comparing with PyTorch")
+        probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
+        difference, compared = compare(workspace, probabilities, predict.Model(made), held_back, chosen.image_size)
+        _write_pytorch(chosen, probabilities, made)
 
         rows = photos[photos["split"] == "test"]
-        openings = workspace.open_test(f"export {run.id}") if len(rows) else workspace.test_openings()
-        answers = _answer(model, [workspace.path_of(path) for path in rows["path"]], progress)
+        openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
+        tested = measure(workspace, made, list(graphs), rows, _part(progress, 0.7, 1.0), COMPARED)
+        answers = tested.answers(chosen.classes)
         test = accuracy(rows["label"], answers["predicted"]) if len(rows) else None
-        by_class = per_class(rows["label"], answers["predicted"], run.classes) if len(rows) else None
+        by_class = per_class(rows["label"], answers["predicted"], chosen.classes) if len(rows) else None
         write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
+        write_csv(made / "data.csv", photos[["path", "label", "split", "sha256"]])
 
-        facts = _facts(workspace, run, difference, len(compared), test, openings)
+        validation = validation.tempered(warmth)
+        judged = (tested, rows) if len(rows) else (validation, held_back)
+        errors, table = _calibration(*judged, chosen, warmth)
+        right = validation.right("fp32", held_back, chosen.classes)
+        beside = Measured.beside((validation, held_back), (tested, rows), classes=chosen.classes)
+        beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
+        beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
+        export = Export(
+            folder, _zip_of(folder), chosen.id, [], difference, compared, chosen.validation, test, by_class, openings,
+            beside, warmth, errors, table, coverage(validation.confidence("fp32"), right), threshold, 0.0,
+        )  # fmt: skip
+        facts = _facts(workspace, chosen, export)
         write_json(made / "config.json", facts)
-        card = model_card(name=folder.name, run=run, facts=facts, photos=photos, test=test,
-                          per_class=by_class, short_side=photo.short_side(run.config.image_size))  # fmt: skip
-        write_text(made / "README.md", card)
+        if len(chosen.history):
+            write_text(made / "curves.svg", curves(chosen.history))
+        write_text(made / "README.md", model_card(folder.name, chosen, export, facts, photos))
+        safe.write_hashes(made)
         files = sorted(file.name for file in made.iterdir())
+        with replacing(export.zip) as packed:
+            safe.write_zip(made, packed)
     progress(1.0, f"exported to {folder}")
-    return Export(folder, run.id, files, difference, len(compared), run.validation, test, by_class, openings,
-                  time.perf_counter() - start)  # fmt: skip
+    return Export(**{**vars(export), "files": files, "seconds": time.perf_counter() - start})
 
 
-def load_bundle(folder: str | Path) -> Classifier:
+def load_bundle(folder: str | Path) -> nn.Module:
     """The exported network in PyTorch, ready to use: uint8 photos (n, image_size, image_size, 3) to logits
-    (n, classes). Raises InputError when `folder` is no export."""
-    folder = Path(folder)
+    (n, classes). Raises InputError when `folder` is no export, or a file in it is not the one that was exported."""
+    folder = safe.checked(folder)
     try:
         facts = read_json(folder / "config.json")
-        classifier = build(Config.from_values(**facts["config"]), facts["classes"], pretrained=False)
-        classifier.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
-    except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
+        weights = safetensors.torch.load_file(folder / "model.safetensors")
+        return rebuilt(facts["kind"], facts["config"], facts["classes"], weights)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise InputError(f"{folder} is no whole export ({error}): export the run again") from None
-    return classifier.eval()
+
+
+# -- the files ------------------------------------------------------------------------------------------------
+
+
+def _write_models(
+    workspace: Workspace, chosen: Candidate, photos: pd.DataFrame, made: Path, variants: tuple[str, ...],
+    threshold: float, progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
+    graphs = {"fp32": network}
+    train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
+    images = [photo.square(workspace.path_of(path), chosen.image_size) for path in train["path"]]
+    for name in variants:
+        progress(0.2, f"making the {name} variant")
+        graphs[name] = VARIANTS[name](network, np.stack(images))
+    _save(graphs, made, chosen, 1.0, threshold)
+    return graphs
+
+
+def _save(graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float) -> None:
+    for name, graph in graphs.items():
+        notes = {"run": chosen.id, "backbone": chosen.backbone, "cvtune": cvtune_nb.__version__, "threshold": threshold,
+                 "variant": name}  # fmt: skip
+        whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
+        onnx_model.save(whole, made / file_of(name))
+
+
+def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> None:
+    """Weights to rebuild the network from, the program that torch.export makes of it, labels and the little program."""
+    tensors = {name: tensor.contiguous() for name, tensor in chosen.network.state_dict().items()}
+    write_tensors(made / "model.safetensors", tensors)
+    program = onnx_model.program(probabilities, chosen.image_size)
+    program.example_inputs = None  # they would be pickled
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about weights that are views of others
+        torch.export.save(program, made / "model.pt2")
+    write_json(made / "labels.json", {"labels": chosen.classes})
+    shutil.copyfile(predict.__file__, made / "predict.py")
+    shutil.copyfile(photo.__file__, made / "photo.py")
 
 
 def _free_name(folder: Path) -> Path:
     """`folder`, or the same with the first free number behind it."""
     number = 2
     free = folder
-    while free.exists():
+    while free.exists() or _zip_of(free).exists():
         free = folder.with_name(f"{folder.name}-{number}")
         number += 1
     return free
+
+
+def _zip_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".zip")
 
 
 def _empty(folder: Path) -> Path:
     if folder.is_file():
         raise InputError(f"{folder} is a file: give --out a new folder")
     if folder.exists() and any(folder.iterdir()):
-        raise InputError(
-            f"{folder} is not empty and nothing in it will be overwritten: give --out a new folder"
-        )
+        raise InputError(f"{folder} is not empty and nothing in it will be overwritten: give --out a new folder")
+    if _zip_of(folder).exists():
+        raise InputError(f"{_zip_of(folder)} is there already and will not be overwritten: give --out another name")
     return folder
 
 
@@ -180,49 +262,60 @@ def _made_aside(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+# -- the figures ----------------------------------------------------------------------------------------------
+
+
 def _spread(photos: pd.DataFrame, count: int) -> pd.DataFrame:
     """`count` of `photos` (or all), evenly over the table sorted by class."""
     rows = photos.sort_values(["label", "path"])
     return rows.iloc[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
-def _answer(model: predict.Model, paths: list[Path], progress: Progress) -> pd.DataFrame:
-    """predicted,probability of each photo, as `cvtune predict` gives them; an unreadable one is wrong."""
-    rows = []
-    for number, path in enumerate(paths):
-        if number % 8 == 0:
-            progress(0.4 + 0.6 * number / len(paths), f"test photos: {number} of {len(paths)}")
-        rows += model.predict([path])
-    return pd.DataFrame(
-        [(row.get("label", ""), row.get("probability", 0.0)) for row in rows],
-        columns=["predicted", "probability"],
-    )
+def _part(progress: Progress, low: float, high: float) -> Progress:
+    return lambda share, words: progress(low + (high - low) * share, words)
 
 
-def _facts(
-    workspace: Workspace, run: Run, difference: float, compared: int, test: Accuracy | None, openings: int
-) -> dict[str, Any]:
+def _calibration(
+    measured: Measured, photos: pd.DataFrame, chosen: Candidate, warmth: float
+) -> tuple[tuple[float, float], pd.DataFrame]:
+    """The calibration error before and after the temperature, and what it is told from."""
+    tables = []
+    for when, form in (("before", measured.tempered(1 / warmth)), ("after", measured)):
+        table = reliability(form.confidence("fp32"), form.right("fp32", photos, chosen.classes))
+        tables.append(table.assign(when=when))
+    before, after = (calibration_error(table) for table in tables)
+    return (before, after), pd.concat(tables, ignore_index=True)
+
+
+def _facts(workspace: Workspace, chosen: Candidate, export: Export) -> dict[str, Any]:
     """What config.json holds: enough to rebuild the network and to know where it came from."""
     manifest = workspace.folder / "manifest.csv"
+    summary = workspace.audit / "summary.json"
     return {
         "made": now(),
-        "run": run.id,
-        "config": run.config.to_dict(),
-        "classes": run.classes,
+        "run": chosen.id,
+        "kind": chosen.kind,
+        "config": chosen.parameters,
+        "classes": chosen.classes,
         "accuracy": {
-            "train": run.train.to_dict(),
-            "validation": run.validation.to_dict(),
-            "test": test and test.to_dict(),
+            "train": chosen.train.to_dict(),
+            "validation": chosen.validation.to_dict(),
+            "test": export.test and export.test.to_dict(),
         },
-        "test_openings": openings,
-        "parity": difference,
-        "parity_photos": compared,
+        "test_openings": export.openings,
+        "parity": export.parity,
+        "parity_photos": export.parity_photos,
+        "variants": export.variants.to_dict("records"),
+        "temperature": export.temperature,
+        "calibration_error": list(export.calibration_error),
+        "threshold": export.threshold,
         "data": {
             "name": Path(workspace.source).name,
             "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
             "seed": workspace.seed,
             "skipped": len(workspace.skipped()),
             "decisions": len(workspace.standing()),
+            "audit": read_json(summary)["issues"] if summary.exists() else None,
         },
         "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **_versions()},
     }

@@ -1,7 +1,6 @@
 """Pictures of results: tables and small dataclasses in, a matplotlib Figure out. Nothing is shown here."""
 
 from cvtune_nb.plots.accuracy import (
-    accuracy_against_time,
     before_and_after,
     c_curve,
     last_layer_curves,
@@ -9,7 +8,9 @@ from cvtune_nb.plots.accuracy import (
     rate_curve,
     training_curves,
 )
+from cvtune_nb.plots.certainty import coverage, reliability
 from cvtune_nb.plots.classes import class_counts, confusion
+from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
 from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
 from cvtune_nb.plots.style import png
 
@@ -21,10 +22,16 @@ __all__ = [
     "class_counts",
     "confusion",
     "contact_sheet",
+    "coverage",
+    "gains",
+    "gaps_by_rung",
     "last_layer_curves",
     "learning_curve",
     "mistakes",
     "png",
+    "predicted_against_real",
     "rate_curve",
+    "reliability",
+    "sweep",
     "training_curves",
 ]

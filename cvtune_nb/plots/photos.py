@@ -82,10 +82,21 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
     return made
 
 
-def answer(path: Path, table: pd.DataFrame) -> Figure:
-    """One photo and, beside it, how probable a model finds its classes. table: label, probability, best first."""
-    made = figure(7.6, 2.8)
-    left, right = made.subplots(1, 2, width_ratios=[1, 1.6])
+def answer(path: Path, table: pd.DataFrame, square: np.ndarray | None = None, heat: np.ndarray | None = None) -> Figure:
+    """One photo and, beside it, how probable a model finds its classes. table: label, probability, best first.
+
+    square: the photo as the network sees it, uint8 RGB (s, s, 3), and heat, how much each place of it mattered, (s, s),
+    0..1: shown between the two where they are given."""
+    made = figure(8.4 if heat is not None else 7.6, 2.8)
+    if heat is None:
+        left, right = made.subplots(1, 2, width_ratios=[1, 1.6])
+    else:
+        left, middle, right = made.subplots(1, 3, width_ratios=[1, 1, 1.5])
+        middle.imshow(square)
+        middle.imshow(heat, cmap="inferno", alpha=0.25 + 0.45 * heat, vmin=0, vmax=1)
+        middle.set(xticks=[], yticks=[])
+        middle.spines[:].set_visible(False)
+        middle.set_title(f"what spoke for {shortened(table['label'].iloc[0], 20)}", fontsize=8, parse_math=False)
     _show(left, str(path), Path, side=320)
     bars(right, table)
     return made

@@ -374,7 +374,7 @@ def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
     expect(panel).to_contain_text("Learning rate 0.0003")
 
 
-def test_04_climb(open_notebook, untrained):
+def test_04_climb_apply_an_advice_and_climb_on(open_notebook, untrained):
     lab = opened(
         open_notebook, "04_parameter_escalation", untrained,
         FAMILY="efficientnet_lite", RUNGS="1", EPOCHS=1, IMAGE_SIZES="64,96",
@@ -383,6 +383,7 @@ def test_04_climb(open_notebook, untrained):
     assert lab.errors() == ["NotReady: Press Run these rungs above first, then run this cell again."]
     panel = lab.output("panel")
     expect(panel).to_contain_text("1 rung:", timeout=LONG)
+    expect(panel).to_contain_text("; promises ", timeout=LONG)
     second = panel.get_by_role("checkbox").nth(1)
     second.focus()
     lab.page.keyboard.press("Space")
@@ -396,6 +397,34 @@ def test_04_climb(open_notebook, untrained):
     for name in ("result", "learned"):
         lab.run_cell(lab.index(name))
     expect(lab.output("learned")).to_contain_text("is best on validation")
+
+    why = panel.get_by_text("Why", exact=True).first
+    why.press("Enter")
+    expect(panel).to_contain_text("Source: ")
+    rungs = panel.get_by_role("button", name="Take out")
+    expect(rungs).to_have_count(5)
+    advice = panel.get_by_role("button", name=re.compile("^Apply: "))
+    advice.first.press("Enter")
+    expect(rungs).to_have_count(6)
+    expect(panel).to_contain_text("Applied as rung 6, the only one ticked")
+    expect(panel.get_by_role("checkbox").nth(5)).to_be_checked()
+    expect(panel.get_by_role("checkbox").nth(0)).not_to_be_checked()
+    whole_page(lab, "04_parameter_escalation_applied")
+    before = len(list(untrained.runs.iterdir()))
+    button(lab, "Run these rungs").click()
+    expect(panel).to_contain_text("before it: ", timeout=LONG)
+    expect(panel).to_contain_text("predictions were within")
+    assert len(list(untrained.runs.iterdir())) == before + 1
+
+    gains = lab.output("helps")
+    gains.get_by_role("button", name="What would help most?", exact=True).click()
+    expect(gains).to_contain_text("Twice the training photos", timeout=LONG)
+    expect(gains).to_contain_text("Finished.", timeout=LONG)
+    lab.run_cell(lab.index("sweep"))
+    expect(lab.output("sweep")).to_contain_text("the best run: learning rate a fifth")
+    lab.output("sweep").get_by_role("spinbutton").first.fill("2")
+    lab.output("sweep").get_by_role("button", name="Sweep", exact=True).click()
+    expect(lab.output("sweep")).to_contain_text("What to believe", timeout=LONG)
     whole_page(lab, "04_parameter_escalation")
 
 
@@ -420,16 +449,24 @@ def test_05_export_and_classify(open_notebook, workspace, planted):
     chooser.value.set_files(photo)
     expect(answer).to_have_attribute("alt", re.compile(f"{photo.name}: "))
     expect(answer).not_to_have_attribute("src", before)
-    lab.run_cell(lab.index("figures"))
-    lab.run_cell(lab.index("use"))
-    lab.run_cell(lab.index("learned"))
+    slider = panel.get_by_role("slider").last
+    slider.focus()
+    curve = panel.locator(".cvtune-picture img").nth(1)
+    for _ in range(5):
+        slider.press("ArrowRight")
+    expect(curve).to_have_attribute("alt", "Photos answered, threshold 5%")
+    for name in ("figures", "sure", "use", "learned"):
+        lab.run_cell(lab.index(name))
+    expect(lab.output("use")).to_contain_text("model.threshold = 0.05")
     expect(lab.output("use")).to_contain_text("from predict import Model")
     expect(lab.output("learned")).to_contain_text("opened once")
+    expect(lab.output("figures")).to_contain_text("model-int8.onnx")
     whole_page(lab, "05_export_and_use")
     assert workspace.test_openings() == 1
 
 
 def test_05_without_a_run_names_the_notebook_to_open(open_notebook, untrained):
+    (untrained.folder / "baseline.json").unlink()
     lab = opened(open_notebook, "05_export_and_use", untrained)
     lab.run_all()
     assert len(lab.errors()) == 1

@@ -1,9 +1,11 @@
 """What an export holds, that it computes what PyTorch does, and that its figures are those of its own files."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,13 +15,16 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from cvtune_nb import networks, training
 from cvtune_nb.data import open_workspace
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.export import bundle, export_run, load_bundle, onnx_model
-from cvtune_nb.export.predict import Model, NotAnExport
+from cvtune_nb.export import calibration, export_run, load_bundle, onnx_model, open_export
+from cvtune_nb.export.parity import odd_kinds, require_same
+from cvtune_nb.export.predict import Model, photo
+from cvtune_nb.export.scaling import scaling
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import Classifier
 from tests.photos import draw_photo
@@ -49,16 +54,23 @@ def run(workspace):
 
 @pytest.fixture(scope="module")
 def made(workspace, run):
-    return export_run(workspace, run.id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "ENOUGH", 10)
+        return export_run(workspace, run.id)
 
 
 def test_an_export_holds_everything(made, workspace, run):
     assert made.folder == workspace.exports / run.id
     programs = {"photo.py", "predict.py"}
-    data = {"config.json", "labels.json", "model.onnx", "model.safetensors", "test_predictions.csv"}
-    assert set(made.files) == {"README.md", *programs, *data}
+    models = {"model.onnx", "model-fp16.onnx", "model-int8.onnx", "model.safetensors", "model.pt2"}
+    data = {"config.json", "labels.json", "data.csv", "test_predictions.csv", "curves.svg", "hashes.json"}
+    assert set(made.files) == {"README.md", *programs, *models, *data}
     assert json.loads((made.folder / "labels.json").read_text())["labels"] == sorted(CLASSES)
-    assert [path.name for path in workspace.exports.iterdir()] == [run.id], "nothing temporary is left"
+    assert sorted(path.name for path in workspace.exports.iterdir()) == [run.id, f"{run.id}.zip"]
+    with zipfile.ZipFile(made.zip) as packed:
+        assert {name: packed.read(name) for name in packed.namelist()} == {
+            file.name: file.read_bytes() for file in made.folder.iterdir()
+        }
     assert (made.folder.stat().st_mode & 0o777) == 0o755
 
 
@@ -76,36 +88,115 @@ def test_the_test_accuracy_is_that_of_the_files_in_the_folder(made, workspace):
 
 def test_opening_the_test_set_is_counted(made, workspace):
     assert made.openings == 1
-    again = export_run(workspace, "last")
+    again = export_run(workspace, "last", variants=())
     assert again.folder.name == f"{made.folder.name}-2", "an export is never overwritten"
     assert again.openings == workspace.test_openings() == 2
     assert again.test == made.test
 
 
-def test_pytorch_and_onnx_runtime_agree_for_any_batch(made, workspace):
+def test_pytorch_and_onnx_runtime_agree_for_any_batch_and_any_size(made, run):
     assert 0 < made.parity < 1e-5
-    assert made.parity_photos == 12
-    images = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    assert made.parity_photos == 12 + 8, "the validation photos and the odd kinds"
+    images = np.random.default_rng(0).integers(0, 256, (5, 90, 120, 3), dtype=np.uint8)
     session = onnxruntime.InferenceSession(str(made.folder / "model.onnx"))
-    together = session.run(["probabilities"], {"images": images})[0]
+    together = session.run(["probabilities"], {"photos": images})[0]
     assert together.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-5)
-    assert Model(made.folder).probabilities(images) == pytest.approx(together, abs=1e-5)
+    ours = onnx_model.Probabilities(training.load_best(run), made.temperature).eval()
+    for image, theirs in zip(images, together, strict=True):
+        square = photo.square(io.BytesIO(as_file(image)), 64)
+        with torch.inference_mode():
+            assert theirs == pytest.approx(ours(torch.from_numpy(square[None].copy())).numpy()[0], abs=1e-5)
+
+
+def as_file(pixels) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(73, 73), (64, 64), (7, 3), (1, 900), (900, 1), (400, 711), (711, 400), (74, 73), (72, 73), (1500, 900)],
+)
+def test_the_graph_scales_photos_to_the_very_pixels_that_pillow_gives(height, width):
+    pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    session = onnxruntime.InferenceSession(scaling(64).SerializeToString(), providers=["CPUExecutionProvider"])
+    found = session.run(None, {"photos": pixels[None]})[0][0]
+    assert np.array_equal(found, photo.square(io.BytesIO(as_file(pixels)), 64))
 
 
 def test_a_model_that_computes_something_else_is_not_exported(workspace, run, monkeypatch):
     openings, exports = workspace.test_openings(), list(workspace.exports.iterdir())
-    monkeypatch.setattr(onnx_model.Probabilities, "forward", lambda self, images: self.classifier(images).sigmoid())
-    original = onnx_model.parity
-
-    def parity_with_softmax(*arguments):
-        monkeypatch.undo()
-        return original(*arguments)
-
-    monkeypatch.setattr(bundle, "parity", parity_with_softmax)
-    with pytest.raises(InputError, match="differ from PyTorch's"):
-        export_run(workspace, run.id)
+    right = onnx_model.probabilities
+    monkeypatch.setattr(onnx_model, "probabilities", lambda classes, temperature: right(classes, temperature * 2))
+    with pytest.raises(InputError, match=r"differ from PyTorch's by .* on .*so nothing was exported"):
+        export_run(workspace, run.id, variants=())
     assert workspace.test_openings() == openings, "the test set stays closed"
     assert list(workspace.exports.iterdir()) == exports
+
+
+def test_photos_of_odd_kinds_are_what_they_say(workspace):
+    upright = photo.read_photo(workspace.path_of(workspace.photos()["path"].iloc[0]))
+    kinds = {name: Image.open(io.BytesIO(content)) for name, content in odd_kinds(upright)}
+    assert [image.mode for image in kinds.values()][:2] == ["L", "CMYK"]
+    assert kinds["a photo on its side (EXIF)"].size == upright.size[::-1]
+    turned = dict(odd_kinds(upright))["a photo on its side (EXIF)"]
+    assert photo.read_photo(io.BytesIO(turned)).size == upright.size
+    assert kinds["a tiny photo"].size == (7, 5)
+    assert min(kinds["a huge photo"].size) >= 3000
+
+
+def test_variants_are_judged_on_the_same_photos(made, workspace, run):
+    rows = made.variants.set_index("variant")
+    assert list(rows.index) == ["fp32", "fp16", "int8"]
+    assert rows.at["fp16", "megabytes"] < 0.7 * rows.at["fp32", "megabytes"]
+    assert (rows["milliseconds"] > 0).all()
+    held_back = workspace.photos().query("split != 'train'")
+    paths = [workspace.path_of(path) for path in held_back["path"]]
+    for variant in rows.index:
+        answers = open_export(made.folder, variant).predict(paths)
+        right = [row["label"] == label for row, label in zip(answers, held_back["label"], strict=True)]
+        assert rows.at[variant, "accuracy"] == pytest.approx(np.mean(right))
+    assert (rows["verdict"].iloc[1:].str.contains("no difference|better|worse")).all()
+
+
+def test_without_variants_there_is_one_model(workspace, run, tmp_path):
+    small = export_run(workspace, run.id, tmp_path / "small", variants=())
+    assert [name for name in small.files if name.endswith(".onnx")] == ["model.onnx"]
+    with pytest.raises(InputError, match="has no int8 variant: export it again with --variants int8"):
+        open_export(small.folder, "int8")
+    with pytest.raises(InputError, match="no variant 'int4': choose from fp16, int8"):
+        export_run(workspace, run.id, variants=("int4",))
+
+
+def test_the_temperature_changes_no_answer_and_lowers_the_loss(made, workspace, run):
+    rows = workspace.photos().query("split == 'validation'")
+    images = np.stack([photo.square(workspace.path_of(path), 64) for path in rows["path"]])
+    with torch.inference_mode():
+        logits = training.load_best(run)(torch.from_numpy(images))
+    truth = torch.tensor([run.classes.index(label) for label in rows["label"]])
+
+    def loss(temperature):
+        return float(nn.functional.cross_entropy(logits / temperature, truth))
+
+    assert loss(made.temperature) <= min(loss(t) for t in (0.5, 1.0, 2.0, made.temperature * 1.05)) + 1e-4
+    answers = Model(made.folder).predict([workspace.path_of(path) for path in rows["path"]])
+    assert [row["label"] for row in answers] == [run.classes[i] for i in logits.argmax(1)]
+    chances = (logits / made.temperature).softmax(1).max(1).values
+    assert [row["probability"] for row in answers] == pytest.approx(chances.tolist(), abs=1e-5)
+
+
+def test_below_the_threshold_it_is_not_sure(workspace, run, tmp_path):
+    with pytest.raises(InputError, match="threshold is 1"):
+        export_run(workspace, run.id, threshold=1)
+    made = export_run(workspace, run.id, tmp_path / "careful", variants=(), threshold=0.9)
+    paths = [workspace.path_of(path) for path in workspace.photos().query("split == 'validation'")["path"]]
+    rows = Model(made.folder).predict(paths)
+    assert [row["sure"] for row in rows] == [row["probability"] >= 0.9 for row in rows]
+    assert {row["sure"] for row in rows} == {True, False}
+    at = made.coverage.set_index("threshold").loc[0.9]
+    assert at["coverage"] == pytest.approx(np.mean([row["sure"] for row in rows]))
+    assert "below a probability of 0.9" in (made.folder / "README.md").read_text().lower()
 
 
 def test_the_onnx_file_says_what_it_is_and_nothing_of_this_machine(made, run):
@@ -166,10 +257,10 @@ def test_a_photo_that_is_gone_or_broken_does_not_stop_the_others(made, workspace
 
 
 def test_what_is_no_export_is_refused(made, tmp_path):
-    with pytest.raises(NotAnExport, match=r"holds no model\.onnx"):
-        Model(tmp_path)
+    with pytest.raises(InputError, match=r"holds no model\.onnx"):
+        open_export(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"not a model")
-    with pytest.raises(NotAnExport, match="no model that cvtune exported"):
+    with pytest.raises(ValueError, match=r"holds no model\.onnx of cvtune's"):
         Model(tmp_path)
     with pytest.raises(InputError, match="no whole export"):
         load_bundle(tmp_path)
@@ -204,9 +295,14 @@ def test_a_run_without_an_epoch_is_refused(workspace):
 def test_a_network_with_padding_that_depends_on_size_is_exported_too(tmp_path):
     torch.manual_seed(0)
     classifier = Classifier(networks.load("efficientnet_lite0"), 3, 0.5, normalise=True).eval()
-    onnx_model.write_onnx(classifier, tmp_path / "model.onnx", ["a", "b", "c"], 96)
+    graph = onnx_model.network(onnx_model.program(classifier, 96))
+    onnx_model.save(onnx_model.whole(graph, ["a", "b", "c"], 96, 1.0, threshold=0), tmp_path / "model.onnx")
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
-    assert onnx_model.parity(classifier, Model(tmp_path), images) < 1e-5
-    classifier.last = nn.Linear(1280, 3)
+    with torch.inference_mode():
+        ours = onnx_model.Probabilities(classifier)(torch.from_numpy(images)).numpy()
+    side = photo.short_side(96)
+    framed = np.zeros((3, side, side, 3), np.uint8)
+    photo.crop_centre(framed, 96)[:] = images
+    assert require_same(ours, Model(tmp_path).probabilities(framed), "noise") < 1e-5
     with pytest.raises(InputError, match="differ"):
-        onnx_model.parity(classifier, Model(tmp_path), images)
+        require_same(ours[::-1], Model(tmp_path).probabilities(framed), "noise")

@@ -26,7 +26,8 @@ QUICK = {
     "01_data_quality_audit": {},
     "02_frozen_dnn_svm_baseline": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0"},
     "03_dnn_fine_tuning": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0", "EPOCHS": 1, "BATCH_SIZE": 16},
-    "04_parameter_escalation": {"FAMILY": "efficientnet_lite", "RUNGS": "1,2", "EPOCHS": 1, "IMAGE_SIZES": "64,96"},
+    "04_parameter_escalation": {"FAMILY": "efficientnet_lite", "RUNGS": "1,2", "EPOCHS": 1, "IMAGE_SIZES": "64,96",
+                                "TRIALS": 2},
     "05_export_and_use": {"NAME": "mine"},
 }
 
@@ -115,8 +116,11 @@ def test_03_trains_a_run(shown, place):
 def test_04_climbs_two_rungs(shown, place):
     cells = shown["04_parameter_escalation"]
     assert {64, 96} <= set(training.runs(Workspace(place[1]))["image_size"])
-    assert len(pictures(cells["result"])) == 1
+    assert len(pictures(cells["result"])) == 3  # accuracy against time, gaps, predicted against real time
     assert "efficientnet_lite0 at 96 pixels" in html(cells["learned"])
+    assert (Workspace(place[1]).folder / "gains.jsonl").exists()
+    assert len(list((Workspace(place[1]).folder / "sweeps").iterdir())) == 1
+    assert "was chosen as the best of" in html(cells["swept"])
 
 
 def test_05_leaves_a_model_that_runs(shown, place):

@@ -1,0 +1,122 @@
+"""Photos of any size -> what the network sees, as part of the ONNX graph itself."""
+
+import onnx
+from onnx import parser
+
+from cvtune_nb.data.photo import short_side
+
+OPSET = 18
+"""The oldest operator set that torch's exporter writes without converting: runs on the most onnxruntimes."""
+
+_WEIGHTS = """
+  {axis}_length = Cast <to = 11> ({axis}_int)
+  {axis}_free = Sub ({axis}_length, short)
+  {axis}_left = Mul ({axis}_free, half)
+  {axis}_centres = Add (steps, {axis}_left)
+  {axis}_pixels = Range (zero, {axis}_length, one)
+  {axis}_middles = Add ({axis}_pixels, half)
+  {axis}_apart = Sub ({axis}_middles, {axis}_centres)
+  {axis}_signed = Div ({axis}_apart, wide)
+  {axis}_x = Abs ({axis}_signed)
+  {axis}_x2 = Mul ({axis}_x, {axis}_x)
+  {axis}_x3 = Mul ({axis}_x2, {axis}_x)
+  {axis}_15x3 = Mul ({axis}_x3, one_and_half)
+  {axis}_25x2 = Mul ({axis}_x2, two_and_half)
+  {axis}_05x3 = Mul ({axis}_x3, half)
+  {axis}_4x = Mul ({axis}_x, four)
+  {axis}_near_1 = Sub ({axis}_15x3, {axis}_25x2)
+  {axis}_near = Add ({axis}_near_1, one)
+  {axis}_far_1 = Sub ({axis}_25x2, {axis}_05x3)
+  {axis}_far_2 = Sub ({axis}_far_1, {axis}_4x)
+  {axis}_far = Add ({axis}_far_2, two)
+  {axis}_is_far = Less ({axis}_x, two)
+  {axis}_is_near = Less ({axis}_x, one)
+  {axis}_outer = Where ({axis}_is_far, {axis}_far, zero)
+  {axis}_cubic = Where ({axis}_is_near, {axis}_near, {axis}_outer)
+  {axis}_sum = ReduceSum <keepdims = 1> ({axis}_cubic, last)
+  {axis}_share = Div ({axis}_cubic, {axis}_sum)
+  {axis}_bits = Mul ({axis}_share, bits)
+  {axis}_rounded = Round ({axis}_bits)
+  {axis}_weights = Div ({axis}_rounded, bits)
+"""
+"""How much of each pixel along an axis goes into each of the pixels that are wanted: Pillow's bicubic filter (a = -.5),
+widened where a photo shrinks, about the middle square, with its 22 bits of precision."""
+
+_GRAPH = """
+<ir_version: 10, opset_import: ["" : {opset}]>
+scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
+<double zero = {{0.0}}, double half = {{0.5}}, double one = {{1.0}}, double one_and_half = {{1.5}},
+ double two = {{2.0}}, double two_and_half = {{2.5}}, double four = {{4.0}}, double bits = {{4194304.0}},
+ double white = {{255.0}}, double side = {{{side}.0}}, double first = {{{first}.0}}, double end = {{{end}.0}},
+ int64 one_int = {{1}}, int64 two_int = {{2}}, int64[2] square = {{{side}, {side}}}, int64[1] last = {{1}},
+ int64[2] column = {{-1, 1}}, int64[2] firsts = {{{first}, {first}}}, int64[2] ends = {{{end}, {end}}},
+ int64[2] axes = {{1, 2}}>
+{{
+  shape = Shape (photos)
+  h_int = Gather (shape, one_int)
+  w_int = Gather (shape, two_int)
+  sides = Shape <start = 1, end = 3> (photos)
+  equal = Equal (sides, square)
+  as_numbers = Cast <to = 6> (equal)
+  both = ReduceMin <keepdims = 0> (as_numbers)
+  is_scaled = Cast <to = 9> (both)
+  images = If (is_scaled) <
+    then_branch = cropped () => (uint8[n, {size}, {size}, 3] middle) {{
+      middle = Slice (photos, firsts, ends, axes)
+    }},
+    else_branch = resized () => (uint8[n, {size}, {size}, 3] made) {{
+  h_number = Cast <to = 11> (h_int)
+  w_number = Cast <to = 11> (w_int)
+  short = Min (h_number, w_number)
+  scale = Div (short, side)
+  wide = Max (scale, one)
+  wanted = Range (first, end, one)
+  middles = Add (wanted, half)
+  as_column = Reshape (middles, column)
+  steps = Mul (as_column, scale)
+  {h}
+  {w}
+  planes_int = Transpose <perm = [0, 3, 1, 2]> (photos)
+  planes = Cast <to = 11> (planes_int)
+  across = Transpose <perm = [1, 0]> (w_weights)
+  narrow_1 = MatMul (planes, across)
+  narrow_2 = Add (narrow_1, half)
+  narrow_3 = Floor (narrow_2)
+  narrow = Clip (narrow_3, zero, white)
+  small_1 = MatMul (h_weights, narrow)
+  small_2 = Add (small_1, half)
+  small_3 = Floor (small_2)
+  small = Clip (small_3, zero, white)
+  small_int = Cast <to = 2> (small)
+  made = Transpose <perm = [0, 2, 3, 1]> (small_int)
+    }}
+  >
+}}
+"""
+
+
+def scaling(image_size: int) -> onnx.ModelProto:
+    """A graph that turns upright uint8 RGB `photos` (n, h, w, 3), any h and w, into `images`
+    (n, image_size, image_size, 3) as data.photo.square does: short side to `short_side(image_size)`, then the middle.
+
+    The very pixels that Pillow gives: its sums are of integers below 2^31, these of doubles, which hold them exactly
+    (tests: photos and noise from 1 x 900 to 2,000 x 3,000). Squares of `short_side` pixels are only cropped.
+    """
+    side = short_side(image_size)
+    first = (side - image_size) // 2
+    h, w = (_WEIGHTS.format(axis=axis) for axis in "hw")
+    return parser.parse_model(
+        _GRAPH.format(opset=OPSET, size=image_size, side=side, first=first, end=first + image_size, h=h, w=w)
+    )
+
+
+def probabilities(classes: int, temperature: float) -> onnx.ModelProto:
+    """A graph from `logits` (n, classes) to calibrated `probabilities`: softmax(logits / temperature)."""
+    return parser.parse_model(f"""
+        <ir_version: 10, opset_import: ["" : {OPSET}]>
+        calibrated (float[n, {classes}] logits) => (float[n, {classes}] probabilities)
+        <float temperature = {{{temperature!r}}}>
+        {{
+          tempered = Div (logits, temperature)
+          probabilities = Softmax <axis = 1> (tempered)
+        }}""")

@@ -1,0 +1,95 @@
+// The page of an exported model: photos go to /predict, and the answers are shown beside them.
+const at = (id) => document.getElementById(id);
+const say = (words, wrong) => {
+  at("status").textContent = words;
+  at("status").className = wrong ? "error" : "";
+};
+const add = (parent, tag, words, kind) => {
+  const made = parent.appendChild(document.createElement(tag));
+  if (words !== undefined) made.textContent = words;
+  if (kind) made.className = kind;
+  return made;
+};
+let token = sessionStorage.getItem("token") || "";
+
+async function ask(path, options = {}) {
+  const headers = token ? {authorization: `Bearer ${token}`} : {};
+  const answer = await fetch(path, {...options, headers});
+  at("ask").hidden = answer.status !== 401;
+  const value = await answer.json();
+  if (!answer.ok && !value.predictions) throw new Error(value.error);
+  return value;
+}
+
+async function describe() {
+  try {
+    const {labels, threshold} = await ask("labels");
+    const sure = threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "";
+    at("about").textContent = `This model knows ${labels.length} classes: ${labels.join(", ")}.${sure}`;
+  } catch (error) {
+    at("about").textContent = error.message;
+  }
+}
+
+function show(photo, row) {
+  const article = document.createElement("article");
+  at("results").prepend(article);
+  if (!row.error) {
+    const image = add(article, "img");
+    image.alt = photo.name;
+    image.src = URL.createObjectURL(photo);
+  }
+  const side = add(article, "div");
+  add(side, "h2", photo.name);
+  if (row.error) {
+    add(side, "p", row.error, "error");
+    return row.error;
+  }
+  const words = row.sure ? row.label : `not sure (${row.label}?)`;
+  add(side, "p").appendChild(document.createElement("strong")).textContent = words;
+  const table = add(side, "table");
+  for (const [label, probability] of row.top) {
+    const line = add(table, "tr");
+    add(line, "th", label).scope = "row";
+    add(line, "td", `${(probability * 100).toFixed(1)}%`, "number");
+    const meter = add(add(line, "td"), "meter");
+    meter.value = probability;
+    meter.setAttribute("aria-hidden", "true");
+  }
+  return `${words}, ${(row.probability * 100).toFixed(1)}%`;
+}
+
+async function classify(photos) {
+  if (!photos.length) return;
+  const form = new FormData();
+  for (const photo of photos) form.append("photos", photo);
+  say(`Classifying ${photos.length === 1 ? photos[0].name : photos.length + " photos"}`);
+  try {
+    const {predictions} = await ask("predict", {method: "POST", body: form});
+    const found = predictions.map((row, number) => `${photos[number].name}: ${show(photos[number], row)}`);
+    say(found.join("; "), predictions.every((row) => row.error));
+  } catch (error) {
+    say(error.message || "No answer: is the server still running?", true);
+  }
+}
+
+at("files").addEventListener("change", (event) => {
+  classify([...event.target.files]);
+  event.target.value = "";
+});
+at("files").addEventListener("keydown", (event) => event.key === "Enter" && at("files").click()); // as the space bar
+at("enter").addEventListener("click", () => {
+  token = at("token").value;
+  sessionStorage.setItem("token", token);
+  describe();
+});
+at("token").addEventListener("keydown", (event) => event.key === "Enter" && at("enter").click());
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  at("zone").addEventListener(kind, (event) => {
+    event.preventDefault();
+    at("zone").classList.toggle("over", kind === "dragenter" || kind === "dragover");
+  });
+}
+at("zone").addEventListener("drop", (event) => classify([...event.dataTransfer.files]));
+document.addEventListener("paste", (event) => classify([...event.clipboardData.files]));
+describe();

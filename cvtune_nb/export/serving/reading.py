@@ -1,0 +1,112 @@
+"""Requests -> photos, and not a byte more than is allowed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+LARGEST_HEAD = 16_384
+"""Bytes of the first line and the headers of a request."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may cost. megabytes: its body; photos: in it; megapixels: of a photo, before it is decoded;
+    seconds: until it is answered; waiting: requests that are worked on or wait at the same time."""
+
+    megabytes: float = 20.0
+    photos: int = 32
+    megapixels: float = 50.0
+    seconds: float = 30.0
+    waiting: int = 128
+
+
+class Refused(Exception):
+    """A request that is not answered: status (4xx or 503) and one sentence."""
+
+    def __init__(self, status: int, words: str, **headers: str):
+        super().__init__(words)
+        self.status, self.words, self.headers = status, words, {k.replace("_", "-"): v for k, v in headers.items()}
+
+
+class SmallHeads:
+    """The application, asked only by requests with a head of at most LARGEST_HEAD bytes: uvicorn's own limit does not
+    see what arrives in one piece."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse with 431."""
+        if scope["type"] == "http":
+            lines = [(scope["raw_path"], scope["query_string"]), *scope["headers"]]
+            if sum(len(name) + len(value) + 4 for name, value in lines) > LARGEST_HEAD:
+                words = f"the headers have more than {LARGEST_HEAD} bytes: send fewer"
+                await JSONResponse({"error": words}, 431)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def top_of(request: Request, classes: int) -> int:
+    """How many labels of a photo are asked for (?top=). Raises Refused."""
+    given = request.query_params.get("top", "5")
+    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= max(5, classes)):
+        raise Refused(400, f"top is {given[:20]!r}: give a number from 1 to {classes}")
+    return int(given)
+
+
+async def photos_of(request: Request, limits: Limits) -> list[tuple[str, bytes]]:
+    """The photos of a request, name and content: a form with one or several files called `photos`, or one photo as the
+    whole body. Raises Refused."""
+    kind = request.headers.get("content-type", "").lower()
+    body = await _body(request, limits)
+    if kind.startswith(("image/", "application/octet-stream")):
+        found = [("photo", body)]
+    elif kind.startswith("multipart/form-data"):
+        found = await _files(request, body, limits)
+    else:
+        raise Refused(415, "send photos as multipart/form-data, in fields called photos, or one photo as image/jpeg")
+    if not found or not all(content for _, content in found):
+        raise Refused(400, "there is no photo in this request: send at least one, in a field called photos")
+    return found
+
+
+async def _body(request: Request, limits: Limits) -> bytes:
+    """The whole body, read only as far as it is allowed to go."""
+    most = int(limits.megabytes * 1e6)
+    words = f"a request may have {limits.megabytes:g} MB: send fewer or smaller photos"
+    too_much = Refused(413, words, connection="close")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length[:18]) > most:
+        raise too_much
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise too_much
+    return bytes(body)
+
+
+async def _files(request: Request, body: bytes, limits: Limits) -> list[tuple[str, bytes]]:
+    async def once() -> AsyncIterator[bytes]:
+        yield body
+
+    parser = MultiPartParser(request.headers, once(), max_files=limits.photos, max_fields=8)
+    parser.spool_max_size = len(body) + 1  # in memory: it is there already
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        many = "Too many files" in error.message
+        words = f"a request may have {limits.photos} photos" if many else f"the form is damaged ({error.message})"
+        raise Refused(413 if many else 400, f"{words}: send it anew") from None
+    except (KeyError, ValueError, IndexError) as error:
+        raise Refused(400, f"the form is damaged ({type(error).__name__}): send it anew") from None
+    found = []
+    for name, value in form.multi_items():
+        if isinstance(value, str) or name != "photos":
+            raise Refused(400, f"the field {name[:40]!r} is no photo: send files in fields called photos")
+        found.append(((value.filename or "photo")[:255], value.file.read()))
+    return found
