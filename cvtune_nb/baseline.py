@@ -5,6 +5,7 @@ import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,6 @@ class Svm:
         weight, bias = self._model.coef_, self._model.intercept_
         return (np.vstack([-weight, weight]), np.append(-bias, bias)) if len(weight) == 1 else (weight, bias)
 
-
     def kernel_machine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """An RBF SVM as numbers: support vectors (m, width), coefficients (m, pairs of classes), intercepts (pairs,)
         and gamma. exp(-gamma |x - support|^2) @ coefficients + intercepts is over 0 where the first class of a pair, in
@@ -137,6 +137,13 @@ class Baseline:
         write_json(workspace.folder / "baseline.json", self.to_dict())
 
 
+def C_table_file(  # noqa: N802 - the field calls it C
+    workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int, kernel: str = "linear"
+) -> Path:  # fmt: skip
+    """Where `SvmExplorer.C_table` is remembered for these photos and labels; until then no file is there."""
+    return workspace.cache / f"svm-{backbones.file_name(backbone)}-{image_size}-{kernel}-{photos_id(photos)}.csv"
+
+
 class SvmExplorer:
     """The baseline of one backbone and image size, ready for every C and kernel: features are computed (or read
     from the cache) once, fitted SVMs are remembered, so that a slider is answered at once."""
@@ -179,8 +186,7 @@ class SvmExplorer:
 
     def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
         """C,train_accuracy,validation_accuracy for every C in C_VALUES; remembered for these photos and labels."""
-        name = backbones.file_name(self.backbone)
-        file = self.workspace.cache / f"svm-{name}-{self.image_size}-{kernel}-{photos_id(self.photos)}.csv"
+        file = C_table_file(self.workspace, self.photos, self.backbone, self.image_size, kernel)
         if file.exists():
             return read_csv(file)
         rows = []

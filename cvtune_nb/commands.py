@@ -279,9 +279,7 @@ def _open(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
     skipped, contested = workspace.skipped(), conflicts(workspace)
     if len(skipped):
-        meter.say(
-            f"{len(skipped)} files were left out, for the reasons in {workspace.folder / 'skipped.csv'}"
-        )
+        meter.say(f"files left out: {len(skipped)}, for the reasons in {workspace.folder / 'skipped.csv'}")
     if len(contested):
         meter.say(
             f"{len(contested)} photos lie in two classes, for example {contested['path'].iloc[0]}: "

@@ -58,7 +58,7 @@ def refused(capsys, *arguments) -> str:
     assert status == 2, err
     assert out == ""
     known = ("photos: ", " ")  # which photos and workspace, and progress
-    lines = [line for line in err.splitlines() if not line.startswith(known) and "were left out" not in line]
+    lines = [line for line in err.splitlines() if not line.startswith(known) and "files left out" not in line]
     assert len(lines) == 1, err
     assert "Traceback" not in err
     assert lines[0].startswith(f"cvtune {arguments[0]}: ")
@@ -230,7 +230,7 @@ def test_a_broken_photo_is_left_out_with_its_reason(photos, workspace, capsys):
     (photos / "dog" / "zero.jpg").touch()
     (photos / "dog" / "page.jpg").write_text("<!doctype html>")
     assert cli.main(["baseline", "--data", str(photos), "--workspace", str(workspace), *SMALL, "--json"]) == 0
-    assert "2 files were left out" in capsys.readouterr().err
+    assert "files left out: 2," in capsys.readouterr().err
     listed = (workspace / "skipped.csv").read_text()
     assert "dog/zero.jpg,dog,the file is empty" in listed
     assert "a web page" in listed

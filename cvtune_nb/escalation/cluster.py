@@ -9,7 +9,6 @@ import contextlib
 import logging
 import math
 import os
-import re
 import shutil
 import signal
 import sys
@@ -24,6 +23,8 @@ from typing import Any
 
 import torch
 
+from cvtune_nb.data import pixels
+from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device
@@ -94,6 +95,9 @@ def train_over_workers(
     before = load_run(workspace, run) if run else earlier_run(workspace, config)
     if _finished(before):
         return before
+    photos = workspace.photos()  # what is wrong with them is said before workers start, which takes minutes
+    require_learnable(photos)
+    pixels.refuse_beyond(photos, config.image_size)
     trials = [Trial(config, before)]
     with _connected(), _talk(workspace) as folder:
         resources = _resources(workers, None)
@@ -310,10 +314,7 @@ def _trial(job: dict[str, Any]) -> None:
     from ray import tune
 
     folder, number = Path(job["folder"]), job["number"]
-
-    def go_on(share: float, words: str) -> None:  # noqa: ARG001 - a Progress
-        if not (folder / "go").exists():
-            raise Stopped
+    go_on = _while_there(folder / "go")
 
     def keep(run: Run) -> None:
         _say(folder, number, run.id)
@@ -334,26 +335,25 @@ def _trial(job: dict[str, Any]) -> None:
 def _member(job: dict[str, Any]) -> None:
     """One of the processes of a run over several workers."""
     folder = Path(job["folder"])
-
-    def go_on(share: float, words: str) -> None:  # noqa: ARG001 - a Progress
-        # only where all of them come by, once a minibatch: one that stopped alone would leave the others waiting
-        if re.fullmatch(r"epoch \d+ of \d+", words) and _over(folder):
-            raise Stopped
-
-    if _over(folder):
+    over = not (folder / "go").exists() or bool(_said(folder, 0)["note"])
+    if processes.added(torch.tensor(float(over), device=device())).item() > 0:  # whichever of them saw it
         return
     try:
-        _fit(job, lambda run: _say(folder, 0, run.id), go_on)
+        _fit(job, lambda run: _say(folder, 0, run.id), _while_there(folder / "go"))
     except InputError as error:
         if processes.rank() == 0:
             _say(folder, 0, _said(folder, 0)["run"], str(error))
         raise  # ends the others, which wait for this one; started anew, all find the note
 
 
-def _over(folder: Path) -> bool:
-    """Whether any process of this run sees that there is nothing more to do."""
-    over = not (folder / "go").exists() or bool(_said(folder, 0)["note"])
-    return processes.added(torch.tensor(float(over), device=device())).item() > 0
+def _while_there(file: Path) -> Progress:
+    """A Progress that raises Stopped once `file` is gone."""
+
+    def progress(share: float, words: str) -> None:  # noqa: ARG001
+        if not file.exists():
+            raise Stopped
+
+    return progress
 
 
 def _fit(job: dict[str, Any], keep: Callable[[Run], None], progress: Progress) -> None:

@@ -8,7 +8,7 @@ from cvtune_nb.plots.accuracy import (
     rate_curve,
     training_curves,
 )
-from cvtune_nb.plots.certainty import coverage, reliability
+from cvtune_nb.plots.certainty import certainty
 from cvtune_nb.plots.classes import class_counts, confusion
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
 from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
@@ -19,10 +19,10 @@ __all__ = [
     "answer",
     "before_and_after",
     "c_curve",
+    "certainty",
     "class_counts",
     "confusion",
     "contact_sheet",
-    "coverage",
     "gains",
     "gaps_by_rung",
     "last_layer_curves",
@@ -31,7 +31,6 @@ __all__ = [
     "png",
     "predicted_against_real",
     "rate_curve",
-    "reliability",
     "sweep",
     "training_curves",
 ]

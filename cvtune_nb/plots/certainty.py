@@ -1,6 +1,7 @@
-"""Pictures of how sure a model is: whether its probabilities hold, and what asking for more of them costs."""
+"""How sure a model is: whether its probabilities hold, and what asking for more of them costs."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cvtune_nb.plots.style import BLUE, GREY, ORANGE, figure, titled
@@ -11,14 +12,29 @@ _FORMS = {
 }
 
 
-def reliability(table: pd.DataFrame, errors: tuple[float, float]) -> Figure:
-    """How often answers were right against how sure the model was, before and after calibration, with 95% intervals.
+def certainty(
+    reliability: pd.DataFrame, errors: tuple[float, float], coverage: pd.DataFrame, threshold: float
+) -> Figure:  # fmt: skip
+    """Left, how often answers were right against how sure the model was, before and after calibration, with 95%
+    intervals. Right, which share of photos is answered, and how many of these answers are right, against the threshold
+    below which the answer is "don't know".
 
-    table: columns when (before, after), confidence, accuracy, low, high, photos; errors: calibration error (0..1)
-    before and after.
+    reliability: columns when (before, after), confidence, accuracy, low, high, photos; errors: calibration error (0..1)
+    before and after. coverage: columns threshold, coverage, accuracy, low, high, answered; threshold: the one that is
+    chosen (0..1).
     """
-    made = figure(3.6, 3.5)
-    axes = made.subplots()
+    made = figure(7.4, 3.5)
+    left, right = made.subplots(1, 2)
+    _reliability(left, reliability, errors)
+    _coverage(right, coverage, threshold)
+    for axes in (left, right):
+        axes.xaxis.set_major_formatter("{x:.0%}")
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.grid(alpha=0.3)
+    return made
+
+
+def _reliability(axes: Axes, table: pd.DataFrame, errors: tuple[float, float]) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as sure as right")
     for (when, form), error in zip(_FORMS.items(), errors, strict=True):
         rows = table[table["when"] == when]
@@ -27,34 +43,19 @@ def reliability(table: pd.DataFrame, errors: tuple[float, float]) -> Figure:
         axes.errorbar(rows["confidence"], rows["accuracy"], yerr=spread, elinewidth=0.8, label=name, **form)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
     axes.set(xlabel="how sure it is", ylabel="answers that are right")
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.yaxis.set_major_formatter("{x:.0%}")
-    axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper left", title="off by, on average", title_fontsize=8)
     before, after = errors
     photos = table.loc[table["when"] == "after", "photos"].sum()
     titled(axes, f"Calibrated it is off by {after:.1%},\nbefore by {before:.1%} ({photos} photos)")
-    return made
 
 
-def coverage(table: pd.DataFrame, threshold: float) -> Figure:
-    """Which share of photos is answered, and how many of these answers are right, against the threshold below which
-    the answer is "don't know".
-
-    table: columns threshold, coverage, accuracy, low, high, answered; threshold: the one that is chosen (0..1).
-    """
-    made = figure(3.6, 3.5)
-    axes = made.subplots()
+def _coverage(axes: Axes, table: pd.DataFrame, threshold: float) -> None:
     known = table[table["answered"] > 0]
     axes.plot(known["threshold"], known["accuracy"], color=BLUE, label="right, of those answered")
     axes.fill_between(known["threshold"], known["low"], known["high"], color=BLUE, alpha=0.15)
     axes.plot(table["threshold"], table["coverage"], color=ORANGE, linestyle="--", label="answered")
     axes.axvline(threshold, color=GREY, linestyle=":", linewidth=1.5, label=f"threshold {threshold:.0%}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel='threshold: below it, "don\'t know"', ylabel="validation photos")
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.yaxis.set_major_formatter("{x:.0%}")
-    axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower left")
     here = table.iloc[(table["threshold"] - threshold).abs().argmin()]
     titled(axes, f"From {threshold:.0%} on it answers {here['coverage']:.0%},\n{here['accuracy']:.1%} of that is right")
-    return made

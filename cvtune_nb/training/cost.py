@@ -11,6 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
 
 from cvtune_nb import features, memory
+from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device, half
@@ -22,6 +23,9 @@ from cvtune_nb.workspace import Workspace
 
 PROBE_PHOTOS = 32
 """At most so many photos are in the probe's minibatch: time a photo is about the same in larger ones."""
+SVM_SECONDS = 0.0004
+"""To fit the SVMs among which C is chosen, a training photo and class; measured on clothing (1,275 photos, 10 classes,
+1,280 features: 5.5 s)."""
 DECODE_SECONDS = 0.01
 """To decode and scale one photo that is not in the cache yet; measured on photos of 400 x 533 pixels."""
 
@@ -79,6 +83,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     if config.head == "svm":
         todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
         start += len(todo) * probe["forward_seconds"]
+        if not C_table_file(workspace, photos, config.backbone, config.image_size).exists():
+            start += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     copies = 4 if config.optimizer == "adamw" else 3  # weights, gradients, and what the optimizer keeps of each
     needed = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
     # on disk: the best weights, the last ones and what the optimizer keeps; one more while they are replaced

@@ -64,6 +64,7 @@ def fit(
     on. Started by torchrun, all its processes train the one run (training.processes). Raises InputError.
     """
     with processes.joined():
+        progress = processes.InStep(progress)
         photos = workspace.photos()
         require_learnable(photos)
         current = _begun_or_resumed(workspace, config, run, photos, progress)
@@ -119,7 +120,9 @@ def _resumed(workspace: Workspace, name: str, photos: pd.DataFrame) -> Run:
     return run
 
 
-def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpoch, progress: Progress) -> Run:
+def _train(
+    workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpoch, progress: processes.InStep
+) -> Run:  # fmt: skip
     config, where, clock = run.config, device(), time.perf_counter()
     try:
         with processes.first_alone():
@@ -146,7 +149,8 @@ def _train(workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpo
             if processes.rank():
                 torch.manual_seed(config.seed * 1_000 + epoch + processes.rank() * 1_000_000_007)  # other crops
             for number, (batch, squares) in enumerate(read_ahead(train, batches)):
-                progress((epoch - 1 + 0.8 * number / len(batches)) / config.epochs, f"epoch {epoch} of {config.epochs}")
+                share = (epoch - 1 + 0.8 * number / len(batches)) / config.epochs
+                progress.each_minibatch(share, f"epoch {epoch} of {config.epochs}")
                 warm = min(1.0, ((epoch - 1) * len(batches) + number + 1) / WARM_UP)
                 for group in optimizer.param_groups:
                     group["lr"] = warm * config.rate(epoch - 1 + number / len(batches))

@@ -13,6 +13,10 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from cvtune_nb.errors import Stopped
+from cvtune_nb.files import Progress
+from cvtune_nb.networks import device
+
 WAIT = timedelta(days=7)
 """How long a process waits for the others: the first may have a large set to decode."""
 
@@ -83,3 +87,26 @@ def added(tensor: torch.Tensor) -> torch.Tensor:
     if count() > 1:
         distributed.all_reduce(tensor)
     return tensor
+
+
+class InStep:
+    """A Progress for all of them: when it raises Stopped in one, all stop, after the same minibatch. Anywhere else one
+    that ended would leave the others waiting. Alone, Stopped is raised at once."""
+
+    def __init__(self, progress: Progress):
+        self._progress, self._stop = progress, False
+
+    def __call__(self, share: float, words: str) -> None:
+        """Tell how far it is; among several it never raises Stopped."""
+        try:
+            self._progress(share, words)
+        except Stopped:
+            if count() == 1:
+                raise
+            self._stop = True
+
+    def each_minibatch(self, share: float, words: str) -> None:
+        """The same where all processes come by equally often."""
+        self(share, words)
+        if count() > 1 and added(torch.tensor(float(self._stop), device=device())).item() > 0:
+            raise Stopped

@@ -64,9 +64,7 @@ class ExportPanel(Panel):
             self.photo,
             w.HBox([self.classify, self.upload]),
         ]
-        self.certainty = [page.Picture(), page.Picture()]
-        self.right.children = [self.text, w.HBox(self.certainty, layout={"flex_flow": "row wrap"}), self.answer,
-                               self.looked]  # fmt: skip
+        self.right.children = [self.text, self.picture, self.answer, self.looked]
         self.model: Model | None = None
         self.network = None
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
@@ -136,11 +134,7 @@ class ExportPanel(Panel):
             f"probability of {result.parity_photos} photos, among them grey, turned, tiny and huge ones.</div>"
             f"{_variants(result)}{_classes(result)}{files}"
         )
-        before, after = result.calibration_error
-        made = plots.reliability(result.reliability, result.calibration_error)
-        words = f"Reliability: sure and right differ by {after:.1%}, before calibration by {before:.1%}"
-        self.certainty[0].draw(made, words)
-        self._draw_coverage(result)
+        self._draw_certainty(result)
         self.cost.value = f"Exporting took {page.duration(result.seconds)}."
         self._warn()
         for control in (self.photo, self.classify, self.upload):
@@ -153,14 +147,17 @@ class ExportPanel(Panel):
 
     # -- a photo ----------------------------------------------------------------------------------------------
 
-    def _draw_coverage(self, made: Export) -> None:
-        """What the threshold that is chosen now costs; the model that is tried below has it at once."""
+    def _draw_certainty(self, made: Export) -> None:
+        """How sure it is, with what the threshold that is chosen now costs; the model that is tried below has it at
+        once."""
         threshold = self.model.threshold = round(self.threshold.value, 2)
-        self.certainty[1].draw(plots.coverage(made.coverage, threshold), f"Photos answered, threshold {threshold:.0%}")
+        before, after = made.calibration_error
+        words = f"Sure and right differ by {after:.1%}, before calibration by {before:.1%}; threshold {threshold:.0%}"
+        self.picture.draw(plots.certainty(made.reliability, made.calibration_error, made.coverage, threshold), words)
 
     def _move_threshold(self) -> None:
         if self.model is not None and not self.job.running:
-            self._draw_coverage(self.result())
+            self._draw_certainty(self.result())
             self.refresh_reports()
 
     def try_photo(self, path: str) -> None:
@@ -210,7 +207,7 @@ class ExportPanel(Panel):
 
     def sure(self) -> None:
         """How far its probabilities hold, and what a threshold costs, as they stay in the notebook."""
-        self.report(*(picture.output for picture in self.certainty))
+        self.report(self._still_picture)
 
     def how_to_use(self) -> None:
         """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
@@ -227,9 +224,8 @@ class ExportPanel(Panel):
             lines[2:] = [f"model = Model({folder!r})", f"model.threshold = {self.model.threshold}",
                          "model.predict(['photo.jpg'])"]  # fmt: skip
         commands = (f"python {folder}/predict.py photo.jpg", f"cvtune serve {folder}")
-        code = page.text("\n".join(lines))
         terminal = " or, as a page and for programs, ".join(f"<code>{page.text(line)}</code>" for line in commands)
-        return HTML(f"<pre>{code}</pre>In a terminal: {terminal}")
+        return HTML(f"{page.copyable(lines)}<div>In a terminal: {terminal}</div>")
 
     def lessons(self) -> HTML:
         """What we learned, from the export above."""

@@ -95,6 +95,20 @@ def _written(value: Any) -> str:
     return text(value)
 
 
+def copyable(lines: Iterable[str]) -> str:
+    """Lines of code with a button that copies them. It needs no kernel; where the browser keeps the clipboard from the
+    page (no https, not this machine) the lines are selected, to be copied by hand."""
+    press = (
+        "const told = this.nextElementSibling, code = this.previousElementSibling;"
+        "getSelection().selectAllChildren(code);"
+        "const copying = navigator.clipboard?.writeText(code.textContent) ?? Promise.reject();"
+        "copying.then(() => told.textContent = 'Copied.', () => told.textContent = 'Selected: press Ctrl+C to copy.')"
+    )
+    # the mark keeps Enter and the space bar from JupyterLab's shortcuts
+    button = f'<button type="button" data-lm-suppress-shortcuts="true" onclick="{text(press)}">Copy</button>'
+    return f'<pre>{text(chr(10).join(lines))}</pre>{button} <span role="status"></span>'
+
+
 def listed(lines: Iterable[str]) -> HTML:
     """Lines of plain text as a list, to be a cell's output."""
     return HTML(f"<ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul>")

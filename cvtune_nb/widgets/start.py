@@ -134,7 +134,7 @@ class StartPanel(Panel):
         smallest, largest = (f"{counts.index[place]} ({counts.iloc[place]})" for place in (-1, 0))
         needed = page.duration(len(photos) / speed)
         lines = [
-            f"{len(photos)} photos in {len(counts)} classes are open; {skipped} files were left out.",
+            f"{len(photos)} photos in {len(counts)} classes are open; files left out: {skipped}.",
             f"The smallest class is {smallest}, the largest {largest}.",
             f"This machine turns {speed:.0f} photos a second into features, so {needed} for all of them.",
         ]

@@ -79,7 +79,7 @@ def test_00_shows_counts_and_the_way_on(shown):
     assert pictures(cells["counts"])[0].std() > 10
     assert "href='01_data_quality_audit.ipynb'" in html(cells["map"])
     assert "61 photos in 3 classes" in html(cells["learned"])
-    assert "1 files were left out" in html(cells["learned"])
+    assert "files left out: 1." in html(cells["learned"])
 
 
 def test_01_finds_what_was_planted(shown, place):

@@ -251,17 +251,14 @@ def test_answer_shows_the_photo_and_bars_from_zero_to_one(photo_folder):
     assert pixels_of(figure).std() > 20
 
 
-def test_reliability_says_what_calibration_brought():
+def test_certainty_says_what_calibration_brought_and_what_the_threshold_costs():
     rows = {"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "low": [0.3, 0.7], "high": [0.7, 0.9], "photos": [20, 80]}
-    table = pd.concat([pd.DataFrame(rows).assign(when=when) for when in ("before", "after")])
-    words = texts(plots.reliability(table, (0.12, 0.03)))
-    assert "Calibrated it is off by 3.0%,\nbefore by 12.0% (100 photos)" in words
-
-
-def test_coverage_says_what_the_threshold_costs():
+    bins = pd.concat([pd.DataFrame(rows).assign(when=when) for when in ("before", "after")])
     table = pd.DataFrame({"threshold": [0.0, 0.5, 0.9], "coverage": [1, 0.8, 0.0], "accuracy": [0.9, 0.95, 0.0],
                           "low": [0.8, 0.9, 0], "high": [0.95, 0.99, 1], "answered": [100, 80, 0]})  # fmt: skip
-    assert "From 50% on it answers 80%,\n95.0% of that is right" in texts(plots.coverage(table, 0.5))
+    words = texts(plots.certainty(bins, (0.12, 0.03), table, 0.5))
+    assert "Calibrated it is off by 3.0%,\nbefore by 12.0% (100 photos)" in words
+    assert "From 50% on it answers 80%,\n95.0% of that is right" in words
 
 
 def test_an_answer_can_show_which_places_mattered(photo_folder):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json
@@ -30,6 +31,9 @@ def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, 
     one = replace(config, epochs=1, head="random")
     epoch = 2 * train + train + validation
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
+    fits = train * photos["label"].nunique() * cost.SVM_SECONDS
+    assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos) + fits)
+    C_table_file(workspace, photos, one.backbone, one.image_size).touch()
     assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos))
     larger = replace(one, image_size=256)
     found = predict_cost(workspace, larger)

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import fit, load_run, processes, runs
 
@@ -15,10 +17,17 @@ OPTIONS = ["--backbone", "efficientnet_lite0", "--image-size", "64", "--epochs",
 SAME = Config("efficientnet_lite0", image_size=64, epochs=3, batch_size=16, augmentation="none", dropout=0.0, seed=3)
 
 
-def train_in_two(workspace, *options):
+def begin_in_two(workspace, *options):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cvtune_nb", "train",
                "--workspace", str(workspace.folder), *options, "--json"]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+
+
+def train_in_two(workspace, *options):
+    process = begin_in_two(workspace, *options)
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def test_two_processes_learn_what_one_does(workspace):
@@ -57,6 +66,18 @@ def test_two_processes_go_on_with_a_run_that_one_began(workspace):
     assert (run.state, run.history["epoch"].tolist()) == ("done", [0, 1, 2, 3])
 
 
+def test_stop_ends_both_after_the_same_minibatch_and_keeps_whole_epochs(workspace):
+    process = begin_in_two(workspace, *OPTIONS, "--epochs", "200")
+    while process.poll() is None and not (len(runs(workspace)) and len(load_run(workspace, "last").history) > 2):
+        time.sleep(0.2)
+    process.terminate()
+    _, stderr = process.communicate(timeout=120)
+    run = load_run(workspace, "last")
+    assert run.state == "stopped", stderr
+    assert 2 < len(run.history) < 200
+    assert stderr.count("Traceback") == 1, "torchrun's own; none of a process that waited for the other in vain"
+
+
 def test_bad_input_ends_all_of_them_with_one_sentence(workspace):
     done = train_in_two(workspace, "--backbone", "efficientnet_lite9")
     assert done.returncode != 0
@@ -64,6 +85,11 @@ def test_bad_input_ends_all_of_them_with_one_sentence(workspace):
     assert not len(runs(workspace))
 
 
-def test_alone_nothing_is_shared():
+def test_alone_nothing_is_shared_and_stop_is_at_once():
+    def stop(share, words):
+        raise Stopped
+
     with processes.joined(), processes.first_alone():
         assert (processes.rank(), processes.count(), processes.agreed("run")) == (0, 1, "run")
+        with pytest.raises(Stopped):
+            processes.InStep(stop)(0.5, "decoding")

@@ -13,7 +13,7 @@ SAFE = "&lt;b&gt;x &amp; &quot;é&quot;"
 def test_text_is_escaped_everywhere():
     table = page.table(pd.DataFrame({"label": [ODD]}), {"label": ODD}, ODD)
     for made in (table, page.card(ODD, ODD), page.alert(InputError(ODD)), page.alert(ValueError(ODD)),
-                 page.image(b"\xff\xd8", ODD), page.listed([ODD]).data):  # fmt: skip
+                 page.image(b"\xff\xd8", ODD), page.listed([ODD]).data, page.copyable([ODD])):  # fmt: skip
         assert "<b>x" not in made
         assert SAFE in made
 

@@ -688,10 +688,10 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     assert "which places spoke for it" in panel.looked.alt
     assert made.variants["variant"].tolist() == ["fp32", "int8"]
     assert "beside fp32" in panel.text.value
-    assert all(picture.png for picture in panel.certainty)
-    before = panel.certainty[1].png
+    before = panel.picture.png
+    assert before
     panel.threshold.value = 0.95
-    assert panel.certainty[1].png != before
+    assert panel.picture.png != before
     assert panel.model.threshold == 0.95
     assert "model.threshold = 0.95" in panel._how_to_use().data
     panel.threshold.value = 0.0
