@@ -46,7 +46,10 @@ def _reliability(axes: Axes, table: pd.DataFrame, errors: tuple[float, float]) -
     axes.legend(fontsize=8, loc="upper left", title="off by, on average", title_fontsize=8)
     before, after = errors
     photos = table.loc[table["when"] == "after", "photos"].sum()
-    titled(axes, f"Calibrated it is off by {after:.1%},\nbefore by {before:.1%} ({photos} photos)")
+    if before == after:
+        titled(axes, f"It is off by {after:.1%} ({photos} photos):\nthere are too few to calibrate it")
+    else:
+        titled(axes, f"Calibrated it is off by {after:.1%},\nbefore by {before:.1%} ({photos} photos)")
 
 
 def _coverage(axes: Axes, table: pd.DataFrame, threshold: float) -> None:
