@@ -287,7 +287,7 @@ class WideFeatures(Rule):
 
 
 class NextRung(Rule):
-    """All is well, and there is a rung above."""
+    """It learned its training photos, and there is a rung above."""
 
     code = "next-rung"
     when = "it learned its training photos, and the photos have more pixels than it saw"
@@ -305,7 +305,7 @@ class NextRung(Rule):
         if size > short or size == config.image_size or config.batch_size < 2:
             return None
         return self.finding(
-            "All is well: climb a rung (notebook 04)",
+            "It learned its training photos: climb a rung (notebook 04)",
             f"it learned its training photos, and half of your photos have {short:.0f} pixels or more: "
             f"image size {size}, minibatch {config.batch_size // 2}",
             image_size=size, batch_size=config.batch_size // 2, learning_rate=_rate(config.learning_rate / 2),

@@ -1,5 +1,7 @@
 """How sure a model is: whether its probabilities hold, and what asking for more of them costs."""
 
+import math
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -46,7 +48,7 @@ def _reliability(axes: Axes, table: pd.DataFrame, errors: tuple[float, float]) -
     axes.legend(fontsize=8, loc="upper left", title="off by, on average", title_fontsize=8)
     before, after = errors
     photos = table.loc[table["when"] == "after", "photos"].sum()
-    if before == after:
+    if math.isclose(before, after, abs_tol=1e-6):  # but for rounding, the same
         titled(axes, f"It is off by {after:.1%} ({photos} photos):\nthere are too few to calibrate it")
     else:
         titled(axes, f"Calibrated it is off by {after:.1%},\nbefore by {before:.1%} ({photos} photos)")

@@ -258,7 +258,7 @@ def test_certainty_says_what_calibration_brought_and_what_the_threshold_costs():
                           "low": [0.8, 0.9, 0], "high": [0.95, 0.99, 1], "answered": [100, 80, 0]})  # fmt: skip
     words = texts(plots.certainty(bins, (0.12, 0.03), table, 0.5))
     assert "Calibrated it is off by 3.0%,\nbefore by 12.0% (100 photos)" in words
-    words = texts(plots.certainty(bins, (0.03, 0.03), table, 0.5))
+    words = texts(plots.certainty(bins, (0.03, 0.03 + 1e-9), table, 0.5))
     assert "It is off by 3.0% (100 photos):\nthere are too few to calibrate it" in words
     assert "From 50% on it answers 80%,\n95.0% of that is right" in words
 
