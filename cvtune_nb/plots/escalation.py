@@ -12,7 +12,7 @@ from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDAT
 _TIMES = [
     (seconds * unit, f"{seconds} {name}")
     for unit, name, most in ((1, "s", 60), (60, "min", 60), (3600, "h", 100))
-    for seconds in (1, 2, 5, 10, 20, 30, 50)
+    for seconds in (1, 2, 5, 10, 20, 30)
     if seconds < most
 ]
 """Ticks of a time axis."""
