@@ -1,6 +1,7 @@
 """What a rule is, what it looks at, and what it finds."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -93,6 +94,11 @@ def right_of(predictions: pd.DataFrame) -> pd.Series:
     """Which photos were right, by path."""
     right = predictions["label"] == predictions["predicted"]
     return pd.Series(right.to_numpy(dtype=bool), index=predictions["path"])
+
+
+def on_same_photos(right: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """What `right_of` gave for several runs, as a column each, on the photos that all of them know."""
+    return pd.DataFrame(right).dropna().astype(bool)
 
 
 def aligned(first: pd.Series, second: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -16,9 +16,9 @@ import pandas as pd
 from cvtune_nb import backbones, metrics
 from cvtune_nb.advice.answers import answers, cached
 from cvtune_nb.advice.case import right_of
+from cvtune_nb.advice.step import larger_photos
 from cvtune_nb.audit import load_audit
 from cvtune_nb.baseline import baseline_predictions, last_baseline
-from cvtune_nb.data.pixels import largest_size
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
@@ -29,8 +29,6 @@ SHARES = (0.25, 0.5, 1.0)
 """Parts of the training photos that the learning curve is fitted to, each twice as large as the one before."""
 RESAMPLES = 1_000
 """Bootstrap samples of the photos behind every interval."""
-STEP = 1.43
-"""From one image size to the next: 2018's ladder goes from 224 to 500 in two such steps, ours to 320 in one."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +86,17 @@ def what_helps(
         silent_about.append(labels)
     else:
         found.append(labels)
-    for name, value in _steps(photos, model).items():
+    for change in _steps(photos, model):
+        name, value = next(iter(change.items()))
         other = replace(model, **{name: value})
         if not (compute or cached(workspace, photos, other)):
             silent_about.append(f"{value} ({name}): its features are not in the cache (notebook 02, or the button)")
             continue
         ratios = _compared(answers(workspace, photos, model, progress), answers(workspace, photos, other, progress))
-        change = {name: value}
-        if name == "image_size" and model.batch_size > 1:
-            change |= {"batch_size": model.batch_size // 2, "learning_rate": float(f"{model.learning_rate / 2:.2g}")}
-        seconds = predict_cost(workspace, replace(model, **change, schedule="")).seconds
+        seconds = predict_cost(workspace, replace(model, **change)).seconds
         title = f"Photos of {value} pixels" if name == "image_size" else f"A deeper network, {value}"
         basis = "the SVM on frozen features of both, cross-validated on the same photos"
-        found.append(_scaled(name, title, base, ratios, seconds, basis, change | {"schedule": ""}))
+        found.append(_scaled(name, title, base, ratios, seconds, basis, change))
     if run is not None:
         found += _more_epochs(workspace, run)
     found.sort(key=lambda gain: -gain.gain)
@@ -228,19 +224,17 @@ def _cleaner_labels(
     return Gain("labels", title, *(float(end) / shown * factor for end in ends), None, basis)
 
 
-def _steps(photos: pd.DataFrame, config: Config) -> dict[str, Any]:
-    """The next image size and the next deeper network of the family that can be had, where there are any."""
-    found: dict[str, Any] = {}
-    size = min(1000, round(config.image_size * STEP / 32) * 32)
-    short = float(photos[["width", "height"]].min(axis=1).median())
-    if config.image_size < size <= min(short, largest_size(photos)):
-        found["image_size"] = size
+def _steps(photos: pd.DataFrame, config: Config) -> list[dict[str, Any]]:
+    """What goes to the next image size and to the next deeper network of the family that can be had, where there are
+    any: parameters to set, the one that is told about first."""
+    larger = larger_photos(config, photos)
+    found = [larger] if larger else []
     names = [entry.name for entry in backbones.KNOWN.values()]
     own = backbones.KNOWN.get(config.backbone)
     if own:
         deeper = [name for name in names[names.index(own.name) + 1 :] if backbones.KNOWN[name].family == own.family]
         reached = [name for name in deeper if backbones.on_disk(name)]
-        found |= {"backbone": reached[0]} if reached else {}
+        found += [{"backbone": reached[0], "schedule": ""}] if reached else []
     return found
 
 

@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
-import pandas as pd
-
 from cvtune_nb import backbones, metrics
-from cvtune_nb.advice.case import Case, Finding, Rule, aligned, case_of
+from cvtune_nb.advice.case import Case, Finding, Rule, aligned, case_of, on_same_photos
+from cvtune_nb.advice.step import larger_photos, rate
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
+from cvtune_nb.data.pixels import median_side
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.training import Run
 from cvtune_nb.workspace import Workspace
@@ -39,7 +39,7 @@ class Diverged(Rule):
             evidence = f"train loss rose from {losses.iloc[0]:.2f} to {losses.iloc[-1]:.2f}"
         else:
             return None
-        return self.finding("Training ran away", evidence, learning_rate=_rate(config.learning_rate / 10), schedule="")
+        return self.finding("Training ran away", evidence, learning_rate=rate(config.learning_rate / 10), schedule="")
 
 
 class Underfit(Rule):
@@ -61,7 +61,7 @@ class Underfit(Rule):
                                 epochs=min(200, 2 * config.epochs), schedule="")  # fmt: skip
         return self.finding("It has not learned enough: halve the learning rate",
                             f"{evidence}, and the loss no longer falls",
-                            learning_rate=_rate(config.learning_rate / 2), schedule="")  # fmt: skip
+                            learning_rate=rate(config.learning_rate / 2), schedule="")  # fmt: skip
 
 
 class Overfit(Rule):
@@ -108,7 +108,7 @@ class BelowBaseline(Rule):
         return self.finding("Not better than the frozen network and SVM",
                             f"fine-tuned against SVM on the same validation photos: {compared.words}; "
                             "the SVM is the cheaper model, unless a lower rate helps",
-                            learning_rate=_rate(case.run.config.learning_rate / 3), schedule="")  # fmt: skip
+                            learning_rate=rate(case.run.config.learning_rate / 3), schedule="")  # fmt: skip
 
 
 class Edge(Rule):
@@ -192,11 +192,11 @@ class BestOfMany(Rule):
 
     def look(self, case: Case) -> Finding | None:
         """What may be expected of it."""
-        right = pd.DataFrame({case.run.id: case.right, **case.right_others}).dropna()
-        if right.shape[1] < MANY or right.empty or right[case.run.id].mean() < right.astype(bool).mean().max():
+        right = on_same_photos({case.run.id: case.right, **case.right_others})
+        if right.shape[1] < MANY or right.empty or right[case.run.id].mean() < right.mean().max():
             return None
         title = f"Its accuracy flatters it: the best of {right.shape[1]} runs"
-        return self.finding(title, metrics.best_of(right.astype(bool)).words)
+        return self.finding(title, metrics.best_of(right).words)
 
 
 class FewImages(Rule):
@@ -299,17 +299,13 @@ class NextRung(Rule):
             return None
         if DIVERGED.look(case) or UNDERFIT.look(case):
             return None
-        config = case.run.config
-        size = min(1000, round(config.image_size * 1.43 / 32) * 32)
-        short = float(case.photos[["width", "height"]].min(axis=1).median())
-        if size > short or size == config.image_size or config.batch_size < 2:
+        change = larger_photos(case.run.config, case.photos)
+        if not change:
             return None
         return self.finding(
             "It learned its training photos: climb a rung (notebook 04)",
-            f"it learned its training photos, and half of your photos have {short:.0f} pixels or more: "
-            f"image size {size}, minibatch {config.batch_size // 2}",
-            image_size=size, batch_size=config.batch_size // 2, learning_rate=_rate(config.learning_rate / 2),
-            schedule="",
+            f"it learned its training photos, and half of your photos have {median_side(case.photos):.0f} pixels or "
+            f"more: image size {change['image_size']}, minibatch {change['batch_size']}", **change,
         )  # fmt: skip
 
 
@@ -334,7 +330,3 @@ def spoken(rule: Rule, case: Case) -> Finding | None:
         return replace(finding, change={})
     return finding
 
-
-def _rate(value: float) -> float:
-    """A learning rate to suggest: two digits are enough, and the lowest there is is the lowest."""
-    return max(PARAMETERS["learning_rate"].low, float(f"{value:.2g}"))

@@ -150,17 +150,14 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
     def look(path: str) -> tuple[str, int, int, np.ndarray] | str:
         try:
             file = space.path_of(path)
-            return _sha256(file), *photo.upright_size(file), photo.centre_square(file, side)
-        except PermissionError:
-            return photo.LOCKED
+            width, height = photo.upright_size(file)
+            return _sha256(file), width, height, photo.centre_square(file, side)
         except photo.UnreadablePhoto as error:
             return str(error)
-        except Exception:  # noqa: BLE001 - the header alone failed: the full decoding says it in words
-            try:
-                photo.read_photo(file)
-                return "its header is damaged"
-            except photo.UnreadablePhoto as error:
-                return str(error)
+        except PermissionError:
+            return photo.LOCKED
+        except OSError as error:
+            return f"can't be read ({error.strerror or error})"
 
     facts, reasons = [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:

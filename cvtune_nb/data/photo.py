@@ -230,11 +230,15 @@ def square(path, image_size: int) -> np.ndarray:
 
 
 def upright_size(path) -> tuple[int, int]:
-    """Width and height in pixels, as a person sees the photo, from the file's header alone."""
-    with _opened(path) as image:
-        # Pillow gives the size of a TIFF as it will be once it is turned
-        turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
-        return (image.height, image.width) if turned else image.size
+    """Width and height in pixels, as a person sees the photo, from the file's header alone. Raises UnreadablePhoto."""
+    try:
+        with _opened(path) as image:
+            # Pillow gives the size of a TIFF as it will be once it is turned
+            turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else image.size
+    except Exception:  # noqa: BLE001 - decoders raise errors of many kinds; the full decoding says in words which
+        read_photo(path)
+        raise UnreadablePhoto("its header is damaged") from None
 
 
 def photos_in(paths) -> list[str]:

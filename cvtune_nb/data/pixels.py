@@ -158,7 +158,7 @@ def _square(path: Path, side: int) -> np.ndarray:
 
 def largest_size(photos: pd.DataFrame) -> float:
     """The image_size up to which `photos` (columns width, height) have something to show."""
-    return max(256, LARGER_THAN_PHOTOS * _median_side(photos))
+    return max(256, LARGER_THAN_PHOTOS * median_side(photos))
 
 
 def refuse_beyond(photos: pd.DataFrame, image_size: int) -> None:
@@ -167,11 +167,12 @@ def refuse_beyond(photos: pd.DataFrame, image_size: int) -> None:
     if image_size > most:
         raise InputError(
             f"image_size {image_size} is beyond the photos, half of which have a short side under "
-            f"{_median_side(photos):.0f} pixels: choose at most {int(most) // 32 * 32}"
+            f"{median_side(photos):.0f} pixels: choose at most {int(most) // 32 * 32}"
         )
 
 
-def _median_side(photos: pd.DataFrame) -> float:
+def median_side(photos: pd.DataFrame) -> float:
+    """The short side, in pixels, that half of `photos` (columns width, height) reach."""
     return float(photos[["width", "height"]].min(axis=1).median())
 
 

@@ -136,10 +136,8 @@ def _photos(root: Path, progress: Progress) -> tuple[pd.DataFrame, list[tuple[st
     def look(path: str) -> tuple[int, int] | str:
         try:
             return photo.upright_size(root / path)
-        except OSError as error:  # PIL's own errors are OSErrors, too
-            return "no photo that can be read" if not error.strerror else error.strerror
-        except Exception as error:  # noqa: BLE001 - decoders raise SyntaxError, struct.error, ValueError ...
-            return f"damaged ({str(error)[:80]})"
+        except photo.UnreadablePhoto as error:
+            return str(error)
 
     with ThreadPoolExecutor() as pool:
         for number, (path, seen) in enumerate(zip(paths, pool.map(look, paths), strict=True)):
@@ -167,12 +165,13 @@ def _checked(found: Found, photos: pd.DataFrame) -> pd.DataFrame:
         there = f"{len(fitting)} photos are called so, first {fitting[0]}" if fitting else "there is no such photo"
         first = next((mark.file for mark in found.marks if mark.photo == name), "")
         found.wrong(first, "", name, "no photo", f"{there}; its boxes are left out")
+    sizes = dict(zip(photos.index, photos[["width", "height"]].itertuples(index=False, name=None), strict=True))
     kept: dict[str, list[tuple]] = defaultdict(list)
     for mark in found.marks:
         if mark.photo not in paths:
             continue
         path = paths[mark.photo]
-        sides = _sides(found, mark, photos.loc[path, "width"], photos.loc[path, "height"])
+        sides = _sides(found, mark, *sizes[path])
         if sides is None:
             continue
         row = (path, mark.label, sides[0], sides[1], sides[2] - sides[0], sides[3] - sides[1], mark.file, mark.where)

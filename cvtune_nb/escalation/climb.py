@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.case import right_of
+from cvtune_nb.advice.case import aligned, on_same_photos, right_of
 from cvtune_nb.baseline import last_baseline
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.promise import promises
@@ -222,11 +222,11 @@ class _Climb:
         words = f"rung {best['rung']} is best on validation: {best['validation_accuracy']:.1%} ({interval})"
         right = {run: right_of(load_run(self.workspace, run).predictions()) for run in ran["run"].unique()}
         if len(right) > 1:
-            chosen = metrics.best_of(pd.DataFrame(right).dropna().astype(bool))
+            chosen = metrics.best_of(on_same_photos(right))
             words += f"; as the best of {len(right)} it may be expected to get {chosen.expected:.1%} on other photos"
         cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
         for _, row in cheaper.iterrows():
-            compared = metrics.paired(right[row["run"]], right[best["run"]].reindex(right[row["run"]].index))
+            compared = metrics.paired(*aligned(right[row["run"]], right[best["run"]]))
             if compared.p >= 0.05:
                 factor = best["seconds"] / max(row["seconds"], 1e-9)
                 words += (f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: "

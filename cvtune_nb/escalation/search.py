@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.case import right_of
+from cvtune_nb.advice.case import aligned, on_same_photos, right_of
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import PARAMETERS, Config
@@ -51,8 +51,8 @@ def sweep(
     on, after a crash, too: a trial that was cut off is run to its end first. Each trial is a run like any other. One
     that is below the median of the others at the same epoch is given up (Golovin and others 2017, "Google Vizier", as
     Optuna has it). on_trial is called after every epoch. on: "local", or "ray", where AT_ONCE trials are asked for at a
-    time and none is given up. Stopped, raised in `progress`, ends the sweep and keeps the
-    work. Raises InputError for `trials` below 1.
+    time and none is given up. Stopped, raised in `progress`, ends the sweep and keeps the work. Raises InputError for
+    `trials` below 1.
     """
     if trials < 1:
         raise InputError(f"{trials} trials are too few: give 1 or more")
@@ -217,13 +217,13 @@ def _summary(workspace: Workspace, study: Any) -> Sweep:
     if ran.empty:
         return Sweep(table, "", "no trial has finished an epoch yet")
     right = {name: right_of(load_run(workspace, name).predictions()) for name in ran["run"]}
-    chosen = metrics.best_of(pd.DataFrame(right).dropna().astype(bool))
+    chosen = metrics.best_of(on_same_photos(right))
     best = ran.set_index("run").loc[chosen.run]
     words = (f"trial {best['trial']:.0f} is best: learning rate {best['learning_rate']:g}, dropout "
              f"{best['dropout']:g}, weight decay {best['weight_decay']:g}; {chosen.words}")  # fmt: skip
     first = ran["run"].iloc[0]
     if chosen.run != first:
-        compared = metrics.paired(right[first], right[chosen.run].reindex(right[first].index))
+        compared = metrics.paired(*aligned(right[first], right[chosen.run]))
         words += f"; against the rung's own values there is {compared.words}" if compared.p >= 0.05 else (
             f"; against the rung's own values it is {compared.words}")  # fmt: skip
     return Sweep(table, chosen.run, words)

@@ -28,10 +28,9 @@ RESUMABLE = (*UNFINISHED, "beaten")
 @dataclass(frozen=True)
 class Run:
     """One run. history has one row an epoch (epoch 0: the start from the SVM, before any training); accuracies are
-    those of the best epoch by validation. state: done, stopped, beaten (stopped because it could not
-    become the best any more), diverged or interrupted. counts: photos that
-    train and validation accuracy are measured on; train_photos: those it learns from. changes: what had to be changed
-    on the way (memory), in words."""
+    those of the best epoch by validation. state: done, stopped, beaten (stopped because it could not become the best
+    any more), diverged or interrupted. counts: photos that train and validation accuracy are measured on; train_photos:
+    those it learns from. changes: what had to be changed on the way (memory), in words."""
 
     id: str
     folder: Path

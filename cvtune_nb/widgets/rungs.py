@@ -15,7 +15,7 @@ SHOWN = {"backbone": "11em", "image_size": "5.5em", "batch_size": "6.5em", "lear
 
 
 class RungTable(w.VBox):
-    """Rungs to tick, edit, add and take out. on_edit is called after every change; words[i] is a line for rung i."""
+    """Rungs to tick, edit, add and take out. on_edit is called after every change."""
 
     def __init__(self, on_edit: Callable[[], None]):
         super().__init__()

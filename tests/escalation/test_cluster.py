@@ -184,7 +184,8 @@ def test_what_can_not_be_asked_for(nodes, workspace, monkeypatch):
         train_trials(workspace, [CONFIG], cpus=2)
     with pytest.raises(InputError, match="room for 1 to 2 workers, not 3"):
         train_over_workers(workspace, CONFIG, 3)
-    with pytest.raises(InputError, match="image_size 992 is beyond the photos"):
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="image_size 992 is beyond the photos"):
+        patch.setattr(cluster, "_connected", lambda: pytest.fail("workers would be started first"))
         train_over_workers(workspace, TOO_LARGE, 2)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match="needs Ray: pip install"):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from cvtune_nb.errors import Stopped
@@ -70,12 +71,12 @@ def test_stop_ends_both_after_the_same_minibatch_and_keeps_whole_epochs(workspac
     process = begin_in_two(workspace, *OPTIONS, "--epochs", "200")
     while process.poll() is None and not (len(runs(workspace)) and len(load_run(workspace, "last").history) > 2):
         time.sleep(0.2)
-    process.terminate()
+    psutil.Process(process.pid).children()[1].terminate()  # one of the two alone
     _, stderr = process.communicate(timeout=120)
     run = load_run(workspace, "last")
     assert run.state == "stopped", stderr
     assert 2 < len(run.history) < 200
-    assert stderr.count("Traceback") == 1, "torchrun's own; none of a process that waited for the other in vain"
+    assert "onnection" not in stderr, "a process waited for the other in vain"
 
 
 def test_bad_input_ends_all_of_them_with_one_sentence(workspace):
