@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -133,18 +133,25 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
     store = serving(workspace, list(wanted.index), image_size)
     todo = store.missing(list(wanted.index))
     todo = todo[: room(workspace, store)] if todo else []
-    shard = np.empty((min(len(todo), store.shard_rows), *store.shape), np.uint8)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
+        written: list[Future] = []
         for start in range(0, len(todo), store.shard_rows):
             keys = todo[start : start + store.shard_rows]
-            squares = shard[: len(keys)]
+            squares = np.empty((len(keys), *store.shape), np.uint8)
             paths = [workspace.path_of(wanted[key]) for key in keys]
-            for number, square in enumerate(pool.map(lambda path: _square(path, store.shape[0]), paths)):
-                squares[number] = square
+            for number, _ in enumerate(pool.map(_decode_into, squares, paths)):
                 if number % 16 == 0:
                     progress((start + number) / len(todo), f"decoding photos: {start + number} of {len(todo)}")
-            store.add(keys, squares)
+            for earlier in written:  # at most one is being written while the next is decoded
+                earlier.result()
+            written = [writer.submit(store.add, keys, squares)]
+        for last in written:
+            last.result()
     return Pixels(store, list(photos["sha256"]), [workspace.path_of(path) for path in photos["path"]], image_size)
+
+
+def _decode_into(square: np.ndarray, path: Path) -> None:
+    square[:] = _square(path, len(square))
 
 
 def _square(path: Path, side: int) -> np.ndarray:
