@@ -41,6 +41,8 @@ demo: setup  ## run the whole workbook on the sample photos, without a browser; 
 	$(call notebook,03_dnn_fine_tuning,-p IMAGE_SIZE 96 -p EPOCHS 2)
 	$(call notebook,04_parameter_escalation,-p EPOCHS 1 -r IMAGE_SIZES $(SIZES) -p BUDGET_MINUTES 2)
 	$(call notebook,05_export_and_use)
+	$(BIN)/cvtune sample $(DEMO)/scenes --kind scenes --images-per-class 40
+	$(call notebook,06_small_objects,-p DATA ../$(DEMO)/scenes -p IMAGE_SIZE 256 -p EPOCHS 2)
 	@echo "executed notebooks: $(DEMO)"
 	@echo "exported model:     $$(ls -d $(DEMO)/workspaces/*/exports/*)"
 

@@ -19,7 +19,7 @@ from cvtune_nb import __version__, commands
 from cvtune_nb.commands import BAD_INPUT, NETWORK, STOPPED, Result, flag
 from cvtune_nb.console import Meter, plain
 from cvtune_nb.errors import InputError, Stopped, in_words
-from cvtune_nb.parameters import PARAMETERS, Parameter
+from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS, Parameter
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,7 +111,10 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"cvtune {__version__}")
     steps = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=Parser)
 
-    def step(do: Callable[..., Result], data: bool = True, parameters: tuple[str, ...] = ()) -> Parser:
+    def step(
+        do: Callable[..., Result], data: bool = True, parameters: tuple[str, ...] = (),
+        declared: dict[str, Parameter] = PARAMETERS,
+    ) -> Parser:  # fmt: skip
         """A command: its name and help are those of the function that does it."""
         words = do.__doc__.splitlines()[0]
         made = steps.add_parser(
@@ -129,7 +132,7 @@ def _parser() -> Parser:
                 "--pixels-gb", default="", metavar="GB", help="most disk for decoded pixels, kept for next time; or all"
             )
         for name in parameters:
-            made.add_argument(flag(name), metavar="X", help=_help(PARAMETERS[name]))
+            made.add_argument(flag(name), metavar="X", help=_help(declared[name]))
         if do not in (commands.lab, commands.serve):
             made.add_argument("--json", action="store_true", help="one JSON object on stdout, not a table")
         return made
@@ -139,9 +142,10 @@ def _parser() -> Parser:
     made.add_argument("--images-per-class", type=int, default=120, metavar="N", help="photos a class (120)")
     made.add_argument(
         "--kind",
-        choices=("photos", "digits"),
+        choices=("photos", "digits", "scenes"),
         default="photos",
-        help="photos: made scenes; digits: scikit-learn's 1,797 handwritten digits",
+        help="photos: made ones; digits: scikit-learn's 1,797 handwritten digits; scenes: N made photos of many small "
+        "things, with their boxes",
     )
     step(commands.audit, parameters=NETWORK)
     made = step(commands.baseline, parameters=NETWORK)
@@ -183,6 +187,12 @@ def _parser() -> Parser:
     )
     for name, meaning in commands.LIMITS.items():
         made.add_argument(f"--max-{name}", type=float, metavar="N", help=meaning)
+    made = step(commands.detect, parameters=tuple(DETECTOR_PARAMETERS), declared=DETECTOR_PARAMETERS)
+    made.add_argument("--boxes", choices=("voc", "coco", "yolo"), default="", help="which files to read, if of several")
+    made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
+    made.add_argument(
+        "--open-test", action="store_true", help="look at the test set too; this is written down"
+    )
     made = step(commands.run, parameters=tuple(PARAMETERS))
     made.add_argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)")
     made = step(commands.lab, data=False)

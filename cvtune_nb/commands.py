@@ -13,7 +13,7 @@ from typing import Any
 
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS, Parameter
 
 DONE, BAD_INPUT, STOPPED = 0, 2, 3
 """Exit status: all done; bad input, and one sentence says what to do; stopped early with the work kept."""
@@ -239,6 +239,56 @@ def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result({}, "")
 
 
+def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """small objects: train a Faster R-CNN on boxes from VOC, COCO or YOLO files, or drawn in notebook 06"""
+    values = _parameters(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
+    if arguments.resume and values:
+        raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+
+    from cvtune_nb import detection
+    from cvtune_nb.training.cost import past_in_words
+
+    dataset = detection.open_dataset(arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter)
+    meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
+    sizes, problems = detection.sizes(dataset.annotations), dataset.annotations.problems
+    meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
+    if len(problems):
+        first = " ".join(problems.loc[0, ["file", "where", "words"]])
+        meter.say(f"{len(problems)} boxes or files are wrong (all of them: --json), first {first}")
+    detection.require_learnable(dataset)
+    train = dataset.part("train")
+    if arguments.resume:
+        earlier = detection.load_run(dataset, arguments.resume)
+        config = earlier.config
+    else:
+        suggested = {"detector": detection.default()[0],
+                     "image_size": detection.suggested_size(train.boxes, train.photos)[0]}  # fmt: skip
+        config = detection.DetectorConfig.from_values(**{**suggested, **values})
+        earlier = detection.earlier_run(dataset, config)
+    if earlier:
+        meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
+    cost, past = detection.predict_cost(dataset, config, meter), past_in_words(detection.past_errors(dataset))
+    meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+              + (f"; {past}" if past else ""))  # fmt: skip
+    run = detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
+    found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(),
+             "problems": problems.to_dict("records"), "findings": []}  # fmt: skip
+    text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}"
+    if len(run.history):
+        verdicts = [detection.verdict(dataset, run)]
+        if arguments.open_test:
+            openings = dataset.workspace.open_test(f"detect {run.id}")
+            verdicts.append(detection.verdict_on_test(dataset, verdicts[0], meter))
+            meter.say(f"test set opened {openings} time(s)")
+        for verdict in verdicts:
+            found[verdict.on] = verdict.to_dict()
+            text += f"\n\n{verdict.words}\n"
+            text += table(verdict.scores.by_class.to_dict("records"), list(verdict.scores.by_class))
+        found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
+        text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
+    return Result(found, text, STOPPED if run.state == "stopped" else DONE)
+
+
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     """the whole workbook within a time budget: audit, baseline, train, escalate, export"""
     seconds = budget_seconds(arguments.budget)
@@ -288,10 +338,12 @@ def _open(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float
     return workspace
 
 
-def _parameters(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+def _parameters(
+    arguments: argparse.Namespace, names: tuple[str, ...], declared: dict[str, Parameter] = PARAMETERS
+) -> dict[str, Any]:
     """The parameters given on the command line, checked. Raises InputError."""
     given = {name: getattr(arguments, name) for name in names}
-    return {name: PARAMETERS[name].check(value) for name, value in given.items() if value is not None}
+    return {name: declared[name].check(value) for name, value in given.items() if value is not None}
 
 
 def _config(values: dict[str, Any]) -> Any:

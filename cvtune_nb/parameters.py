@@ -90,6 +90,31 @@ _DECLARED = [
 
 PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _DECLARED}
 
+
+def _like(name: str, **changes: Any) -> Parameter:
+    return replace(PARAMETERS[name], name_2018="", **changes)
+
+
+_OF_DETECTORS = [
+    _like("image_size", meaning="photos are scaled so that their longer side has so many pixels: larger shows smaller "
+          "objects, and costs time with its square", default=480, low=128),
+    Parameter("detector", "Detector", "the network under the Faster R-CNN: ResNet-50 finds most and runs longest", "",
+              "menu", choices=("resnet50_fpn", "resnet50_fpn_v2", "mobilenet_v3_large_fpn", "efficientnet_lite0_fpn",
+                               "efficientnet_lite2_fpn")),
+    _like("learning_rate"),
+    _like("epochs", default=12, low=1),
+    _like("batch_size", default=4, high=64),
+    _like("weight_decay"),
+    Parameter("proposals", "Proposals", "places a photo that are looked at closely: fewer is faster, crowded photos "
+              "need more", 250, "whole", 20, 1000, "places"),
+    Parameter("augmentation", "Augmentation", "how training photos are varied: mirrored and scaled; not mirrored for "
+              "text, digits or left and right", "scale-flip", "menu", choices=("scale-flip", "scale", "none")),
+    _like("seed"),
+]  # fmt: skip
+
+DETECTOR_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _OF_DETECTORS}
+"""Those of a detector: what a classifier has, too, with values that suit it."""
+
 RECIPE_2018 = {"learning_rate": 0.05, "schedule": "", "head": "random", "epochs": 15, "batch_size": 32,
                "dropout": 0.5, "weight_decay": 0.0005, "optimizer": "sgd"}  # fmt: skip
 """The 2018 package's defaults: SGD from a random last layer, 15 epochs, rate .05 cut by 10 after 7 and 14."""

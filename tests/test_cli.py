@@ -20,6 +20,7 @@ from cvtune_nb.console import Meter, plain, table
 from cvtune_nb.data import open_workspace
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.parameters import PARAMETERS, Config
+from tests.boxes import make_scenes
 
 SMALL = ["--backbone", "test_resnet:random", "--image-size", "64"]
 """A network that trains in a blink."""
@@ -236,6 +237,38 @@ def test_what_escalate_refuses(folder, capsys, arguments, says):
     status = cli.main(["escalate", "--workspace", str(folder), "--backbone", "efficientnet_lite0", *arguments])
     assert status == 2
     assert says in capsys.readouterr().err
+
+
+def test_detect_trains_judges_and_goes_on(tmp_path, capsys):
+    photos = make_scenes(tmp_path / "photos", 16)
+    asked = ["--data", photos, "--workspace", tmp_path / "workspace", "--detector", "efficientnet_lite0_fpn",
+             "--image-size", "128", "--epochs", "2", "--proposals", "40"]  # fmt: skip
+    status, found, said = called(capsys, "detect", *asked, "--open-test")
+    assert status == 0
+    assert found["state"] == "done" and found["classes"] == ["dot", "tile"]
+    assert found["splits"] == {"train": 11, "validation": 2, "test": 3}
+    assert [row["epoch"] for row in found["history"]] == [1, 2]
+    for split in ("validation", "test"):
+        assert 0 <= found[split]["ap"] <= found[split]["ap50"] <= 1
+        assert found[split]["photos"] == found["splits"][split]
+    assert {"few-boxes"} <= {finding["code"] for finding in found["findings"]}
+    assert "GB of memory" in said and "test set opened 1 time(s)" in said
+    status, again, said = called(capsys, "detect", *asked)
+    assert (status, again["run"]) == (0, found["run"])
+    assert "has these parameters" in said and "test" not in again
+    assert cli.main(["detect", *map(str, asked)]) == 0
+    assert "validation: AP" in capsys.readouterr().out
+
+
+def test_what_detect_refuses(tmp_path, photo_folder, capsys):
+    for arguments, says in (
+        (["--data", photo_folder, "--workspace", tmp_path / "a"], "draw boxes on more photos"),
+        (["--data", photo_folder, "--workspace", tmp_path / "a", "--boxes", "voc"], "has no VOC files"),
+        (["--data", tmp_path / "none", "--workspace", tmp_path / "b"], "none"),
+        (["--image-size", "100"], "image_size"),
+    ):
+        assert cli.main(["detect", *map(str, arguments)]) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_lab_is_told_where_to_listen(monkeypatch):

@@ -36,17 +36,13 @@ def open_workspace(
     Workspace.limit_pixels takes; empty leaves the limit as it is. Raises InputError.
     """
     if not str(data):
-        existing = Path(workspace).expanduser() if str(workspace) else _opened_last()
+        existing = Path(workspace).expanduser() if str(workspace) else opened_last()
         if existing and (existing / "workspace.json").exists():
             known = Workspace(existing)
             data, workspace = known.source, known.folder
         else:
             data = make_sample(home() / "sample", progress=progress, on_first=on_sample).directory
-    source = Path(data).expanduser().resolve()
-    folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
-    if source.is_dir() and folder.resolve().is_relative_to(source):
-        raise InputError(f"the workspace {folder} lies inside the photo folder {source}: choose another folder for it")
-
+    source, folder = places(data, workspace)
     if (folder / "workspace.json").exists():  # that of other photos is refused before anything is unpacked into it
         Workspace.create(folder, Workspace(folder).data, str(source), seed)
     data_root, found, left_out = _layout(source, folder)
@@ -58,14 +54,25 @@ def open_workspace(
     return space
 
 
+def places(data: str | Path, workspace: str | Path) -> tuple[Path, Path]:
+    """Where the photos at `data` are and where their workspace is, by default one of its own in `home()`. Raises
+    InputError when the workspace would lie among the photos."""
+    source = Path(data).expanduser().resolve()
+    folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
+    if source.is_dir() and folder.resolve().is_relative_to(source):
+        raise InputError(f"the workspace {folder} lies inside the photo folder {source}: choose another folder for it")
+    return source, folder
+
+
 def _layout(source: Path, folder: Path) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
     """read_layout of the photos; a zip is unpacked into the workspace `folder`, once."""
     if source.suffix.lower() == ".zip" and source.is_file():
-        source = unpack(source, folder / f"unpacked-{_sha256(source)[:12]}")
+        source = unpack(source, folder / f"unpacked-{sha256_of(source)[:12]}")
     return read_layout(source)
 
 
-def _opened_last() -> Path | None:
+def opened_last() -> Path | None:
+    """The folder of the workspace that was opened last."""
     try:
         return Path(read_json(home() / "opened_last.json")["workspace"])
     except (FileNotFoundError, ValueError):
@@ -151,7 +158,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
         try:
             file = space.path_of(path)
             width, height = photo.upright_size(file)
-            return _sha256(file), width, height, photo.centre_square(file, side)
+            return sha256_of(file), width, height, photo.centre_square(file, side)
         except photo.UnreadablePhoto as error:
             return str(error)
         except PermissionError:
@@ -189,6 +196,7 @@ def conflicts(space: Workspace) -> pd.DataFrame:
     return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file's content, as hexadecimal digits."""
     with open(file, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -112,8 +112,9 @@ def room(workspace: Workspace, store: RowStore) -> int:
 
 
 def kept_bytes(workspace: Workspace) -> int:
-    """What the pixels of all sizes take on disk."""
-    return sum(file.stat().st_size for file in workspace.cache.glob("pixels-*/*.npy"))
+    """What the pixels of all sizes take on disk, those of whole photos (detection.pictures) too."""
+    kinds = ("pixels-*/*.npy", "whole-*/*.npy")
+    return sum(file.stat().st_size for kind in kinds for file in workspace.cache.glob(kind))
 
 
 def needed_bytes(workspace: Workspace, photos: pd.DataFrame, image_size: int) -> int:

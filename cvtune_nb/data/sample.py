@@ -2,6 +2,7 @@
 up now and then, rendered like photos, with wrong labels, duplicates and bad photos planted and written down."""
 
 import io
+import json
 import os
 import shutil
 import tempfile
@@ -16,12 +17,18 @@ from PIL import Image, ImageEnhance
 
 from cvtune_nb.data.digits import digit_files
 from cvtune_nb.data.rendering.backdrops import CREDITS
-from cvtune_nb.data.rendering.scene import FAULTS, make_photo
+from cvtune_nb.data.rendering.scene import FAULTS, make_photo, make_scene
 from cvtune_nb.data.rendering.things import CLASSES, FRUIT, SMALL_CLASS, fruit, thing_of
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 
-KINDS = ("photos", "digits")
+KINDS = ("photos", "digits", "scenes")
+SCENE_CLASSES = ("lemon", "lime", "orange", "tennis ball")
+"""Of the small things in the scenes. The white balls are not among them: so small they are told apart by nothing."""
+EMPTY_SCENES = 0.1
+"""Share of the scenes that show none of them."""
+BOXES = "boxes.json"
+"""The boxes of the scenes, as COCO has them."""
 LOOK_ALIKES = (("lemon", "lime"), ("lemon", "tennis ball"), ("lime", "tennis ball"), ("orange", "tangerine"),
                ("golf ball", "table tennis ball"))
 FLIPPED_SHARE = 0.04
@@ -35,7 +42,7 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class SampleReport:
-    """A finished sample: its folder, its classes, how many images, and what is wrong with which of them."""
+    """A finished sample: its folder, its classes (folders), how many images, and what is wrong with which of them."""
 
     directory: Path
     classes: list[str]
@@ -68,7 +75,8 @@ def make_sample(directory: Path, images_per_class: int = 120, seed: int = 0, kin
     """Write sample photos to `directory`/<class>/<file>.jpg, and what is wrong with them to planted.json.
 
     kind "photos": seven classes of `images_per_class` (4 to 1000) rendered photos each, but one class of two thirds
-    of that. kind "digits": the 1,797 handwritten digits that come with scikit-learn, as they are. The same seed
+    of that. kind "digits": the 1,797 handwritten digits that come with scikit-learn, as they are. kind "scenes":
+    `images_per_class` rendered photos of many small things, and their boxes (BOXES), for a detector. The same seed
     gives the same bytes. A finished sample of the same kind, size and seed is left as it is. on_first is called once,
     when the first few rendered photos of every class are there, with the folder that they are in for now.
 
@@ -90,13 +98,17 @@ def make_sample(directory: Path, images_per_class: int = 120, seed: int = 0, kin
     building = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.", suffix=".tmp"))
     try:
         building.chmod(0o755)
-        planted, files = ({}, digit_files()) if kind == "digits" else _photos(images_per_class, seed)
+        if kind == "digits":
+            planted, files = {}, digit_files()
+        else:
+            planted, files = (_scenes if kind == "scenes" else _photos)(images_per_class, seed)
         counts: dict[str, int] = {}
         for share, path, content in files:
             (building / path).parent.mkdir(exist_ok=True)
             (building / path).write_bytes(content)
-            label = path.split("/")[0]
-            counts[label] = counts.get(label, 0) + 1
+            if path != BOXES:
+                label = path.split("/")[0]
+                counts[label] = counts.get(label, 0) + 1
             progress(share, f"making sample photos: {sum(counts.values())} done")
             if on_first and kind == "photos" and sum(counts.values()) == FIRST * len(CLASSES):
                 on_first(building)
@@ -121,7 +133,7 @@ def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
         same = all(found.pop(key) == value for key, value in asked.items())
     except (OSError, ValueError, KeyError, AttributeError):
         same, counts = False, {}
-    there = {entry.name for entry in directory.iterdir()} - {"planted.json"}
+    there = {entry.name for entry in directory.iterdir()} - {"planted.json", BOXES}
     if not same or there != set(counts) or any(len(list((directory / c).iterdir())) != n for c, n in counts.items()):
         raise InputError(f"{directory} already holds something else: give an empty or new folder for the sample photos")
     planted = {key: value for key, value in found.items() if key not in ("format", "credits")}
@@ -146,6 +158,39 @@ def _photos(images_per_class: int, seed: int) -> tuple[dict[str, Any], Iterator[
             pool.shutdown(cancel_futures=True)
 
     return planted, made()
+
+
+def _scenes(count: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float, str, bytes]]]:
+    """Photos of many small things, and at last their boxes."""
+
+    def scene(number: int) -> tuple[bytes, tuple[int, int], list[tuple[str, tuple[int, int, int, int]]]]:
+        rng = np.random.default_rng([seed, number, 2])
+        shown = [] if number % round(1 / EMPTY_SCENES) == 0 else rng.choice(SCENE_CLASSES, rng.integers(3, 10))
+        picture, boxes = make_scene(rng, [thing_of(rng, str(label)) for label in shown])
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=int(rng.integers(85, 96)))
+        marks = [(str(label), box) for label, box in zip(shown, boxes, strict=True) if box]
+        return stream.getvalue(), picture.size, marks
+
+    def made() -> Iterator[tuple[float, str, bytes]]:
+        images, annotations = [], []
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            for number, (content, (width, height), marks) in enumerate(pool.map(scene, range(1, count + 1)), 1):
+                name = f"scenes/IMG_{number:04d}.jpg"
+                images.append({"id": number, "file_name": name, "width": width, "height": height})
+                for label, (left, top, right, bottom) in marks:
+                    sides = {"bbox": [left, top, right - left, bottom - top], "area": (right - left) * (bottom - top)}
+                    annotations.append({"id": len(annotations) + 1, "image_id": number, "iscrowd": 0, **sides,
+                                        "category_id": SCENE_CLASSES.index(label) + 1})  # fmt: skip
+                yield number / count, name, content
+        finally:
+            pool.shutdown(cancel_futures=True)
+        categories = [{"id": number, "name": label} for number, label in enumerate(SCENE_CLASSES, 1)]
+        coco = {"images": images, "categories": categories, "annotations": annotations}
+        yield 1.0, BOXES, json.dumps(coco, indent=1).encode()
+
+    return {"boxes": BOXES}, made()
 
 
 def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]]:

@@ -1,6 +1,26 @@
 """Small objects: boxes round them, a detector that finds them, and how well it does."""
 
-from cvtune_nb.detection.annotations import Annotations, read_annotations, write_coco
-from cvtune_nb.detection.statistics import Sizes, sizes
+from importlib import import_module
+from typing import Any
 
-__all__ = ["Annotations", "Sizes", "read_annotations", "sizes", "write_coco"]
+_HOMES = {
+    "Annotations": "annotations", "read_annotations": "annotations", "write_coco": "annotations",
+    "Sizes": "statistics", "sizes": "statistics",
+    "suggested_size": "anchors",
+    "DetectorConfig": "config",
+    "Dataset": "dataset", "open_dataset": "dataset",
+    "default": "network",
+    "past_errors": "cost", "predict_cost": "cost",
+    "fit": "loop", "require_learnable": "loop",
+    "DetectorRun": "run", "earlier_run": "run", "load_run": "run", "runs": "run",
+    "Verdict": "judging", "findings": "judging", "verdict": "judging", "verdict_on_test": "judging",
+}  # fmt: skip
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when first asked for: boxes can be read and drawn without torch."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

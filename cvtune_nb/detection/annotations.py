@@ -34,10 +34,11 @@ READERS: dict[str, Reader] = {"coco": coco.read, "voc": voc.read, "yolo": yolo.r
 class Annotations:
     """Photos and the boxes in them.
 
-    kind: voc, coco or yolo. photos: path (relative to root, with forward slashes), width, height (pixels, upright);
-    those without a box are negatives. boxes: path, label; left, top, width, height in shares (0..1) of the upright
-    photo; file and where say which line or object it comes from. problems: file, where, photo, kind, words: all that
-    was left out or mended, and why.
+    kind: voc, coco or yolo; "" where there are no annotation files. photos: path (relative to root, with forward
+    slashes), width, height (pixels, upright), seen (whether annotations speak of it: without a box it is a negative
+    then; YOLO's photos all are, for there a photo without objects has no file). boxes: path, label; left, top, width,
+    height in shares (0..1) of the upright photo; file and where say which line or object it comes from. problems: file,
+    where, photo, kind, words: all that was left out or mended, and why.
     """
 
     root: Path
@@ -52,15 +53,18 @@ class Annotations:
         return sorted(self.boxes["label"].unique())
 
 
-def read_annotations(root: Path, kind: str = "", progress: Progress = silent) -> Annotations:
+def read_annotations(
+    root: Path, kind: str = "", progress: Progress = silent, photos: pd.DataFrame | None = None, required: bool = True
+) -> Annotations:
     """The photos in a folder and below it, and the boxes that VOC (XML), COCO (JSON) or YOLO (text) files there state.
 
     What is wrong with a file or a box is listed in `problems` and ends nothing: boxes outside the photo, without area
     or class, or whose photo is not there are left out; those that reach over its edge are cut; flipped ones are turned;
-    of those that were drawn twice one is kept; tiny ones are kept and named. Files are only read.
+    of those that were drawn twice one is kept; tiny ones are kept and named. Files are only read. photos: path, width,
+    height of the photos, where they are known; else their headers are read.
 
-    Raises InputError when there are no photos or no annotation files, and when there are several kinds of these and
-    `kind` does not say which.
+    Raises InputError when there are no photos or, where they are `required`, no annotation files, and when there are
+    several kinds of these and `kind` does not say which.
     """
     root = Path(root)
     if not root.is_dir():
@@ -69,27 +73,30 @@ def read_annotations(root: Path, kind: str = "", progress: Progress = silent) ->
     there = [name for name, found in files.items() if found]
     if kind and kind not in READERS:
         raise InputError(f"annotations of kind {kind!r} can't be read: choose {', '.join(READERS)}")
-    if not there or (kind and kind not in there):
+    if (not there and required) or (kind and kind not in there):
         raise InputError(
             f"{root} has no {kind.upper() or 'annotation'} files: put VOC (.xml), COCO (.json) or YOLO (.txt) files "
             "beside the photos, or draw boxes in notebook 06"
         )
     if not kind and len(there) > 1:
         raise InputError(f"{root} has annotations of several kinds, {' and '.join(there)}: say which to use (kind)")
-    kind = kind or there[0]
-    photos, unreadable = _photos(root, progress)
-    found = READERS[kind](root, files[kind])
+    kind = kind or next(iter(there), "")
+    known, unreadable = (photos.set_index("path")[["width", "height"]], []) if photos is not None else (
+        _photos(root, progress))  # fmt: skip
+    found = READERS[kind](root, files[kind]) if kind else Found()
     for path, words in unreadable:
         found.wrong(path, "", path, "unreadable photo", f"{words}; it is left out")
-    boxes = _checked(found, photos)
+    boxes, seen = _checked(found, known)
     problems = pd.DataFrame([vars(problem) for problem in found.problems], columns=PROBLEM_COLUMNS)
-    return Annotations(root, kind, photos.reset_index(), boxes, problems)
+    table = known.reset_index()
+    return Annotations(root, kind, table.assign(seen=table["path"].isin(seen) | (kind == "yolo")), boxes, problems)
 
 
 def write_coco(annotations: Annotations, file: Path) -> None:
-    """Write all photos and boxes as one COCO file, with paths relative to the root. What is there is replaced."""
+    """Write the photos that were looked at, and all boxes, as one COCO file, with paths relative to the root. What is
+    there is replaced."""
     numbers = {label: number for number, label in enumerate(annotations.labels, 1)}
-    rows = annotations.photos.reset_index(drop=True)
+    rows = annotations.photos[annotations.photos["seen"]]
     ids = {path: number for number, path in enumerate(rows["path"], 1)}
     sides = rows.set_index("path")[["width", "height"]]
     content: dict[str, Any] = {
@@ -153,8 +160,8 @@ def _photos(root: Path, progress: Progress) -> tuple[pd.DataFrame, list[tuple[st
 # -- each box -----------------------------------------------------------------------------------------------
 
 
-def _checked(found: Found, photos: pd.DataFrame) -> pd.DataFrame:
-    """The boxes that can be used; all else becomes a problem."""
+def _checked(found: Found, photos: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
+    """The boxes that can be used, and the photos that the files speak of; all else becomes a problem."""
     names = _by_name(photos.index)
     paths: dict[str, str] = {}
     for name in sorted(found.photos):
@@ -181,7 +188,7 @@ def _checked(found: Found, photos: pd.DataFrame) -> pd.DataFrame:
             continue
         kept[path].append(row)
     rows = [row for path in sorted(kept) for row in kept[path]]
-    return pd.DataFrame(rows, columns=BOX_COLUMNS)
+    return pd.DataFrame(rows, columns=BOX_COLUMNS), set(paths.values())
 
 
 def _by_name(paths: pd.Index) -> dict[str, list[str]]:

@@ -16,7 +16,8 @@ SEVERAL = 1.5
 class Sizes:
     """classes: label,boxes,photos,extent (median of the larger side of its boxes, a share (0..1) of the photo's width
     or height),small (share of its boxes below SMALL); extents: of every box; a_photo: boxes of each photo that has any;
-    negatives: photos without a box; words: one sentence that says what follows."""
+    negatives: photos that were looked at
+    and have none; words: one sentence that says what follows."""
 
     classes: pd.DataFrame
     extents: np.ndarray
@@ -45,4 +46,5 @@ def sizes(annotations: Annotations) -> Sizes:
             words += f": large enough to classify, but there are {several:.1f} in a photo, which a detector tells apart"
         else:
             words += ": large enough to classify whole photos (notebooks 02 to 05)"
-    return Sizes(classes.reset_index(), extents, a_photo, len(annotations.photos) - len(a_photo), words)
+    negatives = annotations.photos["seen"] & ~annotations.photos["path"].isin(boxes["path"])
+    return Sizes(classes.reset_index(), extents, a_photo, int(negatives.sum()), words)

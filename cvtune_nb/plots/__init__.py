@@ -10,25 +10,31 @@ from cvtune_nb.plots.accuracy import (
 )
 from cvtune_nb.plots.certainty import certainty
 from cvtune_nb.plots.classes import class_counts, confusion
+from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
 from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
 from cvtune_nb.plots.style import png
 
 __all__ = [
     "accuracy_against_time",
+    "against_threshold",
     "answer",
     "before_and_after",
+    "box_sizes",
+    "boxed",
     "c_curve",
     "certainty",
     "class_counts",
     "confusion",
     "contact_sheet",
+    "detector_curves",
     "gains",
     "gaps_by_rung",
     "last_layer_curves",
     "learning_curve",
     "mistakes",
     "png",
+    "precision_recall",
     "predicted_against_real",
     "rate_curve",
     "sweep",

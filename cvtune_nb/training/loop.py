@@ -138,7 +138,8 @@ def _train(
             logits = start_from_svm(workspace, network, (measured, validation), config, progress)
             row = {"epoch": 0, "learning_rate": 0.0, **_scores(logits, measured, validation)}
             row["seconds"], clock = time.perf_counter() - clock, time.perf_counter()
-            run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
+            run = _keep(run, network, optimizer, row, validation, logits[1])
+            on_epoch(run)
         trained = processes.together(network)
 
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
@@ -163,7 +164,8 @@ def _train(
             if not all(math.isfinite(value) for value in row.values()):  # the epoch's last step ran away
                 return replace(run, state="diverged")
             if processes.rank() == 0:
-                run = _keep(run, network, optimizer, row, validation, logits[1], on_epoch)
+                run = _keep(run, network, optimizer, row, validation, logits[1])
+                on_epoch(run)
     except Beaten:
         return replace(run, state="beaten")
     except Stopped:
@@ -254,7 +256,7 @@ def _scores(logits: list[torch.Tensor], *parts: Part) -> dict[str, float]:
 
 def _keep(
     run: Run, network: Classifier, optimizer: torch.optim.Optimizer, row: dict[str, float], validation: Part,
-    logits: torch.Tensor, on_epoch: OnEpoch,
+    logits: torch.Tensor,
 ) -> Run:  # fmt: skip
     rows = [*run.history.to_dict("records"), row]
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
@@ -266,5 +268,4 @@ def _keep(
         write_csv(run.folder / "predictions.csv", predicted)
     checkpoint.save(run, network, optimizer)  # last, as it is what counts: killed before, the epoch is done again
     run.save()
-    on_epoch(run)
     return run

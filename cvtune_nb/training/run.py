@@ -114,21 +114,26 @@ def new_run(
 ) -> Run:
     """Make the folder of a new run; ids count up: 001-resnet18-224. counts: photos that train and validation
     accuracy are measured on."""
-    workspace.runs.mkdir(parents=True, exist_ok=True)
-    taken = [int(folder.name[:3]) for folder in workspace.runs.iterdir() if folder.name[:3].isdigit()]
-    number = max(taken, default=0) + 1
-    while True:
-        name = f"{number:03d}-{config.backbone.replace('/', '-').replace(':', '-')}-{config.image_size}"
-        try:
-            (workspace.runs / name).mkdir()
-            break
-        except FileExistsError:
-            number += 1
+    named = f"{config.backbone.replace('/', '-').replace(':', '-')}-{config.image_size}"
+    folder = numbered_folder(workspace.runs, named)
     empty = pd.DataFrame(columns=HISTORY_COLUMNS)
-    run = Run(name, workspace.runs / name, config, sorted(photos["label"].unique()), photos_id(photos), empty, counts,
+    run = Run(folder.name, folder, config, sorted(photos["label"].unique()), photos_id(photos), empty, counts,
               predicted_seconds=predicted_seconds, train_photos=int((photos["split"] == "train").sum()))  # fmt: skip
     run.save()
     return run
+
+
+def numbered_folder(runs: Path, name: str) -> Path:
+    """A new folder in `runs`, called 001-<name> or with the next free number; of several processes that ask at once,
+    each gets one of its own."""
+    runs.mkdir(parents=True, exist_ok=True)
+    number = max((int(folder.name[:3]) for folder in runs.iterdir() if folder.name[:3].isdigit()), default=0) + 1
+    while True:
+        try:
+            (runs / f"{number:03d}-{name}").mkdir()
+            return runs / f"{number:03d}-{name}"
+        except FileExistsError:
+            number += 1
 
 
 def load_run(workspace: Workspace, run: str) -> Run:

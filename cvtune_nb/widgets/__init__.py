@@ -13,6 +13,8 @@ _PANELS = {
     "GainsPanel": "gains",
     "SweepPanel": "sweep",
     "ExportPanel": "export",
+    "BoxesPanel": "detection",
+    "DetectorPanel": "detection",
 }
 
 __all__ = list(_PANELS)

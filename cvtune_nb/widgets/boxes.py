@@ -94,7 +94,7 @@ class BoxPicker(anywidget.AnyWidget):
                        within(box[2] + by[0], STEP, 1 - box[0]), within(box[3] + by[1], STEP, 1 - box[1])];
             else if (by && box.length)
                 box = [within(box[0] + by[0], 0, 1 - box[2]), within(box[1] + by[1], 0, 1 - box[3]), box[2], box[3]];
-            else if (!by) return;
+            else if (!by) return save();  // perhaps a key that turns to the next photo
             event.preventDefault();
             event.stopPropagation();
             draw();

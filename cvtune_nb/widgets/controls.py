@@ -18,10 +18,11 @@ _LOOK = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
 
 
 class Control:
-    """One parameter as a control. box: what to show; value: the choice, checked; change it by assignment."""
+    """One parameter (a classifier's: by its name) as a control. box: what to show; value: the choice, checked; change
+    it by assignment."""
 
-    def __init__(self, name: str, value: Any = None):
-        self.parameter: Parameter = PARAMETERS[name]
+    def __init__(self, parameter: str | Parameter, value: Any = None):
+        self.parameter = PARAMETERS[parameter] if isinstance(parameter, str) else parameter
         value = self.parameter.default if value is None else self.parameter.check(value)
         self.widget = _MAKERS[self.parameter.scale](self.parameter, value)
         self.words = w.HTML()

@@ -194,6 +194,7 @@ def _map(workspace: Workspace) -> str:
     tried = len(runs[["backbone", "image_size"]].drop_duplicates())
     exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
     known = baseline.last_baseline(workspace)
+    detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
     audited = (workspace.audit / "summary.json").exists()
     steps: list[tuple[str, str, Any]] = [
         ("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
@@ -205,6 +206,7 @@ def _map(workspace: Workspace) -> str:
         ("04_parameter_escalation", "which size and network is worth its time",
          tried > 1 and f"{tried} networks and sizes tried"),
         ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
+        ("06_small_objects", "boxes, and a detector that finds small things", detectors and f"{detectors} detectors"),
     ]  # fmt: skip
     left = "<td style='text-align:left'>"
     rows = "".join(

@@ -18,7 +18,7 @@ BATCH = 32
 
 def say(**figures: object) -> None:
     """Print one line of figures."""
-    print(json.dumps({key: value if isinstance(value, str | int) else round(float(value), 4)
+    print(json.dumps({key: value if isinstance(value, str | int | list | dict) else round(float(value), 4)
                       for key, value in figures.items()}), flush=True)  # fmt: skip
 
 

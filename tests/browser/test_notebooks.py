@@ -11,8 +11,10 @@ from cvtune_nb import training
 from cvtune_nb.audit import audit, objects
 from cvtune_nb.baseline import baseline
 from cvtune_nb.data import open_workspace
+from cvtune_nb.detection import open_dataset
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
+from tests.boxes import make_scenes
 from tests.photos import ODD
 
 NETWORK = "efficientnet_lite0"
@@ -477,3 +479,62 @@ def test_05_without_a_run_names_the_notebook_to_open(open_notebook, untrained):
     assert "open notebook 03_dnn_fine_tuning" in lab.errors()[0]
     expect(button(lab, "Export")).to_be_disabled()
     assert "Traceback" not in lab.cell_text("figures")
+
+
+def test_06_draw_correct_train_and_see(open_notebook, tmp_path):
+    """Three boxes drawn, one corrected, two short epochs, boxes on photos."""
+    folder = make_scenes(tmp_path / "scenes", 16)
+    lab = open_notebook("06_small_objects", DATA=str(folder), WORKSPACE=str(tmp_path / "workspace"),
+                        DETECTOR="efficientnet_lite0_fpn", IMAGE_SIZE=128, EPOCHS=2, PROPOSALS=40)  # fmt: skip
+    lab.run_all()
+    assert lab.errors() == ["NotReady: Press Train the detector above first, then run this cell again."]
+    panel, mouse, keys = lab.output("boxes"), lab.page.mouse, lab.page.keyboard
+    photo = panel.locator(".cvtune-drawing")
+    show = panel.get_by_role("combobox").first
+    show.select_option("nothing to find")
+    expect(panel).to_contain_text("Photo 1 of 2: 008.jpg, nothing to find")
+    photo.scroll_into_view_if_needed()
+    cells = lab.page.locator(".jp-Cell").count()
+
+    def drag(left, top, right, bottom):
+        area = photo.bounding_box()
+        mouse.move(area["x"] + left * area["width"], area["y"] + top * area["height"])
+        mouse.down()
+        mouse.move(area["x"] + right * area["width"], area["y"] + bottom * area["height"], steps=5)
+        mouse.up()
+
+    for number, corners in enumerate([(0.1, 0.1, 0.2, 0.2), (0.4, 0.1, 0.55, 0.3), (0.7, 0.6, 0.9, 0.9)], 1):
+        drag(*corners)
+        expect(panel).to_contain_text(f"008.jpg, {number} boxes")
+    expect(photo).to_have_attribute("aria-label", re.compile("3 boxes; selected: dot"))
+    keys.press("2")  # the label of the selected box
+    expect(photo.locator("div.chosen span")).to_have_text("tile")
+    drag(0.8, 0.7, 0.75, 0.65)  # moves it
+    keys.press("Shift+ArrowRight")
+    keys.press("n")
+    expect(panel).to_contain_text("Photo 2 of 2: 016.jpg")
+    keys.press("p")
+    expect(panel).to_contain_text("008.jpg, 3 boxes")
+    dataset = open_dataset(folder, tmp_path / "workspace")
+    boxes = dataset.annotations.boxes.query("path == '008.jpg'")
+    assert boxes["label"].tolist() == ["dot", "dot", "tile"]
+    moved = boxes.iloc[2][["left", "top", "width", "height"]].tolist()
+    assert moved == pytest.approx([0.65, 0.55, 0.21, 0.3], abs=0.02)
+    photo.focus()
+    keys.press("Space")
+    keys.press("Delete")
+    expect(panel).to_contain_text("008.jpg, 2 boxes")
+    keys.press("u")
+    expect(panel).to_contain_text("008.jpg, 3 boxes")
+    expect(lab.page.locator(".jp-Cell")).to_have_count(cells)
+    lab.screenshot("06_drawing", panel)
+
+    button(lab, "Train the detector").click()
+    expect(lab.output("panel")).to_contain_text("Finished.", timeout=LONG)
+    expect(lab.output("panel").locator(".cvtune-picture img").last).to_be_visible()
+    for name in ("curves", "examples", "learned"):
+        lab.run_cell(lab.index(name))
+        expect(lab.output(name)).not_to_contain_text("NotReady")
+    expect(lab.output("examples").locator("img")).to_have_attribute("alt", re.compile("found"))
+    expect(lab.output("learned")).to_contain_text("at 128 pixels finds")
+    whole_page(lab, "06_small_objects")

@@ -1,4 +1,5 @@
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -252,3 +253,29 @@ def test_digits_are_the_real_ones(tmp_path):
         assert np.corrcoef(ink.ravel(), digit.ravel())[0, 1] > 0.97
         seen += 1
     assert seen == sum(len(list(folder.iterdir())) for folder in made.directory.iterdir() if folder.is_dir())
+
+
+def test_scenes_come_with_a_box_round_every_small_thing(tmp_path):
+    made = make_sample(tmp_path / "scenes", 12, kind="scenes")
+    assert made.images == 12
+    assert make_sample(tmp_path / "scenes", 12, kind="scenes") == made, "a finished one is left as it is"
+    coco = json.loads((tmp_path / "scenes" / "boxes.json").read_text())
+    assert len(coco["images"]) == 12
+    boxed = {row["image_id"] for row in coco["annotations"]}
+    assert 10 not in boxed, "one in ten shows nothing"
+    assert len(boxed) >= 10
+    for image in coco["images"]:
+        with Image.open(tmp_path / "scenes" / image["file_name"]) as photo:
+            assert photo.size == (image["width"], image["height"])
+    sides = {row["id"]: row for row in coco["images"]}
+    for row in coco["annotations"]:
+        left, top, width, height = row["bbox"]
+        whole = sides[row["image_id"]]
+        assert min(left, top) >= 0 and left + width <= whole["width"] and top + height <= whole["height"]
+    extents = [max(row["bbox"][2:]) / max(sides[row["image_id"]]["width"], sides[row["image_id"]]["height"])
+               for row in coco["annotations"]]  # fmt: skip
+    assert np.median(extents) < 0.2, "small objects"
+    again = make_sample(tmp_path / "again", 12, kind="scenes")
+    assert (again.directory / "boxes.json").read_bytes() == (tmp_path / "scenes" / "boxes.json").read_bytes()
+    assert (again.directory / "scenes/IMG_0003.jpg").read_bytes() == (
+        tmp_path / "scenes" / "scenes/IMG_0003.jpg").read_bytes()  # fmt: skip

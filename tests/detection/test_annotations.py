@@ -57,8 +57,10 @@ def test_voc_in_folders_as_others_lay_them_out(tmp_path):
     read = read_annotations(tmp_path)
     assert read.kind == "voc"
     assert boxes(read) == [("JPEGImages/a.jpg", "cell", 0.1, 0.2, 0.4, 0.5), ("JPEGImages/a.jpg", "whole", 0, 0, 1, 1)]
-    assert read.photos.to_dict("list") == {"path": ["JPEGImages/a.jpg", "JPEGImages/nothing on it.jpg"],
-                                           "width": [200, 200], "height": [100, 100]}  # fmt: skip
+    assert read.photos.to_dict("list") == {
+        "path": ["JPEGImages/a.jpg", "JPEGImages/nothing on it.jpg"],
+        "width": [200, 200], "height": [100, 100], "seen": [True, False],
+    }  # fmt: skip
     assert read.labels == ["cell", "whole"]
     assert read.problems.empty
 

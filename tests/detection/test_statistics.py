@@ -12,6 +12,7 @@ from cvtune_nb.detection.annotations import BOX_COLUMNS, PROBLEM_COLUMNS
 def annotations(*rows, photos=3):
     table = [(path, label, 0.1, 0.1, width, height, "a.xml", "object 1") for path, label, width, height in rows]
     names = pd.DataFrame({"path": [f"{number}.jpg" for number in range(photos)], "width": 200, "height": 100})
+    names["seen"] = True
     boxes, problems = pd.DataFrame(table, columns=BOX_COLUMNS), pd.DataFrame(columns=PROBLEM_COLUMNS)
     return Annotations(Path("photos"), "voc", names, boxes, problems)
 

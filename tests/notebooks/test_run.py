@@ -1,4 +1,4 @@
-"""The six notebooks, run one after the other without a person on small photos; what each shows is checked."""
+"""The notebooks, run one after the other without a person on small photos; what each shows is checked."""
 
 import base64
 import io
@@ -14,8 +14,10 @@ from PIL import Image
 
 from cvtune_nb import training
 from cvtune_nb.baseline import last_baseline
+from cvtune_nb.detection import open_dataset, runs
 from cvtune_nb.export.predict import Model
 from cvtune_nb.workspace import Workspace
+from tests.boxes import make_scenes
 from tests.photos import make_photos
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -30,6 +32,7 @@ QUICK = {
                                 "TRIALS": 2},
     "05_export_and_use": {"NAME": "mine"},
 }
+DETECTOR = {"DETECTOR": "efficientnet_lite0_fpn", "IMAGE_SIZE": 128, "EPOCHS": 2, "PROPOSALS": 40}
 
 
 def run(name, **parameters):
@@ -131,6 +134,18 @@ def test_05_leaves_a_model_that_runs(shown, place):
     assert "predict.py" in html(shown["05_export_and_use"]["use"])
     assert "test photos right" in html(shown["05_export_and_use"]["figures"])
     assert Workspace(folder).test_openings() == 1
+
+
+def test_06_trains_a_detector(tmp_path):
+    folder = make_scenes(tmp_path / "scenes", 16)
+    cells = run("06_small_objects", DATA=str(folder), WORKSPACE=str(tmp_path / "workspace"), **DETECTOR)
+    dataset = open_dataset(folder, tmp_path / "workspace")
+    found = runs(dataset).iloc[0]
+    assert (found["state"], found["epochs"], found["image_size"]) == ("done", 2, 128)
+    assert [len(pictures(cells[name])) for name in ("sizes", "curves", "examples")] == [1, 3, 1]
+    assert "of the photo" in html(cells["sizes"])
+    assert "efficientnet_lite0_fpn at 128 pixels finds" in html(cells["learned"])
+    assert len(list(folder.iterdir())) == 17, "nothing was written among the photos"
 
 
 def test_nothing_a_person_made_was_touched(shown, place):

@@ -1,5 +1,6 @@
 """One photo: a ground, a backdrop, things under one light, and the camera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +16,9 @@ from cvtune_nb.data.rendering.things import Thing, neutral
 from cvtune_nb.data.rendering.tone import to_light, to_stored
 
 FAULTS = ("dark", "over_exposed", "blurry")
+HIDDEN = 0.3
+"""Of a thing of which no more than this share is to be seen there is no box."""
+Box = tuple[int, int, int, int]
 _OUTDOORS = ("lawn", "straw", "sand", "pebbles", "gravel", "concrete")
 
 
@@ -62,11 +66,25 @@ def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "",
 
     `fault` is one of FAULTS or "". A `small` subject takes under a fifth of width and height.
     """
+    return _photo(rng, lambda view: _arrange(rng, view, subjects, small), fault)[0]
+
+
+def make_scene(rng: np.random.Generator, subjects: list[Thing]) -> tuple[Image.Image, list[Box | None]]:
+    """A photo like make_photo's of many small `subjects`, and the box of what is to be seen of each (left, top, right,
+    bottom in pixels); None for one that lies outside, or of which others hide all but HIDDEN."""
+    photo, boxes = _photo(rng, lambda view: _scatter(rng, view, subjects), "")
+    return photo, boxes[: len(subjects)]
+
+
+def _photo(
+    rng: np.random.Generator, arrange: Callable[[View], list[Placed]], fault: str
+) -> tuple[Image.Image, list[Box | None]]:
+    """A photo, and the box of each thing that `arrange` places in it."""
     view = _view(rng)
     ground_name = str(rng.choice(surfaces.NAMES))
     ground = _ground(rng, view, ground_name)
     light = _light(rng, view, ground)
-    things = _arrange(rng, view, subjects, small)
+    things = arrange(view)
 
     ground = _with_depth_of_field(rng, view, ground, ground_name in _OUTDOORS)
     frame = to_light(_channels_first(ground))
@@ -77,10 +95,16 @@ def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "",
     frame *= reaching[: view.height, : view.width]
     frame *= full[:, None, None]
 
-    for placed in sorted(things, key=lambda placed: placed.y + placed.lift * placed.radius * view.cosine):
+    owner = np.full((view.height, view.width), -1)
+    whole = np.zeros(len(things))
+    order = np.argsort([placed.y + placed.lift * placed.radius * view.cosine for placed in things], kind="stable")
+    for number in order:
+        placed = things[number]
         seen = appearance(placed, light, (view.width, view.height), rng)
         if seen:
             rows, columns, shade, cover = seen
+            owner[rows, columns][cover > 0.5] = number
+            whole[number] = (cover > 0.5).sum()
             if placed.blur > 0.6:
                 sides = (0, placed.blur, placed.blur)
                 *shade, cover = ndimage.gaussian_filter(np.concatenate([shade * cover, cover[None]]), sides, truncate=2)
@@ -89,7 +113,15 @@ def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "",
                 frame[:, rows, columns] += (shade - frame[:, rows, columns]) * cover
     if ground_name in surfaces.SOFT:
         frame = _blades_in_front(rng, frame, things, light)
-    return _camera(rng, frame, fault)
+    return _camera(rng, frame, fault), [_box(owner == number, area) for number, area in enumerate(whole)]
+
+
+def _box(seen: np.ndarray, area: float) -> Box | None:
+    """Round the pixels (height, width) that show a thing which covers `area` of them where nothing is before it."""
+    if seen.sum() <= HIDDEN * area:
+        return None
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _view(rng: np.random.Generator) -> View:
@@ -205,6 +237,22 @@ def _arrange(rng: np.random.Generator, view: View, subjects: list[Thing], small:
         if all((across - x) ** 2 + (away - y) ** 2 > (0.9 * distance) ** 2 for x, y in spots):
             spots.append((across, away))
             placed.append(_stand(rng, view, thing, across, away, size))
+    return placed
+
+
+def _scatter(rng: np.random.Generator, view: View, subjects: list[Thing]) -> list[Placed]:
+    """The subjects all over the ground, small, and as many neutral things as there may be between them."""
+    short = min(view.width, view.height)
+    things = [*subjects, *(neutral(rng) for _ in range(rng.integers(0, 4)))]
+    placed, spots = [], []
+    for thing in things:
+        radius = rng.uniform(0.055, 0.11) * short / 2 * (1.0 if len(placed) < len(subjects) else 1.5 * thing.shrink)
+        for _ in range(30):  # at the last try it may cover another one
+            x, y = rng.uniform(-0.45, 0.45) * view.width, rng.uniform(-0.35, 0.45) * view.height
+            if all((x - a) ** 2 + (y - b) ** 2 > (1.1 * (radius + c)) ** 2 for a, b, c in spots):
+                break
+        spots.append((x, y, radius))
+        placed.append(_stand(rng, view, thing, x, y, radius))
     return placed
 
 

@@ -1,0 +1,182 @@
+"""A photo on which a person draws, moves, labels and removes boxes, by mouse, finger or keyboard."""
+
+import anywidget
+import traitlets
+
+
+class Drawing(anywidget.AnyWidget):
+    """image: JPEG bytes of the upright photo; name: what screen readers call it; boxes: [label, left, top, width,
+    height], sides in shares (0..1) of the photo; labels: the classes, of which the digits choose the first nine; label:
+    that of the next new box; chosen: which box is selected, -1 for none.
+
+    A drag draws a box; a click selects one, a drag of the selected one moves it, a drag of its lower right corner
+    changes its size. Keys while it has the focus: Enter puts a box into the middle, space selects the next box, arrows
+    move it, Shift and arrows change its size, a digit gives it that label, Delete removes it.
+    """
+
+    image = traitlets.Bytes().tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    boxes = traitlets.List().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    chosen = traitlets.Int(-1).tag(sync=True)
+
+    _css = """
+    .cvtune-drawing {position: relative; display: inline-block; touch-action: none; cursor: crosshair; line-height: 0;}
+    .cvtune-drawing img {user-select: none; max-width: 100%; height: auto;}
+    .cvtune-drawing div {position: absolute; box-sizing: border-box; border: 2px solid #fff; outline: 2px solid #0072B2;
+        pointer-events: none;}
+    .cvtune-drawing div.chosen {outline: 3px dashed #D55E00;}
+    .cvtune-drawing div span {position: absolute; left: -2px; bottom: 100%; font: 11px/1.3 sans-serif; padding: 0 3px;
+        color: #fff; background: #0072B2; white-space: nowrap;}
+    .cvtune-drawing div.chosen span {background: #B34700;}
+    .cvtune-drawing div i {position: absolute; right: -5px; bottom: -5px; width: 10px; height: 10px;
+        background: #D55E00; border: 1px solid #fff; display: none;}
+    .cvtune-drawing div.chosen i {display: block;}
+    """
+    _esm = """
+    const STEP = 0.01, LEAST = 0.008, CORNER = 9;
+    const within = (value, low, high) => Math.min(Math.max(value, low), high);
+    function render({ model, el }) {
+        const frame = document.createElement("div"), photo = document.createElement("img");
+        frame.tabIndex = 0;
+        frame.className = "cvtune-drawing";
+        frame.setAttribute("role", "group");
+        frame.dataset.lmSuppressShortcuts = "true";
+        photo.draggable = false;
+        photo.onload = () => {  // small photos are shown larger, so that a box can be drawn
+            const scale = Math.min(640 / photo.naturalWidth, 520 / photo.naturalHeight);
+            photo.style.width = `${photo.naturalWidth * scale}px`;
+        };
+        frame.append(photo);
+        el.append(frame);
+        let boxes = [], chosen = -1, drag = null, later = 0;
+
+        const draw = () => {
+            frame.querySelectorAll("div").forEach((mark) => mark.remove());
+            boxes.forEach((box, number) => {
+                const mark = document.createElement("div"), said = document.createElement("span");
+                mark.className = number === chosen ? "chosen" : "";
+                ["left", "top", "width", "height"].forEach((side, i) => mark.style[side] = `${100 * box[i + 1]}%`);
+                said.textContent = box[0];
+                mark.append(said, document.createElement("i"));
+                frame.append(mark);
+            });
+            const there = `${boxes.length} ${boxes.length === 1 ? "box" : "boxes"}`;
+            const one = boxes[chosen];
+            const [wide, high] = (one ?? []).slice(3).map((side) => `${Math.round(100 * side)}%`);
+            const now = one ? `; selected: ${one[0]}, ${wide} wide and ${high} high` : "";
+            frame.setAttribute("aria-label", `${model.get("name")}, ${there}${now}. Enter: a box; space: the next box; `
+                + "arrows: move it; Shift and arrows: its size; digits: its label; Delete: remove it");
+        };
+        const save = () => {
+            clearTimeout(later);
+            if (chosen !== model.get("chosen")) model.set("chosen", chosen);
+            if (JSON.stringify(boxes) !== JSON.stringify(model.get("boxes")))
+                model.set("boxes", boxes.map((box) => [...box]));
+            model.save_changes();
+        };
+        const load = () => {
+            const old = photo.src, bytes = model.get("image");
+            photo.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+            if (old) URL.revokeObjectURL(old);
+            photo.alt = model.get("name");
+            follow();
+        };
+        const follow = () => {
+            clearTimeout(later);
+            drag = null;
+            boxes = model.get("boxes").map((box) => [...box]);
+            chosen = model.get("chosen") < boxes.length ? model.get("chosen") : -1;
+            draw();
+        };
+        const place = (event) => {
+            const area = photo.getBoundingClientRect();
+            return [within((event.clientX - area.left) / area.width, 0, 1),
+                    within((event.clientY - area.top) / area.height, 0, 1)];
+        };
+        const inside = ([x, y], [, left, top, wide, high]) =>
+            x >= left && x <= left + wide && y >= top && y <= top + high;
+        const at = (point) => {  // the smallest one there, for a large one may lie behind it
+            const there = boxes.map((box, number) => number).filter((number) => inside(point, boxes[number]));
+            return there.sort((a, b) => boxes[a][3] * boxes[a][4] - boxes[b][3] * boxes[b][4])[0] ?? -1;
+        };
+        const corner = ([x, y]) => {
+            const one = boxes[chosen], area = photo.getBoundingClientRect();
+            return one && Math.abs(x - one[1] - one[3]) * area.width < CORNER
+                && Math.abs(y - one[2] - one[4]) * area.height < CORNER;
+        };
+        frame.addEventListener("pointerdown", (event) => {
+            if (event.button) return;
+            frame.focus();
+            frame.setPointerCapture(event.pointerId);
+            const from = place(event), one = boxes[chosen];
+            const what = corner(from) ? "size" : one && inside(from, one) ? "move" : "draw";
+            drag = { from, what, was: one ? [...one] : null, far: false };
+            event.preventDefault();
+        });
+        frame.addEventListener("pointermove", (event) => {
+            if (!drag) return;
+            const to = place(event), { from, was } = drag;
+            const wide = Math.abs(to[0] - from[0]), high = Math.abs(to[1] - from[1]);
+            const little = drag.what === "draw" ? wide < LEAST || high < LEAST : Math.max(wide, high) < LEAST / 2;
+            if (!drag.far && little) return;  // a click
+            if (drag.what === "draw") {
+                if (!drag.far) { boxes.push([model.get("label")]); chosen = boxes.length - 1; }
+                boxes[chosen] = [boxes[chosen][0], Math.min(from[0], to[0]), Math.min(from[1], to[1]),
+                                 Math.max(LEAST, wide), Math.max(LEAST, high)];
+            } else if (drag.what === "move") {
+                boxes[chosen] = [was[0], within(was[1] + to[0] - from[0], 0, 1 - was[3]),
+                                 within(was[2] + to[1] - from[1], 0, 1 - was[4]), was[3], was[4]];
+            } else {
+                boxes[chosen] = [was[0], was[1], was[2], within(to[0] - was[1], LEAST, 1 - was[1]),
+                                 within(to[1] - was[2], LEAST, 1 - was[2])];
+            }
+            drag.far = true;
+            draw();
+        });
+        const up = () => {
+            if (!drag) return;
+            if (!drag.far) chosen = at(drag.from);
+            drag = null;
+            draw();
+            save();
+        };
+        frame.addEventListener("pointerup", up);
+        frame.addEventListener("pointercancel", up);
+        frame.addEventListener("blur", save);
+        frame.addEventListener("keydown", (event) => {
+            if (event.ctrlKey || event.altKey || event.metaKey) return;
+            const step = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+            const by = step[event.key], one = boxes[chosen], label = model.get("labels")[Number(event.key) - 1];
+            if (event.key === "Enter") {
+                boxes.push([model.get("label"), 0.4, 0.4, 0.2, 0.2]);
+                chosen = boxes.length - 1;
+            } else if (event.key === " ") {
+                if (boxes.length) chosen = (chosen + (event.shiftKey ? boxes.length : 2) - 1) % boxes.length;
+            } else if (event.key === "Delete" || event.key === "Backspace") {
+                if (!one) return save();
+                boxes.splice(chosen, 1);
+                chosen = Math.min(chosen, boxes.length - 1);
+            } else if (by && one) {
+                if (event.shiftKey) boxes[chosen] = [one[0], one[1], one[2],
+                    within(one[3] + by[0], LEAST, 1 - one[1]), within(one[4] + by[1], LEAST, 1 - one[2])];
+                else boxes[chosen] = [one[0], within(one[1] + by[0], 0, 1 - one[3]),
+                    within(one[2] + by[1], 0, 1 - one[4]), one[3], one[4]];
+            } else if (label && one) boxes[chosen] = [label, ...one.slice(1)];
+            else if (!by) return save();  // perhaps a key that turns to the next photo
+            else return;
+            event.preventDefault();
+            event.stopPropagation();
+            draw();
+            clearTimeout(later);
+            later = setTimeout(save, 400);
+        });
+        model.on("change:image", load);
+        model.on("change:boxes", follow);
+        model.on("change:chosen", () => { chosen = model.get("chosen"); draw(); });
+        load();
+        return () => URL.revokeObjectURL(photo.src);
+    }
+    export default { render };
+    """

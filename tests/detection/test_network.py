@@ -1,0 +1,83 @@
+"""The detectors: how they are built, and where their weights come from."""
+
+import pytest
+import torch
+
+from cvtune_nb.detection import network
+from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
+from cvtune_nb.detection.config import DetectorConfig
+from cvtune_nb.detection.network import LITE, OF_TORCHVISION, build, default, why
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import DETECTOR_PARAMETERS
+
+USUAL = Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0)
+
+
+def test_every_detector_in_the_menu_can_be_built_and_looks_at_photos():
+    for name in DETECTOR_PARAMETERS["detector"].choices:
+        made = build(DetectorConfig(name, image_size=128, proposals=20), 2, USUAL, pretrained=False).eval()
+        with torch.inference_mode():
+            answer = made([torch.rand(3, 96, 128), torch.rand(3, 128, 64)])
+        assert len(answer) == 2 and set(answer[0]) == {"boxes", "labels", "scores"}, name
+        assert "coco" in why(name).lower() or "ImageNet" in why(name)
+
+
+def test_a_detector_of_ours_starts_from_imagenet_and_has_five_maps():
+    made = build(DetectorConfig(LITE, image_size=128), 2, USUAL)
+    with torch.inference_mode():
+        maps = made.backbone(torch.rand(1, 3, 128, 128))
+    assert [tuple(each.shape[1:]) for each in maps.values()] == [(128, n, n) for n in (32, 16, 8, 4, 2)]
+    other = build(DetectorConfig(LITE, image_size=128), 2, USUAL)
+    assert all(torch.equal(a, b) for a, b in zip(made.parameters(), other.parameters(), strict=True)), "same seed"
+    random = build(DetectorConfig(LITE, image_size=128), 2, USUAL, pretrained=False)
+    assert not torch.equal(made.backbone.network.conv_stem.weight, random.backbone.network.conv_stem.weight)
+    assert list(made.state_dict()) == list(random.state_dict())
+
+
+def test_photos_are_taken_as_they_come():
+    made = build(DetectorConfig(LITE, image_size=128), 2, USUAL)
+    images, _ = made.transform([torch.rand(3, 100, 128), torch.rand(3, 50, 60)])
+    assert images.image_sizes == [(100, 128), (50, 60)]
+    assert tuple(images.tensors.shape) == (2, 3, 128, 128)
+
+
+def test_without_weights_within_reach_the_one_that_is_installed_is_taken(no_network, torch_home):
+    name, words = default()
+    assert name == LITE
+    assert "COCO weights of mobilenet_v3_large_fpn are not on disk and can't be fetched" in words
+    with pytest.raises(InputError, match=r"COCO weights of resnet50_fpn .* or choose efficientnet_lite0_fpn"):
+        build(DetectorConfig("resnet50_fpn"), 2, USUAL)
+
+
+def test_weights_on_disk_are_loaded_and_only_the_last_layer_is_new(no_network, torch_home, monkeypatch):
+    from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_fpn
+
+    torch.manual_seed(5)
+    source = fasterrcnn_mobilenet_v3_large_fpn(weights=None, weights_backbone=None).state_dict()
+    weights = network._coco("mobilenet_v3_large_fpn")
+    file = torch_home / weights.url.split("/")[-1]
+    torch.save(source, file)
+    monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: torch.load(file, weights_only=True))
+    assert default()[0] == "mobilenet_v3_large_fpn"
+    made = build(DetectorConfig("mobilenet_v3_large_fpn", image_size=128), 3, USUAL).state_dict()
+    same = [name for name in source if "box_predictor" not in name]
+    assert all(torch.equal(made[name], source[name]) for name in same)
+    assert made["roi_heads.box_predictor.cls_score.weight"].shape[0] == 4
+
+
+def test_damaged_weights_are_named(no_network, torch_home):
+    weights = network._coco("resnet50_fpn")
+    (torch_home / weights.url.split("/")[-1]).write_bytes(b"not weights")
+    with pytest.raises(InputError, match="damaged"):
+        build(DetectorConfig("resnet50_fpn"), 2, USUAL)
+
+
+def test_the_menu_knows_them_all():
+    assert set(OF_TORCHVISION) < set(DETECTOR_PARAMETERS["detector"].choices)
+
+
+def test_the_last_layer_computes_in_float32_within_autocast():
+    layer = network.Predictor(16, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores, boxes = layer(torch.rand(5, 16).bfloat16())
+    assert scores.dtype == boxes.dtype == torch.float32
