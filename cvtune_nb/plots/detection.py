@@ -50,8 +50,8 @@ def box_sizes(extents: np.ndarray, classes: pd.DataFrame, line: float) -> Figure
     right.set_xlim(0, 1.6 * max([1, *rows["boxes"]]))
     right.set_xlabel("boxes")
     right.spines[["top", "right"]].set_visible(False)
-    most = f": {rows['boxes'].max() / max(1, rows['boxes'].min()):.0f} times as many of one as of another" if (
-        len(rows) > 1) else ""  # fmt: skip
+    times = rows["boxes"].max() / max(1, rows["boxes"].min()) if len(rows) else 1
+    most = f"; largest {times:.0f} x the smallest" if times >= 1.5 else ""
     titled(right, f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}{most}")
     return made
 

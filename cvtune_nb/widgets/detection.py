@@ -73,8 +73,10 @@ class BoxesPanel(Panel):
             button.add_class(f"cvtune-key-{key}")
         self.where = w.HTML()
         self.buttons.layout.display = self.bar.layout.display = "none"
+        about = "Label of the selected box and of the next new one: choose a class, or type a new one."
         self.controls.children = [
-            self.which, self.label, w.HBox([self.back, self.on]), w.HBox([self.nothing, self.undo]), self.where,
+            self.which, self.label, w.HTML(f"<div class='cvtune-words'>{about}</div>"),
+            w.HBox([self.back, self.on]), w.HBox([self.nothing, self.undo]), self.where,
             w.HTML(f"<div class='cvtune-faint'>{page.text(ABOUT_DRAWING)}</div>"), self.write,
         ]  # fmt: skip
         self.right.children = [self.drawing]
@@ -216,7 +218,7 @@ class BoxesPanel(Panel):
         kinds = problems.groupby("kind").agg(times=("kind", "size"), file=("file", "first"), words=("words", "first"))
         names = {"kind": "what", "times": "times", "file": "first in", "words": "there"}
         table = page.table(kinds.reset_index(), names, "In the annotation files")
-        self.text.value = f"<div>{page.text(found.words)}.</div>{table}"
+        self.text.value = f"<div>{page.text(found.words[:1].upper() + found.words[1:])}.</div>{table}"
 
     def unstarted(self) -> bool:
         """Nothing here starts by itself."""

@@ -30,7 +30,7 @@ def test_sizes_against_the_line_below_which_objects_are_small():
     classes = pd.DataFrame([("cell", 30, 0.1), (ODD, 10, 0.3)], columns=["label", "boxes", "extent"])
     words = drawn(plots.box_sizes(np.array([0.1] * 30 + [0.3] * 10), classes, 0.2))
     assert "75% of 40 boxes are small" in words
-    assert "2 classes: 3 times as many of one as of another" in words
+    assert "2 classes; largest 3 x the smallest" in words
     assert "30, median 10%" in words
 
 
