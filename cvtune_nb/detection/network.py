@@ -13,12 +13,13 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from cvtune_nb import backbones, networks
 from cvtune_nb.detection.anchors import Anchors
 from cvtune_nb.detection.config import DetectorConfig
+from cvtune_nb.detection.pooling import Pooling
 from cvtune_nb.errors import InputError
 from cvtune_nb.training.depthwise import with_fast_depthwise
 
@@ -34,6 +35,8 @@ CHANNELS, HIDDEN = 128, 512
 for a backbone with a tenth of its work. Time a step goes down with their square."""
 REDUCTIONS = (4, 8, 16, 32)
 """Pixels a cell of the backbone's maps that are used; a fifth of 64 is pooled from the last."""
+MAPS = ["0", "1", "2", "3"]
+"""Names of the maps that places are looked up in, finest first, as torchvision has them."""
 LEAST_SCORE = 0.01
 """Detections below it are not kept: low, because average precision counts them all. What is shown has a threshold."""
 
@@ -130,21 +133,27 @@ def build(
         detector.roi_heads.box_predictor = Predictor(
             detector.roi_heads.box_predictor.cls_score.in_features, classes + 1
         )
+        detector.roi_heads.box_roi_pool = Pooling(MAPS, 7, 2)
         detector.rpn.anchor_generator = _generator(config.detector, anchors)
         mean, std = networks.IMAGENET_MEAN, networks.IMAGENET_STD
     else:
         backbone = with_fast_depthwise(networks.load(config.detector.removesuffix("_fpn"), pretrained))
         pyramid = Pyramid(backbone.network)
-        maps = [str(number) for number in range(len(REDUCTIONS))]
-        pool = MultiScaleRoIAlign(maps, output_size=7, sampling_ratio=2)
         detector = FasterRCNN(
-            pyramid, rpn_anchor_generator=_generator(config.detector, anchors), box_roi_pool=pool,
+            pyramid, rpn_anchor_generator=_generator(config.detector, anchors), box_roi_pool=Pooling(MAPS, 7, 2),
             box_head=TwoMLPHead(CHANNELS * 7 * 7, HIDDEN), box_predictor=Predictor(HIDDEN, classes + 1),
             **limits,
         )  # fmt: skip
         mean = std = (0.5, 0.5, 0.5)
+    detector.rpn.head.register_forward_hook(_in_float)
     detector.transform = AsItIs(config.image_size, config.image_size, list(mean), list(std), size_divisible=32)
     return detector.to(memory_format=torch.channels_last)
+
+
+def _in_float(_: nn.Module, __: tuple, answer: tuple[list[torch.Tensor], ...]) -> tuple[list[torch.Tensor], ...]:
+    """Boxes are made with as many bits as the head's answer has, and with bfloat16's 8 they come to lie up to 2 pixels
+    off, or to have no width at all, from which there is no loss."""
+    return tuple([each.float() for each in maps] for maps in answer)
 
 
 def images_of(pictures: Sequence[np.ndarray], where: torch.device) -> list[torch.Tensor]:

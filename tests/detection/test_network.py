@@ -81,3 +81,13 @@ def test_the_last_layer_computes_in_float32_within_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         scores, boxes = layer(torch.rand(5, 16).bfloat16())
     assert scores.dtype == boxes.dtype == torch.float32
+
+
+def test_proposals_keep_their_bits_within_autocast():
+    made = build(DetectorConfig(LITE, image_size=128, proposals=20), 2, USUAL).eval()
+    seen = []
+    made.roi_heads.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[1]))
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        made([torch.rand(3, 96, 128)])
+    assert seen[0].dtype == torch.float32
+    assert (seen[0] != seen[0].bfloat16().float()).any()

@@ -241,9 +241,10 @@ def _arrange(rng: np.random.Generator, view: View, subjects: list[Thing], small:
 
 
 def _scatter(rng: np.random.Generator, view: View, subjects: list[Thing]) -> list[Placed]:
-    """The subjects all over the ground, small, and as many neutral things as there may be between them."""
+    """The subjects all over the ground, small, and up to three neutral things between them; one at least, if there is
+    nothing else."""
     short = min(view.width, view.height)
-    things = [*subjects, *(neutral(rng) for _ in range(rng.integers(0, 4)))]
+    things = [*subjects, *(neutral(rng) for _ in range(rng.integers(0 if subjects else 1, 4)))]
     placed, spots = [], []
     for thing in things:
         radius = rng.uniform(0.055, 0.11) * short / 2 * (1.0 if len(placed) < len(subjects) else 1.5 * thing.shrink)
