@@ -168,6 +168,7 @@ def _parser() -> Parser:
     made.add_argument("--sweep", type=int, metavar="N", help="then N trials round the best rung, in the time left")
     made = step(commands.export)
     made.add_argument("--run", required=True, metavar="RUN", help="a run's id, best, last, or svm for the baseline")
+    made.add_argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)")
     made.add_argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is made beside it")
     made.add_argument("--variants", default="fp16,int8", metavar="V", help="smaller forms, or none (fp16,int8)")
     made.add_argument(
@@ -188,6 +189,10 @@ def _parser() -> Parser:
     for name, meaning in commands.LIMITS.items():
         made.add_argument(f"--max-{name}", type=float, metavar="N", help=meaning)
     made = step(commands.detect, parameters=tuple(DETECTOR_PARAMETERS), declared=DETECTOR_PARAMETERS)
+    made.add_argument(
+        "--hard-negatives", action="store_true",
+        help="then one round with the photos without a box in which something was found, where it is worth it",
+    )  # fmt: skip
     made.add_argument("--boxes", choices=("voc", "coco", "yolo"), default="", help="which files to read, if of several")
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
     made.add_argument(

@@ -167,6 +167,8 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """write a run as a folder that works elsewhere, and measure it on the test photos"""
+    if arguments.detector:
+        return _export_detector(arguments, meter)
     from cvtune_nb.export import export_run
 
     workspace = _open(arguments, meter, meter)
@@ -184,10 +186,23 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(made.to_dict(), text)
 
 
+def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.detection import export_detector, open_dataset
+
+    dataset = open_dataset(arguments.data, arguments.workspace, progress=meter)
+    made = export_detector(dataset, arguments.run, arguments.out, meter)
+    text = (
+        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n{made.validation.words}\n"
+        f"{made.test.words if made.test else 'test not measured, no photos'}; test set opened {made.openings} time(s)\n"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
+    )
+    return Result(made.to_dict(), text)
+
+
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """classify photos with an exported model"""
+    """classify photos, or find objects in them, with an exported model"""
     from cvtune_nb.export import open_export
-    from cvtune_nb.export.predict import photo
+    from cvtune_nb.export.predict import lines_of, photo
 
     model = open_export(arguments.export, arguments.variant)
     paths = photo.photos_in(arguments.images)
@@ -197,8 +212,10 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     for number, path in enumerate(paths):
         meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
         rows += model.predict([path])
-    if not any("label" in row for row in rows):
+    if all("error" in row for row in rows):
         raise InputError(f"{rows[0]['path']} can't be used ({rows[0]['error']}): give photos")
+    if any("boxes" in row for row in rows):
+        return Result({"predictions": rows}, "\n".join(line for row in rows for line in lines_of(row)))
     lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
               "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
               "photo": row["path"] + (f" ({row['error']})" if "error" in row else "")} for row in rows]  # fmt: skip
@@ -271,6 +288,11 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
     meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
               + (f"; {past}" if past else ""))  # fmt: skip
     run = detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
+    if arguments.hard_negatives and run.state == "done":
+        alarms = detection.look(dataset, run, meter)
+        meter.say(alarms.words)
+        run = detection.one_round(dataset, run, alarms, progress=meter) if alarms.worth else run
+        meter.say(detection.outcome(dataset, run) or f"no round: {run.id} stays as it is")
     found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(),
              "problems": problems.to_dict("records"), "findings": []}  # fmt: skip
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}"
@@ -284,6 +306,10 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
             found[verdict.on] = verdict.to_dict()
             text += f"\n\n{verdict.words}\n"
             text += table(verdict.scores.by_class.to_dict("records"), list(verdict.scores.by_class))
+        if beside := detection.beside_classifier(dataset, verdicts[0]):
+            found["beside_classifier"] = {"detector": beside.detector.to_dict(), "words": beside.words,
+                                          "classifier": beside.classifier.to_dict()}  # fmt: skip
+            text += f"\n\n{beside.words}"
         found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
         text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)

@@ -258,6 +258,13 @@ def test_detect_trains_judges_and_goes_on(tmp_path, capsys):
     assert "has these parameters" in said and "test" not in again
     assert cli.main(["detect", *map(str, asked)]) == 0
     assert "validation: AP" in capsys.readouterr().out
+    status, made, _ = called(capsys, "export", *asked[:4], "--detector", "--run", "best")
+    assert status == 0 and made["run"] == found["run"] and made["parity"] < 1e-3
+    assert made["test_openings"] == 2
+    status, answer, _ = called(capsys, "predict", made["folder"], photos / "001.jpg")
+    assert status == 0 and "boxes" in answer["predictions"][0]
+    assert cli.main(["predict", made["folder"], str(photos / "001.jpg")]) == 0
+    assert "found  " in capsys.readouterr().out
 
 
 def test_what_detect_refuses(tmp_path, photo_folder, capsys):

@@ -229,6 +229,22 @@ def square(path, image_size: int) -> np.ndarray:
     return crop_centre(centre_square(path, short_side(image_size)), image_size)
 
 
+def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
+    """Width and height of a photo whose longer side is scaled to image_size pixels."""
+    scale = image_size / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def scaled(path, image_size: int) -> np.ndarray:
+    """The photo as detectors see it: upright, its longer side scaled to image_size, uint8 RGB (height, width, 3).
+
+    Raises UnreadablePhoto.
+    """
+    width, height = scaled_size(*upright_size(path), image_size)  # not of the decoded one, whose sides are rounded
+    image = read_photo(path, at_least=min(width, height))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
 def upright_size(path) -> tuple[int, int]:
     """Width and height in pixels, as a person sees the photo, from the file's header alone. Raises UnreadablePhoto."""
     try:

@@ -11,8 +11,11 @@ _HOMES = {
     "Dataset": "dataset", "open_dataset": "dataset",
     "default": "network",
     "past_errors": "cost", "predict_cost": "cost",
+    "look": "hard", "one_round": "hard", "outcome": "hard",
     "fit": "loop", "require_learnable": "loop",
     "DetectorRun": "run", "earlier_run": "run", "load_run": "run", "runs": "run",
+    "DetectorExport": "bundle", "export_detector": "bundle",
+    "beside_classifier": "judging",
     "Verdict": "judging", "findings": "judging", "verdict": "judging", "verdict_on_test": "judging",
 }  # fmt: skip
 

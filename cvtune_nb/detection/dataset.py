@@ -96,7 +96,8 @@ def open_dataset(
     The workspace is the one that classification uses for the same photos; it is made on first use. An empty `data`
     means the workspace's own photos, or what was opened last; SCENES the made photos. The split of a photo is drawn
     once, when it is first known what is in it, by content and seed, in the shares of classification and over the
-    classes; photos in folders called train, validation or test stay there. Every photo's content is read once. Raises
+    classes; photos in folders called train, validation or test stay there, and so do those that a classifier of the
+    workspace knows. Every photo's content is read once. Raises
     InputError.
     """
     source, folder = _places(str(data), workspace, progress)
@@ -119,7 +120,7 @@ def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> 
     """The dataset with what was drawn over what files state. stated.photos: PHOTO_COLUMNS and seen."""
     annotations = _drawn_over(space, stated)
     photos = annotations.photos
-    photos = photos.assign(split=_splits(photos, annotations.boxes, space.seed))
+    photos = photos.assign(split=_splits(photos, annotations.boxes, _of_classifiers(space), space.seed))
     file = space.folder / "detection" / "photos.csv"
     if not file.exists() or read_csv(file, **TEXT)[["path", "split"]].to_dict("list") != (
         photos[["path", "split"]].to_dict("list")
@@ -196,10 +197,19 @@ def _drawn_over(space: Workspace, annotations: Annotations) -> Annotations:
     return replace(annotations, photos=photos, boxes=boxes.sort_values("path", kind="stable", ignore_index=True))
 
 
-def _splits(photos: pd.DataFrame, boxes: pd.DataFrame, seed: int) -> pd.Series:
-    """The split of every photo that was looked at, "" for the others. What has one keeps it. Each new photo, in an
-    order by content and seed, goes where most are lacking, of all and of those that show its rarest class; so the
-    shares hold, too, when one photo after the other is drawn on."""
+def _of_classifiers(space: Workspace) -> dict[str, str]:
+    """The splits of photos that classifiers of this workspace learn from, by sha256: detectors keep to them, so that
+    the two can be compared, and the test photos are the same."""
+    if not (space.folder / "manifest.csv").exists():
+        return {}
+    manifest = space.manifest()
+    return dict(zip(manifest["sha256"], manifest["split"], strict=True))
+
+
+def _splits(photos: pd.DataFrame, boxes: pd.DataFrame, settled: dict[str, str], seed: int) -> pd.Series:
+    """The split of every photo that was looked at, "" for the others. What has one keeps it, and so does what is
+    `settled` by sha256. Each new photo, in an order by content and seed, goes where most are lacking, of all and of
+    those that show its rarest class; so the shares hold, too, when one photo after the other is drawn on."""
     rarest = boxes.assign(count=boxes["label"].map(boxes["label"].value_counts())).sort_values(["count", "label"])
     rarest = rarest.drop_duplicates("path")
     shown = dict(zip(rarest["path"], rarest["label"], strict=True))
@@ -212,6 +222,7 @@ def _splits(photos: pd.DataFrame, boxes: pd.DataFrame, seed: int) -> pd.Series:
     names = ["train", *(name for name in ("validation", "test") if name not in given)]
     shares = {name: SHARES[name] / sum(SHARES[other] for other in names) for name in names}
     fixed = {key: name for key, name in zip(photos["sha256"], given, strict=True) if name not in ("", "train")}
+    fixed |= settled
     settled = {row.sha256: row.split for row in photos.itertuples() if row.split in names} | fixed
     seen = photos.assign(label=label)[photos["seen"]].drop_duplicates("sha256")
     seen = seen.assign(draw=[hashlib.sha256(f"{seed}:{key}".encode()).hexdigest() for key in seen["sha256"]])

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.advice import Finding
+from cvtune_nb.baseline import baseline_predictions
 from cvtune_nb.detection.anchors import LEAST_PIXELS, sides_in_pixels, suggested_size
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.detect import detections, load_best
@@ -13,8 +14,11 @@ from cvtune_nb.detection.pictures import pictures
 from cvtune_nb.detection.run import DetectorRun, load_run, runs
 from cvtune_nb.detection.scores import Scores, against_threshold, best_threshold, judged, scores
 from cvtune_nb.files import Progress, silent
+from cvtune_nb.metrics import Accuracy, paired, share
 from cvtune_nb.networks import device
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
+from cvtune_nb.training import load_run as load_classifier
+from cvtune_nb.training import runs as classifiers
 
 ENOUGH_BOXES = 100
 """Boxes of a class on training photos below which more are asked for: 2018's rule for photos of a class."""
@@ -81,6 +85,41 @@ def verdict_on_test(dataset: Dataset, chosen: Verdict, progress: Progress = sile
     network = load_best(run).to(device())
     found = detections(network, part.photos, seen, run.classes, progress)
     return verdict(dataset, run, "test", found, chosen.threshold)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A detector as a classifier of whole photos, by its surest box, beside the best classifier of the workspace on the
+    same validation photos: both accuracies, and in words which serves better."""
+
+    detector: Accuracy
+    classifier: Accuracy
+    words: str
+
+
+def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
+    """The comparison on photos that both were measured on; None where the workspace has no classifier, or none of its
+    classes is one that is detected. A photo in which nothing is found is wrong."""
+    space = dataset.workspace
+    known = baseline_predictions(space) if (space.folder / "manifest.csv").exists() else None
+    name = "the SVM"
+    if known is not None and (table := classifiers(space).dropna(subset=["validation_accuracy"])).size:
+        name = str(table.loc[table["validation_accuracy"].idxmax(), "run"])
+        known = load_classifier(space, name).predictions()
+    if known is None or found.on != "validation":
+        return None
+    known = known[known["label"].isin(found.run.classes) & known["path"].isin(found.part.photos["path"])]
+    if known.empty:
+        return None
+    surest = found.detections.sort_values("score", ascending=False).drop_duplicates("path")
+    told = dict(zip(surest["path"], surest["label"], strict=True))
+    ours = [told.get(path) == label for path, label in zip(known["path"], known["label"], strict=True)]
+    theirs = (known["label"] == known["predicted"]).tolist()
+    compared = paired(theirs, ours)
+    sides = f"its surest box names {sum(ours)} of {len(ours)} validation photos right, {name} {sum(theirs)}"
+    better = "the detector serves better here" if compared.low > 0 else (
+        "the classifier serves better here, and is simpler" if compared.high < 0 else compared.words)  # fmt: skip
+    return Beside(share(sum(ours), len(ours)), share(sum(theirs), len(theirs)), f"as a classifier, {sides}: {better}")
 
 
 def findings(dataset: Dataset, found: Verdict) -> list[Finding]:

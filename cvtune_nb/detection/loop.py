@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,9 +17,9 @@ from torch import nn
 from cvtune_nb import memory
 from cvtune_nb.detection.anchors import suggest
 from cvtune_nb.detection.config import DetectorConfig
-from cvtune_nb.detection.cost import predict_cost
+from cvtune_nb.detection.cost import learn, predict_cost
 from cvtune_nb.detection.dataset import Dataset, Part
-from cvtune_nb.detection.detect import detections
+from cvtune_nb.detection.detect import detections, load_best
 from cvtune_nb.detection.network import build
 from cvtune_nb.detection.pictures import Pictures, pictures
 from cvtune_nb.detection.run import DetectorRun, load_run, new_run
@@ -66,16 +66,19 @@ def require_learnable(dataset: Dataset) -> None:
 @memory.kept()
 def fit(
     dataset: Dataset, config: DetectorConfig | None = None, run: str | None = None, on_epoch: OnEpoch | None = None,
-    progress: Progress = silent,
+    progress: Progress = silent, start: str = "", hard: Sequence[str] = (),
 ) -> DetectorRun:  # fmt: skip
     """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
+
+    start: the run whose best epoch a new run begins with, its anchors too; hard: sha256 of training photos that are
+    shown once more in every epoch.
 
     on_epoch is called with the DetectorRun after every epoch; raising Stopped in it or in `progress` ends training and
     keeps what whole epochs have learned. Out of memory, minibatch and learning rate are halved together and the run
     goes on from its last whole epoch. Raises InputError.
     """
     require_learnable(dataset)
-    current = _resumed(dataset, run) if run else _begun(dataset, config, progress)
+    current = _resumed(dataset, run) if run else _begun(dataset, config, progress, start, hard)
     if current.state not in RESUMABLE:
         return current
     while True:
@@ -91,15 +94,23 @@ def fit(
             current = replace(known, config=smaller, changes=[*current.changes, change])
             current.save()
     current.save()
+    learn(dataset, current)
     return current
 
 
-def _begun(dataset: Dataset, config: DetectorConfig, progress: Progress) -> DetectorRun:
+def _begun(
+    dataset: Dataset, config: DetectorConfig, progress: Progress, start: str = "", hard: Sequence[str] = ()
+) -> DetectorRun:
     predicted = predict_cost(dataset, config, progress).seconds
     train = dataset.part("train")
-    anchors = suggest(train.boxes, train.photos, config.image_size)
     fullest = int(train.boxes.groupby("path").size().max())
-    return new_run(dataset, config, anchors, max(100, CROWDED * fullest), predicted)
+    anchors, most = suggest(train.boxes, train.photos, config.image_size), max(100, CROWDED * fullest)
+    if start:
+        known = load_run(dataset, start)
+        if known.classes != dataset.labels:
+            raise InputError(f"the classes have changed since run {start}: train a new detector first")
+        anchors, most = known.anchors, known.most
+    return new_run(dataset, config, anchors, most, predicted, start=start, hard=list(hard))
 
 
 def _resumed(dataset: Dataset, name: str) -> DetectorRun:
@@ -117,12 +128,15 @@ def _train(dataset: Dataset, run: DetectorRun, on_epoch: OnEpoch, progress: Prog
         optimizer = optimizer_for(network, config)
         if len(run.history):
             checkpoint.restore(run, network, optimizer)
-        steps = math.ceil(len(train.boxes) / config.batch_size)
+        elif run.start:
+            network.load_state_dict(load_best(load_run(dataset, run.start)).state_dict())
+        hard = np.flatnonzero(train.part.photos["sha256"].isin(run.hard))
+        steps = math.ceil((len(train.boxes) + len(hard)) / config.batch_size)
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
             torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
             rng, losses = np.random.default_rng([config.seed, epoch]), []
             network.train()
-            for number, (images, targets) in enumerate(_batches(train, config, rng)):
+            for number, (images, targets) in enumerate(_batches(train, hard, config, rng)):
                 done = epoch - 1 + number / steps
                 progress((epoch - 1 + 0.8 * number / steps) / config.epochs, f"epoch {epoch} of {config.epochs}")
                 warm = min(1.0, (done * steps + 1) / WARM_UP)
@@ -172,10 +186,11 @@ def shown(dataset: Dataset, split: str, run: DetectorRun, progress: Progress) ->
 
 
 def _batches(
-    train: Shown, config: DetectorConfig, rng: np.random.Generator
+    train: Shown, hard: np.ndarray, config: DetectorConfig, rng: np.random.Generator
 ) -> Iterator[tuple[list[np.ndarray], list[dict[str, torch.Tensor]]]]:
-    """The minibatches of an epoch, in a new order, varied; the next is made while one is used."""
-    order = rng.permutation(len(train.boxes))
+    """The minibatches of an epoch, in a new order, varied, those in `hard` (places) twice; the next is made while one
+    is used."""
+    order = rng.permutation(np.concatenate([np.arange(len(train.boxes)), hard]))
     batches = [order[start : start + config.batch_size] for start in range(0, len(order), config.batch_size)]
     with ThreadPoolExecutor(1) as pool:
         coming = deque()

@@ -6,27 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from cvtune_nb.data.photo import UnreadablePhoto, read_photo, upright_size
+from cvtune_nb.data.photo import UnreadablePhoto, scaled, scaled_size
 from cvtune_nb.data.pixels import room
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
-
-
-def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
-    """Width and height of a photo whose longer side is scaled to image_size pixels."""
-    scale = image_size / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def scaled(path, image_size: int) -> np.ndarray:
-    """The upright photo with its longer side scaled to image_size: uint8 (height, width, 3). Raises UnreadablePhoto."""
-    width, height = scaled_size(*upright_size(path), image_size)  # not of the decoded one, whose sides are rounded
-    image = read_photo(path, at_least=min(width, height))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
 class Pictures:

@@ -25,7 +25,8 @@ HISTORY_COLUMNS = ["epoch", "learning_rate", "loss", "validation_ap", "validatio
 class DetectorRun:
     """One run. history has one row an epoch: loss is the mean of its training steps, the average precisions are on
     validation. state: done, stopped, diverged or interrupted. data: Dataset.id; most: detections a photo; changes:
-    what had to be changed on the way (memory), in words."""
+    what had to be changed on the way (memory), in words. start: the run whose best epoch it began with, "" for none;
+    hard: sha256 of training photos that are shown once more in every epoch (detection.hard)."""
 
     id: str
     folder: Path
@@ -38,6 +39,8 @@ class DetectorRun:
     state: str = "interrupted"
     predicted_seconds: float = 0.0
     changes: list[str] = field(default_factory=list)
+    start: str = ""
+    hard: list[str] = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int:
@@ -71,7 +74,7 @@ class DetectorRun:
                         "covered": self.anchors.covered},
             "best_epoch": self.best_epoch, "validation_ap": self.best("validation_ap"),
             "validation_ap50": self.best("validation_ap50"), "seconds": self.seconds,
-            "predicted_seconds": self.predicted_seconds, "changes": self.changes,
+            "predicted_seconds": self.predicted_seconds, "changes": self.changes, "start": self.start,
             "history": self.history.to_dict("records"),
         }  # fmt: skip
 
@@ -82,7 +85,7 @@ class DetectorRun:
             self.folder / "config.json",
             {"config": self.config.to_dict(), "classes": self.classes, "anchors": anchors, "most": self.most,
              "covered": self.anchors.covered, "data": self.data, "predicted_seconds": self.predicted_seconds,
-             "changes": self.changes, "saved": now()},
+             "changes": self.changes, "start": self.start, "hard": self.hard, "saved": now()},
         )  # fmt: skip
         if len(self.history):
             write_csv(self.folder / "history.csv", self.history)
@@ -95,12 +98,14 @@ class DetectorRun:
         return read_csv(file, path=str, label=str) if file.exists() else pd.DataFrame(columns=DETECTION_COLUMNS)
 
 
-def new_run(dataset: Dataset, config: DetectorConfig, anchors: Anchors, most: int, predicted: float) -> DetectorRun:
-    """Make the folder of a new run; ids count up: 001-efficientnet_lite0_fpn-480."""
+def new_run(
+    dataset: Dataset, config: DetectorConfig, anchors: Anchors, most: int, predicted: float, **others: Any
+) -> DetectorRun:
+    """Make the folder of a new run; ids count up: 001-efficientnet_lite0_fpn-480. others: fields of DetectorRun."""
     folder = numbered_folder(dataset.folder / "runs", f"{config.detector}-{config.image_size}")
     empty = pd.DataFrame(columns=HISTORY_COLUMNS)
     run = DetectorRun(folder.name, folder, config, dataset.labels, anchors, most, dataset.id, empty,
-                      predicted_seconds=predicted)  # fmt: skip
+                      predicted_seconds=predicted, **others)  # fmt: skip
     run.save()
     return run
 
@@ -127,13 +132,14 @@ def load_run(dataset: Dataset, name: str) -> DetectorRun:
     anchors = Anchors(tuple(known["anchors"]["sizes"]), tuple(known["anchors"]["ratios"]), known["covered"])
     run = DetectorRun(name, folder, DetectorConfig.from_values(**known["config"]), known["classes"], anchors,
                       known["most"], known["data"], history)  # fmt: skip
-    return replace(run, state=state, predicted_seconds=known["predicted_seconds"], changes=known["changes"])
+    told = {name: known[name] for name in ("predicted_seconds", "changes", "start", "hard")}
+    return replace(run, state=state, **told)
 
 
 def earlier_run(dataset: Dataset, config: DetectorConfig) -> DetectorRun | None:
     """A run of this config on exactly these photos and boxes, one that is done first, or None."""
     found = [load_run(dataset, name) for name in reversed(list(runs(dataset)["run"]))]
-    found = [run for run in found if run.config == config and run.data == dataset.id]
+    found = [run for run in found if run.config == config and run.data == dataset.id and not run.start]
     return next((run for run in found if run.state not in UNFINISHED), found[0] if found else None)
 
 

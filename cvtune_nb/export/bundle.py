@@ -2,13 +2,10 @@
 
 import contextlib
 import hashlib
-import os
 import platform
 import shutil
-import tempfile
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +26,7 @@ from cvtune_nb.export.candidate import Candidate, candidate, rebuilt
 from cvtune_nb.export.card import curves, model_card
 from cvtune_nb.export.measured import Measured, measure
 from cvtune_nb.export.parity import compare
+from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, replacing, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
@@ -115,9 +113,9 @@ def export_run(
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
     chosen = candidate(workspace, run_id, progress)
-    folder = _free_name(workspace.exports / chosen.id) if out is None else _empty(Path(out).expanduser())
+    folder = free_name(workspace.exports / chosen.id) if out is None else empty(Path(out).expanduser())
     photos = workspace.photos()
-    with _made_aside(folder) as made:
+    with made_aside(folder) as made:
         progress(0.0, "writing the model")
         graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress)
         progress(0.4, "calibrating on the validation photos")
@@ -150,7 +148,7 @@ def export_run(
         beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(
-            folder, _zip_of(folder), chosen.id, [], difference, compared, chosen.validation, test, by_class, openings,
+            folder, zip_of(folder), chosen.id, [], difference, compared, chosen.validation, test, by_class, openings,
             beside, warmth, errors, table, coverage(validation.confidence("fp32"), right), threshold, 0.0,
         )  # fmt: skip
         facts = _facts(workspace, chosen, export)
@@ -217,49 +215,6 @@ def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> N
     write_json(made / "labels.json", {"labels": chosen.classes})
     shutil.copyfile(predict.__file__, made / "predict.py")
     shutil.copyfile(photo.__file__, made / "photo.py")
-
-
-def _free_name(folder: Path) -> Path:
-    """`folder`, or the same with the first free number behind it."""
-    number = 2
-    free = folder
-    while free.exists() or _zip_of(free).exists():
-        free = folder.with_name(f"{folder.name}-{number}")
-        number += 1
-    return free
-
-
-def _zip_of(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".zip")
-
-
-def _empty(folder: Path) -> Path:
-    if folder.is_file():
-        raise InputError(f"{folder} is a file: give --out a new folder")
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty and nothing in it will be overwritten: give --out a new folder")
-    if _zip_of(folder).exists():
-        raise InputError(f"{_zip_of(folder)} is there already and will not be overwritten: give --out another name")
-    return folder
-
-
-@contextlib.contextmanager
-def _made_aside(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its name at the end, or vanishes on an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        yield aside
-        aside.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()  # empty, or this raises
-        os.rename(aside, folder)
-    except OSError as error:
-        if str(aside) in str(error.filename or aside):
-            error.filename = str(folder)  # the name that the person knows
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 # -- the figures ----------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def network(exported: torch.export.ExportedProgram) -> onnx.ModelProto:
             exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=["logits"], verbose=False
         )
     proto = made.model_proto
-    _forget_source_code(proto)
+    forget_source_code(proto)
     return proto
 
 
@@ -73,7 +73,7 @@ def whole(
     return made
 
 
-def _forget_source_code(proto: onnx.ModelProto) -> None:
+def forget_source_code(proto: onnx.ModelProto) -> None:
     """The exporter notes at every node which line of which file it came from: paths of this machine, of no
     use elsewhere."""
     graph = proto.graph

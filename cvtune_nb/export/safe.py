@@ -160,16 +160,36 @@ def _wrong_with(file: Path, labels: list[str]) -> str:
             return f"it would read another file, {where[:80]!r}"
         if isinstance(part, onnx.NodeProto | onnx.FunctionProto) and part.domain not in DOMAINS:
             return f"operators of unknown origin: {part.domain[:80]!r}"
-    put, got = list(proto.graph.input), list(proto.graph.output)
-    if [value.name for value in put] != ["photos"] or [value.name for value in got] != ["probabilities"]:
+    put, got = ({value.name: value.type.tensor_type for value in values}
+                for values in (proto.graph.input, proto.graph.output))  # fmt: skip
+    notes = {entry.key: entry.value for entry in proto.metadata_props}
+    if list(got) == ["boxes", "labels", "scores"]:
+        return _wrong_with_detector(put, got, notes, labels)
+    if list(put) != ["photos"] or list(got) != ["probabilities"]:
         return "its input is not photos, or its output not probabilities"
-    types = [value.type.tensor_type for value in (put[0], got[0])]
-    photos, chances = ([dim.dim_value for dim in kind.shape.dim] for kind in types)
-    if [kind.elem_type for kind in types] != [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT]:
+    kinds = put["photos"], got["probabilities"]
+    photos, chances = (_shape(kind) for kind in kinds)
+    if [kind.elem_type for kind in kinds] != [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT]:
         return "photos are not uint8, or probabilities not float32"
     if len(photos) != 4 or photos[3] != 3 or len(chances) != 2 or chances[1] != len(labels):
         return f"its shapes are not (n, height, width, 3) and (n, {len(labels)})"
-    return _wrong_with_notes({entry.key: entry.value for entry in proto.metadata_props}, labels)
+    return _wrong_with_notes(notes, labels)
+
+
+def _shape(kind: onnx.TypeProto.Tensor) -> list[int]:
+    return [dim.dim_value for dim in kind.shape.dim]
+
+
+def _wrong_with_detector(put: dict, got: dict, notes: dict[str, str], labels: list[str]) -> str:
+    """The same for a detector (detection.graph)."""
+    if list(put) != ["photo", "size"]:
+        return "its inputs are not photo and size"
+    photo, boxes = _shape(put["photo"]), _shape(got["boxes"])
+    if put["photo"].elem_type != onnx.TensorProto.UINT8 or got["scores"].elem_type != onnx.TensorProto.FLOAT:
+        return "its photo is not uint8, or its scores are not float32"
+    if len(photo) != 3 or photo[2] != 3 or photo[0] != photo[1] or len(boxes) != 2 or boxes[1] != 4:
+        return "its shapes are not (image_size, image_size, 3) and (n, 4)"
+    return _wrong_with_notes({"short_side": json.dumps(photo[0]), **notes}, labels)
 
 
 def _wrong_with_notes(notes: dict[str, str], labels: list[str]) -> str:

@@ -13,8 +13,9 @@ _PANELS = {
     "GainsPanel": "gains",
     "SweepPanel": "sweep",
     "ExportPanel": "export",
-    "BoxesPanel": "detection",
-    "DetectorPanel": "detection",
+    "BoxesPanel": "annotating",
+    "DetectorPanel": "detector",
+    "DetectorExportPanel": "detector",
 }
 
 __all__ = list(_PANELS)

@@ -5,16 +5,25 @@ import traitlets
 
 
 class BoxPicker(anywidget.AnyWidget):
-    """image: JPEG bytes of the upright photo; name: what screen readers call it; box: left, top, width, height in
-    shares (0..1) of the photo, empty without a box.
+    """photo: which it is; image: JPEG bytes of it, upright; name: what screen readers call it; box: left, top, width,
+    height in shares (0..1) of the photo, empty without a box. `show` sets them all. What the person does comes as a
+    message (on_msg): photo and box; see widgets.drawing.
 
     Keys while it has the focus: Enter puts a box into the middle, arrows move it, Shift and arrows change its size,
     Delete removes it.
     """
 
+    photo = traitlets.Unicode().tag(sync=True)
     image = traitlets.Bytes().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     box = traitlets.List(traitlets.Float()).tag(sync=True)
+    shown = traitlets.Int(0).tag(sync=True)
+
+    def show(self, photo: str, name: str, image: bytes, box: list[float]) -> None:
+        """Show a photo with this box, in the place of whatever is on the page."""
+        with self.hold_sync():
+            self.photo, self.name, self.image, self.box = photo, name, image, box
+            self.shown += 1
 
     _esm = """
     const STEP = 0.02, LEAST = 0.01;
@@ -36,7 +45,7 @@ class BoxPicker(anywidget.AnyWidget):
             + "pointer-events:none";
         frame.append(photo, mark);
         el.append(frame);
-        let box = [], from = null, later = 0;
+        let box = [], from = null, later = 0, shown = "", sent = "";
 
         const draw = () => {
             mark.style.display = box.length ? "block" : "none";
@@ -48,18 +57,21 @@ class BoxPicker(anywidget.AnyWidget):
         };
         const save = () => {
             clearTimeout(later);
-            if (JSON.stringify(box) === JSON.stringify(model.get("box"))) return;
-            model.set("box", box);
-            model.save_changes();
+            if (JSON.stringify(box) !== sent) model.send({ photo: shown, box });
+            sent = JSON.stringify(box);
         };
         const load = () => {
-            const old = photo.src, bytes = model.get("image");
-            photo.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+            clearTimeout(later);
+            const old = photo.src;
+            photo.src = URL.createObjectURL(new Blob([model.get("image")], { type: "image/jpeg" }));
             if (old) URL.revokeObjectURL(old);
             photo.alt = model.get("name");
-            follow();
+            shown = model.get("photo");
+            box = [...model.get("box")];
+            sent = JSON.stringify(box);
+            from = null;
+            draw();
         };
-        const follow = () => { clearTimeout(later); from = null; box = [...model.get("box")]; draw(); };
         const place = (event) => {
             const area = photo.getBoundingClientRect();
             return [within((event.clientX - area.left) / area.width, 0, 1),
@@ -101,8 +113,7 @@ class BoxPicker(anywidget.AnyWidget):
             clearTimeout(later);
             later = setTimeout(save, 400);
         });
-        model.on("change:image", load);
-        model.on("change:box", follow);
+        model.on("change:shown", load);
         load();
         return () => URL.revokeObjectURL(photo.src);
     }

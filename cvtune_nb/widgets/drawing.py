@@ -5,21 +5,32 @@ import traitlets
 
 
 class Drawing(anywidget.AnyWidget):
-    """image: JPEG bytes of the upright photo; name: what screen readers call it; boxes: [label, left, top, width,
-    height], sides in shares (0..1) of the photo; labels: the classes, of which the digits choose the first nine; label:
-    that of the next new box; chosen: which box is selected, -1 for none.
+    """photo: which it is; image: JPEG bytes of it, upright; name: what screen readers call it; boxes: [label, left,
+    top, width, height], sides in shares (0..1) of the photo; labels: the classes, of which the digits choose the first
+    nine; label: that of the next new box; chosen: which box is selected, -1 for none. `show` sets the first five.
+
+    What the person does comes as a message (on_msg): photo, boxes, chosen. Not as traits: changes of those are put
+    together on their way, and one may come when another photo is shown already.
 
     A drag draws a box; a click selects one, a drag of the selected one moves it, a drag of its lower right corner
     changes its size. Keys while it has the focus: Enter puts a box into the middle, space selects the next box, arrows
     move it, Shift and arrows change its size, a digit gives it that label, Delete removes it.
     """
 
+    photo = traitlets.Unicode().tag(sync=True)
     image = traitlets.Bytes().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     boxes = traitlets.List().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Int(-1).tag(sync=True)
+    shown = traitlets.Int(0).tag(sync=True)
+
+    def show(self, photo: str, name: str, image: bytes, boxes: list, chosen: int = -1) -> None:
+        """Show a photo with these boxes, in the place of whatever is on the page."""
+        with self.hold_sync():
+            self.photo, self.name, self.image, self.boxes, self.chosen = photo, name, image, boxes, chosen
+            self.shown += 1
 
     _css = """
     .cvtune-drawing {position: relative; display: inline-block; touch-action: none; cursor: crosshair; line-height: 0;}
@@ -50,7 +61,7 @@ class Drawing(anywidget.AnyWidget):
         };
         frame.append(photo);
         el.append(frame);
-        let boxes = [], chosen = -1, drag = null, later = 0;
+        let boxes = [], chosen = -1, drag = null, later = 0, shown = "", sent = "";
 
         const draw = () => {
             frame.querySelectorAll("div").forEach((mark) => mark.remove());
@@ -71,23 +82,21 @@ class Drawing(anywidget.AnyWidget):
         };
         const save = () => {
             clearTimeout(later);
-            if (chosen !== model.get("chosen")) model.set("chosen", chosen);
-            if (JSON.stringify(boxes) !== JSON.stringify(model.get("boxes")))
-                model.set("boxes", boxes.map((box) => [...box]));
-            model.save_changes();
+            const now = JSON.stringify([boxes, chosen]);
+            if (now !== sent) model.send({ photo: shown, boxes, chosen });
+            sent = now;
         };
         const load = () => {
-            const old = photo.src, bytes = model.get("image");
-            photo.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+            clearTimeout(later);
+            const old = photo.src;
+            photo.src = URL.createObjectURL(new Blob([model.get("image")], { type: "image/jpeg" }));
             if (old) URL.revokeObjectURL(old);
             photo.alt = model.get("name");
-            follow();
-        };
-        const follow = () => {
-            clearTimeout(later);
-            drag = null;
+            shown = model.get("photo");
             boxes = model.get("boxes").map((box) => [...box]);
-            chosen = model.get("chosen") < boxes.length ? model.get("chosen") : -1;
+            chosen = model.get("chosen");
+            sent = JSON.stringify([boxes, chosen]);
+            drag = null;
             draw();
         };
         const place = (event) => {
@@ -172,9 +181,7 @@ class Drawing(anywidget.AnyWidget):
             clearTimeout(later);
             later = setTimeout(save, 400);
         });
-        model.on("change:image", load);
-        model.on("change:boxes", follow);
-        model.on("change:chosen", () => { chosen = model.get("chosen"); draw(); });
+        model.on("change:shown", load);
         load();
         return () => URL.revokeObjectURL(photo.src);
     }

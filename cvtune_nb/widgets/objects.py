@@ -37,11 +37,10 @@ class ObjectsPanel(Panel):
         )
         self.controls.children = [self.where, w.HBox([self.back, self.on]), self.remove, words, self.verdict]
         self.right.children = [self.picker]
-        self._turning = False
         self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
         self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
-        self.remove.on_click(self.guard(lambda _: setattr(self.picker, "box", [])))
-        self.picker.observe(self.guard(lambda change: self._turning or self._save(change["new"])), "box")
+        self.remove.on_click(self.guard(lambda _: self._remove()))
+        self.picker.on_msg(self.guard(lambda _, content, __: self._save(content["photo"], content["box"])))
         known = objects.boxes(workspace)
         boxed = [self.keys[path] in known for path in self.photos]
         self.turn(boxed.index(False) if False in boxed else 0)
@@ -49,19 +48,20 @@ class ObjectsPanel(Panel):
     def turn(self, to: int) -> None:
         """Show the sampled photo number `to` with its box."""
         self.at = min(max(to, 0), len(self.photos) - 1)
-        path, self._turning = self.photos[self.at], True
-        try:
-            self.picker.name = f"Photo {path}"
-            self.picker.box = list(objects.boxes(self.workspace).get(self.keys[path], ()))
-            self.picker.image = thumbnail(self.workspace.path_of(path), SIDE)
-        finally:
-            self._turning = False
+        path = self.photos[self.at]
+        box = list(objects.boxes(self.workspace).get(self.keys[path], ()))
+        self.picker.show(path, f"Photo {path}", thumbnail(self.workspace.path_of(path), SIDE), box)
         self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.photos) - 1
         self._count()
 
-    def _save(self, box: list[float]) -> None:
-        objects.write_box(self.workspace, self.photos[self.at], tuple(box) if box else None)
+    def _save(self, path: str, box: list[float]) -> None:
+        """Write the box of a photo down, which may be another one than is shown by now."""
+        objects.write_box(self.workspace, path, tuple(box) if box else None)
         self._count()
+
+    def _remove(self) -> None:
+        self._save(self.photos[self.at], [])
+        self.turn(self.at)
 
     def _count(self) -> None:
         found = objects.boxes(self.workspace)

@@ -11,8 +11,10 @@ from playwright.sync_api import expect
 
 from cvtune_nb import training
 from cvtune_nb.data import open_workspace
-from cvtune_nb.export import export_run
+from cvtune_nb.detection import DetectorConfig, export_detector, fit, open_dataset
+from cvtune_nb.export import export_run, open_export
 from cvtune_nb.parameters import Config
+from tests.boxes import make_scenes
 from tests.photos import ODD, make_photos
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -78,3 +80,40 @@ def test_a_photo_is_dropped(served, page):
         [list(content)],
     )
     expect(page.get_by_role("status")).to_contain_text("dropped.jpg: stripes, ")
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """The folder of photos and the address of a server of a detector."""
+    place = tmp_path_factory.mktemp("detector")
+    dataset = open_dataset(make_scenes(place / "photos", 16), place / "workspace")
+    config = DetectorConfig("efficientnet_lite0_fpn", image_size=128, epochs=4, proposals=40, learning_rate=0.002)
+    made = export_detector(dataset, fit(dataset, config).id)
+    command = [sys.executable, "-m", "cvtune_nb", "serve", str(made.folder), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    yield place / "photos", made, re.search(r"http://\S+", process.stderr.readline())[0]
+    process.terminate()
+    assert process.wait(30) == 0
+
+
+def test_what_a_detector_finds_is_drawn_on_the_photo(detector, page):
+    photos, made, address = detector
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
+    page.goto(address)
+    expect(page).to_have_title("Find objects in a photo")
+    expect(page.locator("#about")).to_contain_text("This model finds dot, tile")
+    rows = open_export(made.folder).predict([photos / "001.jpg", photos / "002.jpg", photos / "003.jpg"])
+    most = max(rows, key=lambda row: len(row["boxes"]))
+    page.locator("#files").set_input_files(most["path"])
+    expect(page.locator("article")).to_have_count(1)
+    expect(page.locator("rect.over")).to_have_count(len(most["boxes"]))
+    expect(page.locator("article").get_by_role("row")).to_have_count(len(most["boxes"]))
+    words = page.get_by_role("status").text_content()
+    for label in {box["label"] for box in most["boxes"]}:
+        count = sum(box["label"] == label for box in most["boxes"])
+        assert f"{count} {label}" in words
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / "serve_detector.png", full_page=True)
+    assert errors == []

@@ -142,3 +142,34 @@ def test_every_finding_says_what_why_and_where_from(found, trained_detector):
     dataset, _ = trained_detector
     for finding in findings(dataset, found):
         assert finding.title and finding.evidence and finding.source
+
+
+def test_a_detector_is_compared_with_the_classifier_on_the_same_photos(workspace, tmp_path):
+    from cvtune_nb.baseline import baseline_predictions
+    from cvtune_nb.detection import beside_classifier, drawn, open_dataset
+    from cvtune_nb.detection.run import DetectorRun
+
+    dataset = open_dataset("", workspace.folder)
+    assert dataset.photos.empty
+    for row in dataset.annotations.photos.itertuples():
+        drawn.draw(workspace, row.path, row.sha256, [(row.path.split("/")[0], 0.2, 0.2, 0.5, 0.5)])
+    dataset = dataset.redrawn()
+    splits = workspace.photos().set_index("path")["split"]
+    assert dict(splits) == dict(dataset.photos.set_index("path")["split"]), "the splits are those of the classifier"
+    part = dataset.part("validation")
+    seen = part.boxes[DETECTION_COLUMNS[:-1]].assign(score=0.9)
+    run = DetectorRun("1", tmp_path, None, dataset.labels, None, 100, "", pd.DataFrame())
+    whole = verdict(dataset, run, "validation", seen)
+    beside = beside_classifier(dataset, whole)
+    svm = baseline_predictions(workspace)
+    assert beside.detector.value == 1 and beside.detector.n == len(svm)
+    assert beside.classifier.value == (svm["label"] == svm["predicted"]).mean()
+    nothing = beside_classifier(dataset, replace(whole, detections=seen[:0]))
+    assert nothing.detector.value == 0 and "the classifier serves better here" in nothing.words
+    assert beside_classifier(dataset, replace(whole, on="test")) is None
+
+
+def test_without_a_classifier_there_is_nothing_to_compare_with(found, trained_detector):
+    from cvtune_nb.detection import beside_classifier
+
+    assert beside_classifier(trained_detector[0], found) is None

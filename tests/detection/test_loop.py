@@ -177,6 +177,21 @@ def test_cost_is_predicted_and_measured_once(dataset, detector_config):
     assert predict_cost(dataset, replace(detector_config, batch_size=8)).megabytes > cost.megabytes
 
 
+def test_predictions_learn_from_what_runs_took(trained_detector, dataset, detector_config):
+    from cvtune_nb.detection.cost import learn
+
+    _, run = trained_detector
+    before = predict_cost(dataset, detector_config).seconds
+    slow = replace(run, history=run.history.assign(seconds=100.0))
+    learn(dataset, slow)
+    assert predict_cost(dataset, detector_config).seconds == pytest.approx(300, rel=0.05)
+    learn(dataset, replace(run, history=run.history.assign(seconds=25.0)))
+    assert predict_cost(dataset, detector_config).seconds == pytest.approx(150, rel=0.05), "half of the way"
+    learn(dataset, replace(run, history=run.history.iloc[:1]))
+    assert predict_cost(dataset, detector_config).seconds == pytest.approx(150, rel=0.05)
+    assert before < 100
+
+
 @pytest.mark.parametrize(("name", "value"), [
     ("detector", "yolo"), ("image_size", 100), ("image_size", 2000), ("epochs", 0), ("batch_size", 3),
     ("proposals", 5), ("learning_rate", 5),

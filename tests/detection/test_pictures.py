@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtune_nb.detection.pictures import pictures, scaled, scaled_size
+from cvtune_nb.data.photo import scaled, scaled_size
+from cvtune_nb.detection.pictures import pictures
 from cvtune_nb.errors import InputError
 from tests.boxes import make_scenes
 

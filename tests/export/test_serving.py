@@ -7,8 +7,6 @@ import re
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 import zlib
@@ -25,8 +23,7 @@ from cvtune_nb.data import open_workspace
 from cvtune_nb.export import export_run
 from cvtune_nb.parameters import Config
 from tests.photos import make_photos
-
-BOUNDARY = "frontier"
+from tests.serving import BOUNDARY, MULTIPART, Running, form
 
 
 @pytest.fixture(scope="module")
@@ -42,52 +39,6 @@ def photos(exported):
     return sorted((exported.folder.parents[2] / "photos").rglob("*.jpg"))
 
 
-class Running:
-    """A server in a process of its own."""
-
-    def __init__(self, folder, *options):
-        command = [sys.executable, "-m", "cvtune_nb", "serve", str(folder), "--port", "0", *options]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        found = re.match(r"http://127\.0\.0\.1:(\d+) ", line)
-        assert found, line + self.process.stderr.read()
-        self.port = int(found[1])
-
-    def connection(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-
-    def ask(self, method, path, body=None, **headers):
-        """Status, headers and value of one request on a connection of its own."""
-        connection = self.connection()
-        try:
-            connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        kind = answer.headers.get("content-type", "")
-        return answer.status, answer.headers, json.loads(content) if "json" in kind else content.decode()
-
-    def raw(self, content, wait=5.0):
-        """What comes back for these very bytes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as plug:
-            plug.sendall(content)
-            found = b""
-            try:
-                while part := plug.recv(65536):
-                    found += part
-                    if b"\r\n\r\n" in found:
-                        break
-            except TimeoutError:
-                pass
-        return found
-
-    def end(self):
-        self.process.terminate()
-        _, words = self.process.communicate(timeout=60)
-        return self.process.returncode, words
-
-
 @pytest.fixture(scope="module")
 def server(exported):
     running = Running(exported.folder, "--max-megabytes", "1", "--max-photos", "4", "--max-megapixels", "2",
@@ -95,19 +46,6 @@ def server(exported):
     yield running
     if running.process.poll() is None:
         running.end()
-
-
-def form(*files, field="photos"):
-    """A multipart body; files: (name, content)."""
-    parts = [
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n".encode() + content + b"\r\n"
-        for name, content in files
-    ]
-    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
-
-
-MULTIPART = {"content_type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 def test_photos_get_the_answers_of_the_command_line(server, exported, photos):
@@ -381,12 +319,16 @@ def test_batches_answer_each_photo_with_its_own_row():
     from cvtune_nb.export.serving.service import BATCH, Service
 
     class Fake:
-        short_side, sizes = 8, []
+        def __init__(self):
+            self.sizes = []
 
-        def probabilities(self, pixels):
-            self.sizes.append(len(pixels))
+        def prepared(self, content):
+            return np.asarray(Image.open(content))
+
+        def together(self, photos):
+            self.sizes.append(len(photos))
             time.sleep(0.01)
-            return pixels[:, 0, 0].astype(float)
+            return [pixels[0, 0].astype(float) for pixels in photos]
 
         def row(self, chances, top):
             return {"first": float(chances[0]), "top": top}
@@ -407,4 +349,4 @@ def test_batches_answer_each_photo_with_its_own_row():
     assert [row["first"] for row in rows] == list(range(60))
     assert service.batched == 60
     assert 60 / BATCH <= service.batches < 60
-    assert max(Fake.sizes) <= BATCH
+    assert max(service.model.sizes) <= BATCH

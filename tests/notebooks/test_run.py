@@ -15,7 +15,7 @@ from PIL import Image
 from cvtune_nb import training
 from cvtune_nb.baseline import last_baseline
 from cvtune_nb.detection import open_dataset, runs
-from cvtune_nb.export.predict import Model
+from cvtune_nb.export.predict import Model, opened
 from cvtune_nb.workspace import Workspace
 from tests.boxes import make_scenes
 from tests.photos import make_photos
@@ -145,6 +145,9 @@ def test_06_trains_a_detector(tmp_path):
     assert [len(pictures(cells[name])) for name in ("sizes", "curves", "examples")] == [1, 3, 1]
     assert "of the photo" in html(cells["sizes"])
     assert "efficientnet_lite0_fpn at 128 pixels finds" in html(cells["learned"])
+    made = next((tmp_path / "workspace" / "exports").glob("*/model.onnx"))
+    assert len(opened(made.parent).predict([folder / "001.jpg"])) == 1
+    assert "predict.py" in html(cells["use"])
     assert len(list(folder.iterdir())) == 17, "nothing was written among the photos"
 
 

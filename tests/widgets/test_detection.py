@@ -3,11 +3,12 @@
 import json
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
 from cvtune_nb.detection import drawn, open_dataset, runs
-from cvtune_nb.widgets import BoxesPanel, DetectorPanel
+from cvtune_nb.widgets import BoxesPanel, DetectorExportPanel, DetectorPanel
 from cvtune_nb.widgets.job import NotReady
 from tests.boxes import make_scenes
 from tests.photos import ODD, make_photos
@@ -31,6 +32,12 @@ def finished(panel):
     return panel
 
 
+def draw(panel, boxes, chosen=-1, photo=""):
+    """The person draws on a photo, by default the one that is shown."""
+    content = {"photo": photo or panel.drawing.photo, "boxes": boxes, "chosen": chosen}
+    panel.drawing._handle_custom_msg(content, [])
+
+
 # -- boxes --------------------------------------------------------------------------------------------------
 
 
@@ -50,7 +57,7 @@ def test_boxes_of_the_files_are_shown_photo_by_photo(dataset):
 def test_a_drawn_box_is_saved_at_once_and_undone(dataset):
     panel = BoxesPanel(dataset)
     before = [list(box) for box in panel.drawing.boxes]
-    panel.drawing.boxes = [*before, ["star", 0.1, 0.1, 0.2, 0.3]]
+    draw(panel, [*before, ["star", 0.1, 0.1, 0.2, 0.3]])
     key = dataset.photos["sha256"].iloc[0]
     assert [box[0] for box in drawn.drawn(dataset.workspace)[key]] == [*(box[0] for box in before), "star"]
     assert "star" in panel.drawing.labels and "star" in panel.label.options
@@ -63,8 +70,7 @@ def test_a_drawn_box_is_saved_at_once_and_undone(dataset):
 def test_a_label_from_the_menu_goes_to_the_selected_box_and_the_next_ones(dataset):
     panel = BoxesPanel(dataset)
     assert panel.drawing.label == "dot"
-    panel.drawing.boxes = [["dot", 0.1, 0.1, 0.2, 0.2], ["tile", 0.5, 0.5, 0.2, 0.2]]
-    panel.drawing.chosen = 1
+    draw(panel, [["dot", 0.1, 0.1, 0.2, 0.2], ["tile", 0.5, 0.5, 0.2, 0.2]], 1)
     assert panel.label.value == "tile"
     panel.label.value = "new one"
     assert [box[0] for box in panel.drawing.boxes] == ["dot", "new one"]
@@ -73,6 +79,17 @@ def test_a_label_from_the_menu_goes_to_the_selected_box_and_the_next_ones(datase
     assert panel.drawing.chosen == -1
     panel.label.value = "dot"
     assert "new one" not in [box[0] for box in panel.drawing.boxes], "no box is selected on this photo"
+
+
+def test_what_comes_late_goes_to_the_photo_it_was_drawn_on(dataset):
+    panel = BoxesPanel(dataset)
+    first, second = panel.drawing.photo, panel.paths[1]
+    panel.on.click()
+    shown = [list(box) for box in panel.drawing.boxes]
+    draw(panel, [["star", 0.1, 0.1, 0.2, 0.2]], 0, photo=first)
+    boxes = dataset.redrawn().annotations.boxes
+    assert boxes.loc[boxes["path"] == first, "label"].tolist() == ["star"]
+    assert panel.drawing.boxes == shown and panel.drawing.photo == second and panel.drawing.chosen == -1
 
 
 def test_nothing_to_find_is_written_down(tmp_path):
@@ -91,14 +108,14 @@ def test_nothing_to_find_is_written_down(tmp_path):
 
 def test_a_box_without_a_label_is_refused_in_the_panel(dataset):
     panel = BoxesPanel(dataset)
-    panel.drawing.boxes = [["", 0.1, 0.1, 0.2, 0.2]]
+    draw(panel, [["", 0.1, 0.1, 0.2, 0.2]])
     assert 'role="alert"' in panel.alert.value and "has no label" in panel.alert.value
     assert drawn.drawn(dataset.workspace) == {}
 
 
 def test_all_boxes_go_into_one_coco_file(dataset):
     panel = BoxesPanel(dataset)
-    panel.drawing.boxes = [["star", 0.1, 0.1, 0.2, 0.3]]
+    draw(panel, [["star", 0.1, 0.1, 0.2, 0.3]])
     panel.write.click()
     content = json.loads((dataset.folder / "boxes-coco.json").read_text())
     assert {category["name"] for category in content["categories"]} == {"dot", "star", "tile"}
@@ -108,7 +125,7 @@ def test_all_boxes_go_into_one_coco_file(dataset):
 def test_the_picture_of_sizes_follows(dataset):
     panel = BoxesPanel(dataset)
     before = panel.picture.alt
-    panel.drawing.boxes = [["star", 0.0, 0.0, 0.9, 0.9]] * 1
+    draw(panel, [["star", 0.0, 0.0, 0.9, 0.9]])
     end = time.monotonic() + 20
     while panel.picture.alt == before and time.monotonic() < end:
         time.sleep(0.05)
@@ -181,6 +198,26 @@ def test_stop_keeps_whole_epochs_and_resume_goes_on(dataset):
     assert len(runs(dataset)) == 1
 
 
+def test_a_round_of_hard_negatives_says_whether_it_is_worth_it(dataset, monkeypatch):
+    from cvtune_nb.detection import hard
+
+    panel = DetectorPanel(dataset, **QUICK)
+    assert panel.harder.disabled
+    panel.start(block=True)
+    first = panel.result()
+    assert not panel.harder.disabled
+    monkeypatch.setattr(hard, "FEWEST", 99)
+    panel.harder.click()
+    assert finished(panel).result().id == first.id
+    assert "No round: false alarms in" in panel.status.value and "too few" in panel.status.value
+    monkeypatch.setattr(hard, "FEWEST", 0)
+    monkeypatch.setattr(hard, "LEAST_SHARE", 0)
+    panel.harder.click()
+    after = finished(panel).result()
+    assert after.start == first.id and "Hard negatives:" in panel.status.value
+    assert len(runs(dataset)) == 2
+
+
 def test_apply_moves_the_controls(dataset):
     from cvtune_nb.advice import Finding
 
@@ -206,3 +243,28 @@ def test_what_was_drawn_since_is_learned_from(dataset):
     drawn.draw(dataset.workspace, row["path"], row["sha256"], [("star", 0.1, 0.1, 0.2, 0.2)])
     panel.go.click()
     assert finished(panel).result().classes == ["dot", "star", "tile"]
+
+
+# -- the export ---------------------------------------------------------------------------------------------
+
+
+def test_a_detector_is_exported_judged_and_tried(dataset):
+    panel = DetectorExportPanel(dataset)
+    assert panel.go.disabled and "no detector yet" in panel.status.value
+    with pytest.raises(NotReady, match="no detector yet"):
+        panel.result()
+    trained = DetectorPanel(dataset, **QUICK)
+    trained.start(block=True)
+    panel = DetectorExportPanel(dataset)
+    assert "has not been opened yet" in panel.warning.value
+    panel.go.click()
+    made = finished(panel).result()
+    assert made.run == trained.result().id and made.folder.exists()
+    assert "AP50 on" in panel.text.value and "agree to" in panel.text.value
+    assert "opened 1 time(s)" in panel.warning.value
+    assert Path(panel.photo.value).name in panel.picture.alt and Path(panel.photo.value).name in panel.answer.value
+    assert "that nothing was chosen on" in panel.lessons().data
+    assert "Detector(" in panel._how_to_use().data
+    panel.photo.value = "nowhere.jpg"
+    panel.look.click()
+    assert "nowhere.jpg can&#x27;t be looked at" in panel.alert.value

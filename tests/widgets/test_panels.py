@@ -320,6 +320,11 @@ def test_the_gallery_has_pages(audited):
     assert audited.back.disabled == (total <= 12)
 
 
+def boxed(panel, box):
+    """The person drags a box on the photo that is shown."""
+    panel.picker._handle_custom_msg({"photo": panel.picker.photo, "box": box}, [])
+
+
 def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
     panel = ObjectsPanel(workspace)
     assert "Photo 1 of 12" in panel.where.value and panel.remove.disabled and panel.back.disabled
@@ -327,7 +332,7 @@ def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
     for number in range(6):
         assert panel.picker.image.startswith(b"\xff\xd8") and not panel.picker.box
         seen.add(panel.picker.name)
-        panel.picker.box = [0.4, 0.4, 0.1, 0.15]
+        boxed(panel, [0.4, 0.4, 0.1, 0.15])
         assert len(objects.boxes(workspace)) == number + 1 and not panel.remove.disabled
         panel.on.click()
     assert len(seen) == 6
@@ -337,9 +342,14 @@ def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
     assert panel.picker.box == [0.4, 0.4, 0.1, 0.15]
     panel.remove.click()
     assert len(objects.boxes(workspace)) == 5 and "5 of at least 6" in panel.verdict.value
+    first = panel.picker.photo
+    panel.back.click()
+    panel.picker._handle_custom_msg({"photo": first, "box": [0.1, 0.1, 0.1, 0.15]}, [])  # came late
+    assert objects.boxes(workspace)[panel.keys[first]] == (0.1, 0.1, 0.1, 0.15)
+    objects.write_box(workspace, first, None)
     again = ObjectsPanel(workspace)  # a new kernel goes on where the person stopped
     assert again.at == 5
-    again.picker.box = [0.0, 0.0, 1.0, 0.5]
+    boxed(again, [0.0, 0.0, 1.0, 0.5])
     assert "takes 15%" in again.verdict.value
     assert again.job.state == "idle"
 

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from cvtune_nb.export.predict import Model
+from cvtune_nb.export.predict import Detector, Model
 from cvtune_nb.export.serving.reading import Limits, Refused, SmallHeads, photos_of, top_of
 from cvtune_nb.export.serving.service import Service
 
@@ -95,7 +95,9 @@ class Addresses:
         """GET /labels: what the model knows."""
         self._require_token(request)
         model = self.service.model
-        return self._answer({"labels": model.labels, "image_size": model.image_size, "threshold": model.threshold})
+        kind = "detector" if isinstance(model, Detector) else "classifier"
+        about = {"labels": model.labels, "image_size": model.image_size, "threshold": model.threshold, "kind": kind}
+        return self._answer(about)
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics: counters for Prometheus."""

@@ -23,7 +23,12 @@ async function ask(path, options = {}) {
 
 async function describe() {
   try {
-    const {labels, threshold} = await ask("labels");
+    const {labels, threshold, kind} = await ask("labels");
+    if (kind === "detector") {
+      document.title = at("title").textContent = "Find objects in a photo";
+      at("about").textContent = `This model finds ${labels.join(", ")}; from ${Math.round(threshold * 100)}% on it tells.`;
+      return;
+    }
     const sure = threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "";
     at("about").textContent = `This model knows ${labels.length} classes: ${labels.join(", ")}.${sure}`;
   } catch (error) {
@@ -31,11 +36,41 @@ async function describe() {
   }
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+function found(article, side, boxes) { // boxes on the photo, and how many of each class
+  article.className = "wide";
+  const frame = article.querySelector("figure");
+  const drawing = frame.appendChild(document.createElementNS(SVG, "svg"));
+  drawing.setAttribute("viewBox", "0 0 1 1");
+  drawing.setAttribute("preserveAspectRatio", "none");
+  drawing.setAttribute("aria-hidden", "true");
+  const counts = {};
+  for (const box of boxes) {
+    counts[box.label] = (counts[box.label] || 0) + 1;
+    for (const kind of ["under", "over"]) {
+      const mark = drawing.appendChild(document.createElementNS(SVG, "rect"));
+      mark.setAttribute("class", kind);
+      for (const [name, value] of [["x", box.left], ["y", box.top], ["width", box.width], ["height", box.height]])
+        mark.setAttribute(name, value);
+    }
+  }
+  const words = Object.entries(counts).map(([label, count]) => `${count} ${label}`).join(", ") || "nothing found";
+  add(side, "p").appendChild(document.createElement("strong")).textContent = words;
+  const table = add(side, "table");
+  for (const box of boxes) {
+    const line = add(table, "tr");
+    add(line, "th", box.label).scope = "row";
+    add(line, "td", `${(box.score * 100).toFixed(1)}%`, "number");
+  }
+  return words;
+}
+
 function show(photo, row) {
   const article = document.createElement("article");
   at("results").prepend(article);
   if (!row.error) {
-    const image = add(article, "img");
+    const image = add(add(article, "figure"), "img");
     image.alt = photo.name;
     image.src = URL.createObjectURL(photo);
   }
@@ -45,6 +80,7 @@ function show(photo, row) {
     add(side, "p", row.error, "error");
     return row.error;
   }
+  if (row.boxes) return found(article, side, row.boxes);
   const words = row.sure ? row.label : `not sure (${row.label}?)`;
   add(side, "p").appendChild(document.createElement("strong")).textContent = words;
   const table = add(side, "table");
@@ -63,7 +99,7 @@ async function classify(photos) {
   if (!photos.length) return;
   const form = new FormData();
   for (const photo of photos) form.append("photos", photo);
-  say(`Classifying ${photos.length === 1 ? photos[0].name : photos.length + " photos"}`);
+  say(`Looking at ${photos.length === 1 ? photos[0].name : photos.length + " photos"}`);
   try {
     const {predictions} = await ask("predict", {method: "POST", body: form});
     const found = predictions.map((row, number) => `${photos[number].name}: ${show(photos[number], row)}`);

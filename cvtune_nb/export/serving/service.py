@@ -44,7 +44,7 @@ class Service:
     def _decode(self, content: bytes) -> np.ndarray:
         width, height = photo.upright_size(io.BytesIO(content))
         if width * height <= self.limits.megapixels * 1e6:
-            return photo.centre_square(io.BytesIO(content), self.model.short_side)
+            return self.model.prepared(io.BytesIO(content))
         most = f"{self.limits.megapixels:g} million pixels"
         raise photo.UnreadablePhoto(f"it has {width} x {height} pixels, and at most {most} are taken")
 
@@ -55,16 +55,15 @@ class Service:
             batch = [await self.waiting.get()]
             while len(batch) < BATCH and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
-            pixels = np.stack([pixels for pixels, _ in batch])
             try:
-                chances = await loop.run_in_executor(self.network, self.model.probabilities, pixels)
+                answers = await loop.run_in_executor(self.network, self.model.together, [pixels for pixels, _ in batch])
             except Exception as error:  # noqa: BLE001 - the next batch may go well; these get the error
                 for _, answer in batch:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
             self.batches, self.batched = self.batches + 1, self.batched + len(batch)
-            for (_, answer), row in zip(batch, chances, strict=True):
+            for (_, answer), row in zip(batch, answers, strict=True):
                 if not answer.done():
                     answer.set_result(row)
 

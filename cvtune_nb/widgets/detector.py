@@ -1,6 +1,7 @@
-"""Notebook 06: boxes, and a detector that learns from them."""
+"""Notebook 06: a detector that learns from the boxes, and its export."""
 
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import ipywidgets as w
 import pandas as pd
@@ -8,231 +9,32 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.advice import Finding
-from cvtune_nb.audit.objects import SMALL
-from cvtune_nb.data import thumbnail
-from cvtune_nb.detection import anchors, drawn
-from cvtune_nb.detection.annotations import write_coco
+from cvtune_nb.detection import anchors, hard
+from cvtune_nb.detection.bundle import DetectorExport, export_detector
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.cost import past_errors, predict_cost
 from cvtune_nb.detection.dataset import Dataset
-from cvtune_nb.detection.judging import Verdict, findings, verdict
+from cvtune_nb.detection.judging import Verdict, beside_classifier, findings, verdict
 from cvtune_nb.detection.loop import fit
 from cvtune_nb.detection.network import default, why
 from cvtune_nb.detection.run import DetectorRun, load_run, runs
-from cvtune_nb.detection.statistics import sizes
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import Detector, opened
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
 from cvtune_nb.training.cost import past_in_words
 from cvtune_nb.training.run import UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.drawing import Drawing
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.widgets.soon import Soon
 
-SIDE = 900
-"""Longest side of the photo that is drawn on, in pixels."""
 SHOWN = 6
 """Photos with boxes in a picture."""
 FIRST = ("image_size", "learning_rate")
-_WIDE = {"style": {"description_width": "5em"}, "layout": {"width": "330px"}}
-WHICH = ("all photos", "with boxes", "nothing to find", "not looked at")
-ABOUT_DRAWING = (
-    "Drag on the photo to draw a box; click one to select it, drag it to move it, drag its lower right corner to "
-    "change its size. Keys, once the photo has the focus: Enter a box, space the next one, arrows move it, Shift and "
-    "arrows change its size, 1 to 9 give it that label, Delete removes it, N and P next and previous photo, U undo. "
-    "All is saved at once; your annotation files stay as they are."
-)
-
-
-class BoxesPanel(Panel):
-    """The boxes of one photo after the other: look, draw, correct; what their sizes say."""
-
-    @classmethod
-    def of(cls, dataset: Dataset, **values: Any) -> Self:
-        """The panel for this dataset."""
-        panel = super().of(dataset, **values)
-        panel.reread()
-        return panel
-
-    def __init__(self, dataset: Dataset):
-        super().__init__(dataset)
-        self.dataset = dataset
-        self.drawing = Drawing()
-        self.which = w.Dropdown(options=WHICH, description="Show", **_WIDE)
-        self.label = w.Combobox(description="Label", placeholder="choose or type", ensure_option=False, **_WIDE)
-        self.back, self.on = w.Button(description="Previous photo"), w.Button(description="Next photo")
-        self.nothing = w.Button(description="Nothing to find here", layout={"width": "auto"})
-        self.undo = w.Button(description="Undo")
-        self.write = w.Button(description="Write all as a COCO file", layout={"width": "auto"})
-        for button, key in ((self.back, "p"), (self.on, "n"), (self.undo, "u")):
-            button.tooltip = f"{button.description}: key {key.upper()}"
-            button.add_class(f"cvtune-key-{key}")
-        self.where = w.HTML()
-        self.buttons.layout.display = self.bar.layout.display = "none"
-        about = "Label of the selected box and of the next new one: choose a class, or type a new one."
-        self.controls.children = [
-            self.which, self.label, w.HTML(f"<div class='cvtune-words'>{about}</div>"),
-            w.HBox([self.back, self.on]), w.HBox([self.nothing, self.undo]), self.where,
-            w.HTML(f"<div class='cvtune-faint'>{page.text(ABOUT_DRAWING)}</div>"), self.write,
-        ]  # fmt: skip
-        self.right.children = [self.drawing]
-        self.below.children = [self.picture, self.text]
-        self._turning, self._soon = False, Soon(self._draw_sizes)
-        self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
-        self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
-        self.nothing.on_click(self.guard(lambda _: self._save([])))
-        self.undo.on_click(self.guard(lambda _: self._undo()))
-        self.write.on_click(self.guard(lambda _: self._write()))
-        self.which.observe(self.guard(lambda _: self._choose()), "value")
-        self.label.observe(self.guard(lambda _: self._relabel()), "value")
-        self.drawing.observe(self.guard(lambda change: self._turning or self._save(change["new"])), "boxes")
-        self.drawing.observe(self.guard(lambda _: self._turning or self._select()), "chosen")
-        self._choose()
-        self._draw_sizes()
-
-    def reread(self) -> None:
-        """Bring what is shown up to date with the disk."""
-        self.dataset = self.dataset.redrawn()
-
-    def _boxed(self) -> pd.Series:
-        photos = self.dataset.annotations.photos
-        return photos["path"].isin(self.dataset.annotations.boxes["path"])
-
-    def _choose(self) -> None:
-        """The photos that are asked for; the first of them is shown."""
-        photos, boxed = self.dataset.annotations.photos, self._boxed()
-        asked = dict(zip(WHICH, (photos["path"] != "", boxed, photos["seen"] & ~boxed, ~photos["seen"]), strict=True))
-        self.paths = photos.loc[asked[self.which.value], "path"].tolist()
-        self.keys = dict(zip(photos["path"], photos["sha256"], strict=True))
-        labels = self.dataset.labels or self._classes()
-        self.label.options = labels
-        self.drawing.labels = labels
-        if not self.label.value and labels:
-            self.label.value = labels[0]
-        self.drawing.label = self.label.value.strip()
-        self.turn(0)
-
-    def _classes(self) -> list[str]:
-        """Labels to begin with: the classes of the photos, where they have some."""
-        manifest = self.dataset.workspace.folder / "manifest.csv"
-        return self.dataset.workspace.classes if manifest.exists() else []
-
-    def turn(self, to: int) -> None:
-        """Show the photo number `to` with its boxes."""
-        self.at = min(max(to, 0), max(0, len(self.paths) - 1))
-        for control in (self.drawing, self.nothing, self.undo):
-            control.layout.visibility = "visible" if self.paths else "hidden"
-        self.back.disabled, self.on.disabled = self.at == 0, self.at >= len(self.paths) - 1
-        if not self.paths:
-            self.where.value = page.status(f"No photo is {page.text(self.which.value)}.")
-            return
-        path, self._turning = self.paths[self.at], True
-        try:
-            self.drawing.chosen = -1
-            self.drawing.name = f"Photo {path}"
-            self.drawing.boxes = self._boxes_of(path)
-            self.drawing.image = thumbnail(self.dataset.workspace.path_of(path), SIDE)
-        finally:
-            self._turning = False
-        self._count()
-
-    def _boxes_of(self, path: str) -> list[list[Any]]:
-        boxes = self.dataset.annotations.boxes
-        rows = boxes[boxes["path"] == path]
-        return [list(row) for row in rows[["label", "left", "top", "width", "height"]].itertuples(index=False)]
-
-    def _save(self, boxes: list[list[Any]]) -> None:
-        path = self.paths[self.at]
-        drawn.draw(self.dataset.workspace, path, self.keys[path], [tuple(box) for box in boxes])
-        self._shown_anew()
-
-    def _undo(self) -> None:
-        path = self.paths[self.at]
-        drawn.undo(self.dataset.workspace, path, self.keys[path])
-        self._shown_anew()
-
-    def _shown_anew(self) -> None:
-        """After a change: the boxes as they are now, the counts, and soon the picture."""
-        self.alert.value = ""
-        self.dataset = self.dataset.redrawn()
-        path, self._turning = self.paths[self.at], True
-        try:
-            chosen = self.drawing.chosen
-            self.drawing.boxes = self._boxes_of(path)
-            self.drawing.chosen = chosen if chosen < len(self.drawing.boxes) else -1
-        finally:
-            self._turning = False
-        self.label.options = self.drawing.labels = sorted({*self.dataset.labels, *self.label.options})
-        self._count()
-        if headless():
-            self._draw_sizes()
-        else:
-            self._soon()
-
-    def _select(self) -> None:
-        """The label of the selected box is what the menu says."""
-        chosen = self.drawing.chosen
-        if 0 <= chosen < len(self.drawing.boxes):
-            self._turning = True
-            try:
-                self.label.value = self.drawing.label = self.drawing.boxes[chosen][0]
-            finally:
-                self._turning = False
-
-    def _relabel(self) -> None:
-        """The selected box gets the label that was chosen, and so does the next new one."""
-        label, chosen = self.label.value.strip(), self.drawing.chosen
-        self.drawing.label = label
-        if self._turning or not label or not 0 <= chosen < len(self.drawing.boxes):
-            return
-        boxes = [list(box) for box in self.drawing.boxes]
-        if boxes[chosen][0] != label:
-            boxes[chosen][0] = label
-            self._save(boxes)
-
-    def _write(self) -> None:
-        file = self.dataset.folder / "boxes-coco.json"
-        write_coco(self.dataset.annotations, file)
-        self.say(f"Written: {page.text(file)}")
-
-    def _count(self) -> None:
-        photos, boxed = self.dataset.annotations.photos, self._boxed()
-        path = self.paths[self.at]
-        here = int((self.dataset.annotations.boxes["path"] == path).sum())
-        seen = bool(photos.loc[photos["path"] == path, "seen"].iloc[0])
-        words = f"{here} boxes" if here else "nothing to find" if seen else "not looked at yet"
-        self.where.value = page.status(
-            f"<b>Photo {self.at + 1} of {len(self.paths)}</b>: {page.text(path)}, {words}. In all {int(boxed.sum())} "
-            f"photos with boxes, {int((photos['seen'] & ~boxed).sum())} without, {int((~photos['seen']).sum())} not "
-            "looked at."
-        )
-
-    def _draw_sizes(self) -> None:
-        found = sizes(self.dataset.annotations)
-        self.picture.draw(plots.box_sizes(found.extents, found.classes, SMALL), f"sizes of the boxes: {found.words}")
-        problems = self.dataset.annotations.problems
-        kinds = problems.groupby("kind").agg(times=("kind", "size"), file=("file", "first"), words=("words", "first"))
-        names = {"kind": "what", "times": "times", "file": "first in", "words": "there"}
-        table = page.table(kinds.reset_index(), names, "In the annotation files")
-        self.text.value = f"<div>{page.text(found.words[:1].upper() + found.words[1:])}.</div>{table}"
-
-    def unstarted(self) -> bool:
-        """Nothing here starts by itself."""
-        return False
-
-    def result(self) -> Dataset:
-        """The photos and boxes as they are now."""
-        return self.dataset
-
-    def lessons(self) -> HTML:
-        """What the boxes say."""
-        found, there = sizes(self.dataset.annotations), self.dataset.photos["split"].value_counts()
-        splits = ", ".join(f"{there.get(name, 0)} {name}" for name in ("train", "validation", "test"))
-        return page.listed([f"{found.words}.", f"Photos: {splits}; {found.negatives} of them without a box."])
+NO_DETECTOR = "There is no detector yet: press Train the detector above first, then run this cell again."
 
 
 class DetectorPanel(Panel):
@@ -251,6 +53,8 @@ class DetectorPanel(Panel):
         given = {**chosen, "image_size": chosen.get("image_size") or size, "detector": chosen.get("detector") or name}
         self.controls_of = {name: Control(PARAMETERS[name], given.get(name)) for name in PARAMETERS}
         self.resume = w.Button(description="Resume")
+        self.harder = w.Button(description="One round of hard negatives", layout={"width": "auto"})
+        self.harder.tooltip = "Goes on from the run above with the photos in which it found something though nothing is"
         self.go.layout.width = "150px"
         self.end.layout.width = self.resume.layout.width = "85px"
         self.cost_line, self.about, self.compared = w.HTML(), w.HTML(), w.HTML()
@@ -261,11 +65,12 @@ class DetectorPanel(Panel):
         first = [self.controls_of[name].box for name in FIRST]
         self.controls.children = [*first, self.about, self.cost_line]
         self.buttons.children = [self.go, self.end, self.resume]
-        self.more.children = [folded]
+        self.more.children = [self.harder, folded]
         self.curves, self.thresholds, self.examples = page.Picture(), page.Picture(), page.Picture()
         self.right.children = [self.picture, self.text, self.curves, self.thresholds]
         self.below.children = [self.examples, self.findings, self.compared]
         self.resume.on_click(self.guard(lambda _: self._resume()))
+        self.harder.on_click(self.guard(lambda _: self.begin(self._round())))
         self._soon = Soon(self._predict)
         for control in self.controls_of.values():
             control.on_change(lambda _: self._predict_soon())
@@ -318,6 +123,21 @@ class DetectorPanel(Panel):
             self.dataset = self.dataset.redrawn()
             self.begin(lambda progress: self._fit(progress, run=unfinished))
 
+    def _round(self) -> Work:
+        """One round from the run that is shown, where it is worth its time."""
+        self.dataset, run = self.dataset.redrawn(), self.result()
+
+        def work(progress: Progress) -> DetectorRun:
+            found = hard.look(self.dataset, run, progress)
+            return hard.one_round(self.dataset, run, found, self._draw, progress) if found.worth else self._none(found)
+
+        return work
+
+    def _none(self, found: hard.Round) -> DetectorRun:
+        """No round: the run stays, and why is said."""
+        self._said = f"No round: {found.words}."
+        return self._last()
+
     def _fit(self, progress: Progress, **what: Any) -> DetectorRun:
         return fit(self.dataset, on_epoch=self._draw, progress=progress, **what)
 
@@ -344,11 +164,16 @@ class DetectorPanel(Panel):
         words = {"stopped": "Stopped; Resume goes on from its last whole epoch.",
                  "diverged": "Stopped: the loss was lost."}  # fmt: skip
         best = f"Best epoch {result.best_epoch}: AP {result.best('validation_ap'):.3f} on validation."
+        brought = hard.outcome(self.dataset, result)
+        best = f"{best} {page.text(brought[:1].upper() + brought[1:])}." if brought else best
+        if said := self.__dict__.pop("_said", ""):
+            return page.text(said)
         return f"{words.get(result.state, 'Finished.')} {best} Now run the cells below."
 
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.resume.disabled = job.running or self._unfinished() is None
+        self.harder.disabled = job.running or self._last() is None
         if not job.running and not headless():
             self._predict_soon()
 
@@ -383,7 +208,7 @@ class DetectorPanel(Panel):
 
     def _show_past(self) -> None:
         run = self._last()
-        self.resume.disabled = self._unfinished() is None
+        self.resume.disabled, self.harder.disabled = self._unfinished() is None, run is None
         if run is not None:
             self._show_run(run)
             self.say(f"The last detector of this workspace is shown: {page.text(run.id)}.")
@@ -432,7 +257,127 @@ class DetectorPanel(Panel):
             f"{first}, with a threshold of {found.threshold:g} ({_counts(found)}).",
             f"AP {found.scores.ap:.3f}, AP50 {found.scores.ap50:.3f} {interval}, in {page.duration(run.seconds)}.",
         ]
+        if beside := beside_classifier(self.dataset, found):
+            lines.append(f"{beside.words[:1].upper()}{beside.words[1:]}.")
         return page.listed([*lines, *(f"{f.title}: {f.evidence}." for f in findings(self.dataset, found))])
+
+
+class DetectorExportPanel(Panel):
+    """Choose a detector by its figures, export it, see what the test set says, and try it on a photo."""
+
+    button = "Export the detector"
+    waiting = "Press Export the detector above first, then run this cell again."
+
+    def __init__(self, dataset: Dataset):
+        super().__init__(dataset)
+        self.dataset = dataset
+        wide = {"style": {"description_width": "5em"}, "layout": {"width": "330px"}}
+        self.run = w.Dropdown(description="Detector", **wide)
+        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, **wide)
+        self.look = w.Button(description="Find objects in it")
+        self.answer, self.warning = w.HTML(), w.HTML()
+        self.go.layout.width = "150px"
+        self.controls.children = [self.run, self.warning]
+        self.more.children = [w.HTML("<b>Try it on a photo</b>"), self.photo, self.look, self.answer]
+        self.right.children = [self.text, self.picture]
+        self.model: Detector | None = None
+        self.look.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
+        self._list()
+
+    def _list(self) -> None:
+        """All detectors, the best on validation first and chosen."""
+        known = runs(self.dataset)
+        known = known[known["best_epoch"] > 0].sort_values("validation_ap", ascending=False)
+        self.run.options = [(f"{row.run}: AP {row.validation_ap:.3f}", row.run) for row in known.itertuples()]
+        if self.run.value is None and len(known):
+            self.run.value = known["run"].iloc[0]
+        self.go.disabled = known.empty
+        self.photo.disabled = self.look.disabled = self.model is None
+        self.say("Ready to export." if len(known) else NO_DETECTOR)
+        times = self.dataset.workspace.test_openings()
+        opened_so_far = f"It was opened {times} time(s) so far." if times else "It has not been opened yet."
+        self.warning.value = page.card(
+            "Exporting opens the locked test set.",
+            f"{opened_so_far} Every look that leads to another choice makes its figure less honest: export when you "
+            "are done choosing.",
+        )
+
+    def unstarted(self) -> bool:
+        """Whether to start by itself where nobody watches: when there is something to export."""
+        self._list()
+        return super().unstarted() and bool(self.run.options)
+
+    def work(self) -> Work:
+        """Read which detector is chosen."""
+        run, dataset = self.run.value, self.dataset.redrawn()
+        if run is None:
+            raise InputError(NO_DETECTOR)
+        return lambda progress: export_detector(dataset, run, progress=progress)
+
+    def paint(self, result: DetectorExport) -> str:
+        """Show the figures, and try the model on a first photo."""
+        self.model = opened(result.folder)
+        told = result.test or result.validation
+        low, high = told.scores.ap50_interval
+        number = f'<span class="cvtune-number">{told.scores.ap50:.3f}</span> AP50'
+        words = (
+            f"95% interval {low:.3f} to {high:.3f}; AP {told.scores.ap:.3f}; at a threshold of {told.threshold:g}: "
+            f"{_counts(told)}. The exported model and PyTorch agree to {result.parity:.1g} on {result.parity_photos} "
+            "photos, among them grey, turned, tiny and huge ones."
+        )
+        on = f"on {told.scores.photos} {told.on} photos"
+        self.text.value = f"<div>{number} {on}; {page.text(words)}</div>{_by_class(told)}"
+        self.cost.value = f"Exporting took {page.duration(result.seconds)}."
+        self._list()
+        photos = self.dataset.part("test" if result.test else "validation").photos
+        self.photo.value = str(self.dataset.workspace.path_of(photos["path"].iloc[0]))
+        self.try_photo(self.photo.value)
+        return f"Exported to {page.text(result.folder)}, and as a zip beside it. Now run the cells below."
+
+    def try_photo(self, path: str) -> None:
+        """Find objects in the photo at `path` with the exported model."""
+        if not path:
+            raise InputError("no photo is named: type the path of one")
+        row = self.model.predict([path])[0]
+        if "error" in row:
+            raise InputError(f"{path} can't be looked at ({row['error']}): choose another photo")
+        boxes = pd.DataFrame(row["boxes"], columns=["label", "score", "left", "top", "width", "height"])
+        shown = boxes.assign(path=Path(path).name, kind="found", true=boxes["label"])
+        counts = ", ".join(f"{count} {label}" for label, count in boxes["label"].value_counts().items())
+        words = counts or "nothing found"
+        self.picture.draw(plots.boxed(shown, [Path(path).name], lambda _: Path(path)), f"{Path(path).name}: {words}")
+        self.answer.value = page.status(f"<b>{page.text(Path(path).name)}</b>: {page.text(words)}")
+
+    def result(self) -> DetectorExport:
+        """The export; NotReady until there is one."""
+        if not self.run.options:
+            raise NotReady(NO_DETECTOR)
+        return super().result()
+
+    def how_to_use(self) -> None:
+        """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
+        self.report(self._how_to_use)
+
+    def _how_to_use(self) -> HTML:
+        folder = str(self.result().folder)
+        lines = [f"import sys; sys.path.insert(0, {folder!r})", "from predict import Detector",
+                 f"Detector({folder!r}).predict(['photo.jpg'])"]  # fmt: skip
+        commands = (f"python {folder}/predict.py photo.jpg", f"cvtune serve {folder}")
+        terminal = " or, as a page and for programs, ".join(f"<code>{page.text(line)}</code>" for line in commands)
+        return HTML(f"{page.copyable(lines)}<div>In a terminal: {terminal}</div>")
+
+    def lessons(self) -> HTML:
+        """What we learned, from the export above."""
+        made = self.result()
+        lines = [f"{made.run} is now a folder that runs without us: {made.folder}"]
+        if made.test:
+            (low, high), promised = made.test.scores.ap50_interval, made.validation.scores.ap50
+            kept = "as validation promised" if low <= promised <= high else "not what validation promised"
+            figures = f"AP {made.test.scores.ap:.3f}, AP50 {made.test.scores.ap50:.3f} ({low:.3f} to {high:.3f})"
+            on = f"On {made.test.scores.photos} photos that nothing was chosen on"
+            lines.append(f"{on}: {figures}, {kept}: {promised:.3f}.")
+        lines.append(f"The test set of this workspace has been opened {made.openings} time(s).")
+        return page.listed(lines)
 
 
 def _counts(found: Verdict) -> str:
