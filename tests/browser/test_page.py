@@ -87,7 +87,7 @@ def detector(tmp_path_factory):
     """The folder of photos and the address of a server of a detector."""
     place = tmp_path_factory.mktemp("detector")
     dataset = open_dataset(make_scenes(place / "photos", 16), place / "workspace")
-    config = DetectorConfig("efficientnet_lite0_fpn", image_size=128, epochs=4, proposals=40, learning_rate=0.002)
+    config = DetectorConfig("efficientnet_lite0_fpn", image_size=128, epochs=10, proposals=40, learning_rate=0.002)
     made = export_detector(dataset, fit(dataset, config).id)
     command = [sys.executable, "-m", "cvtune_nb", "serve", str(made.folder), "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -106,6 +106,7 @@ def test_what_a_detector_finds_is_drawn_on_the_photo(detector, page):
     expect(page.locator("#about")).to_contain_text("This model finds dot, tile")
     rows = open_export(made.folder).predict([photos / "001.jpg", photos / "002.jpg", photos / "003.jpg"])
     most = max(rows, key=lambda row: len(row["boxes"]))
+    assert most["boxes"]
     page.locator("#files").set_input_files(most["path"])
     expect(page.locator("article")).to_have_count(1)
     expect(page.locator("rect.over")).to_have_count(len(most["boxes"]))

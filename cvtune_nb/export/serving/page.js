@@ -26,7 +26,7 @@ async function describe() {
     const {labels, threshold, kind} = await ask("labels");
     if (kind === "detector") {
       document.title = at("title").textContent = "Find objects in a photo";
-      at("about").textContent = `This model finds ${labels.join(", ")}; from ${Math.round(threshold * 100)}% on it tells.`;
+      at("about").textContent = `This model finds ${labels.join(", ")}, with a score of ${Math.round(threshold * 100)}% or more.`;
       return;
     }
     const sure = threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "";
