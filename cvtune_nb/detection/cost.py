@@ -17,7 +17,7 @@ from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.network import build, images_of
 from cvtune_nb.detection.run import DetectorRun, runs
-from cvtune_nb.detection.step import optimizer_for, step
+from cvtune_nb.detection.step import optimizer_for, set_to_train, step
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device, half
 from cvtune_nb.training.cost import DECODE_SECONDS, PAST, Cost
@@ -105,7 +105,7 @@ def _probe(dataset: Dataset, config: DetectorConfig, progress: Progress) -> dict
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
             return tensor
 
-        network.train()
+        set_to_train(network)
         with saved_tensors_hooks(count, lambda tensor: tensor):
             step(network, optimizer, images, [target] * PROBED)
         train = _timed(lambda: step(network, optimizer, images, [target] * PROBED))

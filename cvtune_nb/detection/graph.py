@@ -76,7 +76,8 @@ class Graph(nn.Module):
         level = torch.cat([torch.full((len(each),), float(number)) for number, each in enumerate(best)])
         best = torch.cat(best)
         boxes, chances = boxes[best], answers[best].sigmoid()
-        chances = torch.where(_sides(boxes).amin(dim=1) >= rpn.min_size, chances, OUT)
+        counts = (_sides(boxes).amin(dim=1) >= rpn.min_size) & (chances >= rpn.score_thresh)
+        chances = torch.where(counts, chances, OUT)
         chances = self._without_covered(boxes, chances, level, rpn.nms_thresh)
         chances, best = chances.topk(min(rpn.post_nms_top_n(), len(chances)))
         return boxes[best], chances
@@ -102,12 +103,12 @@ class Graph(nn.Module):
         """As detection.pooling, by the operator that ONNX has for it."""
         side = _sides(places).prod(dim=1).clamp(min=1e-6).sqrt()
         numbers = list(self.levels.values())
-        level = (USUAL_LEVEL + torch.log2(side / USUAL_SIDE) + 1e-6).floor().clamp(numbers[0], numbers[-1])
+        level = (USUAL_LEVEL + torch.log2(side / USUAL_SIDE) + 1e-6).floor().clamp(numbers[0], numbers[-1]) - numbers[0]
         rows = torch.cat([torch.zeros_like(places[:, :1]), places], dim=1)
         found = torch.zeros(())
-        for name, number in self.levels.items():
+        for place, (name, number) in enumerate(self.levels.items()):  # by place: MobileNet's maps have the same number
             here = roi_align(maps[name], rows, 7, 1 / 2**number, 2)
-            found = torch.where((level == number)[:, None, None, None], here, found)
+            found = torch.where((level == place)[:, None, None, None], here, found)
         return found
 
     def _without_covered(

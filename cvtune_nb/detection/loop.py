@@ -24,7 +24,7 @@ from cvtune_nb.detection.network import build
 from cvtune_nb.detection.pictures import Pictures, pictures
 from cvtune_nb.detection.run import DetectorRun, load_run, new_run
 from cvtune_nb.detection.scores import scores
-from cvtune_nb.detection.step import optimizer_for, step
+from cvtune_nb.detection.step import optimizer_for, set_to_train, step
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.networks import device
@@ -135,7 +135,7 @@ def _train(dataset: Dataset, run: DetectorRun, on_epoch: OnEpoch, progress: Prog
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
             torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
             rng, losses = np.random.default_rng([config.seed, epoch]), []
-            network.train()
+            set_to_train(network)
             for number, (images, targets) in enumerate(_batches(train, hard, config, rng)):
                 done = epoch - 1 + number / steps
                 progress((epoch - 1 + 0.8 * number / steps) / config.epochs, f"epoch {epoch} of {config.epochs}")

@@ -19,6 +19,14 @@ def optimizer_for(network: nn.Module, config: DetectorConfig) -> torch.optim.Opt
     return torch.optim.AdamW(groups, config.learning_rate)
 
 
+def set_to_train(network: nn.Module) -> None:
+    """Training mode, but batch norms keep the statistics they came with: a few photos give no better ones."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
 def step(
     network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.ndarray], targets: list[dict]
 ) -> float:  # fmt: skip

@@ -124,12 +124,12 @@ def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
     return made
 
 
-def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf) -> Figure:
+def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool = True) -> Figure:
     """Photos with every box and detection on them, by what became of it. judged: path, kind, label, true, score, left,
-    top, width, height in shares; paths: the photos to show, at most 6."""
+    top, width, height in shares; paths: the photos to show, at most 6; known: whether it is known what is in them."""
     columns = max(1, min(3, len(paths)))
     lines = max(1, -(-len(paths) // columns))
-    made = figure(9.0, 3.0 * lines + 0.6)
+    made = figure(9.0, (2.5 if columns > 1 else 4.5) * lines + 0.6)
     grid = made.subplots(lines, columns, squeeze=False).ravel()
     for axes in grid:
         axes.set(xticks=[], yticks=[])
@@ -151,12 +151,15 @@ def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf) -> Figure:
                 axes.text(*corner, words, fontsize=6, color="white", va="bottom", parse_math=False,
                           bbox={"facecolor": colour, "pad": 1, "linewidth": 0})  # fmt: skip
         wrong = int((~rows["kind"].isin(["found"])).sum())
-        axes.set_title(f"{shortened(path.split('/')[-1], 26)}: {wrong} wrong", fontsize=8, parse_math=False)
+        words = f"{wrong} wrong" if known else f"{len(rows)} found"
+        axes.set_title(f"{shortened(path.split('/')[-1], 26)}: {words}", fontsize=8, parse_math=False)
     there = [kind for kind in LOOKS if (judged["kind"] == kind).any()]
     handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=LOOKS[kind][0], linestyle=LOOKS[kind][1], linewidth=1.5)
                for kind in there]  # fmt: skip
-    if there:
+    if there and known:
         made.legend(handles, [LOOKS[kind][2] for kind in there], loc="outside lower center", ncols=6, fontsize=8)
-    made.suptitle(f"The {len(paths)} photos with most mistakes" if len(paths) > 1 else "What is found, and what is not",
-                  fontsize=11, x=0.01, ha="left")  # fmt: skip
+    title = f"The {len(paths)} photos with most mistakes" if len(paths) > 1 else "What is found, and what is not"
+    counts = ", ".join(f"{count} {shortened(label)}" for label, count in judged["label"].value_counts().items())
+    words = title if known else counts or "Nothing is found"
+    made.suptitle(words.replace("$", r"\$"), fontsize=11, x=0.01, ha="left")
     return made

@@ -345,7 +345,8 @@ class DetectorExportPanel(Panel):
         shown = boxes.assign(path=Path(path).name, kind="found", true=boxes["label"])
         counts = ", ".join(f"{count} {label}" for label, count in boxes["label"].value_counts().items())
         words = counts or "nothing found"
-        self.picture.draw(plots.boxed(shown, [Path(path).name], lambda _: Path(path)), f"{Path(path).name}: {words}")
+        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), known=False)
+        self.picture.draw(picture, f"{Path(path).name}: {words}")
         self.answer.value = page.status(f"<b>{page.text(Path(path).name)}</b>: {page.text(words)}")
 
     def result(self) -> DetectorExport:

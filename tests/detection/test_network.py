@@ -1,12 +1,16 @@
 """The detectors: how they are built, and where their weights come from."""
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cvtune_nb.detection import network
 from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
 from cvtune_nb.detection.config import DetectorConfig
+from cvtune_nb.detection.graph import Graph
 from cvtune_nb.detection.network import LITE, OF_TORCHVISION, build, default, why
+from cvtune_nb.detection.step import optimizer_for, set_to_train, step
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
 
@@ -20,6 +24,38 @@ def test_every_detector_in_the_menu_can_be_built_and_looks_at_photos():
             answer = made([torch.rand(3, 96, 128), torch.rand(3, 128, 64)])
         assert len(answer) == 2 and set(answer[0]) == {"boxes", "labels", "scores"}, name
         assert "coco" in why(name).lower() or "ImageNet" in why(name)
+
+
+@pytest.mark.parametrize("name", ["resnet50_fpn", "resnet50_fpn_v2", "mobilenet_v3_large_fpn"])
+def test_torchvisions_detectors_learn_and_are_the_same_as_a_graph(name):
+    config = DetectorConfig(name, image_size=128, proposals=20, learning_rate=0.0001)
+    made = build(config, 2, USUAL, pretrained=False)
+    random = np.random.default_rng(0)
+    photo = random.integers(0, 256, (128, 128, 3), np.uint8)
+    target = {"boxes": torch.tensor([[10.0, 10, 60, 60]]), "labels": torch.tensor([2])}
+    made.eval()
+    seen, given = {}, network.images_of([photo], torch.device("cpu"))
+    heads = made.rpn.head.cls_logits, made.rpn.head.bbox_pred, made.roi_heads.box_predictor.cls_score
+    for head in heads:  # as they are made, all places score the same, and any may be told
+        watch = head.register_forward_pre_hook(lambda layer, inputs: seen.update({layer: float(inputs[0].std())}))
+        with torch.inference_mode():
+            made(given)
+        nn.init.normal_(head.weight, std=0.05 / seen[head])
+        watch.remove()
+    with torch.inference_mode():
+        expected = made(given)[0]
+        boxes, labels, scores = Graph(made, 128)(torch.from_numpy(photo), torch.tensor([128, 128]))
+    n = len(expected["scores"])
+    assert n and torch.allclose(scores[:n], expected["scores"], atol=1e-4) and (scores[n:] == 0).all()
+    near = torch.cdist(boxes[:n] * 128, expected["boxes"]) < 0.1
+    alike = labels[:n, None] + 1 == expected["labels"]
+    assert (near & alike).any(dim=1).sum() >= 0.95 * n
+    norms = {key: value.clone() for key, value in made.state_dict().items() if "running" in key}
+    before = made.roi_heads.box_predictor.cls_score.weight.detach().clone()
+    set_to_train(made)
+    assert np.isfinite(step(made, optimizer_for(made, config), [photo, photo[:96]], [target, target]))
+    assert not torch.equal(before, made.roi_heads.box_predictor.cls_score.weight)
+    assert all(torch.equal(made.state_dict()[key], value) for key, value in norms.items()), "statistics stay"
 
 
 def test_a_detector_of_ours_starts_from_imagenet_and_has_five_maps():

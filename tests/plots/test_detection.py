@@ -93,3 +93,13 @@ def test_few_photos(photo_folder, count):
     paths = ["circle/circle-000.jpg"][:count]
     judged = pd.DataFrame(columns=["path", "kind", "label", "true", "score", "left", "top", "width", "height"])
     assert "What is found" in drawn(plots.boxed(judged, paths, photo_folder.__truediv__))
+
+
+def test_a_photo_of_which_nothing_is_known_is_not_judged(photo_folder):
+    sides = 0.1, 0.1, 0.2, 0.3
+    rows = [("a.jpg", "found", ODD, ODD, 0.5, *sides), ("a.jpg", "found", "cell", "cell", 0.5, *sides)]
+    judged = pd.DataFrame(rows, columns=["path", "kind", "label", "true", "score", "left", "top", "width", "height"])
+    photo = photo_folder / "circle" / "circle-000.jpg"
+    words = drawn(plots.boxed(judged, ["a.jpg"], lambda _: photo, known=False))
+    assert "a.jpg: 2 found" in words and "wrong" not in words and "1 cell" in words
+    assert "Nothing is found" in drawn(plots.boxed(judged[:0], ["a.jpg"], lambda _: photo, known=False))
