@@ -173,7 +173,8 @@ def main() -> None:
         network.load_state_dict(load_file(kept))
         found = replace(verdict, detections=found_plainly(dataset, network, part))
         measured = scores(part, found.detections, dataset.labels)
-        say(row="detector", side="plain torchvision", seed=seed, pixels=arguments.plain_side, seconds=took, epochs=epochs, **measured.to_dict())
+        say(row="detector", side="plain torchvision", seed=seed, pixels=arguments.plain_side, seconds=took,
+            epochs=epochs, **measured.to_dict())  # fmt: skip
 
 
 if __name__ == "__main__":
