@@ -79,14 +79,14 @@ def test_broken_files_are_listed_with_the_reason_and_left_out(photos, tmp_path):
 
 def test_a_file_without_read_permission_is_listed(photos, tmp_path, monkeypatch):
     closed = next((photos / "rose").glob("*.jpg"))
-    whole = data._sha256
+    whole = data.sha256_of
 
     def sha256(file):
         if file == closed:
             raise PermissionError(13, "Permission denied", str(file))
         return whole(file)
 
-    monkeypatch.setattr(data, "_sha256", sha256)
+    monkeypatch.setattr(data, "sha256_of", sha256)
     space = open_workspace(photos, tmp_path / "w")
     assert space.skipped()["reason"].tolist() == ["no permission to read it; change its permissions"]
     assert len(space.manifest()) == 19
