@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 
 import pytest
 from PIL import Image, ImageOps
@@ -253,9 +254,12 @@ def test_01_boxes_by_mouse_and_keyboard(open_notebook, workspace):
     expect(panel).to_contain_text("6 boxed")
     expect(panel).to_contain_text("notebook 06")
     whole_page(lab, "01_boxes")
-    found = list(objects.boxes(workspace).values())
+    last = pytest.approx((0.37, 0.35, 0.1, 0.1), abs=0.001)
+    end = time.monotonic() + 60
+    while (found := list(objects.boxes(workspace).values()))[5] != last and time.monotonic() < end:
+        lab.page.wait_for_timeout(100)  # on a busy machine a box is saved between two keys, too
     assert len(found) == 6 and found[0] == pytest.approx((0.4, 0.5, 0.1, 0.1), abs=0.02)
-    assert found[5] == pytest.approx((0.37, 0.35, 0.1, 0.1), abs=0.001)
+    assert found[5] == last
     keys.press("Delete")
     expect(panel).to_contain_text("5 boxed")
     expect(lab.page.locator(".jp-Cell")).to_have_count(cells)
