@@ -111,7 +111,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             if earlier:
                 meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
             cost = training.predict_cost(workspace, config, meter)
-            past = past_in_words(past_errors(workspace))
+            past = past_in_words(past_errors(training.runs(workspace)))
             meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
                       + (f"; {past}" if past else ""))  # fmt: skip
         if arguments.ray_workers:
@@ -263,7 +263,7 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
 
     from cvtune_nb import detection
-    from cvtune_nb.training.cost import past_in_words
+    from cvtune_nb.training.cost import past_errors, past_in_words
 
     dataset = detection.open_dataset(arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter)
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
@@ -284,7 +284,7 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         earlier = detection.earlier_run(dataset, config)
     if earlier:
         meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
-    cost, past = detection.predict_cost(dataset, config, meter), past_in_words(detection.past_errors(dataset))
+    cost, past = detection.predict_cost(dataset, config, meter), past_in_words(past_errors(detection.runs(dataset)))
     meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
               + (f"; {past}" if past else ""))  # fmt: skip
     run = detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
@@ -294,10 +294,11 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         run = detection.one_round(dataset, run, alarms, progress=meter) if alarms.worth else run
         meter.say(detection.outcome(dataset, run) or f"no round: {run.id} stays as it is")
     found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(),
-             "problems": problems.to_dict("records"), "findings": []}  # fmt: skip
+             "problems": problems.to_dict("records")}  # fmt: skip
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}"
+    verdicts = [detection.verdict(dataset, run)]
+    found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
     if len(run.history):
-        verdicts = [detection.verdict(dataset, run)]
         if arguments.open_test:
             openings = dataset.workspace.open_test(f"detect {run.id}")
             verdicts.append(detection.verdict_on_test(dataset, verdicts[0], meter))
@@ -310,8 +311,7 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
             found["beside_classifier"] = {"detector": beside.detector.to_dict(), "words": beside.words,
                                           "classifier": beside.classifier.to_dict()}  # fmt: skip
             text += f"\n\n{beside.words}"
-        found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
-        text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
+    text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)
 
 

@@ -43,8 +43,6 @@ def open_workspace(
         else:
             data = make_sample(home() / "sample", progress=progress, on_first=on_sample).directory
     source, folder = places(data, workspace)
-    if (folder / "workspace.json").exists():  # that of other photos is refused before anything is unpacked into it
-        Workspace.create(folder, Workspace(folder).data, str(source), seed)
     data_root, found, left_out = _layout(source, folder)
     space = Workspace.create(folder, data_root, str(source), seed)
     if pixels_gb != "":
@@ -56,19 +54,28 @@ def open_workspace(
 
 def places(data: str | Path, workspace: str | Path) -> tuple[Path, Path]:
     """Where the photos at `data` are and where their workspace is, by default one of its own in `home()`. Raises
-    InputError when the workspace would lie among the photos."""
+    InputError when the workspace would lie among the photos, and when it is that of others: before anything is unpacked
+    into it."""
     source = Path(data).expanduser().resolve()
     folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
     if source.is_dir() and folder.resolve().is_relative_to(source):
         raise InputError(f"the workspace {folder} lies inside the photo folder {source}: choose another folder for it")
+    if (folder / "workspace.json").exists():
+        known = Workspace(folder)
+        Workspace.create(folder, known.data, str(source), known.seed)
     return source, folder
 
 
-def _layout(source: Path, folder: Path) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
-    """read_layout of the photos; a zip is unpacked into the workspace `folder`, once."""
+def unpacked(source: Path, folder: Path) -> Path:
+    """`source`, or where it is a zip what is unpacked from it into the workspace `folder`, once."""
     if source.suffix.lower() == ".zip" and source.is_file():
-        source = unpack(source, folder / f"unpacked-{sha256_of(source)[:12]}")
-    return read_layout(source)
+        return unpack(source, folder / f"unpacked-{sha256_of(source)[:12]}")
+    return source
+
+
+def _layout(source: Path, folder: Path) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
+    """read_layout of the photos, or of what is in their zip."""
+    return read_layout(unpacked(source, folder))
 
 
 def opened_last() -> Path | None:

@@ -4,7 +4,7 @@ import copy
 import io
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Pixels(Rows):
         return np.asarray(Image.fromarray(square).resize((self.side, self.side), Image.Resampling.BICUBIC))
 
     def _decoded(self, number: int) -> np.ndarray:
-        return _square(self._paths[number], self.side)
+        return still_there(self._paths[number], centre_square, self.side)
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
         """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""
@@ -132,32 +132,44 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
     """
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
     store = serving(workspace, list(wanted.index), image_size)
-    todo = store.missing(list(wanted.index))
-    todo = todo[: room(workspace, store)] if todo else []
-    with ThreadPoolExecutor(os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
-        written: list[Future] = []
-        for start in range(0, len(todo), store.shard_rows):
-            keys = todo[start : start + store.shard_rows]
-            squares = np.empty((len(keys), *store.shape), np.uint8)
-            paths = [workspace.path_of(wanted[key]) for key in keys]
-            for number, _ in enumerate(pool.map(_decode_into, squares, paths)):
-                if number % 16 == 0:
-                    progress((start + number) / len(todo), f"decoding photos: {start + number} of {len(todo)}")
-            for earlier in written:  # at most one is being written while the next is decoded
-                earlier.result()
-            written = [writer.submit(store.add, keys, squares)]
-        for last in written:
-            last.result()
+    keep(workspace, store, wanted, centre_square, progress)
     return Pixels(store, list(photos["sha256"]), [workspace.path_of(path) for path in photos["path"]], image_size)
 
 
-def _decode_into(square: np.ndarray, path: Path) -> None:
-    square[:] = _square(path, len(square))
+Decode = Callable[[Path, int], np.ndarray]
+"""From a photo's file and the store's side to pixels, uint8 (side or less, side or less, 3)."""
 
 
-def _square(path: Path, side: int) -> np.ndarray:
+def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decode, progress: Progress) -> None:
+    """Decode the photos that the store (rows of side x side x 3) lacks, on all cores, as far as there is `room`; each
+    lies in the upper left corner of its row. wanted: their paths, by sha256."""
+    todo, side = store.missing(list(wanted.index)), store.shape[0]
+    todo = todo[: room(workspace, store)] if todo else []
+
+    def decode_into(row: np.ndarray, path: Path) -> None:
+        decoded = still_there(path, decode, side)
+        row[: decoded.shape[0], : decoded.shape[1]] = decoded
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool, ThreadPoolExecutor(1) as writer:
+        written: Future | None = None  # one shard is written while the next is decoded
+        for start in range(0, len(todo), store.shard_rows):
+            keys = todo[start : start + store.shard_rows]
+            rows = np.zeros((len(keys), *store.shape), np.uint8)
+            paths = [workspace.path_of(wanted[key]) for key in keys]
+            for number, _ in enumerate(pool.map(decode_into, rows, paths)):
+                if number % 16 == 0:
+                    progress((start + number) / len(todo), f"decoding photos: {start + number} of {len(todo)}")
+            if written:
+                written.result()
+            written = writer.submit(store.add, keys, rows)
+        if written:
+            written.result()
+
+
+def still_there(path: Path, decode: Decode, side: int) -> np.ndarray:
+    """What `decode` gives. Raises InputError for a photo that could be read when the data was opened and now can't."""
     try:
-        return centre_square(path, side)
+        return decode(path, side)
     except UnreadablePhoto as error:
         raise InputError(
             f"{path} can no longer be read ({error}): put it back, or open the data again, which leaves it out"

@@ -10,7 +10,7 @@ _HOMES = {
     "DetectorConfig": "config",
     "Dataset": "dataset", "open_dataset": "dataset",
     "default": "network",
-    "past_errors": "cost", "predict_cost": "cost",
+    "predict_cost": "cost",
     "look": "hard", "one_round": "hard", "outcome": "hard",
     "fit": "loop", "require_learnable": "loop",
     "DetectorRun": "run", "earlier_run": "run", "load_run": "run", "runs": "run",

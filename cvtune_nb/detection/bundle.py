@@ -5,7 +5,6 @@ import platform
 import shutil
 import time
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from cvtune_nb.detection.judging import Verdict, verdict
 from cvtune_nb.detection.run import load_run
 from cvtune_nb.detection.scores import DETECTION_COLUMNS
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import predict, safe
+from cvtune_nb.export import card, predict, safe
+from cvtune_nb.export.bundle import versions
 from cvtune_nb.export.parity import odd_kinds
 from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
 from cvtune_nb.files import Progress, replacing, silent, write_csv, write_json, write_text
@@ -36,7 +36,6 @@ COMPARED = 64
 TOLERANCE = 1e-3
 """Largest difference of a score, or of a side of a box in shares of the photo, between PyTorch and ONNX Runtime. Seen:
 6e-6. A detector chooses among thousands of places; where two are equal to the last digit, either may be told."""
-PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
 
 CARD = """\
 ---
@@ -148,12 +147,11 @@ def export_detector(
         write_csv(made / "data.csv", dataset.photos[["path", "split", "sha256"]])
         write_csv(made / "boxes.csv", dataset.annotations.boxes)
         export = DetectorExport(folder, zip_of(folder), run.id, [], difference, compared, chosen, test, openings, 0.0)
-        versions = {package: version(package) for package in PACKAGES}
         write_json(made / "config.json", {
             "made": now(), "kind": "detector", **run.to_dict(), "most": run.most, "parity": difference,
             "validation": chosen.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
             "seed_of_split": space.seed, "versions": {"cvtune": cvtune_nb.__version__,
-                                                      "Python": platform.python_version(), **versions},
+                                                      "Python": platform.python_version(), **versions()},
         })  # fmt: skip
         write_text(made / "README.md", _card(export, dataset))
         safe.write_hashes(made)
@@ -203,23 +201,11 @@ def _card(export: DetectorExport, dataset: Dataset) -> str:
     run, told = export.validation.run, export.test or export.validation
     counts = dataset.photos["split"].value_counts()
     return CARD.format(
-        name=export.folder.name, labels=", ".join(_plain(label) for label in run.classes),
+        name=export.folder.name, labels=", ".join(card.text(label) for label in run.classes),
         detector=run.config.detector, size=run.config.image_size, made=now()[:10], validation=export.validation.words,
         test=export.test.words if export.test else "not measured, there are no test photos",
         openings=export.openings, parity=export.parity, parity_photos=export.parity_photos,
-        by_class=_markdown(told.scores.by_class), by_size=_markdown(told.scores.by_size),
+        by_class=card.table(told.scores.by_class), by_size=card.table(told.scores.by_size),
         threshold=export.validation.threshold, photos=len(dataset.photos), boxes=len(dataset.annotations.boxes),
         seed=dataset.workspace.seed, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
     )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """A name that can't break a table or a line of Markdown."""
-    return "".join(" " if char in "|\r\n`<>*_[]" else char for char in text)
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    rows = [list(table), ["---"] * len(table.columns)]
-    rows += [["-" if pd.isna(value) else f"{value:.3f}" if isinstance(value, float) else _plain(str(value))
-              for value in row] for row in table.itertuples(index=False)]  # fmt: skip
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)

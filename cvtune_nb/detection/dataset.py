@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import make_sample, opened_last, photo, places, sha256_of
-from cvtune_nb.data.read import SPLIT_FOLDERS, unpack
+from cvtune_nb.data import make_sample, opened_last, photo, places, sha256_of, unpacked
+from cvtune_nb.data.read import SPLIT_FOLDERS
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import BOX_COLUMNS, Annotations, read_annotations
 from cvtune_nb.detection.drawn import drawn
@@ -101,12 +101,8 @@ def open_dataset(
     InputError.
     """
     source, folder = _places(str(data), workspace, progress)
-    if (folder / "workspace.json").exists():
-        Workspace.create(folder, Workspace(folder).data, str(source), seed)
-    root = source
-    if source.is_file() and source.suffix.lower() == ".zip":
-        inside = unpack(source, folder / f"unpacked-{sha256_of(source)[:12]}")
-        root = inside if inside.is_dir() else inside.parent
+    root = unpacked(source, folder)
+    root = root.parent if root.suffix.lower() == ".csv" else root  # a table of labels in a zip says nothing here
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos, or a zip of it")
     space = Workspace.create(folder, root, str(source), seed)

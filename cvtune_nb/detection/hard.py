@@ -11,6 +11,7 @@ from cvtune_nb.detection.judging import verdict
 from cvtune_nb.detection.loop import OnEpoch, fit
 from cvtune_nb.detection.pictures import pictures
 from cvtune_nb.detection.run import DetectorRun, load_run
+from cvtune_nb.detection.scores import against_threshold, best_threshold
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.networks import device
@@ -19,7 +20,6 @@ FEWEST, LEAST_SHARE = 3, 0.02
 """Photos with false alarms, and their share of all photos without a box, from which a round is worth its time."""
 ROUND = 3
 """A round has a third of the run's epochs and begins at a third of its learning rate: it mends, and begins nothing."""
-RULE = "goes on while false alarms come in 2% of the photos without a box or more, and the last round lowered them"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Round:
 def look(dataset: Dataset, run: DetectorRun, progress: Progress = silent) -> Round:
     """Look for false alarms of the run's best epoch, and say whether a round is worth its time: not where there are
     too few of them, and not after a round that did not lower them."""
-    part, threshold = dataset.part("train"), verdict(dataset, run).threshold
+    part = dataset.part("train")
+    threshold = best_threshold(against_threshold(dataset.part("validation"), run.detections()))
     empty = part.photos[~part.photos["path"].isin(part.boxes["path"])].reset_index(drop=True)
     columns = ["path", "sha256", "alarms", "score"]
     if empty.empty:
@@ -60,9 +61,8 @@ def look(dataset: Dataset, run: DetectorRun, progress: Progress = silent) -> Rou
 
 def alarms_on_validation(dataset: Dataset, run: DetectorRun) -> int:
     """Detections in validation photos without a box, at the run's threshold."""
-    found = verdict(dataset, run)
-    row = found.by_threshold.loc[(found.by_threshold["threshold"] - found.threshold).abs().idxmin()]
-    return int(row["on_negatives"])
+    table = against_threshold(dataset.part("validation"), run.detections()).set_index("threshold")
+    return int(table.at[best_threshold(table.reset_index()), "on_negatives"])
 
 
 def one_round(

@@ -124,6 +124,8 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
 
 def findings(dataset: Dataset, found: Verdict) -> list[Finding]:
     """What to change next, the most important first."""
+    if found.run.history.empty:  # nothing was learned that could be judged
+        return _diverged(dataset, found)
     rules = (_diverged, _few_boxes, _small_objects, _rising, _confused, _one_sided, _crowded, _noise)
     return [finding for rule in rules for finding in rule(dataset, found)]
 

@@ -1,16 +1,13 @@
 """Whole photos at the size that a detector sees them at, decoded once."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data.photo import UnreadablePhoto, scaled, scaled_size
-from cvtune_nb.data.pixels import room
+from cvtune_nb.data.photo import scaled, scaled_size
+from cvtune_nb.data.pixels import keep, still_there
 from cvtune_nb.data.rows import RowStore
-from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
 
@@ -31,7 +28,7 @@ class Pictures:
     def __getitem__(self, number: int) -> np.ndarray:
         key, (width, height) = self._keys[number], self._sides[number]
         if key in self._lacking:
-            return _decoded(self._workspace, self._paths[number], self._size)
+            return still_there(self._workspace.path_of(self._paths[number]), scaled, self._size)
         return self._store.read(self._store.find([key]))[0, :height, :width]
 
     def batch(self, numbers: Sequence[int]) -> list[np.ndarray]:
@@ -45,27 +42,11 @@ def pictures(workspace: Workspace, photos: pd.DataFrame, image_size: int, progre
 
     Raises InputError when a photo has vanished or been damaged since the data was opened.
     """
-    store = RowStore(workspace.cache / f"whole-{image_size}", (image_size, image_size, 3), "uint8")
-    paths = photos.drop_duplicates("sha256").set_index("sha256")["path"]
-    todo = store.missing(list(paths.index))
-    todo = todo[: room(workspace, store)] if todo else []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(todo), store.shard_rows):
-            keys = todo[start : start + store.shard_rows]
-            rows = np.zeros((len(keys), *store.shape), np.uint8)
-            decoded = pool.map(lambda key: _decoded(workspace, paths[key], image_size), keys)
-            for number, picture in enumerate(decoded):
-                rows[number, : picture.shape[0], : picture.shape[1]] = picture
-                if number % 16 == 0:
-                    progress((start + number) / len(todo), f"decoding photos: {start + number} of {len(todo)}")
-            store.add(keys, rows)
+    store = store_of(workspace, image_size)
+    keep(workspace, store, photos.drop_duplicates("sha256").set_index("sha256")["path"], scaled, progress)
     return Pictures(store, workspace, photos, image_size)
 
 
-def _decoded(workspace: Workspace, path: str, image_size: int) -> np.ndarray:
-    try:
-        return scaled(workspace.path_of(path), image_size)
-    except UnreadablePhoto as error:
-        raise InputError(
-            f"{workspace.path_of(path)} can no longer be read ({error}): put it back, or open the data again"
-        ) from None
+def store_of(workspace: Workspace, image_size: int) -> RowStore:
+    """Where whole photos at one image size are kept."""
+    return RowStore(workspace.cache / f"whole-{image_size}", (image_size, image_size, 3), "uint8")

@@ -272,11 +272,12 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export) -> dict[str,
             "decisions": len(workspace.standing()),
             "audit": read_json(summary)["issues"] if summary.exists() else None,
         },
-        "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **_versions()},
+        "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of PACKAGES, those that are installed."""
     found = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

@@ -5,8 +5,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import pandas as pd
 import torch
+from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
 
@@ -18,7 +21,7 @@ from cvtune_nb.networks import device, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
 from cvtune_nb.training.optimizer import optimizer_for
-from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, UNFINISHED, Run, runs
+from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, UNFINISHED, Run
 from cvtune_nb.workspace import Workspace
 
 PROBE_PHOTOS = 32
@@ -109,16 +112,22 @@ def learn(workspace: Workspace, run: Run) -> None:
         return
     photos = workspace.photos()
     predicted = _epoch(known[key], *(int((photos["split"] == name).sum()) for name in ("train", "validation")))
-    real = float(took.median()) / max(predicted, 1e-9)
+    correct(file, key, float(took.median()) / max(predicted, 1e-9))
+
+
+def correct(file: Path, key: str, real: float) -> None:
+    """Write down that epochs of the kind `key` took `real` times what its probe in `file` says; half of the way from
+    what was known before."""
+    known = read_json(file)
     known[key]["pace"] = math.sqrt(known[key]["pace"] * real) if "pace" in known[key] else real
     known.pop("format", None)
     write_json(file, known)
 
 
-def past_errors(workspace: Workspace) -> list[float]:
+def past_errors(known: pd.DataFrame) -> list[float]:
     """How far the last predictions were off, oldest first: real time over predicted time - 1, of the last PAST runs
-    that ran to their end with the parameters they were begun with."""
-    known = runs(workspace)
+    that ran to their end with the parameters they were begun with. known: a table of runs (training.runs, or a
+    detector's)."""
     known = known[~known["state"].isin((*UNFINISHED, "diverged")) & (known["predicted_seconds"] > 0)]
     known = known[~known["changed"] & (known["seconds"] > 0)].tail(PAST)
     return [float(error) for error in known["seconds"] / known["predicted_seconds"] - 1]
@@ -139,48 +148,70 @@ def _key(config: Config) -> str:
 
 
 def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str, float]:
-    """Seconds a photo of a training step and of a forward pass, bytes of the weights and of what one photo's
-    backward pass keeps; kept in cache/speed.json."""
-    file = workspace.cache / "speed.json"
-    known = read_json(file) if file.exists() else {}
-    where, key, photos = device(), _key(config), min(config.batch_size, PROBE_PHOTOS)
-    if key not in known:
-        progress(0.0, f"measuring the speed of {config.backbone} at {config.image_size} pixels on this machine")
+    """What `probed` says about the network and minibatch of a config, on this machine."""
+    where, photos = device(), min(config.batch_size, PROBE_PHOTOS)
+
+    def make() -> Probe:
         network = build(config, ["one", "other"]).to(where)
         optimizer = optimizer_for(network, config)
         labels = torch.zeros(photos, dtype=torch.long, device=where)
         images = torch.randint(256, (photos, config.image_size, config.image_size, 3), dtype=torch.uint8).to(where)
-        kept: dict[int, int] = {}
 
         def step() -> None:
+            network.train()
             with half(where):
                 logits = network(images)
             optimizer.zero_grad()
             cross_entropy(logits.float(), labels).backward()
             optimizer.step()
 
+        return Probe(network, step, lambda: network(images), photos)
+
+    what = f"{config.backbone} at {config.image_size} pixels"
+    return probed(workspace.cache / "speed.json", _key(config), what, make, progress)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A network, a step of training it and a forward pass, both with so many photos."""
+
+    network: nn.Module
+    step: Callable[[], object]
+    forward: Callable[[], object]
+    photos: int
+
+
+def probed(
+    file: Path, key: str, what: str, make: Callable[[], Probe], progress: Progress
+) -> dict[str, float]:  # fmt: skip
+    """train_seconds and forward_seconds of a photo, weight_bytes, and activation_bytes that one photo's backward pass
+    keeps; tried when `file` does not know `key` yet, and kept there."""
+    known = read_json(file) if file.exists() else {}
+    if key not in known:
+        progress(0.0, f"measuring the speed of {what} on this machine")
+        probe, kept = make(), {}
+        where = next(probe.network.parameters()).device
+
         def count(tensor: torch.Tensor) -> torch.Tensor:
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
             return tensor
 
-        weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
-        network.train()
+        weights = sum(parameter.numel() * parameter.element_size() for parameter in probe.network.parameters())
         with saved_tensors_hooks(count, lambda tensor: tensor):
-            step()
-        train = _timed(step, photos)
-        network.eval()
+            probe.step()
+        train = _fastest(probe.step) / probe.photos
+        probe.network.eval()
         with torch.inference_mode(), half(where):
-            forward = _timed(lambda: network(images), photos)
-        activations = max(0, sum(kept.values()) - weights) / photos
+            forward = _fastest(probe.forward) / probe.photos
         known[key] = {"train_seconds": train, "forward_seconds": forward, "weight_bytes": weights,
-                      "activation_bytes": activations}  # fmt: skip
+                      "activation_bytes": max(0, sum(kept.values()) - weights) / probe.photos}  # fmt: skip
         known.pop("format", None)
         write_json(file, known)
     return known[key]
 
 
-def _timed(work: Callable[[], object], photos: int) -> float:
-    """Seconds a photo of the fastest of three calls."""
+def _fastest(work: Callable[[], object]) -> float:
+    """Seconds of the fastest of three calls."""
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -188,4 +219,4 @@ def _timed(work: Callable[[], object], photos: int) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
-    return min(times) / photos
+    return min(times)

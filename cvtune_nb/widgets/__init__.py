@@ -15,7 +15,7 @@ _PANELS = {
     "ExportPanel": "export",
     "BoxesPanel": "annotating",
     "DetectorPanel": "detector",
-    "DetectorExportPanel": "detector",
+    "DetectorExportPanel": "detector_export",
 }
 
 __all__ = list(_PANELS)

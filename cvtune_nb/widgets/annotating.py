@@ -38,12 +38,11 @@ class BoxesPanel(Panel):
     def of(cls, dataset: Dataset, **values: Any) -> Self:
         """The panel for this dataset."""
         panel = super().of(dataset, **values)
-        panel.reread()
+        panel.choose(panel.at)
         return panel
 
     def __init__(self, dataset: Dataset):
         super().__init__(dataset)
-        self.dataset = dataset
         self.drawing = Drawing()
         self.which = w.Dropdown(options=WHICH, description="Show", **_WIDE)
         self.label = w.Combobox(description="Label", placeholder="choose or type", ensure_option=False, **_WIDE)
@@ -70,22 +69,23 @@ class BoxesPanel(Panel):
         self.nothing.on_click(self.guard(lambda _: self._nothing()))
         self.undo.on_click(self.guard(lambda _: self._undo()))
         self.write.on_click(self.guard(lambda _: self._write()))
-        self.which.observe(self.guard(lambda _: self._choose()), "value")
+        self.which.observe(self.guard(lambda _: self.choose()), "value")
         self.label.observe(self.guard(lambda _: self._relabel()), "value")
         self.drawing.on_msg(self.guard(lambda _, content, __: self._heard(content)))
-        self._choose()
+        self.choose()
         self._draw_sizes()
 
-    def reread(self) -> None:
-        """Bring what is shown up to date with the disk."""
-        self.dataset = self.dataset.redrawn()
+    @property
+    def dataset(self) -> Dataset:
+        """The photos and boxes."""
+        return self.workspace
 
     def _boxed(self) -> pd.Series:
         photos = self.dataset.annotations.photos
         return photos["path"].isin(self.dataset.annotations.boxes["path"])
 
-    def _choose(self) -> None:
-        """The photos that are asked for; the first of them is shown."""
+    def choose(self, at: int = 0) -> None:
+        """The photos that are asked for; the one at this place is shown."""
         photos, boxed = self.dataset.annotations.photos, self._boxed()
         asked = dict(zip(WHICH, (photos["path"] != "", boxed, photos["seen"] & ~boxed, ~photos["seen"]), strict=True))
         self.paths = photos.loc[asked[self.which.value], "path"].tolist()
@@ -96,7 +96,7 @@ class BoxesPanel(Panel):
         if not self.label.value and labels:
             self.label.value = labels[0]
         self.drawing.label = self.label.value.strip()
-        self.turn(0)
+        self.turn(at)
 
     def _classes(self) -> list[str]:
         """Labels to begin with: the classes of the photos, where they have some."""
@@ -152,7 +152,7 @@ class BoxesPanel(Panel):
     def _recount(self) -> None:
         """After a change: the dataset and the counts as they are now, and soon the picture."""
         self.alert.value = ""
-        self.dataset = self.dataset.redrawn()
+        self.workspace = self.dataset.redrawn()
         self.label.options = self.drawing.labels = sorted({*self.dataset.labels, *self.label.options})
         self._count()
         if headless():

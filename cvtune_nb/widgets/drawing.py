@@ -8,6 +8,7 @@ class Drawing(anywidget.AnyWidget):
     """photo: which it is; image: JPEG bytes of it, upright; name: what screen readers call it; boxes: [label, left,
     top, width, height], sides in shares (0..1) of the photo; labels: the classes, of which the digits choose the first
     nine; label: that of the next new box; chosen: which box is selected, -1 for none. `show` sets the first five.
+    single: a new box takes the place of the one before it.
 
     What the person does comes as a message (on_msg): photo, boxes, chosen. Not as traits: changes of those are put
     together on their way, and one may come when another photo is shown already.
@@ -24,6 +25,7 @@ class Drawing(anywidget.AnyWidget):
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Int(-1).tag(sync=True)
+    single = traitlets.Bool(False).tag(sync=True)
     shown = traitlets.Int(0).tag(sync=True)
 
     def show(self, photo: str, name: str, image: bytes, boxes: list, chosen: int = -1) -> None:
@@ -70,13 +72,15 @@ class Drawing(anywidget.AnyWidget):
                 mark.className = number === chosen ? "chosen" : "";
                 ["left", "top", "width", "height"].forEach((side, i) => mark.style[side] = `${100 * box[i + 1]}%`);
                 said.textContent = box[0];
-                mark.append(said, document.createElement("i"));
+                if (box[0]) mark.append(said);
+                mark.append(document.createElement("i"));
                 frame.append(mark);
             });
             const there = `${boxes.length} ${boxes.length === 1 ? "box" : "boxes"}`;
             const one = boxes[chosen];
             const [wide, high] = (one ?? []).slice(3).map((side) => `${Math.round(100 * side)}%`);
-            const now = one ? `; selected: ${one[0]}, ${wide} wide and ${high} high` : "";
+            const what = one?.[0] ? `${one[0]}, ` : "";
+            const now = one ? `; selected: ${what}${wide} wide and ${high} high` : "";
             frame.setAttribute("aria-label", `${model.get("name")}, ${there}${now}. Enter: a box; space: the next box; `
                 + "arrows: move it; Shift and arrows: its size; digits: its label; Delete: remove it");
         };
@@ -98,6 +102,10 @@ class Drawing(anywidget.AnyWidget):
             sent = JSON.stringify([boxes, chosen]);
             drag = null;
             draw();
+        };
+        const add = (box) => {
+            if (model.get("single")) boxes = [];
+            chosen = boxes.push(box) - 1;
         };
         const place = (event) => {
             const area = photo.getBoundingClientRect();
@@ -131,7 +139,7 @@ class Drawing(anywidget.AnyWidget):
             const little = drag.what === "draw" ? wide < LEAST || high < LEAST : Math.max(wide, high) < LEAST / 2;
             if (!drag.far && little) return;  // a click
             if (drag.what === "draw") {
-                if (!drag.far) { boxes.push([model.get("label")]); chosen = boxes.length - 1; }
+                if (!drag.far) add([model.get("label")]);
                 boxes[chosen] = [boxes[chosen][0], Math.min(from[0], to[0]), Math.min(from[1], to[1]),
                                  Math.max(LEAST, wide), Math.max(LEAST, high)];
             } else if (drag.what === "move") {
@@ -159,8 +167,7 @@ class Drawing(anywidget.AnyWidget):
             const step = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
             const by = step[event.key], one = boxes[chosen], label = model.get("labels")[Number(event.key) - 1];
             if (event.key === "Enter") {
-                boxes.push([model.get("label"), 0.4, 0.4, 0.2, 0.2]);
-                chosen = boxes.length - 1;
+                add([model.get("label"), 0.4, 0.4, 0.2, 0.2]);
             } else if (event.key === " ") {
                 if (boxes.length) chosen = (chosen + (event.shiftKey ? boxes.length : 2) - 1) % boxes.length;
             } else if (event.key === "Delete" || event.key === "Backspace") {

@@ -180,7 +180,7 @@ class EscalationPanel(Panel):
         over = sum(known) > self.budget.value * 60
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
         total = f"{page.duration(sum(known))}, {fits}" if len(known) == len(rungs) else "time not predicted yet"
-        past = past_in_words(past_errors(self.workspace))
+        past = past_in_words(past_errors(training.runs(self.workspace)))
         self.sum.value = page.status(
             f"{len(rungs)} rung{'s' if len(rungs) != 1 else ''}: <b>{total}</b>{f'; {past}' if past else ''}."
         )
@@ -229,7 +229,7 @@ class EscalationPanel(Panel):
         timed = training.runs(self.workspace)
         timed = timed[(timed["state"] == "done") & (timed["predicted_seconds"] > 0) & ~timed["changed"]]
         if len(timed):
-            words = past_in_words(past_errors(self.workspace))
+            words = past_in_words(past_errors(training.runs(self.workspace)))
             self.time.draw(plots.predicted_against_real(timed), f"real against predicted time: {words}")
         now = result.rungs[~result.rungs["note"].str.contains("run before") & result.rungs["seconds"].notna()]
         took, predicted = now["seconds"].sum(), now["predicted_seconds"].sum()

@@ -95,13 +95,7 @@ class ExportPanel(Panel):
         self.say("Ready to export." if len(runs) else NO_RUN)
 
     def _warn(self) -> None:
-        times = self.workspace.test_openings()
-        opened = f"It was opened {_times(times)} so far." if times else "It has not been opened yet."
-        self.warning.value = page.card(
-            "Exporting opens the locked test set.",
-            f"{opened} Every look that leads to another choice makes its figure less honest: "
-            "export when you are done choosing.",
-        )
+        self.warning.value = page.test_warning(self.workspace.test_openings())
 
     def work(self) -> Work:
         """Read which run and which name are chosen."""
@@ -215,17 +209,11 @@ class ExportPanel(Panel):
 
     def _how_to_use(self) -> HTML:
         folder = str(self.result().folder)
-        lines = [
-            f"import sys; sys.path.insert(0, {folder!r})",
-            "from predict import Model",
-            f"Model({folder!r}).predict(['photo.jpg'])",
-        ]
+        lines = ["from predict import Model", f"Model({folder!r}).predict(['photo.jpg'])"]
         if self.model.threshold != self.result().threshold:  # it was moved since
-            lines[2:] = [f"model = Model({folder!r})", f"model.threshold = {self.model.threshold}",
+            lines[1:] = [f"model = Model({folder!r})", f"model.threshold = {self.model.threshold}",
                          "model.predict(['photo.jpg'])"]  # fmt: skip
-        commands = (f"python {folder}/predict.py photo.jpg", f"cvtune serve {folder}")
-        terminal = " or, as a page and for programs, ".join(f"<code>{page.text(line)}</code>" for line in commands)
-        return HTML(f"{page.copyable(lines)}<div>In a terminal: {terminal}</div>")
+        return page.uses(folder, lines)
 
     def lessons(self) -> HTML:
         """What we learned, from the export above."""
@@ -244,7 +232,7 @@ class ExportPanel(Panel):
         lines += [f"Its probabilities were off by {before:.1%} on average{calibrated}."]
         smaller = made.variants[made.variants["variant"] != "fp32"]
         lines += [f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples()]
-        lines += [f"The test set of this workspace has been opened {_times(made.openings)}."]
+        lines += [f"The test set of this workspace has been opened {page.times(made.openings)}."]
         return page.listed(lines)
 
 
@@ -278,7 +266,3 @@ def _classes(made: Export) -> str:
     found = [f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in rows.itertuples()]
     names = {"label": "class", "photos": "test photos", "recall": "found (95% interval)"}
     return page.table(rows.assign(recall=found), names, "By class")
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

@@ -7,7 +7,7 @@ import ipywidgets as w
 from cvtune_nb.audit import objects
 from cvtune_nb.data import thumbnail
 from cvtune_nb.widgets import page
-from cvtune_nb.widgets.boxes import BoxPicker
+from cvtune_nb.widgets.drawing import Drawing
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace
 
@@ -22,7 +22,7 @@ class ObjectsPanel(Panel):
         super().__init__(workspace)
         self.photos = objects.sample(workspace.photos(), workspace.seed)
         self.keys = workspace.manifest().set_index("path")["sha256"]
-        self.picker = BoxPicker()
+        self.drawing = Drawing(single=True)
         self.back, self.on = w.Button(description="Previous photo"), w.Button(description="Next photo")
         for turn, key in ((self.back, "p"), (self.on, "n")):
             turn.tooltip = f"{turn.description}: key {key.upper()}"
@@ -36,11 +36,11 @@ class ObjectsPanel(Panel):
             "and P next and previous photo. Pass on where you can't say.</div>"
         )
         self.controls.children = [self.where, w.HBox([self.back, self.on]), self.remove, words, self.verdict]
-        self.right.children = [self.picker]
+        self.right.children = [self.drawing]
         self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
         self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
         self.remove.on_click(self.guard(lambda _: self._remove()))
-        self.picker.on_msg(self.guard(lambda _, content, __: self._save(content["photo"], content["box"])))
+        self.drawing.on_msg(self.guard(lambda _, content, __: self._save(content["photo"], content["boxes"])))
         known = objects.boxes(workspace)
         boxed = [self.keys[path] in known for path in self.photos]
         self.turn(boxed.index(False) if False in boxed else 0)
@@ -49,14 +49,16 @@ class ObjectsPanel(Panel):
         """Show the sampled photo number `to` with its box."""
         self.at = min(max(to, 0), len(self.photos) - 1)
         path = self.photos[self.at]
-        box = list(objects.boxes(self.workspace).get(self.keys[path], ()))
-        self.picker.show(path, f"Photo {path}", thumbnail(self.workspace.path_of(path), SIDE), box)
+        box = objects.boxes(self.workspace).get(self.keys[path])
+        boxes = [["", *box]] if box else []  # one without a label: it is the photo's
+        image = thumbnail(self.workspace.path_of(path), SIDE)
+        self.drawing.show(path, f"Photo {path}", image, boxes, len(boxes) - 1)
         self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.photos) - 1
         self._count()
 
-    def _save(self, path: str, box: list[float]) -> None:
+    def _save(self, path: str, boxes: list[list[Any]]) -> None:
         """Write the box of a photo down, which may be another one than is shown by now."""
-        objects.write_box(self.workspace, path, tuple(box) if box else None)
+        objects.write_box(self.workspace, path, tuple(boxes[0][1:]) if boxes else None)
         self._count()
 
     def _remove(self) -> None:

@@ -109,6 +109,29 @@ def copyable(lines: Iterable[str]) -> str:
     return f'<pre>{text(chr(10).join(lines))}</pre>{button} <span role="status"></span>'
 
 
+def uses(folder: str, lines: Iterable[str]) -> HTML:
+    """How an export in `folder` is used: lines of Python after its folder is on the path, and commands."""
+    code = copyable([f"import sys; sys.path.insert(0, {folder!r})", *lines])
+    commands = (f"python {folder}/predict.py photo.jpg", f"cvtune serve {folder}")
+    terminal = " or, as a page and for programs, ".join(f"<code>{text(line)}</code>" for line in commands)
+    return HTML(f"{code}<div>In a terminal: {terminal}</div>")
+
+
+def test_warning(openings: int) -> str:
+    """What an export does to the test set, which was opened so many times."""
+    opened = f"It was opened {times(openings)} so far." if openings else "It has not been opened yet."
+    return card(
+        "Exporting opens the locked test set.",
+        f"{opened} Every look that leads to another choice makes its figure less honest: "
+        "export when you are done choosing.",
+    )
+
+
+def times(count: int) -> str:
+    """"once", "3 times"."""
+    return "once" if count == 1 else f"{count} times"
+
+
 def listed(lines: Iterable[str]) -> HTML:
     """Lines of plain text as a list, to be a cell's output."""
     return HTML(f"<ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul>")

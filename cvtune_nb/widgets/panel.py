@@ -38,6 +38,8 @@ class Panel:
         if known is None or (known.values != values and not known.job.running):
             known = _OPEN[key] = cls(workspace, **values)
             known.values = values
+        elif not known.job.running:
+            known.workspace = workspace  # opened anew: there may be more in it
         return known
 
     def __init__(self, workspace: Any):

@@ -12,52 +12,41 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from cvtune_nb.training import Finder, Run
-from cvtune_nb.training.cost import past_errors, past_in_words
+from cvtune_nb.training.cost import Cost
 from cvtune_nb.training.preview import LastLayer
-from cvtune_nb.training.run import HISTORY_COLUMNS, UNFINISHED
+from cvtune_nb.training.run import HISTORY_COLUMNS
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.findings import Findings
-from cvtune_nb.widgets.job import Job, NotReady, Work, headless
-from cvtune_nb.widgets.panel import Panel
-from cvtune_nb.widgets.soon import Soon
+from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.running import RunPanel
 from cvtune_nb.workspace import Workspace, photos_id
 
-FIRST = ("learning_rate", "image_size")
-"""The two parameters that matter most; the others fold out."""
 
-
-class TrainingPanel(Panel):
-    """Choose parameters, see the predicted cost, train, stop, resume, and follow the findings."""
+class TrainingPanel(RunPanel):
+    """Fine-tuning of a classifier, with a learning-rate finder and a preview of its last layer."""
 
     button = "Train"
+    first = ("learning_rate", "image_size")
+    kind = Run
     waiting = "Press Train above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, **chosen: Any):
         """chosen: any of PARAMETERS; the rest start at their defaults."""
-        super().__init__(workspace)
-        self.given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
-        self.controls_of = {name: Control(name, self.given[name]) for name in PARAMETERS}
+        given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
+        super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
         self.recommended = w.Button(description="Recommended")
         self.recipe = w.Button(description="2018 recipe")
-        self.resume = w.Button(description="Resume")
         self.find = w.Button(description="Find learning rate", layout={"width": "auto"})
         self.find.tooltip = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
         for button in (self.go, self.end, self.resume):
             button.layout.width = "105px"
-        self.cost_line, self.compared = w.HTML(), w.HTML()
-        self.findings, self._about = Findings(self.guard(self._apply), self.controls_of), ""
-        self.cost_line.add_class("cvtune-words")
-        others = [control.box for name, control in self.controls_of.items() if name not in FIRST]
-        folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
+        self._about = ""
         self.controls.children = [
-            *(self.controls_of[name].box for name in FIRST),
+            *(self.controls_of[name].box for name in self.first),
             w.HBox([self.recommended, self.recipe, self.find], layout={"flex_flow": "row wrap"}),
             self.cost_line,
         ]
-        self.buttons.children = [self.go, self.end, self.resume]
-        self.buttons.layout.flex_flow = "row wrap"
-        self.more.children = [folded]
+        self.more.children = [self.folded]
         self.below.children = [self.findings, self.compared]
         self.rate, self.preview, self.preview_words = page.Picture(), page.Picture(), w.HTML()
         self.right.children = [*self.right.children, self.rate, self.preview, self.preview_words]
@@ -66,15 +55,10 @@ class TrainingPanel(Panel):
 
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
-        self.resume.on_click(self.guard(lambda _: self._resume()))
         self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
-        self._soon = Soon(self._predict)
         for control in self.controls_of.values():
-            control.on_change(lambda _: self._predict_soon())
             control.on_change(self.guard(lambda _: self._show_preview()))
-        self._show_past()
-        if not headless():
-            self._predict_soon()
+        self.ready()
 
     # -- parameters -------------------------------------------------------------------------------------------
 
@@ -86,8 +70,7 @@ class TrainingPanel(Panel):
         """Move the controls to `values`; parameters that are not named stay."""
         self._moving = True  # one preview of them all, not one for each
         try:
-            for name, value in values.items():
-                self.controls_of[name].value = value
+            super().set(values)
         finally:
             self._moving = False
         self._show_preview()
@@ -99,26 +82,13 @@ class TrainingPanel(Panel):
 
     # -- what it will cost ------------------------------------------------------------------------------------
 
-    def _predict_soon(self) -> None:
-        """Predict time and memory once the controls have come to rest, beside the kernel: it runs a few steps."""
-        self._soon.cancel()
-        if self.job.running:
-            return
-        self.cost_line.value = page.status("Predicting time and memory …")
-        self._soon()
+    def price(self, config: Config) -> Cost:
+        """What training.predict_cost says."""
+        return training.predict_cost(self.workspace, config)
 
-    def _predict(self) -> None:
-        try:
-            config = self.config()
-            cost = training.predict_cost(self.workspace, config)
-        except (InputError, OSError, ValueError, RuntimeError) as error:
-            self.cost_line.value = page.alert(error)
-            return
-        if config == self.config() and not self.job.running:
-            past = past_in_words(past_errors(self.workspace))
-            words = f"This will take <b>{page.text(cost.words)}</b>"
-            self.cost_line.value = page.status(f"{words}; {past}." if past else f"{words}.")
-            self._read_features(config)
+    def priced(self, config: Config) -> None:
+        """The preview comes with the price."""
+        self._read_features(config)
 
     def _read_features(self, config: Config) -> None:
         """Have the preview's features at hand, where they are in the cache."""
@@ -148,27 +118,21 @@ class TrainingPanel(Panel):
 
     # -- training ---------------------------------------------------------------------------------------------
 
-    def work(self) -> Work:
-        """Read the parameters."""
-        config = self.config()
-        return lambda progress: self._fit(progress, config=config)
-
     def _finding_rate(self) -> Work:
         config = self.config()
         return lambda progress: training.find_learning_rate(self.workspace, config, progress)
 
-    def _resume(self) -> None:
-        unfinished = self._unfinished()
-        if unfinished is not None:
-            self.begin(lambda progress: self._fit(progress, run=unfinished))
-
-    def _fit(self, progress: Progress, **what: Any) -> Run:
+    def fit(self, progress: Progress, **what: Any) -> Run:
+        """training.fit, drawn after every epoch."""
         return training.fit(self.workspace, on_epoch=self._draw, progress=progress, **what)
 
-    def _unfinished(self) -> str | None:
-        known = training.runs(self.workspace)
-        known = known[known["state"].isin(UNFINISHED)]
-        return None if known.empty else str(known["run"].iloc[-1])
+    def table(self) -> pd.DataFrame:
+        """training.runs."""
+        return training.runs(self.workspace)
+
+    def load(self, name: str) -> Run:
+        """training.load_run."""
+        return training.load_run(self.workspace, name)
 
     def _draw(self, run: Run) -> None:
         """The curves so far; called after every epoch in the training thread."""
@@ -184,7 +148,7 @@ class TrainingPanel(Panel):
             f"{page.text(metrics.gap_in_words(gaps))}"
         )
 
-    def _draw_nothing(self) -> None:
+    def draw_nothing(self) -> None:
         """Empty axes with the line that has to be beaten."""
         empty = pd.DataFrame(columns=HISTORY_COLUMNS)
         self.picture.draw(plots.training_curves(empty, self._reference()), "accuracy and loss by epoch: empty so far")
@@ -197,17 +161,8 @@ class TrainingPanel(Panel):
         """Show the finished run, the findings and what it cost; or the learning rate that was found."""
         if isinstance(result, Finder):
             return self._show_rate(result)
-        self._show_run(result)
-        self.cost.value = page.text(
-            f"It took {page.duration(result.seconds)}"
-            + (f"; predicted were {page.duration(result.predicted_seconds)}." if result.predicted_seconds else ".")
-        )
-        best = f"Best epoch {result.best_epoch}: {page.percent(result.validation)} on validation."
-        words = {
-            "stopped": "Stopped; Resume goes on from its last whole epoch.",
-            "diverged": "Stopped: the loss was lost.",
-        }
-        return f"{words.get(result.state, 'Finished.')} {best} Now run the cells below."
+        self.show_run(result)
+        return self.ended(result, f"{page.percent(result.validation)} on validation.")
 
     def _show_rate(self, found: Finder) -> str:
         curve = plots.rate_curve(found.table, found.suggestion, found.words)
@@ -222,57 +177,28 @@ class TrainingPanel(Panel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.find.disabled = job.running
-        self.resume.disabled = job.running or self._unfinished() is None
-        if not job.running and not headless():
-            self._predict_soon()
 
     # -- what was found ---------------------------------------------------------------------------------------
 
-    def _show_run(self, run: Run) -> None:
+    def show_run(self, run: Run) -> None:
+        """Its curves, what follows from it, and all runs beside it."""
         if len(run.history):
             self._draw(run)
-        known = training.runs(self.workspace)
         helped = advice.outcome(self.workspace, run)
         self._about = run.id
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
-        self.compared.value = _comparison(known)
+        self.compared.value = _comparison(self.table())
 
     def _apply(self, finding: advice.Finding) -> None:
-        change = {name: value for name, value in finding.change.items() if name in self.controls_of}
-        self.set(change)
+        super()._apply(finding)
         if self._about:
             advice.write_down(self.workspace, finding, self._about)
-        self.say(f"Applied {page.text(', '.join(change))}: press Train.")
-
-    def _show_past(self) -> None:
-        """What a person who comes back finds: the last run's curves and the comparison of all runs."""
-        run = self._last()
-        self.resume.disabled = self._unfinished() is None
-        if run is not None:
-            self._show_run(run)
-            self.say(f"The last run of this workspace is shown: {page.text(run.id)}.")
-        else:
-            self._draw_nothing()
-            self.say("Not trained yet.")
-
-    def _last(self) -> Run | None:
-        known = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
-        return None if known.empty else training.load_run(self.workspace, str(known["run"].iloc[-1]))
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
-    def result(self) -> Run:
-        """The run made here, or the workspace's last one. NotReady until there is one."""
-        if self.job.running or self.job.state == "failed" or isinstance(self.job.result, Run):
-            return super().result()
-        run = self._last()
-        if run is None:
-            raise NotReady(self.waiting)
-        return run
-
     def comparison(self) -> None:
         """All runs of this workspace, the best first."""
-        self.report(lambda: HTML(_comparison(training.runs(self.workspace)) or "<i>No run yet.</i>"), always=True)
+        self.report(lambda: HTML(_comparison(self.table()) or "<i>No run yet.</i>"), always=True)
 
     def lessons(self) -> HTML:
         """What we learned, from the run above and the baseline."""

@@ -230,7 +230,7 @@ def test_01_boxes_by_mouse_and_keyboard(open_notebook, workspace):
     lab = opened(open_notebook, "01_data_quality_audit", workspace)
     lab.run_all()
     panel, mouse, keys = lab.output("objects"), lab.page.mouse, lab.page.keyboard
-    photo = panel.locator(".cvtune-boxes")
+    photo = panel.locator(".cvtune-drawing")
     photo.scroll_into_view_if_needed()
     expect(photo).to_have_attribute("aria-label", re.compile("Photo .*Enter: a box"))
     cells = lab.page.locator(".jp-Cell").count()
@@ -254,7 +254,7 @@ def test_01_boxes_by_mouse_and_keyboard(open_notebook, workspace):
     expect(panel).to_contain_text("6 boxed")
     expect(panel).to_contain_text("notebook 06")
     whole_page(lab, "01_boxes")
-    last = pytest.approx((0.37, 0.35, 0.1, 0.1), abs=0.001)
+    last = pytest.approx((0.41, 0.4, 0.1, 0.1), abs=0.001)
     end = time.monotonic() + 60
     while (found := list(objects.boxes(workspace).values()))[5] != last and time.monotonic() < end:
         lab.page.wait_for_timeout(100)  # on a busy machine a box is saved between two keys, too

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cvtune_nb import training
 from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
@@ -127,10 +128,10 @@ def test_a_real_run_leaves_its_pace(trained):
 
 
 def test_predictions_say_how_far_the_last_ones_were_off(workspace, config):
-    assert cost.past_in_words(cost.past_errors(workspace)) == ""
+    assert cost.past_in_words(cost.past_errors(training.runs(workspace))) == ""
     for took in (50.0, 9.0, 10.5, 11.2):  # predicted were 10
         with_history(workspace, config, took)
-    errors = cost.past_errors(workspace)
+    errors = cost.past_errors(training.runs(workspace))
     assert errors == pytest.approx([-0.1, 0.05, 0.12])
     assert cost.past_in_words(errors) == "the last 3 predictions were within 12%"
     assert cost.past_in_words(errors[:1]) == "the last prediction was within 10%"
@@ -139,7 +140,7 @@ def test_predictions_say_how_far_the_last_ones_were_off(workspace, config):
 def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(workspace, config):
     replace(with_history(workspace, config, 50.0), state="stopped").save()
     replace(with_history(workspace, config, 50.0), changes=["out of memory: minibatch 8"]).save()
-    assert cost.past_errors(workspace) == []
+    assert cost.past_errors(training.runs(workspace)) == []
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,27 @@ def test_a_round_of_hard_negatives_says_whether_it_is_worth_it(dataset, monkeypa
     assert len(runs(dataset)) == 2
 
 
+def test_a_loss_that_is_lost_at_once_offers_a_smaller_rate(dataset, monkeypatch):
+    from cvtune_nb.detection import loop
+
+    panel = DetectorPanel(dataset, **QUICK)
+    monkeypatch.setattr(loop, "step", lambda *_: float("nan"))
+    panel.start(block=True)
+    assert "the loss was lost" in panel.status.value and "Best epoch" not in panel.status.value
+    [card] = panel.findings.children
+    card.children[1].click()
+    assert panel.controls_of["learning_rate"].value == pytest.approx(0.0001)
+
+
+def test_running_the_cell_again_brings_what_is_new_in_the_folder(tmp_path):
+    folder = make_scenes(tmp_path / "photos", 8)
+    panel = BoxesPanel.of(open_dataset(folder, tmp_path / "workspace"))
+    panel.on.click()
+    make_scenes(folder, 10)
+    again = BoxesPanel.of(open_dataset(folder, tmp_path / "workspace"))
+    assert again is panel and "Photo 2 of 10" in panel.where.value
+
+
 def test_apply_moves_the_controls(dataset):
     from cvtune_nb.advice import Finding
 

@@ -322,7 +322,8 @@ def test_the_gallery_has_pages(audited):
 
 def boxed(panel, box):
     """The person drags a box on the photo that is shown."""
-    panel.picker._handle_custom_msg({"photo": panel.picker.photo, "box": box}, [])
+    content = {"photo": panel.drawing.photo, "boxes": [["", *box]], "chosen": 0}
+    panel.drawing._handle_custom_msg(content, [])
 
 
 def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
@@ -330,8 +331,8 @@ def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
     assert "Photo 1 of 12" in panel.where.value and panel.remove.disabled and panel.back.disabled
     seen = set()
     for number in range(6):
-        assert panel.picker.image.startswith(b"\xff\xd8") and not panel.picker.box
-        seen.add(panel.picker.name)
+        assert panel.drawing.image.startswith(b"\xff\xd8") and not panel.drawing.boxes
+        seen.add(panel.drawing.name)
         boxed(panel, [0.4, 0.4, 0.1, 0.15])
         assert len(objects.boxes(workspace)) == number + 1 and not panel.remove.disabled
         panel.on.click()
@@ -339,12 +340,13 @@ def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
     assert "takes 15%" in panel.verdict.value and "notebook 06" in panel.verdict.value
     assert panel.result().small
     panel.back.click()
-    assert panel.picker.box == [0.4, 0.4, 0.1, 0.15]
+    assert panel.drawing.boxes == [["", 0.4, 0.4, 0.1, 0.15]]
     panel.remove.click()
     assert len(objects.boxes(workspace)) == 5 and "5 of at least 6" in panel.verdict.value
-    first = panel.picker.photo
+    first = panel.drawing.photo
     panel.back.click()
-    panel.picker._handle_custom_msg({"photo": first, "box": [0.1, 0.1, 0.1, 0.15]}, [])  # came late
+    late = {"photo": first, "boxes": [["", 0.1, 0.1, 0.1, 0.15]], "chosen": 0}
+    panel.drawing._handle_custom_msg(late, [])
     assert objects.boxes(workspace)[panel.keys[first]] == (0.1, 0.1, 0.1, 0.15)
     objects.write_box(workspace, first, None)
     again = ObjectsPanel(workspace)  # a new kernel goes on where the person stopped
