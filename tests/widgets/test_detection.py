@@ -282,7 +282,7 @@ def test_a_detector_is_exported_judged_and_tried(dataset):
     made = finished(panel).result()
     assert made.run == trained.result().id and made.folder.exists()
     assert "AP50 on" in panel.text.value and "agree to" in panel.text.value
-    assert "opened 1 time(s)" in panel.warning.value
+    assert "opened once" in panel.warning.value
     assert Path(panel.photo.value).name in panel.picture.alt and Path(panel.photo.value).name in panel.answer.value
     assert "that nothing was chosen on" in panel.lessons().data
     assert "Detector(" in panel._how_to_use().data
