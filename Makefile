@@ -43,6 +43,7 @@ demo: setup  ## run the whole workbook on the sample photos, without a browser; 
 	$(call notebook,05_export_and_use)
 	$(BIN)/cvtune sample $(DEMO)/scenes --kind scenes --images-per-class 40
 	$(call notebook,06_small_objects,-p DATA ../$(DEMO)/scenes -p IMAGE_SIZE 256 -p EPOCHS 2)
+	$(call notebook,07_image_similarity,-p IMAGE_SIZE 96 -p EPOCHS 2)
 	@echo "executed notebooks: $(DEMO)"
 	@echo "exported model:     $$(ls -d $(DEMO)/workspaces/*/exports/*)"
 

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from threading import Event
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cvtune_nb import __version__, commands
 from cvtune_nb.commands import BAD_INPUT, NETWORK, STOPPED, Result, flag
@@ -101,6 +101,19 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong and where the help is; exit with 2."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}; `{self.prog} --help` shows what there is\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does, but photos may also stand behind options: where none have to be given it looks for them
+        only right behind what must be."""
+        found, left = super().parse_known_args(args, namespace)
+        if "photos" in found and not any(word.startswith("-") for word in left):
+            found.photos, left = [*found.photos, *left], []
+        return found, left
+
+
+RUN = "a run's id, best, last, or svm for the baseline; with --similarity also a frozen BACKBONE@SIZE"
+WHITEN = "scale the numbers of a photo so that none counts more than another"
+DISTANCE = "cosine, euclidean or manhattan (cosine)"
+
 
 def _parser() -> Parser:
     parser = Parser(
@@ -167,8 +180,11 @@ def _parser() -> Parser:
     made.add_argument("--on", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster (local)")
     made.add_argument("--sweep", type=int, metavar="N", help="then N trials round the best rung, in the time left")
     made = step(commands.export)
-    made.add_argument("--run", required=True, metavar="RUN", help="a run's id, best, last, or svm for the baseline")
+    made.add_argument("--run", required=True, metavar="RUN", help=RUN)
     made.add_argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)")
+    made.add_argument("--similarity", action="store_true", help="to find look-alikes, with an index of all photos")
+    made.add_argument("--whiten", action="store_true", help=WHITEN)
+    made.add_argument("--distance", default="", metavar="D", help=DISTANCE)
     made.add_argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is made beside it")
     made.add_argument("--variants", default="fp16,int8", metavar="V", help="smaller forms, or none (fp16,int8)")
     made.add_argument(
@@ -195,6 +211,24 @@ def _parser() -> Parser:
     )  # fmt: skip
     made.add_argument("--boxes", choices=("voc", "coco", "yolo"), default="", help="which files to read, if of several")
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
+    made.add_argument(
+        "--open-test", action="store_true", help="look at the test set too; this is written down"
+    )
+    made = step(commands.similar, data=False)
+    made.add_argument("where", metavar="WHERE", help="what `cvtune export --similarity` made, or a workspace's folder")
+    made.add_argument(
+        "photos", nargs="*", metavar="PHOTO", help="photos to look up, or folders of them; in a workspace without any: "
+        "how well its validation photos find theirs among the training photos",
+    )  # fmt: skip
+    made.add_argument("--k", type=int, metavar="N", help="look-alikes of each photo (10)")
+    made.add_argument("--embedder", default="", metavar="NAME", help="a run's id, best, last, or a frozen "
+                      "BACKBONE@SIZE (the best run, or before there is one the default backbone)")  # fmt: skip
+    made.add_argument("--distance", default="", metavar="D", help=DISTANCE)
+    made.add_argument("--rerank", action="store_true", help="then by the neighbours that photos have in common")
+    made.add_argument("--whiten", action="store_true", help=WHITEN)
+    made.add_argument("--label-next", default="", metavar="FOLDER", help="list which of its photos to label next")
+    made.add_argument("--count", type=int, metavar="N", help="photos to label next (50)")
+    made.add_argument("--like", nargs="+", metavar="PHOTO", help="only photos like these are chosen to be labelled")
     made.add_argument(
         "--open-test", action="store_true", help="look at the test set too; this is written down"
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvtune_nb.console import Meter, table
+from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS, Parameter
 
@@ -167,8 +167,15 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """write a run as a folder that works elsewhere, and measure it on the test photos"""
+    if arguments.detector and arguments.similarity:
+        raise InputError("a run is exported as a detector or for similarity, not as both: leave out one of the two")
+    for name in ("whiten", "distance"):
+        if getattr(arguments, name) and not arguments.similarity:
+            raise InputError(f"{flag(name)} says how look-alikes are found: give --similarity too, or leave it out")
     if arguments.detector:
         return _export_detector(arguments, meter)
+    if arguments.similarity:
+        return _export_similarity(arguments, meter)
     from cvtune_nb.export import export_run
 
     workspace = _open(arguments, meter, meter)
@@ -199,8 +206,25 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(made.to_dict(), text)
 
 
+def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.similarity import export_similarity
+
+    workspace = _open(arguments, meter, meter)
+    made = export_similarity(
+        workspace, arguments.run, arguments.out, meter, arguments.whiten, arguments.distance or "cosine"
+    )
+    text = (
+        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
+        f"{made.embedder.words}, {made.photos} photos in the index\nvalidation: {made.validation.words}\n"
+        f"test: {made.test.words if made.test else 'not measured, no photos'}\n"
+        f"test set opened {made.openings} time(s)\n"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
+    )
+    return Result(made.to_dict(), text)
+
+
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """classify photos, or find objects in them, with an exported model"""
+    """classify photos, find objects in them, or photos like them, with an exported model"""
     from cvtune_nb.export import open_export
     from cvtune_nb.export.predict import lines_of, photo
 
@@ -212,8 +236,9 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     for number, path in enumerate(paths):
         meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
         rows += model.predict([path])
-    if all("error" in row for row in rows):
-        raise InputError(f"{rows[0]['path']} can't be used ({rows[0]['error']}): give photos")
+    _require_one(rows)
+    if any("similar" in row for row in rows):
+        return Result({"predictions": rows}, _alike(rows))
     if any("boxes" in row for row in rows):
         return Result({"predictions": rows}, "\n".join(line for row in rows for line in lines_of(row)))
     lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
@@ -222,6 +247,24 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     sure = all(row.get("sure", True) for row in rows)
     note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
     return Result({"predictions": rows}, table(lines, ["chance", "label", "photo"]) + note)
+
+
+def _require_one(rows: list[dict[str, Any]]) -> None:
+    """Raises InputError when none of the photos could be used."""
+    if all("error" in row for row in rows):
+        raise InputError(f"{rows[0]['path']} can't be used ({rows[0]['error']}): give photos")
+
+
+def _alike(rows: list[dict[str, Any]]) -> str:
+    """What is printed of photos that were looked up: path, and similar or error."""
+    parts = []
+    for row in rows:
+        if "error" in row:
+            parts.append(one_line(f"{row['path']}: {row['error']}"))
+        else:
+            near = [{**each, "distance": f"{each['distance']:.3f}"} for each in row["similar"]]
+            parts.append(f"nearest to {one_line(row['path'])}\n{table(near, ['distance', 'label', 'path'])}")
+    return "\n\n".join(parts)
 
 
 LIMITS = {
@@ -313,6 +356,155 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
             text += f"\n\n{beside.words}"
     text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)
+
+
+USES = {
+    "with an export": ("photos", "k"),
+    "with photos to look up": ("photos", "k", "embedder", "distance", "rerank", "whiten"),
+    "without photos to look up": ("embedder", "distance", "rerank", "whiten", "open_test"),
+    "with --label-next": ("label_next", "embedder", "count", "like"),
+}
+"""What `cvtune similar` is used for, and which of its arguments have a meaning there."""
+
+
+def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """look-alikes of photos, how well they are found, and which photos to label next"""
+    where = Path(arguments.where).expanduser()
+    if not (where / "workspace.json").exists():
+        _require_use(arguments, "with an export")
+        return _similar_by_export(where, arguments, meter)
+    if arguments.label_next:
+        _require_use(arguments, "with --label-next")
+    else:
+        _require_use(arguments, "with photos to look up" if arguments.photos else "without photos to look up")
+
+    from cvtune_nb.similarity import embedder
+
+    workspace = _open(argparse.Namespace(data="", workspace=str(where), pixels_gb=""), meter, meter)
+    of = embedder(workspace, arguments.embedder)
+    meter.say(f"embedder: {of.words}")
+    if arguments.label_next:
+        return _to_label(workspace, of, arguments, meter)
+    return (_similar_in_workspace if arguments.photos else _measured)(workspace, of, arguments, meter)
+
+
+def _require_use(arguments: argparse.Namespace, case: str) -> None:
+    """Raises InputError for an argument that has no meaning in that case of USES, and for a number that makes none."""
+    for name in dict.fromkeys(name for names in USES.values() for name in names):
+        given = getattr(arguments, name)
+        if given not in (None, "", []) and given is not False and name not in USES[case]:
+            words = "photos have" if name == "photos" else f"{flag(name)} has"
+            raise InputError(f"{words} no meaning {case}: leave {'them' if name == 'photos' else 'it'} out")
+    if arguments.k is not None and arguments.k < 1:
+        raise InputError(f"--k is {arguments.k}: give the number of look-alikes of each photo, 1 or more")
+
+
+def _photos_to_look_up(arguments: argparse.Namespace) -> list[str]:
+    from cvtune_nb.export.predict import photo
+
+    paths = photo.photos_in(arguments.photos)
+    if not paths:
+        given = ", ".join(arguments.photos)
+        raise InputError(f"{given} holds no photos: name photos, or folders of photos" if given else
+                         f"no photos are given: name those to look up in {arguments.where}")  # fmt: skip
+    return paths
+
+
+def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.export import open_export
+    from cvtune_nb.export.predict import Similar
+
+    if not where.is_file() and not (where / "model.onnx").exists():
+        raise InputError(
+            f"{where} is neither an export nor a workspace: give the folder or zip that `cvtune export --similarity` "
+            "made, or the folder of a workspace"
+        )
+    paths, model = _photos_to_look_up(arguments), open_export(where)
+    if not isinstance(model, Similar):
+        raise InputError(f"{where} does not hold look-alikes: use `cvtune predict`, or `cvtune export --similarity`")
+    rows = []
+    for number, path in enumerate(paths):
+        meter(number / len(paths), f"looking up photos: {number} of {len(paths)}")
+        rows += model.predict([path], arguments.k or model.TOP)
+    _require_one(rows)
+    return Result({"similar": rows}, _alike(rows))
+
+
+def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+    """The photos nearest to each of those given among all of the workspace, the same file left out."""
+    import pandas as pd
+
+    from cvtune_nb.data import look, photo
+    from cvtune_nb.export.predict import Similar
+    from cvtune_nb.similarity import Gallery, Reranker, vectors, whitening
+
+    rows, seen = [{"path": path} for path in _photos_to_look_up(arguments)], []
+    for row in rows:
+        try:
+            photo.read_photo(row["path"], at_least=1)  # all of it, not only its header
+            facts = look(Path(row["path"]))
+        except photo.UnreadablePhoto as error:
+            facts = str(error)
+        if isinstance(facts, str):
+            row["error"] = facts
+        else:
+            seen.append((str(Path(row["path"]).resolve()), *facts))
+    _require_one(rows)
+    asked = pd.DataFrame(seen, columns=["path", "sha256", "width", "height", "bytes"])
+    photos, k = workspace.photos(), arguments.k or Similar.TOP
+    known, queries = vectors(workspace, photos, of, meter), vectors(workspace, asked, of, meter)
+    if arguments.whiten:
+        white = whitening(known[(photos["split"] == "train").to_numpy()])
+        known, queries = white(known), white(queries)
+    # to look up a few photos exactly takes less time than to make a graph of all, which only re-ranking is in need of
+    gallery = Gallery(known, arguments.distance or "cosine", approximate=None if arguments.rerank else False)
+    copies = photos.loc[photos["sha256"].isin(asked["sha256"]), "sha256"].value_counts().max()
+    meter(0.9, "ranking")
+    more = k if pd.isna(copies) else k + int(copies)
+    found = (Reranker(gallery) if arguments.rerank else gallery).search(queries, more)
+    paths, labels, keys = (photos[column].tolist() for column in ("path", "label", "sha256"))
+    good = (row for row in rows if "error" not in row)
+    for row, sha256, places, far in zip(good, asked["sha256"], found.places, found.distances, strict=True):
+        near = [(place, apart) for place, apart in zip(places, far, strict=True) if keys[place] != sha256][:k]
+        row["similar"] = [{"path": paths[place], "label": labels[place], "distance": float(apart)}
+                          for place, apart in near]  # fmt: skip
+    return Result({"similar": rows}, _alike(rows))
+
+
+def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+    """How well photos of validation, and where asked for of test, find theirs; beside the same network frozen."""
+    from cvtune_nb.similarity import Embedder, compare, measure
+
+    ways = {"distance": arguments.distance or "cosine", "rerank": arguments.rerank, "whiten": arguments.whiten}
+    measured, beside = [measure(workspace, of, **ways, progress=meter)], None
+    values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
+    text = f"{of.words}"
+    if of.run:
+        frozen = Embedder(f"{of.backbone}@{of.image_size}", of.backbone, of.image_size)
+        beside = measure(workspace, frozen, **ways, progress=meter)
+        values |= {"frozen": beside.to_dict(), "compared": compare(beside, measured[0]).words}
+    if arguments.open_test:
+        measured.append(measure(workspace, of, "test", **ways, progress=meter))
+        values |= {"test": measured[1].to_dict(), "test_openings": workspace.test_openings()}
+    for found in measured:
+        text += f"\n\n{found.split}: {found.words}\n{table(found.by_class.to_dict('records'), list(found.by_class))}"
+    if beside:
+        text += f"\n\nfrozen, validation: {beside.words}\nwhat training brought: {values['compared']}"
+    if arguments.open_test:
+        text += f"\ntest set opened {values['test_openings']} time(s)"
+    return Result(values, text)
+
+
+def _to_label(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.similarity import to_label
+
+    count = 50 if arguments.count is None else arguments.count
+    found = to_label(workspace, arguments.label_next, of, count, arguments.like or (), progress=meter)
+    photos, left_out = found.table.to_dict("records"), found.left_out.to_dict("records")
+    text = f"{table(photos, ['path', 'looks_like', 'probability', 'why', 'like'])}\n\n{found.words}"
+    if left_out:
+        text += one_line(f"; files left out: {len(left_out)}, first {left_out[0]['path']}, {left_out[0]['reason']}")
+    return Result({"file": str(found.file), "photos": photos, "left_out": left_out}, text)
 
 
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:

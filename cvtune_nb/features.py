@@ -4,15 +4,19 @@ import functools
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cvtune_nb import backbones, memory
-from cvtune_nb.data.pixels import pixels, refuse_beyond
+from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cvtune_nb.networks import Backbone  # brings torch
 
 BATCH = 32
 """Photos a forward pass; larger batches were not faster on 2 cores."""
@@ -47,26 +51,35 @@ def features(
     todo = store.missing(list(unique.index))
     if todo:
         from cvtune_nb import networks  # brings torch, which takes seconds to import: not when all is in the cache
-        from cvtune_nb.inference import fastest
 
         squares = pixels(workspace, unique.loc[todo], image_size, progress)
-        network = networks.load(backbone).eval().to(networks.device())
-        compute, speeds = fastest(network, squares.centre(range(min(BATCH, len(todo)))), len(todo)), []
-        for first in range(0, len(todo), BATCH * 8):
-            chunk = range(first, min(first + BATCH * 8, len(todo)))
-            computed = []
-            for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
-                progress(batch[0] / len(todo), f"computing features: {batch[0]} of {len(todo)} photos")
-                images, begun = squares.centre(batch), time.perf_counter()
-                computed.append(compute(images))
-                speeds.append(len(batch) / (time.perf_counter() - begun))
-            store.add([todo[i] for i in chunk], np.concatenate(computed))
+        speeds = fill(store, todo, squares, networks.load(backbone), progress)
         speed = _speed_file(workspace, backbone, image_size)
         if len(speeds) > 1 or not speed.exists():  # a single batch also pays for the network's start
             write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})
     rows = Rows(store, photos["sha256"])
     seconds = time.perf_counter() - start
     return Features(rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
+
+
+def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone", progress: Progress) -> list[float]:
+    """Add what `network` makes of each of the `squares` (as many as keys) to the store, some hundred at a time. Gives
+    the photos a second of each minibatch, without the reading."""
+    from cvtune_nb.inference import fastest
+    from cvtune_nb.networks import device
+
+    network = network.eval().to(device())
+    compute, speeds = fastest(network, squares.centre(range(min(BATCH, len(keys)))), len(keys)), []
+    for first in range(0, len(keys), BATCH * 8):
+        chunk = range(first, min(first + BATCH * 8, len(keys)))
+        computed = []
+        for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
+            progress(batch[0] / len(keys), f"computing features: {batch[0]} of {len(keys)} photos")
+            images, begun = squares.centre(batch), time.perf_counter()
+            computed.append(compute(images))
+            speeds.append(len(batch) / (time.perf_counter() - begun))
+        store.add([keys[i] for i in chunk], np.concatenate(computed))
+    return speeds
 
 
 def store_of(workspace: Workspace, backbone: str, image_size: int) -> RowStore:

@@ -85,6 +85,10 @@ _DECLARED = [
               "random: from nothing, as in 2018", "svm", "menu", choices=("svm", "random")),
     Parameter("augmentation", "Augmentation", "how training photos are varied: shifted crops, mirrored; not mirrored "
               "for text, digits or left and right", "crop-flip", "menu", choices=("crop-flip", "crop", "none")),
+    Parameter("loss", "Loss", "cross-entropy tells classes apart; the others also draw the photos of a class together, "
+              "for image similarity", "cross-entropy", "menu",
+              choices=("cross-entropy", "triplet", "contrastive", "multi-similarity", "circle",
+                       "supervised-contrastive")),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]  # fmt: skip
 
@@ -165,6 +169,7 @@ class Config:
     schedule: str = PARAMETERS["schedule"].default
     head: str = PARAMETERS["head"].default
     augmentation: str = PARAMETERS["augmentation"].default
+    loss: str = PARAMETERS["loss"].default
     seed: int = PARAMETERS["seed"].default
 
     def __post_init__(self) -> None:

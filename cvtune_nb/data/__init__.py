@@ -203,6 +203,16 @@ def conflicts(space: Workspace) -> pd.DataFrame:
     return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
 
 
+def look(file: Path) -> tuple[str, int, int, int] | str:
+    """sha256, width, height and bytes of a photo, all of it read; or why it can't be."""
+    try:
+        return sha256_of(file), *photo.upright_size(file), file.stat().st_size
+    except photo.UnreadablePhoto as error:
+        return str(error)
+    except OSError as error:
+        return f"can't be read ({error.strerror or error})"
+
+
 def sha256_of(file: Path) -> str:
     """The SHA-256 of a file's content, as hexadecimal digits."""
     with open(file, "rb") as opened:

@@ -1,6 +1,7 @@
 """The photos and boxes that a detector learns from: what files state, with what a person drew over it, and a split that
 is drawn once."""
 
+import contextlib
 import hashlib
 import os
 from collections import Counter
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import make_sample, opened_last, photo, places, sha256_of, unpacked
+from cvtune_nb.data import look, make_sample, opened_last, photo, places, unpacked
 from cvtune_nb.data.read import SPLIT_FOLDERS
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import BOX_COLUMNS, Annotations, read_annotations
@@ -151,20 +152,17 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     if not paths:
         raise InputError(f"{root} has no photos: give a folder of photos")
 
-    def look(path: Path) -> tuple[str, int, int, int] | str:
-        try:
-            state, row = path.stat(), facts.get(path.relative_to(root).as_posix())
+    def known_or_seen(path: Path) -> tuple[str, int, int, int] | str:
+        row = facts.get(path.relative_to(root).as_posix())
+        with contextlib.suppress(OSError):
+            state = path.stat()
             if row is not None and row.bytes == state.st_size and state.st_mtime <= written:
                 return row.sha256, row.width, row.height, row.bytes
-            return sha256_of(path), *photo.upright_size(path), state.st_size
-        except photo.UnreadablePhoto as error:
-            return str(error)
-        except OSError as error:
-            return f"can't be read ({error.strerror or error})"
+        return look(path)
 
     rows, reasons = [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for number, (path, seen) in enumerate(zip(paths, pool.map(look, paths), strict=True)):
+        for number, (path, seen) in enumerate(zip(paths, pool.map(known_or_seen, paths), strict=True)):
             if number % 16 == 0:
                 progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
             name = path.relative_to(root).as_posix()

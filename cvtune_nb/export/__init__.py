@@ -13,8 +13,8 @@ __all__ = ["Export", "export_run", "load_bundle", "open_export"]
 
 
 def open_export(place: str | Path, variant: str = "fp32") -> Any:
-    """The exported model in a folder or zip, checked by `safe.checked` and ready to use: a predict.Model, or a
-    predict.Detector. variant: fp32, fp16 or int8. Raises InputError."""
+    """The exported model in a folder or zip, checked by `safe.checked` and ready to use: a predict.Model, a
+    predict.Detector or a predict.Similar. variant: fp32, fp16 or int8. Raises InputError."""
     from cvtune_nb.export import predict, safe, variants
 
     folder, file = safe.checked(place), variants.file_of(variant)

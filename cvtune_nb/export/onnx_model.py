@@ -37,12 +37,13 @@ def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProg
         return torch.export.export(classifier.eval(), (example,), dynamic_shapes=shapes)
 
 
-def network(exported: torch.export.ExportedProgram) -> onnx.ModelProto:
-    """The exported classifier in ONNX: `images` (n, image_size, image_size, 3) to `logits` (n, classes)."""
+def network(exported: torch.export.ExportedProgram, output: str = "logits") -> onnx.ModelProto:
+    """The exported network in ONNX: `images` (n, image_size, image_size, 3) to `logits` (n, classes), or what else it
+    gives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = torch.onnx.export(
-            exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=["logits"], verbose=False
+            exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
         )
     proto = made.model_proto
     forget_source_code(proto)
@@ -57,18 +58,25 @@ def whole(
     logits: what `network` gave, or a smaller form of it. labels, image_size, short_side, temperature and `notes` go
     into the metadata, as JSON where they are no text.
     """
-    before, after = scaling(image_size), probabilities(len(labels), temperature)
-    for part in (before, after):
-        part.ir_version = logits.ir_version
-    middle = onnx.ModelProto()
-    middle.CopyFrom(logits)
+    last = probabilities(len(labels), temperature)
+    return joined(logits, last, "classifier", labels, image_size, temperature=temperature, **notes)
+
+
+def joined(
+    network: onnx.ModelProto, last: onnx.ModelProto, name: str, labels: list[str], image_size: int, **notes: Any
+) -> onnx.ModelProto:
+    """`scaling`, `network` (images to what `last` takes) and `last` as one graph called `name`, with labels,
+    image_size, short_side and `notes` as its metadata."""
+    before, middle = scaling(image_size), onnx.ModelProto()
+    for part in (before, last):
+        part.ir_version = network.ir_version
+    middle.CopyFrom(network)
     made = merge_models(before, middle, io_map=[("images", "images")], prefix2="network_")
-    made = merge_models(made, after, io_map=[("network_logits", "logits")])
+    made = merge_models(made, last, io_map=[(f"network_{network.graph.output[0].name}", last.graph.input[0].name)])
     notes |= {"labels": labels, "image_size": image_size, "short_side": short_side(image_size)}
-    notes |= {"temperature": temperature}
     texts = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in notes.values()]
     onnx.helper.set_model_props(made, dict(zip(notes, texts, strict=True)))
-    made.producer_name, made.graph.name = "cvtune", "classifier"
+    made.producer_name, made.graph.name = "cvtune", name
     onnx.checker.check_model(made)
     return made
 

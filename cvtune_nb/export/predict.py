@@ -2,6 +2,7 @@
 It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py and model.onnx beside it."""
 
 import argparse
+import csv
 import json
 import runpy
 from pathlib import Path
@@ -20,6 +21,7 @@ class Model:
     once scaled), threshold (probability from which it is sure). file: model.onnx or a smaller one. Raises ValueError"""
 
     NOTES = ("labels", "image_size", "short_side", "threshold")
+    TOP = 5  # likeliest labels that are told
 
     def __init__(self, folder, file="model.onnx"):
         try:
@@ -47,12 +49,12 @@ class Model:
         label, best = likeliest[0]
         return {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
 
-    def predict(self, paths, top=5) -> list[dict]:
-        """A row a photo: path, and what `row` gives; or error, for one that can't be read."""
+    def predict(self, paths, top=None) -> list[dict]:
+        """A row a photo: path, and what `row` gives (of the TOP, or `top`); or error, for one that can't be read."""
         rows = [{"path": str(path)} for path in paths]
         for row in rows:
             try:
-                row |= self.row(self.together([self.prepared(row["path"])])[0], top)
+                row |= self.row(self.together([self.prepared(row["path"])])[0], top or self.TOP)
             except photo.UnreadablePhoto as error:
                 row["error"] = str(error)
         return rows
@@ -87,19 +89,101 @@ class Detector(Model):
         ]}  # fmt: skip
 
 
+class Similar(Model):
+    """Exported look-alikes: what turns a photo into a vector, and the vectors of a whole gallery. labels, image_size,
+    short_side; distance: cosine, euclidean or manhattan; index: float16 (photos, width), of length 1; gallery: path and
+    label of each of these photos; graph: usearch's index of them, or None. Raises ValueError"""
+
+    NOTES = ("labels", "image_size", "short_side", "distance")
+    TOP = 10  # nearest photos that are told
+    BLOCK = 4_096  # photos of the gallery that are compared at a time
+
+    def __init__(self, folder, file="model.onnx"):
+        super().__init__(folder, file)
+        self.folder, name = Path(folder), "index.npy"
+        try:
+            self.index = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+            wanted, kind = (len(self.index), self.session.get_outputs()[0].shape[1]), np.float16
+            if self.index.shape != wanted or self.index.dtype != kind:
+                raise ValueError(f"it holds {self.index.dtype} {self.index.shape}, not float16 {wanted}")
+            name = "gallery.csv"
+            with open(self.folder / name, encoding="utf-8", newline="") as table:
+                self.gallery = [(row["path"], row["label"]) for row in csv.DictReader(table)]
+            if len(self.gallery) != len(self.index):
+                raise ValueError(f"it has {len(self.gallery)} photos, and index.npy {len(self.index)}")
+            name = "index.usearch"
+            self.graph = graph(self.folder / name)
+            if self.graph is not None and (len(self.graph), self.graph.ndim) != self.index.shape:
+                raise ValueError(f"it holds {len(self.graph)} vectors of {self.graph.ndim} numbers, not {wanted}")
+        except Exception as error:  # noqa: BLE001 - numpy and usearch raise many kinds for a damaged file
+            raise ValueError(f"{folder} has no whole {name} ({str(error)[:90]}): export it again") from None
+        if self.distance not in ("cosine", "euclidean", "manhattan"):
+            raise ValueError(f"{folder} measures by {str(self.distance)[:20]!r}, which is no distance: export it again")
+
+    def together(self, photos) -> list:
+        """The vectors (width,), of length 1, of prepared photos."""
+        return list(self.session.run(["vectors"], {"photos": np.stack(photos)})[0])
+
+    def row(self, vector, top=10) -> dict:
+        """similar: the nearest photos of the gallery, nearest first: number (in the index), path, label, distance."""
+        rows = []
+        for place, far in zip(*self.nearest(vector, top), strict=True):
+            path, label = self.gallery[place]
+            rows.append({"number": int(place), "path": path, "label": label, "distance": float(far)})
+        return {"similar": rows}
+
+    def nearest(self, vector, top):
+        """Rows of the index, and their distances, of the photos nearest to a vector (width,): exactly, or by the graph,
+        which may miss some."""
+        if self.graph is None:
+            places = np.arange(len(self.index))
+            blocks = (self.index[first : first + self.BLOCK] for first in range(0, len(places), self.BLOCK))
+        else:
+            places = self.graph.search(vector, top).keys
+            places = places[places < len(self.index)].astype(np.int64)
+            blocks = [self.index[places]]  # measured anew: the graph's own distances are coarser
+        far = np.concatenate([self.distances(vector, block.astype(np.float32)) for block in blocks])
+        order = far.argsort(kind="stable")[:top]
+        return places[order], far[order]
+
+    def distances(self, vector, rows):
+        """Of a vector (width,) from rows (n, width), all of length 1: (n,)."""
+        if self.distance == "manhattan":
+            return np.abs(rows - vector).sum(axis=1)
+        apart = np.maximum(1 - rows @ vector, 0)
+        return apart if self.distance == "cosine" else np.sqrt(2 * apart)
+
+
+def graph(file):
+    """usearch's index of near neighbours in a file; None where there is no such file, or usearch is not installed."""
+    if not file.exists():
+        return None
+    try:
+        from usearch.index import Index
+    except ImportError:
+        return None
+    return Index.restore(str(file), view=True)
+
+
+KINDS = {"detector": Detector, "similarity": Similar}
+
+
 def opened(folder, file="model.onnx"):
-    """The Model or the Detector in a folder. Raises ValueError."""
+    """The Model, the Detector or the Similar in a folder. Raises ValueError."""
     try:
         kind = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8")).get("kind")
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder} is no export of cvtune's (labels.json: {error}): export it again") from None
-    return (Detector if kind == "detector" else Model)(folder, file)
+    return KINDS.get(str(kind), Model)(folder, file)
 
 
 def lines_of(row) -> list[str]:
     """What is printed of a row of `predict`."""
     if "error" in row:
         return [f"     -  {row['error']}  {row['path']}"]
+    if "similar" in row:
+        near = [f"{each['distance']:6.3f}  {each['label']}  {each['path']}" for each in row["similar"]]
+        return [f"nearest to {row['path']}", *near]
     if "boxes" not in row:
         return [f"{row['probability']:6.1%}  {row['label']}  {row['path']}"]
     places = [f"{b['left']:.0%} {b['top']:.0%} {b['width']:.0%} x {b['height']:.0%}" for b in row["boxes"]]

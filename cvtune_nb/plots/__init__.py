@@ -13,6 +13,7 @@ from cvtune_nb.plots.classes import class_counts, confusion
 from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
 from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
+from cvtune_nb.plots.similarity import recall, recall_by_class
 from cvtune_nb.plots.style import png
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "precision_recall",
     "predicted_against_real",
     "rate_curve",
+    "recall",
+    "recall_by_class",
     "sweep",
     "training_curves",
 ]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from cvtune_nb.files import Progress, silent
 from cvtune_nb.networks import device
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.training.loop import part_of, read_ahead, start_from_svm, step
+from cvtune_nb.training.losses import order
 from cvtune_nb.training.model import build
 from cvtune_nb.training.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace
@@ -70,7 +72,7 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     torch.manual_seed(config.seed)
     network.train()
     rows, mean = [], 0.0
-    batches = read_ahead(train, itertools.islice(_batches(len(train.labels), config.batch_size), STEPS))
+    batches = read_ahead(train, itertools.islice(_batches(train.labels, config), STEPS))
     for number, (rate, (batch, squares)) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         for group in optimizer.param_groups:
@@ -86,10 +88,10 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     return pd.DataFrame(rows, columns=["learning_rate", "loss", "smoothed"])
 
 
-def _batches(photos: int, size: int):
+def _batches(labels: torch.Tensor, config: Config) -> Iterator[torch.Tensor]:
     """Minibatches for ever: all photos in a new order, then again."""
     while True:
-        yield from torch.randperm(photos).split(size)
+        yield from order(labels, config.loss).split(config.batch_size)
 
 
 def suggested(table: pd.DataFrame) -> Finder:

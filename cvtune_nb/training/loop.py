@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
 
 from cvtune_nb import memory
 from cvtune_nb.baseline import SvmExplorer
@@ -25,6 +25,7 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.training import checkpoint, processes
 from cvtune_nb.training.augmentation import augmented
 from cvtune_nb.training.cost import learn, predict_cost
+from cvtune_nb.training.losses import order, similarity_loss
 from cvtune_nb.training.model import Classifier, build
 from cvtune_nb.training.optimizer import optimizer_for
 from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, RESUMABLE, Run, load_run, new_run
@@ -145,7 +146,7 @@ def _train(
         for epoch in range(1 + (int(run.history["epoch"].max()) if len(run.history) else 0), config.epochs + 1):
             torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
             network.train()
-            batches = torch.randperm(len(train.labels)).split(config.batch_size)
+            batches = order(train.labels, config.loss).split(config.batch_size)
             batches = [batch for batch in batches if len(batch) >= processes.count()]
             if processes.rank():
                 torch.manual_seed(config.seed * 1_000 + epoch + processes.rank() * 1_000_000_007)  # other crops
@@ -198,8 +199,10 @@ def step(
     where = next(network.parameters()).device
     images = augmented(torch.from_numpy(squares).to(where), config)
     with half(where):
-        logits = network(images)
+        logits, features = network(images, with_features=True)
     loss = cross_entropy(logits.float(), labels.to(where), label_smoothing=SMOOTHING)
+    if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
+        loss = loss + similar(normalize(features.float()), labels.to(where))
     whole = processes.added(torch.tensor([len(labels), len(labels) * loss.item()], dtype=torch.float64, device=where))
     photos, total = whole.tolist()
     if not math.isfinite(total):

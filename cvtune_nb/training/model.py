@@ -25,9 +25,14 @@ class Classifier(nn.Module):
         self.backbone, self.normalise = backbone, normalise
         self.dropout, self.last = nn.Dropout(dropout), nn.Linear(backbone.width, classes)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (n, classes) of uint8 photos (n, size, size, 3)."""
-        return self.classify(self.backbone(images))
+    def forward(
+        self, images: torch.Tensor, with_features: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Logits (n, classes) of uint8 photos (n, size, size, 3); with_features: also what they come from, (n, width).
+        """
+        features = self.backbone(images)
+        logits = self.classify(features)
+        return (logits, features) if with_features else logits
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes) of features (n, width): the last layer alone."""

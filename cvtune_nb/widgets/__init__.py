@@ -16,6 +16,11 @@ _PANELS = {
     "BoxesPanel": "annotating",
     "DetectorPanel": "detector",
     "DetectorExportPanel": "detector_export",
+    "SimilarityPanel": "similarity",
+    "TuningPanel": "similarity",
+    "OdditiesPanel": "oddities",
+    "ToLabelPanel": "to_label",
+    "SimilarityExportPanel": "similarity_export",
 }
 
 __all__ = list(_PANELS)

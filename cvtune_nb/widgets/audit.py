@@ -73,10 +73,14 @@ class AuditPanel(Panel):
         self.on.on_click(self.guard(lambda _: self._turn(self.page + 1)))
         self.all.on_click(self.guard(lambda _: self._select_page()))
         self.measure.on_click(self.guard(lambda _: self.begin(lambda progress: self._measured(progress))))
-        known = load_audit(workspace)
-        if known is not None:
-            self.job.result = known
-            self.say(self.paint(known))
+        earlier = self.earlier()
+        if earlier is not None:
+            self.job.result = earlier
+            self.say(self.paint(earlier))
+
+    def earlier(self) -> Audit | None:
+        """What was found before, if anything."""
+        return load_audit(self.workspace)
 
     def work(self) -> Work:
         """The audit, with the default network."""
@@ -277,7 +281,7 @@ class AuditPanel(Panel):
     def result(self) -> Audit:
         """The audit; NotReady while there is none."""
         found = super().result()
-        return found if isinstance(found, Audit) else load_audit(self.workspace)
+        return found if isinstance(found, Audit) else self.earlier()
 
     def summary(self) -> None:
         """Findings by kind, and how many of each are decided."""

@@ -193,6 +193,7 @@ def _map(workspace: Workspace) -> str:
     runs = training.runs(workspace)
     tried = len(runs[["backbone", "image_size"]].drop_duplicates())
     exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
+    similar = [path.parent.name for path in workspace.exports.glob("*/index.npy")]
     known = baseline.last_baseline(workspace)
     detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
     audited = (workspace.audit / "summary.json").exists()
@@ -207,6 +208,7 @@ def _map(workspace: Workspace) -> str:
          tried > 1 and f"{tried} networks and sizes tried"),
         ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
         ("06_small_objects", "boxes, and a detector that finds small things", detectors and f"{detectors} detectors"),
+        ("07_image_similarity", "what looks most like a photo", similar and f"exported {', '.join(similar[:3])}"),
     ]  # fmt: skip
     left = "<td style='text-align:left'>"
     rows = "".join(

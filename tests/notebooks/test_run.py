@@ -31,6 +31,8 @@ QUICK = {
     "04_parameter_escalation": {"FAMILY": "efficientnet_lite", "RUNGS": "1,2", "EPOCHS": 1, "IMAGE_SIZES": "64,96",
                                 "TRIALS": 2},
     "05_export_and_use": {"NAME": "mine"},
+    "07_image_similarity": {"EMBEDDER": "efficientnet_lite0@64", "IMAGE_SIZE": 64, "EPOCHS": 1, "BATCH_SIZE": 16,
+                            "BACKBONE": "efficientnet_lite0"},
 }
 DETECTOR = {"DETECTOR": "efficientnet_lite0_fpn", "IMAGE_SIZE": 128, "EPOCHS": 2, "PROPOSALS": 40}
 
@@ -70,7 +72,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shown(place):
-    """What each notebook showed, all six run in order."""
+    """What each notebook showed, all but 06 run in order."""
     photos, folder = place
     return {name: run(name, DATA=str(photos), WORKSPACE=str(folder), **values) for name, values in QUICK.items()}
 
@@ -133,7 +135,7 @@ def test_05_leaves_a_model_that_runs(shown, place):
     assert answer["label"] in ("circle", "stripes", ODD)
     assert "predict.py" in html(shown["05_export_and_use"]["use"])
     assert "test photos right" in html(shown["05_export_and_use"]["figures"])
-    assert Workspace(folder).test_openings() == 1
+    assert Workspace(folder).test_openings() == 2  # notebook 07 exports, too
 
 
 def test_06_trains_a_detector(tmp_path):
@@ -149,6 +151,18 @@ def test_06_trains_a_detector(tmp_path):
     assert len(opened(made.parent).predict([folder / "001.jpg"])) == 1
     assert "predict.py" in html(cells["use"])
     assert len(list(folder.iterdir())) == 17, "nothing was written among the photos"
+
+
+def test_07_ranks_tunes_and_leaves_an_index(shown, place):
+    cells, workspace = shown["07_image_similarity"], Workspace(place[1])
+    assert "recall@1" in html(cells["measures"])
+    assert len(pictures(cells["measures"])) == 2
+    assert "recall@1" in html(cells["learned"])
+    assert training.runs(workspace)["loss"].iloc[-1] == "supervised-contrastive"
+    assert "Similar(" in html(cells["use"])
+    made = next(workspace.exports.glob("*/index.npy")).parent
+    path = workspace.photos()["path"].iloc[0]
+    assert opened(made).predict([workspace.path_of(path)])[0]["similar"][0]["path"] == path
 
 
 def test_nothing_a_person_made_was_touched(shown, place):

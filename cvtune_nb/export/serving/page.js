@@ -23,10 +23,15 @@ async function ask(path, options = {}) {
 
 async function describe() {
   try {
-    const {labels, threshold, kind} = await ask("labels");
+    const {labels, threshold, kind, photos, distance} = await ask("labels");
     if (kind === "detector") {
       document.title = at("title").textContent = "Find objects in a photo";
       at("about").textContent = `This model finds ${labels.join(", ")}, with a score of ${Math.round(threshold * 100)}% or more.`;
+      return;
+    }
+    if (kind === "similarity") {
+      document.title = at("title").textContent = "Find look-alikes of a photo";
+      at("about").textContent = `The nearest of ${photos} photos by ${distance} distance: ${labels.join(", ")}.`;
       return;
     }
     const sure = threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "";
@@ -66,6 +71,31 @@ function found(article, side, boxes) { // boxes on the photo, and how many of ea
   return words;
 }
 
+async function thumbnail(image, number) { // fetched, for an address in the page could not carry the token
+  try {
+    const headers = token ? {authorization: `Bearer ${token}`} : {};
+    const answer = await fetch(`thumbnails/${number}.jpg`, {headers});
+    if (!answer.ok) throw new Error("no thumbnail");
+    image.src = URL.createObjectURL(await answer.blob());
+  } catch {
+    image.remove(); // the words under it say what it is
+  }
+}
+
+function alike(side, rows) { // the nearest photos, nearest first
+  const list = add(side, "ol", undefined, "alike");
+  for (const {number, path, label, distance} of rows) {
+    const item = add(list, "li");
+    const image = add(item, "img");
+    image.alt = `${label}: ${path}`;
+    thumbnail(image, number);
+    add(item, "strong", label);
+    add(item, "span", distance.toFixed(3), "number");
+    add(item, "small", path);
+  }
+  return `nearest is ${rows[0].label}, at ${rows[0].distance.toFixed(3)}`;
+}
+
 function show(photo, row) {
   const article = document.createElement("article");
   at("results").prepend(article);
@@ -81,6 +111,7 @@ function show(photo, row) {
     return row.error;
   }
   if (row.boxes) return found(article, side, row.boxes);
+  if (row.similar) return alike(side, row.similar);
   const words = row.sure ? row.label : `not sure (${row.label}?)`;
   add(side, "p").appendChild(document.createElement("strong")).textContent = words;
   const table = add(side, "table");

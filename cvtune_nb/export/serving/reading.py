@@ -50,11 +50,11 @@ class SmallHeads:
         await self.app(scope, receive, send)
 
 
-def top_of(request: Request, classes: int) -> int:
-    """How many labels of a photo are asked for (?top=). Raises Refused."""
-    given = request.query_params.get("top", "5")
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= max(5, classes)):
-        raise Refused(400, f"top is {given[:20]!r}: give a number from 1 to {classes}")
+def top_of(request: Request, usual: int, most: int) -> int:
+    """How many labels of a photo, or photos like it, are asked for (?top=). Raises Refused."""
+    given = request.query_params.get("top", str(usual))
+    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= max(usual, most)):
+        raise Refused(400, f"top is {given[:20]!r}: give a number from 1 to {max(usual, most)}")
     return int(given)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtune_nb.export.predict import Model, photo
+from cvtune_nb.export.predict import Model, Similar, photo
 from cvtune_nb.export.serving.reading import Limits
 
 BATCH = 16
@@ -39,7 +39,10 @@ class Service:
             return {"name": name, "error": str(error)}
         answer = loop.create_future()
         self.waiting.put_nowait((pixels, answer))
-        return {"name": name, **self.model.row(await answer, top)}
+        found = await answer
+        if isinstance(self.model, Similar):  # it looks through the whole gallery, and others are not to wait for that
+            return {"name": name, **await loop.run_in_executor(self.decoders, self.model.row, found, top)}
+        return {"name": name, **self.model.row(found, top)}
 
     def _decode(self, content: bytes) -> np.ndarray:
         width, height = photo.upright_size(io.BytesIO(content))

@@ -1,0 +1,154 @@
+"""Photos as points: a network without its last layer turns each into a vector of length 1, photos that look alike into
+vectors that point the same way."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.decomposition import PCA
+from torch import nn
+
+from cvtune_nb import backbones, memory, networks
+from cvtune_nb.baseline import normalised
+from cvtune_nb.data.pixels import pixels, refuse_beyond
+from cvtune_nb.data.rows import RowStore
+from cvtune_nb.errors import InputError
+from cvtune_nb.features import features, fill, store_of, width
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.training import load_best, load_run, runs
+from cvtune_nb.workspace import Workspace
+
+DIMENSIONS = 128
+"""Numbers a photo that whitening leaves. Jégou and Chum 2012 ("Negative evidences and co-occurrences in image
+retrieval: the benefit of PCA and whitening") keep 128."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """What turns photos into vectors. name: a run's id, or BACKBONE@SIZE for a frozen network; run: "" for a frozen
+    one; image_size: pixels."""
+
+    name: str
+    backbone: str
+    image_size: int
+    run: str = ""
+
+    @property
+    def words(self) -> str:
+        """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
+        return f"run {self.run}" if self.run else f"frozen {self.backbone} at {self.image_size} pixels"
+
+
+def embedder(workspace: Workspace, name: str = "") -> Embedder:
+    """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels). "": the best
+    run of the workspace, or before there is one the default backbone, frozen. Raises InputError."""
+    if not name:
+        known = runs(workspace)
+        name = "best" if known["validation_accuracy"].notna().any() else backbones.default()[0]
+    if name in ("best", "last") or name in set(runs(workspace)["run"]):
+        run = load_run(workspace, name)
+        if run.history.empty:
+            raise InputError(f"run {run.id} has no whole epoch yet: go on with it first, or choose another run")
+        return Embedder(run.id, run.config.backbone, run.config.image_size, run.id)
+    backbone, _, size = name.partition("@")
+    if size and not (size.isdigit() and 32 <= int(size) <= 1000):
+        raise InputError(f"{name!r} is no embedder: give a run's id, or a backbone and its image size like {_usual()}")
+    try:
+        width(backbone)
+    except InputError as error:
+        raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_usual()}") from None
+    return Embedder(f"{backbone}@{size or 224}", backbone, int(size or 224))
+
+
+def _usual() -> str:
+    return f"{backbones.default()[0]}@224"
+
+
+def choices(workspace: Workspace) -> list[Embedder]:
+    """What there is to choose from: the workspace's runs, best first, then every backbone whose weights are on disk."""
+    known = runs(workspace)
+    known = known[known["validation_accuracy"].notna()].sort_values("validation_accuracy", ascending=False)
+    fine = [Embedder(row.run, row.backbone, row.image_size, row.run) for row in known.itertuples()]
+    sizes = [*dict.fromkeys([224, *(known["image_size"])])]
+    frozen = [Embedder(f"{name}@{size}", name, int(size)) for name in backbones.KNOWN if backbones.on_disk(name)
+              for size in sizes]  # fmt: skip
+    return fine + frozen
+
+
+@memory.kept()
+def vectors(
+    workspace: Workspace, photos: pd.DataFrame, with_: Embedder, progress: Progress = silent
+) -> np.ndarray:
+    """The vectors of `photos` (manifest columns; a path may also be one outside of the workspace's folder): float32
+    (n, width), of length 1, in their order. Kept in the workspace's cache by content. Raises InputError."""
+    if not with_.run:
+        return normalised(features(workspace, photos, with_.backbone, with_.image_size, progress).matrix)
+    refuse_beyond(photos, with_.image_size)
+    run, store = load_run(workspace, with_.run), _store(workspace, with_)
+    unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
+    if todo := store.missing(list(unique.index)):
+        squares = pixels(workspace, unique.loc[todo], with_.image_size, progress)
+        fill(store, todo, squares, load_best(run).backbone, progress)
+    return normalised(store.get(list(photos["sha256"])))
+
+
+def _store(workspace: Workspace, of: Embedder) -> RowStore:
+    """Where the vectors, not scaled to length 1 yet, are kept: those of a run by the content of its weights, for it may
+    go on and become another one."""
+    if not of.run:
+        return store_of(workspace, of.backbone, of.image_size)
+    weights = hashlib.sha256((workspace.runs / of.run / "best.safetensors").read_bytes()).hexdigest()[:12]
+    return RowStore(workspace.cache / f"embeddings-{of.run}-{weights}", (width(of.backbone),), "float32")
+
+
+def missing(workspace: Workspace, photos: pd.DataFrame, of: Embedder) -> int:
+    """How many of the photos have no vector in the cache yet."""
+    return len(_store(workspace, of).missing(photos["sha256"].tolist()))
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Principal components, each scaled to the same spread: (v - mean) @ matrix, then length 1. mean: (width,); matrix:
+    (width, dimensions)."""
+
+    mean: np.ndarray
+    matrix: np.ndarray
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Vectors (n, width) as float32 (n, dimensions), of length 1."""
+        return normalised((rows - self.mean) @ self.matrix).astype(np.float32)
+
+
+def whitening(rows: np.ndarray, dimensions: int = DIMENSIONS) -> Whitening:
+    """Learned from the vectors (n, width) of the gallery; at most half as many dimensions as photos. Raises
+    InputError for fewer than four photos."""
+    if len(rows) < 4:
+        raise InputError(f"{len(rows)} photos are too few for whitening: leave it out")
+    found = PCA(min(dimensions, len(rows) // 2, rows.shape[1]), svd_solver="covariance_eigh").fit(rows)
+    spread = np.sqrt(np.maximum(found.explained_variance_, 1e-12))
+    return Whitening(found.mean_.astype(np.float32), (found.components_.T / spread).astype(np.float32))
+
+
+class Embedding(nn.Module):
+    """An embedder as one network, the whitening included: uint8 images (n, size, size, 3) to vectors (n, width or
+    dimensions) of length 1."""
+
+    def __init__(self, backbone: networks.Backbone, white: Whitening | None = None):
+        super().__init__()
+        self.backbone, self.white = backbone, white is not None
+        if white:
+            self.register_buffer("mean", torch.from_numpy(white.mean))
+            self.register_buffer("matrix", torch.from_numpy(white.matrix))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Vectors of length 1."""
+        rows = nn.functional.normalize(self.backbone(images).float())
+        return nn.functional.normalize((rows - self.mean) @ self.matrix) if self.white else rows
+
+
+def network(workspace: Workspace, of: Embedder, white: Whitening | None = None) -> Embedding:
+    """The network of an embedder, in eval mode on the CPU. Raises InputError like networks.load."""
+    backbone = load_best(load_run(workspace, of.run)).backbone if of.run else networks.load(of.backbone)
+    return Embedding(backbone, white).eval()

@@ -1,0 +1,163 @@
+"""How good is a ranking? By photos that the network never learned from, each looked up among the training photos."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb import metrics
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.metrics import Accuracy
+from cvtune_nb.similarity.embeddings import Embedder, vectors, whitening
+from cvtune_nb.similarity.ranking import Gallery
+from cvtune_nb.similarity.reranking import Reranker
+from cvtune_nb.workspace import Workspace
+
+RANKS = (1, 5, 10)
+"""k of recall@k."""
+DRAWS = 1_000
+"""Bootstrap samples of the queries, for the interval of the mean average precision."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95% interval low..high."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How well photos of `split` find photos of their class among the training photos.
+
+    recall: k -> share of queries with a photo of their class among the k nearest; mean_precision: mean average
+    precision of the whole ranking, over queries; median_rank: rank of the first photo of the query's class, median
+    (beside recall@1, for a median of 1 hides nearly half of the queries). queries: path,label,rank (of the first photo
+    of its class),precision (its average precision),nearest (path),found (the nearest one's label). by_class:
+    label,photos,recall_1,low,high,mean_precision,taken_for (the class most often found instead, "" for none).
+    """
+
+    embedder: Embedder
+    split: str
+    distance: str
+    reranked: bool
+    whitened: bool
+    recall: dict[int, Accuracy]
+    mean_precision: Interval
+    median_rank: float
+    queries: pd.DataFrame
+    by_class: pd.DataFrame
+    confusion: pd.DataFrame
+
+    @property
+    def words(self) -> str:
+        """For example "recall@1 88.0% (84.2% to 91.0%, 341 photos), @5 95.0%, @10 97.1%, mAP .812 (.793 to .829)"."""
+        others = "".join(f", @{k} {self.recall[k].value:.1%}" for k in RANKS[1:])
+        return f"recall@1 {self.recall[1]}{others}, mAP {self.mean_precision}, median rank {self.median_rank:g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "embedder": self.embedder.name, "split": self.split, "distance": self.distance, "reranked": self.reranked,
+            "whitened": self.whitened, "queries": len(self.queries),
+            **{f"recall_{k}": found.value for k, found in self.recall.items()}, "interval_1": self.recall[1].interval,
+            "mean_average_precision": self.mean_precision.value,
+            "mean_average_precision_interval": [self.mean_precision.low, self.mean_precision.high],
+            "median_rank": self.median_rank, "by_class": self.by_class.to_dict("records"),
+        }  # fmt: skip
+
+
+def measure(
+    workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
+    whiten: bool = False, progress: Progress = silent,
+) -> Measured:  # fmt: skip
+    """The photos of `split` as queries, the training photos as gallery. split "test" opens the test set, which is
+    written down. Raises InputError where there are no queries or no gallery."""
+    photos = workspace.photos()
+    gallery, queries = photos[photos["split"] == "train"], photos[photos["split"] == split]
+    if gallery.empty or queries.empty:
+        raise InputError(f"there are {len(gallery)} training photos and {len(queries)} {split} photos: both are needed")
+    if split == "test":
+        workspace.open_test(f"similarity {of.name} {distance}{' reranked' if rerank else ''}")
+    rows = vectors(workspace, gallery, of, progress)
+    asked = vectors(workspace, queries, of, progress)
+    if whiten:
+        white = whitening(rows)
+        rows, asked = white(rows), white(asked)
+    searched = Gallery(rows, distance, approximate=False)
+    ranker = Reranker(searched) if rerank else searched
+    progress(0.9, "ranking")
+    return measured(queries, gallery, ranker.search(asked, len(rows)).places, of, split, distance, rerank, whiten)
+
+
+def measured(
+    queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray, of: Embedder, split: str = "validation",
+    distance: str = "cosine", rerank: bool = False, whiten: bool = False,
+) -> Measured:  # fmt: skip
+    """What whole rankings are worth. queries, gallery: path,label; places: (queries, gallery) int, nearest first."""
+    labels, asked = gallery["label"].to_numpy(dtype=object), queries["label"].to_numpy(dtype=object)
+    right = labels[places] == asked[:, None]
+    first = np.where(right.any(1), right.argmax(1) + 1, len(gallery) + 1)
+    found_so_far = right.cumsum(1) / np.arange(1, len(gallery) + 1)
+    precision = (found_so_far * right).sum(1) / np.maximum(right.sum(1), 1)
+    nearest = labels[places[:, 0]]
+    table = pd.DataFrame({
+        "path": queries["path"].to_numpy(), "label": asked, "rank": first, "precision": precision,
+        "nearest": gallery["path"].to_numpy()[places[:, 0]], "found": nearest,
+    })  # fmt: skip
+    classes = sorted(set(asked) | set(labels))
+    recall = {k: metrics.share(int((first <= k).sum()), len(first)) for k in RANKS}
+    mean, median = mean_interval(precision), float(np.median(first))
+    return Measured(of, split, distance, rerank, whiten, recall, mean, median, table, _by_class(table),
+                    metrics.confusion(asked, nearest, classes))  # fmt: skip
+
+
+def mean_interval(values: np.ndarray, seed: int = 0) -> Interval:
+    """Mean of n values with its percentile bootstrap interval (Efron 1979)."""
+    random = np.random.default_rng(seed)
+    means = [values[random.integers(len(values), size=len(values))].mean() for _ in range(DRAWS)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def _by_class(table: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for label, mine in table.groupby("label"):
+        found = metrics.share(int((mine["rank"] == 1).sum()), len(mine))
+        others = mine.loc[mine["found"] != label, "found"].value_counts()
+        rows.append((label, len(mine), found.value, found.low, found.high, float(mine["precision"].mean()),
+                     "" if others.empty else others.index[0]))  # fmt: skip
+    columns = ["label", "photos", "recall_1", "low", "high", "mean_precision", "taken_for"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two embedders on the same queries: recall@1 of the second minus that of the first (metrics.paired), and the same
+    of the mean average precision."""
+
+    recall: metrics.Paired
+    mean_precision: Interval
+
+    @property
+    def words(self) -> str:
+        """Both, in words."""
+        gain = self.mean_precision
+        sure = "" if gain.low > 0 or gain.high < 0 else ", no difference you could rely on"
+        return (f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{sure})")
+
+
+def compare(first: Measured, second: Measured) -> Compared:
+    """What the second brings, query by query. Raises InputError for other queries."""
+    if list(first.queries["path"]) != list(second.queries["path"]):
+        raise InputError("the two were measured on other photos: measure both again")
+    ranks = (first.queries["rank"] == 1, second.queries["rank"] == 1)
+    gain = (second.queries["precision"] - first.queries["precision"]).to_numpy()
+    return Compared(metrics.paired(*ranks), mean_interval(gain))

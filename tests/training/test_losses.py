@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import torch
+
+from cvtune_nb import training
+from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.training.losses import TOGETHER, order, similarity_loss
+
+LOSSES = [name for name in PARAMETERS["loss"].choices if name != "cross-entropy"]
+
+
+def vectors(apart):
+    """Two classes of four vectors each, drawn together or mixed up."""
+    torch.manual_seed(0)
+    labels = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+    centres = torch.nn.functional.normalize(torch.randn(2, 16))
+    mixed = torch.nn.functional.normalize(torch.randn(8, 16))
+    return torch.nn.functional.normalize(apart * centres[labels] + (1 - apart) * mixed), labels
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_loss_falls_as_a_class_draws_together(name):
+    loss = similarity_loss(name)
+    values = [float(loss(*vectors(apart))) for apart in (0.0, 0.5, 0.95)]
+    assert values[2] < values[0]
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_minibatch_without_pairs_does_no_harm(name):
+    rows = torch.nn.functional.normalize(torch.randn(3, 8, requires_grad=True))
+    loss = similarity_loss(name)(rows, torch.tensor([0, 1, 2]))
+    assert torch.isfinite(loss)
+    loss.backward()
+
+
+def test_the_cross_entropy_stays_as_it_was():
+    assert similarity_loss("cross-entropy") is None
+    labels = torch.arange(50) % 5
+    torch.manual_seed(3)
+    expected = torch.randperm(50)
+    torch.manual_seed(3)
+    assert torch.equal(order(labels, "cross-entropy"), expected)
+
+
+def test_minibatches_hold_pairs_and_every_photo_comes_once():
+    labels = torch.arange(403) % 101
+    places = order(labels, "triplet")
+    assert sorted(places.tolist()) == list(range(403))
+    for batch in places.split(32)[:-1]:
+        _, counts = labels[batch].unique(return_counts=True)
+        assert (counts >= 2).sum() >= 32 // TOGETHER - 2
+    assert not torch.equal(places, order(labels, "triplet"))
+
+
+def test_a_run_with_such_a_loss_is_a_classifier_too_and_can_be_gone_on_with(workspace):
+    config = Config("efficientnet_lite0", image_size=64, epochs=2, loss="supervised-contrastive")
+    run = training.fit(workspace, config)
+    assert run.state == "done"
+    assert run.validation.value > 0.6
+    assert training.load_run(workspace, run.id).config.loss == "supervised-contrastive"
+    assert training.earlier_run(workspace, config).id == run.id
+    assert training.runs(workspace)["loss"].tolist() == ["supervised-contrastive"]
