@@ -48,7 +48,7 @@ tags: [cvtune]
 ---
 # {name}
 
-Finds the most similar of {photos:,} photos ({labels}): {embedder}{white}, by {distance} distance ({meaning}).
+Finds the most similar of {photos:,} photos ({labels}): {network}{white}, by {distance} distance ({meaning}).
 Made with cvtune, {made}.
 
 ## How good it is
@@ -262,7 +262,8 @@ def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, 
     thumbnails = (made / "thumbnails.zip").exists()
     return CARD.format(
         name=card.text(export.folder.name), photos=len(photos), labels=", ".join(map(card.text, workspace.classes)),
-        embedder=card.text(of.words), white=f", whitened to {width} numbers" if whitened else "", distance=distance,
+        network=f"{card.text(of.backbone)} at {of.image_size} pixels, {f'run {of.run}' if of.run else 'frozen'}",
+        white=f", whitened to {width} numbers" if whitened else "", distance=distance,
         meaning=ranking.DISTANCES[distance], made=now()[:10],
         figures=card.table(_figures(export.validation, *filter(None, [export.test]))),
         chosen="The run was chosen by its validation accuracy, so the validation figures flatter" if of.run

@@ -17,6 +17,10 @@ from cvtune_nb.workspace import Workspace
 
 RANKS = (1, 5, 10)
 """k of recall@k."""
+MOST_QUERIES = 2_000
+"""Photos that are looked up, drawn from more by a fixed seed: recall is good to about 2 points then."""
+CELLS = 20_000_000
+"""Places in rankings that are in memory at a time: 160 MB."""
 DRAWS = 1_000
 """Bootstrap samples of the queries, for the interval of the mean average precision."""
 
@@ -78,12 +82,15 @@ def measure(
     workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
     whiten: bool = False, progress: Progress = silent,
 ) -> Measured:  # fmt: skip
-    """The photos of `split` as queries, the training photos as gallery. split "test" opens the test set, which is
-    written down. Raises InputError where there are no queries or no gallery."""
+    """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery. split "test"
+    opens the test set, which is written down. Raises InputError where there are no queries or no gallery."""
     photos = workspace.photos()
     gallery, queries = photos[photos["split"] == "train"], photos[photos["split"] == split]
     if gallery.empty or queries.empty:
         raise InputError(f"there are {len(gallery)} training photos and {len(queries)} {split} photos: both are needed")
+    if len(queries) > MOST_QUERIES:
+        drawn = np.random.default_rng(0).permutation(len(queries))[:MOST_QUERIES]
+        queries = queries.iloc[np.sort(drawn)]
     if split == "test":
         workspace.open_test(f"similarity {of.name} {distance}{' reranked' if rerank else ''}")
     rows = vectors(workspace, gallery, of, progress)
@@ -93,30 +100,39 @@ def measure(
         rows, asked = white(rows), white(asked)
     searched = Gallery(rows, distance, approximate=False)
     ranker = Reranker(searched) if rerank else searched
-    progress(0.9, "ranking")
-    return measured(queries, gallery, ranker.search(asked, len(rows)).places, of, split, distance, rerank, whiten)
+    step, parts = max(1, CELLS // len(rows)), []
+    for start in range(0, len(asked), step):
+        progress(start / len(asked), f"ranking: {start} of {len(asked)} photos")
+        places = ranker.search(asked[start : start + step], len(rows)).places
+        parts.append(judged(queries.iloc[start : start + step], gallery, places))
+    return measured(pd.concat(parts, ignore_index=True), of, split, distance, rerank, whiten)
 
 
-def measured(
-    queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray, of: Embedder, split: str = "validation",
-    distance: str = "cosine", rerank: bool = False, whiten: bool = False,
-) -> Measured:  # fmt: skip
-    """What whole rankings are worth. queries, gallery: path,label; places: (queries, gallery) int, nearest first."""
+def judged(queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:
+    """What whole rankings are worth: Measured.queries. queries, gallery: path,label; places: (queries, gallery) int,
+    the nearest first."""
     labels, asked = gallery["label"].to_numpy(dtype=object), queries["label"].to_numpy(dtype=object)
     right = labels[places] == asked[:, None]
     first = np.where(right.any(1), right.argmax(1) + 1, len(gallery) + 1)
     found_so_far = right.cumsum(1) / np.arange(1, len(gallery) + 1)
     precision = (found_so_far * right).sum(1) / np.maximum(right.sum(1), 1)
-    nearest = labels[places[:, 0]]
-    table = pd.DataFrame({
+    return pd.DataFrame({
         "path": queries["path"].to_numpy(), "label": asked, "rank": first, "precision": precision,
-        "nearest": gallery["path"].to_numpy()[places[:, 0]], "found": nearest,
+        "nearest": gallery["path"].to_numpy()[places[:, 0]], "found": labels[places[:, 0]],
     })  # fmt: skip
-    classes = sorted(set(asked) | set(labels))
+
+
+def measured(
+    queries: pd.DataFrame, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
+    whiten: bool = False,
+) -> Measured:  # fmt: skip
+    """The figures of judged queries."""
+    first, precision = queries["rank"].to_numpy(), queries["precision"].to_numpy()
     recall = {k: metrics.share(int((first <= k).sum()), len(first)) for k in RANKS}
     mean, median = mean_interval(precision), float(np.median(first))
-    return Measured(of, split, distance, rerank, whiten, recall, mean, median, table, _by_class(table),
-                    metrics.confusion(asked, nearest, classes))  # fmt: skip
+    classes = sorted({*queries["label"], *queries["found"]})
+    return Measured(of, split, distance, rerank, whiten, recall, mean, median, queries, _by_class(queries),
+                    metrics.confusion(queries["label"], queries["found"], classes))  # fmt: skip
 
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> Interval:

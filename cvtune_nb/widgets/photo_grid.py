@@ -18,7 +18,8 @@ class PhotoGrid(anywidget.AnyWidget):
 
     What the person does comes as a message: {"open": key} or {"selected": keys}, both with the `shown` they belong to,
     so that a selection that comes when other photos are shown already is left out. They go to `on_open` and
-    `on_select`, which do nothing until they are set.
+    `on_select`, which do nothing until they are set. A file that is dropped on the grid comes as {"dropped": its name},
+    with its content, and goes to `on_drop`; until that is set, files are not taken.
 
     A click opens a photo, a click on the box in its corner selects it. Keys: arrows, Home and End go from photo to
     photo, Enter opens the one that has the focus, space selects it or no longer, Ctrl+A all or none.
@@ -36,6 +37,7 @@ class PhotoGrid(anywidget.AnyWidget):
         super().__init__(**traits)
         self.on_open: Callable[[str], None] = lambda _key: None
         self.on_select: Callable[[list[str]], None] = lambda _keys: None
+        self.on_drop: Callable[[bytes, str], None] | None = None
         self.on_msg(self._heard)
 
     def show(self, photos: list[dict[str, str]], images: list[bytes], name: str) -> None:
@@ -46,8 +48,11 @@ class PhotoGrid(anywidget.AnyWidget):
             self.photos, self.images, self.name, self.selected = photos, images, name, []
             self.shown += 1
 
-    def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        if "open" in content:  # also a late one: it is what the person clicked last
+    def _heard(self, _widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        if "dropped" in content:
+            if self.on_drop:
+                self.on_drop(bytes(buffers[0]), content["dropped"])
+        elif "open" in content:  # also a late one: it is what the person clicked last
             self.on_open(content["open"])
         elif content.get("shown", self.shown) == self.shown:
             self.selected = content["selected"]
@@ -57,6 +62,7 @@ class PhotoGrid(anywidget.AnyWidget):
     .cvtune-grid {display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start; padding: 4px;
         color: var(--jp-ui-font-color1, #222);}
     .cvtune-grid:empty {display: none;}
+    .cvtune-grid.over {outline: 3px dashed #0072B2;}
     .cvtune-grid div {position: relative; width: 122px; cursor: pointer; border-radius: 2px;}
     .cvtune-grid div:focus {outline: 3px solid var(--jp-ui-font-color1, #222); outline-offset: 1px;}
     .cvtune-grid img {display: block; box-sizing: border-box; width: 122px; height: 122px; object-fit: contain;
@@ -133,6 +139,14 @@ class PhotoGrid(anywidget.AnyWidget):
         grid.addEventListener("focusin", ({ target }) => {  // Tab comes back to where it left
             if (target === grid) return;
             for (const item of grid.children) item.tabIndex = item === target ? 0 : -1;
+        });
+        for (const kind of ["dragover", "dragleave", "drop"]) grid.addEventListener(kind, (event) => {
+            if (!event.dataTransfer.types.includes("Files")) return;
+            event.preventDefault();  // else the browser leaves the page for the file
+            event.stopPropagation();
+            grid.classList.toggle("over", kind === "dragover");
+            const [file] = kind === "drop" ? event.dataTransfer.files : [];
+            file?.arrayBuffer().then((content) => model.send({ dropped: file.name }, undefined, [content]));
         });
         grid.addEventListener("click", (event) => {
             const item = event.target.closest("[role=option]");

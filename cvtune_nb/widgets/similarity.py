@@ -78,7 +78,7 @@ class SimilarityPanel(Panel):
         self.label = w.Dropdown(options=[NONE, *workspace.classes], description="Only class", **wide)
         self.split = w.Dropdown(options=[NONE, "train", "validation", "test"], description="Only split", **wide)
         self.upload = w.FileUpload(accept="image/*", multiple=False, description="A photo of your own")
-        self.upload.layout.width = "auto"
+        self.upload.layout.width, self.upload.tooltip = "auto", "Or drop one on the photos to the right"
         self.view = w.ToggleButtons(options=[LOOK_ALIKES, ALL, ON_MAP], description="Show",
                                     style={"description_width": "3em", "button_width": "auto"})  # fmt: skip
         self.back, self.on = w.Button(description="Previous page"), w.Button(description="Next page")
@@ -95,7 +95,7 @@ class SimilarityPanel(Panel):
         self.right.children = [self.view, self.asked, self.grid, w.HBox([self.back, self.on, self.where])]
         self.below.children = [w.HTML("<b>The map</b>"), w.HBox([self.method, self.method_words]), self.map]
         self.query, self.vector, self.page, self._network, self._places = "", None, 0, None, {}
-        self.grid.on_open = self.guard(self.ask)
+        self.grid.on_open, self.grid.on_drop = self.guard(self.ask), self.guard(self.ask_file)
         self.map.on_select = self.guard(lambda _: self._see(ON_MAP))
         self.upload.observe(self.guard(lambda change: self._uploaded(change["new"])), "value")
         self.back.on_click(self.guard(lambda _: self._turn(self.page - 1)))

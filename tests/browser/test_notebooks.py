@@ -1,5 +1,6 @@
 """Every notebook in a real browser, as a person uses it: Run All, a control by keyboard, a press, a result."""
 
+import base64
 import re
 import shutil
 import time
@@ -571,6 +572,15 @@ def test_07_ask_by_click_by_upload_and_by_the_map(open_notebook, workspace, tmp_
     chooser.value.set_files(next(own.iterdir()))
     expect(panel).to_contain_text("your own photo; most of the 12 nearest are stripes")
     lab.screenshot("07_query", panel)
+    photos.first.click()
+    expect(panel).not_to_contain_text("your own photo")
+    drop = """async (grid, content) => {
+        const files = new DataTransfer();
+        files.items.add(new File([Uint8Array.from(atob(content), (c) => c.charCodeAt(0))], "dropped.jpg"));
+        grid.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+    }"""
+    panel.locator(".cvtune-grid").evaluate(drop, base64.b64encode(next(own.iterdir()).read_bytes()).decode())
+    expect(panel).to_contain_text("Query: dropped.jpg")
 
     plot = panel.locator(".cvtune-map-plot")
     plot.scroll_into_view_if_needed()

@@ -151,7 +151,7 @@ GRAPH = {
     "rows": (0, 0), "kind of its numbers": (-90, 0), "size": (-40, 2**31), "first node": (-8, 72), "level": (4, 1),
     "count of neighbours": (144 + 10, 99), "neighbour": (144 + 14, 2**32 - 1), "level of a node": (144 + 8, 3),
 }  # fmt: skip
-"""Places in usearch's file, in bytes from where the levels of its 72 nodes begin, and what a villain may write there."""
+"""Places in usearch's file, in bytes from where the levels of its 72 nodes begin, and what may be written there."""
 
 
 @pytest.mark.parametrize(("place", "value"), GRAPH.values(), ids=GRAPH.keys())
@@ -340,7 +340,7 @@ def test_similar_in_a_workspace_leaves_out_the_photo_itself(workspace, tmp_path,
     Image.open(copy).save(other)  # the same pixels in another file
     call = ["similar", workspace.folder, copy, tmp_path / "cut.jpg", other, "--k", 5, "--embedder", name, *ways]
     status, found, err = called(capsys, *call)
-    assert status == 0 and f"embedder: {name.replace('@', ' at ')} pixels, frozen" in err
+    assert status == 0 and f"embedder: {embedder(workspace, name).words}" in err
     own, broken, saved = found["similar"]
     assert [len(row["similar"]) for row in (own, saved)] == [5, 5]
     assert path not in [each["path"] for each in own["similar"]]
@@ -368,7 +368,7 @@ def test_export_from_the_command_line(space, run, again, tmp_path, capsys):
             "euclidean", "--out", tmp_path / "mine"]  # fmt: skip
     assert cli.main([str(word) for word in call]) == 0
     out = capsys.readouterr().out
-    assert f"run {run} (" in out and "72 photos in the index" in out and "validation: recall@1" in out
+    assert embedder(space, run).words in out and "72 photos in the index" in out and "validation: recall@1" in out
     assert f"test set opened {space.test_openings()} time(s)" in out
     assert open_export(tmp_path / "mine").distance == "euclidean"
 

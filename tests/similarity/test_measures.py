@@ -4,15 +4,16 @@ import pytest
 
 from cvtune_nb import similarity
 from cvtune_nb.errors import InputError
+from cvtune_nb.similarity import measures
 from cvtune_nb.similarity.embeddings import Embedder
-from cvtune_nb.similarity.measures import measured
+from cvtune_nb.similarity.measures import judged, measured
 
 OF = Embedder("x@64", "x", 64)
 GALLERY = pd.DataFrame({"path": ["g0", "g1", "g2", "g3"], "label": ["cat", "cat", "dog", "dog"]})
 
 
 def ranks(queries, places):
-    return measured(pd.DataFrame(queries, columns=["path", "label"]), GALLERY, np.array(places), OF)
+    return measured(judged(pd.DataFrame(queries, columns=["path", "label"]), GALLERY, np.array(places)), OF)
 
 
 def test_figures_by_hand():
@@ -67,6 +68,15 @@ def test_validation_photos_find_their_class_and_the_test_set_stays_locked(worksp
     assert workspace.test_openings() == 0
     similarity.measure(workspace, of, "test")
     assert workspace.test_openings() == 1
+
+
+def test_many_queries_are_drawn_and_ranked_block_by_block(workspace, monkeypatch):
+    of = similarity.embedder(workspace, "efficientnet_lite0@64")
+    whole = similarity.measure(workspace, of)
+    monkeypatch.setattr(measures, "CELLS", 100)
+    pd.testing.assert_frame_equal(similarity.measure(workspace, of).queries, whole.queries)
+    monkeypatch.setattr(measures, "MOST_QUERIES", 5)
+    assert len(similarity.measure(workspace, of).queries) == 5
 
 
 def test_without_queries_there_is_nothing_to_measure(workspace):
