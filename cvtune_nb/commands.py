@@ -432,42 +432,22 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
 
 def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
     """The photos nearest to each of those given among all of the workspace, the same file left out."""
-    import pandas as pd
-
-    from cvtune_nb.data import look, photo
+    from cvtune_nb.data import photo, sha256_of
     from cvtune_nb.export.predict import Similar
-    from cvtune_nb.similarity import Gallery, Reranker, vectors, whitening
+    from cvtune_nb.similarity import look_up
 
-    rows, seen = [{"path": path} for path in _photos_to_look_up(arguments)], []
-    for row in rows:
+    rows = [{"path": path} for path in _photos_to_look_up(arguments)]
+    known = look_up(workspace, of, arguments.distance or "cosine", arguments.rerank, arguments.whiten, meter)
+    for number, row in enumerate(rows):
+        meter(number / len(rows), f"looking up photos: {number} of {len(rows)}")
         try:
-            photo.read_photo(row["path"], at_least=1)  # all of it, not only its header
-            facts = look(Path(row["path"]))
+            vector = known.of_file(row["path"])
+            others = (known.photos["sha256"] != sha256_of(row["path"])).to_numpy()
+            near = known.nearest(vector, arguments.k or Similar.TOP, others)
+            row["similar"] = near[["path", "label", "distance"]].to_dict("records")
         except photo.UnreadablePhoto as error:
-            facts = str(error)
-        if isinstance(facts, str):
-            row["error"] = facts
-        else:
-            seen.append((str(Path(row["path"]).resolve()), *facts))
+            row["error"] = str(error)
     _require_one(rows)
-    asked = pd.DataFrame(seen, columns=["path", "sha256", "width", "height", "bytes"])
-    photos, k = workspace.photos(), arguments.k or Similar.TOP
-    known, queries = vectors(workspace, photos, of, meter), vectors(workspace, asked, of, meter)
-    if arguments.whiten:
-        white = whitening(known[(photos["split"] == "train").to_numpy()])
-        known, queries = white(known), white(queries)
-    # to look up a few photos exactly takes less time than to make a graph of all, which only re-ranking is in need of
-    gallery = Gallery(known, arguments.distance or "cosine", approximate=None if arguments.rerank else False)
-    copies = photos.loc[photos["sha256"].isin(asked["sha256"]), "sha256"].value_counts().max()
-    meter(0.9, "ranking")
-    more = k if pd.isna(copies) else k + int(copies)
-    found = (Reranker(gallery) if arguments.rerank else gallery).search(queries, more)
-    paths, labels, keys = (photos[column].tolist() for column in ("path", "label", "sha256"))
-    good = (row for row in rows if "error" not in row)
-    for row, sha256, places, far in zip(good, asked["sha256"], found.places, found.distances, strict=True):
-        near = [(place, apart) for place, apart in zip(places, far, strict=True) if keys[place] != sha256][:k]
-        row["similar"] = [{"path": paths[place], "label": labels[place], "distance": float(apart)}
-                          for place, apart in near]  # fmt: skip
     return Result({"similar": rows}, _alike(rows))
 
 

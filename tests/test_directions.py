@@ -17,9 +17,8 @@ ROOMS = [
 FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
 EXPORTED = (PACKAGE / "export" / "predict.py", PACKAGE / "data" / "photo.py")
 """The program in an exported folder: these two files side by side."""
-ELSEWHERE = {"numpy", "PIL", "onnxruntime", "photo", "usearch"}
-"""What that program may import on the machine that it is carried to; photo is the other file, and usearch it does
-without where that is not installed."""
+ELSEWHERE = {"numpy", "PIL", "onnxruntime", "photo"}
+"""What that program may import on the machine that it is carried to; photo is the other file."""
 
 
 def imported(source: str) -> set[str]:

@@ -203,9 +203,12 @@ def conflicts(space: Workspace) -> pd.DataFrame:
     return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
 
 
-def look(file: Path) -> tuple[str, int, int, int] | str:
-    """sha256, width, height and bytes of a photo, all of it read; or why it can't be."""
+def look(file: Path, decode: bool = False) -> tuple[str, int, int, int] | str:
+    """sha256, width, height and bytes of a photo; or why it can't be read. decode: find out whether its pixels can be,
+    too, at the least scale there is."""
     try:
+        if decode:
+            photo.read_photo(file, at_least=1)
         return sha256_of(file), *photo.upright_size(file), file.stat().st_size
     except photo.UnreadablePhoto as error:
         return str(error)

@@ -168,6 +168,9 @@ def load_bundle(folder: str | Path) -> nn.Module:
     """The exported network in PyTorch, ready to use: uint8 photos (n, image_size, image_size, 3) to logits
     (n, classes). Raises InputError when `folder` is no export, or a file in it is not the one that was exported."""
     folder = safe.checked(folder)
+    kind = read_json(folder / "labels.json").get("kind", "classifier")
+    if kind != "classifier":
+        raise InputError(f"{folder} holds no classifier ({kind}): use it with cvtune_nb.export.open_export")
     try:
         facts = read_json(folder / "config.json")
         weights = safetensors.torch.load_file(folder / "model.safetensors")

@@ -31,11 +31,8 @@ def compare(
     probabilities: the module in PyTorch, uint8 (1, image_size, image_size, 3) to (1, classes). Raises InputError when
     the difference is over TOLERANCE, or no number: such an export is no use.
     """
-    rows = photos.iloc[np.linspace(0, len(photos) - 1, min(PARITY_PHOTOS, len(photos))).astype(int)]
-    paths = [workspace.path_of(path) for path in rows["path"]]
-    kinds = list(odd_kinds(photo.read_photo(paths[0]))) if paths else []
-    most, compared = 0.0, [(path.name, path.read_bytes()) for path in paths] + kinds
-    for name, content in compared:
+    most, contents = 0.0, compared(workspace, photos)
+    for name, content in contents:
         with torch.inference_mode():
             square = photo.square(io.BytesIO(content), image_size)
             ours = probabilities(torch.from_numpy(square[None].copy())).numpy()
@@ -43,7 +40,16 @@ def compare(
         whole = np.asarray(photo.read_photo(io.BytesIO(content), at_least=model.short_side))
         for theirs in (model.probabilities(scaled[None]), model.probabilities(whole[None])):
             most = max(most, require_same(ours, theirs, name))
-    return most, len(compared)
+    return most, len(contents)
+
+
+def compared(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, bytes]]:
+    """Name and content of what an exported model is tried on: up to PARITY_PHOTOS of `photos`, evenly, and odd kinds of
+    the first of them."""
+    rows = photos.iloc[np.linspace(0, len(photos) - 1, min(PARITY_PHOTOS, len(photos))).astype(int)]
+    paths = [workspace.path_of(path) for path in rows["path"]]
+    kinds = odd_kinds(photo.read_photo(paths[0])) if paths else []
+    return [*((path.name, path.read_bytes()) for path in paths), *kinds]
 
 
 def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:

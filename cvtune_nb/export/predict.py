@@ -92,7 +92,7 @@ class Detector(Model):
 class Similar(Model):
     """Exported look-alikes: what turns a photo into a vector, and the vectors of a whole gallery. labels, image_size,
     short_side; distance: cosine, euclidean or manhattan; index: float16 (photos, width), of length 1; gallery: path and
-    label of each of these photos; graph: usearch's index of them, or None. Raises ValueError"""
+    label of each of these photos. Raises ValueError"""
 
     NOTES = ("labels", "image_size", "short_side", "distance")
     TOP = 10  # nearest photos that are told
@@ -111,11 +111,7 @@ class Similar(Model):
                 self.gallery = [(row["path"], row["label"]) for row in csv.DictReader(table)]
             if len(self.gallery) != len(self.index):
                 raise ValueError(f"it has {len(self.gallery)} photos, and index.npy {len(self.index)}")
-            name = "index.usearch"
-            self.graph = graph(self.folder / name)
-            if self.graph is not None and (len(self.graph), self.graph.ndim) != self.index.shape:
-                raise ValueError(f"it holds {len(self.graph)} vectors of {self.graph.ndim} numbers, not {wanted}")
-        except Exception as error:  # noqa: BLE001 - numpy and usearch raise many kinds for a damaged file
+        except Exception as error:  # noqa: BLE001 - numpy raises many kinds for a damaged file
             raise ValueError(f"{folder} has no whole {name} ({str(error)[:90]}): export it again") from None
         if self.distance not in ("cosine", "euclidean", "manhattan"):
             raise ValueError(f"{folder} measures by {str(self.distance)[:20]!r}, which is no distance: export it again")
@@ -133,18 +129,11 @@ class Similar(Model):
         return {"similar": rows}
 
     def nearest(self, vector, top):
-        """Rows of the index, and their distances, of the photos nearest to a vector (width,): exactly, or by the graph,
-        which may miss some."""
-        if self.graph is None:
-            places = np.arange(len(self.index))
-            blocks = (self.index[first : first + self.BLOCK] for first in range(0, len(places), self.BLOCK))
-        else:
-            places = self.graph.search(vector, top).keys
-            places = places[places < len(self.index)].astype(np.int64)
-            blocks = [self.index[places]]  # measured anew: the graph's own distances are coarser
+        """Rows of the index, and their distances, of the photos nearest to a vector (width,)."""
+        blocks = (self.index[first : first + self.BLOCK] for first in range(0, len(self.index), self.BLOCK))
         far = np.concatenate([self.distances(vector, block.astype(np.float32)) for block in blocks])
-        order = far.argsort(kind="stable")[:top]
-        return places[order], far[order]
+        places = far.argsort(kind="stable")[:top]
+        return places, far[places]
 
     def distances(self, vector, rows):
         """Of a vector (width,) from rows (n, width), all of length 1: (n,)."""
@@ -152,17 +141,6 @@ class Similar(Model):
             return np.abs(rows - vector).sum(axis=1)
         apart = np.maximum(1 - rows @ vector, 0)
         return apart if self.distance == "cosine" else np.sqrt(2 * apart)
-
-
-def graph(file):
-    """usearch's index of near neighbours in a file; None where there is no such file, or usearch is not installed."""
-    if not file.exists():
-        return None
-    try:
-        from usearch.index import Index
-    except ImportError:
-        return None
-    return Index.restore(str(file), view=True)
 
 
 KINDS = {"detector": Detector, "similarity": Similar}

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError, Message
 
@@ -27,12 +26,8 @@ DOMAINS = {"", "ai.onnx", "com.microsoft"}
 LARGEST_RATIO = 100
 """Bytes of a file over those it takes in the zip. Ours: weights 1.1, tables up to 10; zip bombs 1,000 and more."""
 HASHES = "hashes.json"
-GALLERY, GRAPH = {"index.npy", "gallery.csv"}, "index.usearch"
-"""What a similarity export has beside its model, and what it may have."""
-_NEIGHBOURS = 1_000
-"""Most neighbours of a node in usearch's graph; ours have 16, and 32 on the lowest level."""
-_KINDS = b"c\x0c\x0e\x0f"
-"""What its header says of ours: cosine, 16-bit floats; keys of 64 bits, nodes named by 32 bits."""
+GALLERY = {"index.npy", "gallery.csv"}
+"""What a similarity export has beside its model."""
 _TEXT = 10_000_000
 """Bytes of the largest JSON file that is read."""
 
@@ -147,8 +142,6 @@ def _require_whole(folder: Path, place: Path) -> None:
     labels = about.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
         raise InputError(f"{place} is no whole export (labels.json holds no list of labels): export it again")
-    if (folder / GRAPH).exists() and (why := _wrong_with_graph(folder / GRAPH)):
-        raise InputError(f"{GRAPH} in {place} can't be used ({why}): take an export from someone you trust")
     for name in ("fp32", *VARIANTS):
         if file_of(name) in hashes:
             _require_model(folder / file_of(name), place, labels)
@@ -217,41 +210,6 @@ def _wrong_with_notes(notes: dict[str, str], labels: list[str]) -> str:
     if not sensible:
         return "its sizes make no sense"
     return "" if told == labels else "its labels are not those of labels.json"
-
-
-def _wrong_with_graph(file: Path) -> str:
-    """Why a file is no graph of near neighbours that usearch may walk: it follows the numbers in it wherever they lead.
-
-    Layout (usearch 2): rows and bytes of a row, uint32; the rows; 64 bytes of header; size, neighbours of a node on
-    upper levels and on the lowest, highest level and first node, uint64; level of each node, int16; the nodes: key,
-    uint64; level, int16; for the lowest level and each above a count and room for neighbours, uint32."""
-    try:
-        data = np.memmap(file, np.uint8, "r")
-        count, row_bytes = data[:8].view(np.uint32).tolist()
-        start = 8 + count * row_bytes + 64
-        size, upper, lowest, highest, first = data[start : start + 40].view(np.uint64).tolist()
-        head = bytes(data[start - 64 : start])
-        if head[:7] != b"usearch" or head[13:17] != _KINDS or size != count or max(upper, lowest) > _NEIGHBOURS:
-            return "no graph of usearch's as we make it"
-        levels = data[start + 40 : start + 40 + 2 * count].view(np.int16).astype(np.int64)
-        rooms = 4 * (1 + np.array([lowest, upper]))
-        ends = start + 40 + 2 * count + np.cumsum(10 + rooms[0] + levels * rooms[1])
-        starts = ends - (10 + rooms[0] + levels * rooms[1])
-        if levels.min() < 0 or ends[-1] != len(data) or first >= count or levels[first] != highest:
-            return "its nodes are not where they should be"
-        for level in range(highest + 1):
-            for some in np.array_split(np.flatnonzero(levels >= level), 1 + count // 10_000):
-                places = starts[some] + 10 + (rooms[0] + (level - 1) * rooms[1] if level else 0)
-                lists = data[places[:, None] + np.arange(rooms[min(level, 1)])].view(np.uint32)
-                used = np.arange(lists.shape[1] - 1) < lists[:, :1]
-                near = lists[:, 1:][used]
-                if (lists[:, 0] >= lists.shape[1]).any() or (near >= count).any() or (levels[near] < level).any():
-                    return "its nodes name neighbours that are not there"
-                if (data[starts[some, None] + np.arange(8, 10)].view(np.int16)[:, 0] != levels[some]).any():
-                    return "its nodes are not on their levels"
-    except (OSError, ValueError, IndexError) as error:
-        return f"no graph of usearch's: {str(error)[:80]}"
-    return ""
 
 
 def _inside(message: Message) -> Iterator[Message]:

@@ -6,8 +6,8 @@ from typing import Any
 _HOMES = {
     "Embedder": "embeddings", "choices": "embeddings", "embedder": "embeddings", "vectors": "embeddings",
     "whitening": "embeddings",
-    "DISTANCES": "ranking", "Gallery": "ranking",
-    "Reranker": "reranking",
+    "DISTANCES": "ranking",
+    "Lookup": "lookup", "look_up": "lookup",
     "Measured": "measures", "compare": "measures", "measure": "measures",
     "METHODS": "projection", "layout": "projection", "methods": "projection",
     "copies": "oddities", "outliers": "oddities",

@@ -24,7 +24,7 @@ from cvtune_nb.data.split import SPLITS
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import card, onnx_model, predict, safe
 from cvtune_nb.export.bundle import versions
-from cvtune_nb.export.parity import PARITY_PHOTOS, odd_kinds
+from cvtune_nb.export.parity import compared
 from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
 from cvtune_nb.export.scaling import OPSET
 from cvtune_nb.files import Progress, replacing, silent, write_csv, write_json, write_text
@@ -80,7 +80,7 @@ installed: `cvtune similar FOLDER photo.jpg --k 10` and `cvtune serve FOLDER`, w
 Any ONNX runtime can run `model.onnx`: input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any size;
 output `vectors` is float32, shape (n, {width}), each of length 1. Inside, the short side is scaled to {short_side}
 pixels, the middle {size} x {size} is cut out, and colours are normalised{whitened}. `index.npy` holds such a vector, as
-16-bit floats, of each photo in `gallery.csv`, in its order{graph}. A photo that is in it finds itself at a distance
+16-bit floats, of each photo in `gallery.csv`, in its order. A photo that is in it finds itself at a distance
 near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in 16 bits, too.
 
 ## Data
@@ -155,7 +155,8 @@ def export_similarity(
         onnx_model.save(graph, made / "model.onnx")
         tensors = {key: tensor.contiguous() for key, tensor in embedding.state_dict().items()}
         write_tensors(made / "model.safetensors", tensors)
-        _write_index(made, photos, rows, distance)
+        np.save(made / "index.npy", rows.astype(np.float16), allow_pickle=False)
+        write_csv(made / "gallery.csv", photos[["path", "label", "split"]])
         write_json(made / "labels.json", {
             "labels": workspace.classes, "kind": "similarity", "distance": distance, "image_size": of.image_size,
             "embedder": of.name, "whitened": whiten,
@@ -164,18 +165,19 @@ def export_similarity(
         shutil.copyfile(photo.__file__, made / "photo.py")
         progress(0.6, "comparing with PyTorch")
         held_back = photos[photos["split"] == "validation"]
-        difference, compared = compare(workspace, embedding, predict.opened(made), held_back)
+        difference, count = compare(workspace, embedding, predict.opened(made), held_back)
         there = (photos["split"] == "test").any()
-        test = measure(workspace, of, "test", distance, whiten=whiten) if there else None
+        by = f"export {folder.name}"
+        test = measure(workspace, of, "test", distance, whiten=whiten, by=by) if there else None
         if len(photos) <= THUMBNAILS:
             _write_thumbnails(workspace, photos, made / "thumbnails.zip",
                               lambda share, words: progress(0.7 + 0.3 * share, words))  # fmt: skip
         openings = workspace.test_openings()
-        export = SimilarityExport(folder, zip_of(folder), of, [], difference, compared, len(photos), validation, test,
+        export = SimilarityExport(folder, zip_of(folder), of, [], difference, count, len(photos), validation, test,
                                   openings, 0.0)  # fmt: skip
         write_json(made / "config.json", {
             "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "whitened": whiten,
-            "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": compared,
+            "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": count,
             "validation": validation.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
             "seed_of_split": workspace.seed,
             "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
@@ -204,12 +206,7 @@ def compare(
     """Largest difference of a number of a vector between `embedding` in PyTorch and `model` in ONNX Runtime, and on how
     many photos: up to PARITY_PHOTOS of `photos`, evenly, and odd kinds of the first of them, each scaled by Pillow and
     by the graph. Raises InputError when it is over TOLERANCE, or no number."""
-    paths = [path for path in map(workspace.path_of, photos["path"]) if path.is_file()]
-    if not paths:
-        raise InputError(f"none of the validation photos is in {workspace.data} any more: open the data again")
-    paths = [paths[i] for i in np.linspace(0, len(paths) - 1, min(PARITY_PHOTOS, len(paths))).astype(int)]
-    most, contents = 0.0, [(path.name, path.read_bytes()) for path in paths]
-    contents += odd_kinds(photo.read_photo(paths[0]))
+    most, contents = 0.0, compared(workspace, photos)
     for name, content in contents:
         square = photo.square(io.BytesIO(content), model.image_size)
         with torch.inference_mode():
@@ -226,14 +223,6 @@ def compare(
 
 
 # -- the files ------------------------------------------------------------------------------------------------
-
-
-def _write_index(made: Path, photos: pd.DataFrame, rows: np.ndarray, distance: str) -> None:
-    """The vectors, which photo each is of, and where exact search would take long a graph of near neighbours."""
-    np.save(made / "index.npy", rows.astype(np.float16), allow_pickle=False)
-    write_csv(made / "gallery.csv", photos[["path", "label", "split"]])
-    if len(photos) >= ranking.LARGE and distance != "manhattan":
-        ranking.Gallery(rows, distance).index.save(str(made / "index.usearch"))
 
 
 def _write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, progress: Progress) -> None:
@@ -272,8 +261,6 @@ def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, 
         parity=export.parity, parity_photos=export.parity_photos, told=told.split, by_class=card.table(told.by_class),
         width=width, short_side=photo.short_side(of.image_size), size=of.image_size,
         whitened=", and the network's numbers are whitened" if whitened else "",
-        graph="; `index.usearch` is a graph of near neighbours for usearch, used where that is installed"
-        if (made / "index.usearch").exists() else "",
         seed=workspace.seed, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
         weights=card.weights(of.backbone), thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),

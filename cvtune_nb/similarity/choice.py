@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -164,9 +165,9 @@ def unlabelled(folder: str | Path, progress: Progress = silent) -> tuple[pd.Data
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos to choose from")
     paths = photo.photos_in([root])
-    rows, reasons = [], []
+    whole, rows, reasons = partial(look, decode=True), [], []
     with ThreadPoolExecutor() as pool:
-        for number, (path, seen) in enumerate(zip(paths, pool.map(_whole, paths), strict=True)):
+        for number, (path, seen) in enumerate(zip(paths, pool.map(whole, map(Path, paths)), strict=True)):
             if number % 16 == 0:
                 progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
             if isinstance(seen, str):
@@ -179,22 +180,11 @@ def unlabelled(folder: str | Path, progress: Progress = silent) -> tuple[pd.Data
             pd.DataFrame(reasons, columns=["path", "reason"]))  # fmt: skip
 
 
-def _whole(path: str) -> tuple[str, int, int, int] | str:
-    """data.look, and whether all of the photo can be decoded."""
-    seen = look(Path(path))
-    try:
-        if not isinstance(seen, str):
-            photo.read_photo(path, at_least=1)
-    except photo.UnreadablePhoto as error:
-        return str(error)
-    return seen
-
-
 def _looked_at(paths: list[str]) -> pd.DataFrame | str:
     """The same of some photos; or what is wrong with the first that can't be read."""
     rows = []
     for path in paths:
-        seen = _whole(path)
+        seen = look(Path(path), decode=True)
         if isinstance(seen, str):
             return f"{path} can't be used ({seen}): choose another photo"
         rows.append((str(Path(path).resolve()), *seen))

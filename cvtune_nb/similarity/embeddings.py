@@ -126,7 +126,8 @@ def whitening(rows: np.ndarray, dimensions: int = DIMENSIONS) -> Whitening:
     InputError for fewer than four photos."""
     if len(rows) < 4:
         raise InputError(f"{len(rows)} photos are too few for whitening: leave it out")
-    found = PCA(min(dimensions, len(rows) // 2, rows.shape[1]), svd_solver="covariance_eigh").fit(rows)
+    kept = min(dimensions, len(rows) // 2, rows.shape[1])
+    found = PCA(kept, svd_solver="randomized", random_state=0).fit(rows)
     spread = np.sqrt(np.maximum(found.explained_variance_, 1e-12))
     return Whitening(found.mean_.astype(np.float32), (found.components_.T / spread).astype(np.float32))
 

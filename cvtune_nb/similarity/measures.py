@@ -80,10 +80,11 @@ class Measured:
 
 def measure(
     workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
-    whiten: bool = False, progress: Progress = silent,
+    whiten: bool = False, progress: Progress = silent, by: str = "similarity",
 ) -> Measured:  # fmt: skip
     """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery. split "test"
-    opens the test set, which is written down. Raises InputError where there are no queries or no gallery."""
+    opens the test set, which is written down with what it was for (`by`). Raises InputError where there are no queries
+    or no gallery."""
     photos = workspace.photos()
     gallery, queries = photos[photos["split"] == "train"], photos[photos["split"] == split]
     if gallery.empty or queries.empty:
@@ -92,7 +93,7 @@ def measure(
         drawn = np.random.default_rng(0).permutation(len(queries))[:MOST_QUERIES]
         queries = queries.iloc[np.sort(drawn)]
     if split == "test":
-        workspace.open_test(f"similarity {of.name} {distance}{' reranked' if rerank else ''}")
+        workspace.open_test(f"{by} {of.name} {distance}{' reranked' if rerank else ''}")
     rows = vectors(workspace, gallery, of, progress)
     asked = vectors(workspace, queries, of, progress)
     if whiten:

@@ -14,11 +14,9 @@ from cvtune_nb.data import photo, thumbnail
 from cvtune_nb.errors import InputError
 from cvtune_nb.features import network_speed
 from cvtune_nb.files import Progress
-from cvtune_nb.networks import forward
-from cvtune_nb.similarity.embeddings import Embedder, missing, network
+from cvtune_nb.similarity.embeddings import missing
+from cvtune_nb.similarity.lookup import Lookup
 from cvtune_nb.similarity.measures import RANKS, Measured
-from cvtune_nb.similarity.ranking import Gallery
-from cvtune_nb.similarity.reranking import Reranker
 from cvtune_nb.training import Run
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Work
@@ -40,14 +38,10 @@ NONE = "any"
 
 @dataclass(frozen=True)
 class Looked:
-    """What a press of the button gave. photos: of the workspace (manifest columns); rows: their vectors, as they are
-    compared; measured: on validation; frozen: the same of the frozen backbone, for a run; compared: in words."""
+    """What a press of the button gave. measured: on validation; frozen: the same of the frozen backbone, for a run;
+    compared: in words."""
 
-    embedder: Embedder
-    photos: pd.DataFrame
-    rows: np.ndarray
-    ranker: Gallery | Reranker
-    white: Any
+    lookup: Lookup
     measured: Measured
     frozen: Measured | None
     compared: str
@@ -94,7 +88,7 @@ class SimilarityPanel(Panel):
         self.more.children = [w.HTML("<b>What is shown</b>"), self.k, self.label, self.split, self.upload]
         self.right.children = [self.view, self.asked, self.grid, w.HBox([self.back, self.on, self.where])]
         self.below.children = [w.HTML("<b>The map</b>"), w.HBox([self.method, self.method_words]), self.map]
-        self.query, self.vector, self.page, self._network, self._places = "", None, 0, None, {}
+        self.query, self.vector, self.page, self._places = "", None, 0, {}
         self.grid.on_open, self.grid.on_drop = self.guard(self.ask), self.guard(self.ask_file)
         self.map.on_select = self.guard(lambda _: self._see(ON_MAP))
         self.upload.observe(self.guard(lambda change: self._uploaded(change["new"])), "value")
@@ -150,19 +144,14 @@ class SimilarityPanel(Panel):
 
         def run(progress: Progress) -> Looked:
             of = similarity.embedder(workspace, name)
-            photos = workspace.photos()
-            rows = similarity.vectors(workspace, photos, of, progress)
-            white = similarity.whitening(rows[(photos["split"] == "train").to_numpy()]) if whiten else None
-            rows = white(rows) if white else rows
-            gallery = Gallery(rows, distance)
+            known = similarity.look_up(workspace, of, distance, rerank, whiten, progress)
             found = similarity.measure(workspace, of, "validation", distance, rerank, whiten, progress)
             plain, words = None, ""
             if of.run:
                 frozen = similarity.embedder(workspace, f"{of.backbone}@{of.image_size}")
                 plain = similarity.measure(workspace, frozen, "validation", distance, rerank, whiten, progress)
                 words = similarity.compare(plain, found).words
-            ranker = Reranker(gallery) if rerank else gallery
-            return Looked(of, photos, rows, ranker, white, found, plain, words)
+            return Looked(known, found, plain, words)
 
         return run
 
@@ -180,52 +169,41 @@ class SimilarityPanel(Panel):
 
     def paint(self, result: Looked) -> str:
         """Show a first query, the map, and how good it is."""
-        self._network = None
-        key = (result.embedder.name, self.whiten.value, self.method.value)
+        known = result.lookup
+        key = (known.embedder.name, self.whiten.value, self.method.value)
         if self._places.get("key") != key:
             self._lay_out(result, self.method.value)
         self.cost.value = f"It took {page.duration(self.job.seconds)}." if self.job.seconds else ""
-        known = set(result.photos["path"])
-        if self.query not in known:
-            held = result.photos[result.photos["split"] == "validation"]
-            self.query = str(held["path"].iloc[0])
-        self._point_at(result)
+        if self.query not in set(known.photos["path"]):
+            self.query = str(known.photos.loc[known.photos["split"] == "validation", "path"].iloc[0])
+        self.vector = known.of_photo(self.query)
         self._show(result)
         self._say_price()
-        return page.text(f"{result.embedder.words}: {result.measured.words}.")
-
-    def _point_at(self, looked: Looked) -> None:
-        self.vector = looked.rows[int(np.flatnonzero(looked.photos["path"] == self.query)[0])]
+        return page.text(f"{known.embedder.words}: {result.measured.words}.")
 
     def _lay_out(self, looked: Looked, method: str) -> None:
-        places = similarity.layout(looked.rows, method)
-        classes = sorted(looked.photos["label"].unique())
-        numbers = looked.photos["label"].map({label: number for number, label in enumerate(classes)}).to_numpy()
+        known = looked.lookup
+        places, labels = similarity.layout(known.rows, method), known.photos["label"]
+        classes = sorted(labels.unique())
+        numbers = labels.map({label: number for number, label in enumerate(classes)}).to_numpy()
         name = f"map of {len(places)} photos by {method}"
-        self.map.show(places, numbers, classes, looked.photos["path"].tolist(), name)
-        self._places = {"key": (looked.embedder.name, self.whiten.value, method)}
+        self.map.show(places, numbers, classes, known.photos["path"].tolist(), name)
+        self._places = {"key": (known.embedder.name, self.whiten.value, method)}
 
     # -- the query and what it finds --------------------------------------------------------------------------
 
     def ask(self, path: str) -> None:
         """Make the photo of the workspace at `path` the query."""
-        looked = self.result()
-        if path not in set(looked.photos["path"]):
-            raise InputError(f"{path} is not a photo of this workspace: choose one of {ALL}")
-        self.query = path
-        self._point_at(looked)
+        self.vector, self.query = self.result().lookup.of_photo(path), path
         self._see(LOOK_ALIKES)
 
     def ask_file(self, content: bytes, name: str) -> None:
         """Make a photo of one's own the query; it is not kept."""
-        looked = self.result()
+        known = self.result().lookup
         try:
-            square = photo.square(io.BytesIO(content), looked.embedder.image_size)
+            self.vector, self.query = known.of_file(io.BytesIO(content)), ""
         except photo.UnreadablePhoto as error:
             raise InputError(f"{name} can't be used ({error}): choose another photo") from None
-        if self._network is None:
-            self._network = network(self.workspace, looked.embedder, looked.white)
-        self.query, self.vector = "", forward(self._network, square[None].copy())[0]
         small = io.BytesIO()
         own = photo.read_photo(io.BytesIO(content), at_least=2 * SIDE)
         own.thumbnail((2 * SIDE, 2 * SIDE))
@@ -243,13 +221,9 @@ class SimilarityPanel(Panel):
         return self._found(self.result())
 
     def _found(self, looked: Looked) -> pd.DataFrame:
-        photos = looked.photos
-        keep = self._fitting(photos) & (photos["path"] != self.query).to_numpy()
-        ranked = looked.ranker.search(self.vector[None], len(photos) if len(photos) < 20_000 else 2_000)
-        places, far = ranked.places[0], ranked.distances[0]
-        inside = keep[places]
-        rows = photos.iloc[places[inside][: self.k.value]][["path", "label", "split"]]
-        return rows.assign(distance=far[inside][: self.k.value]).reset_index(drop=True)
+        photos = looked.lookup.photos
+        among = self._fitting(photos) & (photos["path"] != self.query).to_numpy()
+        return looked.lookup.nearest(self.vector, self.k.value, among)
 
     def _fitting(self, photos: pd.DataFrame) -> np.ndarray:
         """Which photos the filters let through."""
@@ -272,7 +246,7 @@ class SimilarityPanel(Panel):
 
     def _show(self, looked: Looked) -> None:
         """Fill the grid: what the query finds, or a page of photos to choose a query from."""
-        photos = looked.photos
+        photos = looked.lookup.photos
         if self.view.value == LOOK_ALIKES:
             rows = self._found(looked)
             label = photos.loc[photos["path"] == self.query, "label"]
@@ -329,7 +303,7 @@ class SimilarityPanel(Panel):
 
     def _both(self) -> list[tuple[str, Measured]]:
         looked = self.result()
-        both = [(looked.embedder.words, looked.measured)]
+        both = [(looked.lookup.embedder.words, looked.measured)]
         return [*both, (looked.frozen.embedder.words, looked.frozen)] if looked.frozen else both
 
     def _measures_table(self) -> HTML:
@@ -364,7 +338,7 @@ class SimilarityPanel(Panel):
         worst = looked.measured.by_class.sort_values("recall_1").iloc[0]
         taken = f", most often {worst['taken_for']} is found instead" if worst["taken_for"] else ""
         lines = [
-            f"With {looked.embedder.words}: {looked.measured.words}.",
+            f"With {looked.lookup.embedder.words}: {looked.measured.words}.",
             f"Hardest to find is {worst['label']}: nearest for {worst['recall_1']:.0%} of {worst['photos']}{taken}.",
         ]
         if looked.compared:

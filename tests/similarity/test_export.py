@@ -132,44 +132,6 @@ def test_the_distances_are_those_of_the_workspace(made, space, distance):
     assert set(places[1:11]) <= set(found.places[0])
 
 
-def test_a_large_index_has_a_graph_that_finds_the_same(tiny, space, folder, monkeypatch):
-    exact, photos = Similar(folder), space.photos()
-    monkeypatch.setattr(ranking, "LARGE", 10)
-    rows = np.asarray(exact.index, np.float32)
-    bundle._write_index(folder, photos, rows, "euclidean")
-    nearly, vector = Similar(folder), own(exact, space, 7)
-    assert nearly.graph is not None and exact.graph is None
-    assert [list(part) for part in nearly.nearest(vector, 5)] == [list(part) for part in exact.nearest(vector, 5)]
-    monkeypatch.setitem(sys.modules, "usearch.index", None)
-    assert Similar(folder).graph is None, "found exactly where usearch is not installed"
-    (folder / "index.usearch").unlink()
-    bundle._write_index(folder, photos, rows, "manhattan")
-    assert not (folder / "index.usearch").exists(), "usearch has no such distance for these numbers"
-
-
-GRAPH = {
-    "rows": (0, 0), "kind of its numbers": (-90, 0), "size": (-40, 2**31), "first node": (-8, 72), "level": (4, 1),
-    "count of neighbours": (144 + 10, 99), "neighbour": (144 + 14, 2**32 - 1), "level of a node": (144 + 8, 3),
-}  # fmt: skip
-"""Places in usearch's file, in bytes from where the levels of its 72 nodes begin, and what may be written there."""
-
-
-@pytest.mark.parametrize(("place", "value"), GRAPH.values(), ids=GRAPH.keys())
-def test_a_graph_that_would_lead_astray_is_refused(folder, space, monkeypatch, place, value):
-    monkeypatch.setattr(ranking, "LARGE", 10)
-    index = Similar(folder).index
-    bundle._write_index(folder, space.photos(), np.asarray(index, np.float32), "euclidean")
-    safe.write_hashes(folder)
-    assert open_export(folder).graph is not None
-    content = bytearray((folder / "index.usearch").read_bytes())
-    place = place + 8 + index.nbytes + 104 if place else 0
-    content[place : place + 4] = value.to_bytes(4, "little")
-    (folder / "index.usearch").write_bytes(content)
-    safe.write_hashes(folder)
-    with pytest.raises(InputError, match=r"index\.usearch in .* can't be used \("):
-        open_export(folder)
-
-
 def cut(file):
     file.write_bytes(file.read_bytes()[:-500])
 
@@ -192,17 +154,14 @@ def shortened(file):
         ("gallery.csv", lambda file: file.write_bytes(b"path,label\n\xff\xfe,x\n")),
         ("gallery.csv", lambda file: file.write_text("a,b\n" + "1,2\n" * 72)),
         ("gallery.csv", lambda file: file.unlink()),
-        ("index.usearch", lambda file: file.write_bytes(b"hello" * 100)),
-        ("index.usearch", lambda file: file.write_bytes(b"")),
     ],
 )
 def test_a_damaged_index_is_named_in_one_sentence(folder, name, harm):
     harm(folder / name)
     with pytest.raises(ValueError, match=f"has no whole {name} .*: export it again$"):
         Similar(folder)
-    if name != "index.usearch":
-        with pytest.raises(InputError, match=f"{name}.* (is not the file|no plain file|in it)"):
-            open_export(folder)
+    with pytest.raises(InputError, match=f"{name}.* (is not the file|no plain file|in it)"):
+        open_export(folder)
     safe.write_hashes(folder)
     with pytest.raises(InputError, match=name):
         open_export(folder)
