@@ -111,7 +111,7 @@ class Parser(argparse.ArgumentParser):
 
 
 RUN = "a run's id, best, last, or svm for the baseline; with --similarity also a frozen BACKBONE@SIZE"
-WHITEN = "scale the numbers of a photo so that none counts more than another"
+COMPONENTS = "what of a network's numbers is compared: pca, pca-whitened or none (pca)"
 DISTANCE = "cosine, euclidean or manhattan (cosine)"
 
 
@@ -183,7 +183,7 @@ def _parser() -> Parser:
     made.add_argument("--run", required=True, metavar="RUN", help=RUN)
     made.add_argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)")
     made.add_argument("--similarity", action="store_true", help="to find look-alikes, with an index of all photos")
-    made.add_argument("--whiten", action="store_true", help=WHITEN)
+    made.add_argument("--components", default="", metavar="C", help=COMPONENTS)
     made.add_argument("--distance", default="", metavar="D", help=DISTANCE)
     made.add_argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is made beside it")
     made.add_argument("--variants", default="fp16,int8", metavar="V", help="smaller forms, or none (fp16,int8)")
@@ -225,7 +225,7 @@ def _parser() -> Parser:
                       "BACKBONE@SIZE (the best run, or before there is one the default backbone)")  # fmt: skip
     made.add_argument("--distance", default="", metavar="D", help=DISTANCE)
     made.add_argument("--rerank", action="store_true", help="then by the neighbours that photos have in common")
-    made.add_argument("--whiten", action="store_true", help=WHITEN)
+    made.add_argument("--components", default="", metavar="C", help=COMPONENTS)
     made.add_argument("--label-next", default="", metavar="FOLDER", help="list which of its photos to label next")
     made.add_argument("--count", type=int, metavar="N", help="photos to label next (50)")
     made.add_argument("--like", nargs="+", metavar="PHOTO", help="only photos like these are chosen to be labelled")

@@ -169,7 +169,7 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """write a run as a folder that works elsewhere, and measure it on the test photos"""
     if arguments.detector and arguments.similarity:
         raise InputError("a run is exported as a detector or for similarity, not as both: leave out one of the two")
-    for name in ("whiten", "distance"):
+    for name in ("components", "distance"):
         if getattr(arguments, name) and not arguments.similarity:
             raise InputError(f"{flag(name)} says how look-alikes are found: give --similarity too, or leave it out")
     if arguments.detector:
@@ -211,7 +211,7 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     workspace = _open(arguments, meter, meter)
     made = export_similarity(
-        workspace, arguments.run, arguments.out, meter, arguments.whiten, arguments.distance or "cosine"
+        workspace, arguments.run, arguments.out, meter, arguments.components or "pca", arguments.distance or "cosine"
     )
     text = (
         f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
@@ -360,8 +360,8 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 USES = {
     "with an export": ("photos", "k"),
-    "with photos to look up": ("photos", "k", "embedder", "distance", "rerank", "whiten"),
-    "without photos to look up": ("embedder", "distance", "rerank", "whiten", "open_test"),
+    "with photos to look up": ("photos", "k", "embedder", "distance", "rerank", "components"),
+    "without photos to look up": ("embedder", "distance", "rerank", "components", "open_test"),
     "with --label-next": ("label_next", "embedder", "count", "like"),
 }
 """What `cvtune similar` is used for, and which of its arguments have a meaning there."""
@@ -397,6 +397,12 @@ def _require_use(arguments: argparse.Namespace, case: str) -> None:
             raise InputError(f"{words} no meaning {case}: leave {'them' if name == 'photos' else 'it'} out")
     if arguments.k is not None and arguments.k < 1:
         raise InputError(f"--k is {arguments.k}: give the number of look-alikes of each photo, 1 or more")
+
+
+def _ways(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How photos are compared."""
+    return {"distance": arguments.distance or "cosine", "rerank": arguments.rerank,
+            "components": arguments.components or "pca"}  # fmt: skip
 
 
 def _photos_to_look_up(arguments: argparse.Namespace) -> list[str]:
@@ -437,7 +443,7 @@ def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace
     from cvtune_nb.similarity import look_up
 
     rows = [{"path": path} for path in _photos_to_look_up(arguments)]
-    known = look_up(workspace, of, arguments.distance or "cosine", arguments.rerank, arguments.whiten, meter)
+    known = look_up(workspace, of, **_ways(arguments), progress=meter)
     for number, row in enumerate(rows):
         meter(number / len(rows), f"looking up photos: {number} of {len(rows)}")
         try:
@@ -455,7 +461,7 @@ def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Met
     """How well photos of validation, and where asked for of test, find theirs; beside the same network frozen."""
     from cvtune_nb.similarity import Embedder, compare, measure
 
-    ways = {"distance": arguments.distance or "cosine", "rerank": arguments.rerank, "whiten": arguments.whiten}
+    ways = _ways(arguments)
     measured, beside = [measure(workspace, of, **ways, progress=meter)], None
     values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
     text = f"{of.words}"

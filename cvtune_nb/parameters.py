@@ -87,8 +87,7 @@ _DECLARED = [
               "for text, digits or left and right", "crop-flip", "menu", choices=("crop-flip", "crop", "none")),
     Parameter("loss", "Loss", "cross-entropy tells classes apart; the others also draw the photos of a class together, "
               "for image similarity", "cross-entropy", "menu",
-              choices=("cross-entropy", "triplet", "contrastive", "multi-similarity", "circle",
-                       "supervised-contrastive")),
+              choices=("cross-entropy", "supervised-contrastive", "multi-similarity", "triplet", "contrastive")),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]  # fmt: skip
 

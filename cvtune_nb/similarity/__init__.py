@@ -5,11 +5,11 @@ from typing import Any
 
 _HOMES = {
     "Embedder": "embeddings", "choices": "embeddings", "embedder": "embeddings", "vectors": "embeddings",
-    "whitening": "embeddings",
+    "COMPONENTS": "embeddings", "projection": "embeddings",
     "DISTANCES": "ranking",
     "Lookup": "lookup", "look_up": "lookup",
     "Measured": "measures", "compare": "measures", "measure": "measures",
-    "METHODS": "projection", "layout": "projection", "methods": "projection",
+    "METHODS": "plane", "layout": "plane", "methods": "plane",
     "copies": "oddities", "outliers": "oddities",
     "ToLabel": "choice", "most_useful": "choice", "to_label": "choice",
     "SimilarityExport": "bundle", "export_similarity": "bundle",

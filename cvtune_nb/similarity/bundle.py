@@ -29,7 +29,7 @@ from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
 from cvtune_nb.export.scaling import OPSET
 from cvtune_nb.files import Progress, replacing, silent, write_csv, write_json, write_text
 from cvtune_nb.similarity import ranking
-from cvtune_nb.similarity.embeddings import Embedder, Embedding, embedder, network, vectors, whitening
+from cvtune_nb.similarity.embeddings import Embedder, Embedding, embedder, network, projection, vectors
 from cvtune_nb.similarity.measures import RANKS, Measured, measure
 from cvtune_nb.training.checkpoint import write_tensors
 from cvtune_nb.workspace import Workspace, now
@@ -48,7 +48,7 @@ tags: [cvtune]
 ---
 # {name}
 
-Finds the most similar of {photos:,} photos ({labels}): {network}{white}, by {distance} distance ({meaning}).
+Finds the most similar of {photos:,} photos ({labels}): {network}{projected}, by {distance} distance ({meaning}).
 Made with cvtune, {made}.
 
 ## How good it is
@@ -79,7 +79,7 @@ installed: `cvtune similar FOLDER photo.jpg --k 10` and `cvtune serve FOLDER`, w
 
 Any ONNX runtime can run `model.onnx`: input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any size;
 output `vectors` is float32, shape (n, {width}), each of length 1. Inside, the short side is scaled to {short_side}
-pixels, the middle {size} x {size} is cut out, and colours are normalised{whitened}. `index.npy` holds such a vector, as
+pixels, the middle {size} x {size} is cut out, and colours are normalised{after}. `index.npy` holds such a vector, as
 16-bit floats, of each photo in `gallery.csv`, in its order. A photo that is in it finds itself at a distance
 near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in 16 bits, too.
 
@@ -128,14 +128,14 @@ class SimilarityExport:
 
 def export_similarity(
     workspace: Workspace, name: str = "", out: str | Path | None = None, progress: Progress = silent,
-    whiten: bool = False, distance: str = "cosine",
+    components: str = "pca", distance: str = "cosine",
 ) -> SimilarityExport:  # fmt: skip
     """Export the embedder called `name` (embeddings.embedder) with the vectors of all photos of the workspace to the
     new folder `out` (default: workspace/exports/similar-<name>), and to a zip beside it.
 
-    whiten: with principal components learned from the training photos; distance: one of ranking.DISTANCES. The test set
-    is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear only when they are
-    whole; nothing is overwritten. Raises InputError.
+    components: one of embeddings.COMPONENTS, learned from the training photos; distance: one of ranking.DISTANCES. The
+    test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear only when
+    they are whole; nothing is overwritten. Raises InputError.
     """
     start, of = time.perf_counter(), embedder(workspace, name)
     if distance not in ranking.DISTANCES:
@@ -144,12 +144,12 @@ def export_similarity(
     folder = free_name(named) if out is None else empty(Path(out).expanduser())
     photos = workspace.photos()
     rows = vectors(workspace, photos, of, lambda share, words: progress(0.5 * share, words))
-    validation = measure(workspace, of, "validation", distance, whiten=whiten)
-    white = whitening(rows[(photos["split"] == "train").to_numpy()]) if whiten else None
-    rows = white(rows) if white else rows
+    validation = measure(workspace, of, "validation", distance, components=components)
+    project = projection(rows[(photos["split"] == "train").to_numpy()], components)
+    rows = project(rows)
     with made_aside(folder) as made:
         progress(0.5, "writing the model")
-        embedding = network(workspace, of, white)
+        embedding = network(workspace, of, project)
         notes = {"run": of.run, "embedder": of.name, "cvtune": cvtune_nb.__version__, "distance": json.dumps(distance)}
         graph = onnx_graph(embedding, rows.shape[1], workspace.classes, of.image_size, **notes)
         onnx_model.save(graph, made / "model.onnx")
@@ -159,7 +159,7 @@ def export_similarity(
         write_csv(made / "gallery.csv", photos[["path", "label", "split"]])
         write_json(made / "labels.json", {
             "labels": workspace.classes, "kind": "similarity", "distance": distance, "image_size": of.image_size,
-            "embedder": of.name, "whitened": whiten,
+            "embedder": of.name, "components": components,
         })  # fmt: skip
         shutil.copyfile(predict.__file__, made / "predict.py")
         shutil.copyfile(photo.__file__, made / "photo.py")
@@ -168,7 +168,7 @@ def export_similarity(
         difference, count = compare(workspace, embedding, predict.opened(made), held_back)
         there = (photos["split"] == "test").any()
         by = f"export {folder.name}"
-        test = measure(workspace, of, "test", distance, whiten=whiten, by=by) if there else None
+        test = measure(workspace, of, "test", distance, components=components, by=by) if there else None
         if len(photos) <= THUMBNAILS:
             _write_thumbnails(workspace, photos, made / "thumbnails.zip",
                               lambda share, words: progress(0.7 + 0.3 * share, words))  # fmt: skip
@@ -176,7 +176,7 @@ def export_similarity(
         export = SimilarityExport(folder, zip_of(folder), of, [], difference, count, len(photos), validation, test,
                                   openings, 0.0)  # fmt: skip
         write_json(made / "config.json", {
-            "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "whitened": whiten,
+            "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "components": components,
             "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": count,
             "validation": validation.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
             "seed_of_split": workspace.seed,
@@ -246,13 +246,13 @@ def _write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, pr
 
 
 def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, made: Path, width: int) -> str:
-    of, told, whitened = export.embedder, export.test or export.validation, export.validation.whitened
+    of, told, components = export.embedder, export.test or export.validation, export.validation.components
     distance, counts = told.distance, photos["split"].value_counts()
     thumbnails = (made / "thumbnails.zip").exists()
     return CARD.format(
         name=card.text(export.folder.name), photos=len(photos), labels=", ".join(map(card.text, workspace.classes)),
         network=f"{card.text(of.backbone)} at {of.image_size} pixels, {f'run {of.run}' if of.run else 'frozen'}",
-        white=f", whitened to {width} numbers" if whitened else "", distance=distance,
+        projected=f", {width} numbers a photo ({components})", distance=distance,
         meaning=ranking.DISTANCES[distance], made=now()[:10],
         figures=card.table(_figures(export.validation, *filter(None, [export.test]))),
         chosen="The run was chosen by its validation accuracy, so the validation figures flatter" if of.run
@@ -260,7 +260,7 @@ def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, 
         openings=export.openings, included=", this one included" if export.test else "; there are no test photos",
         parity=export.parity, parity_photos=export.parity_photos, told=told.split, by_class=card.table(told.by_class),
         width=width, short_side=photo.short_side(of.image_size), size=of.image_size,
-        whitened=", and the network's numbers are whitened" if whitened else "",
+        after="" if components == "none" else ", and the network's numbers are projected",
         seed=workspace.seed, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
         weights=card.weights(of.backbone), thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),

@@ -12,7 +12,7 @@ from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.networks import forward
-from cvtune_nb.similarity.embeddings import Embedder, Embedding, Whitening, network, vectors, whitening
+from cvtune_nb.similarity.embeddings import Embedder, Embedding, Projection, network, projection, vectors
 from cvtune_nb.similarity.ranking import LARGE, Gallery
 from cvtune_nb.similarity.reranking import Reranker
 from cvtune_nb.workspace import Workspace
@@ -30,7 +30,7 @@ class Lookup:
     photos: pd.DataFrame
     rows: np.ndarray
     ranker: Gallery | Reranker
-    white: Whitening | None
+    project: Projection
 
     def of_photo(self, path: str) -> np.ndarray:
         """The vector (width,) of a photo of the workspace. Raises InputError for another path."""
@@ -43,8 +43,7 @@ class Lookup:
         """The vector (width,) of a photo from elsewhere, a path or a binary file; nothing of it is kept. Raises
         photo.UnreadablePhoto."""
         square = photo.square(file, self.embedder.image_size)
-        row = normalised(forward(self._network, square[None].copy()))
-        return (self.white(row) if self.white else row)[0]
+        return self.project(normalised(forward(self._network, square[None].copy())))[0]
 
     @cached_property
     def _network(self) -> Embedding:
@@ -61,14 +60,13 @@ class Lookup:
 
 
 def look_up(
-    workspace: Workspace, of: Embedder, distance: str = "cosine", rerank: bool = False, whiten: bool = False,
-    progress: Progress = silent,
+    workspace: Workspace, of: Embedder, distance: str = "cosine", rerank: bool = False,
+    components: str = "pca", progress: Progress = silent,
 ) -> Lookup:  # fmt: skip
-    """All photos of the workspace, ready to be searched; whitening is learned from the training photos. Raises
+    """All photos of the workspace, ready to be searched; the projection is learned from the training photos. Raises
     InputError."""
     photos = workspace.photos()
     rows = vectors(workspace, photos, of, progress)
-    white = whitening(rows[(photos["split"] == "train").to_numpy()]) if whiten else None
-    rows = white(rows) if white else rows
-    gallery = Gallery(rows, distance)
-    return Lookup(workspace, of, photos, rows, Reranker(gallery) if rerank else gallery, white)
+    project = projection(rows[(photos["split"] == "train").to_numpy()], components)
+    gallery = Gallery(project(rows), distance)
+    return Lookup(workspace, of, photos, gallery.rows, Reranker(gallery) if rerank else gallery, project)

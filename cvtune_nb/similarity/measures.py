@@ -10,7 +10,7 @@ from cvtune_nb import metrics
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.similarity.embeddings import Embedder, vectors, whitening
+from cvtune_nb.similarity.embeddings import Embedder, projection, vectors
 from cvtune_nb.similarity.ranking import Gallery
 from cvtune_nb.similarity.reranking import Reranker
 from cvtune_nb.workspace import Workspace
@@ -52,7 +52,7 @@ class Measured:
     split: str
     distance: str
     reranked: bool
-    whitened: bool
+    components: str
     recall: dict[int, Accuracy]
     mean_precision: Interval
     median_rank: float
@@ -70,7 +70,7 @@ class Measured:
         """Plain values, for JSON."""
         return {
             "embedder": self.embedder.name, "split": self.split, "distance": self.distance, "reranked": self.reranked,
-            "whitened": self.whitened, "queries": len(self.queries),
+            "components": self.components, "queries": len(self.queries),
             **{f"recall_{k}": found.value for k, found in self.recall.items()}, "interval_1": self.recall[1].interval,
             "mean_average_precision": self.mean_precision.value,
             "mean_average_precision_interval": [self.mean_precision.low, self.mean_precision.high],
@@ -80,7 +80,7 @@ class Measured:
 
 def measure(
     workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
-    whiten: bool = False, progress: Progress = silent, by: str = "similarity",
+    components: str = "pca", progress: Progress = silent, by: str = "similarity",
 ) -> Measured:  # fmt: skip
     """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery. split "test"
     opens the test set, which is written down with what it was for (`by`). Raises InputError where there are no queries
@@ -96,9 +96,8 @@ def measure(
         workspace.open_test(f"{by} {of.name} {distance}{' reranked' if rerank else ''}")
     rows = vectors(workspace, gallery, of, progress)
     asked = vectors(workspace, queries, of, progress)
-    if whiten:
-        white = whitening(rows)
-        rows, asked = white(rows), white(asked)
+    project = projection(rows, components)
+    rows, asked = project(rows), project(asked)
     searched = Gallery(rows, distance, approximate=False)
     ranker = Reranker(searched) if rerank else searched
     step, parts = max(1, CELLS // len(rows)), []
@@ -106,7 +105,7 @@ def measure(
         progress(start / len(asked), f"ranking: {start} of {len(asked)} photos")
         places = ranker.search(asked[start : start + step], len(rows)).places
         parts.append(judged(queries.iloc[start : start + step], gallery, places))
-    return measured(pd.concat(parts, ignore_index=True), of, split, distance, rerank, whiten)
+    return measured(pd.concat(parts, ignore_index=True), of, split, distance, rerank, components)
 
 
 def judged(queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:
@@ -125,14 +124,14 @@ def judged(queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray) -> 
 
 def measured(
     queries: pd.DataFrame, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
-    whiten: bool = False,
+    components: str = "pca",
 ) -> Measured:  # fmt: skip
     """The figures of judged queries."""
     first, precision = queries["rank"].to_numpy(), queries["precision"].to_numpy()
     recall = {k: metrics.share(int((first <= k).sum()), len(first)) for k in RANKS}
     mean, median = mean_interval(precision), float(np.median(first))
     classes = sorted({*queries["label"], *queries["found"]})
-    return Measured(of, split, distance, rerank, whiten, recall, mean, median, queries, _by_class(queries),
+    return Measured(of, split, distance, rerank, components, recall, mean, median, queries, _by_class(queries),
                     metrics.confusion(queries["label"], queries["found"], classes))  # fmt: skip
 
 

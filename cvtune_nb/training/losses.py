@@ -19,7 +19,10 @@ def similarity_loss(name: str) -> Loss | None:
     Only such without weights of their own: those that have a vector a class (ArcFace, ProxyAnchor) are what the last
     layer over features of length 1 is already (Zhai and Wu 2019, "Classification is a strong baseline for deep metric
     learning"); that the sum of both serves better than either is from Luo and others 2019, "Bag of tricks and a strong
-    baseline for deep person re-identification".
+    baseline for deep person re-identification". Sample photos at 96 pixels, 8 epochs, one seed, mean average precision
+    on 120 validation photos (frozen .535): cross-entropy alone .691, supervised-contrastive .856, contrastive .807,
+    triplet .798, multi-similarity .783; validation accuracy .850, .883, .842, .867, .850. CircleLoss, whose values are
+    80 times as large, forgot the SVM at once. Digits at 64 pixels: cross-entropy .953, supervised-contrastive 1.000.
     """
     if name == "cross-entropy":
         return None
@@ -29,7 +32,6 @@ def similarity_loss(name: str) -> Loss | None:
         "triplet": lambda: losses.TripletMarginLoss(margin=0.2),
         "contrastive": losses.ContrastiveLoss,
         "multi-similarity": lambda: losses.MultiSimilarityLoss(alpha=2, beta=50, base=0.5),
-        "circle": losses.CircleLoss,
         "supervised-contrastive": losses.SupConLoss,
     }[name]()
     miner = {"triplet": miners.TripletMarginMiner(margin=0.2, type_of_triplets="semihard"),

@@ -56,7 +56,7 @@ class SimilarityPanel(Panel):
 
     def __init__(
         self, workspace: Workspace, embedder: str = "", distance: str = "cosine", rerank: bool = False,
-        whiten: bool = False, k: int = 12,
+        components: str = "pca", k: int = 12,
     ):  # fmt: skip
         super().__init__(workspace)
         wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
@@ -64,7 +64,8 @@ class SimilarityPanel(Panel):
         self.offer(embedder)
         self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
         self.rerank = w.Checkbox(value=bool(rerank), description="Re-rank by common neighbours", indent=False)
-        self.whiten = w.Checkbox(value=bool(whiten), description="Whiten (up to 128 numbers a photo)", indent=False)
+        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Numbers", value=components,
+                                     **wide)  # fmt: skip
         self.k = w.IntSlider(value=k, min=1, max=100, description="Photos", continuous_update=False, **wide)
         self.words, self.price = w.HTML(), w.HTML()
         for line in (self.words, self.price):
@@ -84,7 +85,7 @@ class SimilarityPanel(Panel):
         self.method_words.add_class("cvtune-words")
         self.asked, self.where, self.grid, self.map = w.HTML(), w.HTML(), PhotoGrid(), PointMap()
         self.go.layout.width = "160px"
-        self.controls.children = [self.embedder, self.price, self.distance, self.rerank, self.whiten, self.words]
+        self.controls.children = [self.embedder, self.price, self.distance, self.components, self.rerank, self.words]
         self.more.children = [w.HTML("<b>What is shown</b>"), self.k, self.label, self.split, self.upload]
         self.right.children = [self.view, self.asked, self.grid, w.HBox([self.back, self.on, self.where])]
         self.below.children = [w.HTML("<b>The map</b>"), w.HBox([self.method, self.method_words]), self.map]
@@ -96,7 +97,7 @@ class SimilarityPanel(Panel):
         self.on.on_click(self.guard(lambda _: self._turn(self.page + 1)))
         for control in (self.view, self.label, self.split, self.k):
             control.observe(self.guard(lambda _: self._turn(0)), "value")
-        for control in (self.distance, self.rerank, self.whiten):
+        for control in (self.distance, self.components, self.rerank):
             control.observe(self.guard(lambda _: self._again()), "value")
         self.embedder.observe(self.guard(lambda _: self._say_price()), "value")
         self.method.observe(self.guard(lambda _: self.begin(self._mapping())), "value")
@@ -118,7 +119,8 @@ class SimilarityPanel(Panel):
             self.offer(run.id)
 
     def _say_words(self) -> None:
-        lines = [f"{self.distance.value}: {similarity.DISTANCES[self.distance.value]}"]
+        chosen = ((self.distance.value, similarity.DISTANCES), (self.components.value, similarity.COMPONENTS))
+        lines = [f"{name}: {meanings[name]}" for name, meanings in chosen]
         if self.rerank.value:
             lines.append("each photo found is looked up, too: better when the query is among its nearest")
         self.words.value = page.status("<br>".join(page.text(line) for line in lines))
@@ -139,17 +141,18 @@ class SimilarityPanel(Panel):
 
     def work(self) -> Work:
         """Vectors of all photos, and how well validation photos find those of their class."""
-        name, distance, rerank, whiten = (box.value for box in (self.embedder, self.distance, self.rerank, self.whiten))
+        boxes = self.embedder, self.distance, self.components, self.rerank
+        name, distance, components, rerank = (box.value for box in boxes)
         workspace = self.workspace
 
         def run(progress: Progress) -> Looked:
             of = similarity.embedder(workspace, name)
-            known = similarity.look_up(workspace, of, distance, rerank, whiten, progress)
-            found = similarity.measure(workspace, of, "validation", distance, rerank, whiten, progress)
+            known = similarity.look_up(workspace, of, distance, rerank, components, progress)
+            found = similarity.measure(workspace, of, "validation", distance, rerank, components, progress)
             plain, words = None, ""
             if of.run:
                 frozen = similarity.embedder(workspace, f"{of.backbone}@{of.image_size}")
-                plain = similarity.measure(workspace, frozen, "validation", distance, rerank, whiten, progress)
+                plain = similarity.measure(workspace, frozen, "validation", distance, rerank, components, progress)
                 words = similarity.compare(plain, found).words
             return Looked(known, found, plain, words)
 
@@ -170,7 +173,7 @@ class SimilarityPanel(Panel):
     def paint(self, result: Looked) -> str:
         """Show a first query, the map, and how good it is."""
         known = result.lookup
-        key = (known.embedder.name, self.whiten.value, self.method.value)
+        key = (known.embedder.name, self.components.value, self.method.value)
         if self._places.get("key") != key:
             self._lay_out(result, self.method.value)
         self.cost.value = f"It took {page.duration(self.job.seconds)}." if self.job.seconds else ""
@@ -188,7 +191,7 @@ class SimilarityPanel(Panel):
         numbers = labels.map({label: number for number, label in enumerate(classes)}).to_numpy()
         name = f"map of {len(places)} photos by {method}"
         self.map.show(places, numbers, classes, known.photos["path"].tolist(), name)
-        self._places = {"key": (known.embedder.name, self.whiten.value, method)}
+        self._places = {"key": (known.embedder.name, self.components.value, method)}
 
     # -- the query and what it finds --------------------------------------------------------------------------
 

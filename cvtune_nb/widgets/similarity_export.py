@@ -18,24 +18,25 @@ class SimilarityExportPanel(Panel):
     button = "Export the index"
     waiting = "Press Export the index above first, then run this cell again."
 
-    def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "cosine", whiten: bool = False):
+    def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "cosine", components: str = "pca"):
         super().__init__(workspace)
         wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         self.embedder = w.Dropdown(description="Network", **wide)
         offer(workspace, self.embedder, embedder)
         self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
-        self.whiten = w.Checkbox(value=bool(whiten), description="Whiten (up to 128 numbers a photo)", indent=False)
+        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Numbers", value=components,
+                                     **wide)  # fmt: skip
         self.warning = w.HTML(page.test_warning(workspace.test_openings()))
         self.go.layout.width = "150px"
-        self.controls.children = [self.embedder, self.distance, self.whiten, self.warning]
+        self.controls.children = [self.embedder, self.distance, self.components, self.warning]
         self.right.children = [self.text]
 
     def work(self) -> Work:
         """Read what is chosen."""
-        name, distance, whiten, workspace = (
-            self.embedder.value, self.distance.value, self.whiten.value, self.workspace
+        name, distance, components, workspace = (
+            self.embedder.value, self.distance.value, self.components.value, self.workspace
         )  # fmt: skip
-        return lambda progress: export_similarity(workspace, name, None, progress, whiten, distance)
+        return lambda progress: export_similarity(workspace, name, None, progress, components, distance)
 
     def paint(self, result: SimilarityExport) -> str:
         """The figures."""

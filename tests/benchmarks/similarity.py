@@ -4,7 +4,7 @@
                                           [--losses supervised-contrastive] [--image-size 224] [--split test]
 
 ranking: photos of --split are looked up among the training photos with frozen EfficientNet-Lite0 and Lite2, and with
-networks fine-tuned with each of --losses, each with and without re-ranking and whitening. search: made vectors
+networks fine-tuned with each of --losses, each with and without re-ranking, as they are and projected. search: vectors
 of 1,280 numbers in clusters. choice: photos are labelled 20 at a time until an SVM on frozen features has 95% of the
 accuracy on --split that all training labels give; by most_useful and by chance. Every figure is one JSON line.
 """
@@ -41,9 +41,9 @@ def ranking(workspace: Workspace, seeds: int, losses: list[str], image_size: int
             named.append((run.id, loss, seed))
     for name, loss, seed in named:
         for rerank in (False, True):
-            for whiten in (False, True):
+            for components in similarity.COMPONENTS:
                 found = similarity.measure(
-                    workspace, similarity.embedder(workspace, name), split, rerank=rerank, whiten=whiten
+                    workspace, similarity.embedder(workspace, name), split, rerank=rerank, components=components
                 )
                 values = {key: value for key, value in found.to_dict().items() if key != "by_class"}
                 say(row="ranking", loss=loss, seed=seed, **values)

@@ -63,28 +63,39 @@ def test_a_run_without_an_epoch_is_refused(workspace):
         similarity.embedder(workspace, run.id)
 
 
-def test_whitening_spreads_all_directions_alike():
+def test_components_are_centred_and_whitening_spreads_them_alike():
     random = np.random.default_rng(0)
-    rows = random.standard_normal((400, 20)) * np.linspace(0.1, 5, 20)
-    white = similarity.whitening(rows, 8)
-    found = (rows - white.mean) @ white.matrix
-    np.testing.assert_allclose(np.cov(found.T), np.eye(8), atol=0.02)
-    np.testing.assert_allclose(np.linalg.norm(white(rows), axis=1), 1, atol=1e-6)
-    with pytest.raises(InputError, match="too few"):
-        similarity.whitening(rows[:3])
+    rows = 3 + random.standard_normal((400, 20)) * np.linspace(0.1, 5, 20)
+    spreads = {}
+    for components in ("pca", "pca-whitened"):
+        project = similarity.projection(rows, components, 8)
+        found = (rows - project.mean) @ project.matrix
+        np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+        np.testing.assert_allclose(np.linalg.norm(project(rows), axis=1), 1, atol=1e-6)
+        spreads[components] = np.cov(found.T)
+    np.testing.assert_allclose(spreads["pca-whitened"], np.eye(8), atol=0.02)
+    assert spreads["pca"][0, 0] > 1.5 * spreads["pca"][7, 7]
 
 
-@pytest.mark.parametrize("whiten", [False, True])
-def test_the_network_gives_what_the_cache_holds(workspace, whiten):
+def test_none_and_too_few_photos_leave_vectors_as_they_are():
+    rows = np.eye(5, dtype=np.float32)
+    assert similarity.projection(rows, "none")(rows) is rows
+    assert similarity.projection(rows[:3])(rows) is rows
+    with pytest.raises(InputError, match="pca or pca-whitened or none"):
+        similarity.projection(rows, "all")
+
+
+@pytest.mark.parametrize("components", ["none", "pca", "pca-whitened"])
+def test_the_network_gives_what_the_cache_holds(workspace, components):
     photos = workspace.photos()
     of = similarity.embedder(workspace, FROZEN)
     rows = similarity.vectors(workspace, photos, of)
-    white = similarity.whitening(rows, 16) if whiten else None
+    project = similarity.projection(rows, components, 16)
     squares = np.stack([square(workspace.path_of(path), 64) for path in photos["path"][:4]])
     with torch.inference_mode():
-        found = network(workspace, of, white)(torch.from_numpy(squares)).numpy()
+        found = network(workspace, of, project)(torch.from_numpy(squares)).numpy()
     # features are kept as bfloat16 gives them, where the machine has it
-    np.testing.assert_allclose(found, (white(rows) if white else rows)[:4], atol=0.1)
+    np.testing.assert_allclose(found, project(rows)[:4], atol=0.1)
 
 
 def test_photos_from_elsewhere_have_vectors_too(workspace, tmp_path):

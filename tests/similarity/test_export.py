@@ -20,7 +20,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export, safe
 from cvtune_nb.export.predict import Similar, lines_of
 from cvtune_nb.parameters import Config
-from cvtune_nb.similarity import bundle, embedder, export_similarity, measure, ranking, vectors, whitening
+from cvtune_nb.similarity import bundle, embedder, export_similarity, measure, projection, ranking, vectors
 from cvtune_nb.workspace import Workspace
 
 LITE = "efficientnet_lite0@64"
@@ -45,14 +45,14 @@ def run(space):
 @pytest.fixture(scope="module")
 def tiny(space, run):
     """One of a run, whitened, by Euclidean distance."""
-    return export_similarity(space, run, whiten=True, distance="euclidean")
+    return export_similarity(space, run, components="pca-whitened", distance="euclidean")
 
 
 @pytest.fixture
 def again(space, run, tiny, monkeypatch):
     """A function that exports the same once more, without the seconds that its graph takes."""
     monkeypatch.setattr(bundle, "onnx_graph", lambda *_, **__: onnx.load(tiny.folder / "model.onnx"))
-    return lambda out=None: export_similarity(space, run, out, whiten=True, distance="euclidean")
+    return lambda out=None: export_similarity(space, run, out, components="pca-whitened", distance="euclidean")
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def test_the_vectors_are_those_of_the_workspace(made, tiny, space):
     photos = space.photos()
     for export in (made, tiny):
         rows = vectors(space, photos, export.embedder)
-        if export is tiny:
-            rows = whitening(rows[(photos["split"] == "train").to_numpy()])(rows)
+        components = "pca-whitened" if export is tiny else "pca"
+        rows = projection(rows[(photos["split"] == "train").to_numpy()], components)(rows)
         model = open_export(export.folder)
         assert np.array_equal(model.index, rows.astype(np.float16))
         for number in (0, 30, 71):
@@ -289,7 +289,7 @@ def test_similar_by_an_export_needs_neither_torch_nor_pandas(made, space):
 
 @pytest.mark.parametrize(
     ("name", "ways"),
-    [(LITE, ()), (LITE, ("--rerank",)), ("test_resnet:random@64", ("--whiten", "--distance", "manhattan"))],
+    [(LITE, ()), (LITE, ("--rerank",)), ("test_resnet:random@64", ("--components", "none", "--distance", "manhattan"))],
 )
 def test_similar_in_a_workspace_leaves_out_the_photo_itself(workspace, tmp_path, capsys, name, ways):
     path = workspace.photos()["path"][9]
@@ -323,8 +323,8 @@ def test_similar_measures_a_run_beside_the_frozen_network(space, run, capsys):
 
 
 def test_export_from_the_command_line(space, run, again, tmp_path, capsys):
-    call = ["export", "--workspace", space.folder, "--run", "last", "--similarity", "--whiten", "--distance",
-            "euclidean", "--out", tmp_path / "mine"]  # fmt: skip
+    call = ["export", "--workspace", space.folder, "--run", "last", "--similarity", "--components", "pca-whitened",
+            "--distance", "euclidean", "--out", tmp_path / "mine"]  # fmt: skip
     assert cli.main([str(word) for word in call]) == 0
     out = capsys.readouterr().out
     assert embedder(space, run).words in out and "72 photos in the index" in out and "validation: recall@1" in out
@@ -383,7 +383,7 @@ def test_what_similar_refuses_is_one_sentence(tiny, space, capsys, monkeypatch, 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--whiten"], "--whiten says how look-alikes are found"),
+        (["--components", "pca"], "--components says how look-alikes are found"),
         (["--distance", "cosine"], "--distance says how look-alikes are found"),
         (["--similarity", "--detector"], "not as both"),
         (["--similarity", "--distance", "far"], "distance is 'far'"),

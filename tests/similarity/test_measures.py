@@ -63,7 +63,7 @@ def test_validation_photos_find_their_class_and_the_test_set_stays_locked(worksp
     assert len(found.queries) == (workspace.photos()["split"] == "validation").sum()
     assert found.recall[1].value > 0.8
     assert set(found.queries["nearest"]) <= set(workspace.photos().query("split == 'train'")["path"])
-    for change in ({"rerank": True}, {"whiten": True}, {"distance": "manhattan"}):
+    for change in ({"rerank": True}, {"components": "none"}, {"distance": "manhattan"}):
         assert similarity.measure(workspace, of, **change).recall[5].value > 0.8
     assert workspace.test_openings() == 0
     similarity.measure(workspace, of, "test")

@@ -27,7 +27,7 @@ def test_a_few_photos_have_a_map_too(count):
 
 
 def test_what_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setattr("cvtune_nb.similarity.projection.find_spec", lambda name: None)
+    monkeypatch.setattr("cvtune_nb.similarity.plane.find_spec", lambda name: None)
     assert similarity.methods() == ["pca", "t-sne"]
     with pytest.raises(InputError, match="pip install umap-learn"):
         similarity.layout(np.eye(5), "umap")
