@@ -1,5 +1,6 @@
 """The page of `cvtune serve` in a real browser, by keyboard."""
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -14,25 +15,38 @@ from cvtune_nb.data import open_workspace
 from cvtune_nb.detection import DetectorConfig, export_detector, fit, open_dataset
 from cvtune_nb.export import export_run, open_export
 from cvtune_nb.parameters import Config
+from cvtune_nb.similarity import export_similarity
 from tests.boxes import make_scenes
 from tests.photos import ODD, make_photos
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """The folder of photos and the address of a server that asks for a token."""
-    place = tmp_path_factory.mktemp("served")
-    photos = make_photos(place / "photos", classes=("circle", ODD, "stripes"), per_class=12, size=96)
-    workspace = open_workspace(photos, place / "workspace")
-    run = training.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
-    made = export_run(workspace, run.id, variants=(), threshold=0.2)
-    command = [sys.executable, "-m", "cvtune_nb", "serve", str(made.zip), "--port", "0", "--token", "secret"]
+@contextlib.contextmanager
+def server(export, *options):
+    """The address of a server of that export."""
+    command = [sys.executable, "-m", "cvtune_nb", "serve", str(export), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    yield photos, re.search(r"http://\S+", process.stderr.readline())[0]
+    yield re.search(r"http://\S+", process.stderr.readline())[0]
     process.terminate()
     assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """Of 36 photos in three classes. Shared."""
+    place = tmp_path_factory.mktemp("served")
+    photos = make_photos(place / "photos", classes=("circle", ODD, "stripes"), per_class=12, size=96)
+    return open_workspace(photos, place / "workspace")
+
+
+@pytest.fixture(scope="module")
+def served(workspace):
+    """The folder of photos and the address of a server that asks for a token."""
+    run = training.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
+    made = export_run(workspace, run.id, variants=(), threshold=0.2)
+    with server(made.zip, "--token", "secret") as address:
+        yield workspace.data, address
 
 
 def test_photos_are_classified_by_keyboard(served, page, tmp_path):
@@ -89,11 +103,8 @@ def detector(tmp_path_factory):
     dataset = open_dataset(make_scenes(place / "photos", 16), place / "workspace")
     config = DetectorConfig("efficientnet_lite0_fpn", image_size=128, epochs=10, proposals=40, learning_rate=0.002)
     made = export_detector(dataset, fit(dataset, config).id)
-    command = [sys.executable, "-m", "cvtune_nb", "serve", str(made.folder), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    yield place / "photos", made, re.search(r"http://\S+", process.stderr.readline())[0]
-    process.terminate()
-    assert process.wait(30) == 0
+    with server(made.folder) as address:
+        yield place / "photos", made, address
 
 
 def test_what_a_detector_finds_is_drawn_on_the_photo(detector, page):
@@ -117,4 +128,25 @@ def test_what_a_detector_finds_is_drawn_on_the_photo(detector, page):
         assert f"{count} {label}" in words
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / "serve_detector.png", full_page=True)
+    assert errors == []
+
+
+def test_look_alikes_are_shown_with_their_thumbnails(workspace, page):
+    made = export_similarity(workspace, "efficientnet_lite0@64")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    with server(made.folder, "--token", "secret") as address:
+        page.goto(address)
+        page.get_by_label("Token").fill("secret")
+        page.get_by_role("button", name="Use it").click()
+        expect(page).to_have_title("Find look-alikes of a photo")
+        expect(page.locator("#about")).to_contain_text(f"The nearest of 36 photos by cosine distance: {ODD}, circle")
+        path = next(path for path in workspace.photos()["path"] if path.startswith("stripes"))
+        page.locator("#files").set_input_files(workspace.path_of(path))
+        expect(page.locator(".alike li")).to_have_count(10)
+        first = page.get_by_alt_text(f"stripes: {path}")
+        assert first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 60
+        expect(page.get_by_role("status")).to_contain_text("nearest is stripes, at 0.00")
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / "serve_similar.png", full_page=True)
     assert errors == []
