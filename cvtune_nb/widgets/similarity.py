@@ -19,7 +19,7 @@ from cvtune_nb.similarity.lookup import Lookup
 from cvtune_nb.similarity.measures import RANKS, Measured
 from cvtune_nb.training import Run
 from cvtune_nb.widgets import page
-from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.job import Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.widgets.point_map import PointMap
@@ -30,6 +30,8 @@ SIDE = 120
 """Longest side of a thumbnail, in pixels."""
 A_PAGE = 48
 """Photos a page when browsing."""
+AT_ONCE = 10.0
+"""Seconds up to which work begins without a press."""
 FIRST_GUESS = 25.0
 """Photos a second that a machine of 2 cores turns into vectors, while nothing is known of this one."""
 LOOK_ALIKES, ALL, ON_MAP = "Look-alikes", "All photos", "Selected on the map"
@@ -100,7 +102,7 @@ class SimilarityPanel(Panel):
         for control in (self.distance, self.components, self.rerank):
             control.observe(self.guard(lambda _: self._again()), "value")
         self.embedder.observe(self.guard(lambda _: self._say_price()), "value")
-        self.method.observe(self.guard(lambda _: self.begin(self._mapping())), "value")
+        self.method.observe(self.guard(lambda _: self._map_anew()), "value")
         self._say_words()
         self._say_price()
 
@@ -129,9 +131,13 @@ class SimilarityPanel(Panel):
     def _say_price(self) -> None:
         of = similarity.embedder(self.workspace, self.embedder.value)
         left = missing(self.workspace, self.workspace.photos(), of)
-        speed = network_speed(self.workspace, of.backbone, of.image_size) or FIRST_GUESS
-        todo = f"{left} photos to look at, about <b>{page.duration(left / speed)}</b>: press {self.button}."
+        self.seconds = left / (network_speed(self.workspace, of.backbone, of.image_size) or FIRST_GUESS)
+        todo = f"{left} photos to look at, about <b>{page.duration(self.seconds)}</b>: press {self.button}."
         self.price.value = page.status(todo if left else "All photos are known to it.")
+
+    def unstarted(self) -> bool:
+        """Whether to start by itself: when it takes no time to speak of, or nobody is there to press the button."""
+        return super().unstarted() and (self.seconds <= AT_ONCE or headless())
 
     def _again(self) -> None:
         """Vectors are at hand: a new distance is a matter of moments."""
@@ -158,17 +164,18 @@ class SimilarityPanel(Panel):
 
         return run
 
-    def _mapping(self) -> Work:
-        """The map by the method that is chosen; then what was found stays as it is."""
+    def _map_anew(self) -> None:
+        """The map by the method that is chosen; what was found stays as it is."""
         self._say_words()
-        method, looked = self.method.value, self.result()
+        method, looked = self.method.value, self.job.result
 
         def run(progress: Progress) -> Looked:
             progress(0.1, f"making the map by {method}")
             self._lay_out(looked, method)
             return looked
 
-        return run
+        if isinstance(looked, Looked):
+            self.begin(run)
 
     def paint(self, result: Looked) -> str:
         """Show a first query, the map, and how good it is."""
@@ -249,36 +256,38 @@ class SimilarityPanel(Panel):
 
     def _show(self, looked: Looked) -> None:
         """Fill the grid: what the query finds, or a page of photos to choose a query from."""
-        photos = looked.lookup.photos
-        if self.view.value == LOOK_ALIKES:
-            rows = self._found(looked)
-            label = photos.loc[photos["path"] == self.query, "label"]
-            label = label.iloc[0] if len(label) else ""
-            self._show_query(rows, label)
-            captions = [f"{row.distance:.3f} {row.label}" for row in rows.itertuples()]
-            marks = [("same" if row.label == label else "other") if label else "" for row in rows.itertuples()]
-            self.where.value, self.page = "", 0
-            self.back.disabled = self.on.disabled = True
-            near = set(rows["path"]) | {self.query}
-            self.map.mark(np.flatnonzero(photos["path"].isin(near)).tolist())
-            name = f"look-alikes of {self.query or self._own[1]}, nearest first"
-        else:
-            chosen = photos.iloc[self.map.selected] if self.view.value == ON_MAP else photos
-            rows = chosen[self._fitting(chosen)]
-            pages = max(1, -(-len(rows) // A_PAGE))
-            self.page = min(max(self.page, 0), pages - 1)
-            self.back.disabled, self.on.disabled = self.page == 0, self.page == pages - 1
-            first, total = self.page * A_PAGE, len(rows)
-            rows = rows.iloc[first : first + A_PAGE]
-            self.where.value = page.status(f"{first + 1 if total else 0} to {first + len(rows)} of {total}")
-            nothing = "No photo fits." if self.view.value == ALL else "Nothing is selected: drag on the map below."
-            self.asked.value = page.status("Choose a photo to see what looks like it." if total else nothing)
-            captions, marks = list(rows["label"]), [""] * len(rows)
-            name = f"{self.view.value.lower()}, page {self.page + 1} of {pages}"
-        said = [f"{caption}, {row.split}, {row.path}" for caption, row in zip(captions, rows.itertuples(), strict=True)]
-        shown = [{"key": path, "caption": caption, "said": words, "mark": mark} for path, caption, words, mark in
-                 zip(rows["path"], captions, said, marks, strict=True)]  # fmt: skip
+        alike = self.view.value == LOOK_ALIKES
+        rows, name = self._alike(looked) if alike else self._browsed(looked.lookup.photos)
+        shown = [{"key": row.path, "caption": row.caption, "said": f"{row.caption}, {row.split}, {row.path}",
+                  "mark": row.mark} for row in rows.itertuples()]  # fmt: skip
         self.grid.show(shown, [self._thumbnail(path) for path in rows["path"]], name)
+
+    def _alike(self, looked: Looked) -> tuple[pd.DataFrame, str]:
+        """What the query finds, with a caption and a mark for each, and what all of it is called."""
+        rows, photos = self._found(looked), looked.lookup.photos
+        label = "".join(photos.loc[photos["path"] == self.query, "label"])
+        self._show_query(rows, label)
+        self.where.value, self.page = "", 0
+        self.back.disabled = self.on.disabled = True
+        self.map.mark(np.flatnonzero(photos["path"].isin([*rows["path"], self.query])).tolist())
+        marks = np.where(rows["label"] == label, "same", "other") if label else ""
+        captions = [f"{row.distance:.3f} {row.label}" for row in rows.itertuples()]
+        return rows.assign(caption=captions, mark=marks), f"look-alikes of {self.query or self._own[1]}, nearest first"
+
+    def _browsed(self, photos: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+        """The same of a page of all photos, or of those selected on the map."""
+        chosen = photos.iloc[self.map.selected] if self.view.value == ON_MAP else photos
+        rows = chosen[self._fitting(chosen)]
+        pages = max(1, -(-len(rows) // A_PAGE))
+        self.page = min(max(self.page, 0), pages - 1)
+        self.back.disabled, self.on.disabled = self.page == 0, self.page == pages - 1
+        first, total = self.page * A_PAGE, len(rows)
+        rows = rows.iloc[first : first + A_PAGE]
+        self.where.value = page.status(f"{first + 1 if total else 0} to {first + len(rows)} of {total}")
+        nothing = "No photo fits." if self.view.value == ALL else "Nothing is selected: drag on the map below."
+        self.asked.value = page.status("Choose a photo to see what looks like it." if total else nothing)
+        name = f"{self.view.value.lower()}, page {self.page + 1} of {pages}"
+        return rows.assign(caption=rows["label"], mark=""), name
 
     def _show_query(self, rows: pd.DataFrame, label: str) -> None:
         small, name = (self._thumbnail(self.query, 2 * SIDE), self.query) if self.query else self._own

@@ -42,6 +42,14 @@ def test_with_labels_doubtful_photos_and_no_two_alike():
     assert len(set(found.places)) == 6
 
 
+def test_a_large_pool_is_grouped_in_part(monkeypatch):
+    monkeypatch.setattr(similarity.choice, "GROUPED", 50)
+    rows, _ = clusters(8, 30)
+    found = similarity.most_useful(rows, rows[:0], [], 12)
+    assert len(set(found.places)) == 12
+    assert found.places.max() >= 50
+
+
 @pytest.mark.parametrize("count", [1, 5, 500])
 def test_never_more_than_there_are_and_none_twice(count):
     rows, groups = clusters(3, 10)
