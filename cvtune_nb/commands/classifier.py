@@ -1,0 +1,201 @@
+"""From photos to a classifier: sample, audit, baseline, train, escalate, run."""
+
+import argparse
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from cvtune_nb.commands.common import DONE, NETWORK, STOPPED, Result, flag, open_workspace_of, parameters_given
+from cvtune_nb.console import Meter, table
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import PARAMETERS
+
+FIRST_RUNGS = 4
+"""Rungs that are climbed when none are named: those of 2018."""
+
+
+def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """make the sample photos: a first data set, with things planted for the audit to find"""
+    from cvtune_nb.data import make_sample
+
+    seed = PARAMETERS["seed"].check(arguments.seed or 0)
+    made = make_sample(Path(arguments.directory), arguments.images_per_class, seed, arguments.kind, meter)
+    values = {
+        "directory": made.directory,
+        "classes": made.classes,
+        "images": made.images,
+        "planted": made.planted,
+    }
+    return Result(values, f"{made.images} photos in {len(made.classes)} classes: {made.directory}")
+
+
+def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """look for wrong labels, duplicates, leaks and bad photos"""
+    from cvtune_nb.audit import audit as look
+
+    values = parameters_given(arguments, NETWORK)
+    workspace = open_workspace_of(arguments, meter, meter)
+    found = look(workspace, values.get("backbone"), values.get("image_size", 224), progress=meter)
+    issues = found.issues.to_dict("records")
+    text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
+    text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
+    report = workspace.audit / "report.html"
+    text += f"\n\n{len(issues)} issues, {found.seconds:.0f} s; a page to mail: {report}; the tables lie beside it"
+    return Result(
+        {"issues": issues, "summary": found.summary, "report": str(report), "seconds": found.seconds}, text
+    )
+
+
+def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """a frozen network and an SVM: an accuracy in seconds"""
+    from cvtune_nb.baseline import baseline as fit_baseline
+
+    values = parameters_given(arguments, NETWORK)
+    workspace = open_workspace_of(arguments, meter, meter)
+    found = fit_baseline(
+        workspace,
+        values.get("backbone"),
+        values.get("image_size", 224),
+        C=arguments.C,
+        kernel=arguments.kernel,
+        open_test=arguments.open_test,
+        progress=meter,
+    )
+    text = (
+        f"{found.backbone} at {found.image_size} pixels, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
+        f"train {found.train}\nvalidation {found.validation}\n"
+        + (f"test {found.test}\n" if found.test else "")
+    )
+    text += f"\n{table(found.per_class.to_dict('records'), list(found.per_class))}\n\n{found.seconds:.1f} s"
+    return Result(found.to_dict(), text + (", features from the cache" if found.cached else ""))
+
+
+def train(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """fine-tune one network; the same parameters again go on with a run that was stopped"""
+    from cvtune_nb import training
+    from cvtune_nb.training.cost import past_errors, past_in_words
+    from cvtune_nb.workbook import run_values
+
+    values = parameters_given(arguments, tuple(PARAMETERS))
+    if arguments.resume and values:
+        raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+    with training.processes.joined():
+        with training.processes.first_alone():
+            workspace = open_workspace_of(arguments, meter, meter)
+            if arguments.resume:
+                earlier = training.load_run(workspace, arguments.resume)
+                config = earlier.config
+            else:
+                config = _config(values)
+                earlier = training.earlier_run(workspace, config)
+            if earlier:
+                meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
+            cost = training.predict_cost(workspace, config, meter)
+            past = past_in_words(past_errors(training.runs(workspace)))
+            meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+                      + (f"; {past}" if past else ""))  # fmt: skip
+        if arguments.ray_workers:
+            from cvtune_nb.escalation.cluster import train_over_workers
+
+            run = train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
+        else:
+            run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
+    text = (
+        f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
+        f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"
+    )
+    found = run_values(run, workspace)
+    text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
+    return Result(found, text, STOPPED if run.state == "stopped" else DONE)
+
+
+def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """climb the ladder of parameters, rung by rung, within a time budget"""
+    seconds = budget_seconds(arguments.budget)
+    values = parameters_given(arguments, NETWORK)
+    if arguments.sweep is not None and arguments.sweep < 1:
+        raise InputError(f"--sweep is {arguments.sweep}: give the number of trials, 1 or more")
+
+    from cvtune_nb.advice import what_helps
+    from cvtune_nb.escalation import escalate as climb
+    from cvtune_nb.escalation import sweep
+    from cvtune_nb.training import load_run
+    from cvtune_nb.workbook import escalation_values
+
+    workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
+    rungs = _rungs(arguments.rungs, values)
+    result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
+    found = escalation_values(result)
+    shown = ["rung", "backbone", "image_size", "epochs", "predicted_seconds", "seconds", "expected",
+             "validation_accuracy", "state", "note"]  # fmt: skip
+    text = f"{table(found['rungs'], shown)}\n\nbest: {found['best'] or 'none'}; {found['why']}"
+    best = load_run(workspace, result.best) if result.best else None
+    if arguments.sweep and best and not meter.stop.is_set():
+        tried = sweep(workspace, best.config, arguments.sweep, end - time.monotonic(), None, meter, arguments.on)
+        found["sweep"] = {"trials": tried.trials.to_dict("records"), "best": tried.best, "why": tried.why}
+        text += f"\n\nsweep: {tried.why}"
+    if best and not meter.stop.is_set():
+        try:
+            gains, silent = what_helps(workspace, best, progress=meter)
+        except InputError as error:
+            gains, silent = [], [str(error)]
+        found["gains"] = [gain.to_dict() for gain in gains]
+        text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
+        text += "".join(f"\n- not told: {line}" for line in silent)
+    return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
+
+
+def run(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """the whole workbook within a time budget: audit, baseline, train, escalate, export"""
+    seconds = budget_seconds(arguments.budget)
+    values = parameters_given(arguments, tuple(PARAMETERS))
+
+    from cvtune_nb.workbook import Workbook
+
+    workbook = Workbook(_config(values), arguments.started, seconds, meter)
+    found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
+    text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
+    return Result(found, text, DONE if found["state"] == "done" else STOPPED)
+
+
+def _config(values: dict[str, Any]) -> Any:
+    from cvtune_nb import backbones
+    from cvtune_nb.parameters import Config
+
+    return Config.from_values(**{**values, "backbone": values.get("backbone") or backbones.default()[0]})
+
+
+def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
+    """The rungs that `text` names, by number: "1,2" of the ladder of the backbone's family (without it the first four),
+    or all in a CSV file."""
+    from dataclasses import replace
+
+    from cvtune_nb import backbones
+    from cvtune_nb.escalation import ladder, read_rungs
+
+    seed = values.get("seed", PARAMETERS["seed"].default)
+    if text and text.endswith(".csv"):
+        return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
+    name = values.get("backbone") or backbones.default()[0]
+    if name not in backbones.KNOWN:
+        raise InputError(f"there is no ladder for {name}: choose one of {', '.join(backbones.KNOWN)}")
+    rungs = [replace(rung, seed=seed) for rung in ladder(backbones.KNOWN[name].family)]
+    known = {str(number): rung for number, rung in enumerate(rungs, 1)}
+    numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
+    wrong = [number for number in numbers if number.strip() not in known]
+    if wrong:
+        raise InputError(
+            f"--rungs is {text!r}: choose from 1 to {len(rungs)}, for example 1,2, or name a CSV file of rungs"
+        )
+    return {int(number): known[number.strip()] for number in numbers}
+
+
+def budget_seconds(text: str) -> float:
+    """The seconds in a time like 90s, 20m, 1.5h or 1h30m. Raises InputError for anything else."""
+    words = text.strip().lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", words)
+    seconds = sum(float(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != words or not 0 < seconds <= 30 * 24 * 3600:
+        raise InputError(f"--budget is {text!r}: give a time of up to 30 days, such as 90s, 20m or 1.5h")
+    return seconds

@@ -1,0 +1,67 @@
+"""Small objects: detect."""
+
+import argparse
+
+from cvtune_nb.commands.common import DONE, STOPPED, Result, flag, parameters_given
+from cvtune_nb.console import Meter, table
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import DETECTOR_PARAMETERS
+
+
+def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """small objects: train a Faster R-CNN on boxes from VOC, COCO or YOLO files, or drawn in notebook 06"""
+    values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
+    if arguments.resume and values:
+        raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+
+    from cvtune_nb import detection
+    from cvtune_nb.training.cost import past_errors, past_in_words
+
+    dataset = detection.open_dataset(arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter)
+    meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
+    sizes, problems = detection.sizes(dataset.annotations), dataset.annotations.problems
+    meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
+    if len(problems):
+        first = " ".join(problems.loc[0, ["file", "where", "words"]])
+        meter.say(f"{len(problems)} boxes or files are wrong (all of them: --json), first {first}")
+    detection.require_learnable(dataset)
+    train = dataset.part("train")
+    if arguments.resume:
+        earlier = detection.load_run(dataset, arguments.resume)
+        config = earlier.config
+    else:
+        suggested = {"detector": detection.default()[0],
+                     "image_size": detection.suggested_size(train.boxes, train.photos)[0]}  # fmt: skip
+        config = detection.DetectorConfig.from_values(**{**suggested, **values})
+        earlier = detection.earlier_run(dataset, config)
+    if earlier:
+        meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
+    cost, past = detection.predict_cost(dataset, config, meter), past_in_words(past_errors(detection.runs(dataset)))
+    meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+              + (f"; {past}" if past else ""))  # fmt: skip
+    run = detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
+    if arguments.hard_negatives and run.state == "done":
+        alarms = detection.look(dataset, run, meter)
+        meter.say(alarms.words)
+        run = detection.one_round(dataset, run, alarms, progress=meter) if alarms.worth else run
+        meter.say(detection.outcome(dataset, run) or f"no round: {run.id} stays as it is")
+    found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(),
+             "problems": problems.to_dict("records")}  # fmt: skip
+    text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}"
+    verdicts = [detection.verdict(dataset, run)]
+    found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
+    if len(run.history):
+        if arguments.open_test:
+            openings = dataset.workspace.open_test(f"detect {run.id}")
+            verdicts.append(detection.verdict_on_test(dataset, verdicts[0], meter))
+            meter.say(f"test set opened {openings} time(s)")
+        for verdict in verdicts:
+            found[verdict.on] = verdict.to_dict()
+            text += f"\n\n{verdict.words}\n"
+            text += table(verdict.scores.by_class.to_dict("records"), list(verdict.scores.by_class))
+        if beside := detection.beside_classifier(dataset, verdicts[0]):
+            found["beside_classifier"] = {"detector": beside.detector.to_dict(), "words": beside.words,
+                                          "classifier": beside.classifier.to_dict()}  # fmt: skip
+            text += f"\n\n{beside.words}"
+    text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
+    return Result(found, text, STOPPED if run.state == "stopped" else DONE)

@@ -1,0 +1,141 @@
+"""Models that leave: export, predict, serve."""
+
+import argparse
+from typing import Any
+
+from cvtune_nb.commands.common import Result, flag, open_workspace_of
+from cvtune_nb.console import Meter, one_line, table
+from cvtune_nb.errors import InputError
+
+
+def export(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """write a run as a folder that works elsewhere, and measure it on the test photos"""
+    if arguments.detector and arguments.similarity:
+        raise InputError("a run is exported as a detector or for similarity, not as both: leave out one of the two")
+    for name in ("components", "distance"):
+        if getattr(arguments, name) and not arguments.similarity:
+            raise InputError(f"{flag(name)} says how look-alikes are found: give --similarity too, or leave it out")
+    if arguments.detector:
+        return _export_detector(arguments, meter)
+    if arguments.similarity:
+        return _export_similarity(arguments, meter)
+    from cvtune_nb.export import export_run
+
+    workspace = open_workspace_of(arguments, meter, meter)
+    variants = tuple(name.strip() for name in arguments.variants.split(",") if name.strip() not in ("", "none"))
+    made = export_run(workspace, arguments.run, arguments.out, meter, variants, arguments.threshold)
+    before, after = made.calibration_error
+    columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
+    text = (
+        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
+        f"test accuracy {made.test or 'not measured, no photos'}; test set opened {made.openings} time(s)\n"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)\n"
+        f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}\n\n"
+        f"{table(made.variants.to_dict('records'), columns)}"
+    )
+    return Result(made.to_dict(), text)
+
+
+def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.detection import export_detector, open_dataset
+
+    dataset = open_dataset(arguments.data, arguments.workspace, progress=meter)
+    made = export_detector(dataset, arguments.run, arguments.out, meter)
+    text = (
+        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n{made.validation.words}\n"
+        f"{made.test.words if made.test else 'test not measured, no photos'}; test set opened {made.openings} time(s)\n"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
+    )
+    return Result(made.to_dict(), text)
+
+
+def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.similarity import export_similarity
+
+    workspace = open_workspace_of(arguments, meter, meter)
+    made = export_similarity(
+        workspace, arguments.run, arguments.out, meter, arguments.components or "pca", arguments.distance or "cosine"
+    )
+    text = (
+        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
+        f"{made.embedder.words}, {made.photos} photos in the index\nvalidation: {made.validation.words}\n"
+        f"test: {made.test.words if made.test else 'not measured, no photos'}\n"
+        f"test set opened {made.openings} time(s)\n"
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
+    )
+    return Result(made.to_dict(), text)
+
+
+def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """classify photos, find objects in them, or photos like them, with an exported model"""
+    from cvtune_nb.export import open_export
+    from cvtune_nb.export.predict import lines_of, photo
+
+    model = open_export(arguments.export, arguments.variant)
+    paths = photo.photos_in(arguments.images)
+    if not paths:
+        raise InputError(f"{', '.join(arguments.images)} holds no photos: name photos, or folders of photos")
+    rows = []
+    for number, path in enumerate(paths):
+        meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
+        rows += model.predict([path])
+    require_one(rows)
+    if any("similar" in row for row in rows):
+        return Result({"predictions": rows}, alike(rows))
+    if any("boxes" in row for row in rows):
+        return Result({"predictions": rows}, "\n".join(line for row in rows for line in lines_of(row)))
+    lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
+              "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
+              "photo": row["path"] + (f" ({row['error']})" if "error" in row else "")} for row in rows]  # fmt: skip
+    sure = all(row.get("sure", True) for row in rows)
+    note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
+    return Result({"predictions": rows}, table(lines, ["chance", "label", "photo"]) + note)
+
+
+def require_one(rows: list[dict[str, Any]]) -> None:
+    """Raises InputError when none of the photos could be used."""
+    if all("error" in row for row in rows):
+        raise InputError(f"{rows[0]['path']} can't be used ({rows[0]['error']}): give photos")
+
+
+def alike(rows: list[dict[str, Any]]) -> str:
+    """What is printed of photos that were looked up: path, and similar or error."""
+    parts = []
+    for row in rows:
+        if "error" in row:
+            parts.append(one_line(f"{row['path']}: {row['error']}"))
+        else:
+            near = [{**each, "distance": f"{each['distance']:.3f}"} for each in row["similar"]]
+            parts.append(f"nearest to {one_line(row['path'])}\n{table(near, ['distance', 'label', 'path'])}")
+    return "\n\n".join(parts)
+
+LIMITS = {
+    "megabytes": "of a request (20)",
+    "photos": "in a request (32)",
+    "megapixels": "of a photo (50)",
+    "seconds": "until a request is answered (30)",
+    "waiting": "requests at the same time (128)",
+}
+"""What `cvtune serve` limits: export.serving.Limits."""
+
+
+def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """an exported model as a web service: photos in, JSON out, and a page to drop a photo on"""
+    from cvtune_nb.export import open_export
+
+    try:
+        from cvtune_nb.export import serving
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed: pip install 'cvtune-nb[serve]'") from None
+    given = {name: getattr(arguments, f"max_{name}") for name in LIMITS}
+    for name, value in given.items():
+        if value is not None and not 0 < value < 1e6:
+            raise InputError(f"--max-{name} is {value:g}: give a number over 0 and below 1000000")
+    kinds = {name: int if name in ("photos", "waiting") else float for name in LIMITS}
+    limits = serving.Limits(**{name: kinds[name](value) for name, value in given.items() if value is not None})
+    if not 0 <= arguments.port < 65536:
+        raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
+    model = open_export(arguments.export, arguments.variant)
+    meter.close()
+    serving.serve(model, arguments.host, arguments.port, arguments.token, limits)
+    return Result({}, "")

@@ -1,0 +1,144 @@
+"""Look-alikes: similar."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from cvtune_nb.commands.common import Result, flag, open_workspace_of
+from cvtune_nb.commands.exported import alike, require_one
+from cvtune_nb.console import Meter, one_line, table
+from cvtune_nb.errors import InputError
+
+USES = {
+    "with an export": ("photos", "k"),
+    "with photos to look up": ("photos", "k", "embedder", "distance", "rerank", "components"),
+    "without photos to look up": ("embedder", "distance", "rerank", "components", "open_test"),
+    "with --label-next": ("label_next", "embedder", "count", "like"),
+}
+"""What `cvtune similar` is used for, and which of its arguments have a meaning there."""
+
+
+def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """look-alikes of photos, how well they are found, and which photos to label next"""
+    where = Path(arguments.where).expanduser()
+    if not (where / "workspace.json").exists():
+        _require_use(arguments, "with an export")
+        return _similar_by_export(where, arguments, meter)
+    if arguments.label_next:
+        _require_use(arguments, "with --label-next")
+    else:
+        _require_use(arguments, "with photos to look up" if arguments.photos else "without photos to look up")
+
+    from cvtune_nb.similarity import embedder
+
+    workspace = open_workspace_of(argparse.Namespace(data="", workspace=str(where), pixels_gb=""), meter, meter)
+    of = embedder(workspace, arguments.embedder)
+    meter.say(f"embedder: {of.words}")
+    if arguments.label_next:
+        return _to_label(workspace, of, arguments, meter)
+    return (_similar_in_workspace if arguments.photos else _measured)(workspace, of, arguments, meter)
+
+
+def _require_use(arguments: argparse.Namespace, case: str) -> None:
+    """Raises InputError for an argument that has no meaning in that case of USES, and for a number that makes none."""
+    for name in dict.fromkeys(name for names in USES.values() for name in names):
+        given = getattr(arguments, name)
+        if given not in (None, "", []) and given is not False and name not in USES[case]:
+            words = "photos have" if name == "photos" else f"{flag(name)} has"
+            raise InputError(f"{words} no meaning {case}: leave {'them' if name == 'photos' else 'it'} out")
+    if arguments.k is not None and arguments.k < 1:
+        raise InputError(f"--k is {arguments.k}: give the number of look-alikes of each photo, 1 or more")
+
+
+def _ways(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How photos are compared."""
+    return {"distance": arguments.distance or "cosine", "rerank": arguments.rerank,
+            "components": arguments.components or "pca"}  # fmt: skip
+
+
+def _photos_to_look_up(arguments: argparse.Namespace) -> list[str]:
+    from cvtune_nb.export.predict import photo
+
+    paths = photo.photos_in(arguments.photos)
+    if not paths:
+        given = ", ".join(arguments.photos)
+        raise InputError(f"{given} holds no photos: name photos, or folders of photos" if given else
+                         f"no photos are given: name those to look up in {arguments.where}")  # fmt: skip
+    return paths
+
+
+def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.export import open_export
+    from cvtune_nb.export.predict import Similar
+
+    if not where.is_file() and not (where / "model.onnx").exists():
+        raise InputError(
+            f"{where} is neither an export nor a workspace: give the folder or zip that `cvtune export --similarity` "
+            "made, or the folder of a workspace"
+        )
+    paths, model = _photos_to_look_up(arguments), open_export(where)
+    if not isinstance(model, Similar):
+        raise InputError(f"{where} does not hold look-alikes: use `cvtune predict`, or `cvtune export --similarity`")
+    rows = []
+    for number, path in enumerate(paths):
+        meter(number / len(paths), f"looking up photos: {number} of {len(paths)}")
+        rows += model.predict([path], arguments.k or model.TOP)
+    require_one(rows)
+    return Result({"similar": rows}, alike(rows))
+
+
+def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+    """The photos nearest to each of those given among all of the workspace, the same file left out."""
+    from cvtune_nb.data import photo, sha256_of
+    from cvtune_nb.export.predict import Similar
+    from cvtune_nb.similarity import look_up
+
+    rows = [{"path": path} for path in _photos_to_look_up(arguments)]
+    known = look_up(workspace, of, **_ways(arguments), progress=meter)
+    for number, row in enumerate(rows):
+        meter(number / len(rows), f"looking up photos: {number} of {len(rows)}")
+        try:
+            vector = known.of_file(row["path"])
+            others = (known.photos["sha256"] != sha256_of(row["path"])).to_numpy()
+            near = known.nearest(vector, arguments.k or Similar.TOP, others)
+            row["similar"] = near[["path", "label", "distance"]].to_dict("records")
+        except photo.UnreadablePhoto as error:
+            row["error"] = str(error)
+    require_one(rows)
+    return Result({"similar": rows}, alike(rows))
+
+
+def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+    """How well photos of validation, and where asked for of test, find theirs; beside the same network frozen."""
+    from cvtune_nb.similarity import Embedder, compare, measure
+
+    ways = _ways(arguments)
+    measured, beside = [measure(workspace, of, **ways, progress=meter)], None
+    values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
+    text = f"{of.words}"
+    if of.run:
+        frozen = Embedder(f"{of.backbone}@{of.image_size}", of.backbone, of.image_size)
+        beside = measure(workspace, frozen, **ways, progress=meter)
+        values |= {"frozen": beside.to_dict(), "compared": compare(beside, measured[0]).words}
+    if arguments.open_test:
+        measured.append(measure(workspace, of, "test", **ways, progress=meter))
+        values |= {"test": measured[1].to_dict(), "test_openings": workspace.test_openings()}
+    for found in measured:
+        text += f"\n\n{found.split}: {found.words}\n{table(found.by_class.to_dict('records'), list(found.by_class))}"
+    if beside:
+        text += f"\n\nfrozen, validation: {beside.words}\nwhat training brought: {values['compared']}"
+    if arguments.open_test:
+        text += f"\ntest set opened {values['test_openings']} time(s)"
+    return Result(values, text)
+
+
+def _to_label(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.similarity import to_label
+
+    count = 50 if arguments.count is None else arguments.count
+    found = to_label(workspace, arguments.label_next, of, count, arguments.like or (), progress=meter)
+    photos, left_out = found.table.to_dict("records"), found.left_out.to_dict("records")
+    text = f"{table(photos, ['path', 'looks_like', 'probability', 'why', 'like'])}\n\n{found.words}"
+    if left_out:
+        text += one_line(f"; files left out: {len(left_out)}, first {left_out[0]['path']}, {left_out[0]['reason']}")
+    return Result({"file": str(found.file), "photos": photos, "left_out": left_out}, text)
