@@ -52,7 +52,8 @@ class Lookup:
     def nearest(self, vector: np.ndarray, k: int, among: np.ndarray | None = None) -> pd.DataFrame:
         """The k photos nearest to a vector (width,): path,label,split,sha256,distance, nearest first. among: (n,) bool,
         which photos may be told."""
-        found = self.ranker.search(vector[None], len(self.rows) if len(self.rows) < LARGE else LOOKED_THROUGH)
+        through = len(self.rows) if len(self.rows) < LARGE else LOOKED_THROUGH
+        found = self.ranker.search(vector[None], k if among is None else through)
         places, far = found.places[0], found.distances[0]
         told = np.flatnonzero(among[places])[:k] if among is not None else np.arange(min(k, len(places)))
         rows = self.photos.iloc[places[told]][["path", "label", "split", "sha256"]]

@@ -15,8 +15,10 @@ DISTANCES = {
     "manhattan": "sum of the differences of all numbers: many small ones count as much as one large one",
 }
 """Distances between vectors of length 1, and what they mean."""
-LARGE = 50_000
-"""Vectors from which search is approximate."""
+LARGE = 1_000_000
+"""Vectors from which search is approximate: up to there an exact one is done within 200 ms. Measured on 2 cores with
+200,000 vectors of 128 and of 1,280 numbers: exact 8.2 and 37.8 ms a query; nearly .7 and 1.2 ms, with 1.000 and .999 of
+the ten nearest, once the graph is made, which takes 40 and 158 s. With 20,000: .5 and 4.2 ms exact; .3 and 1.7 ms."""
 BLOCK = 512
 """Queries that are compared at a time."""
 

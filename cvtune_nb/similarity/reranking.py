@@ -1,7 +1,7 @@
 """k-reciprocal re-ranking (Zhong and others 2017, "Re-ranking person re-identification with k-reciprocal encoding"): a
 photo is a better answer when the query is among its nearest, too, and when both have the same neighbours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,9 @@ from cvtune_nb.similarity.ranking import Found, Gallery
 NEAREST, SMOOTHED, SHARE = 20, 6, 0.3
 """k1, k2 and lambda of the paper: neighbours that are looked at, those over which encodings are averaged, and the
 weight of the plain distance."""
+MANY = 50_000
+"""Photos from which their neighbours are looked up approximately: all against all grows with the square, and takes
+longer than a graph of near neighbours from about there (ranking.LARGE has the figures)."""
 LOOKED_AT = 200
 """So many of the nearest are ranked anew; the rest keep their order behind them."""
 
@@ -72,7 +75,10 @@ class Reranker:
     def _graph(self) -> tuple[np.ndarray, np.ndarray, list[set[int]]]:
         """Of every photo of the gallery: its neighbours (n, k), itself first; the distance within which a query would
         be one of them (n,); and its reciprocal ones among half as many."""
-        found = self.gallery.search(self.gallery.rows, NEAREST + 1)
+        gallery = self.gallery
+        if len(gallery.rows) >= MANY and gallery.distance != "manhattan":
+            gallery = replace(gallery, approximate=True)
+        found = gallery.search(gallery.rows, NEAREST + 1)
         half = found.places[:, : NEAREST // 2 + 1]
         sets = [set(row) for row in half.tolist()]
         halves = [{other for other in row if place in sets[other]} | {place} for place, row in enumerate(half.tolist())]

@@ -50,4 +50,5 @@ def test_large_galleries_are_looked_through_in_part(workspace, monkeypatch):
     monkeypatch.setattr(lookup, "LARGE", 10)
     monkeypatch.setattr(lookup, "LOOKED_THROUGH", 7)
     known = similarity.look_up(workspace, similarity.embedder(workspace, "efficientnet_lite0@64"), rerank=True)
-    assert len(known.nearest(known.rows[0], 50)) == 7
+    everything = np.ones(len(known.rows), bool)
+    assert len(known.nearest(known.rows[0], 50, everything)) == 7

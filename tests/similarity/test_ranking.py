@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 
 from cvtune_nb.baseline import normalised
 from cvtune_nb.errors import InputError
-from cvtune_nb.similarity import ranking
+from cvtune_nb.similarity import ranking, reranking
 from cvtune_nb.similarity.ranking import Gallery
 from cvtune_nb.similarity.reranking import Reranker
 
@@ -100,6 +100,16 @@ def test_a_query_is_ranked_the_same_whatever_else_is_asked():
     together = ranker.search(queries, 10)
     alone = [ranker.search(query[None], 10).places[0] for query in queries]
     np.testing.assert_array_equal(together.places, alone)
+
+
+def test_neighbours_of_many_photos_are_looked_up_nearly(monkeypatch):
+    rows, labels = clusters(12, 30)
+    plain = Reranker(Gallery(rows)).search(rows[:40], 30)
+    monkeypatch.setattr(reranking, "MANY", 100)
+    nearly = Reranker(Gallery(rows)).search(rows[:40], 30)
+    same = [len(set(a) & set(b)) / 30 for a, b in zip(plain.places, nearly.places, strict=True)]
+    assert np.mean(same) > 0.9
+    assert (labels[nearly.places] == labels[:40, None]).mean() > 0.5
 
 
 def test_re_ranking_works_with_few_photos():
