@@ -110,15 +110,14 @@ def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace
 
 def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
     """How well photos of validation, and where asked for of test, find theirs; beside the same network frozen."""
-    from cvtune_nb.similarity import Embedder, compare, measure
+    from cvtune_nb.similarity import compare, measure
 
     ways = _ways(arguments)
     measured, beside = [measure(workspace, of, **ways, progress=meter)], None
     values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
     text = f"{of.words}"
     if of.run:
-        frozen = Embedder(f"{of.backbone}@{of.image_size}", of.backbone, of.image_size)
-        beside = measure(workspace, frozen, **ways, progress=meter)
+        beside = measure(workspace, of.frozen, **ways, progress=meter)
         values |= {"frozen": beside.to_dict(), "compared": compare(beside, measured[0]).words}
     if arguments.open_test:
         measured.append(measure(workspace, of, "test", **ways, progress=meter))

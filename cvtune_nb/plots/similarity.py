@@ -15,7 +15,7 @@ MOST_CLASSES = 20
 def recall(rows: pd.DataFrame) -> Figure:
     """Recall and average precision of one or more embedders beside each other; rows: embedder,measure (in the order to
     show),value,low,high, all 0..1, and queries."""
-    made = figure(7.2, 3.0)
+    made = figure(8.4, 3.0)
     axes = made.subplots()
     measures = list(dict.fromkeys(rows["measure"]))
     names = list(dict.fromkeys(rows["embedder"]))
@@ -31,9 +31,9 @@ def recall(rows: pd.DataFrame) -> Figure:
     tick_names(axes.xaxis, measures)
     axes.legend(fontsize=8, loc="lower right")
     first = rows[rows["measure"] == measures[0]]
-    best = first.loc[first["value"].idxmax()]
-    title = f"The nearest photo is of the query's class for {best['value']:.1%} of {best['queries']:.0f} queries"
-    titled(axes, title if len(names) == 1 else f"{title}: {shortened(best['embedder'], 24)}")
+    told = first.iloc[0]
+    beside = "".join(f"; {row.value:.1%} with {shortened(row.embedder, 36)}" for row in first.iloc[1:2].itertuples())
+    titled(axes, f"The nearest photo is right for {told['value']:.1%} of {told['queries']:.0f} queries{beside}")
     return made
 
 

@@ -42,6 +42,11 @@ class Embedder:
     run: str = ""
 
     @property
+    def frozen(self) -> "Embedder":
+        """The same backbone at the same size, as it was before it learned from these photos."""
+        return Embedder(f"{self.backbone}@{self.image_size}", self.backbone, self.image_size)
+
+    @property
     def words(self) -> str:
         """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
         return f"run {self.run}" if self.run else f"frozen {self.backbone} at {self.image_size} pixels"

@@ -47,7 +47,7 @@ def outliers(photos: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 def _outlier(paths: np.ndarray, labels: np.ndarray, place: int, near: np.ndarray, excess: float) -> dict:
     classes, counts = np.unique(labels[near].astype(str), return_counts=True)
     usual = classes[counts.argmax()]
-    detail = f"{excess:.1f} times as far from its neighbours as usual for {labels[place]}"
+    detail = f"farther from its neighbours than is usual for {labels[place]}, by {excess:.1f} standard deviations"
     suggestion = "look at it: wrong label, other subject, or a rare kind that more photos are needed of"
     if usual != labels[place] and counts.max() > len(near) / 2:
         suggestion = f"most of the nearest photos are {usual}: relabel or exclude it"
@@ -56,9 +56,8 @@ def _outlier(paths: np.ndarray, labels: np.ndarray, place: int, near: np.ndarray
 
 
 def copies(workspace: Workspace, of: Embedder, progress: Progress = silent) -> pd.DataFrame:
-    """Photos that are there more than once, found as the audit does, in features of the frozen backbone and pixels: a
-    network that was trained on these classes has drawn their photos together, so nearness no longer tells copies. Pairs
-    that the person said are none are left out. Rows like audit/issues.csv."""
+    """Photos that are there more than once, found as the audit does, in features of the frozen backbone and in pixels.
+    Pairs that the person said are none are left out. Rows like audit/issues.csv."""
     photos = workspace.photos(contested=True)
     rows = features(workspace, photos, of.backbone, of.image_size, progress).rows
     squares = pixels(workspace, photos, of.image_size)

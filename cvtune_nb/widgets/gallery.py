@@ -16,7 +16,7 @@ SIDE = 150
 
 DECIDED = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept as it is"}
 
-LOOKS_LIKE = ("mislabelled", "ambiguous")
+LOOKS_LIKE = ("mislabelled", "ambiguous", "outlier")
 """Issues whose other photos are not copies, but examples of the class that the photo looks like."""
 
 KEYS = {"relabel": "r", "exclude": "e", "keep": "k", "undo": "u", "distinct": "d"}

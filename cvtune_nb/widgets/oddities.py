@@ -31,7 +31,8 @@ class OdditiesPanel(AuditPanel):
         workspace, name = self.workspace, self.embedder
 
         def run(progress) -> Audit:
-            start, of = time.perf_counter(), similarity.embedder(workspace, name)
+            # what has learned from these photos has drawn each to its class, and sees nothing odd in them any more
+            start, of = time.perf_counter(), similarity.embedder(workspace, name).frozen
             photos = workspace.photos(contested=True)
             rows = similarity.vectors(workspace, photos, of, progress)
             found = [similarity.outliers(photos, rows), similarity.copies(workspace, of, progress)]

@@ -157,8 +157,7 @@ class SimilarityPanel(Panel):
             found = similarity.measure(workspace, of, "validation", distance, rerank, components, progress)
             plain, words = None, ""
             if of.run:
-                frozen = similarity.embedder(workspace, f"{of.backbone}@{of.image_size}")
-                plain = similarity.measure(workspace, frozen, "validation", distance, rerank, components, progress)
+                plain = similarity.measure(workspace, of.frozen, "validation", distance, rerank, components, progress)
                 words = similarity.compare(plain, found).words
             return Looked(known, found, plain, words)
 
@@ -362,6 +361,9 @@ class TuningPanel(TrainingPanel):
     """Notebook 03's panel, with the loss among what is seen at once."""
 
     first = ("loss", "learning_rate")
+
+    def _recommended(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._recommended().items() if name != "loss"}
 
 
 def offer(workspace: Workspace, menu: w.Dropdown, name: str) -> None:

@@ -238,6 +238,7 @@ def _comparison(runs: pd.DataFrame) -> str:
         "epochs",
         "schedule",
         "head",
+        "loss",
         "seed",
     ]
     differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]

@@ -11,7 +11,7 @@ def test_recall_of_two_networks_beside_each_other():
             for name, at in (("run 001", 0.7), (ODD, 0.6)) for k, value in ((1, at), (5, at + 0.2))]  # fmt: skip
     table = pd.DataFrame(rows, columns=["embedder", "measure", "value", "low", "high", "queries"])
     figure = plots.recall(table)
-    assert "70.0% of 200 queries: run 001" in drawn(figure)
+    assert f"70.0% of 200 queries; 60.0% with {ODD}" in drawn(figure)
     assert figure.axes[0].get_ylim()[0] == 0
     assert len(figure.axes[0].get_legend().get_texts()) == 2
     assert "70.0% of 200 queries" in drawn(plots.recall(table.head(2)))

@@ -20,7 +20,7 @@ def test_a_photo_far_from_its_class_is_told_with_what_is_near_it():
     assert set(found["issue"]) == {"outlier"}
     assert found["score"].between(0, 1).all()
     assert len(found) <= 6
-    assert "times as far" in found.loc["70.jpg", "detail"]
+    assert "farther from its neighbours" in found.loc["70.jpg", "detail"]
 
 
 def test_a_wrong_label_among_outliers_is_called_one():

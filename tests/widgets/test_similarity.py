@@ -131,7 +131,9 @@ def test_the_run_of_the_panel_below_is_chosen_when_it_ends(workspace):
     panel.follow(tuning)
     press(tuning)
     assert panel.embedder.value == training.runs(workspace)["run"].iloc[-1]
+    tuning.recommended.click()
     assert tuning.controls_of["loss"].value == "triplet"
+    assert tuning.controls_of["epochs"].value == 8
 
 
 def test_before_it_has_compared_it_says_so(workspace):
