@@ -35,9 +35,12 @@ class OdditiesPanel(AuditPanel):
             start, of = time.perf_counter(), similarity.embedder(workspace, name).frozen
             photos = workspace.photos(contested=True)
             rows = similarity.vectors(workspace, photos, of, progress)
-            found = [similarity.outliers(photos, rows), similarity.copies(workspace, of, progress)]
-            scores = photos[["path", "label", "split"]].assign(suggested_label="")
-            issues = pd.concat(found, ignore_index=True)
+            odd = similarity.outliers(photos, rows)
+            labels = dict(zip(photos["path"], photos["label"], strict=True))
+            near = dict(zip(odd["path"], odd["other"].map(labels), strict=True))  # what most of its neighbours are
+            suggested = [near.get(path, label) for path, label in labels.items()]
+            scores = photos[["path", "label", "split"]].assign(suggested_label=suggested)
+            issues = pd.concat([odd, similarity.copies(workspace, of, progress)], ignore_index=True)
             summary = {"notes": [f"Judged by {of.words}."] if len(issues) else [], "forecast": ""}
             return Audit(issues, scores, summary, time.perf_counter() - start)
 

@@ -132,7 +132,7 @@ def test_what_a_detector_finds_is_drawn_on_the_photo(detector, page):
 
 
 def test_look_alikes_are_shown_with_their_thumbnails(workspace, page):
-    made = export_similarity(workspace, "efficientnet_lite0@64")
+    made = export_similarity(workspace, "test_resnet:random@64")  # small: exported in a moment
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     with server(made.folder, "--token", "secret") as address:

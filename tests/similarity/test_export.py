@@ -17,7 +17,7 @@ from cvtune_nb import cli, training
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import open_export, safe
+from cvtune_nb.export import load_bundle, open_export, safe
 from cvtune_nb.export.predict import Similar, lines_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import bundle, embedder, export_similarity, measure, projection, ranking, vectors
@@ -188,6 +188,11 @@ def test_a_model_that_is_not_what_it_says(folder, change, words):
     safe.write_hashes(folder)
     with pytest.raises(InputError, match=words):
         open_export(folder)
+
+
+def test_it_is_no_classifier_to_go_on_with(tiny):
+    with pytest.raises(InputError, match=r"holds no classifier \(similarity\)"):
+        load_bundle(tiny.folder)
 
 
 def test_an_index_that_no_hash_vouches_for(folder):

@@ -152,6 +152,7 @@ def test_copies_and_outliers_are_decided_as_in_the_audit(workspace):
     assert "duplicate" in [value for _, value in panel.kind.options]
     panel.kind.value = "duplicate"
     path = panel.cards[0].issue["path"]
+    assert panel.cards[0].label.value == panel.cards[0].issue["label"], "no other label lies under the button"
     panel.cards[0].exclude.click()
     assert workspace.standing()[path]["action"] == "exclude"
     panel.cards[0].undo.click()
@@ -189,7 +190,7 @@ def test_without_a_folder_it_says_what_to_do(workspace):
 
 
 def test_an_index_is_exported_and_asked(workspace):
-    panel = press(SimilarityExportPanel(workspace, embedder=FROZEN))
+    panel = press(SimilarityExportPanel(workspace, embedder="test_resnet:random@64"))  # small: exported in a moment
     made = panel.result()
     assert "recall@1" in panel.text.value
     assert "opened once" in panel.warning.value
