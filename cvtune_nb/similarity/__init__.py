@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "Embedder": "embeddings", "choices": "embeddings", "embedder": "embeddings", "vectors": "embeddings",
+    "choices": "embeddings", "embedder": "embeddings", "vectors": "embeddings",
     "COMPONENTS": "embeddings", "projection": "embeddings",
     "DISTANCES": "ranking",
-    "Lookup": "lookup", "look_up": "lookup",
-    "Measured": "measures", "compare": "measures", "measure": "measures",
+    "look_up": "lookup",
+    "compare": "measures", "measure": "measures",
     "METHODS": "plane", "layout": "plane", "methods": "plane",
     "copies": "oddities", "outliers": "oddities",
-    "ToLabel": "choice", "most_useful": "choice", "to_label": "choice",
-    "SimilarityExport": "bundle", "export_similarity": "bundle",
+    "most_useful": "choice", "to_label": "choice",
+    "export_similarity": "bundle",
 }  # fmt: skip
 
 __all__ = list(_HOMES)

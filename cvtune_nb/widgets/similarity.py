@@ -24,7 +24,7 @@ from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.widgets.point_map import PointMap
 from cvtune_nb.widgets.training import TrainingPanel
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 SIDE = 120
 """Longest side of a thumbnail, in pixels."""
@@ -91,7 +91,7 @@ class SimilarityPanel(Panel):
         self.more.children = [w.HTML("<b>What is shown</b>"), self.k, self.label, self.split, self.upload]
         self.right.children = [self.view, self.asked, self.grid, w.HBox([self.back, self.on, self.where])]
         self.below.children = [w.HTML("<b>The map</b>"), w.HBox([self.method, self.method_words]), self.map]
-        self.query, self.vector, self.page, self._places = "", None, 0, {}
+        self.query, self.vector, self.page, self._mapped = "", None, 0, None
         self.grid.on_open, self.grid.on_drop = self.guard(self.ask), self.guard(self.ask_file)
         self.map.on_select = self.guard(lambda _: self._see(ON_MAP))
         self.upload.observe(self.guard(lambda change: self._uploaded(change["new"])), "value")
@@ -178,10 +178,9 @@ class SimilarityPanel(Panel):
 
     def paint(self, result: Looked) -> str:
         """Show a first query, the map, and how good it is."""
-        known = result.lookup
-        key = (known.embedder.name, self.components.value, self.method.value)
-        if self._places.get("key") != key:
-            self._lay_out(result, self.method.value)
+        known, method = result.lookup, self.method.value
+        if self._mapped != _map_of(result, method):
+            self._lay_out(result, method)
         self.cost.value = f"It took {page.duration(self.job.seconds)}." if self.job.seconds else ""
         if self.query not in set(known.photos["path"]):
             self.query = str(known.photos.loc[known.photos["split"] == "validation", "path"].iloc[0])
@@ -197,7 +196,7 @@ class SimilarityPanel(Panel):
         numbers = labels.map({label: number for number, label in enumerate(classes)}).to_numpy()
         name = f"map of {len(places)} photos by {method}"
         self.map.show(places, numbers, classes, known.photos["path"].tolist(), name)
-        self._places = {"key": (known.embedder.name, self.components.value, method)}
+        self._mapped = _map_of(looked, method)
 
     # -- the query and what it finds --------------------------------------------------------------------------
 
@@ -364,6 +363,11 @@ class TuningPanel(TrainingPanel):
 
     def _recommended(self) -> dict[str, Any]:
         return {name: value for name, value in super()._recommended().items() if name != "loss"}
+
+
+def _map_of(looked: Looked, method: str) -> tuple[str, ...]:
+    """What a map depends on: another distance or re-ranking leaves it as it is."""
+    return looked.lookup.embedder.name, looked.measured.components, photos_id(looked.lookup.photos), method
 
 
 def offer(workspace: Workspace, menu: w.Dropdown, name: str) -> None:

@@ -46,6 +46,12 @@ def test_a_photo_from_elsewhere_is_looked_up_and_not_kept(workspace, tmp_path, c
         known.of_file(file)
 
 
+def test_re_ranking_ranks_otherwise(workspace, known):
+    again = similarity.look_up(workspace, known.embedder, rerank=True)
+    first, second = (way.nearest(known.rows[3], 20)["distance"].tolist() for way in (known, again))
+    assert first != second
+
+
 def test_large_galleries_are_looked_through_in_part(workspace, monkeypatch):
     monkeypatch.setattr(lookup, "LARGE", 10)
     monkeypatch.setattr(lookup, "LOOKED_THROUGH", 7)

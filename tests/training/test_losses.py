@@ -4,6 +4,7 @@ import torch
 
 from cvtune_nb import training
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.training.loop import step
 from cvtune_nb.training.losses import TOGETHER, order, similarity_loss
 
 LOSSES = [name for name in PARAMETERS["loss"].choices if name != "cross-entropy"]
@@ -51,6 +52,31 @@ def test_minibatches_hold_pairs_and_every_photo_comes_once():
         _, counts = labels[batch].unique(return_counts=True)
         assert (counts >= 2).sum() >= 32 // TOGETHER - 2
     assert not torch.equal(places, order(labels, "triplet"))
+
+
+class Fixed(torch.nn.Module):
+    """A network that answers with its weights, whatever it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.rows = torch.nn.Parameter(torch.randn(8, 16))
+
+    def forward(self, images, with_features=False):  # noqa: ARG002
+        return (self.rows[:, :2], self.rows) if with_features else self.rows[:, :2]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_step_follows_the_loss(name):
+    squares, labels = np.zeros((8, 64, 64, 3), np.uint8), torch.arange(8) % 2
+    found = {}
+    for loss in ("cross-entropy", name):
+        network, config = Fixed(), Config("efficientnet_lite0", image_size=64, augmentation="none", loss=loss)
+        value = step(network, torch.optim.SGD(network.parameters(), 0.1), squares, labels, config)
+        found[loss] = value, network.rows.grad[:, 2:].abs().sum()  # what the last layer does not see
+    assert found[name][0] > found["cross-entropy"][0]
+    assert found["cross-entropy"][1] == 0
+    assert found[name][1] > 0
 
 
 def test_a_run_with_such_a_loss_is_a_classifier_too_and_can_be_gone_on_with(workspace):

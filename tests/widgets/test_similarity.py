@@ -109,6 +109,16 @@ def test_the_map_can_be_made_anew(panel):
     assert panel.map.places != before
 
 
+def test_the_map_follows_when_photos_are_excluded(panel):
+    panel.workspace.decide(panel.workspace.photos()["path"].iloc[0], "exclude")
+    press(panel)
+    photos = panel.workspace.photos()
+    assert panel.map.titles == photos["path"].tolist()
+    panel.map.selected = [0]
+    panel.map.on_select([0])
+    assert shown(panel) == [photos["path"].iloc[0]]
+
+
 def test_a_run_stands_beside_the_frozen_network(workspace, capsys):
     run = training.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=1))
     panel = SimilarityPanel(workspace)
