@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import itertools
 import json
 import re
 import signal
@@ -184,18 +185,26 @@ def test_bytes_that_are_no_request_are_refused(server, content):
     assert server.ask("GET", "/health")[0] == 200
 
 
-def test_too_many_bytes_are_not_even_read_when_they_come_in_pieces(server):
-    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+def send_in_pieces(port, pieces):
+    """What is answered to so many pieces of 64 kB, sent to the end before anything is heard."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plug:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as plug:
         plug.sendall(head)
-        try:
-            for _ in range(200):  # 13 MB, of which 1 is allowed
-                plug.sendall(chunk)
-        except OSError:
-            pass
-        answer = plug.recv(65536)
-    assert answer.startswith(b"HTTP/1.1 413")
+        for _ in pieces:
+            plug.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+        return plug.recv(65536)
+
+
+def test_who_sends_too_much_hears_so_when_all_is_sent(server):
+    assert send_in_pieces(server.port, range(200)).startswith(b"HTTP/1.1 413"), "13 MB, of which 1 is allowed"
+
+
+def test_who_never_stops_sending_is_cut_off(server):
+    start = time.monotonic()
+    with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+        send_in_pieces(server.port, itertools.count())
+    assert time.monotonic() - start < 60, "after 5 seconds, on a quiet machine"
+    assert server.ask("GET", "/health")[0] == 200
 
 
 SLOW = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 9\r\n\r\nx"

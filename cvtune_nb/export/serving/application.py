@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from cvtune_nb.export.predict import Detector, Model, Similar
-from cvtune_nb.export.serving.reading import Limits, Refused, SmallHeads, photos_of, top_of
+from cvtune_nb.export.serving.reading import LastAnswer, Limits, Refused, SmallHeads, photos_of, top_of
 from cvtune_nb.export.serving.service import Service
 from cvtune_nb.export.serving.thumbnails import Thumbnails
 
@@ -76,7 +76,7 @@ class Addresses:
         top = top_of(request, model.TOP, most)
         if service.working >= service.limits.waiting:
             words = f"{service.working} requests are waiting already: try again in a moment"
-            raise Refused(503, words, retry_after="1", connection="close")
+            raise Refused(503, words, last=True, retry_after="1")
         service.working += 1
         photos = None
         try:
@@ -86,7 +86,7 @@ class Addresses:
         except TimeoutError:
             late = f"not done within {service.limits.seconds:g} seconds"
             if photos is None:
-                raise Refused(408, f"the request was {late}: send it faster", connection="close") from None
+                raise Refused(408, f"the request was {late}: send it faster", last=True) from None
             raise Refused(503, f"the answer was {late}: try again later", retry_after="5") from None
         finally:
             service.working -= 1
@@ -131,7 +131,10 @@ class Addresses:
 
     async def refused(self, _: Request, error: Refused) -> Response:
         """What is said to a request that is not answered."""
-        return self._answer({"error": error.words}, error.status, **error.headers)
+        answer = self._answer({"error": error.words}, error.status, **error.headers)
+        if not error.last:
+            return answer
+        return LastAnswer(answer.body, error.status, {**answer.headers, "connection": "close"})
 
     async def unknown(self, _: Request, error: HTTPException) -> Response:
         """What is said where there is nothing."""

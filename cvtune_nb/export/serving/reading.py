@@ -1,15 +1,19 @@
 """Requests -> photos, and not a byte more than is allowed."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LARGEST_HEAD = 16_384
 """Bytes of the first line and the headers of a request."""
+LINGER = 5.0
+"""Seconds in which the rest of a refused request is read away (nginx's lingering_timeout)."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class Limits:
 
 
 class Refused(Exception):
-    """A request that is not answered: status (4xx or 503) and one sentence."""
+    """A request that is not answered: status (4xx or 503) and one sentence; with `last`, nothing more is heard on its
+    connection."""
 
-    def __init__(self, status: int, words: str, **headers: str):
+    def __init__(self, status: int, words: str, last: bool = False, **headers: str):
         super().__init__(words)
-        self.status, self.words, self.headers = status, words, {k.replace("_", "-"): v for k, v in headers.items()}
+        self.status, self.words, self.last = status, words, last
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 class SmallHeads:
@@ -48,6 +54,21 @@ class SmallHeads:
                 await JSONResponse({"error": words}, 431)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+class LastAnswer(Response):
+    """An answer after which the connection is closed. Most senders listen only when all is sent, and hear nothing if
+    the connection ends before: so the rest is read away, for LINGER seconds, and kept nowhere."""
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Answer, read on, end."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 def top_of(request: Request, usual: int, most: int) -> int:
@@ -78,7 +99,7 @@ async def _body(request: Request, limits: Limits) -> bytes:
     """The whole body, read only as far as it is allowed to go."""
     most = int(limits.megabytes * 1e6)
     words = f"a request may have {limits.megabytes:g} MB: send fewer or smaller photos"
-    too_much = Refused(413, words, connection="close")
+    too_much = Refused(413, words, last=True)
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length[:18]) > most:
         raise too_much
