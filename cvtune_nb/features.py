@@ -52,8 +52,9 @@ def features(
     if todo:
         from cvtune_nb import networks  # brings torch, which takes seconds to import: not when all is in the cache
 
+        network = networks.load(backbone)  # first, so that weights that are missing are told before the decoding
         squares = pixels(workspace, unique.loc[todo], image_size, progress)
-        speeds = fill(store, todo, squares, networks.load(backbone), progress)
+        speeds = fill(store, todo, squares, network, progress)
         speed = _speed_file(workspace, backbone, image_size)
         if len(speeds) > 1 or not speed.exists():  # a single batch also pays for the network's start
             write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})

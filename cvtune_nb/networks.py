@@ -1,5 +1,6 @@
 """Load a pretrained network as photos in, features out."""
 
+import itertools
 import pickle  # for its error only: weights are loaded with weights_only
 
 import numpy as np
@@ -147,6 +148,6 @@ def half(where: torch.device) -> torch.autocast:
 def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
     """The network's output (n, ...) as float32 for uint8 images (n, size, size, 3), without gradients, as fast as this
     machine can (see half)."""
-    where = next(network.parameters()).device
+    where = next(itertools.chain(network.parameters(), network.buffers())).device
     with torch.inference_mode(), half(where):
         return network(torch.from_numpy(images).to(where)).float().cpu().numpy()

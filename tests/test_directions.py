@@ -9,9 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 ROOMS = [
-    "errors", "files", "memory", "parameters", "workspace", "data", "backbones", "folding", "networks", "inference",
-    "features", "machine", "metrics", "baseline", "audit", "training", "advice", "escalation", "export", "detection",
-    "similarity", "console", "workbook", "lab", "commands", "cli", "__main__",
+    "lazily", "errors", "files", "memory", "parameters", "workspace", "data", "backbones", "folding", "fusing",
+    "networks", "inference", "features", "machine", "metrics", "baseline", "audit", "training", "advice",
+    "escalation", "export", "detection", "similarity", "console", "workbook", "lab", "commands", "cli", "__main__",
     "plots", "widgets",
 ]  # fmt: skip
 FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}

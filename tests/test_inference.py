@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cvtune_nb import inference, networks
-from cvtune_nb.inference import fastest
+from cvtune_nb import fusing, inference, networks
+from cvtune_nb.inference import fastest, quick
 
 
 @pytest.fixture
@@ -49,3 +49,30 @@ def test_nothing_is_tried_where_it_can_not_pay(network, monkeypatch, photos, hal
     monkeypatch.setattr(networks, "computes_in_half", lambda where: half)
     monkeypatch.setattr(inference, "onnx_way", lambda *_: pytest.fail("tried"))
     assert fastest(network, images(2), photos).func is networks.forward
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_network_that_sees_many_photos_is_fused(network, monkeypatch, half):
+    monkeypatch.setattr(networks, "computes_in_half", lambda where: half)
+    copy = quick(network, images(4), 200 * (224 // 64 + 1) ** 2)
+    assert copy is not network
+    expected = networks.forward(network, images(6))
+    np.testing.assert_allclose(networks.forward(copy, images(6)), expected, atol=1e-3 * np.abs(expected).max())
+    assert quick(network, images(4), 200) is network, "too few to pay for it"
+
+
+def test_a_fused_network_that_says_something_else_or_fails_is_not_used(network, monkeypatch):
+    def wrong(network, images, dtype):
+        other = fusing.fused(network, images, dtype)
+        other.shift += 0.1
+        return other
+
+    def fails(*_):
+        raise NotImplementedError("no such operator")
+
+    monkeypatch.setattr(inference, "QUICK_WORTH", 0)
+    assert quick(network, images(4), 1) is not network
+    for other in (wrong, fails):
+        with monkeypatch.context() as patch:
+            patch.setattr(inference, "fusing", type("fusing", (), {"fused": staticmethod(other)}))
+            assert quick(network, images(4), 1) is network

@@ -1,11 +1,16 @@
 """Models that leave: export, predict, serve."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands.common import Result, flag, open_workspace_of
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from cvtune_nb.export.place import Exported
+
+NOT_MEASURED = "not measured, no photos"
 
 
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -26,14 +31,11 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     made = export_run(workspace, arguments.run, arguments.out, meter, variants, arguments.threshold)
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
-    text = (
-        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
-        f"test accuracy {made.test or 'not measured, no photos'}; test set opened {made.openings} time(s)\n"
-        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)\n"
-        f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}\n\n"
-        f"{table(made.variants.to_dict('records'), columns)}"
-    )
-    return Result(made.to_dict(), text)
+    return _told(
+        made, f"test accuracy {made.test or NOT_MEASURED}",
+        f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
+        after=f"\n\n{table(made.variants.to_dict('records'), columns)}",
+    )  # fmt: skip
 
 
 def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -41,12 +43,7 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     dataset = open_dataset(arguments.data, arguments.workspace, progress=meter)
     made = export_detector(dataset, arguments.run, arguments.out, meter)
-    text = (
-        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n{made.validation.words}\n"
-        f"{made.test.words if made.test else 'test not measured, no photos'}; test set opened {made.openings} time(s)\n"
-        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
-    )
-    return Result(made.to_dict(), text)
+    return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
 
 def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -56,14 +53,20 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
     made = export_similarity(
         workspace, arguments.run, arguments.out, meter, arguments.components or "pca", arguments.distance or "cosine"
     )
-    text = (
-        f"{made.folder}: {', '.join(made.files)}\n{made.zip}\n\n"
-        f"{made.embedder.words}, {made.photos} photos in the index\nvalidation: {made.validation.words}\n"
-        f"test: {made.test.words if made.test else 'not measured, no photos'}\n"
-        f"test set opened {made.openings} time(s)\n"
-        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)"
-    )
-    return Result(made.to_dict(), text)
+    return _told(
+        made, f"{made.embedder.words}, {made.photos} photos in the index", f"validation: {made.validation.words}",
+        f"test: {made.test.words if made.test else NOT_MEASURED}",
+    )  # fmt: skip
+
+
+def _told(made: "Exported", *figures: str, after: str = "") -> Result:
+    """What is printed of any export: where it is, its figures, how far they can be trusted."""
+    lines = [
+        f"{made.folder}: {', '.join(made.files)}", str(made.zip), "", *figures,
+        f"test set opened {made.openings} time(s)",
+        f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)",
+    ]  # fmt: skip
+    return Result(made.to_dict(), "\n".join(lines) + after)
 
 
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:

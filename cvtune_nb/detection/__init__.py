@@ -1,9 +1,8 @@
 """Small objects: boxes round them, a detector that finds them, and how well it does."""
 
-from importlib import import_module
-from typing import Any
+from cvtune_nb.lazily import lazily
 
-_HOMES = {
+__all__, __getattr__ = lazily(__name__, {
     "Annotations": "annotations", "read_annotations": "annotations", "write_coco": "annotations",
     "Sizes": "statistics", "sizes": "statistics",
     "suggested_size": "anchors",
@@ -17,13 +16,4 @@ _HOMES = {
     "DetectorExport": "bundle", "export_detector": "bundle",
     "beside_classifier": "judging",
     "Verdict": "judging", "findings": "judging", "verdict": "judging", "verdict_on_test": "judging",
-}  # fmt: skip
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    """Imported when first asked for: boxes can be read and drawn without torch."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+})  # fmt: skip

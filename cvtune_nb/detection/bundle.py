@@ -2,9 +2,8 @@
 
 import io
 import platform
-import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pandas as pd
 import torch
 
 import cvtune_nb
-from cvtune_nb.data import photo
 from cvtune_nb.data.split import SPLITS
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.detect import load_best
@@ -23,16 +21,14 @@ from cvtune_nb.detection.judging import Verdict, verdict
 from cvtune_nb.detection.run import load_run
 from cvtune_nb.detection.scores import DETECTION_COLUMNS
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import card, predict, safe
+from cvtune_nb.export import card, predict
 from cvtune_nb.export.bundle import versions
-from cvtune_nb.export.parity import odd_kinds
-from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
-from cvtune_nb.files import Progress, replacing, silent, write_csv, write_json, write_text
+from cvtune_nb.export.parity import compared
+from cvtune_nb.export.place import Exported, destination, made_aside, sealed, write_program, zip_of
+from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
 from cvtune_nb.training.checkpoint import write_tensors
 from cvtune_nb.workspace import now
 
-COMPARED = 64
-"""Validation photos on which PyTorch and ONNX Runtime are compared, beside odd kinds of the first."""
 TOLERANCE = 1e-3
 """Largest difference of a score, or of a side of a box in shares of the photo, between PyTorch and ONNX Runtime. Seen:
 6e-6. A detector chooses among thousands of places; where two are equal to the last digit, either may be told."""
@@ -83,30 +79,19 @@ terms of their own.
 """
 
 
-@dataclass(frozen=True)
-class DetectorExport:
-    """An exported detector. parity: largest difference of a score or a side between PyTorch and ONNX Runtime on
-    `parity_photos` photos; validation, test: verdicts, the second by model.onnx, None without test photos; openings:
-    how often the workspace's test set has been looked at."""
+@dataclass(frozen=True, kw_only=True)
+class DetectorExport(Exported):
+    """An exported detector. parity is that of scores and sides of boxes; validation, test: verdicts, the second by
+    model.onnx, None without test photos."""
 
-    folder: Path
-    zip: Path
-    run: str
-    files: list[str]
-    parity: float
-    parity_photos: int
     validation: Verdict
     test: Verdict | None
-    openings: int
-    seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "folder": str(self.folder), "zip": str(self.zip), "run": self.run, "files": self.files,
-            "parity": self.parity, "parity_photos": self.parity_photos, "validation": self.validation.to_dict(),
-            "test": self.test and self.test.to_dict(), "test_openings": self.openings,
-            "threshold": self.validation.threshold, "seconds": round(self.seconds, 2),
+        return super().to_dict() | {
+            "validation": self.validation.to_dict(), "test": self.test and self.test.to_dict(),
+            "threshold": self.validation.threshold,
         }  # fmt: skip
 
 
@@ -121,7 +106,7 @@ def export_detector(
     """
     start, run = time.perf_counter(), load_run(dataset, name)
     detector, space = load_best(run), dataset.workspace
-    folder = free_name(space.exports / run.id) if out is None else empty(Path(out).expanduser())
+    folder = destination(space, run.id, out)
     chosen = verdict(dataset, run)
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
@@ -130,11 +115,10 @@ def export_detector(
                  "threshold": chosen.threshold}  # fmt: skip
         onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
         write_json(made / "labels.json", {"labels": run.classes, "kind": "detector"})
-        shutil.copyfile(predict.__file__, made / "predict.py")
-        shutil.copyfile(photo.__file__, made / "photo.py")
+        write_program(made)
         model = predict.opened(made)
         progress(0.2, "comparing with PyTorch")
-        difference, compared = compare(graph, model, dataset, dataset.part("validation"))
+        difference, count = compare(graph, model, dataset, dataset.part("validation"))
         tested = dataset.part("test")
         openings = space.open_test(f"export {run.id}") if len(tested.photos) else space.test_openings()
         test = None
@@ -146,7 +130,10 @@ def export_detector(
         write_tensors(made / "model.safetensors", tensors)
         write_csv(made / "data.csv", dataset.photos[["path", "split", "sha256"]])
         write_csv(made / "boxes.csv", dataset.annotations.boxes)
-        export = DetectorExport(folder, zip_of(folder), run.id, [], difference, compared, chosen, test, openings, 0.0)
+        export = DetectorExport(
+            folder=folder, zip=zip_of(folder), run=run.id, parity=difference, parity_photos=count, openings=openings,
+            validation=chosen, test=test,
+        )  # fmt: skip
         write_json(made / "config.json", {
             "made": now(), "kind": "detector", **run.to_dict(), "most": run.most, "parity": difference,
             "validation": chosen.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
@@ -154,20 +141,15 @@ def export_detector(
                                                       "Python": platform.python_version(), **versions()},
         })  # fmt: skip
         write_text(made / "README.md", _card(export, dataset))
-        safe.write_hashes(made)
-        files = sorted(file.name for file in made.iterdir())
-        with replacing(export.zip) as packed:
-            safe.write_zip(made, packed)
+        export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
-    return replace(export, files=files, seconds=time.perf_counter() - start)
+    return export
 
 
 def compare(graph: Graph, model: predict.Detector, dataset: Dataset, part: Part) -> tuple[float, int]:
     """Largest difference of a score or a side of a box between `graph` in PyTorch and `model` in ONNX Runtime, and on
     how many photos of `part`. Raises InputError when it is over TOLERANCE, or no number."""
-    most, paths = 0.0, [dataset.workspace.path_of(path) for path in part.photos["path"].head(COMPARED)]
-    contents = [(path.name, path.read_bytes()) for path in paths]
-    contents += list(odd_kinds(photo.read_photo(paths[0]))) if paths else []
+    most, contents = 0.0, compared(dataset.workspace, part.photos)
     for name, content in contents:
         picture = model.prepared(io.BytesIO(content))
         framed = np.zeros((graph.image_size, graph.image_size, 3), np.uint8)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.lazily import lazily
 
-__all__ = ["Export", "export_run", "load_bundle", "open_export"]
+__all__, __getattr__ = lazily(__name__, {"Export": "bundle", "export_run": "bundle", "load_bundle": "bundle"})
+__all__ += ["open_export"]
 
 
 def open_export(place: str | Path, variant: str = "fp32") -> Any:
@@ -24,11 +26,3 @@ def open_export(place: str | Path, variant: str = "fp32") -> Any:
         return predict.opened(folder, file)
     except ValueError as error:
         raise InputError(str(error)) from None
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from cvtune_nb.export import bundle
-
-        return getattr(bundle, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import platform
-import shutil
 import time
 import warnings
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ from cvtune_nb.export.candidate import Candidate, candidate, rebuilt
 from cvtune_nb.export.card import curves, model_card
 from cvtune_nb.export.measured import Measured, measure
 from cvtune_nb.export.parity import compare
-from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
+from cvtune_nb.export.place import Exported, destination, made_aside, sealed, write_program, zip_of
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
-from cvtune_nb.files import Progress, read_json, replacing, silent, write_csv, write_json, write_text
+from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
 from cvtune_nb.training.checkpoint import write_tensors
 from cvtune_nb.workspace import Workspace, now
@@ -41,58 +40,36 @@ PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pil
 """Whose versions the model card gives."""
 
 
-@dataclass(frozen=True)
-class Export:
-    """An exported model: where it is and how good it is.
+@dataclass(frozen=True, kw_only=True)
+class Export(Exported):
+    """An exported classifier: where it is and how good it is. parity is that of probabilities.
 
-    parity: largest difference of a probability between PyTorch and ONNX Runtime on `parity_photos` photos;
-    test: accuracy of model.onnx on the test photos, None where there are none; per_class: the same by class; openings:
-    how often the workspace's test set has been looked at, this time included. variants: variant,file,megabytes,
-    milliseconds (a photo, scaled already),accuracy,difference,low,high,verdict, beside fp32 on the same validation and
-    test photos. temperature: what logits are divided by; calibration_error: before and after that, on test photos
-    (on validation where there are none); reliability: `metrics.reliability` before and after, with a column `when`;
-    coverage: `metrics.coverage` on validation, from which a threshold may be chosen.
+    test: accuracy of model.onnx on the test photos, None where there are none; per_class: the same by class. variants:
+    variant,file,megabytes,milliseconds (a photo, scaled already),accuracy,difference,low,high,verdict, beside fp32 on
+    the same validation and test photos. temperature: what logits are divided by; calibration_error: before and after
+    that, on test photos (on validation where there are none); reliability: `metrics.reliability` before and after, with
+    a column `when`; coverage: `metrics.coverage` on validation, from which a threshold may be chosen.
     """
 
-    folder: Path
-    zip: Path
-    run: str
-    files: list[str]
-    parity: float
-    parity_photos: int
     validation: Accuracy
     test: Accuracy | None
     per_class: pd.DataFrame | None
-    openings: int
     variants: pd.DataFrame
     temperature: float
     calibration_error: tuple[float, float]
     reliability: pd.DataFrame
     coverage: pd.DataFrame
     threshold: float
-    seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values, for JSON."""
         test = self.test
-        return {
-            "folder": str(self.folder),
-            "zip": str(self.zip),
-            "run": self.run,
-            "files": self.files,
-            "parity": self.parity,
-            "parity_photos": self.parity_photos,
-            "validation_accuracy": self.validation.value,
-            "test_accuracy": test and test.value,
-            "interval": test and test.interval,
-            "test_photos": test.n if test else 0,
-            "test_openings": self.openings,
-            "variants": self.variants.to_dict("records"),
-            "temperature": self.temperature,
-            "calibration_error": list(self.calibration_error),
-            "threshold": self.threshold,
-            "seconds": round(self.seconds, 2),
-        }
+        return super().to_dict() | {
+            "validation_accuracy": self.validation.value, "test_accuracy": test and test.value,
+            "interval": test and test.interval, "test_photos": test.n if test else 0,
+            "variants": self.variants.to_dict("records"), "temperature": self.temperature,
+            "calibration_error": list(self.calibration_error), "threshold": self.threshold,
+        }  # fmt: skip
 
 
 def export_run(
@@ -113,7 +90,7 @@ def export_run(
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
     chosen = candidate(workspace, run_id, progress)
-    folder = free_name(workspace.exports / chosen.id) if out is None else empty(Path(out).expanduser())
+    folder = destination(workspace, chosen.id, out)
     photos = workspace.photos()
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
@@ -148,20 +125,19 @@ def export_run(
         beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(
-            folder, zip_of(folder), chosen.id, [], difference, compared, chosen.validation, test, by_class, openings,
-            beside, warmth, errors, table, coverage(validation.confidence("fp32"), right), threshold, 0.0,
+            folder=folder, zip=zip_of(folder), run=chosen.id, parity=difference, parity_photos=compared,
+            openings=openings, validation=chosen.validation, test=test, per_class=by_class, variants=beside,
+            temperature=warmth, calibration_error=errors, reliability=table,
+            coverage=coverage(validation.confidence("fp32"), right), threshold=threshold,
         )  # fmt: skip
         facts = _facts(workspace, chosen, export)
         write_json(made / "config.json", facts)
         if len(chosen.history):
             write_text(made / "curves.svg", curves(chosen.history))
         write_text(made / "README.md", model_card(folder.name, chosen, export, facts, photos))
-        safe.write_hashes(made)
-        files = sorted(file.name for file in made.iterdir())
-        with replacing(export.zip) as packed:
-            safe.write_zip(made, packed)
+        export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
-    return Export(**{**vars(export), "files": files, "seconds": time.perf_counter() - start})
+    return export
 
 
 def load_bundle(folder: str | Path) -> nn.Module:
@@ -216,8 +192,7 @@ def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> N
         warnings.simplefilter("ignore")  # about weights that are views of others
         torch.export.save(program, made / "model.pt2")
     write_json(made / "labels.json", {"labels": chosen.classes})
-    shutil.copyfile(predict.__file__, made / "predict.py")
-    shutil.copyfile(photo.__file__, made / "photo.py")
+    write_program(made)
 
 
 # -- the figures ----------------------------------------------------------------------------------------------

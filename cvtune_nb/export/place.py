@@ -1,13 +1,53 @@
-"""Where an export goes: never over something, and only when it is whole."""
+"""Where an export goes, and what every one of them holds: never over something, and only when it is whole."""
 
 import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
+from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
+from cvtune_nb.export import predict, safe
+from cvtune_nb.files import replacing
+from cvtune_nb.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What every export tells of itself. run: what was exported; parity: largest difference of a number between PyTorch
+    and ONNX Runtime on `parity_photos` photos; openings: how often the workspace's test set has been looked at, this
+    time included."""
+
+    folder: Path
+    zip: Path
+    run: str
+    files: list[str] = field(default_factory=list)
+    parity: float
+    parity_photos: int
+    openings: int
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "folder": str(self.folder), "zip": str(self.zip), "run": self.run, "files": self.files,
+            "parity": self.parity, "parity_photos": self.parity_photos, "test_openings": self.openings,
+            "seconds": round(self.seconds, 2),
+        }  # fmt: skip
+
+
+Kind = TypeVar("Kind", bound=Exported)
+
+
+def destination(workspace: Workspace, name: str, out: str | Path | None) -> Path:
+    """The new folder `out`, or one in the workspace that is called `name`, with a number when that is taken. Raises
+    InputError where `out` holds something."""
+    return free_name(workspace.exports / name) if out is None else empty(Path(out).expanduser())
 
 
 def free_name(folder: Path) -> Path:
@@ -53,3 +93,19 @@ def made_aside(folder: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_program(made: Path) -> None:
+    """The little program that uses the model, which needs neither cvtune nor PyTorch."""
+    for module in (predict, photo):
+        shutil.copy(module.__file__, made)
+
+
+def sealed(export: Kind, made: Path, start: float) -> Kind:
+    """Once all is in `made`: the hash of every file in it, and its zip. Gives the export with its files and the seconds
+    since `start` (time.perf_counter())."""
+    safe.write_hashes(made)
+    files = sorted(file.name for file in made.iterdir())
+    with replacing(export.zip) as packed:
+        safe.write_zip(made, packed)
+    return replace(export, files=files, seconds=time.perf_counter() - start)

@@ -1,9 +1,8 @@
 """Look-alikes: photos ranked by how much they look like another one, from what the workspace has already."""
 
-from importlib import import_module
-from typing import Any
+from cvtune_nb.lazily import lazily
 
-_HOMES = {
+__all__, __getattr__ = lazily(__name__, {
     "choices": "embeddings", "embedder": "embeddings", "vectors": "embeddings",
     "COMPONENTS": "embeddings", "projection": "embeddings",
     "DISTANCES": "ranking",
@@ -13,13 +12,4 @@ _HOMES = {
     "copies": "oddities", "outliers": "oddities",
     "most_useful": "choice", "to_label": "choice",
     "export_similarity": "bundle",
-}  # fmt: skip
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    """Imported when first asked for: some bring torch, which takes seconds."""
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+})  # fmt: skip

@@ -3,11 +3,10 @@
 import io
 import json
 import platform
-import shutil
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,12 @@ from cvtune_nb import backbones
 from cvtune_nb.data import photo, thumbnail
 from cvtune_nb.data.split import SPLITS
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import card, onnx_model, predict, safe
+from cvtune_nb.export import card, onnx_model, predict
 from cvtune_nb.export.bundle import versions
 from cvtune_nb.export.parity import compared
-from cvtune_nb.export.place import empty, free_name, made_aside, zip_of
+from cvtune_nb.export.place import Exported, destination, made_aside, sealed, write_program, zip_of
 from cvtune_nb.export.scaling import OPSET
-from cvtune_nb.files import Progress, replacing, silent, write_csv, write_json, write_text
+from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
 from cvtune_nb.similarity import ranking
 from cvtune_nb.similarity.embeddings import Embedder, Embedding, embedder, network, projection, vectors
 from cvtune_nb.similarity.measures import RANKS, Measured, measure
@@ -97,32 +96,22 @@ The program files in this folder are under the MIT licence. The photos have term
 """
 
 
-@dataclass(frozen=True)
-class SimilarityExport:
-    """Exported look-alikes. parity: largest difference of a number of a vector between PyTorch and ONNX Runtime on
-    `parity_photos` photos; photos: in the index; validation, test: how well photos of these splits find theirs among
-    the training photos, the second None without test photos; openings: how often the workspace's test set has been
-    looked at."""
+@dataclass(frozen=True, kw_only=True)
+class SimilarityExport(Exported):
+    """Exported look-alikes. run is "" where the network is frozen; parity is that of numbers of a vector; photos: in
+    the index; validation, test: how well photos of these splits find theirs among the training photos, the second None
+    without test photos."""
 
-    folder: Path
-    zip: Path
     embedder: Embedder
-    files: list[str]
-    parity: float
-    parity_photos: int
     photos: int
     validation: Measured
     test: Measured | None
-    openings: int
-    seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "folder": str(self.folder), "zip": str(self.zip), "run": self.embedder.run, "embedder": self.embedder.name,
-            "files": self.files, "parity": self.parity, "parity_photos": self.parity_photos, "photos": self.photos,
-            "validation": self.validation.to_dict(), "test": self.test and self.test.to_dict(),
-            "test_openings": self.openings, "seconds": round(self.seconds, 2),
+        return super().to_dict() | {
+            "embedder": self.embedder.name, "photos": self.photos, "validation": self.validation.to_dict(),
+            "test": self.test and self.test.to_dict(),
         }  # fmt: skip
 
 
@@ -140,8 +129,7 @@ def export_similarity(
     start, of = time.perf_counter(), embedder(workspace, name)
     if distance not in ranking.DISTANCES:
         raise InputError(f"distance is {distance!r}: choose {' or '.join(ranking.DISTANCES)}")
-    named = workspace.exports / f"similar-{backbones.file_name(of.name)}"
-    folder = free_name(named) if out is None else empty(Path(out).expanduser())
+    folder = destination(workspace, f"similar-{backbones.file_name(of.name)}", out)
     photos = workspace.photos()
     rows = vectors(workspace, photos, of, lambda share, words: progress(0.5 * share, words))
     validation = measure(workspace, of, "validation", distance, components=components)
@@ -161,8 +149,7 @@ def export_similarity(
             "labels": workspace.classes, "kind": "similarity", "distance": distance, "image_size": of.image_size,
             "embedder": of.name, "components": components,
         })  # fmt: skip
-        shutil.copyfile(predict.__file__, made / "predict.py")
-        shutil.copyfile(photo.__file__, made / "photo.py")
+        write_program(made)
         progress(0.6, "comparing with PyTorch")
         held_back = photos[photos["split"] == "validation"]
         difference, count = compare(workspace, embedding, predict.opened(made), held_back)
@@ -173,8 +160,10 @@ def export_similarity(
             _write_thumbnails(workspace, photos, made / "thumbnails.zip",
                               lambda share, words: progress(0.7 + 0.3 * share, words))  # fmt: skip
         openings = workspace.test_openings()
-        export = SimilarityExport(folder, zip_of(folder), of, [], difference, count, len(photos), validation, test,
-                                  openings, 0.0)  # fmt: skip
+        export = SimilarityExport(
+            folder=folder, zip=zip_of(folder), run=of.run, parity=difference, parity_photos=count, openings=openings,
+            embedder=of, photos=len(photos), validation=validation, test=test,
+        )  # fmt: skip
         write_json(made / "config.json", {
             "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "components": components,
             "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": count,
@@ -183,12 +172,9 @@ def export_similarity(
             "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
         })  # fmt: skip
         write_text(made / "README.md", _card(export, workspace, photos, made, rows.shape[1]))
-        safe.write_hashes(made)
-        files = sorted(file.name for file in made.iterdir())
-        with replacing(export.zip) as packed:
-            safe.write_zip(made, packed)
+        export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
-    return replace(export, files=files, seconds=time.perf_counter() - start)
+    return export
 
 
 def onnx_graph(embedding: Embedding, width: int, labels: list[str], image_size: int, **notes: Any) -> onnx.ModelProto:

@@ -2,11 +2,13 @@
 same kind really took."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -17,6 +19,7 @@ from cvtune_nb import features, memory
 from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.inference import quick
 from cvtune_nb.networks import device, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
@@ -155,7 +158,8 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
         network = build(config, ["one", "other"]).to(where)
         optimizer = optimizer_for(network, config)
         labels = torch.zeros(photos, dtype=torch.long, device=where)
-        images = torch.randint(256, (photos, config.image_size, config.image_size, 3), dtype=torch.uint8).to(where)
+        pictures = np.zeros((photos, config.image_size, config.image_size, 3), np.uint8)
+        seeing, images = quick(network.eval(), pictures, sys.maxsize), torch.from_numpy(pictures).to(where)
 
         def step() -> None:
             network.train()
@@ -165,7 +169,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
             cross_entropy(logits.float(), labels).backward()
             optimizer.step()
 
-        return Probe(network, step, lambda: network(images), photos)
+        return Probe(network, step, lambda: seeing(images), photos)
 
     what = f"{config.backbone} at {config.image_size} pixels"
     return probed(workspace.cache / "speed.json", _key(config), what, make, progress)
@@ -173,7 +177,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
 
 @dataclass(frozen=True)
 class Probe:
-    """A network, a step of training it and a forward pass, both with so many photos."""
+    """A network, a step of training it and a forward pass as accuracy is measured, both with so many photos."""
 
     network: nn.Module
     step: Callable[[], object]

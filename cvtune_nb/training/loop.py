@@ -20,6 +20,7 @@ from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
+from cvtune_nb.inference import quick
 from cvtune_nb.networks import device, forward, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import checkpoint, processes
@@ -159,7 +160,9 @@ def _train(
                 if not math.isfinite(step(trained, optimizer, squares, train.labels[batch], config)):
                     return replace(run, state="diverged")
             share, words = (epoch - 0.1) / config.epochs, f"epoch {epoch} of {config.epochs}: measuring"
-            logits = [_logits(network, part, partial(progress, share, words)) for part in (measured, validation)]
+            network.eval()
+            seeing = quick(network, measured.squares.centre([0]), len(measured.labels) + len(validation.labels))
+            logits = [_logits(seeing, part, partial(progress, share, words)) for part in (measured, validation)]
             row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], **_scores(logits, measured, validation)}
             row["seconds"], clock = time.perf_counter() - clock, time.perf_counter()
             if not all(math.isfinite(value) for value in row.values()):  # the epoch's last step ran away
@@ -223,8 +226,7 @@ def part_of(photos: pd.DataFrame, split: str, workspace: Workspace, image_size: 
 
 
 def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
-    """The network's output for a part, in eval mode and without augmentation."""
-    network.eval()
+    """The output of the network, which is in eval mode, for a part, without augmentation."""
     where = network.last.weight.device
     outputs = torch.zeros(len(part.labels), network.last.out_features, device=where)
     for batch in processes.share(torch.arange(len(part.labels))).split(32):

@@ -1,10 +1,10 @@
 """Notebook 06: a detector leaves as a folder that runs elsewhere."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import ipywidgets as w
 import pandas as pd
-from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.detection.bundle import DetectorExport, export_detector
@@ -15,16 +15,17 @@ from cvtune_nb.export.predict import Detector, opened
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.detector import by_class, counts
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept
 
 NO_DETECTOR = "There is no detector yet: press Train the detector above first, then run this cell again."
 
 
-class DetectorExportPanel(Panel):
+class DetectorExportPanel(LeavingPanel):
     """Choose a detector by its figures, export it, see what the test set says, and try it on a photo."""
 
     button = "Export the detector"
     waiting = "Press Export the detector above first, then run this cell again."
+    program = "Detector"
 
     def __init__(self, dataset: Dataset):
         super().__init__(dataset)
@@ -32,7 +33,7 @@ class DetectorExportPanel(Panel):
         self.run = w.Dropdown(description="Detector", **wide)
         self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, **wide)
         self.look = w.Button(description="Find objects in it")
-        self.answer, self.warning = w.HTML(), w.HTML()
+        self.answer = w.HTML()
         self.go.layout.width = "150px"
         self.controls.children = [self.run, self.warning]
         self.more.children = [w.HTML("<b>Try it on a photo</b>"), self.photo, self.look, self.answer]
@@ -46,6 +47,10 @@ class DetectorExportPanel(Panel):
         """The photos and boxes."""
         return self.workspace
 
+    def openings(self) -> int:
+        """How often the test set has been looked at."""
+        return self.dataset.workspace.test_openings()
+
     def _list(self) -> None:
         """All detectors, the best on validation first and chosen."""
         known = runs(self.dataset)
@@ -56,7 +61,6 @@ class DetectorExportPanel(Panel):
         self.go.disabled = known.empty
         self.photo.disabled = self.look.disabled = self.model is None
         self.say("Ready to export." if len(known) else NO_DETECTOR)
-        self.warning.value = page.test_warning(self.dataset.workspace.test_openings())
 
     def unstarted(self) -> bool:
         """Whether to start by itself where nobody watches: when there is something to export."""
@@ -78,17 +82,15 @@ class DetectorExportPanel(Panel):
         number = f'<span class="cvtune-number">{told.scores.ap50:.3f}</span> AP50'
         words = (
             f"95% interval {low:.3f} to {high:.3f}; AP {told.scores.ap:.3f}; at a threshold of {told.threshold:g}: "
-            f"{counts(told)}. The exported model and PyTorch agree to {result.parity:.1g} on {result.parity_photos} "
-            "photos, among them grey, turned, tiny and huge ones."
+            f"{counts(told)}. {agreement(result)}"
         )
         on = f"on {told.scores.photos} {told.on} photos"
         self.text.value = f"<div>{number} {on}; {page.text(words)}</div>{by_class(told)}"
-        self.cost.value = f"Exporting took {page.duration(result.seconds)}."
         self._list()
         photos = self.dataset.part("test" if result.test else "validation").photos
         self.photo.value = str(self.dataset.workspace.path_of(photos["path"].iloc[0]))
         self.try_photo(self.photo.value)
-        return f"Exported to {page.text(result.folder)}, and as a zip beside it. Now run the cells below."
+        return self.exported(result)
 
     def try_photo(self, path: str) -> None:
         """Find objects in the photo at `path` with the exported model."""
@@ -111,23 +113,11 @@ class DetectorExportPanel(Panel):
             raise NotReady(NO_DETECTOR)
         return super().result()
 
-    def how_to_use(self) -> None:
-        """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
-        self.report(self._how_to_use)
-
-    def _how_to_use(self) -> HTML:
-        folder = str(self.result().folder)
-        return page.uses(folder, ["from predict import Detector", f"Detector({folder!r}).predict(['photo.jpg'])"])
-
-    def lessons(self) -> HTML:
-        """What we learned, from the export above."""
-        made = self.result()
-        lines = [f"{made.run} is now a folder that runs without us: {made.folder}"]
+    def sentences(self, made: DetectorExport) -> Iterator[str]:
+        """What the export says."""
+        yield f"{made.run} is now a folder that runs without us: {made.folder}"
         if made.test:
             (low, high), promised = made.test.scores.ap50_interval, made.validation.scores.ap50
-            kept = "as validation promised" if low <= promised <= high else "not what validation promised"
             figures = f"AP {made.test.scores.ap:.3f}, AP50 {made.test.scores.ap50:.3f} ({low:.3f} to {high:.3f})"
             on = f"On {made.test.scores.photos} photos that nothing was chosen on"
-            lines.append(f"{on}: {figures}, {kept}: {promised:.3f}.")
-        lines.append(f"The test set of this workspace has been opened {page.times(made.openings)}.")
-        return page.listed(lines)
+            yield f"{on}: {figures}, {kept(low, promised, high)}: {promised:.3f}."

@@ -1,10 +1,10 @@
 """Notebook 05: open the test set, export a run, try the exported model on a photo."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import ipywidgets as w
 import pandas as pd
-from IPython.display import HTML
 
 from cvtune_nb import plots, training
 from cvtune_nb.baseline import last_baseline
@@ -17,7 +17,7 @@ from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.panel import Panel
+from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept
 from cvtune_nb.workspace import Workspace
 
 SMALLER = {"fp16": "fp16: half the size, for GPUs and phones", "int8": "int8: a quarter of it, fast on processors"}
@@ -31,7 +31,7 @@ ABOUT_THRESHOLD = (
 NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
 
 
-class ExportPanel(Panel):
+class ExportPanel(LeavingPanel):
     """Choose a run by its figures, export it, see what the test set says, and classify a photo with the result."""
 
     button = "Export"
@@ -48,7 +48,6 @@ class ExportPanel(Panel):
         self.variants = {
             name: w.Checkbox(value=True, description=words, indent=False) for name, words in SMALLER.items()
         }
-        self.warning = w.HTML()
         self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
                             style={"description_width": "5em"}, layout={"width": "330px"})  # fmt: skip
         self.classify = w.Button(description="Classify it", disabled=True)
@@ -71,7 +70,6 @@ class ExportPanel(Panel):
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
         self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
         self._list_runs(run)
-        self._warn()
 
     def _list_runs(self, wanted: str) -> None:
         """All runs and the baseline, the best on validation first and chosen."""
@@ -93,9 +91,6 @@ class ExportPanel(Panel):
             self.run.value = wanted or runs["run"].iloc[0]
         self.go.disabled = runs.empty
         self.say("Ready to export." if len(runs) else NO_RUN)
-
-    def _warn(self) -> None:
-        self.warning.value = page.test_warning(self.workspace.test_openings())
 
     def work(self) -> Work:
         """Read which run and which name are chosen."""
@@ -124,20 +119,17 @@ class ExportPanel(Panel):
         files = page.table(pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"})
         files = f"<details><summary>{len(sizes)} files, and a zip of them</summary>{files}</details>"
         self.text.value = (
-            f"<div>{_figure(result)}</div><div>The exported model and PyTorch agree to {result.parity:.1g} in every "
-            f"probability of {result.parity_photos} photos, among them grey, turned, tiny and huge ones.</div>"
+            f"<div>{_figure(result)}</div><div>{agreement(result, 'in every probability of')}</div>"
             f"{_variants(result)}{_classes(result)}{files}"
         )
         self._draw_certainty(result)
-        self.cost.value = f"Exporting took {page.duration(result.seconds)}."
-        self._warn()
         for control in (self.photo, self.classify, self.upload):
             control.disabled = False
         photos = self.workspace.photos()
         first = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
         self.photo.value = str(self.workspace.path_of(first["path"].iloc[0]))
         self.try_photo(self.photo.value)
-        return f"Exported to {page.text(result.folder)}, and as a zip beside it. Now run the cells below."
+        return self.exported(result)
 
     # -- a photo ----------------------------------------------------------------------------------------------
 
@@ -203,37 +195,25 @@ class ExportPanel(Panel):
         """How far its probabilities hold, and what a threshold costs, as they stay in the notebook."""
         self.report(self._still_picture)
 
-    def how_to_use(self) -> None:
-        """Three lines that use the model anywhere onnxruntime, numpy and Pillow are."""
-        self.report(self._how_to_use)
+    def program_lines(self, made: Export) -> list[str]:
+        """Lines that use the model, with the threshold as it is now."""
+        if self.model.threshold == made.threshold:
+            return super().program_lines(made)
+        moved = [f"model = Model({str(made.folder)!r})", f"model.threshold = {self.model.threshold}"]
+        return ["from predict import Model", *moved, "model.predict(['photo.jpg'])"]
 
-    def _how_to_use(self) -> HTML:
-        folder = str(self.result().folder)
-        lines = ["from predict import Model", f"Model({folder!r}).predict(['photo.jpg'])"]
-        if self.model.threshold != self.result().threshold:  # it was moved since
-            lines[1:] = [f"model = Model({folder!r})", f"model.threshold = {self.model.threshold}",
-                         "model.predict(['photo.jpg'])"]  # fmt: skip
-        return page.uses(folder, lines)
-
-    def lessons(self) -> HTML:
-        """What we learned, from the export above."""
-        made = self.result()
-        lines = [f"{made.run} is now a folder that runs without us: {made.folder}"]
+    def sentences(self, made: Export) -> Iterator[str]:
+        """What the export says."""
+        yield f"{made.run} is now a folder that runs without us: {made.folder}"
         if made.test:
-            lines += [f"On {made.test.n} photos that nothing was chosen on, it gets {page.percent(made.test)} right."]
-            honest = (
-                "as validation promised"
-                if made.test.low <= made.validation.value <= made.test.high
-                else "not what validation promised"
-            )
-            lines += [f"That is {honest}: {made.validation.value:.1%}."]
+            promised = made.validation.value
+            yield f"On {made.test.n} photos that nothing was chosen on, it gets {page.percent(made.test)} right."
+            yield f"That is {kept(made.test.low, promised, made.test.high)}: {promised:.1%}."
         before, after = made.calibration_error
         calibrated = f", calibrated by {after:.1%}" if made.temperature != 1 else ": too few photos to calibrate"
-        lines += [f"Its probabilities were off by {before:.1%} on average{calibrated}."]
+        yield f"Its probabilities were off by {before:.1%} on average{calibrated}."
         smaller = made.variants[made.variants["variant"] != "fp32"]
-        lines += [f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples()]
-        lines += [f"The test set of this workspace has been opened {page.times(made.openings)}."]
-        return page.listed(lines)
+        yield from (f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples())
 
 
 def _figure(made: Export) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from cvtune_nb import backbones
 from cvtune_nb.baseline import SvmExplorer
@@ -32,18 +33,23 @@ def fresh(folder: Path, work: Path) -> Workspace:
 
 
 def measure_features(folder: Path, work: Path, size: int) -> None:
-    """From photos to features: a first and a second run, the limit, the plain loop."""
+    """From photos to features: a first and a second run, the limit, the plain loop. The limit resizes as the networks
+    were trained (bicubic) and computes with what PyTorch and ONNX Runtime offer; beside it is told how it would be with
+    the cheaper bilinear, and with a network that is fused as ours."""
     for backbone in BACKBONES:
         workspace = fresh(folder, work)
         photos = workspace.photos()
         first = seconds(lambda: features(workspace, photos, backbone, size))  # noqa: B023 - called at once
         second = seconds(lambda: features(workspace, photos, backbone, size))  # noqa: B023
-        decoding = limits.least_decoding(workspace, photos, size)
-        forward, way = limits.least_forward(backbone, size)
+        decoding, cheaper = (limits.least_decoding(workspace, photos, size, resampling)
+                             for resampling in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR))  # fmt: skip
+        forward, way, fused = limits.least_forward(backbone, size)
         limit = decoding + forward * len(photos)
         plain = plain_loop(workspace, backbone, size, "features")["features"]
         say(row="features", backbone=backbone, image_size=size, photos=len(photos), first_s=first, second_s=second,
             limit_s=limit, limit_decoding_s=decoding, limit_way=way, plain_s=plain, first_over_limit=first / limit,
+            first_over_limit_bilinear=first / (limit - decoding + cheaper),
+            first_over_limit_fused=first / (decoding + fused * len(photos)),
             plain_over_first=plain / first)  # fmt: skip
         shutil.rmtree(workspace.folder)
 
@@ -63,7 +69,7 @@ def measure_epoch(folder: Path, work: Path, size: int, peers: str) -> None:
                    "photos": int((photos["split"] == "train").sum())}  # fmt: skip
         steps, epoch, measured = our_epoch(workspace, backbone, size)
         step, way = limits.least_step(backbone, size)
-        forward, _ = limits.least_forward(backbone, size)
+        forward, *_ = limits.least_forward(backbone, size)
         limit = step * figures["photos"]
         say(**figures, side="cvtune", steps_s=steps, epoch_s=epoch)
         say(**figures, side="limit", steps_s=limit, epoch_s=limit + forward * measured, way=way,
