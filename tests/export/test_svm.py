@@ -27,9 +27,9 @@ def workspace(tmp_path, request):
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
 def test_the_exported_baseline_decides_as_scikit_learn_does(workspace, kernel):
-    baseline(workspace, "resnet18:random", 64, C=3.0, kernel=kernel)
+    baseline(workspace, "test_efficientnet:random", 64, C=3.0, kernel=kernel)
     made = export_run(workspace, "svm", variants=())
-    explorer = SvmExplorer(workspace, "resnet18:random", 64)
+    explorer = SvmExplorer(workspace, "test_efficientnet:random", 64)
     svm = explorer.svm(3.0, kernel)
     rows = workspace.photos().query("split == 'validation'")
     answers = Model(made.folder).predict([workspace.path_of(path) for path in rows["path"]])

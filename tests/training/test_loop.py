@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from cvtune_nb import networks
+from cvtune_nb import inference, networks
 from cvtune_nb.baseline import baseline_predictions, last_baseline
 from cvtune_nb.data.photo import square
 from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.fusing import Fused
 from cvtune_nb.parameters import Config
 from cvtune_nb.training import build, checkpoint, fit, load_best, load_run, loop, predict_cost
 from cvtune_nb.training.optimizer import optimizer_for
@@ -49,6 +50,17 @@ def test_epoch_0_is_the_baseline_to_the_photo(workspace):
     mine, svm = run.predictions(), baseline_predictions(workspace)
     assert mine["path"].tolist() == svm["path"].tolist()
     assert mine["predicted"].tolist() == svm["predicted"].tolist()
+
+
+def test_a_fused_network_measures_what_the_network_itself_does(workspace, config, monkeypatch):
+    monkeypatch.setattr(networks, "computes_in_half", lambda where: False)
+    plain, used = fit(workspace, config), []
+    monkeypatch.setattr(inference, "QUICK_WORTH", 0)
+    monkeypatch.setattr(loop, "quick", lambda *given: used.append(inference.quick(*given)) or used[-1])
+    run = fit(workspace, config)
+    assert len(used) == 2 and all(any(isinstance(part, Fused) for part in network.modules()) for network in used)
+    columns = [f"{split}_{what}" for split in ("train", "validation") for what in ("accuracy", "loss")]
+    np.testing.assert_allclose(run.history[columns], plain.history[columns], rtol=1e-3)
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
