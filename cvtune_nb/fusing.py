@@ -1,11 +1,11 @@
 """Networks as a processor computes them fastest when nothing is learned: each convolution in one step with its padding
 and its activation, its weights rounded and laid out once."""
 
+import math
 from copy import deepcopy
 from typing import Any
 
 import torch
-from timm.layers import get_same_padding
 from torch import nn
 from torch.nn.functional import pad
 
@@ -31,8 +31,7 @@ class Fused(nn.Module):
         super().__init__()
         weight, self.padding, self.before = conv.weight.detach(), list(conv.padding), None
         if _same(conv):
-            rows, columns = (get_same_padding(side, kernel, stride, dilation) for side, kernel, stride, dilation
-                             in zip(size, conv.kernel_size, conv.stride, conv.dilation, strict=True))  # fmt: skip
+            rows, columns = map(_missing, size, conv.kernel_size, conv.stride, conv.dilation)
             first = [rows // 2, columns // 2]
             self.padding = [rows - first[0], columns - first[1]]
             if self.padding != first and (conv.groups == 1 or conv.dilation != (1, 1)):
@@ -126,6 +125,11 @@ def _seen(
         for hook in hooks:
             hook.remove()
     return sizes, activations
+
+
+def _missing(side: int, kernel: int, stride: int, dilation: int) -> int:
+    """Pixels that TensorFlow's "same" adds to a side, at both ends together."""
+    return max(0, (math.ceil(side / stride) - 1) * stride + (kernel - 1) * dilation + 1 - side)
 
 
 def _same(conv: nn.Conv2d) -> bool:

@@ -74,14 +74,15 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same parameters again go on with a run that was stopped"""
     from cvtune_nb import training
+    from cvtune_nb.training import processes
     from cvtune_nb.training.cost import past_errors, past_in_words
     from cvtune_nb.workbook import run_values
 
     values = parameters_given(arguments, tuple(PARAMETERS))
     if arguments.resume and values:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
-    with training.processes.joined():
-        with training.processes.first_alone():
+    with processes.joined():
+        with processes.first_alone():
             workspace = open_workspace_of(arguments, meter, meter)
             if arguments.resume:
                 earlier = training.load_run(workspace, arguments.resume)

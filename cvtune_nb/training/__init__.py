@@ -1,13 +1,11 @@
 """Fine-tuning: from the frozen network and the SVM to a network trained as a whole on the person's photos."""
 
-from cvtune_nb.training import processes
-from cvtune_nb.training.cost import Cost, predict_cost
-from cvtune_nb.training.finder import Finder, find_learning_rate
-from cvtune_nb.training.loop import fit
-from cvtune_nb.training.model import Classifier, build, load_best
-from cvtune_nb.training.run import Run, earlier_run, load_run, runs
+from cvtune_nb.lazily import lazily
 
-__all__ = [
-    "Classifier", "Cost", "Finder", "Run", "build", "earlier_run", "find_learning_rate", "fit", "load_best", "load_run",
-    "predict_cost", "processes", "runs",
-]  # fmt: skip
+__all__, __getattr__ = lazily(__name__, {
+    "Cost": "cost", "predict_cost": "cost",
+    "Finder": "finder", "find_learning_rate": "finder",
+    "fit": "loop",
+    "Classifier": "model", "build": "model", "load_best": "model",
+    "Run": "run", "earlier_run": "run", "load_run": "run", "runs": "run",
+})  # fmt: skip
