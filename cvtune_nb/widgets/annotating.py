@@ -63,7 +63,7 @@ class BoxesPanel(Panel):
         ]  # fmt: skip
         self.right.children = [self.drawing]
         self.below.children = [self.picture, self.text]
-        self._turning, self._soon = False, Soon(self._draw_sizes)
+        self._turning, self._soon = False, Soon(lambda _: self._draw_sizes())
         self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
         self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
         self.nothing.on_click(self.guard(lambda _: self._nothing()))

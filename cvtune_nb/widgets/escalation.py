@@ -30,7 +30,7 @@ from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, Work, headless
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.widgets.rungs import RungTable, in_words
-from cvtune_nb.widgets.soon import Soon
+from cvtune_nb.widgets.soon import Soon, Still
 from cvtune_nb.workspace import Workspace
 
 OWN = "my own"
@@ -146,8 +146,8 @@ class EscalationPanel(Panel):
         if not (headless() or self.job.running):
             self._soon()
 
-    def _predict(self) -> None:
-        """Fill in price and promise of every rung, one after the other, beside the kernel."""
+    def _predict(self, still: Still = lambda: True) -> None:
+        """Fill in price and promise of every rung, one after the other, beside the kernel, while they are wanted."""
         try:
             configs = self.table.configs()
         except InputError as error:
@@ -166,7 +166,7 @@ class EscalationPanel(Panel):
             if config in self._promised:
                 told = self._promised[config]
                 price += f"; promises {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
-            if configs != self.table.configs():  # edited meanwhile: another timer is running
+            if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
         self._add_up()

@@ -15,7 +15,7 @@ from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.panel import Panel
-from cvtune_nb.widgets.soon import Soon
+from cvtune_nb.widgets.soon import Soon, Still
 
 ENDED = {"stopped": "Stopped; Resume goes on from its last whole epoch.", "diverged": "Stopped: the loss was lost."}
 
@@ -100,14 +100,14 @@ class RunPanel(Panel):
         self.cost_line.value = page.status("Predicting time and memory …")
         self._soon()
 
-    def _predict(self) -> None:
+    def _predict(self, still: Still = lambda: True) -> None:
         try:
             config = self.config()
             cost = self.price(config)
         except (InputError, OSError, ValueError, RuntimeError) as error:
             self.cost_line.value = page.alert(error)
             return
-        if config == self.config() and not self.job.running:
+        if still() and not self.job.running:
             past = past_in_words(past_errors(self.table()))
             words = f"This will take <b>{page.text(cost.words)}</b>"
             self.cost_line.value = page.status(f"{words}; {past}." if past else f"{words}.")

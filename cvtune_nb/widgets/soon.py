@@ -8,32 +8,52 @@ from collections.abc import Callable
 PAUSE = 0.4
 """Seconds without a change of the controls before the work begins."""
 
-_WAITING: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
-
-
-@atexit.register
-def _let_it_end() -> None:
-    """Python that exits while another thread is inside torch aborts: wait for it, some seconds at most."""
-    for timer in list(_WAITING):
-        timer.cancel()
-        timer.join(10)
+Still = Callable[[], bool]
+"""Whether work is still wanted: no newer call has come."""
 
 
 class Soon:
-    """Calling it runs `work` in a thread, once no other call has come for a while."""
+    """Calling it runs `work` in a thread, once no other call has come for a while. It never runs twice at once: of two
+    that measure how fast something is, both would be wrong. `work` asks the Still it gets, and ends when it says no."""
 
-    def __init__(self, work: Callable[[], None]):
-        self._work, self._timer = work, None
+    def __init__(self, work: Callable[[Still], None]):
+        self._work, self._call, self._one = work, 0, threading.Lock()
+        self._timers: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
+        _ALL.add(self)
 
     def __call__(self) -> None:
         """Begin to wait anew."""
         self.cancel()
-        self._timer = threading.Timer(PAUSE, self._work)
-        self._timer.daemon = True
-        self._timer.start()
-        _WAITING.add(self._timer)
+        timer = threading.Timer(PAUSE, self._begin, [self._call])
+        timer.daemon = True
+        self._timers.add(timer)
+        timer.start()
 
     def cancel(self) -> None:
-        """Forget a call whose work has not begun."""
-        if self._timer:
-            self._timer.cancel()
+        """Forget the last call; work that has begun is not wanted any more."""
+        self._call += 1
+        for timer in list(self._timers):
+            timer.cancel()
+
+    def join(self, seconds: float) -> None:
+        """Wait for work that has begun, so long at most."""
+        for timer in list(self._timers):
+            timer.join(seconds)
+
+    def _begin(self, call: int) -> None:
+        with self._one:
+            if call == self._call:
+                self._work(lambda: call == self._call)
+
+
+_ALL: weakref.WeakSet[Soon] = weakref.WeakSet()
+
+
+@atexit.register
+def let_all_end() -> None:
+    """Cancel every call. Python that exits while another thread is inside torch aborts: wait for it, some seconds at
+    most."""
+    for soon in list(_ALL):
+        soon.cancel()
+    for soon in list(_ALL):
+        soon.join(10)

@@ -6,7 +6,7 @@ import pytest
 
 from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.data import open_workspace
-from cvtune_nb.widgets import AuditPanel
+from cvtune_nb.widgets import AuditPanel, soon
 from cvtune_nb.workspace import Workspace
 
 
@@ -14,6 +14,8 @@ from cvtune_nb.workspace import Workspace
 def somebody_watches(monkeypatch):
     """Callbacks show their errors in the panel, as in JupyterLab; without it they would raise them."""
     monkeypatch.setenv("CVTUNE_HEADLESS", "0")
+    yield
+    soon.let_all_end()  # nothing goes on beside the next test
 
 
 @pytest.fixture(scope="session")
