@@ -12,10 +12,18 @@ from cvtune_nb.workspace import Workspace
 
 @pytest.fixture(autouse=True)
 def somebody_watches(monkeypatch):
-    """Callbacks show their errors in the panel, as in JupyterLab; without it they would raise them."""
+    """Callbacks show their errors in the panel, as in JupyterLab; without it they would raise them. Predictions wait
+    for the test to ask for them: beside it, and beside the next ones, they would take most of the time."""
     monkeypatch.setenv("CVTUNE_HEADLESS", "0")
+    monkeypatch.setattr(soon, "PAUSE", 3600)
     yield
-    soon.let_all_end()  # nothing goes on beside the next test
+    soon.let_all_end()
+
+
+@pytest.fixture
+def at_rest(monkeypatch):
+    """Controls come to rest at once, so that what waits for it is done."""
+    monkeypatch.setattr(soon, "PAUSE", 0.1)
 
 
 @pytest.fixture(scope="session")

@@ -122,7 +122,7 @@ def test_all_boxes_go_into_one_coco_file(dataset):
     assert len(content["images"]) == 16
 
 
-def test_the_picture_of_sizes_follows(dataset):
+def test_the_picture_of_sizes_follows(dataset, at_rest):
     panel = BoxesPanel(dataset)
     before = panel.picture.alt
     draw(panel, [["star", 0.0, 0.0, 0.9, 0.9]])
@@ -169,7 +169,7 @@ def test_train_gives_curves_boxes_findings_and_a_row(dataset):
     assert again.result().id == run.id
 
 
-def test_the_price_and_what_is_suggested_are_shown(dataset):
+def test_the_price_and_what_is_suggested_are_shown(dataset, at_rest):
     panel = DetectorPanel(dataset)
     assert panel.controls_of["image_size"].value == 320
     end = time.monotonic() + 120
