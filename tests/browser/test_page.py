@@ -145,6 +145,7 @@ def test_look_alikes_are_shown_with_their_thumbnails(workspace, page):
         page.locator("#files").set_input_files(workspace.path_of(path))
         expect(page.locator(".alike li")).to_have_count(10)
         first = page.get_by_alt_text(f"stripes: {path}")
+        expect(first).to_have_attribute("src", re.compile("^blob:"))  # it is fetched
         assert first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 60
         expect(page.get_by_role("status")).to_contain_text("nearest is stripes, at 0.00")
         SHOTS.mkdir(parents=True, exist_ok=True)
