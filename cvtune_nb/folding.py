@@ -3,6 +3,7 @@ convolution before it can take over. The same features to within rounding, in le
 training."""
 
 from copy import deepcopy
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -40,29 +41,54 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
     return network
 
 
+@dataclass(frozen=True)
+class Call:
+    """A module, the shape of what it was given, and the convolution whose very output that was (None: anything else).
+    """
+
+    module: nn.Module
+    shape: tuple[int, ...]
+    source: nn.Module | None
+
+
+def calls(network: nn.Module, images: torch.Tensor) -> list[Call]:
+    """Every call of a module without parts of its own while `network` looks at `images`, in their order."""
+    found: list[Call] = []
+    outputs: dict[int, tuple[nn.Module, torch.Tensor, int]] = {}  # the tensors are kept, so that no id is used twice
+    hooks = []
+
+    def begun(module: nn.Module, inputs: tuple) -> None:
+        if inputs and isinstance(inputs[0], torch.Tensor):
+            source, output, version = outputs.get(id(inputs[0]), (None, None, 0))
+            unchanged = source is not None and output._version == version  # nothing was added in place
+            found.append(Call(module, tuple(inputs[0].shape), source if unchanged else None))
+
+    def convolved(module: nn.Module, _: tuple, output: torch.Tensor) -> None:
+        outputs[id(output)] = module, output, output._version
+
+    for module in network.modules():
+        if not list(module.children()):
+            hooks.append(module.register_forward_pre_hook(begun))
+        if isinstance(module, nn.Conv2d):
+            hooks.append(module.register_forward_hook(convolved))
+    try:
+        with torch.no_grad():
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
 def _pairs(network: nn.Module, images: torch.Tensor) -> list[tuple[str, str]]:
     """Names of each convolution and the batch norm that its output goes into."""
     names = {module: name for name, module in network.named_modules()}
-    outputs: dict[int, tuple[nn.Module, torch.Tensor]] = {}  # the tensors are kept, so that no number is used twice
-    pairs, hooks = [], []
+    followed = [call for call in calls(network, images) if call.source and _is_norm(call.module)]
+    return [(names[call.source], names[call.module]) for call in followed]
 
-    def seen(module: nn.Module, _: tuple, output: torch.Tensor) -> None:
-        outputs[id(output)] = module, output
 
-    def followed(module: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        if id(inputs[0]) in outputs:
-            pairs.append((names[outputs[id(inputs[0])][0]], names[module]))
-
-    for module in names:
-        if isinstance(module, nn.Conv2d):
-            hooks.append(module.register_forward_hook(seen))
-        elif isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats:
-            hooks.append(module.register_forward_pre_hook(followed))
-    with torch.no_grad():
-        network(images)
-    for hook in hooks:
-        hook.remove()
-    return pairs
+def _is_norm(module: nn.Module) -> bool:
+    return isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats
 
 
 def _fold(network: nn.Module, pairs: list[tuple[str, str]]) -> None:

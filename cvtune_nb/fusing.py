@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from cvtune_nb.folding import calls
+
 ACTIVATIONS = {
     nn.ReLU6: ("hardtanh", [0.0, 6.0]),
     nn.ReLU: ("relu", []),
@@ -100,30 +102,12 @@ def _seen(
     that its output goes into."""
     sizes: dict[nn.Module, Any] = {}
     activations: dict[nn.Module, nn.Module] = {}
-    outputs: dict[int, tuple[nn.Module, torch.Tensor, int]] = {}  # the tensors are kept, so that no id is used twice
-    hooks = []
-
-    def convolved(module: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        size = tuple(inputs[0].shape[2:])
-        sizes[module] = size if sizes.get(module, size) == size else None
-        outputs[id(output)] = module, output, output._version
-
-    def activated(module: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        conv, output, version = outputs.get(id(inputs[0]), (None, None, 0))
-        if conv is not None and output._version == version:  # nothing was added in place
-            activations[conv] = module
-
-    for module in network.modules():
+    for call in calls(network, images):
+        module, size = call.module, call.shape[2:]
         if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros" and not isinstance(module.padding, str):
-            hooks.append(module.register_forward_hook(convolved))
-        elif type(module) in ACTIVATIONS:
-            hooks.append(module.register_forward_pre_hook(activated))
-    try:
-        with torch.no_grad():
-            network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+            sizes[module] = size if sizes.get(module, size) == size else None
+        elif type(module) in ACTIVATIONS and call.source:
+            activations[call.source] = module
     return sizes, activations
 
 

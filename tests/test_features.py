@@ -31,6 +31,12 @@ def test_what_is_cached_needs_no_network(opened, monkeypatch):
     assert found.matrix.shape == (72, 1280)
 
 
+def test_missing_weights_are_told_before_photos_are_decoded(workspace, torch_home, no_network, monkeypatch):
+    monkeypatch.setattr(module, "pixels", lambda *_: pytest.fail("photos were decoded"))
+    with pytest.raises(InputError, match="weights of resnet18 are not on disk"):
+        features(workspace, workspace.photos(), "resnet18", 64)
+
+
 def test_a_renamed_photo_is_not_computed_again(opened, monkeypatch):
     before = features(opened, opened.photos(), BACKBONE, 64).matrix
     monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))

@@ -61,6 +61,12 @@ def test_a_network_that_sees_many_photos_is_fused(network, monkeypatch, half):
     assert quick(network, images(4), 200) is network, "too few to pay for it"
 
 
+def test_features_of_many_photos_come_from_the_fused_network(network, monkeypatch):
+    monkeypatch.setattr(networks, "computes_in_half", lambda where: True)
+    (used,) = fastest(network, images(4), 10_000).args
+    assert any(isinstance(part, fusing.Fused) for part in used.modules())
+
+
 def test_a_fused_network_that_says_something_else_or_fails_is_not_used(network, monkeypatch):
     def wrong(network, images, dtype):
         other = fusing.fused(network, images, dtype)

@@ -27,9 +27,12 @@ def server(export, *options):
     """The address of a server of that export."""
     command = [sys.executable, "-m", "cvtune_nb", "serve", str(export), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    yield re.search(r"http://\S+", process.stderr.readline())[0]
-    process.terminate()
-    assert process.wait(30) == 0
+    try:
+        yield re.search(r"http://\S+", process.stderr.readline())[0]
+    finally:
+        process.terminate()
+        status = process.wait(30)
+    assert status == 0
 
 
 @pytest.fixture(scope="module")
