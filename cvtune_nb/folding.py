@@ -52,7 +52,7 @@ class Call:
 
 
 def calls(network: nn.Module, images: torch.Tensor) -> list[Call]:
-    """Every call of a module without parts of its own while `network` looks at `images`, in their order."""
+    """Every call of a module while `network` looks at `images`, in their order."""
     found: list[Call] = []
     outputs: dict[int, tuple[nn.Module, torch.Tensor, int]] = {}  # the tensors are kept, so that no id is used twice
     hooks = []
@@ -67,12 +67,11 @@ def calls(network: nn.Module, images: torch.Tensor) -> list[Call]:
         outputs[id(output)] = module, output, output._version
 
     for module in network.modules():
-        if not list(module.children()):
-            hooks.append(module.register_forward_pre_hook(begun))
+        hooks.append(module.register_forward_pre_hook(begun))
         if isinstance(module, nn.Conv2d):
             hooks.append(module.register_forward_hook(convolved))
     try:
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():  # tensors of inference mode have no version
             network(images)
     finally:
         for hook in hooks:

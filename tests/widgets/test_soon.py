@@ -33,6 +33,7 @@ def test_a_newer_call_ends_the_work_before_it_and_never_runs_beside_it():
         while len(seen) == 0 and still():
             time.sleep(0.005)
         seen.append(still())
+        time.sleep(0.3)  # it takes a while to end
         running.pop()
 
     later = Soon(work)
