@@ -1,0 +1,60 @@
+"""Which folders and columns name the split of a photo: train, validation or test."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+SPLIT_WORDS = {
+    "train": "train", "training": "train", "validation": "validation", "validate": "validation", "val": "validation",
+    "valid": "validation", "dev": "validation", "test": "test", "testing": "test",
+}  # fmt: skip
+
+FILLERS = {"set", "data", "dataset", "images", "image", "imgs", "img", "photos", "pictures", "pics", "split", "seg",
+           "folder", "files", "jpg", "jpeg", "png"}  # fmt: skip
+"""Words that may stand beside a split's in the name of a folder without meaning anything: test_set, seg_train."""
+
+
+def split_of(name: str) -> str:
+    """train, validation or test, where `name` says that and nothing else; else "".
+
+    Capitals, digits, punctuation and FILLERS don't matter: Test, train2017, seg_train, trainSet, "validation images".
+    """
+    splits, others = _words(name)
+    return splits[0] if len(splits) == 1 and not others else ""
+
+
+def splits_of(names: Iterable[str]) -> dict[str, str]:
+    """The split of each name of folders that lie side by side; a name that has none is missing.
+
+    Besides what `split_of` knows, names that differ only in the split's word count, as in alphabet_train and
+    alphabet_test, where train is one of them.
+    """
+    names = list(names)
+    found = {name: split for name in names if (split := split_of(name))}
+    parts = {name: _words(name) for name in names if name not in found}
+    parts = {name: (splits[0], others) for name, (splits, others) in parts.items() if len(splits) == 1}
+    bases = {others for _, others in parts.values()}
+    for base in bases:
+        same = {name: split for name, (split, others) in parts.items() if others == base}
+        if "train" in same.values() and len(set(same.values())) > 1 and max(Counter(same.values()).values()) == 1:
+            found |= same
+    return found
+
+
+def _words(name: str) -> tuple[list[str], tuple[str, ...]]:
+    """The splits that the words of `name` mean, each once, and its other words."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    splits, others = [], []
+    for word in re.findall(r"[^\W\d_]+", spaced.lower()):
+        split = SPLIT_WORDS.get(word) or _joined(word)
+        if split and split not in splits:
+            splits.append(split)
+        elif not split and word not in FILLERS:
+            others.append(word)
+    return splits, tuple(others)
+
+
+def _joined(word: str) -> str:
+    """The split in a word such as trainset or testimages."""
+    return next((split for begin, split in SPLIT_WORDS.items()
+                 if word.startswith(begin) and word.removeprefix(begin) in FILLERS), "")  # fmt: skip

@@ -1,0 +1,95 @@
+"""Which files does a folder of photos hold? The one walk through folders, whatever is done with the photos then:
+training, detection, predict, similar. Stands alone on Python: a copy of this file travels with every export."""
+
+import os
+from pathlib import Path
+
+SYSTEM_FOLDERS = {
+    "__macosx", "network trash folder", "temporary items",  # macOS
+    "$recycle.bin", "recycler", "system volume information", "found.000",  # Windows
+    "lost+found",  # Linux
+    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin",  # Synology
+    "@recycle", "@recently-snapshot",  # QNAP
+    "~snapshot",  # NetApp
+    "__pycache__",
+}  # fmt: skip
+"""Folders, in lower case, that systems and network storage put beside photos: bins, thumbnails, snapshots."""
+
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store", ".localized", ".directory",
+                ".picasa.ini", ".nomedia", ".gitkeep", ".gitignore", ".unpacked.json"}  # fmt: skip
+"""Files, in lower case, that systems and programs put beside photos; passed over without a word, as are macOS's
+resource forks (._name), which exist once for each photo on some disks."""
+
+NOT_PHOTOS = {".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".ini", ".db", ".py", ".ipynb", ".html",
+              ".npy", ".zip", ".tar", ".gz", ".tgz", ".log", ".yaml", ".yml", ".mp4", ".mov", ".avi", ".pdf",
+              ".names", ".cache", ".xlsx"}  # fmt: skip
+"""Extensions of what people keep beside photos, which are not opened."""
+
+HIDDEN = "hidden"
+SYSTEM = "made by the system or by network storage"
+
+
+def entries(folder) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
+    """What lies in `folder`, in order of name: folders, files, and (path, reason) of what is passed over.
+
+    Links to folders count as files, so that no walk runs in circles. Raises PermissionError.
+    """
+    folders, files, left_out = [], [], []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path, name = Path(entry.path), entry.name.lower()
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if name in SYSTEM_FILES or (name.startswith("._") and not is_folder):
+            continue
+        if is_folder and name in SYSTEM_FOLDERS:
+            left_out.append((path, SYSTEM))
+        elif name.startswith("."):
+            left_out.append((path, HIDDEN))
+        else:
+            (folders if is_folder else files).append(path)
+    return folders, files, left_out
+
+
+def files_below(folder) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """All files in `folder` and below it, in order of name, and (path, reason) of what is passed over."""
+    folders, files, left_out = entries(folder)
+    for inside in folders:
+        deeper, passed_over = files_below(inside)
+        files += deeper
+        left_out += passed_over
+    return files, left_out
+
+
+def no_photo(path: Path) -> str:
+    """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
+    if shown(str(path)) != str(path):
+        return "its name is no UTF-8 text; rename it"
+    if not path.exists():
+        return "a link to nothing; mend the link, or delete it"
+    if path.is_dir():
+        return "a link to a folder, which is not followed; copy its photos here"
+    if not path.is_file():
+        return "a pipe, socket or device; delete it"
+    return f"not a photo ({path.suffix} file)" if path.suffix.lower() in NOT_PHOTOS else ""
+
+
+def shown(name: str) -> str:
+    """`name` as text that can be written down: bytes that are no UTF-8 become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def photos_in(paths) -> tuple[list[str], list[tuple[str, str]]]:
+    """`paths` with each folder replaced by the files below it that may be photos, whatever their extension; and
+    (path, reason) of the other files and of what is passed over. A file that is named itself is always kept."""
+    photos, left_out = [], []
+    for path in paths:
+        if not os.path.isdir(path):
+            photos.append(str(path))
+            continue
+        files, passed_over = files_below(path)
+        left_out += [(shown(str(inside)), reason) for inside, reason in passed_over]
+        for file in files:
+            if reason := no_photo(file):
+                left_out.append((shown(str(file)), reason))
+            else:
+                photos.append(str(file))
+    return photos, left_out
