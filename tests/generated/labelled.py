@@ -7,8 +7,10 @@ import numpy as np
 
 from tests.generated.made import SPLIT_NAMES, SPLITS, key, nfc, noise, photo, stem, write
 
-CLASSES = ("cat", "dog", "blue jay", "Größe", "nai\u0308ve", "test tube", "dev board", "valley", "42", "7", "a_b",
-           "x.y", "日本", "T-shirt", "contest", "Train station")  # fmt: skip
+LIKE_SPLITS = ("test tube", "dev board", "Train station", "42", "7")
+"""Names of classes that can't be told from a split's once the two are written in one name."""
+CLASSES = (*LIKE_SPLITS, "cat", "dog", "blue jay", "Größe", "nai\u0308ve", "valley", "a_b", "x.y", "日本", "T-shirt",
+           "contest")  # fmt: skip
 """Names with blanks, digits, dots, accents written as two letters, and words that only look like a split's."""
 COUNTS = {"train": 5, "validation": 2, "test": 2}
 """Photos of a class in each split, where the set is divided."""
@@ -25,6 +27,7 @@ class Labelled:
     truth: dict[str, tuple[str, str]]
     drawn: set[str] = field(default_factory=set)
     table: str = ""
+    doubtful: bool = False
 
 
 def folders(root: Path, number: int) -> Labelled:
@@ -40,7 +43,8 @@ def folders(root: Path, number: int) -> Labelled:
         there = ("train",)
     wrapper = "photos of 2024/" if rng.random() < 0.25 else ""
     suffix = (".jpg", ".JPG", ".png", ".jpeg", "")[int(rng.integers(5))]
-    deeper = rng.random() < 0.2
+    deeper = layout in ("class", "split/class") and rng.random() < 0.2
+    doubtful = (layout == "class_split" and not set(names).isdisjoint(LIKE_SPLITS)) or (deeper and names[0] == "train")
     pattern = {
         "class": "{c}", "split/class": "{s}/{c}", "class/split": "{c}/{s}", "class_split": "{c}_{s}",
         "nested": "{s}/{s}/{c}", "unlabelled test": "{s}/{c}",
@@ -64,7 +68,7 @@ def folders(root: Path, number: int) -> Labelled:
     container = ("folder", "folder", "folder", "zip", "zip-backslash", "tar", "tar.gz")[int(rng.integers(7))]
     source = write(root / "photos", files, container)
     drawn = set(SPLITS) - set(there) - {"train"} if layout != "class" else set()
-    return Labelled(source, f"{layout}, {container}, {wrapper}{words}, {names}", files, truth, drawn)
+    return Labelled(source, f"{layout}, {container}, {wrapper}{words}, {names}", files, truth, drawn, doubtful=doubtful)
 
 
 COLUMNS = {
@@ -143,7 +147,7 @@ def ambiguous(root: Path, number: int) -> tuple[Path, list[str]]:
     if kind == 0:  # two parts without classes
         put(train)
         put(test)
-        named = [train, test]
+        named = [train]
     elif kind == 1:  # one class, or two
         put("Apple")
         put("apple")
@@ -162,7 +166,7 @@ def ambiguous(root: Path, number: int) -> tuple[Path, list[str]]:
     else:  # two columns that could be the label
         put("p", 12)
         rows = "".join(f"p/{place}.jpg,{'ab'[place % 2]},{'xy'[place // 6]}\n" for place in range(12))
-        files["labels.csv"] = b"path,label,class\n" + rows.encode()
-        named = ["labels.csv", "label", "class"]
+        files["labels.csv"] = b"path,category,class\n" + rows.encode()
+        named = ["labels.csv", "category", "class"]
     source = write(root / "photos", files)
     return (source / "labels.csv" if kind > 2 else source), named
