@@ -42,7 +42,7 @@ def levels_for(lowest: float, highest: float, floating: bool) -> photo.Levels:
     unless there are values below it."""
     if lowest >= 0 and (highest <= 1 if floating else 2**14 <= highest < 2**16):
         return photo.FULL
-    if floating and -1 <= lowest and highest <= 1:
+    if floating and lowest >= -1 and highest <= 1:
         return -1.0, 1.0
     if lowest >= 0:
         return (0.0, limit(highest, floating)) if highest > 0 else photo.FULL
@@ -102,7 +102,7 @@ def _of_set(ranges: Sequence[tuple[bool, float, float]]) -> dict:
 def _is_unit(found: tuple[bool, float, float]) -> bool:
     """Whether its values are floating-point ones from -1 to 1, and not all 0."""
     floating, lowest, highest = found
-    return floating and -1 <= lowest and highest <= 1 and (lowest, highest) != (0, 0)
+    return floating and lowest >= -1 and highest <= 1 and (lowest, highest) != (0, 0)
 
 
 def _strange(found: tuple[bool, float, float], known: dict) -> str:
@@ -177,6 +177,15 @@ def require_high_depth(workspace: Workspace) -> None:
                          "white out")  # fmt: skip
 
 
+def require_same(workspace: Workspace, levels: photo.Levels, run: str) -> None:
+    """Raises InputError where a run has learned from photos with other levels than the workspace has now."""
+    if tuple(levels) != tuple(workspace.levels):
+        then, now = (f"{black:g} as black and {white:g} as white" if (black, white) != photo.FULL else
+                     "the full range of the files" for black, white in (levels, workspace.levels))  # fmt: skip
+        raise InputError(f"run {run} has learned from photos with {then}, and the workspace has {now}: train again, or "
+                         "open the photos with the --black and --white of the run")  # fmt: skip
+
+
 def in_words(workspace: Workspace) -> str:
     """What was decided and why, and what to do where it may be wrong; "" for photos of 8 bits."""
     known = workspace.depth
@@ -186,12 +195,14 @@ def in_words(workspace: Workspace) -> str:
     holds = f"{int(white).bit_length()} bits"
     if known["chosen"] or known["floating"] or black:
         holds = f"values from {known['lowest']:g} to {known['highest']:g}"
-    words = f"{known['photos']} photos of more than 8 bits a channel hold {holds}: {black:g} is shown black, {white:g} white"
+    words = f"{known['photos']} photos of more than 8 bits a channel hold {holds}: {black:g} is shown black, "
+    words += f"{white:g} white"
     if known["chosen"]:
         return words + ", as you chose; what lies outside is cut off"
     if known["outside"]:
-        words += (f"; {known['outside']} photos, first {known['first_outside']}, hold values from {known['lowest']:g} to "
-                  f"{known['highest']:g}, which is cut off: --white and --black (notebook 00) change that")  # fmt: skip
+        words += f"; in {known['outside']} of them, first {known['first_outside']}, values lie outside of that (all: "
+        words += f"{known['lowest']:g} to {known['highest']:g}) and are cut off: change it with --white and --black, or "
+        words += "in notebook 00"
     less = limit(known["typical"], known["floating"]) if known["typical"] > 0 else white
     if white >= DARK * less and less > black:
         words += f"; half of them stay below {less:g} and come out dark: --white {less:g} shows these brighter"

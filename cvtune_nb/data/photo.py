@@ -55,7 +55,7 @@ NOTHING = 1e30
 """Floating-point values from here on, in either direction, mark pixels that hold nothing, as NaN and infinity do."""
 
 BITS, PLANES, NODATA = 258, 284, 42113
-"""TIFF tags: bits of each channel; 2 where each channel is stored by itself; GDAL's value of pixels that hold nothing."""
+"""TIFF tags: bits of each channel; 2 where each channel is stored by itself; the value of pixels that hold nothing."""
 
 LOCKED = "no permission to read it; change its permissions"
 AS_JPEG = "can't be opened here; save it as JPEG"

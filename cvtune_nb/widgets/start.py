@@ -11,6 +11,7 @@ from IPython.display import HTML
 
 from cvtune_nb import backbones, baseline, machine, plots, training
 from cvtune_nb.data import conflicts, open_workspace
+from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.files import Progress
@@ -109,11 +110,12 @@ class StartPanel(Panel):
         """The first sample photos, while the others are still being made."""
         made = sorted(folder.glob("*/*.jpg"))
         photos = pd.DataFrame({"path": map(str, made), "label": [path.parent.name for path in made]})
-        self.picture.draw(plots.contact_sheet(photos, Path), _sheet_in_words(photos))
+        self.picture.draw(plots.contact_sheet(photos, Path, levels=FULL), _sheet_in_words(photos))
 
     def _show_photos(self, workspace: Workspace) -> None:
         photos = workspace.photos()
-        self.picture.draw(plots.contact_sheet(photos, workspace.path_of), _sheet_in_words(photos))
+        sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
+        self.picture.draw(sheet, _sheet_in_words(photos))
         self.text.value = _found(workspace)
 
     # -- what the cells below show ----------------------------------------------------------------------------
