@@ -91,10 +91,13 @@ def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = sile
 
 
 def _of_set(ranges: Sequence[tuple[bool, float, float]]) -> dict:
-    """What is decided from the value ranges of photos: where there are whole numbers, from these alone."""
+    """What is decided from the value ranges of photos. Where there are whole numbers, floating-point ones up to 1 have
+    no say; others are taken for whole numbers that were saved so."""
     floating = all(each[0] for each in ranges)
-    _, lows, highs = zip(*(each for each in ranges if floating or not _is_unit(each)), strict=True)
+    kinds, lows, highs = zip(*(each for each in ranges if floating or not _is_unit(each)), strict=True)
     black, white = levels_for(min(lows), max(highs), floating)
+    if (black, white) == photo.FULL and len(set(kinds)) > 1:
+        white = 65535.0  # for both kinds
     return {"black": black, "white": white, "chosen": False, "floating": floating, "typical": float(np.median(highs)),
             "photos": 0, "outside": 0, "first_outside": ""}  # fmt: skip
 
@@ -200,9 +203,9 @@ def in_words(workspace: Workspace) -> str:
     if known["chosen"]:
         return words + ", as you chose; what lies outside is cut off"
     if known["outside"]:
-        words += f"; in {known['outside']} of them, first {known['first_outside']}, values lie outside of that (all: "
-        words += f"{known['lowest']:g} to {known['highest']:g}) and are cut off: change it with --white and --black, or "
-        words += "in notebook 00"
+        words += f"; in {known['outside']} of them, first {known['first_outside']}, some values lie outside of that "
+        words += f"(from {known['lowest']:g} to {known['highest']:g}) and are cut off: change it with --white and "
+        words += "--black, or in notebook 00"
     less = limit(known["typical"], known["floating"]) if known["typical"] > 0 else white
     if white >= DARK * less and less > black:
         words += f"; half of them stay below {less:g} and come out dark: --white {less:g} shows these brighter"

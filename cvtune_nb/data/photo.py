@@ -183,7 +183,10 @@ def _readable(path) -> Iterator[None]:
 
 def _opened(path) -> Image.Image:
     Image.init()  # so that it is known which of the formats this Pillow has
-    return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    if image.format == "TIFF":
+        image.filename = ""  # or Pillow may map it into memory, and scramble it where it is to be turned
+    return image
 
 
 def _suffix(path) -> str:
@@ -273,10 +276,11 @@ def _eight_bits(image: Image.Image, path, levels: Levels) -> Image.Image:
     np.nan_to_num(values, copy=False, nan=black, posinf=white, neginf=black)
     if mode == "RGBA":
         values[..., -1] += black  # how opaque it is has no black
+    np.clip(values, black, white, out=values)
     if black:
         values -= black
     values *= 255 / (white - black)
-    shown = np.rint(values).clip(0, 255).astype(np.uint8)
+    shown = np.rint(values).astype(np.uint8)
     return Image.frombytes(mode, shown.shape[1::-1], (255 - shown if inverted else shown).tobytes())
 
 
@@ -341,7 +345,7 @@ def _byte_modes(image: Image.Image) -> list[tuple[str, str]] | None:
         else:
             name = name.upper()  # colours that are multiplied by how opaque they are (RGBa) are taken as they are
             modes.append((f"{name};{high}", f"{name};{low}"))
-    return modes
+    return modes or None
 
 
 def short_side(image_size: int) -> int:
@@ -407,10 +411,11 @@ def header(path) -> tuple[int, int, bool]:
     file's header alone. Raises UnreadablePhoto."""
     try:
         with _opened(path) as image:
+            deep = _is_deep(image)  # before EXIF, for which a PNG is decoded
             # Pillow gives the size of a TIFF as it will be once it is turned
             turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
             width, height = image.size[::-1] if turned else image.size
-            return width, height, _is_deep(image)
+            return width, height, deep
     except Exception:  # noqa: BLE001 - decoders raise errors of many kinds; the full decoding says in words which
         read_photo(path)
         raise UnreadablePhoto("its header is damaged") from None
