@@ -30,8 +30,9 @@ ALWAYS_EIGHT = {".jpg", ".jpeg", ".gif", ".webp", ".bmp"}
 
 def limit(value: float, floating: bool, bits: Sequence[int] = BITS) -> float:
     """The white that goes with a highest value, over 0: 4095 for 2600. Floating-point values below 128 are in a unit of
-    their own, such as metres, and no bits: 7.0 for 6.97."""
-    if floating and value < 128:
+    their own, such as metres, and no bits: 7.0 for 6.97. So are all where no bits are given."""
+    if floating and (value < 128 or not bits):
+        value = float(f"{value:.6g}")  # what float32 adds to 8.3 is none of it
         digits = 1 - math.floor(math.log10(value))
         return math.ceil(value * 10**digits) / 10**digits
     return float(next((2**count - 1 for count in bits if value < 2**count), value))
@@ -46,8 +47,9 @@ def levels_for(lowest: float, highest: float, floating: bool) -> photo.Levels:
         return -1.0, 1.0
     if lowest >= 0:
         return (0.0, limit(highest, floating)) if highest > 0 else photo.FULL
-    white = limit(highest, floating, range(1, 33)) if highest > 0 else 0.0
-    return -limit(-lowest, True) if floating else -1 - limit(-1 - lowest, False, range(33)), white
+    bits = () if floating else range(33)
+    white = limit(highest, floating, bits) if highest > 0 else 0.0
+    return -limit(-lowest, True, ()) if floating else -1 - limit(-1 - lowest, False, bits), white
 
 
 def high_depth(workspace: Workspace, paths: Iterable[str]) -> list[str]:
