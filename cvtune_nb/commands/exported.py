@@ -88,7 +88,8 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
         return with_left_out("predictions", rows, "\n".join(lines), left_out)
     lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
               "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
-              "photo": row["path"] + (f" ({row['error']})" if "error" in row else "")} for row in rows]  # fmt: skip
+              "photo": row["path"] + (f" ({said})" if (said := row.get("error") or row.get("note")) else "")}
+             for row in rows]  # fmt: skip
     sure = all(row.get("sure", True) for row in rows)
     note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
     return with_left_out("predictions", rows, table(lines, ["chance", "label", "photo"]) + note, left_out)
@@ -127,7 +128,8 @@ def alike(rows: list[dict[str, Any]]) -> str:
             parts.append(one_line(f"{row['path']}: {row['error']}"))
         else:
             near = [{**each, "distance": f"{each['distance']:.3f}"} for each in row["similar"]]
-            parts.append(f"nearest to {one_line(row['path'])}\n{table(near, ['distance', 'label', 'path'])}")
+            note = f" ({row['note']})" if "note" in row else ""
+            parts.append(f"nearest to {one_line(row['path'])}{note}\n{table(near, ['distance', 'label', 'path'])}")
     return "\n\n".join(parts)
 
 LIMITS = {

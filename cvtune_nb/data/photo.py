@@ -54,6 +54,9 @@ floating-point ones."""
 NOTHING = 1e30
 """Floating-point values from here on, in either direction, mark pixels that hold nothing, as NaN and infinity do."""
 
+DARK = 15
+"""From so many times darker than need be a photo is said to be nearly black: 12 bits where 16 are expected."""
+
 BITS, PLANES, NODATA = 258, 284, 42113
 """TIFF tags: bits of each channel; 2 where each channel is stored by itself; the value of pixels that hold nothing."""
 
@@ -145,6 +148,20 @@ def value_range(path) -> tuple[bool, float, float]:
         return floating, 0.0, 0.0
     lowest, highest = values.min(where=there, initial=np.inf), values.max(where=there, initial=-np.inf)
     return floating, float(lowest), float(highest)
+
+
+def doubt(path, levels: Levels) -> str:
+    """What may be wrong with showing a readable photo with `levels`, in words; "" for all of 8 bits a channel."""
+    with _readable(path), _opened(path) as image:
+        if not _is_deep(image):
+            return ""
+    floating, lowest, highest = value_range(path)
+    black, white = levels if levels != FULL else (0, 1 if floating else 65535)
+    if highest > white or lowest < black:
+        return f"its values, {lowest:g} to {highest:g}, are cut off at {black:g} and {white:g}"
+    if 0 < highest - black < (white - black) / DARK:
+        return f"its values reach {highest:g} where {white:g} is white, so it is nearly black"
+    return ""
 
 
 def _require_usable(image: Image.Image, path) -> None:

@@ -53,11 +53,14 @@ class Model:
         return {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
 
     def predict(self, paths, top=None) -> list[dict]:
-        """A row a photo: path, and what `row` gives (of the TOP, or `top`); or error, for one that can't be read."""
+        """A row a photo: path, and what `row` gives (of the TOP, or `top`), and note, where its values don't go with
+        the levels; or error, for one that can't be read."""
         rows = [{"path": str(path)} for path in paths]
         for row in rows:
             try:
                 row |= self.row(self.together([self.prepared(row["path"])])[0], top or self.TOP)
+                if note := photo.doubt(row["path"], self.levels):
+                    row["note"] = note
             except photo.UnreadablePhoto as error:
                 row["error"] = str(error)
         return rows
@@ -167,14 +170,15 @@ def lines_of(row) -> list[str]:
     """What is printed of a row of `predict`."""
     if "error" in row:
         return [f"     -  {row['error']}  {row['path']}"]
+    name = row["path"] + (f" ({row['note']})" if "note" in row else "")
     if "similar" in row:
         near = [f"{each['distance']:6.3f}  {each['label']}  {each['path']}" for each in row["similar"]]
-        return [f"nearest to {row['path']}", *near]
+        return [f"nearest to {name}", *near]
     if "boxes" not in row:
-        return [f"{row['probability']:6.1%}  {row['label']}  {row['path']}"]
+        return [f"{row['probability']:6.1%}  {row['label']}  {name}"]
     places = [f"{b['left']:.0%} {b['top']:.0%} {b['width']:.0%} x {b['height']:.0%}" for b in row["boxes"]]
     found = [f"{b['score']:6.1%}  {b['label']}  at {place}" for b, place in zip(row["boxes"], places, strict=True)]
-    return [f"{len(found)} found  {row['path']}", *found]
+    return [f"{len(found)} found  {name}", *found]
 
 
 if __name__ == "__main__":
