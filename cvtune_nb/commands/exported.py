@@ -41,7 +41,9 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
 def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.detection import export_detector, open_dataset
 
-    dataset = open_dataset(arguments.data, arguments.workspace, progress=meter)
+    dataset = open_dataset(
+        arguments.data, arguments.workspace, progress=meter, black=arguments.black, white=arguments.white
+    )
     made = export_detector(dataset, arguments.run, arguments.out, meter)
     return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
@@ -97,7 +99,7 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def photos_named(given: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
     """walk.photos_in of what was named on the command line. Raises InputError where that holds no photo."""
-    from cvtune_nb.data import walk
+    from cvtune_nb.export.predict import walk  # not that of cvtune_nb.data, which brings pandas
 
     paths, left_out = walk.photos_in(given)
     if not paths:
