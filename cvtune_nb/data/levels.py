@@ -83,7 +83,7 @@ def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = sile
             (reasons if isinstance(found, str) else seen)[path] = found
     known = workspace.depth or {}
     if seen:
-        known = known if known.get("photos") else _of_set(list(seen.values())) | known
+        known = _of_set(list(seen.values())) | known  # what is decided stays
         strange = {path: reason for path, found in seen.items() if (reason := _strange(found, known))}
         seen, reasons = {path: seen[path] for path in seen if path not in strange}, reasons | strange
         known = _counted(known, seen) if seen else known
@@ -122,7 +122,8 @@ def _strange(found: tuple[bool, float, float], known: dict) -> str:
 
 
 def _counted(known: dict, seen: dict[str, tuple[bool, float, float]]) -> dict:
-    """With what these photos hold."""
+    """With what these photos hold. photos, outside: how often one was looked at, and had values outside of the levels; a
+    photo that has changed, and one that a detector learns from, too, is looked at again."""
     black, white = shown(known)
     outside = [path for path, (_, low, high) in seen.items() if low < black or high > white]
     lows, highs = ([found[side] for found in seen.values()] for side in (1, 2))
@@ -200,14 +201,12 @@ def in_words(workspace: Workspace) -> str:
     holds = f"{int(white).bit_length()} bits"
     if known["chosen"] or known["floating"] or black:
         holds = f"values from {known['lowest']:g} to {known['highest']:g}"
-    words = f"{known['photos']} photos of more than 8 bits a channel hold {holds}: {black:g} is shown black, "
-    words += f"{white:g} white"
+    words = f"photos of more than 8 bits a channel hold {holds}: {black:g} is shown black, {white:g} white"
     if known["chosen"]:
         return words + ", as you chose; what lies outside is cut off"
     if known["outside"]:
-        words += f"; in {known['outside']} of them, first {known['first_outside']}, some values lie outside of that "
-        words += f"(from {known['lowest']:g} to {known['highest']:g}) and are cut off: change it with --white and "
-        words += "--black, or in notebook 00"
+        words += f"; some values, first in {known['first_outside']}, lie outside of that (from {known['lowest']:g} to "
+        words += f"{known['highest']:g}) and are cut off: change it with --white and --black, or in notebook 00"
     less = limit(known["typical"], known["floating"]) if known["typical"] > 0 else white
     if white >= DARK * less and less > black:
         words += f"; half of them stay below {less:g} and come out dark: --white {less:g} shows these brighter"

@@ -168,6 +168,7 @@ def test_transparency_is_put_on_white():
         assert (shown[:24] == 255).all()
         assert np.abs(shown[24:] - wanted(grey, (0, 4095))[24:]).max() <= 1
         assert value_range(io.BytesIO(content)) == (False, 0, 4095)
+        assert (seen(content, (-4095, 4095))[:24] == 255).all(), "how opaque it is has no black"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_levels_are_shown_and_can_be_changed_and_decided_again(tmp_path, monkeyp
     panel = StartPanel("start", str(make_deep(tmp_path / "p", 4095, 5)), str(tmp_path / "w"))
     press(panel, panel.go)
     assert panel.levels.layout.display is None and (panel.black.value, panel.white.value) == ("0", "4095")
-    assert "10 photos of more than 8 bits a channel hold 12 bits: 0 is shown black, 4095 white." in panel.text.value
+    assert "Photos of more than 8 bits a channel hold 12 bits: 0 is shown black, 4095 white." in panel.text.value
     panel.white.value = "2000"
     press(panel, panel.apply)
     assert Workspace(tmp_path / "w").levels == (0, 2000) and "2000 white, as you chose" in panel.text.value
