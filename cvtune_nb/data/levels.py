@@ -122,8 +122,8 @@ def _strange(found: tuple[bool, float, float], known: dict) -> str:
 
 
 def _counted(known: dict, seen: dict[str, tuple[bool, float, float]]) -> dict:
-    """With what these photos hold. photos, outside: how often one was looked at, and had values outside of the levels; a
-    photo that has changed, and one that a detector learns from, too, is looked at again."""
+    """With what these photos hold. photos, outside: how often one was looked at, and how often it had values outside of
+    the levels; a photo that has changed, or that a detector learns from, too, is looked at again."""
     black, white = shown(known)
     outside = [path for path, (_, low, high) in seen.items() if low < black or high > white]
     lows, highs = ([found[side] for found in seen.values()] for side in (1, 2))
