@@ -144,6 +144,11 @@ def _parser() -> Parser:
             made.add_argument(
                 "--pixels-gb", default="", metavar="GB", help="most disk for decoded pixels, kept for next time; or all"
             )
+            made.add_argument(
+                "--white", default="", metavar="N", help="value that is shown white in photos of more than 8 bits a "
+                "channel, such as 4095 for 12 bits, kept for next time; or auto (decided from all of them)",
+            )  # fmt: skip
+            made.add_argument("--black", default="", metavar="N", help="value that is shown black in such photos (0)")
         for name in parameters:
             made.add_argument(flag(name), metavar="X", help=_help(declared[name]))
         if do not in (commands.lab, commands.serve):

@@ -56,7 +56,7 @@ class Workspace:
         self.source = settings["source"]
         self.seed = int(settings["seed"])
         self.pixels_gb: float | None = settings.get("pixels_gb")
-        self.cache = self.folder / "cache"
+        self._take_levels(settings)
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
         self.exports = self.folder / "exports"
@@ -95,6 +95,41 @@ class Workspace:
         self.pixels_gb = limit
         write_json(file, {**read_json(file), "pixels_gb": limit})
 
+    # -- photos of more than 8 bits a channel (data.levels) ---------------------------------------------------
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The values of photos of more than 8 bits a channel that are shown black and white, for data.photo; 0 and 0:
+        what their file type can hold."""
+        return (self.depth["black"], self.depth["white"]) if self.depth else (0, 0)
+
+    @property
+    def cache(self) -> Path:
+        """Where all that can be computed again is kept: for each choice of levels in a folder of its own."""
+        black, white = self.levels
+        folder = self.folder / "cache"
+        return folder / f"levels-{black:g}-{white:g}" if (black, white) != (0, 0) else folder
+
+    def keep_depth(self, depth: dict[str, Any] | None) -> None:
+        """Write down what data.levels found out about such photos, and the levels; None: there are no such photos."""
+        self._write_levels({"levels": depth})
+
+    def forget_depth(self) -> None:
+        """The levels are to be decided anew."""
+        self._write_levels({})
+
+    def _write_levels(self, levels: dict[str, Any]) -> None:
+        file = self.folder / "workspace.json"
+        settings = {name: value for name, value in read_json(file).items() if name != "levels"} | levels
+        write_json(file, settings)
+        self._take_levels(settings)
+
+    def _take_levels(self, settings: dict[str, Any]) -> None:
+        """depth: what data.levels found out, None where no photo has more than 8 bits a channel; settled: whether all
+        photos were looked at for that."""
+        self.depth: dict[str, Any] | None = settings.get("levels")
+        self.settled = "levels" in settings and (self.depth is None or "lowest" in self.depth)
+
     # -- photos ---------------------------------------------------------------------------------------------
 
     def manifest(self) -> pd.DataFrame:
@@ -113,7 +148,8 @@ class Workspace:
     def photos(self, contested: bool = False) -> pd.DataFrame:
         """The manifest with the person's decisions applied: relabelled photos have their new label, excluded ones
         are gone, and so are photos that lie in two classes until one of them is excluded or relabelled; with
-        `contested` those stay, for somebody has to be shown them to decide."""
+        `contested` those stay, for somebody has to be shown them to decide. A column `levels` where these are not the
+        usual ones: the same photos with other levels are other data."""
         photos = self.manifest()
         standing = self.standing()
         acts = photos["path"].map(lambda path: standing.get(path, {}).get("action", ""))
@@ -122,6 +158,8 @@ class Workspace:
         photos = photos[acts != "exclude"]
         if not contested:
             photos = photos[photos.groupby("sha256")["label"].transform("nunique") == 1]
+        if self.levels != (0, 0):
+            photos = photos.assign(levels="{:g} {:g}".format(*self.levels))
         return photos.reset_index(drop=True)
 
     @property
@@ -216,8 +254,10 @@ class Workspace:
 
 
 def photos_id(photos: pd.DataFrame) -> str:
-    """A short name for exactly these photos with these labels and splits."""
-    rows = photos[["sha256", "label", "split"]].sort_values(["sha256", "label"]).to_csv(index=False)
+    """A short name for exactly these photos with these labels and splits, and with the levels that they are shown
+    with, where these are not the usual ones."""
+    columns = ["sha256", "label", "split", *(name for name in ("levels",) if name in photos)]
+    rows = photos[columns].sort_values(["sha256", "label"]).to_csv(index=False)
     return hashlib.sha256(rows.encode()).hexdigest()[:16]
 
 

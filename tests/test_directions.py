@@ -15,10 +15,10 @@ ROOMS = [
     "plots", "widgets",
 ]  # fmt: skip
 FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
-EXPORTED = (PACKAGE / "export" / "predict.py", PACKAGE / "data" / "photo.py")
-"""The program in an exported folder: these two files side by side."""
-ELSEWHERE = {"numpy", "PIL", "onnxruntime", "photo"}
-"""What that program may import on the machine that it is carried to; photo is the other file."""
+EXPORTED = (PACKAGE / "export" / "predict.py", PACKAGE / "data" / "photo.py", PACKAGE / "data" / "walk.py")
+"""The program in an exported folder: these three files side by side."""
+ELSEWHERE = {"numpy", "PIL", "onnxruntime", "photo", "walk"}
+"""What that program may import on the machine that it is carried to; photo and walk are the other files."""
 
 
 def imported(source: str) -> set[str]:

@@ -467,25 +467,24 @@ if features.check("avif"):
     _whole = encoded(picture(), "AVIF")
     left_out("AVIF, half of it", "half.avif", _whole[: len(_whole) // 2], "damaged")
 
-for _top in (1, 255, 65535):
-    _picture = picture().convert("L")
-    _values = np.asarray(_picture, np.float32).copy()
-    _values[0, :2] = 0, 255  # so that the range is sure
-    _shown = Image.fromarray(_values.astype(np.uint8)).convert("RGB")
-    _stored = Image.fromarray(_values * np.float32(_top / 255))
-    read(f"TIFF of numbers up to {_top}", f"float-{_top}.tif", _shown, encoded(_stored, "TIFF"))
+_values = np.asarray(picture().convert("L"), np.float32).copy()
+_values[0, :2] = 0, 255  # so that the range is sure
+_shown = Image.fromarray(_values.astype(np.uint8)).convert("RGB")
+read("TIFF of numbers up to 65535", "float-65535.tif", _shown, encoded(Image.fromarray(_values * 257), "TIFF"))
+left_out("TIFF of numbers up to 1", "float-1.tif", encoded(Image.fromarray(_values / 255), "TIFF"),
+         "floating-point values up to 1", "save it as these are")  # fmt: skip
 _values[5:9] = np.nan
 _values[9] = np.inf, *[-np.inf] * (_values.shape[1] - 1)
 _shown = np.nan_to_num(_values, nan=0, posinf=255, neginf=0).astype(np.uint8)
 read("TIFF with NaN and infinity", "nan.tif", Image.fromarray(_shown).convert("RGB"),
-     encoded(Image.fromarray(_values), "TIFF"))  # fmt: skip
+     encoded(Image.fromarray(_values * 257), "TIFF"))  # fmt: skip
 read("TIFF of nothing but NaN", "all-nan.tif", flat(0),
      encoded(Image.fromarray(np.full((SIDE, SIDE), np.nan, np.float32)), "TIFF"))  # fmt: skip
 _whole = encoded(picture(), "TIFF")
 left_out("TIFF, half of it", "half.tif", _whole[: len(_whole) // 2], "damaged")
 left_out("TIFF with an unknown compression", "packed.tif", _whole.replace(struct.pack("<HHIH", 259, 3, 1, 1),
-         struct.pack("<HHIH", 259, 3, 1, 65_000)), "damaged")  # fmt: skip
-left_out("TIFF that points outside", "outside.tif", b"II*\0\xff\xff\xff\x7f" + bytes(40), "damaged")
+         struct.pack("<HHIH", 259, 3, 1, 65_000)), "damaged", "save it as PNG")  # fmt: skip
+left_out("TIFF that points outside", "outside.tif", b"II*\0\xff\xff\xff\x7f" + bytes(40), "damaged", "save it as PNG")
 _whole = encoded(picture(), "BMP")
 left_out("BMP, half of it", "half.bmp", _whole[: len(_whole) // 2], "its end is missing")
 left_out("GIF, header only", "header.gif", encoded(picture(), "GIF")[:20], "damaged")

@@ -116,6 +116,6 @@ def _image(path: str, labels: dict[str, str], pictures: dict[str, str]) -> str:
 def _picture(workspace: Workspace, path: str) -> str:
     """A small JPEG in base64; "" for a photo that can't be opened any more."""
     try:
-        return base64.b64encode(thumbnail(workspace.path_of(path), SIDE)).decode()
+        return base64.b64encode(thumbnail(workspace.path_of(path), SIDE, workspace.levels)).decode()
     except (OSError, ValueError):
         return ""

@@ -73,7 +73,7 @@ def measure(
         try:
             content = read(path)
             half = time.perf_counter()
-            centre_square(io.BytesIO(content), packed.side)
+            centre_square(io.BytesIO(content), packed.side, packed.levels)
         except (OSError, UnreadablePhoto):
             return None
         return half - begun, time.perf_counter() - half

@@ -33,14 +33,19 @@ def flag(name: str) -> str:
 
 def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float, str], None]) -> Any:
     """The workspace that --data and --workspace name; says which it is and what was left out."""
-    from cvtune_nb.data import conflicts, open_workspace
+    from cvtune_nb.data import conflicts, levels, open_workspace
 
     folder = Path(arguments.workspace).expanduser() if arguments.workspace else None
     if folder and not arguments.data and not (folder / "workspace.json").exists():
         raise InputError(f"{folder} is not a workspace yet: name your photos too, with --data")
     seed = PARAMETERS["seed"].check(getattr(arguments, "seed", None) or 0)
-    workspace = open_workspace(arguments.data, arguments.workspace, seed, progress, pixels_gb=arguments.pixels_gb)
+    workspace = open_workspace(
+        arguments.data, arguments.workspace, seed, progress, pixels_gb=arguments.pixels_gb,
+        black=getattr(arguments, "black", ""), white=getattr(arguments, "white", ""),
+    )  # fmt: skip
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
+    if words := levels.in_words(workspace):
+        meter.say(words)
     skipped, contested = workspace.skipped(), conflicts(workspace)
     if len(skipped):
         meter.say(f"files left out: {len(skipped)}, for the reasons in {workspace.folder / 'skipped.csv'}")

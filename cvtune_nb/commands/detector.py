@@ -15,10 +15,16 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
 
     from cvtune_nb import detection
+    from cvtune_nb.data import levels
     from cvtune_nb.training.cost import past_errors, past_in_words
 
-    dataset = detection.open_dataset(arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter)
+    dataset = detection.open_dataset(
+        arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter, arguments.black,
+        arguments.white,
+    )  # fmt: skip
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
+    if words := levels.in_words(dataset.workspace):
+        meter.say(words)
     sizes, problems = detection.sizes(dataset.annotations), dataset.annotations.problems
     meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
     if len(problems):

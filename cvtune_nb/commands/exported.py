@@ -41,7 +41,9 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
 def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.detection import export_detector, open_dataset
 
-    dataset = open_dataset(arguments.data, arguments.workspace, progress=meter)
+    dataset = open_dataset(
+        arguments.data, arguments.workspace, progress=meter, black=arguments.black, white=arguments.white
+    )
     made = export_detector(dataset, arguments.run, arguments.out, meter)
     return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
@@ -72,27 +74,46 @@ def _told(made: "Exported", *figures: str, after: str = "") -> Result:
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     """classify photos, find objects in them, or photos like them, with an exported model"""
     from cvtune_nb.export import open_export
-    from cvtune_nb.export.predict import lines_of, photo
+    from cvtune_nb.export.predict import lines_of
 
     model = open_export(arguments.export, arguments.variant)
-    paths = photo.photos_in(arguments.images)
-    if not paths:
-        raise InputError(f"{', '.join(arguments.images)} holds no photos: name photos, or folders of photos")
+    paths, left_out = photos_named(arguments.images)
     rows = []
     for number, path in enumerate(paths):
         meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
         rows += model.predict([path])
     require_one(rows)
     if any("similar" in row for row in rows):
-        return Result({"predictions": rows}, alike(rows))
+        return with_left_out("predictions", rows, alike(rows), left_out)
     if any("boxes" in row for row in rows):
-        return Result({"predictions": rows}, "\n".join(line for row in rows for line in lines_of(row)))
+        lines = (line for row in rows for line in lines_of(row))
+        return with_left_out("predictions", rows, "\n".join(lines), left_out)
     lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
               "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
-              "photo": row["path"] + (f" ({row['error']})" if "error" in row else "")} for row in rows]  # fmt: skip
+              "photo": row["path"] + (f" ({said})" if (said := row.get("error") or row.get("note")) else "")}
+             for row in rows]  # fmt: skip
     sure = all(row.get("sure", True) for row in rows)
     note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
-    return Result({"predictions": rows}, table(lines, ["chance", "label", "photo"]) + note)
+    return with_left_out("predictions", rows, table(lines, ["chance", "label", "photo"]) + note, left_out)
+
+
+def photos_named(given: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """walk.photos_in of what was named on the command line. Raises InputError where that holds no photo."""
+    from cvtune_nb.export.predict import walk  # not that of cvtune_nb.data, which brings pandas
+
+    paths, left_out = walk.photos_in(given)
+    if not paths:
+        first = f" ({left_out[0][0]}: {left_out[0][1]})" if left_out else ""
+        raise InputError(f"{', '.join(given)} holds no photos{first}: name photos, or folders of photos")
+    return paths, left_out
+
+
+def with_left_out(name: str, rows: list[dict[str, Any]], text: str, left_out: list[tuple[str, str]]) -> Result:
+    """The rows of a command, under `name` in its JSON, and what was left out of the folders that were named."""
+    from cvtune_nb.export.predict import words_of
+
+    values = {name: rows, "left_out": [{"path": path, "reason": reason} for path, reason in left_out]}
+    return Result(values, "\n".join([text, *map(one_line, words_of(left_out))]))
 
 
 def require_one(rows: list[dict[str, Any]]) -> None:
@@ -109,7 +130,8 @@ def alike(rows: list[dict[str, Any]]) -> str:
             parts.append(one_line(f"{row['path']}: {row['error']}"))
         else:
             near = [{**each, "distance": f"{each['distance']:.3f}"} for each in row["similar"]]
-            parts.append(f"nearest to {one_line(row['path'])}\n{table(near, ['distance', 'label', 'path'])}")
+            note = f" ({row['note']})" if "note" in row else ""
+            parts.append(f"nearest to {one_line(row['path'])}{note}\n{table(near, ['distance', 'label', 'path'])}")
     return "\n\n".join(parts)
 
 LIMITS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtune_nb.commands.common import Result, flag, open_workspace_of
-from cvtune_nb.commands.exported import alike, require_one
+from cvtune_nb.commands.exported import alike, photos_named, require_one, with_left_out
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 
@@ -56,15 +56,10 @@ def _ways(arguments: argparse.Namespace) -> dict[str, Any]:
             "components": arguments.components or "pca"}  # fmt: skip
 
 
-def _photos_to_look_up(arguments: argparse.Namespace) -> list[str]:
-    from cvtune_nb.export.predict import photo
-
-    paths = photo.photos_in(arguments.photos)
-    if not paths:
-        given = ", ".join(arguments.photos)
-        raise InputError(f"{given} holds no photos: name photos, or folders of photos" if given else
-                         f"no photos are given: name those to look up in {arguments.where}")  # fmt: skip
-    return paths
+def _photos_to_look_up(arguments: argparse.Namespace) -> tuple[list[str], list[tuple[str, str]]]:
+    if not arguments.photos:
+        raise InputError(f"no photos are given: name those to look up in {arguments.where}")
+    return photos_named(arguments.photos)
 
 
 def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -76,7 +71,7 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
             f"{where} is neither an export nor a workspace: give the folder or zip that `cvtune export --similarity` "
             "made, or the folder of a workspace"
         )
-    paths, model = _photos_to_look_up(arguments), open_export(where)
+    (paths, left_out), model = _photos_to_look_up(arguments), open_export(where)
     if not isinstance(model, Similar):
         raise InputError(f"{where} does not hold look-alikes: use `cvtune predict`, or `cvtune export --similarity`")
     rows = []
@@ -84,7 +79,7 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
         meter(number / len(paths), f"looking up photos: {number} of {len(paths)}")
         rows += model.predict([path], arguments.k or model.TOP)
     require_one(rows)
-    return Result({"similar": rows}, alike(rows))
+    return with_left_out("similar", rows, alike(rows), left_out)
 
 
 def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -93,7 +88,8 @@ def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace
     from cvtune_nb.export.predict import Similar
     from cvtune_nb.similarity import look_up
 
-    rows = [{"path": path} for path in _photos_to_look_up(arguments)]
+    paths, left_out = _photos_to_look_up(arguments)
+    rows: list[dict[str, Any]] = [{"path": path} for path in paths]
     known = look_up(workspace, of, **_ways(arguments), progress=meter)
     for number, row in enumerate(rows):
         meter(number / len(rows), f"looking up photos: {number} of {len(rows)}")
@@ -105,7 +101,7 @@ def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace
         except photo.UnreadablePhoto as error:
             row["error"] = str(error)
     require_one(rows)
-    return Result({"similar": rows}, alike(rows))
+    return with_left_out("similar", rows, alike(rows), left_out)
 
 
 def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data import photo
+from cvtune_nb.data import levels, photo
 from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.read import read_layout, unpack
 from cvtune_nb.data.sample import OnFirst, make_sample
@@ -25,7 +25,7 @@ NATIVE_SIZE = 224
 
 def open_workspace(
     data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent,
-    on_sample: OnFirst | None = None, pixels_gb: float | str = "",
+    on_sample: OnFirst | None = None, pixels_gb: float | str = "", black: float | str = "", white: float | str = "",
 ) -> Workspace:  # fmt: skip
     """The workspace of the photos at `data` (a folder, a CSV file or a zip), made on first use.
 
@@ -33,7 +33,8 @@ def open_workspace(
     (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
     changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
     what was opened last, else the sample photos; on_sample is make_sample's on_first. pixels_gb: what
-    Workspace.limit_pixels takes; empty leaves the limit as it is. Raises InputError.
+    Workspace.limit_pixels takes; empty leaves the limit as it is. black, white: what levels.choose takes. Raises
+    InputError.
     """
     if not str(data):
         existing = Path(workspace).expanduser() if str(workspace) else opened_last()
@@ -47,7 +48,9 @@ def open_workspace(
     space = Workspace.create(folder, data_root, str(source), seed)
     if pixels_gb != "":
         space.limit_pixels(pixels_gb)
+    levels.choose(space, black, white)
     _refresh(space, found, left_out, progress)
+    levels.require_high_depth(space)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
 
@@ -97,6 +100,8 @@ def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, prog
     files = found.assign(bytes=[state.st_size for state in states])
     written = 0.0 if first else manifest.stat().st_mtime
     untouched = [path for path, state in zip(found["path"], states, strict=True) if state.st_mtime <= written]
+    if not space.settled:  # the workspace is older than levels are, or they are to be decided anew
+        untouched = sorted(set(untouched) - set(levels.high_depth(space, set(known["path"]) & set(untouched))))
     facts = known[known["path"].isin(untouched)][["path", "bytes", "sha256", "width", "height"]]
     facts = facts.merge(files[["path", "bytes"]], on=["path", "bytes"])
     inspected, reasons = _inspect(space, sorted(set(files["path"]) - set(facts["path"])), progress)
@@ -156,16 +161,19 @@ def _alike(first: pd.DataFrame, second: pd.DataFrame) -> bool:
 
 def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Open every photo once: (path,sha256,width,height of the readable, path,reason of the rest). The pixels that
-    this costs a decoding for are kept."""
-    store = store_of(space, NATIVE_SIZE)
-    side = store.shape[0]
-    disk = f"their pixels: {min(len(paths), room(space, store)) * store.row_bytes / 1e9:.1f} GB of disk"
+    this costs a decoding for are kept. Photos of more than 8 bits a channel come last, when it is known what all of
+    them hold."""
+    side = store_of(space, NATIVE_SIZE).shape[0]
+    deep: dict[str, tuple[str, int, int]] = {}
+    facts, reasons = [], []
 
-    def look(path: str) -> tuple[str, int, int, np.ndarray] | str:
+    def look(path: str) -> tuple[str, int, int, np.ndarray | None] | str:
         try:
             file = space.path_of(path)
-            width, height = photo.upright_size(file)
-            return sha256_of(file), width, height, photo.centre_square(file, side)
+            width, height, is_deep = photo.header(file)
+            square = None if is_deep and path not in deep else photo.centre_square(file, side, space.levels)
+            sha256 = deep[path][0] if path in deep else sha256_of(file)
+            return sha256, width, height, square
         except photo.UnreadablePhoto as error:
             return str(error)
         except PermissionError:
@@ -173,14 +181,17 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
         except OSError as error:
             return f"can't be read ({error.strerror or error})"
 
-    facts, reasons = [], []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    def look_at(paths: list[str]) -> None:
+        store = store_of(space, NATIVE_SIZE)
+        disk = f"their pixels: {min(len(paths), room(space, store)) * store.row_bytes / 1e9:.1f} GB of disk"
         for start in range(0, len(paths), store.shard_rows):
             batch = paths[start : start + store.shard_rows]
             squares = {}
             for number, (path, seen) in enumerate(zip(batch, pool.map(look, batch), strict=True), start):
                 if isinstance(seen, str):
                     reasons.append((path, seen))
+                elif seen[-1] is None:
+                    deep[path] = seen[:-1]
                 else:
                     sha256, width, height, square = seen
                     facts.append((path, sha256, width, height))
@@ -189,6 +200,12 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
                     progress(number / len(paths), f"reading photos: {number} of {len(paths)}; {disk}")
             new = store.missing(list(squares))[: room(space, store)]
             store.add(new, np.stack([squares[key] for key in new]) if new else np.empty((0, *store.shape)))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        look_at(paths)
+        refused = levels.settle(space, list(deep), progress)
+        reasons += refused.items()
+        look_at([path for path in deep if path not in refused])
     return (
         pd.DataFrame(facts, columns=["path", "sha256", "width", "height"]),
         pd.DataFrame(reasons, columns=["path", "reason"]),
@@ -203,12 +220,14 @@ def conflicts(space: Workspace) -> pd.DataFrame:
     return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
 
 
-def look(file: Path, decode: bool = False) -> tuple[str, int, int, int] | str:
+def look(
+    file: Path, decode: bool = False, levels: photo.Levels = photo.FULL
+) -> tuple[str, int, int, int] | str:
     """sha256, width, height and bytes of a photo; or why it can't be read. decode: find out whether its pixels can be,
-    too, at the least scale there is."""
+    too, at the least scale there is, with these levels."""
     try:
         if decode:
-            photo.read_photo(file, at_least=1)
+            photo.read_photo(file, 1, levels)
         return sha256_of(file), *photo.upright_size(file), file.stat().st_size
     except photo.UnreadablePhoto as error:
         return str(error)

@@ -4,9 +4,11 @@ model all see the same numbers. Stands alone on Pillow and numpy: a copy of this
 import contextlib
 import math
 import os
+import sys
 import threading
 import warnings
-from pathlib import Path, PurePath
+from collections.abc import Iterator
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError, features
@@ -41,9 +43,27 @@ TURN = {
 }  # fmt: skip
 """What makes a photo of that orientation upright (EXIF 2.3, tag 0x0112)."""
 
+Levels = tuple[float, float]
+"""Which stored values of a photo of more than 8 bits a channel are shown black and white. They belong to a data set,
+not to a photo: what is brighter than its neighbour stays brighter."""
+
+FULL: Levels = (0, 0)
+"""Levels that stand for what the file type can hold: 0 is black, white is 65535 for whole numbers and 1 for
+floating-point ones."""
+
+NOTHING = 1e30
+"""Floating-point values from here on, in either direction, mark pixels that hold nothing, as NaN and infinity do."""
+
+DARK = 15
+"""From so many times darker than need be a photo is said to be nearly black: 12 bits where 16 are expected."""
+
+BITS, PLANES, NODATA = 258, 284, 42113
+"""TIFF tags: bits of each channel; 2 where each channel is stored by itself; the value of pixels that hold nothing."""
+
 LOCKED = "no permission to read it; change its permissions"
 AS_JPEG = "can't be opened here; save it as JPEG"
 NO_HEADER = "damaged (its header can't be read)"
+NO_TIFF = "damaged, or a kind of TIFF that can't be opened here; save it as PNG"
 
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 BEGINNING = 4096
@@ -74,8 +94,8 @@ STARTS = (
     (0, b"\x89PNG", NO_HEADER),
     (0, b"GIF8", NO_HEADER),
     (8, b"WEBP", NO_HEADER),
-    (0, b"II*\0", NO_HEADER),
-    (0, b"MM\0*", NO_HEADER),
+    (0, b"II*\0", NO_TIFF),
+    (0, b"MM\0*", NO_TIFF),
 )
 """Where a file that can't be opened has which bytes, and what that makes it; the first that fits counts."""
 
@@ -91,28 +111,73 @@ class UnreadablePhoto(ValueError):
     where that is known."""
 
 
-def read_photo(path, at_least: int = 0) -> Image.Image:
+def read_photo(path, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
     """The photo at `path` (or in a binary file object) as an upright 8-bit RGB image.
 
     EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency
     is put on white; of an animation the first frame is taken. With `at_least` a JPEG may be decoded at a reduced
-    scale, as long as both its sides stay at least that many pixels.
+    scale, as long as both its sides stay at least that many pixels. levels: those of the data set; they matter for
+    photos of more than 8 bits a channel only.
     Raises UnreadablePhoto for a file that can't be used.
     """
+    with _readable(path), _opened(path) as image:
+        _require_usable(image, path)
+        if at_least:
+            image.draft(None, (at_least, at_least))
+        with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
+            if _needs_levels(image, levels):
+                shown = _eight_bits(image, path, levels)
+            else:
+                image.load()
+                shown = image
+            held = _held(image)
+            return _rgb(shown.transpose(TURN[held]) if held in TURN else shown)
+
+
+def value_range(path) -> tuple[bool, float, float]:
+    """Of a photo of more than 8 bits a channel: whether its values are floating-point ones, the lowest and the highest.
+    Pixels that hold nothing don't count; 0 and 0 where none holds anything. Raises UnreadablePhoto."""
+    with _readable(path), _opened(path) as image:
+        _require_usable(image, path)
+        with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
+            floating, transparent = image.mode == "F", image.mode in ("LA", "RGBA")
+            values = _values(image, path)
+    values = values[..., :-1] if transparent else values
+    there = np.abs(values) < NOTHING  # false for NaN
+    if not there.any():
+        return floating, 0.0, 0.0
+    lowest, highest = values.min(where=there, initial=np.inf), values.max(where=there, initial=-np.inf)
+    return floating, float(lowest), float(highest)
+
+
+def doubt(path, levels: Levels) -> str:
+    """What may be wrong with showing a readable photo with `levels`, in words; "" for all of 8 bits a channel."""
+    with _readable(path), _opened(path) as image:
+        if not _is_deep(image):
+            return ""
+    floating, lowest, highest = value_range(path)
+    black, white = levels if levels != FULL else (0, 1 if floating else 65535)
+    if highest > white or lowest < black:
+        return f"its values, {lowest:g} to {highest:g}, are cut off at {black:g} and {white:g}"
+    if 0 < highest - black < (white - black) / DARK:
+        return f"its values reach {highest:g} where {white:g} is white, so it is nearly black"
+    return ""
+
+
+def _require_usable(image: Image.Image, path) -> None:
+    if image.width * image.height > LARGEST:
+        raise Image.DecompressionBombError
+    if image.format == "TIFF" and _suffix(path) in RAW:
+        raise UnidentifiedImageError
+
+
+@contextlib.contextmanager
+def _readable(path) -> Iterator[None]:
+    """Within it, whatever goes wrong with the file is raised as UnreadablePhoto."""
     try:
         if not hasattr(path, "read") and os.path.getsize(path) == 0:
             raise UnreadablePhoto("the file is empty")
-        with _opened(path) as image:
-            if image.width * image.height > LARGEST:
-                raise Image.DecompressionBombError
-            if image.format == "TIFF" and _suffix(path) in RAW:
-                raise UnidentifiedImageError
-            if at_least:
-                image.draft(None, (at_least, at_least))
-            with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
-                image.load()
-                held = _held(image)
-                return _rgb(image.transpose(TURN[held]) if held in TURN else image)
+        yield
     except UnidentifiedImageError:
         raise UnreadablePhoto(_kind(path)) from None
     except Image.DecompressionBombError:
@@ -135,7 +200,10 @@ def read_photo(path, at_least: int = 0) -> Image.Image:
 
 def _opened(path) -> Image.Image:
     Image.init()  # so that it is known which of the formats this Pillow has
-    return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    if image.format == "TIFF":
+        image.filename = ""  # or Pillow may map it into memory, and scramble it where it is to be turned
+    return image
 
 
 def _suffix(path) -> str:
@@ -177,13 +245,6 @@ def _kind(path) -> str:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a channel: scale to 0..255
-        values = np.array(image, dtype=np.float32)
-        most = values.max(where=np.isfinite(values), initial=0)
-        top = 1.0 if image.mode == "F" and most <= 1 else 255.0 if most <= 255 else 65535.0
-        np.nan_to_num(values, copy=False, posinf=top, neginf=0)
-        values *= 255 / top
-        return Image.fromarray(np.rint(values).clip(0, 255).astype(np.uint8)).convert("RGB")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
@@ -192,17 +253,129 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+# -- more than 8 bits a channel -----------------------------------------------------------------------------------
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether Pillow gives the stored values themselves: one channel of 16 or 32 bits, or of floating-point values."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether an image that was opened and not loaded yet has more than 8 bits a channel. One whose header names the
+    value that is white, as PGM files do, has none to spare: Pillow scales it by that."""
+    if image.format == "PPM" and image.tile[0].codec_name != "raw":
+        return image.tile[0].args == ("RGB", 65535)
+    return _is_grey(image) or _byte_modes(image) is not None
+
+
+def _needs_levels(image: Image.Image, levels: Levels) -> bool:
+    """Whether Pillow's own 8 bits won't do. It keeps the high byte of 16-bit colours, which is their full range, and
+    mistakes the planes of an uncompressed TIFF for 8-bit ones."""
+    planes = image.format == "TIFF" and image.tile[0].codec_name == "raw" and image.tag_v2.get(PLANES) == 2
+    return _is_grey(image) or ((levels != FULL or planes) and _is_deep(image))
+
+
+def _eight_bits(image: Image.Image, path, levels: Levels) -> Image.Image:
+    """A high-depth image with `levels` as 8 bits a channel."""
+    inverted = image.format == "TIFF" and _is_grey(image) and image.tag_v2.get(262) == 0  # 0 is white in the file
+    floating = image.mode == "F"
+    mode = "L" if _is_grey(image) else image.mode.replace("LA", "RGBA")
+    black, white = levels if _is_deep(image) else FULL
+    values = _values(image, path)
+    if levels == FULL or not white > black:
+        black, white = 0.0, 1.0 if floating else 65535.0
+        if floating and (most := values.max(where=np.abs(values) < NOTHING, initial=0)) > 1:
+            raise UnreadablePhoto(
+                f"floating-point values up to {most:.4g}, and nothing says which is white; save it with values from 0 "
+                "to 1, or as 8 bits"
+            )
+    np.nan_to_num(values, copy=False, nan=black, posinf=white, neginf=black)
+    if mode == "RGBA":
+        values[..., -1] += black  # how opaque it is has no black
+    np.clip(values, black, white, out=values)
+    if black:
+        values -= black
+    values *= 255 / (white - black)
+    shown = np.rint(values).astype(np.uint8)
+    return Image.frombytes(mode, shown.shape[1::-1], (255 - shown if inverted else shown).tobytes())
+
+
+def _values(image: Image.Image, path) -> np.ndarray:
+    """The stored values of a high-depth image: float32 (height, width), or (height, width, channels)."""
+    if not _is_grey(image):
+        high, low = (_byte(path, place) for place in (0, 1))
+        values = high.astype(np.float32)
+        values *= 256
+        values += low
+        return values
+    tags = image.tag_v2 if image.format == "TIFF" else {}
+    image.load()
+    values = np.array(image)
+    if values.dtype == np.int32 and tags.get(BITS) == (32,) and tags.get(339, (1,)) == (1,):
+        values = values.view(np.uint32)  # Pillow knows signed ones only
+    values = values.astype(np.float32)
+    with contextlib.suppress(ValueError):
+        values[values == np.float32(str(tags.get(NODATA, "")).strip("\0 "))] = np.nan
+    return values
+
+
+def _byte(path, place: int) -> np.ndarray:
+    """The high (place 0) or the low (1) byte of each channel of an image of 16 bits a channel, uint8 (height, width,
+    channels). Pillow gives one of them, so the file is decoded once for each."""
+    with _opened(path) as image:
+        modes = _byte_modes(image)
+        if image.tile[0].args in ("LA;16B", ("LA;16B",)):
+            image._mode = "RGBA"  # the four bytes of a pixel: high and low of grey, high and low of how opaque it is
+        image.tile = [
+            tile._replace(codec_name="raw", args=(mode[place], 0, 1)) if image.format == "PPM" else
+            tile._replace(args=mode[place] if isinstance(tile.args, str) else (mode[place], *tile.args[1:]))
+            for tile, mode in zip(image.tile, modes, strict=True)
+        ]  # fmt: skip
+        image.load()
+        found = np.asarray(image)
+        return found[..., [place, place, place, 2 + place]] if modes[0] == ("RGBA", "RGBA") else found
+
+
+def _byte_modes(image: Image.Image) -> list[tuple[str, str]] | None:
+    """Pillow's raw modes that give the high and the low byte of a 16-bit colour image, for each of its tiles; None for
+    other images. Where there is none for the low byte, that of the high one stands in for it."""
+    if image.format == "PPM":
+        return [("RGB;16B", "RGB;16L")] if image.tile[0].args == ("RGB", 65535) else None
+    tags, modes = image.tag_v2 if image.format == "TIFF" else {}, []
+    separate = tags.get(PLANES) == 2
+    if image.format not in ("PNG", "TIFF") or _is_grey(image):
+        return None
+    for tile in image.tile:
+        raw = tile.args if isinstance(tile.args, str) else tile.args[0]
+        if separate and tile.codec_name == "raw" and 16 in tags.get(BITS, ()):
+            raw += ";16B" if tags.prefix == b"MM" else ";16L"
+        name, _, depth = raw.partition(";")
+        if depth not in ("16B", "16L", "16N"):
+            return None
+        high = {"16N": "16L" if sys.byteorder == "little" else "16B"}.get(depth, depth)
+        low = "16B" if high == "16L" else "16L"
+        if name == "LA":
+            modes.append(("RGBA", "RGBA"))
+        elif separate and tile.codec_name != "raw":
+            modes.append((raw, raw))
+        else:
+            name = name.upper()  # colours that are multiplied by how opaque they are (RGBa) are taken as they are
+            modes.append((f"{name};{high}", f"{name};{low}"))
+    return modes or None
+
+
 def short_side(image_size: int) -> int:
     """Pixels of the short side before the centre crop to `image_size`."""
     return round(image_size * MARGIN)
 
 
-def centre_square(path, side: int) -> np.ndarray:
+def centre_square(path, side: int, levels: Levels = FULL) -> np.ndarray:
     """The photo's short side scaled to `side` and the long side cropped to its centre: uint8 RGB (side, side, 3).
 
     Raises UnreadablePhoto.
     """
-    photo = read_photo(path, at_least=side)
+    photo = read_photo(path, side, levels)
     short = min(photo.size)
     left, top = ((length - short) / 2 for length in photo.size)
     # Across, then down, and only the rows that count: some versions of Pillow go down first in tall photos, which gives
@@ -221,12 +394,12 @@ def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:
     return pixels[..., start : start + image_size, start : start + image_size, :]
 
 
-def square(path, image_size: int) -> np.ndarray:
+def square(path, image_size: int, levels: Levels = FULL) -> np.ndarray:
     """The photo as the networks see it: uint8 RGB (image_size, image_size, 3), the middle of its centre square.
 
     Raises UnreadablePhoto.
     """
-    return crop_centre(centre_square(path, short_side(image_size)), image_size)
+    return crop_centre(centre_square(path, short_side(image_size), levels), image_size)
 
 
 def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
@@ -235,32 +408,31 @@ def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def scaled(path, image_size: int) -> np.ndarray:
+def scaled(path, image_size: int, levels: Levels = FULL) -> np.ndarray:
     """The photo as detectors see it: upright, its longer side scaled to image_size, uint8 RGB (height, width, 3).
 
     Raises UnreadablePhoto.
     """
     width, height = scaled_size(*upright_size(path), image_size)  # not of the decoded one, whose sides are rounded
-    image = read_photo(path, at_least=min(width, height))
+    image = read_photo(path, min(width, height), levels)
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def upright_size(path) -> tuple[int, int]:
     """Width and height in pixels, as a person sees the photo, from the file's header alone. Raises UnreadablePhoto."""
+    return header(path)[:2]
+
+
+def header(path) -> tuple[int, int, bool]:
+    """Width and height in pixels, as a person sees the photo, and whether it has more than 8 bits a channel; from the
+    file's header alone. Raises UnreadablePhoto."""
     try:
         with _opened(path) as image:
+            deep = _is_deep(image)  # before EXIF, for which a PNG is decoded
             # Pillow gives the size of a TIFF as it will be once it is turned
             turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
-            return (image.height, image.width) if turned else image.size
+            width, height = image.size[::-1] if turned else image.size
+            return width, height, deep
     except Exception:  # noqa: BLE001 - decoders raise errors of many kinds; the full decoding says in words which
         read_photo(path)
         raise UnreadablePhoto("its header is damaged") from None
-
-
-def photos_in(paths) -> list[str]:
-    """`paths` with every folder replaced by what has a photo's extension in it and below it, in order of name."""
-    known, found = Image.registered_extensions(), []
-    for path in paths:
-        inside = sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.name.startswith("."))
-        found += [str(p) for p in inside if p.suffix.lower() in known] if os.path.isdir(path) else [str(path)]
-    return found

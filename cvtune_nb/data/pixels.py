@@ -1,6 +1,7 @@
 """Every photo decoded once: the pixels that features, the audit and training read."""
 
 import copy
+import functools
 import io
 import os
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cvtune_nb.data.photo import UnreadablePhoto, centre_square, crop_centre, read_photo, short_side
+from cvtune_nb.data.photo import FULL, Levels, UnreadablePhoto, centre_square, crop_centre, read_photo, short_side
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -30,8 +31,10 @@ class Pixels(Rows):
     short_side(image_size). They are read from a memory-mapped store, scaled down where it keeps larger ones; what it
     had no room for is decoded from its file at each reading."""
 
-    def __init__(self, store: RowStore, keys: Sequence[str], paths: Sequence[Path], image_size: int):
-        self.store, self.image_size, self.side = store, image_size, short_side(image_size)
+    def __init__(
+        self, store: RowStore, keys: Sequence[str], paths: Sequence[Path], image_size: int, levels: Levels = FULL
+    ):
+        self.store, self.image_size, self.side, self.levels = store, image_size, short_side(image_size), levels
         self._paths, lacking = list(paths), set(store.missing(keys))
         kept = np.array([key not in lacking for key in keys], dtype=bool)
         self._places = np.full((len(self._paths), 2), -1)
@@ -57,7 +60,7 @@ class Pixels(Rows):
         return np.asarray(Image.fromarray(square).resize((self.side, self.side), Image.Resampling.BICUBIC))
 
     def _decoded(self, number: int) -> np.ndarray:
-        return still_there(self._paths[number], centre_square, self.side)
+        return still_there(self._paths[number], functools.partial(centre_square, levels=self.levels), self.side)
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
         """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""
@@ -114,7 +117,8 @@ def room(workspace: Workspace, store: RowStore) -> int:
 def kept_bytes(workspace: Workspace) -> int:
     """What the pixels of all sizes take on disk, those of whole photos (detection.pictures) too."""
     kinds = ("pixels-*/*.npy", "whole-*/*.npy")
-    return sum(file.stat().st_size for kind in kinds for file in workspace.cache.glob(kind))
+    cache = workspace.folder / "cache"  # with the folders of other levels in it
+    return sum(file.stat().st_size for kind in kinds for file in cache.rglob(kind))
 
 
 def needed_bytes(workspace: Workspace, photos: pd.DataFrame, image_size: int) -> int:
@@ -132,8 +136,9 @@ def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress
     """
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
     store = serving(workspace, list(wanted.index), image_size)
-    keep(workspace, store, wanted, centre_square, progress)
-    return Pixels(store, list(photos["sha256"]), [workspace.path_of(path) for path in photos["path"]], image_size)
+    keep(workspace, store, wanted, functools.partial(centre_square, levels=workspace.levels), progress)
+    paths = [workspace.path_of(path) for path in photos["path"]]
+    return Pixels(store, list(photos["sha256"]), paths, image_size, workspace.levels)
 
 
 Decode = Callable[[Path, int], np.ndarray]
@@ -196,9 +201,9 @@ def median_side(photos: pd.DataFrame) -> float:
     return float(photos[["width", "height"]].min(axis=1).median())
 
 
-def thumbnail(path: Path, side: int = 160) -> bytes:
+def thumbnail(path: Path, side: int = 160, levels: Levels = FULL) -> bytes:
     """A small JPEG of the photo for a gallery: upright, longest side `side` pixels. Raises UnreadablePhoto."""
-    image = read_photo(path, at_least=side)
+    image = read_photo(path, side, levels)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
     memory = io.BytesIO()
     image.save(memory, "JPEG", quality=85)

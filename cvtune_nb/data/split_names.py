@@ -9,8 +9,9 @@ SPLIT_WORDS = {
     "valid": "validation", "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 
-FILLERS = {"set", "data", "dataset", "images", "image", "imgs", "img", "photos", "pictures", "pics", "split", "seg",
-           "folder", "files", "jpg", "jpeg", "png"}  # fmt: skip
+FILLERS = {"set", "subset", "data", "dataset", "images", "image", "imgs", "img", "photos", "photo", "pictures",
+           "picture", "pics", "split", "part", "seg", "folder", "dir", "files", "jpg", "jpeg", "png", "tif", "tiff",
+           "bmp", "webp"}  # fmt: skip
 """Words that may stand beside a split's in the name of a folder without meaning anything: test_set, seg_train."""
 
 

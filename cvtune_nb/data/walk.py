@@ -2,45 +2,64 @@
 training, detection, predict, similar. Stands alone on Python: a copy of this file travels with every export."""
 
 import os
+import re
 from pathlib import Path
 
 SYSTEM_FOLDERS = {
     "__macosx", "network trash folder", "temporary items",  # macOS
-    "$recycle.bin", "recycler", "system volume information", "found.000",  # Windows
+    "$recycle.bin", "recycler", "recycled", "system volume information",  # Windows
     "lost+found",  # Linux
-    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin",  # Synology
-    "@recycle", "@recently-snapshot",  # QNAP
+    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap",  # Synology
+    "@recycle", "@recently-snapshot", "@__thumb",  # QNAP
     "~snapshot",  # NetApp
     "__pycache__",
 }  # fmt: skip
 """Folders, in lower case, that systems and network storage put beside photos: bins, thumbnails, snapshots."""
 
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store", ".localized", ".directory",
-                ".picasa.ini", ".nomedia", ".gitkeep", ".gitignore", ".unpacked.json"}  # fmt: skip
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", ".ds_store", ".localized",
+                ".directory", ".picasa.ini", "picasa.ini", ".nomedia", ".gitkeep", ".gitignore",
+                ".unpacked.json"}  # fmt: skip
 """Files, in lower case, that systems and programs put beside photos; passed over without a word, as are macOS's
 resource forks (._name), which exist once for each photo on some disks."""
 
-NOT_PHOTOS = {".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".ini", ".db", ".py", ".ipynb", ".html",
-              ".npy", ".zip", ".tar", ".gz", ".tgz", ".log", ".yaml", ".yml", ".mp4", ".mov", ".avi", ".pdf",
-              ".names", ".cache", ".xlsx"}  # fmt: skip
+NOT_PHOTOS = {
+    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".ini", ".db", ".sqlite", ".yaml", ".yml", ".names",
+    ".toml", ".log", ".cache", ".parquet", ".npy", ".npz", ".mat", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth",
+    ".onnx", ".safetensors", ".tfrecord", ".tfrecords", ".lmdb",  # labels, tables, models
+    ".py", ".ipynb", ".html", ".htm", ".js", ".css", ".sh", ".bat", ".url", ".lnk",
+    ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z",
+    ".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".wmv", ".mpg", ".mp3", ".wav",
+    ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".rtf",
+    ".xmp", ".aae", ".thm", ".lrv", ".modd",  # what cameras and photo programs put beside a photo
+}  # fmt: skip
 """Extensions of what people keep beside photos, which are not opened."""
 
 HIDDEN = "hidden"
 SYSTEM = "made by the system or by network storage"
+LOCKED = "no permission to read it; change its permissions"
+LINK = "a link to a folder, which is not followed; copy its photos here"
+BROKEN_LINK = "a link to nothing; mend the link, or delete it"
+
+
+def is_system(name: str) -> bool:
+    """Whether a folder of this name is one that systems and network storage make."""
+    return name.lower() in SYSTEM_FOLDERS or re.fullmatch(r"found\.\d{3}", name.lower()) is not None
 
 
 def entries(folder) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
     """What lies in `folder`, in order of name: folders, files, and (path, reason) of what is passed over.
 
-    Links to folders count as files, so that no walk runs in circles. Raises PermissionError.
+    Links to folders count as files, so that no walk runs in circles. Raises OSError where it can't be listed.
     """
     folders, files, left_out = [], [], []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    with os.scandir(folder) as inside:
+        listed = sorted(inside, key=lambda entry: entry.name)
+    for entry in listed:
         path, name = Path(entry.path), entry.name.lower()
         is_folder = entry.is_dir(follow_symlinks=False)
-        if name in SYSTEM_FILES or (name.startswith("._") and not is_folder):
+        if not is_folder and (name in SYSTEM_FILES or name.startswith("._")):
             continue
-        if is_folder and name in SYSTEM_FOLDERS:
+        if is_folder and is_system(name):
             left_out.append((path, SYSTEM))
         elif name.startswith("."):
             left_out.append((path, HIDDEN))
@@ -50,12 +69,21 @@ def entries(folder) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
 
 
 def files_below(folder) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """All files in `folder` and below it, in order of name, and (path, reason) of what is passed over."""
-    folders, files, left_out = entries(folder)
-    for inside in folders:
-        deeper, passed_over = files_below(inside)
-        files += deeper
-        left_out += passed_over
+    """All files in `folder` and below it, in order of name, a folder's own before those of the folders in it; and
+    (path, reason) of what is passed over, folders that can't be listed too."""
+    files, left_out, waiting = [], [], [Path(folder)]
+    while waiting:  # and no recursion: folders may lie deeper than Python's stack is
+        at = waiting.pop()
+        try:
+            folders, inside, passed_over = entries(at)
+        except PermissionError:
+            left_out.append((at, LOCKED))
+        except OSError as error:
+            left_out.append((at, f"can't be listed ({error.strerror or error})"))
+        else:
+            waiting += reversed(folders)
+            files += inside
+            left_out += passed_over
     return files, left_out
 
 
@@ -63,12 +91,17 @@ def no_photo(path: Path) -> str:
     """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
     if shown(str(path)) != str(path):
         return "its name is no UTF-8 text; rename it"
-    if not path.exists():
-        return "a link to nothing; mend the link, or delete it"
-    if path.is_dir():
-        return "a link to a folder, which is not followed; copy its photos here"
-    if not path.is_file():
-        return "a pipe, socket or device; delete it"
+    try:
+        if not path.exists():
+            return BROKEN_LINK if path.is_symlink() else "the file is gone"
+        if path.is_dir():
+            return LINK
+        if not path.is_file():
+            return "a pipe, socket or device; delete it"
+    except PermissionError:
+        return LOCKED
+    except OSError as error:
+        return f"can't be read ({error.strerror or error})"
     return f"not a photo ({path.suffix} file)" if path.suffix.lower() in NOT_PHOTOS else ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data import photo
+from cvtune_nb.data import photo, walk
 from cvtune_nb.detection import coco, voc, yolo
 from cvtune_nb.detection.mark import Found, Mark, Reader
 from cvtune_nb.errors import InputError
@@ -135,7 +135,7 @@ def _files(root: Path, kind: str) -> list[str]:
 
 def _photos(root: Path, progress: Progress) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """path -> width, height of the photos below root, and those that can't be read, with the reason."""
-    paths = [Path(path).relative_to(root).as_posix() for path in photo.photos_in([root])]
+    paths = [Path(path).relative_to(root).as_posix() for path in walk.photos_in([root])[0]]
     if not paths:
         raise InputError(f"{root} has no photos: put them beside the annotations")
     sizes, unreadable = {}, []

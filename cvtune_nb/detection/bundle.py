@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 import cvtune_nb
+from cvtune_nb.data import levels
 from cvtune_nb.data.split import SPLITS
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.detect import load_best
@@ -71,7 +72,7 @@ installed: `cvtune predict FOLDER photo.jpg`. Boxes are in shares of the upright
 Any ONNX runtime can run `model.onnx`: `photo` is upright uint8 RGB, shape ({size}, {size}, 3), with the photo, whose
 longer side is scaled to {size} pixels, in the upper left corner; `size` is int64, its height and width there. `boxes`
 are left, top, right, bottom in shares, `labels` numbers in the order of `labels.json`, `scores` are best first, 0 where
-nothing is left.
+nothing is left.{depth}
 
 ## Data
 {photos} photos with {boxes} boxes, split once and then frozen (seed {seed}): {splits}. Photos and starting weights have
@@ -106,13 +107,14 @@ def export_detector(
     """
     start, run = time.perf_counter(), load_run(dataset, name)
     detector, space = load_best(run), dataset.workspace
+    levels.require_same(space, run.levels, run.id)
     folder = destination(space, run.id, out)
     chosen = verdict(dataset, run)
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
         graph = Graph(detector, run.config.image_size).eval()
         notes = {"run": run.id, "detector": run.config.detector, "cvtune": cvtune_nb.__version__,
-                 "threshold": chosen.threshold}  # fmt: skip
+                 "threshold": chosen.threshold, "levels": space.levels}  # fmt: skip
         onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
         write_json(made / "labels.json", {"labels": run.classes, "kind": "detector"})
         write_program(made)
@@ -137,7 +139,7 @@ def export_detector(
         write_json(made / "config.json", {
             "made": now(), "kind": "detector", **run.to_dict(), "most": run.most, "parity": difference,
             "validation": chosen.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
-            "seed_of_split": space.seed, "versions": {"cvtune": cvtune_nb.__version__,
+            "seed_of_split": space.seed, "levels": space.levels, "versions": {"cvtune": cvtune_nb.__version__,
                                                       "Python": platform.python_version(), **versions()},
         })  # fmt: skip
         write_text(made / "README.md", _card(export, dataset))
@@ -189,5 +191,6 @@ def _card(export: DetectorExport, dataset: Dataset) -> str:
         openings=export.openings, parity=export.parity, parity_photos=export.parity_photos,
         by_class=card.table(told.scores.by_class), by_size=card.table(told.scores.by_size),
         threshold=export.validation.threshold, photos=len(dataset.photos), boxes=len(dataset.annotations.boxes),
-        seed=dataset.workspace.seed, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
+        depth=card.depth(dataset.workspace.levels), seed=dataset.workspace.seed,
+        splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import look, make_sample, opened_last, photo, places, unpacked
+from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.read import SPLIT_FOLDERS
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import BOX_COLUMNS, Annotations, read_annotations
@@ -73,6 +73,8 @@ class Dataset:
         rows = self.photos[["sha256", "split"]].sort_values("sha256").to_csv(index=False)
         boxes = self.annotations.boxes[["path", "label", "left", "top", "width", "height"]].round(4)
         rows += boxes.sort_values(list(boxes.columns)).to_csv(index=False)
+        if self.workspace.levels != photo.FULL:
+            rows += "{:g} {:g}".format(*self.workspace.levels)
         return hashlib.sha256(rows.encode()).hexdigest()[:16]
 
     def redrawn(self) -> "Dataset":
@@ -89,8 +91,9 @@ class Part:
 
 
 def open_dataset(
-    data: str | Path = "", workspace: str | Path = "", seed: int = 0, kind: str = "", progress: Progress = silent
-) -> Dataset:
+    data: str | Path = "", workspace: str | Path = "", seed: int = 0, kind: str = "", progress: Progress = silent,
+    black: float | str = "", white: float | str = "",
+) -> Dataset:  # fmt: skip
     """The photos in the folder (or zip) `data` and below it, with the boxes of VOC, COCO or YOLO files there and those
     that were drawn in notebook 06.
 
@@ -98,8 +101,7 @@ def open_dataset(
     means the workspace's own photos, or what was opened last; SCENES the made photos. The split of a photo is drawn
     once, when it is first known what is in it, by content and seed, in the shares of classification and over the
     classes; photos in folders called train, validation or test stay there, and so do those that a classifier of the
-    workspace knows. Every photo's content is read once. Raises
-    InputError.
+    workspace knows. Every photo's content is read once. black, white: what data.levels.choose takes. Raises InputError.
     """
     source, folder = _places(str(data), workspace, progress)
     root = unpacked(source, folder)
@@ -107,7 +109,9 @@ def open_dataset(
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos, or a zip of it")
     space = Workspace.create(folder, root, str(source), seed)
+    levels.choose(space, black, white)
     found, left_out = _photos(space, root, progress)
+    levels.require_high_depth(space)
     stated = read_annotations(root, kind, progress, found, required=False)
     photos = found.merge(stated.photos[["path", "seen"]], on="path")
     return _overlaid(space, replace(stated, photos=photos), left_out)
@@ -148,7 +152,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     written = file.stat().st_mtime if file.exists() else 0.0
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
-    paths = [Path(path) for path in photo.photos_in([root])]
+    paths = [Path(path) for path in walk.photos_in([root])[0]]
     if not paths:
         raise InputError(f"{root} has no photos: give a folder of photos")
 
@@ -171,6 +175,9 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
             else:
                 sha256, *others = seen
                 rows.append((name, split.get(sha256, ""), sha256, *others))
+    new = [row[0] for row in rows if not space.settled or row[0] not in facts]
+    refused = levels.settle(space, levels.high_depth(space, new), progress)
+    rows, reasons = [row for row in rows if row[0] not in refused], [*reasons, *refused.items()]
     if not rows:
         raise InputError(f"none of the {len(paths)} photos in {root} can be read, for example {reasons[0][0]}: "
                          f"{reasons[0][1]}")  # fmt: skip

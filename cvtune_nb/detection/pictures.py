@@ -1,5 +1,6 @@
 """Whole photos at the size that a detector sees them at, decoded once."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,8 @@ class Pictures:
     def __getitem__(self, number: int) -> np.ndarray:
         key, (width, height) = self._keys[number], self._sides[number]
         if key in self._lacking:
-            return still_there(self._workspace.path_of(self._paths[number]), scaled, self._size)
+            decode = functools.partial(scaled, levels=self._workspace.levels)
+            return still_there(self._workspace.path_of(self._paths[number]), decode, self._size)
         return self._store.read(self._store.find([key]))[0, :height, :width]
 
     def batch(self, numbers: Sequence[int]) -> list[np.ndarray]:
@@ -43,7 +45,8 @@ def pictures(workspace: Workspace, photos: pd.DataFrame, image_size: int, progre
     Raises InputError when a photo has vanished or been damaged since the data was opened.
     """
     store = store_of(workspace, image_size)
-    keep(workspace, store, photos.drop_duplicates("sha256").set_index("sha256")["path"], scaled, progress)
+    wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
+    keep(workspace, store, wanted, functools.partial(scaled, levels=workspace.levels), progress)
     return Pictures(store, workspace, photos, image_size)
 
 

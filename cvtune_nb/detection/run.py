@@ -26,7 +26,8 @@ class DetectorRun:
     """One run. history has one row an epoch: loss is the mean of its training steps, the average precisions are on
     validation. state: done, stopped, diverged or interrupted. data: Dataset.id; most: detections a photo; changes:
     what had to be changed on the way (memory), in words. start: the run whose best epoch it began with, "" for none;
-    hard: sha256 of training photos that are shown once more in every epoch (detection.hard)."""
+    hard: sha256 of training photos that are shown once more in every epoch (detection.hard); levels: what
+    photos of more than 8 bits were shown with (Workspace.levels)."""
 
     id: str
     folder: Path
@@ -41,6 +42,7 @@ class DetectorRun:
     changes: list[str] = field(default_factory=list)
     start: str = ""
     hard: list[str] = field(default_factory=list)
+    levels: tuple[float, float] = (0, 0)
 
     @property
     def best_epoch(self) -> int:
@@ -105,7 +107,7 @@ def new_run(
     folder = numbered_folder(dataset.folder / "runs", f"{config.detector}-{config.image_size}")
     empty = pd.DataFrame(columns=HISTORY_COLUMNS)
     run = DetectorRun(folder.name, folder, config, dataset.labels, anchors, most, dataset.id, empty,
-                      predicted_seconds=predicted, **others)  # fmt: skip
+                      predicted_seconds=predicted, levels=dataset.workspace.levels, **others)  # fmt: skip
     run.save()
     return run
 
@@ -131,7 +133,8 @@ def load_run(dataset: Dataset, name: str) -> DetectorRun:
     state = read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else "interrupted"
     anchors = Anchors(tuple(known["anchors"]["sizes"]), tuple(known["anchors"]["ratios"]), known["covered"])
     run = DetectorRun(name, folder, DetectorConfig.from_values(**known["config"]), known["classes"], anchors,
-                      known["most"], known["data"], history)  # fmt: skip
+                      known["most"], known["data"], history,
+                      levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
     told = {name: known[name] for name in ("predicted_seconds", "changes", "start", "hard")}
     return replace(run, state=state, **told)
 

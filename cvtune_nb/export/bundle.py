@@ -101,7 +101,7 @@ def export_run(
         validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
-        _save(graphs, made, chosen, warmth, threshold)
+        _save(graphs, made, chosen, warmth, threshold, workspace.levels)
 
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
@@ -166,18 +166,21 @@ def _write_models(
     network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    images = [photo.square(workspace.path_of(path), chosen.image_size) for path in train["path"]]
+    levels = workspace.levels
+    images = [photo.square(workspace.path_of(path), chosen.image_size, levels) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name](network, np.stack(images))
-    _save(graphs, made, chosen, 1.0, threshold)
+    _save(graphs, made, chosen, 1.0, threshold, levels)
     return graphs
 
 
-def _save(graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float) -> None:
+def _save(
+    graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float, levels: photo.Levels
+) -> None:
     for name, graph in graphs.items():
         notes = {"run": chosen.id, "backbone": chosen.backbone, "cvtune": cvtune_nb.__version__, "threshold": threshold,
-                 "variant": name}  # fmt: skip
+                 "variant": name, "levels": levels}  # fmt: skip
         whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
         onnx_model.save(whole, made / file_of(name))
 
@@ -242,6 +245,7 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export) -> dict[str,
         "temperature": export.temperature,
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
+        "levels": workspace.levels,
         "data": {
             "name": Path(workspace.source).name,
             "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),

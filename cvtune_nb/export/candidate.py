@@ -10,6 +10,7 @@ from torch import nn
 
 from cvtune_nb import networks
 from cvtune_nb.baseline import Svm, SvmExplorer, last_baseline
+from cvtune_nb.data import levels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
@@ -52,6 +53,7 @@ def _run(workspace: Workspace, name: str) -> Candidate:
     run = load_run(workspace, name)
     if run.history.empty:
         raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
+    levels.require_same(workspace, run.levels, run.id)
     return Candidate(
         run.id, "run", load_best(run), run.classes, run.config.backbone, run.config.image_size, run.config.to_dict(),
         run.train, run.validation, run.history,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data.photo import short_side
+from cvtune_nb.data.photo import FULL, Levels, short_side
 from cvtune_nb.export.calibration import ENOUGH
 from cvtune_nb.export.candidate import Candidate
 
@@ -70,7 +70,7 @@ output `probabilities` is float32, shape (n, {number}), in the order of `labels.
 to {short_side} pixels, the middle {size} x {size} is cut out, and colours are normalised. `photo.py` decodes a file
 (turned upright, any kind of colours), and scales it as the graph would, which is quicker. To go on in PyTorch,
 `cvtune_nb.export.load_bundle(FOLDER)` rebuilds the network from `config.json` and `model.safetensors`;
-`torch.export.load("model.pt2")` needs torch alone and takes `images`, uint8 (n, {size}, {size}, 3).
+`torch.export.load("model.pt2")` needs torch alone and takes `images`, uint8 (n, {size}, {size}, 3).{depth}
 
 ## Data
 {data}: {photos:,} photos, split once and then frozen (seed {seed}). {skipped} unreadable or stray file(s)
@@ -118,6 +118,14 @@ def table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def depth(levels: Levels) -> str:
+    """How photos of more than 8 bits a channel become 8 bits, as text of a card; "" where it is the usual way."""
+    if tuple(levels) == FULL:
+        return ""
+    return (f"\n\nIt has learned from photos of more than 8 bits a channel: the value {levels[0]:g} was black and "
+            f"{levels[1]:g} white. `photo.py` reads such files in this way; elsewhere, scale them so.")  # fmt: skip
+
+
 def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any], photos: pd.DataFrame) -> str:
     """The card as Markdown.
 
@@ -146,6 +154,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         variants=table(export.variants),
         sure=surety(export),
         short_side=short_side(chosen.image_size),
+        depth=depth(facts["levels"]),
         data=text(data["name"]),
         photos=len(photos),
         seed=data["seed"],

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from cvtune_nb.data import photo
-from cvtune_nb.export.predict import Model
+from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import file_of
 from cvtune_nb.files import Progress
 from cvtune_nb.metrics import paired
@@ -89,7 +88,7 @@ def measure(
         if number % 8 == 0:
             progress(number / count, f"{photos['split'].iloc[0]} photos: {number} of {count}")
         try:
-            pixels = photo.centre_square(workspace.path_of(path), models["fp32"].short_side)[None]
+            pixels = models["fp32"].prepared(workspace.path_of(path))[None]
         except photo.UnreadablePhoto:
             continue
         for name, model in models.items():

@@ -34,10 +34,10 @@ def compare(
     most, contents = 0.0, compared(workspace, photos)
     for name, content in contents:
         with torch.inference_mode():
-            square = photo.square(io.BytesIO(content), image_size)
+            square = photo.square(io.BytesIO(content), image_size, workspace.levels)
             ours = probabilities(torch.from_numpy(square[None].copy())).numpy()
-        scaled = photo.centre_square(io.BytesIO(content), model.short_side)
-        whole = np.asarray(photo.read_photo(io.BytesIO(content), at_least=model.short_side))
+        scaled = model.prepared(io.BytesIO(content))
+        whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
         for theirs in (model.probabilities(scaled[None]), model.probabilities(whole[None])):
             most = max(most, require_same(ours, theirs, name))
     return most, len(contents)
@@ -48,7 +48,7 @@ def compared(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, byte
     the first of them."""
     rows = photos.iloc[np.linspace(0, len(photos) - 1, min(PARITY_PHOTOS, len(photos))).astype(int)]
     paths = [workspace.path_of(path) for path in rows["path"]]
-    kinds = odd_kinds(photo.read_photo(paths[0])) if paths else []
+    kinds = odd_kinds(photo.read_photo(paths[0], levels=workspace.levels)) if paths else []
     return [*((path.name, path.read_bytes()) for path in paths), *kinds]
 
 

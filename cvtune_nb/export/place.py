@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cvtune_nb.data import photo
+from cvtune_nb.data import photo, walk
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import predict, safe
 from cvtune_nb.files import replacing
@@ -97,7 +97,7 @@ def made_aside(folder: Path) -> Iterator[Path]:
 
 def write_program(made: Path) -> None:
     """The little program that uses the model, which needs neither cvtune nor PyTorch."""
-    for module in (predict, photo):
+    for module in (predict, photo, walk):
         shutil.copy(module.__file__, made)
 
 

@@ -1,5 +1,5 @@
 """Use the model in this folder on photos: python predict.py photo.jpg a/whole/folder --json
-It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py and model.onnx beside it."""
+It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, walk.py and model.onnx beside it."""
 
 import argparse
 import csv
@@ -12,13 +12,14 @@ import numpy as np
 import onnxruntime
 
 HERE = Path(__file__).resolve().parent
-_places = (HERE / "photo.py", HERE.parent / "data" / "photo.py")  # not its package, which would ask for more
-photo = SimpleNamespace(**runpy.run_path(str(next(filter(Path.exists, _places)))))
+_folder = HERE if (HERE / "photo.py").exists() else HERE.parent / "data"  # not its package, which would ask for more
+photo, walk = (SimpleNamespace(**runpy.run_path(str(_folder / name))) for name in ("photo.py", "walk.py"))
 
 
 class Model:
     """An exported classifier: labels (in the order of its probabilities), image_size, short_side (pixels of a photo
-    once scaled), threshold (probability from which it is sure). file: model.onnx or a smaller one. Raises ValueError"""
+    once scaled), threshold (probability from which it is sure), levels (values that photos of more than 8 bits a
+    channel have where they are black and white). file: model.onnx or a smaller one. Raises ValueError"""
 
     NOTES = ("labels", "image_size", "short_side", "threshold")
     TOP = 5  # likeliest labels that are told
@@ -28,6 +29,8 @@ class Model:
             self.session = onnxruntime.InferenceSession(str(Path(folder) / file), providers=["CPUExecutionProvider"])
             notes = self.session.get_modelmeta().custom_metadata_map
             vars(self).update({key: json.loads(notes[key]) for key in self.NOTES})
+            black, white = json.loads(notes.get("levels", "[0, 0]"))  # exports of before have none
+            self.levels = float(black), float(white)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
 
@@ -37,7 +40,7 @@ class Model:
 
     def prepared(self, file):
         """A photo, a path or a binary file, as the model wants it: uint8 RGB. Raises photo.UnreadablePhoto"""
-        return photo.centre_square(file, self.short_side)
+        return photo.centre_square(file, self.short_side, self.levels)
 
     def together(self, photos) -> list:
         """What the model makes of each prepared photo, for `row`."""
@@ -50,11 +53,14 @@ class Model:
         return {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
 
     def predict(self, paths, top=None) -> list[dict]:
-        """A row a photo: path, and what `row` gives (of the TOP, or `top`); or error, for one that can't be read."""
+        """A row a photo: path, and what `row` gives (of the TOP, or `top`), and note, where its values don't go with
+        the levels; or error, for one that can't be read."""
         rows = [{"path": str(path)} for path in paths]
         for row in rows:
             try:
                 row |= self.row(self.together([self.prepared(row["path"])])[0], top or self.TOP)
+                if note := photo.doubt(row["path"], self.levels):
+                    row["note"] = note
             except photo.UnreadablePhoto as error:
                 row["error"] = str(error)
         return rows
@@ -68,7 +74,7 @@ class Detector(Model):
 
     def prepared(self, file):
         """A photo as the model wants it: uint8 RGB (height, width, 3). Raises photo.UnreadablePhoto"""
-        return photo.scaled(file, self.image_size)
+        return photo.scaled(file, self.image_size, self.levels)
 
     def together(self, photos) -> list:
         """Boxes (n, 4: left, top, right, bottom in shares), labels (n,), scores (n,) of each prepared photo."""
@@ -155,25 +161,34 @@ def opened(folder, file="model.onnx"):
     return KINDS.get(str(kind), Model)(folder, file)
 
 
+def words_of(left_out) -> list[str]:
+    """What is printed of files that were left out, [(path, reason)]: a line, or none."""
+    return [f"{len(left_out)} files left out, first {left_out[0][0]}: {left_out[0][1]}"] if left_out else []
+
+
 def lines_of(row) -> list[str]:
     """What is printed of a row of `predict`."""
     if "error" in row:
         return [f"     -  {row['error']}  {row['path']}"]
+    name = row["path"] + (f" ({row['note']})" if "note" in row else "")
     if "similar" in row:
         near = [f"{each['distance']:6.3f}  {each['label']}  {each['path']}" for each in row["similar"]]
-        return [f"nearest to {row['path']}", *near]
+        return [f"nearest to {name}", *near]
     if "boxes" not in row:
-        return [f"{row['probability']:6.1%}  {row['label']}  {row['path']}"]
+        return [f"{row['probability']:6.1%}  {row['label']}  {name}"]
     places = [f"{b['left']:.0%} {b['top']:.0%} {b['width']:.0%} x {b['height']:.0%}" for b in row["boxes"]]
     found = [f"{b['score']:6.1%}  {b['label']}  at {place}" for b, place in zip(row["boxes"], places, strict=True)]
-    return [f"{len(found)} found  {row['path']}", *found]
+    return [f"{len(found)} found  {name}", *found]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="+", help="photos, or folders of photos")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a line a photo")
-    rows = opened(HERE).predict(photo.photos_in((given := parser.parse_args()).photos))
-    lines = [line for row in rows for line in lines_of(row)]
-    print(json.dumps({"predictions": rows}, ensure_ascii=False) if given.json else "\n".join(lines))
+    paths, left_out = walk.photos_in((given := parser.parse_args()).photos)
+    rows = opened(HERE).predict(paths)
+    lines = [*(line for row in rows for line in lines_of(row)), *words_of(left_out)]
+    left_out = [{"path": path, "reason": reason} for path, reason in left_out]
+    found = json.dumps({"predictions": rows, "left_out": left_out}, ensure_ascii=False)
+    print(found if given.json else "\n".join(lines))
     raise SystemExit(2 if all("error" in row for row in rows) else 0)

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.data.pixels import thumbnail
 from cvtune_nb.plots.photos import PathOf
 from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, VALIDATION, figure, shortened, tick_names, titled
@@ -124,9 +125,12 @@ def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
     return made
 
 
-def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool = True) -> Figure:
+def boxed(
+    judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool = True, levels: Levels = FULL
+) -> Figure:
     """Photos with every box and detection on them, by what became of it. judged: path, kind, label, true, score, left,
-    top, width, height in shares; paths: the photos to show, at most 6; known: whether it is known what is in them."""
+    top, width, height in shares; paths: the photos to show, at most 6; known: whether it is known what is in them;
+    levels: `workspace.levels`."""
     columns = max(1, min(3, len(paths)))
     lines = max(1, -(-len(paths) // columns))
     made = figure(9.0, (2.5 if columns > 1 else 4.5) * lines + 0.6)
@@ -135,7 +139,7 @@ def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool =
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     for axes, path in zip(grid, paths, strict=False):
-        with Image.open(io.BytesIO(thumbnail(path_of(path), SIDE))) as image:
+        with Image.open(io.BytesIO(thumbnail(path_of(path), SIDE, levels))) as image:
             axes.imshow(image.convert("RGB"))
             width, height = image.size
         rows = judged[judged["path"] == path]

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
+from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.data.pixels import thumbnail
 from cvtune_nb.plots.accuracy import bars
 from cvtune_nb.plots.style import BLUE, INK, ORANGE, figure, shortened
@@ -17,10 +18,12 @@ PathOf = Callable[[str], Path]
 """Where a manifest's path lies on disk: `workspace.path_of`."""
 
 
-def contact_sheet(photos: pd.DataFrame, path_of: PathOf, per_class: int = 8, classes: int = 12) -> Figure:
+def contact_sheet(
+    photos: pd.DataFrame, path_of: PathOf, per_class: int = 8, classes: int = 12, levels: Levels = FULL
+) -> Figure:
     """One row of photos for each class, evenly picked, at most `classes` rows of `per_class` photos.
 
-    photos: columns path, label. The largest classes are shown where there are too many.
+    photos: columns path, label. The largest classes are shown where there are too many. levels: `workspace.levels`.
     """
     sizes = photos["label"].value_counts()
     shown = sorted(sizes.index[:classes])
@@ -30,7 +33,7 @@ def contact_sheet(photos: pd.DataFrame, path_of: PathOf, per_class: int = 8, cla
         paths = photos.loc[photos["label"] == label, "path"].tolist()
         picked = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, per_class).astype(int))]
         for axes, path in zip(row, [*picked, *[None] * per_class], strict=False):
-            _show(axes, path, path_of)
+            _show(axes, path, path_of, levels=levels)
         row[0].text(
             -0.08,
             0.5,
@@ -48,10 +51,10 @@ def contact_sheet(photos: pd.DataFrame, path_of: PathOf, per_class: int = 8, cla
     return made
 
 
-def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
+def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels = FULL) -> Figure:
     """The photos that the model got wrong, surest first, at most `most` of them.
 
-    rows: columns path, label, predicted, score (how sure the model was; larger is surer).
+    rows: columns path, label, predicted, score (how sure the model was; larger is surer). levels: `workspace.levels`.
     """
     rows = rows.sort_values("score", ascending=False, kind="stable")
     shown = rows.head(most)
@@ -60,7 +63,7 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
     made = figure(8.4, 1.75 * lines + 0.35)
     grid = made.subplots(lines, columns, squeeze=False).ravel()
     for axes, row in zip(grid, shown.itertuples(), strict=False):
-        _show(axes, row.path, path_of)
+        _show(axes, row.path, path_of, levels=levels)
         axes.set_title(f"is {shortened(row.label, 18)}", fontsize=8, color=BLUE, pad=2, parse_math=False)
         axes.set_xlabel(
             f"taken for {shortened(row.predicted, 15)}",
@@ -82,11 +85,14 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12) -> Figure:
     return made
 
 
-def answer(path: Path, table: pd.DataFrame, square: np.ndarray | None = None, heat: np.ndarray | None = None) -> Figure:
+def answer(
+    path: Path, table: pd.DataFrame, square: np.ndarray | None = None, heat: np.ndarray | None = None,
+    levels: Levels = FULL,
+) -> Figure:  # fmt: skip
     """One photo and, beside it, how probable a model finds its classes. table: label, probability, best first.
 
     square: the photo as the network sees it, uint8 RGB (s, s, 3), and heat, how much each place of it mattered, (s, s),
-    0..1: shown between the two where they are given."""
+    0..1: shown between the two where they are given. levels: the model's."""
     made = figure(8.4 if heat is not None else 7.6, 2.8)
     if heat is None:
         left, right = made.subplots(1, 2, width_ratios=[1, 1.6])
@@ -97,18 +103,18 @@ def answer(path: Path, table: pd.DataFrame, square: np.ndarray | None = None, he
         middle.set(xticks=[], yticks=[])
         middle.spines[:].set_visible(False)
         middle.set_title(f"what spoke for {shortened(table['label'].iloc[0], 20)}", fontsize=8, parse_math=False)
-    _show(left, str(path), Path, side=320)
+    _show(left, str(path), Path, 320, levels)
     bars(right, table)
     return made
 
 
-def _show(axes, path: str | None, path_of: PathOf, side: int = 128) -> None:
+def _show(axes, path: str | None, path_of: PathOf, side: int = 128, levels: Levels = FULL) -> None:
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if path is None:
         return
     try:
-        with Image.open(io.BytesIO(thumbnail(path_of(path), side=side))) as image:
+        with Image.open(io.BytesIO(thumbnail(path_of(path), side, levels))) as image:
             axes.imshow(ImageOps.pad(image.convert("RGB"), (side, side), color="white"), interpolation="antialiased")
     except (OSError, ValueError) as error:  # moved or damaged since it was listed: say so in its place
         text = f"can't be read:\n{type(error).__name__}"

@@ -80,7 +80,7 @@ Any ONNX runtime can run `model.onnx`: input `photos` is upright uint8 RGB, shap
 output `vectors` is float32, shape (n, {width}), each of length 1. Inside, the short side is scaled to {short_side}
 pixels, the middle {size} x {size} is cut out, and colours are normalised{after}. `index.npy` holds such a vector, as
 16-bit floats, of each photo in `gallery.csv`, in its order. A photo that is in it finds itself at a distance
-near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in 16 bits, too.
+near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in 16 bits, too.{depth}
 
 ## Data
 {photos:,} photos, split once and then frozen (seed {seed}): {splits}. The index holds all of them; for
@@ -138,7 +138,8 @@ def export_similarity(
     with made_aside(folder) as made:
         progress(0.5, "writing the model")
         embedding = network(workspace, of, project)
-        notes = {"run": of.run, "embedder": of.name, "cvtune": cvtune_nb.__version__, "distance": json.dumps(distance)}
+        notes = {"run": of.run, "embedder": of.name, "cvtune": cvtune_nb.__version__, "distance": json.dumps(distance),
+                 "levels": workspace.levels}  # fmt: skip
         graph = onnx_graph(embedding, rows.shape[1], workspace.classes, of.image_size, **notes)
         onnx_model.save(graph, made / "model.onnx")
         tensors = {key: tensor.contiguous() for key, tensor in embedding.state_dict().items()}
@@ -168,7 +169,7 @@ def export_similarity(
             "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "components": components,
             "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": count,
             "validation": validation.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
-            "seed_of_split": workspace.seed,
+            "seed_of_split": workspace.seed, "levels": workspace.levels,
             "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
         })  # fmt: skip
         write_text(made / "README.md", _card(export, workspace, photos, made, rows.shape[1]))
@@ -194,10 +195,10 @@ def compare(
     by the graph. Raises InputError when it is over TOLERANCE, or no number."""
     most, contents = 0.0, compared(workspace, photos)
     for name, content in contents:
-        square = photo.square(io.BytesIO(content), model.image_size)
+        square = photo.square(io.BytesIO(content), model.image_size, workspace.levels)
         with torch.inference_mode():
             ours = embedding(torch.from_numpy(square[None].copy())).numpy()[0]
-        whole = np.asarray(photo.read_photo(io.BytesIO(content), at_least=model.short_side))
+        whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
         for given in (model.prepared(io.BytesIO(content)), whole):
             most = max(most, float(np.abs(ours - model.together([given])[0]).max()))
         if not most <= TOLERANCE:
@@ -216,7 +217,7 @@ def _write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, pr
 
     def small(path: str) -> bytes | None:
         try:
-            return thumbnail(workspace.path_of(path), SIDE)
+            return thumbnail(workspace.path_of(path), SIDE, workspace.levels)
         except photo.UnreadablePhoto:
             return None
 
@@ -245,7 +246,7 @@ def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, 
         else "The network is frozen: it has learned nothing from these photos",
         openings=export.openings, included=", this one included" if export.test else "; there are no test photos",
         parity=export.parity, parity_photos=export.parity_photos, told=told.split, by_class=card.table(told.by_class),
-        width=width, short_side=photo.short_side(of.image_size), size=of.image_size,
+        depth=card.depth(workspace.levels), width=width, short_side=photo.short_side(of.image_size), size=of.image_size,
         after="" if components == "none" else ", and the network's numbers are projected",
         seed=workspace.seed, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
         weights=card.weights(of.backbone), thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",

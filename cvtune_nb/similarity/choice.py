@@ -12,7 +12,8 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 
 from cvtune_nb.baseline import Svm
-from cvtune_nb.data import look, photo
+from cvtune_nb.data import look, walk
+from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.similarity.embeddings import Embedder, vectors
@@ -136,7 +137,7 @@ def to_label(
     """
     if count < 1:
         raise InputError(f"{count} photos to label: ask for 1 or more")
-    found, left_out = unlabelled(folder, progress)
+    found, left_out = unlabelled(folder, progress, workspace.levels)
     known = workspace.photos()
     held = found["sha256"].isin(workspace.manifest()["sha256"])
     found = found[~held].drop_duplicates("sha256").reset_index(drop=True)
@@ -145,7 +146,7 @@ def to_label(
     pool = vectors(workspace, found, of, progress)
     far = np.full(len(found), np.nan)
     if like:
-        chosen = _looked_at(list(like))
+        chosen = _looked_at(list(like), workspace.levels)
         if isinstance(chosen, str):
             raise InputError(chosen)
         near = Gallery(vectors(workspace, chosen, of, progress)).search(pool, 1).distances[:, 0]
@@ -165,14 +166,16 @@ def to_label(
     return ToLabel(table, file, left_out)
 
 
-def unlabelled(folder: str | Path, progress: Progress = silent) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """path (absolute),sha256,width,height,bytes of the photos in a folder and below it; path,reason of what can't be
-    read. Raises InputError where there is none."""
+def unlabelled(
+    folder: str | Path, progress: Progress = silent, levels: Levels = FULL
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """path (absolute),sha256,width,height,bytes of the photos in a folder and below it; path,reason of the other files
+    there. levels: `Workspace.levels`. Raises InputError where there is no photo."""
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos to choose from")
-    paths = photo.photos_in([root])
-    whole, rows, reasons = partial(look, decode=True), [], []
+    paths, passed_over = walk.photos_in([root])
+    whole, rows, reasons = partial(look, decode=True, levels=levels), [], list(passed_over)
     with ThreadPoolExecutor() as pool:
         for number, (path, seen) in enumerate(zip(paths, pool.map(whole, map(Path, paths)), strict=True)):
             if number % 16 == 0:
@@ -182,16 +185,17 @@ def unlabelled(folder: str | Path, progress: Progress = silent) -> tuple[pd.Data
             else:
                 rows.append((path, *seen))
     if not rows:
-        raise InputError(f"{root} has no photo that can be read: give a folder with photos")
+        first = f" ({reasons[0][0]}: {reasons[0][1]})" if reasons else ""
+        raise InputError(f"{root} has no photo that can be read{first}: give a folder with photos")
     return (pd.DataFrame(rows, columns=["path", "sha256", "width", "height", "bytes"]),
             pd.DataFrame(reasons, columns=["path", "reason"]))  # fmt: skip
 
 
-def _looked_at(paths: list[str]) -> pd.DataFrame | str:
+def _looked_at(paths: list[str], levels: Levels) -> pd.DataFrame | str:
     """The same of some photos; or what is wrong with the first that can't be read."""
     rows = []
     for path in paths:
-        seen = look(Path(path), decode=True)
+        seen = look(Path(path), decode=True, levels=levels)
         if isinstance(seen, str):
             return f"{path} can't be used ({seen}): choose another photo"
         rows.append((str(Path(path).resolve()), *seen))

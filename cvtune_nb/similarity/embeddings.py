@@ -12,6 +12,7 @@ from torch import nn
 
 from cvtune_nb import backbones, memory, networks
 from cvtune_nb.baseline import normalised
+from cvtune_nb.data import levels
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
@@ -62,6 +63,7 @@ def embedder(workspace: Workspace, name: str = "") -> Embedder:
         run = load_run(workspace, name)
         if run.history.empty:
             raise InputError(f"run {run.id} has no whole epoch yet: go on with it first, or choose another run")
+        levels.require_same(workspace, run.levels, run.id)
         return Embedder(run.id, run.config.backbone, run.config.image_size, run.id)
     backbone, _, size = name.partition("@")
     if size and not (size.isdigit() and 32 <= int(size) <= 1000):

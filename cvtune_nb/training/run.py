@@ -30,7 +30,8 @@ class Run:
     """One run. history has one row an epoch (epoch 0: the start from the SVM, before any training); accuracies are
     those of the best epoch by validation. state: done, stopped, beaten (stopped because it could not become the best
     any more), diverged or interrupted. counts: photos that train and validation accuracy are measured on; train_photos:
-    those it learns from. changes: what had to be changed on the way (memory), in words."""
+    those it learns from. changes: what had to be changed on the way (memory), in words. levels: what photos of more
+    than 8 bits were shown with (Workspace.levels)."""
 
     id: str
     folder: Path
@@ -43,6 +44,7 @@ class Run:
     predicted_seconds: float = 0.0
     changes: list[str] = field(default_factory=list)
     train_photos: int = 0
+    levels: tuple[float, float] = (0, 0)
 
     @property
     def best_epoch(self) -> int:
@@ -88,7 +90,7 @@ class Run:
         write_json(
             self.folder / "config.json",
             {"config": self.config.to_dict(), "classes": self.classes, "photos": self.photos, "counts": self.counts,
-             "train_photos": self.train_photos,
+             "train_photos": self.train_photos, "levels": self.levels,
              "predicted_seconds": self.predicted_seconds, "changes": self.changes, "saved": now()},
         )  # fmt: skip
         if len(self.history):
@@ -118,7 +120,8 @@ def new_run(
     folder = numbered_folder(workspace.runs, named)
     empty = pd.DataFrame(columns=HISTORY_COLUMNS)
     run = Run(folder.name, folder, config, sorted(photos["label"].unique()), photos_id(photos), empty, counts,
-              predicted_seconds=predicted_seconds, train_photos=int((photos["split"] == "train").sum()))  # fmt: skip
+              predicted_seconds=predicted_seconds, train_photos=int((photos["split"] == "train").sum()),
+              levels=workspace.levels)  # fmt: skip
     run.save()
     return run
 
@@ -157,7 +160,8 @@ def load_run(workspace: Workspace, run: str) -> Run:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
     state = read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else "interrupted"
     loaded = Run(run, folder, Config.from_values(**known["config"]), known["classes"], known["photos"], history,
-                 tuple(known["counts"]), train_photos=known.get("train_photos", known["counts"][0]))  # fmt: skip
+                 tuple(known["counts"]), train_photos=known.get("train_photos", known["counts"][0]),
+                 levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
     return replace(loaded, state=state, predicted_seconds=known["predicted_seconds"], changes=known["changes"])
 
 

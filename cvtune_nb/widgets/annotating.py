@@ -117,7 +117,8 @@ class BoxesPanel(Panel):
 
     def _show(self, chosen: int = -1) -> None:
         path = self.paths[self.at]
-        image = thumbnail(self.dataset.workspace.path_of(path), SIDE)
+        space = self.dataset.workspace
+        image = thumbnail(space.path_of(path), SIDE, space.levels)
         self.drawing.show(path, f"Photo {path}", image, self._boxes_of(path), chosen)
 
     def _boxes_of(self, path: str) -> list[list[Any]]:

@@ -158,7 +158,7 @@ class BaselinePanel(Panel):
     def _mistakes(self) -> Any:
         rows = self.seen.mistakes
         alt = "; ".join(f"{row.label} taken for {row.predicted}" for row in rows.head(12).itertuples())
-        return _output(plots.mistakes(rows, self.workspace.path_of), alt or "no mistakes")
+        return _output(plots.mistakes(rows, self.workspace.path_of, levels=self.workspace.levels), alt or "no mistakes")
 
     def _c_curve(self) -> Any:
         table = self.explorer.C_table(self.seen.kernel)

@@ -157,7 +157,8 @@ class DetectorPanel(RunPanel):
         wrong = found.judged[found.judged["kind"] != "found"]
         paths = list(wrong["path"].value_counts().index[:SHOWN])
         paths += [path for path in found.part.photos["path"] if path not in paths][: max(0, SHOWN - len(paths))]
-        self.examples.draw(plots.boxed(found.judged, paths[:SHOWN], self.dataset.workspace.path_of),
+        space = self.dataset.workspace
+        self.examples.draw(plots.boxed(found.judged, paths[:SHOWN], space.path_of, levels=space.levels),
                            f"validation photos with what was found and missed: {counts(found)}")  # fmt: skip
 
     # -- what the cells below show ----------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class DetectorExportPanel(LeavingPanel):
         shown = boxes.assign(path=Path(path).name, kind="found", true=boxes["label"])
         counts = ", ".join(f"{count} {label}" for label, count in boxes["label"].value_counts().items())
         words = counts or "nothing found"
-        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), known=False)
+        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), False, self.model.levels)
         self.picture.draw(picture, f"{Path(path).name}: {words}")
         self.answer.value = page.status(f"<b>{page.text(Path(path).name)}</b>: {page.text(words)}")
 

@@ -168,14 +168,14 @@ class ExportPanel(LeavingPanel):
         if "error" in answer:
             raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
-        square = photo.square(path, self.model.image_size)
+        square = photo.square(path, self.model.image_size, self.model.levels)
         try:
             mattered = heat(self.network, square, self.model.labels.index(answer["label"]))
         except InputError:  # a network without a map of places
             square = mattered = None
         words = f"{answer['label']}, {answer['probability']:.1%}"
         alt = f"{name}: {words}" + ("" if mattered is None else "; in the middle which places spoke for it")
-        self.looked.draw(plots.answer(Path(path), table, square, mattered), alt)
+        self.looked.draw(plots.answer(Path(path), table, square, mattered, self.model.levels), alt)
         sure = "" if answer["sure"] else f" Below {self.model.threshold:.0%}, so its answer is: don't know."
         self.answer.value = page.status(f"<b>{page.text(name)}</b>: {page.text(words)}.{sure}")
 

@@ -120,7 +120,7 @@ class Card:
 
 def _photo(workspace: Workspace, path: str, said: str, caption: bool) -> str:
     try:
-        small = thumbnail(workspace.path_of(path), SIDE)
+        small = thumbnail(workspace.path_of(path), SIDE, workspace.levels)
     except (OSError, ValueError):
         return f"<div class='cvtune-faint'>{page.text(path)} can't be shown</div>"
     below = f"<div class='cvtune-faint'>{page.text(said)}</div>" if caption else ""

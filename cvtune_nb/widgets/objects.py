@@ -51,7 +51,7 @@ class ObjectsPanel(Panel):
         path = self.photos[self.at]
         box = objects.boxes(self.workspace).get(self.keys[path])
         boxes = [["", *box]] if box else []  # one without a label: it is the photo's
-        image = thumbnail(self.workspace.path_of(path), SIDE)
+        image = thumbnail(self.workspace.path_of(path), SIDE, self.workspace.levels)
         self.drawing.show(path, f"Photo {path}", image, boxes, len(boxes) - 1)
         self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.photos) - 1
         self._count()

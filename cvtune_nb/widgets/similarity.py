@@ -213,7 +213,7 @@ class SimilarityPanel(Panel):
         except photo.UnreadablePhoto as error:
             raise InputError(f"{name} can't be used ({error}): choose another photo") from None
         small = io.BytesIO()
-        own = photo.read_photo(io.BytesIO(content), at_least=2 * SIDE)
+        own = photo.read_photo(io.BytesIO(content), 2 * SIDE, self.workspace.levels)
         own.thumbnail((2 * SIDE, 2 * SIDE))
         own.save(small, "JPEG")
         self._own = small.getvalue(), name
@@ -301,7 +301,7 @@ class SimilarityPanel(Panel):
 
     def _thumbnail(self, path: str, side: int = SIDE) -> bytes:
         try:
-            return thumbnail(self.workspace.path_of(path), side)
+            return thumbnail(self.workspace.path_of(path), side, self.workspace.levels)
         except (OSError, ValueError):
             return b""
 

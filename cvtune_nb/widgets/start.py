@@ -10,7 +10,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import backbones, baseline, machine, plots, training
-from cvtune_nb.data import conflicts, open_workspace
+from cvtune_nb.data import conflicts, levels, open_workspace
+from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.files import Progress
@@ -49,6 +50,17 @@ class StartPanel(Panel):
         self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **_WIDE)
         self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
         self.sample.on_click(self.guard(lambda _: self._use_sample()))
+        self.black, self.white = (
+            w.Text(description=f"Shown {name}", placeholder="as it is", **_WIDE) for name in ("black", "white")
+        )
+        self.apply = w.Button(description="Show the photos so", layout={"width": "auto"})
+        self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
+        self.levels = w.VBox([
+            _words("These photos have more than 8 bits a channel. Which values are shown black and white is one choice "
+                   "for all of them: numbers, or auto (decided from the photos). Another choice makes new pixels, and "
+                   "runs made before it belong to earlier data: they are not compared with new ones."),
+            self.black, self.white, self.apply,
+        ], layout={"display": "none"})  # fmt: skip
         self.controls.children = [
             self.data,
             _words("A folder with one folder a class, a CSV file with path,label, or a zip of these. Empty: what "
@@ -58,16 +70,20 @@ class StartPanel(Panel):
             self.pixels,
             _words("The most disk that decoded pixels may take, in gigabytes from 0 on, or all: what has room. Photos "
                    "beyond it are decoded at each reading, which is slower."),
+            self.levels,
         ]  # fmt: skip
         self.buttons.children = [self.go, self.sample, self.end]
         self.buttons.layout.flex_flow = "row wrap"
 
-    def work(self) -> Work:
-        """Open what the text boxes name, show it, then measure the machine."""
+    def work(self, black: str = "", white: str = "") -> Work:
+        """Open what the text boxes name, show it, then measure the machine. black, white: what levels.choose takes."""
         data, folder, limit = (box.value.strip() for box in (self.data, self.folder, self.pixels))
 
         def run(progress: Progress) -> Started:
-            workspace = open_workspace(data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit)
+            workspace = open_workspace(
+                data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit, black=black.strip(),
+                white=white.strip(),
+            )  # fmt: skip
             self.workspace = workspace
             self._show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
@@ -109,12 +125,16 @@ class StartPanel(Panel):
         """The first sample photos, while the others are still being made."""
         made = sorted(folder.glob("*/*.jpg"))
         photos = pd.DataFrame({"path": map(str, made), "label": [path.parent.name for path in made]})
-        self.picture.draw(plots.contact_sheet(photos, Path), _sheet_in_words(photos))
+        self.picture.draw(plots.contact_sheet(photos, Path, levels=FULL), _sheet_in_words(photos))
 
     def _show_photos(self, workspace: Workspace) -> None:
         photos = workspace.photos()
-        self.picture.draw(plots.contact_sheet(photos, workspace.path_of), _sheet_in_words(photos))
+        sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
+        self.picture.draw(sheet, _sheet_in_words(photos))
         self.text.value = _found(workspace)
+        self.levels.layout.display = None if workspace.depth else "none"
+        if workspace.depth:
+            self.black.value, self.white.value = (f"{value:g}" for value in levels.shown(workspace.depth))
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -172,6 +192,8 @@ def _found(workspace: Workspace) -> str:
         f"Results are kept in {page.text(workspace.folder)}",
         _disk(workspace, photos),
     ]
+    if depth := levels.in_words(workspace):
+        lines.append(page.text(depth[0].upper() + depth[1:] + "."))
     if len(contested):
         lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
     found = "".join(f"<div>{line}</div>" for line in lines)

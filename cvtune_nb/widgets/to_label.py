@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import ipywidgets as w
+import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import similarity
@@ -55,10 +56,10 @@ class ToLabelPanel(Panel):
 
     def show_folder(self) -> None:
         """Show photos of the folder, to choose those of which more are wanted."""
-        found, left_out = unlabelled(self._named())
+        found, left_out = unlabelled(self._named(), levels=self.workspace.levels)
         self._fill(found["path"].head(MOST).tolist(), {}, "photos of the folder, to choose from")
         more = f", the first {MOST} are shown" if len(found) > MOST else ""
-        unread = f"; {len(left_out)} can't be read" if len(left_out) else ""
+        unread = f"; {_left_out(left_out)}" if len(left_out) else ""
         self.say(f"{len(found)} photos{more}{unread}. Tick those you want more of, or none for any.")
 
     def _named(self) -> str:
@@ -95,16 +96,22 @@ class ToLabelPanel(Panel):
             f"<b>{len(rows)}</b> photos to label, listed in {page.text(str(result.file))}. Put each into the folder of "
             "its class and open your photos again, or fill in the column <i>label</i> and open the list itself."
         )
-        self.cost.value = f"{len(result.left_out)} files can't be read." if len(result.left_out) else ""
+        self.cost.value = page.text(f"{_left_out(result.left_out)}.") if len(result.left_out) else ""
         return page.text(result.words)
 
     def _fill(self, paths: list[str], captions: dict[str, str], name: str) -> None:
         shown = [{"key": path, "caption": captions.get(path, ""), "said": f"{Path(path).name} {captions.get(path, '')}",
                   "mark": ""} for path in paths]  # fmt: skip
-        self.grid.show(shown, [thumbnail(Path(path), SIDE) for path in paths], name)
+        levels = self.workspace.levels
+        self.grid.show(shown, [thumbnail(Path(path), SIDE, levels) for path in paths], name)
         self._like([])
 
     def lessons(self) -> HTML:
         """What we learned."""
         made = self.result()
         return page.listed([made.words])
+
+
+def _left_out(files: pd.DataFrame) -> str:
+    first = files.iloc[0]
+    return f"{len(files)} files left out, first {first['path']}: {first['reason']}"

@@ -51,7 +51,8 @@ def test_opening_again_reads_and_writes_nothing_new(photos, tmp_path, monkeypatc
     space = open_workspace(photos, tmp_path / "w")
     before = {p: p.stat().st_mtime_ns for p in space.folder.rglob("*")}
     seen = []
-    monkeypatch.setattr(photo, "centre_square", lambda file, side: seen.append(file.name) or pytest.fail("decoded"))
+    monkeypatch.setattr(photo, "centre_square",
+                        lambda file, side, levels: seen.append(file.name) or pytest.fail("decoded"))  # fmt: skip
     open_workspace(photos, tmp_path / "w", seed=5)
     assert {p: p.stat().st_mtime_ns for p in space.folder.rglob("*")} == before
     assert seen == []

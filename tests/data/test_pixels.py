@@ -26,7 +26,7 @@ def test_squares_that_are_kept_serve_smaller_sizes(workspace, monkeypatch):
     photos = workspace.photos()
     kept = pixels(workspace, photos, 224)
     before = kept_bytes(workspace)
-    monkeypatch.setattr(module, "centre_square", lambda path, side: pytest.fail("it was decoded again"))
+    monkeypatch.setattr(module, "centre_square", lambda path, side, levels: pytest.fail("it was decoded again"))
     small = pixels(workspace, photos, 96)
     assert small.store.shape == kept.store.shape
     assert kept_bytes(workspace) == before
@@ -46,7 +46,8 @@ def test_what_there_is_no_room_for_is_decoded_at_each_reading(workspace, monkeyp
     workspace.limit_pixels((kept_bytes(workspace) + 4.5 * 293 * 293 * 3) / 1e9)
     limit = kept_bytes(workspace) + 4.5 * 293 * 293 * 3
     seen = []
-    monkeypatch.setattr(module, "centre_square", lambda path, side: seen.append(path.name) or centre_square(path, side))
+    monkeypatch.setattr(module, "centre_square",
+                        lambda path, side, levels: seen.append(path.name) or centre_square(path, side))  # fmt: skip
     squares = pixels(workspace, photos, 256)
     assert (len(seen), kept_bytes(workspace) <= limit) == (4, True)
     for order in (slice(None), [8, 0, 3], [0, 1]):
@@ -77,7 +78,8 @@ def test_pixels_leave_room_on_the_disk(workspace, monkeypatch):
 def test_every_photo_is_decoded_once(workspace, monkeypatch):
     photos = workspace.photos()
     seen = []
-    monkeypatch.setattr(module, "centre_square", lambda path, side: seen.append(path) or centre_square(path, side))
+    monkeypatch.setattr(module, "centre_square",
+                        lambda path, side, levels: seen.append(path) or centre_square(path, side))  # fmt: skip
     pixels(workspace, photos.iloc[:4], 256)
     assert len(seen) == 4
     pixels(workspace, photos.iloc[:6], 256)

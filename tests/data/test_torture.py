@@ -83,7 +83,7 @@ def test_it_is_read(ordeal, name):
     assert tuple(ordeal.manifest.loc[path, ["width", "height"]]) == kind.shows.size
     assert path in set(ordeal.audit.scores["path"])
     if kind.shows.size[0] * kind.shows.size[1] < 1e6:
-        seen = read_photo(ordeal.workspace.path_of(path))
+        seen = read_photo(ordeal.workspace.path_of(path), levels=ordeal.workspace.levels)
         assert seen.size == kind.shows.size
         assert np.abs(np.asarray(seen, float) - np.asarray(kind.shows, float)).mean() <= kind.close
 

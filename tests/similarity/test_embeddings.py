@@ -8,6 +8,7 @@ from cvtune_nb.data.photo import square
 from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
 from cvtune_nb.parameters import Config
+from cvtune_nb.similarity.choice import unlabelled
 from cvtune_nb.similarity.embeddings import missing, network
 from tests.photos import make_photos
 
@@ -100,6 +101,6 @@ def test_the_network_gives_what_the_cache_holds(workspace, components):
 
 def test_photos_from_elsewhere_have_vectors_too(workspace, tmp_path):
     folder = make_photos(tmp_path / "others", ("x",), per_class=2, seed=5)
-    found = similarity.choice.unlabelled(folder)[0]
+    found = unlabelled(folder)[0]
     rows = similarity.vectors(workspace, found, similarity.embedder(workspace, FROZEN))
     assert rows.shape == (2, 1280)

@@ -68,7 +68,7 @@ def own(model, space, number):
 
 def test_an_export_is_whole_and_its_figures_are_those_of_the_workspace(made, space):
     assert {"model.onnx", "model.safetensors", "index.npy", "gallery.csv", "labels.json", "config.json", "predict.py",
-            "photo.py", "README.md", "hashes.json", "thumbnails.zip"} == set(made.files)  # fmt: skip
+            "photo.py", "walk.py", "README.md", "hashes.json", "thumbnails.zip"} == set(made.files)  # fmt: skip
     assert made.parity < 1e-3 and made.parity_photos > 8
     assert made.to_dict()["test_openings"] == made.openings >= 1
     photos = space.photos()
