@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import photo
+from cvtune_nb.data.archive import is_archive, unpack
 from cvtune_nb.data.pixels import room, store_of, thumbnail
-from cvtune_nb.data.read import read_layout, unpack
+from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError

@@ -31,14 +31,17 @@ METHODS = {
 }  # fmt: skip
 """What zips can be compressed with that Python can't read, by number."""
 
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError)
+"""What Python raises for archives that can't be read to the end."""
+
 MARKER = ".unpacked.json"
 """In a folder that was unpacked to the end; without it the folder counts for nothing."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive: its name with forward slashes, its size in bytes, a number that equal contents share ("" when
-    not known), and how to read it."""
+    """A file in an archive: its name with forward slashes, its size in bytes, a checksum ("" where there is none), and how
+    to read it."""
 
     name: str
     size: int
@@ -110,7 +113,7 @@ def _unpack_one(file: Path, called: str, into: Path, room: float) -> tuple[list[
                         "one of them and make it again"
                     ) from None
             return [entry.name for entry in kept], sum(entry.size for entry in kept)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
+    except DAMAGED as error:
         raise _damaged(called, str(error)) from None
     except OSError as error:
         if error.errno is None:  # what bz2 and gzip raise for damaged data
@@ -129,20 +132,19 @@ def _require_safe(entries: list[Entry], called: str, room: float, into: Path) ->
     """The entries to be written, each name once. Raises InputError for what must not be written."""
     known: dict[str, Entry] = {}
     for entry in entries:
-        parts = PurePosixPath(entry.name).parts
+        parts = PurePosixPath(entry.name).parts or ("",)
         if PurePosixPath(entry.name).is_absolute() or ".." in parts or ":" in parts[0]:
             raise _escape(called, entry.name)
         same = known.setdefault("/".join(parts), entry)
         if same is not entry and (same.size, same.checksum) != (entry.size, entry.checksum or None):
             raise InputError(
-                f"{called} has two files called {walk.shown(entry.name)!r} that differ: rename one of them and make it "
-                "again"
+                f"{called} has two files called {walk.shown(entry.name)!r}: rename one of them and make it again"
             )
     size = sum(entry.size for entry in known.values())
     if size > room:
         raise InputError(
-            f"{called} unpacks to {size / 1e9:.1f} GB and {into.parent} has {room / 1e9:.1f} GB free for it: "
-            "free some space or choose a workspace on another disk"
+            f"{called} unpacks to {size / 1e9:.1f} GB, and {into.parent} has room for {room / 1e9:.1f} GB: free some "
+            "space or choose a workspace on another disk"
         )
     return [Entry(name, entry.size, entry.checksum, entry.open) for name, entry in known.items()]
 
@@ -161,19 +163,21 @@ def _escape(called: str, name: str) -> InputError:
 def _entries(file: Path, called: str) -> Iterator[list[Entry]]:
     """The files in an archive, which stays open meanwhile."""
     with contextlib.ExitStack() as stack:
-        if zipfile.is_zipfile(file):
-            yield _of_zip(stack.enter_context(zipfile.ZipFile(file)), called)
-        elif str(file).lower().endswith(TARS) or tarfile.is_tarfile(file):
+        if file.name.lower().endswith(TARS) and tarfile.is_tarfile(file):
             yield _of_tar(stack.enter_context(tarfile.open(file)), called)
+        elif zipfile.is_zipfile(file):
+            yield _of_zip(stack.enter_context(zipfile.ZipFile(file)), called)
         else:
-            raise zipfile.BadZipFile(_really(file))
+            raise _no_archive(file, called)
 
 
-def _really(file: Path) -> str:
+def _no_archive(file: Path, called: str) -> InputError:
     with open(file, "rb") as opened:
-        start = opened.read(8)
-    kinds = {b"Rar!": "it is a RAR archive", b"7z\xbc\xaf": "it is a 7-Zip archive", b"PK\x03\x04": "it ends too early"}
-    return next((words for begin, words in kinds.items() if start.startswith(begin)), "it is no zip")
+        start = opened.read(4)
+    for begin, kind in ((b"Rar!", "RAR"), (b"7z\xbc\xaf", "7-Zip")):
+        if start == begin:
+            return InputError(f"{called} is a {kind} archive, whatever it is called: unpack it and give the folder")
+    return _damaged(called, "it ends too early" if start == b"PK\3\4" else "it is no archive")
 
 
 def _of_zip(opened: zipfile.ZipFile, called: str) -> list[Entry]:
@@ -193,8 +197,8 @@ def _of_zip(opened: zipfile.ZipFile, called: str) -> list[Entry]:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
             method = METHODS.get(info.compress_type, f"method {info.compress_type}")
             raise InputError(
-                f"{called} can't be unpacked: {walk.shown(name)} is compressed with {method}, which can't be read here; "
-                "unpack it yourself and give the folder"
+                f"{called} can't be unpacked: {walk.shown(name)} is compressed with {method}, which can't be read "
+                "here; unpack it yourself and give the folder"
             )
         entries.append(Entry(name, info.file_size, f"{info.CRC:08x}", lambda info=info: opened.open(info)))
     return entries

@@ -197,7 +197,8 @@ def _as_splits(top: Folder) -> Reading:
     for folder in top.full:
         if folder not in parts:
             reading.passed[folder.path] = "folder is none of train, validation, test"
-    classes = {composed(each.name) for folder, split in parts.items() if split == "train" for each in inside[folder].full}
+    train = [inside[folder] for folder, split in parts.items() if split == "train"]
+    classes = {composed(folder.name) for part in train for folder in part.full}
     for folder, split in parts.items():
         _take_part(folder, inside[folder], split, classes, reading)
     counts = {name for name, _ in reading.taken.values()}
@@ -291,8 +292,8 @@ def _class_first(top: Folder) -> Reading | None:
             f"{in_words(shared)} in all of these, and so either can be the classes: give one of the folders, put "
             f"them together by train and test, or say that the upper ones are the classes with {CLASSES}"
         )
-    reading = Reading(notes=[f"folders {', '.join(dict.fromkeys(name for each in inner.values() for name in each))} "
-                             f"in class folders: splits; {len(top.full)} classes"])  # fmt: skip
+    names = ", ".join(dict.fromkeys(name for each in inner.values() for name in each))
+    reading = Reading(notes=[f"folders {names} in class folders: splits; {len(top.full)} classes"])
     for folder in top.full:
         reading.loose[folder.path] = f"lies outside {', '.join(inner[folder])}"
         for part in folder.full:
@@ -351,7 +352,10 @@ def ways_to_label(counts: Counter) -> str:
         return words
     known = ", ".join(f"{name} ({count:,})" for name, count in counts.most_common(6))
     known += f" and {len(counts) - 6} more" if len(counts) > 6 else ""
-    return f"{words}; their names begin with {known}: if these are the classes, say so with --layout names (in notebook 00: Layout)"
+    return (
+        f"{words}; their names begin with {known}: if these are the classes, say so with --layout names (in notebook "
+        "00: Layout)"
+    )
 
 
 # -- what becomes of every file -------------------------------------------------------------------------------
@@ -363,44 +367,29 @@ def _account(folder: Folder, root: Path, reading: Reading, found: list, left_out
     def leave(path: Path, reason: str, label: str = "") -> None:
         left_out.append((walk.shown(path.relative_to(root).as_posix()), walk.shown(label), reason))
 
-    def take(path: Path, reason: str, label: str, split: str) -> None:
-        if reason:
-            leave(path, reason, label)
-        else:
-            found.append((path.relative_to(root).as_posix(), label, split))
+    def take(files: Iterable[tuple[Path, str]], label: str, split: str) -> None:
+        for path, reason in files:
+            if reason:
+                leave(path, reason, label)
+            else:
+                found.append((path.relative_to(root).as_posix(), label, split))
 
     for path, reason in folder.entries[2]:
         leave(path, reason)
     for path, reason in folder.files:
         if path in reading.taken:
-            take(path, reason, *reading.taken[path])
-        elif path.is_dir():
-            leave(path, "a link to a folder, which is not followed; copy its photos here")
+            take([(path, reason)], *reading.taken[path])
         else:
-            leave(path, reading.loose.get(folder.path, OUTSIDE))
+            leave(path, walk.LINK if path.is_dir() else reading.loose.get(folder.path, OUTSIDE))
+    settled = (*reading.taken, *reading.passed, *reading.loose)
     for inside in folder.folders:
         if inside.path in reading.taken:
-            label, split = reading.taken[inside.path]
-            files, passed_over = inside.below
-            for path, reason in passed_over:
-                leave(path, reason, label)
-            for path, no_photo in files:
-                take(path, no_photo, label, split)
-        elif reason := reading.passed.get(inside.path):
-            leave(inside.path, f"{reason} ({photos_in_words(inside.count)})")
+            take(inside.below[0], *reading.taken[inside.path])
+            take(inside.below[1], *reading.taken[inside.path])
         elif not inside.count:
-            _leave_empty(inside, leave)
-        elif any(path.is_relative_to(inside.path) for path in (*reading.taken, *reading.passed, *reading.loose)):
+            leave(inside.path, "holds no photos, and so is no class")
+            take([*inside.below[0], *inside.below[1]], "", "")
+        elif inside.path not in reading.passed and any(path.is_relative_to(inside.path) for path in settled):
             _account(inside, root, reading, found, left_out)
         else:
-            leave(inside.path, f"{OUTSIDE} ({photos_in_words(inside.count)})")
-
-
-def _leave_empty(folder: Folder, leave: Callable) -> None:
-    """A folder without photos is no class; its other files are listed with it."""
-    leave(folder.path, "holds no photos, and so is no class")
-    files, passed_over = folder.below
-    for path, reason in passed_over:
-        leave(path, reason)
-    for path, reason in files:
-        leave(path, reason)
+            leave(inside.path, f"{reading.passed.get(inside.path, OUTSIDE)} ({photos_in_words(inside.count)})")

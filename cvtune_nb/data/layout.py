@@ -83,7 +83,7 @@ def spelt_twice(labels: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(same) for same in names.values() if len(same) > 1]
 
 
-def require_classes(layout: Layout, data: Path, asked: str) -> None:
+def require_classes(layout: Layout, data: str, asked: str) -> None:
     """Raises InputError where there is nothing to learn from, and where two labels differ only in their spelling and
     the person has not `asked` for one of LAYOUTS."""
     labels = layout.found["label"]

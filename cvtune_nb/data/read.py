@@ -1,13 +1,150 @@
-"""Which photos are there? Chooses who reads the labels: folders, or a CSV file."""
+"""Which photos are there? Chooses what says the labels: the folders, their names, or a CSV file."""
 
 from pathlib import Path
 
-from cvtune_nb.data.folders import read_folders
-from cvtune_nb.data.layout import Layout, require_classes
+import pandas as pd
 
-def read_layout(data, layout=""):
-    made = read_folders(Path(data), layout)
-    require_classes(made, data, layout)
-    return made
-def unpack(a,b): ...
-SPLIT_FOLDERS={}
+from cvtune_nb.data import walk
+from cvtune_nb.data.archive import ARCHIVES, OTHERS, is_archive
+from cvtune_nb.data.folders import Folder, prefixes, read_folders, unwrapped, ways_to_label
+from cvtune_nb.data.layout import LAYOUTS, USABLE, Layout, in_words, require_classes
+from cvtune_nb.data.split_names import SPLIT_WORDS
+from cvtune_nb.data.table import TABLES, read_table, table_beside
+from cvtune_nb.errors import InputError
+
+SPLIT_FOLDERS = SPLIT_WORDS  # until detection reads split_names itself
+
+
+def read_layout(data: Path, layout: str = "", called: str = "") -> Layout:
+    """The photos of a folder or CSV file, each file used or left out with a reason. No photo is opened.
+
+    Parameters
+    ----------
+    data : the folder or file.
+    layout : one of LAYOUTS where the person said how it is to be read; "" to recognise it.
+    called : what the person calls it, for errors; `data` by default.
+
+    Raises InputError where there is nothing to learn from, and where there are several readings.
+    """
+    data = Path(data)
+    called = called or str(data)
+    if layout and layout not in LAYOUTS:
+        raise InputError(f"{layout!r} is no layout: choose {', '.join(LAYOUTS)}")
+    if not data.exists():
+        raise InputError(f"{data} does not exist: give the folder of your photos, a CSV file, a zip or a tar")
+    if data.is_dir():
+        found = _read_folder(data, layout, called)
+    elif data.suffix.lower() in TABLES:
+        if layout not in ("", "csv"):
+            raise InputError(f"{data} is a CSV file, and layout {layout!r} is one of folders: leave it out")
+        found = read_table(data, as_stated=layout == "csv")
+    else:
+        raise _no_source(data)
+    require_classes(found, called, layout)
+    return found
+
+
+def _no_source(data: Path) -> InputError:
+    name = data.name.lower()
+    if name.endswith(OTHERS):
+        return InputError(f"{data} is an archive that can't be read here: unpack it, and give the folder")
+    if name.endswith((".xlsx", ".xls", ".ods")):
+        return InputError(f"{data} is a spreadsheet: save it as CSV UTF-8, and give that file")
+    return InputError(
+        f"{data} is a file, not a folder: give a folder of photos, a .csv file, or an archive ({', '.join(ARCHIVES)})"
+    )
+
+
+def _read_folder(data: Path, layout: str, called: str) -> Layout:
+    """What the class folders say, or the one table of labels that lies beside them, where only one can be meant."""
+    tables = _tables(data)
+    if layout == "csv":
+        if len(tables) != 1:
+            names = f" ({in_words(path.name for path in tables)})" if tables else ""
+            raise InputError(f"{called} holds {len(tables)} CSV files{names}: give the one with the labels itself")
+        return _seen_from(data, read_table(tables[0], as_stated=True))
+    if layout:
+        return read_folders(data, layout)
+    stated = {file: found for file in tables if (found := table_beside(file)) is not None}
+    try:
+        folders = read_folders(data)
+        _require_some(data, folders, called)
+    except InputError:
+        if not stated:
+            raise
+        if len(stated) > 1:
+            raise InputError(
+                f"{called} holds several tables of labels, {in_words(file.name for file in stated)}: give the right "
+                "one itself, or join them"
+            ) from None
+        found = next(iter(stated.values()))
+        if isinstance(found, InputError):
+            raise found from None
+        return _seen_from(data, found)
+    for file, found in stated.items():
+        _require_agreement(data, folders, file, found, called)
+    return folders
+
+
+def _tables(data: Path) -> list[Path]:
+    """The CSV files in a folder, and in those that only wrap the class folders."""
+    inside = unwrapped(Folder(data)).path
+    folders = [inside, *inside.parents]
+    above = [folder for folder in folders if folder.is_relative_to(data)]
+    files = [file for folder in above for file in Folder(folder).entries[1]]
+    if inside == data and len(full := Folder(data).full) == 1:  # images/ beside labels.csv, or both in one folder
+        files += full[0].entries[1]
+    return [file for file in files if file.suffix.lower() in (".csv", ".tsv") and file.is_file()]
+
+
+def _require_some(data: Path, found: Layout, called: str) -> None:
+    """Raises InputError where the folders say no labels; says what might."""
+    folder = unwrapped(Folder(data))
+    if found.found["label"].nunique() > 1:
+        return
+    heap = folder.photos if found.found.empty else [path for path, reason in folder.below[0] if not reason]
+    archives = [path.name for path in folder.entries[1] if is_archive(path)]
+    if heap and (counts := prefixes(heap)):
+        raise InputError(f"{called} has photos but not several class folders; {ways_to_label(counts)}")
+    if found.found.empty and archives:
+        what = f"{folder.path / archives[0]} itself" if len(archives) == 1 else "one of them, or unpack them"
+        raise InputError(f"{called} has no photos, but {in_words(archives)}: give {what}")
+    if found.found.empty and heap:
+        raise InputError(f"{called} has photos but no class folders: {USABLE}")
+    require_classes(found, called, "")
+
+
+def _require_agreement(data: Path, folders: Layout, file: Path, found: Layout | InputError, called: str) -> None:
+    """Raises InputError where a table beside class folders says something else than they do."""
+    ways = "say which of them is right with --layout csv, --layout classes or --layout splits (in notebook 00: Layout)"
+    if isinstance(found, InputError):
+        raise InputError(
+            f"{called} has class folders and {file.name}, a table of labels that can't be used ({found}): mend it, take "
+            "it out, or leave it aside with --layout classes or --layout splits (in notebook 00: Layout)"
+        )
+    stated = {row.path: (row.label, row.split) for row in _seen_from(data, found).found.itertuples()}
+    by_folder = {row.path: (row.label, row.split) for row in folders.found.itertuples()}
+    differing = [path for path, own in stated.items() if by_folder.get(path) != own]
+    if differing:
+        raise InputError(
+            f"{called} has class folders and {file.name}, which say different things of {len(differing)} photos, for "
+            f"example {walk.shown(differing[0])}: {ways}"
+        )
+    if len(stated) < len(by_folder):
+        raise InputError(
+            f"{called} has class folders with {len(by_folder)} photos and {file.name}, which names {len(stated)} of "
+            f"them: {ways}"
+        )
+    folders.notes.append(f"{file.name} says the same as the folders")
+
+
+def _seen_from(data: Path, found: Layout) -> Layout:
+    """The same with paths relative to `data`, which holds the table."""
+    if found.root == data:
+        return found
+    inner = found.root.relative_to(data).as_posix()
+
+    def moved(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(path=[f"{inner}/{path}" for path in table["path"]])
+
+    return Layout(data, moved(found.found), moved(found.left_out), found.notes, found.kind)

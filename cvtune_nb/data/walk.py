@@ -59,6 +59,9 @@ def files_below(folder) -> tuple[list[Path], list[tuple[Path, str]]]:
     return files, left_out
 
 
+LINK = "a link to a folder, which is not followed; copy its photos here"
+
+
 def no_photo(path: Path) -> str:
     """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
     if shown(str(path)) != str(path):
@@ -66,7 +69,7 @@ def no_photo(path: Path) -> str:
     if not path.exists():
         return "a link to nothing; mend the link, or delete it"
     if path.is_dir():
-        return "a link to a folder, which is not followed; copy its photos here"
+        return LINK
     if not path.is_file():
         return "a pipe, socket or device; delete it"
     return f"not a photo ({path.suffix} file)" if path.suffix.lower() in NOT_PHOTOS else ""
