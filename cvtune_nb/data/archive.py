@@ -40,8 +40,8 @@ MARKER = ".unpacked.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive: its name with forward slashes, its size in bytes, a checksum ("" where there is none), and how
-    to read it."""
+    """A file in an archive: its name with forward slashes, its size in bytes, a checksum ("" where there is none), and
+    how to read it."""
 
     name: str
     size: int

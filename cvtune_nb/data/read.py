@@ -7,7 +7,7 @@ import pandas as pd
 from cvtune_nb.data import walk
 from cvtune_nb.data.archive import ARCHIVES, OTHERS, is_archive
 from cvtune_nb.data.folders import Folder, prefixes, read_folders, unwrapped, ways_to_label
-from cvtune_nb.data.layout import LAYOUTS, USABLE, Layout, in_words, require_classes
+from cvtune_nb.data.layout import LAYOUTS, RECOGNISE, USABLE, Layout, in_words, require_classes
 from cvtune_nb.data.split_names import SPLIT_WORDS
 from cvtune_nb.data.table import TABLES, read_table, table_beside
 from cvtune_nb.errors import InputError
@@ -29,7 +29,7 @@ def read_layout(data: Path, layout: str = "", called: str = "") -> Layout:
     data = Path(data)
     called = called or str(data)
     if layout and layout not in LAYOUTS:
-        raise InputError(f"{layout!r} is no layout: choose {', '.join(LAYOUTS)}")
+        raise InputError(f"{layout!r} is no layout: choose {', '.join(LAYOUTS)} or {RECOGNISE}")
     if not data.exists():
         raise InputError(f"{data} does not exist: give the folder of your photos, a CSV file, a zip or a tar")
     if data.is_dir():
@@ -119,8 +119,8 @@ def _require_agreement(data: Path, folders: Layout, file: Path, found: Layout | 
     ways = "say which of them is right with --layout csv, --layout classes or --layout splits (in notebook 00: Layout)"
     if isinstance(found, InputError):
         raise InputError(
-            f"{called} has class folders and {file.name}, a table of labels that can't be used ({found}): mend it, take "
-            "it out, or leave it aside with --layout classes or --layout splits (in notebook 00: Layout)"
+            f"{called} has class folders and {file.name}, a table of labels that can't be used ({found}): mend it, "
+            "take it out, or leave it aside with --layout classes or --layout splits (in notebook 00: Layout)"
         )
     stated = {row.path: (row.label, row.split) for row in _seen_from(data, found).found.itertuples()}
     by_folder = {row.path: (row.label, row.split) for row in folders.found.itertuples()}

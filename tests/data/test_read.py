@@ -5,7 +5,8 @@ import zipfile
 import pandas as pd
 import pytest
 
-from cvtune_nb.data.read import read_layout, unpack
+from cvtune_nb.data.archive import unpack
+from cvtune_nb.data.read import read_layout
 from cvtune_nb.errors import InputError
 
 
@@ -18,11 +19,11 @@ def lay(root, *names):
 
 
 def found(data):
-    return set(read_layout(data)[1].itertuples(index=False, name=None))
+    return set(read_layout(data).found.itertuples(index=False, name=None))
 
 
 def left_out(data):
-    return {row.path: row.reason for row in read_layout(data)[2].itertuples()}
+    return {row.path: row.reason for row in read_layout(data).left_out.itertuples()}
 
 
 def one_sentence(error, *parts):
