@@ -236,9 +236,10 @@ def _take_part(outer: Folder, inner: Folder, split: str, classes: set[str], read
 
 def _within(folder: Folder, split: str) -> Folder:
     """Past folders inside a split that only say it again, or nothing: seg_train/seg_train, train/images."""
+    name = folder.name
     while len(folder.full) == 1 and not folder.photos:
         inner = folder.full[0]
-        if split_of(inner.name) != split and not only_filler(inner.name):
+        if split_of(inner.name) != split and inner.name != name and not only_filler(inner.name):
             break
         folder = inner
     return folder
@@ -385,7 +386,7 @@ def _account(folder: Folder, root: Path, reading: Reading, found: list, left_out
     for inside in folder.folders:
         if inside.path in reading.taken:
             take(inside.below[0], *reading.taken[inside.path])
-            take(inside.below[1], *reading.taken[inside.path])
+            take(inside.below[1], "", "")
         elif not inside.count:
             leave(inside.path, "holds no photos, and so is no class")
             take([*inside.below[0], *inside.below[1]], "", "")

@@ -118,13 +118,14 @@ class Match:
         direct = [[path] if path else self.files.at(name) for path, name in zip(exact, names, strict=True)]
         if all(direct):
             return self._single(direct, names)
-        if not any(direct):
-            for cut in range(max(map(_depth, names))):
-                shorter = _without(names, cut)
-                places = [self.files.below(name) for name in shorter] if shorter else [[]]
-                if all(places):
-                    return self._chosen(places, shorter, names[0].split("/")[:cut])
-        missing = [cell for cell, places in zip(self.cells, direct, strict=True) if not places]
+        nearest = direct
+        for cut in range(max(map(_depth, names)) if not any(direct) else 0):
+            shorter = _without(names, cut)
+            places = [self.files.below(name) for name in shorter]
+            if places and all(places):
+                return self._chosen(places, shorter, names[0].split("/")[:cut])
+            nearest = max(nearest, places, key=lambda places: sum(map(bool, places)))
+        missing = [cell for cell, places in zip(self.cells, nearest, strict=True) if not places]
         raise InputError(
             f"{self.table.file} names {len(missing)} file(s) that are not there, first {missing[0]!r}: paths are "
             "relative to the CSV file's folder; mend them or take the lines out"

@@ -76,7 +76,8 @@ def label_and_split(name: str) -> tuple[str, str]:
         first -= 2
     while last + 1 < len(parts) and parts[last + 1].lower() in FILLERS:  # train_images_cats
         last += 2
-    begin, end = "".join(parts[:first]).strip(" _-.,()[]"), "".join(parts[last:]).strip(" _-.,()[]")
+    rest = re.sub(r"^\d+", "", "".join(parts[last:]))  # train2017
+    begin, end = "".join(parts[:first]).strip(" _-.,()[]"), rest.strip(" _-.,()[]")
     return " ".join(part for part in (begin, end) if part), splits[0]
 
 

@@ -12,7 +12,7 @@ from cvtune_nb.data.listed import Files, Match
 from cvtune_nb.data.split_names import split_of
 from cvtune_nb.errors import InputError
 
-TABLES = (".csv", ".tsv", ".tab", ".txt")
+TABLES = (".csv", ".tsv", ".tab")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 PATH_COLUMNS = {
@@ -62,6 +62,10 @@ class Table:
         """The values of a column, without blanks round them."""
         return [row[number].strip() for row in self.rows]
 
+    def role(self, number: int, role: str) -> str:
+        """What a column is used as, unless its name says it."""
+        return "" if self.keys[number] == role else f"{self.columns[number]} is the {role}"
+
     def refuse(self, row: int, words: str) -> InputError:
         """The error for a row."""
         return InputError(f"{self.file} line {self.lines[row]}: {words}")
@@ -107,8 +111,8 @@ def _read(table: Table, files: Files, as_stated: bool) -> Layout:
             f"{file} gives {twice[0]!r} more than one label or split{why}{';' if len(own) > 1 else ''} leave one line "
             "for each photo"
         )
-    columns = [path_note, label_note, *([split_note] if split_note else [])]
-    notes = [f"CSV {file.name}: {', '.join(columns)}", *table.notes, *files.notes]
+    columns = ", ".join(note for note in (path_note, label_note, split_note) if note)
+    notes = [f"CSV {file.name}" + (f": {columns}" if columns else ""), *table.notes, *files.notes]
     if len(rows) < len(paths):
         notes.append(f"{len(paths) - len(rows)} lines say again what others say")
     left_out = files.left_out({path for path, _, _ in rows}, file)
@@ -231,7 +235,7 @@ def _labels(table: Table, as_stated: bool) -> tuple[list[str], str]:
             raise table.refuse(row, "the label is empty: fill it in or take the line out")
     if not as_stated:
         _refuse_several_labels(table, labels, plural=table.keys[number] in ("labels", "tags", "classes"))
-    return labels, f"{table.columns[number]} the label"
+    return labels, table.role(number, "label")
 
 
 def _one_of(table: Table, candidates: list[int]) -> int:
@@ -317,7 +321,7 @@ def _splits(table: Table) -> tuple[list[str], str]:
         wrong = [row for row, (value, split) in enumerate(zip(values, splits, strict=True)) if value and not split]
         exact = table.keys[number] == "split"
         if any(splits) and not wrong:
-            return splits, f"{table.columns[number]} the split"
+            return splits, table.role(number, "split")
         if wrong and (exact or any(splits)):
             name = "split" if exact else table.columns[number]
             raise table.refuse(wrong[0], f"{name} is {values[wrong[0]]!r}: use train, validation or test")
@@ -342,7 +346,7 @@ def _splits(table: Table) -> tuple[list[str], str]:
         if len(own) > 1:
             raise table.refuse(row, "the photo is for validation and for test: leave one of them")
         splits.append(own.pop() if own else "train")
-    return splits, f"{' and '.join(table.columns[number] for number in flags)} the split"
+    return splits, f"{' and '.join(table.columns[number] for number in flags)} is the split"
 
 
 def _paths(table: Table, files: Files, labels: list[str], splits: list[str]) -> tuple[list[str], str]:
@@ -368,4 +372,4 @@ def _paths(table: Table, files: Files, labels: list[str], splits: list[str]) -> 
         names = in_words(table.columns[number] for number in found)
         raise InputError(f"{table.file} has several columns that name photos, {names}: call the right one 'path'")
     number = next(iter(found))
-    return found[number], f"{table.columns[number]} is the path"
+    return found[number], table.role(number, "path")
