@@ -7,7 +7,8 @@ from cvtune_nb.data.read import read_layout
 
 
 def lay(root: Path, *names: str) -> Path:
-    """Empty files with these names, # standing for 0 to 3, except before a letter; a name that ends in / is a folder. Returns `root`."""
+    """Empty files with these names, # standing for 0 to 3, except before a letter; a name that ends in / is a folder.
+    Returns `root`."""
     for pattern in names:
         for name in dict.fromkeys(re.sub(r"#(?![a-z])", str(number), pattern) for number in range(4)):
             if name.endswith("/"):

@@ -26,9 +26,17 @@ LARGEST = 200e9
 """Bytes an archive may unpack to; more is refused as a bomb unless the disk's free space already refused it."""
 
 METHODS = {
-    1: "Shrink", 6: "Implode", 9: "Deflate64, which Windows uses for large files", 20: "Zstandard", 93: "Zstandard",
-    94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
-}  # fmt: skip
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64, which Windows uses for large files",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+}
 """What zips can be compressed with that Python can't read, by number."""
 
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError)
@@ -62,6 +70,7 @@ def unpack(archive: Path, into: Path) -> Path:
     Raises InputError for these, for two files of one name, for what is damaged, encrypted or compressed in a way that
     can't be read, and for what needs more room than the disk has.
     """
+    archive = Path(archive)
     if not (into / MARKER).exists():
         partial = into.with_name(into.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -135,10 +144,11 @@ def _require_safe(entries: list[Entry], called: str, room: float, into: Path) ->
         parts = PurePosixPath(entry.name).parts or ("",)
         if PurePosixPath(entry.name).is_absolute() or ".." in parts or ":" in parts[0]:
             raise _escape(called, entry.name)
-        same = known.setdefault("/".join(parts), entry)
+        name = "/".join(parts)
+        same = known.setdefault(name, entry)
         if same is not entry and (same.size, same.checksum) != (entry.size, entry.checksum or None):
             raise InputError(
-                f"{called} has two files called {walk.shown(entry.name)!r}: rename one of them and make it again"
+                f"{called} has two files called {walk.shown(name)!r}: rename one of them and make it again"
             )
     size = sum(entry.size for entry in known.values())
     if size > room:
@@ -167,6 +177,8 @@ def _entries(file: Path, called: str) -> Iterator[list[Entry]]:
             yield _of_tar(stack.enter_context(tarfile.open(file)), called)
         elif zipfile.is_zipfile(file):
             yield _of_zip(stack.enter_context(zipfile.ZipFile(file)), called)
+        elif tarfile.is_tarfile(file):
+            yield _of_tar(stack.enter_context(tarfile.open(file)), called)
         else:
             raise _no_archive(file, called)
 
@@ -229,7 +241,21 @@ def _of_tar(opened: tarfile.TarFile, called: str) -> list[Entry]:
             raise _escape(called, member.name)
         # names alone are taken, and no owner, mode or time: nothing is left for tarfile's filters to filter
         entries.append(Entry(member.name, member.size, "", lambda member=member: opened.extractfile(member)))
+    _require_end(opened)
     return entries
+
+
+def _require_end(opened: tarfile.TarFile) -> None:
+    """Raises tarfile.ReadError where not only zeros follow: tarfile takes a damaged header, and a file that was cut off,
+    for the end."""
+    opened.fileobj.seek(opened.offset)
+    rest = opened.fileobj.read(tarfile.BLOCKSIZE)
+    if len(rest) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends too early")
+    while rest:
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("an entry can't be read, or there is more behind its end")
+        rest = opened.fileobj.read(1 << 20)
 
 
 # -- what is in it --------------------------------------------------------------------------------------------

@@ -173,8 +173,9 @@ def _no_train(top: Folder, splits: dict[str, str]) -> InputError:
 def _as_classes(top: Folder) -> Reading:
     """Each folder is a class."""
     forms = Counter(composed(folder.name) for folder in top.full)
-    notes = [f"the folders called {name!r} in two Unicode forms are one class"
-             for name, count in forms.items() if count > 1]  # fmt: skip
+    notes = [
+        f"the folders called {name!r} in two Unicode forms are one class" for name, count in forms.items() if count > 1
+    ]
     return Reading({folder.path: (composed(folder.name), "") for folder in top.full}, notes=notes, kind="classes")
 
 
@@ -184,9 +185,11 @@ def _as_splits(top: Folder) -> Reading:
     parts = {folder: splits[folder.name] for folder in top.full if folder.name in splits}
     parts = dict(sorted(parts.items(), key=lambda part: list(SPLIT_WORDS).index(part[1])))
     if "train" not in splits.values():
-        raise _no_train(top, splits) if splits else InputError(
-            f"{top.path} has no folder called train: rename the one with the photos to train with"
-        )  # fmt: skip
+        raise (
+            _no_train(top, splits)
+            if splits
+            else InputError(f"{top.path} has no folder called train: rename the one with the photos to train with")
+        )
     inside = {folder: _within(folder, split) for folder, split in parts.items()}
     _past_wrapper(inside, parts)
     flat = [folder for folder, split in parts.items() if split == "train" and not inside[folder].full]
@@ -202,8 +205,9 @@ def _as_splits(top: Folder) -> Reading:
     for folder, split in parts.items():
         _take_part(folder, inside[folder], split, classes, reading)
     counts = {name for name, _ in reading.taken.values()}
-    reading.notes.insert(0, f"folders {', '.join(folder.name for folder in parts)}: splits; {len(counts)} classes "
-                         "below them")  # fmt: skip
+    reading.notes.insert(
+        0, f"folders {', '.join(folder.name for folder in parts)}: splits; {len(counts)} classes below them"
+    )
     return reading
 
 
@@ -274,8 +278,9 @@ def _labels_in_names(top: Folder, names: list[str]) -> Reading | None:
 def _class_first(top: Folder) -> Reading | None:
     """cats/train, cats/test, dogs/train: the splits lie in the class folders."""
     inner = {folder: splits_of(each.name for each in folder.full) for folder in top.full}
-    divided = {folder for folder, splits in inner.items()
-               if "train" in splits.values() and len(set(splits.values())) > 1}  # fmt: skip
+    divided = {
+        folder for folder, splits in inner.items() if "train" in splits.values() and len(set(splits.values())) > 1
+    }
     if not divided:
         return None
     if others := [folder for folder in top.full if not inner[folder]]:
@@ -284,8 +289,10 @@ def _class_first(top: Folder) -> Reading | None:
             f"other parts in them, and {in_words(folder.name for folder in others)} without: give all of them such "
             f"parts, give the one folder that holds your photos, or say that each folder is a class with {CLASSES}"
         )
-    below = [{alike(each.name) for part in folder.full if part.name in inner[folder] for each in part.full}
-             for folder in divided]  # fmt: skip
+    below = [
+        {alike(each.name) for part in folder.full if part.name in inner[folder] for each in part.full}
+        for folder in divided
+    ]
     if len(below) > 1 and len(set.intersection(*below)) > 1:
         shared = sorted(set.intersection(*below))
         raise InputError(
@@ -339,8 +346,10 @@ def _by_names(top: Folder) -> Reading:
 def _unlabelled(top: Folder, flat: list[Folder], labelled: list[Folder]) -> InputError:
     """There is nothing that says the labels of the photos in `flat`."""
     counts = prefixes(path for folder in flat for path, reason in folder.below[0] if not reason)
-    words = (f"the photos in {in_words(folder.name for folder in flat)} of {top.path} have no labels: no class folders "
-             "lie in it")  # fmt: skip
+    words = (
+        f"the photos in {in_words(folder.name for folder in flat)} of {top.path} have no labels: no class folders "
+        "lie in it"
+    )
     if labelled:
         words += f", but in {in_words(folder.name for folder in labelled)} they do"
     return InputError(f"{words}; {ways_to_label(counts)}")

@@ -90,9 +90,7 @@ def require_classes(layout: Layout, data: str, asked: str) -> None:
     if labels.empty:
         raise InputError(f"{data} has no photos: {USABLE}")
     if labels.nunique() < 2:
-        raise InputError(
-            f"{data} has one class only, {labels.iloc[0]!r}: a classifier needs at least two; {USABLE}"
-        )
+        raise InputError(f"{data} has one class only, {labels.iloc[0]!r}: a classifier needs at least two; {USABLE}")
     twice = spelt_twice(labels)
     if twice and asked:
         layout.notes.extend(f"{in_words(same)} are classes of their own" for same in twice)

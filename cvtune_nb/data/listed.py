@@ -93,10 +93,13 @@ class Files:
                 whole[top] = whole.get(top, 0) + (not reason)
             else:
                 rows.append((walk.shown(name), "", reason or f"{table.name} does not name it", int(not reason)))
-        rows += [(walk.shown(top), "", f"{table.name} names nothing in it ({photos_in_words(count)})", count)
-                 for top, count in whole.items()]  # fmt: skip
-        rows += [(walk.shown(path.relative_to(self.root).as_posix()), "", reason, 0)
-                 for path, reason in self.passed_over]  # fmt: skip
+        rows += [
+            (walk.shown(top), "", f"{table.name} names nothing in it ({photos_in_words(count)})", count)
+            for top, count in whole.items()
+        ]
+        rows += [
+            (walk.shown(path.relative_to(self.root).as_posix()), "", reason, 0) for path, reason in self.passed_over
+        ]
         return rows
 
 
@@ -135,8 +138,11 @@ class Match:
         """The one file of each row."""
         for row, (fitting, name) in enumerate(zip(places, names, strict=True)):
             if len(fitting) > 1:
-                raise self.table.refuse(row, f"{name!r} may be {in_words(fitting)}: write the path of the one that is "
-                                        f"meant, seen from {self.files.root}")  # fmt: skip
+                raise self.table.refuse(
+                    row,
+                    f"{name!r} may be {in_words(fitting)}: write the path of the one that is "
+                    f"meant, seen from {self.files.root}",
+                )
         paths = [fitting[0] for fitting in places]
         self._note(paths, names)
         return paths
@@ -148,8 +154,10 @@ class Match:
         if all(len(fitting) == 1 for fitting in own):
             places = own
         elif len(folders := self._folders_with_all(places, names)) == 1:
-            places = [[path for path in fitting if path.removesuffix(_end(path, name)) == folders[0]]
-                      for fitting, name in zip(places, names, strict=True)]  # fmt: skip
+            places = [
+                [path for path in fitting if path.removesuffix(_end(path, name)) == folders[0]]
+                for fitting, name in zip(places, names, strict=True)
+            ]
         paths = self._single(places, names)
         self._refuse_others(paths, names, cut)
         folders = sorted({path.removesuffix(_end(path, name)) for path, name in zip(paths, names, strict=True)})
@@ -161,16 +169,20 @@ class Match:
 
     def _of_row(self, row: int, fitting: list[str]) -> list[str]:
         """Those of several files that lie in a folder called like the row's label, then its split."""
-        for test in (lambda part: alike(part) == alike(self.labels[row]),
-                     lambda part: bool(self.splits[row]) and split_of(part) == self.splits[row]):  # fmt: skip
+        for test in (
+            lambda part: alike(part) == alike(self.labels[row]),
+            lambda part: bool(self.splits[row]) and split_of(part) == self.splits[row],
+        ):
             if len(fitting) > 1:
                 fitting = [path for path in fitting if any(map(test, path.split("/")[:-1]))] or fitting
         return fitting
 
     def _folders_with_all(self, places: list[list[str]], names: list[str]) -> list[str]:
         """The folders seen from which every row is there; of several the one that has the table's split in its name."""
-        folders = [{path.removesuffix(_end(path, name)) for path in fitting}
-                   for fitting, name in zip(places, names, strict=True)]  # fmt: skip
+        folders = [
+            {path.removesuffix(_end(path, name)) for path in fitting}
+            for fitting, name in zip(places, names, strict=True)
+        ]
         common = sorted(set.intersection(*folders))
         known = {alike(label) for label in self.labels}
         if any(alike(part) in known for folder in common for part in folder.split("/") if part):
@@ -188,9 +200,12 @@ class Match:
             splits = set(map(split_of, folders)) - {""}
             wrong_split = splits and stated and not splits & stated
             if wrong_split or (classes and alike(self.labels[row]) not in classes):
-                raise self.table.refuse(row, f"{self.cells[row]!r} is not there, but {path} is, the photo of another "
-                                        f"{'split' if wrong_split else 'class'}: write its path, seen from "
-                                        f"{self.files.root}, if it is meant")  # fmt: skip
+                raise self.table.refuse(
+                    row,
+                    f"{self.cells[row]!r} is not there, but {path} is, the photo of another "
+                    f"{'split' if wrong_split else 'class'}: write its path, seen from "
+                    f"{self.files.root}, if it is meant",
+                )
 
     def _note(self, paths: list[str], names: list[str]) -> None:
         """Say how names differ from those on disk."""
@@ -233,5 +248,3 @@ def _depth(name: str) -> int:
 
 def _folded(name: str) -> str:
     return composed(name).casefold()
-
-

@@ -103,12 +103,13 @@ def _require_some(data: Path, found: Layout, called: str) -> None:
     if found.found["label"].nunique() > 1:
         return
     heap = folder.photos if found.found.empty else [path for path, reason in folder.below[0] if not reason]
-    archives = [path.name for path in folder.entries[1] if is_archive(path)]
+    archives = [path for path, _ in Folder(data).below[0] if is_archive(path)]
     if heap and (counts := prefixes(heap)):
         raise InputError(f"{called} has photos but not several class folders; {ways_to_label(counts)}")
     if found.found.empty and archives:
-        what = f"{folder.path / archives[0]} itself" if len(archives) == 1 else "one of them, or unpack them"
-        raise InputError(f"{called} has no photos, but {in_words(archives)}: give {what}")
+        what = f"{archives[0]} itself" if len(archives) == 1 else "one of them, or unpack them"
+        names = in_words(path.name for path in archives)
+        raise InputError(f"{called} has no photos, but {names}: give {what}")
     if found.found.empty and heap:
         raise InputError(f"{called} has photos but no class folders: {USABLE}")
     require_classes(found, called, "")

@@ -16,14 +16,48 @@ TABLES = (".csv", ".tsv", ".tab")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 PATH_COLUMNS = {
-    "path", "file", "filename", "filepath", "fname", "image", "imagepath", "imagename", "imagefile", "imageid", "img",
-    "imgpath", "imgname", "imgfile", "imgid", "photo", "photopath", "photoname", "photoid", "picture", "id", "name",
-    "uri", "relativepath",
-}  # fmt: skip
+    "path",
+    "file",
+    "filename",
+    "filepath",
+    "fname",
+    "image",
+    "imagepath",
+    "imagename",
+    "imagefile",
+    "imageid",
+    "img",
+    "imgpath",
+    "imgname",
+    "imgfile",
+    "imgid",
+    "photo",
+    "photopath",
+    "photoname",
+    "photoid",
+    "picture",
+    "id",
+    "name",
+    "uri",
+    "relativepath",
+}
 LABEL_COLUMNS = {
-    "label", "labels", "labelname", "class", "classes", "classname", "classlabel", "category", "categoryname", "target",
-    "y", "species", "breed", "tag", "tags",
-}  # fmt: skip
+    "label",
+    "labels",
+    "labelname",
+    "class",
+    "classes",
+    "classname",
+    "classlabel",
+    "category",
+    "categoryname",
+    "target",
+    "y",
+    "species",
+    "breed",
+    "tag",
+    "tags",
+}
 SPLIT_COLUMNS = {"split", "set", "subset", "fold", "partition", "phase", "dataset"}
 FLAG_COLUMNS = {"isvalid": "validation", "isvalidation": "validation", "isval": "validation", "istest": "test"}
 TRAIN_FLAGS = {"istrain", "istraining", "istrainingimage"}
@@ -170,8 +204,13 @@ def _unreadable(file: Path, why: str) -> InputError:
 def _decoded(file: Path) -> tuple[str, str, bool]:
     """(text, encoding, whether that is only assumed)."""
     data = file.read_bytes()
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
-                           (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):  # fmt: skip
+    for mark, encoding in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe\0\0", "utf-32"),
+        (b"\0\0\xfe\xff", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
         if data.startswith(mark):
             try:
                 return data.decode(encoding), "UTF-8" if encoding == "utf-8-sig" else encoding.upper(), False
@@ -256,19 +295,23 @@ def _one_hot(table: Table) -> tuple[list[str], str]:
     """Labels from a column of 0 and 1 for each class, where each row has one 1."""
     others = set(table.named(PATH_COLUMNS)) | set(table.named(SPLIT_COLUMNS | set(FLAG_COLUMNS) | TRAIN_FLAGS))
     yes_or_no = (TRUE | FALSE) - {""}
-    binary = [number for number in range(len(table.columns)) if number not in others and table.rows
-              and all(cell.casefold() in yes_or_no for cell in table.column(number))]  # fmt: skip
+    binary = [
+        number
+        for number in range(len(table.columns))
+        if number not in others and table.rows and all(cell.casefold() in yes_or_no for cell in table.column(number))
+    ]
     if len(binary) < 2:
-        raise InputError(
-            f"{table.file} has no column 'label' (it has {', '.join(table.columns)}): {COLUMNS}"
-        )
+        raise InputError(f"{table.file} has no column 'label' (it has {', '.join(table.columns)}): {COLUMNS}")
     labels = []
     for row, cells in enumerate(table.rows):
         own = [table.columns[number] for number in binary if cells[number].strip().casefold() in TRUE]
         if len(own) != 1:
             what = f"several labels, {in_words(own)}" if own else "no label"
-            raise table.refuse(row, f"{what}, in a table with a column for each class: classes exclude each other "
-                               "here; leave one label for each photo, or draw boxes in notebook 06")  # fmt: skip
+            raise table.refuse(
+                row,
+                f"{what}, in a table with a column for each class: classes exclude each other "
+                "here; leave one label for each photo, or draw boxes in notebook 06",
+            )
         labels.append(composed(own[0]))
     return labels, f"a column for each class ({len(binary)})"
 

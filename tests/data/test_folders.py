@@ -36,16 +36,39 @@ def test_labels_may_hold_anything_a_folder_name_may(tmp_path):
 
 
 def test_hidden_and_system_folders_are_no_classes_and_are_listed(tmp_path):
-    lay(tmp_path, "a/1.jpg", "a/._1.jpg", "a/.DS_Store", "a/Thumbs.db", "a/desktop.ini", ".git/x.jpg", "b/1.jpg",
-        "__MACOSX/a/x.jpg", "b/.cache/2.jpg", "@eaDir/x.jpg", "a/@eaDir/1.jpg/SYNO.jpg", "#recycle/2.jpg",
-        "$RECYCLE.BIN/3.jpg", "lost+found/4.jpg", "System Volume Information/5.jpg", "b/.hidden.jpg")  # fmt: skip
+    lay(
+        tmp_path,
+        "a/1.jpg",
+        "a/._1.jpg",
+        "a/.DS_Store",
+        "a/Thumbs.db",
+        "a/desktop.ini",
+        ".git/x.jpg",
+        "b/1.jpg",
+        "__MACOSX/a/x.jpg",
+        "b/.cache/2.jpg",
+        "@eaDir/x.jpg",
+        "a/@eaDir/1.jpg/SYNO.jpg",
+        "#recycle/2.jpg",
+        "$RECYCLE.BIN/3.jpg",
+        "lost+found/4.jpg",
+        "System Volume Information/5.jpg",
+        "b/.hidden.jpg",
+    )
     assert found(tmp_path) == {("a/1.jpg", "a", ""), ("b/1.jpg", "b", "")}
     system = "made by the system or by network storage"
     assert left_out(tmp_path) == {
-        ".git": "hidden", "b/.cache": "hidden", "b/.hidden.jpg": "hidden", "__MACOSX": system, "@eaDir": system,
-        "a/@eaDir": system, "#recycle": system, "$RECYCLE.BIN": system, "lost+found": system,
+        ".git": "hidden",
+        "b/.cache": "hidden",
+        "b/.hidden.jpg": "hidden",
+        "__MACOSX": system,
+        "@eaDir": system,
+        "a/@eaDir": system,
+        "#recycle": system,
+        "$RECYCLE.BIN": system,
+        "lost+found": system,
         "System Volume Information": system,
-    }  # fmt: skip
+    }
     assert set(read_layout(tmp_path).left_out["label"]) == {""}, "the audit takes none of them for a photo of a class"
 
 
@@ -65,18 +88,28 @@ def test_folders_without_photos_are_no_classes_and_are_named(tmp_path):
     assert counts(tmp_path) == TWO
     nothing = "holds no photos, and so is no class"
     assert left_out(tmp_path) == {
-        "empty": nothing, "notes": nothing, "notes/a.txt": "not a photo (.txt file)", "deep": nothing, "train": nothing
-    }  # fmt: skip
+        "empty": nothing,
+        "notes": nothing,
+        "notes/a.txt": "not a photo (.txt file)",
+        "deep": nothing,
+        "train": nothing,
+    }
 
 
 # -- splits ---------------------------------------------------------------------------------------------------
 
 PARTS = [
-    ("train", "validation", "test"), ("Train", "Val", "TEST"), ("training_set", "validation_set", "test_set"),
-    ("train2017", "val2017", "test2017"), ("seg_train", "seg_val", "seg_test"), ("training", "dev", "testing"),
-    ("trainset", "valid", "testset"), ("Training Data", "Validation Data", "Test Data"),
-    ("cifar_train", "cifar_val", "cifar_test"), ("train_images", "val_images", "test_images"),
-]  # fmt: skip
+    ("train", "validation", "test"),
+    ("Train", "Val", "TEST"),
+    ("training_set", "validation_set", "test_set"),
+    ("train2017", "val2017", "test2017"),
+    ("seg_train", "seg_val", "seg_test"),
+    ("training", "dev", "testing"),
+    ("trainset", "valid", "testset"),
+    ("Training Data", "Validation Data", "Test Data"),
+    ("cifar_train", "cifar_val", "cifar_test"),
+    ("train_images", "val_images", "test_images"),
+]
 
 
 @pytest.mark.parametrize(("names", "nested"), itertools.product(PARTS, ["{0}/{1}", "{0}/{0}/{1}", "{0}/images/{1}"]))
@@ -89,7 +122,9 @@ def test_parts_with_class_folders_in_them(tmp_path, names, nested, wrapped):
     assert f"folders {', '.join(names)}: splits; 2 classes below them" in read_layout(tmp_path).recognised
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("Train", "Val"), ("train2017", "test2017"), ("train", "TEST set")])
+@pytest.mark.parametrize(
+    "names", [("train", "test"), ("Train", "Val"), ("train2017", "test2017"), ("train", "TEST set")]
+)
 @pytest.mark.parametrize("form", ["{1}/{0}", "{1}/{0}/images", "{1}_{0}", "{0}-{1}", "{1} {0}", "photos/{1}/{0}"])
 def test_class_first_and_class_and_split_in_one_name(tmp_path, names, form):
     for name, label in itertools.product(names, ("cat", "dog")):
@@ -148,7 +183,9 @@ def test_what_lies_beside_the_parts_is_listed(tmp_path):
 
 
 def test_what_lies_beside_the_splits_in_a_class_is_listed(tmp_path):
-    lay(tmp_path, "cat/train/#.jpg", "cat/test/#.jpg", "dog/train/#.jpg", "dog/test/#.jpg", "dog/raw/#.jpg", "dog/9.jpg")
+    lay(
+        tmp_path, "cat/train/#.jpg", "cat/test/#.jpg", "dog/train/#.jpg", "dog/test/#.jpg", "dog/raw/#.jpg", "dog/9.jpg"
+    )
     assert counts(tmp_path) == split("train", "test")
     assert left_out(tmp_path) == {
         "dog/raw": "folder is none of train, validation, test (4 photos)",
@@ -166,8 +203,16 @@ def test_a_folder_train_among_vehicles_is_a_class(tmp_path, train):
     assert read_layout(tmp_path).recognised == f"the folder {train} is a class, not a split"
 
 
-@pytest.mark.parametrize("names", [("train_station", "bus_stop"), ("test_tube", "flask"), ("valid", "invalid"),
-                                   ("training", "match"), ("validated", "tested")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_station", "bus_stop"),
+        ("test_tube", "flask"),
+        ("valid", "invalid"),
+        ("training", "match"),
+        ("validated", "tested"),
+    ],
+)
 def test_names_that_only_hold_a_split_word_are_classes(tmp_path, names):
     lay(tmp_path, *(f"{name}/#.jpg" for name in names))
     assert counts(tmp_path) == {(name, ""): 4 for name in names}
@@ -181,10 +226,19 @@ AMBIGUOUS = [
     (["cat_train/#.jpg", "cat_test/#.jpg", "dog/#.jpg"], ["'cat_test' and 'cat_train'", "dog"]),
     (["cat/train/#.jpg", "cat/test/#.jpg", "dog/#.jpg"], ["'cat' with train", "'dog' without"]),
     (["set/train/cat/#.jpg", "set/test/cat/#.jpg", "docs/figure.png"], ["'set' with train", "'docs' without"]),
-    (["a/train/cat/#.jpg", "a/train/dog/#.jpg", "a/val/cat/#.jpg", "b/train/cat/#.jpg", "b/train/dog/#.jpg",
-      "b/val/dog/#.jpg"], ["'a' and 'b'", "'cat' and 'dog' in all of these"]),
+    (
+        [
+            "a/train/cat/#.jpg",
+            "a/train/dog/#.jpg",
+            "a/val/cat/#.jpg",
+            "b/train/cat/#.jpg",
+            "b/train/dog/#.jpg",
+            "b/val/dog/#.jpg",
+        ],
+        ["'a' and 'b'", "'cat' and 'dog' in all of these"],
+    ),
     (["val/cat/#.jpg", "val/dog/#.jpg", "test/cat/#.jpg"], ["'test' and 'val' but none to train with"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("files", "words"), AMBIGUOUS)
@@ -209,8 +263,14 @@ def test_the_person_says_which_reading_is_meant(tmp_path):
 # -- no labels ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("files", [("train/#.jpg", "test/#.jpg"), ("train/train/#.jpg", "test/test/#.jpg"),
-                                   ("train/#.jpg", "test/cat/#.jpg", "test/dog/#.jpg")])  # fmt: skip
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("train/#.jpg", "test/#.jpg"),
+        ("train/train/#.jpg", "test/test/#.jpg"),
+        ("train/#.jpg", "test/cat/#.jpg", "test/dog/#.jpg"),
+    ],
+)
 def test_flat_parts_have_no_labels(tmp_path, files):
     with pytest.raises(InputError) as error:
         read_layout(lay(tmp_path, *files))
@@ -244,7 +304,9 @@ def test_nothing_to_learn_from(tmp_path, files, words):
     one_sentence(error, tmp_path, words, "path,label")
 
 
-@pytest.mark.parametrize(("archives", "words"), [(["set.zip"], "/set.zip itself"), (["a.zip", "b.tar.gz"], "unpack them")])
+@pytest.mark.parametrize(
+    ("archives", "words"), [(["set.zip"], "/set.zip itself"), (["a.zip", "b.tar.gz"], "unpack them")]
+)
 def test_a_folder_that_holds_an_archive_only(tmp_path, archives, words):
     with pytest.raises(InputError) as error:
         read_layout(lay(tmp_path, *archives, "README.txt"))
@@ -267,7 +329,13 @@ def test_two_unicode_forms_of_a_name_are_one_class(tmp_path):
 @pytest.mark.parametrize("twin", ["Cat", "CAT", " cat", "cat_", "_cat_"])
 @pytest.mark.parametrize("part", ["", "train/"])
 def test_spellings_of_one_name_are_refused_unless_asked_for(tmp_path, twin, part):
-    lay(tmp_path, f"{part}cat/1.jpg", f"{part}dog/1.jpg", f"{part and 'test/'}{twin}/2.jpg", f"{part and 'test/'}dog/2.jpg")
+    lay(
+        tmp_path,
+        f"{part}cat/1.jpg",
+        f"{part}dog/1.jpg",
+        f"{part and 'test/'}{twin}/2.jpg",
+        f"{part and 'test/'}dog/2.jpg",
+    )
     if not (tmp_path / f"{part and 'test/'}{twin}" / "2.jpg").exists():
         pytest.skip("this file system has one spelling only")
     layout = "splits" if part else "classes"
