@@ -14,6 +14,7 @@ from cvtune_nb.data import conflicts, open_workspace
 from cvtune_nb.data.layout import RECOGNISE
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Work
@@ -52,6 +53,9 @@ class StartPanel(Panel):
 
     def __init__(self, subject: str, data: str, folder: str, layout: str, draw_validation: bool | None):
         super().__init__(subject)
+        if layout not in _LAYOUTS.values():
+            known = ", ".join(value for value in _LAYOUTS.values() if value)
+            raise InputError(f"LAYOUT is {layout!r}: choose {known}, or nothing")
         self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
         self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **_WIDE)
