@@ -246,8 +246,8 @@ def _of_tar(opened: tarfile.TarFile, called: str) -> list[Entry]:
 
 
 def _require_end(opened: tarfile.TarFile) -> None:
-    """Raises tarfile.ReadError where not only zeros follow: tarfile takes a damaged header, and a file that was cut off,
-    for the end."""
+    """Raises tarfile.ReadError where not only zeros follow: tarfile takes a damaged header, and a file that was cut
+    off, for the end."""
     opened.fileobj.seek(opened.offset)
     rest = opened.fileobj.read(tarfile.BLOCKSIZE)
     if len(rest) < tarfile.BLOCKSIZE:

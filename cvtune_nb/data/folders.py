@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from cvtune_nb.data import walk
@@ -13,6 +13,9 @@ from cvtune_nb.data.split_names import SPLIT_WORDS, label_and_split, only_filler
 from cvtune_nb.errors import InputError
 
 NO_FOLDER_CLASS = "has no class folders, and so no labels"
+OPPOSITES = {"valid": "invalid", "training": "match"}
+"""Classes that are called like a split, by what their opposite is called."""
+
 CLASSES = "--layout classes (in notebook 00: Layout)"
 
 
@@ -89,7 +92,9 @@ def read_folders(root: Path, layout: str = "") -> Layout:
     """The photos in folders below `root`, each file used or listed with its reason. layout: one of LAYOUTS but csv, or
     "" to recognise it. Raises InputError where the folders have several readings, or none."""
     top = unwrapped(Folder(root))
-    reading = {"": _recognised, "classes": _as_classes, "splits": _as_splits, "names": _by_names}[layout](top)
+    reading = {"": _recognised, "classes": _as_classes, "splits": partial(_as_splits, asked=True), "names": _by_names}[
+        layout
+    ](top)
     found: list[tuple[str, str, str]] = []
     left_out: list[tuple[str, str, str]] = []
     _account(Folder(root), root, reading, found, left_out)
@@ -122,6 +127,9 @@ def _recognised(top: Folder) -> Reading:
             f"so that all are alike, or say that each folder is a class with {CLASSES}"
         )
     beside = [folder for folder in top.full if folder.name not in splits]
+    stated = [label_and_split(name)[1] for name in names]
+    if not splits and all(stated) and "train" in stated and len(set(stated)) > 1:  # cats_train beside dogs_test
+        raise _ambiguous(top, names, [])
     if not splits:
         return _class_first(top) or _as_classes(top)
     if not beside:
@@ -138,15 +146,23 @@ def _splits_beside_others(top: Folder, splits: dict[str, str], beside: list[Fold
     train = [folder for folder in labelled if splits[folder.name] == "train"]
     if train and (len(set(splits.values())) > 1 or _same_classes(train[0], beside)):
         return _as_splits(top)
-    opposites = {"valid": "invalid", "training": "match"}
-    names = {folder.name.lower() for folder in beside}
-    lone = [folder.name.lower() for folder in parts]
-    is_a_word = len(lone) == 1 and (lone[0] == "train" or opposites.get(lone[0]) in names)
-    if is_a_word and not labelled:
+    if len(parts) == 1 and not _doubtful(top.full):
         reading = _as_classes(top)
         reading.notes.append(f"the folder {parts[0].name} is a class, not a split")
         return reading
     raise _ambiguous(top, splits, beside)
+
+
+def _doubtful(folders: list[Folder]) -> list[Folder]:
+    """Of class folders side by side those that may be parts of the photos: they are called like splits, and not for
+    what they show, as train among vehicles is, or valid beside invalid."""
+    called = [folder for folder in folders if split_of(folder.name)]
+    if len(called) == 1 and len(folders) > 1:
+        name, split = called[0].name.lower(), split_of(called[0].name)
+        is_a_word = name == "train" or OPPOSITES.get(name) in {folder.name.lower() for folder in folders}
+        if is_a_word and not _within(called[0], split).full:
+            return []
+    return called
 
 
 def _same_classes(train: Folder, beside: list[Folder]) -> bool:
@@ -155,7 +171,7 @@ def _same_classes(train: Folder, beside: list[Folder]) -> bool:
     return all(folder.full and {alike(inside.name) for inside in folder.full} <= classes for folder in beside)
 
 
-def _ambiguous(top: Folder, splits: dict[str, str], beside: list[Folder]) -> InputError:
+def _ambiguous(top: Folder, splits: Iterable[str], beside: list[Folder]) -> InputError:
     others = f" beside {in_words(folder.name for folder in beside)}" if beside else ""
     return InputError(
         f"{top.path} has {in_words(splits)}{others}, which can be parts of the photos or classes: say which with "
@@ -179,8 +195,9 @@ def _as_classes(top: Folder) -> Reading:
     return Reading({folder.path: (composed(folder.name), "") for folder in top.full}, notes=notes, kind="classes")
 
 
-def _as_splits(top: Folder) -> Reading:
-    """The folders are parts with class folders in them; others are left out."""
+def _as_splits(top: Folder, asked: bool = False) -> Reading:
+    """The folders are parts with class folders in them; others are left out. asked: the person said so, and whatever
+    lies in a part is a class."""
     splits = splits_of(folder.name for folder in top.full)
     parts = {folder: splits[folder.name] for folder in top.full if folder.name in splits}
     parts = dict(sorted(parts.items(), key=lambda part: list(SPLIT_WORDS).index(part[1])))
@@ -203,7 +220,7 @@ def _as_splits(top: Folder) -> Reading:
     train = [inside[folder] for folder, split in parts.items() if split == "train"]
     classes = {composed(folder.name) for part in train for folder in part.full}
     for folder, split in parts.items():
-        _take_part(folder, inside[folder], split, classes, reading)
+        _take_part(folder, inside[folder], split, classes, reading, asked)
     counts = {name for name, _ in reading.taken.values()}
     reading.notes.insert(
         0, f"folders {', '.join(folder.name for folder in parts)}: splits; {len(counts)} classes below them"
@@ -211,7 +228,7 @@ def _as_splits(top: Folder) -> Reading:
     return reading
 
 
-def _take_part(outer: Folder, inner: Folder, split: str, classes: set[str], reading: Reading) -> None:
+def _take_part(outer: Folder, inner: Folder, split: str, classes: set[str], reading: Reading, asked: bool) -> None:
     """Take the class folders in `inner`, which is the folder of a split or one that it wraps."""
     reading.loose[inner.path] = f"has no label: {outer.name} holds it outside every class folder"
     again = splits_of(folder.name for folder in inner.full)
@@ -223,11 +240,17 @@ def _take_part(outer: Folder, inner: Folder, split: str, classes: set[str], read
             )
         reading.notes.append(f"{', '.join(again)} in {outer.name}: splits")
         for folder in inner.full:
-            _take_part(folder, _within(folder, again[folder.name]), again[folder.name], classes, reading)
+            _take_part(folder, _within(folder, again[folder.name]), again[folder.name], classes, reading, asked)
         return
     if not inner.full:
         reading.notes.append(f"{photos_in_words(inner.count)} in {outer.name} without a label: left out")
         return
+    if not asked and (doubtful := _doubtful(inner.full)):
+        raise InputError(
+            f"{outer.path} is the part for {split}, and holds {in_words(folder.name for folder in doubtful)} beside "
+            "other classes: move what is no class out of it, or say that each folder in it is a class with --layout "
+            "splits (in notebook 00: Layout)"
+        )
     strangers = [folder for folder in inner.full if composed(folder.name) not in classes]
     if split != "train" and strangers == inner.full and len(strangers) == 1:  # test/unknown/1.jpg
         name = strangers[0].name
@@ -282,6 +305,13 @@ def _class_first(top: Folder) -> Reading | None:
         folder for folder, splits in inner.items() if "train" in splits.values() and len(set(splits.values())) > 1
     }
     if not divided:
+        held_back = {folder for folder, splits in inner.items() if set(splits.values()) - {"train"}}
+        if held_back:
+            raise InputError(
+                f"{top.path} has {in_words(folder.name for folder in top.full if folder in held_back)} with parts for "
+                f"validation or test in them, but no class has one to train with: add a folder train to each, or say "
+                f"that each folder is a class with {CLASSES}"
+            )
         return None
     if others := [folder for folder in top.full if not inner[folder]]:
         raise InputError(

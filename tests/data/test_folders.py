@@ -218,7 +218,23 @@ def test_names_that_only_hold_a_split_word_are_classes(tmp_path, names):
     assert counts(tmp_path) == {(name, ""): 4 for name in names}
 
 
+def test_a_class_called_train_within_splits(tmp_path):
+    lay(tmp_path, *(f"{part}/{label}/#.jpg" for part in ("train", "test") for label in ("train", "bus", "car")))
+    assert counts(tmp_path) == split("train", "test", classes=("train", "bus", "car"))
+
+
+@pytest.mark.parametrize("odd", ["test", "val", "training_set"])
+def test_other_parts_within_a_part_are_no_classes(tmp_path, odd):
+    lay(tmp_path, "train/cat/#.jpg", "train/dog/#.jpg", f"train/{odd}/#.jpg", "test/cat/#.jpg", "test/dog/#.jpg")
+    with pytest.raises(InputError) as error:
+        read_layout(tmp_path)
+    one_sentence(error, tmp_path / "train", f"holds '{odd}' beside other classes", "--layout splits")
+    assert counts(tmp_path, "splits") == split("train", "test") | {(odd, "train"): 4}
+
+
 AMBIGUOUS = [
+    (["cats_train/#.jpg", "dogs_test/#.jpg"], ["'cats_train' and 'dogs_test', which can be parts"]),
+    (["cat/test/#.jpg", "dog/#.jpg"], ["'cat' with parts for validation or test", "add a folder train"]),
     (["train/#.jpg", "test/#.jpg", "tram/#.jpg"], ["'test' and 'train' beside 'tram'"]),
     (["train/old/#.jpg", "train/new/#.jpg", "bus/#.jpg"], ["'train' beside 'bus'"]),
     (["train/cat/#.jpg", "train/dog/#.jpg", "unlabelled/#.jpg"], ["'train' beside 'unlabelled'"]),

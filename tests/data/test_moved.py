@@ -153,7 +153,7 @@ def test_an_archive_that_was_moved_changed_or_deleted(photos, tmp_path):
     shutil.rmtree(tmp_path / "two")
     assert open_workspace("", tmp_path / "w").manifest().equals(before.manifest()), "what was unpacked is still there"
     shutil.rmtree(next((tmp_path / "w").glob("unpacked-*")))
-    with pytest.raises(InputError, match="are not at .* any more"):
+    with pytest.raises(InputError, match=r"are not at .* any more"):
         open_workspace("", tmp_path / "w")
 
 

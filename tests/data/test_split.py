@@ -198,9 +198,12 @@ def test_validation_photos_are_drawn_from_train_only_where_a_class_has_none(test
     drawn = {"train": 34, "validation": 6, "test": 4} if test else {"train": 28, "validation": 6, "test": 6}
     assert shares(table, splits, "lime") == drawn
     assert shares(table, splits, "lemon")["validation"] == 3
-    assert splits[table["split"].isin(["validation", "test"])].equals(table["split"][table["split"].isin(["validation", "test"])])
-    more = manifest(lemon=table[table["label"] == "lemon"]["group"] + ":" + table[table["label"] == "lemon"]["split"],
-                    lime=many("i", 60, "train") + many("j", test, "test"))
+    given = table["split"].isin(["validation", "test"])
+    assert splits[given].equals(table["split"][given])
+    more = manifest(
+        lemon=many("l", 20, "train") + many("m", 3, "validation") + many("n", test, "test"),
+        lime=many("i", 60, "train") + many("j", test, "test"),
+    )
     frozen = drawn_before(more, dict(zip(table["group"], splits, strict=True)))
     again = assign_splits(more, frozen=frozen, draw_validation=True)
     assert again[frozen != ""].equals(frozen[frozen != ""])
