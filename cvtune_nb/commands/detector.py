@@ -19,6 +19,8 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     dataset = detection.open_dataset(arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter)
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
+    if dataset.workspace.moved:
+        meter.say(dataset.workspace.moved)
     sizes, problems = detection.sizes(dataset.annotations), dataset.annotations.problems
     meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
     if len(problems):

@@ -33,7 +33,12 @@ def read_layout(data: Path, layout: str = "", called: str = "") -> Layout:
     if not data.exists():
         raise InputError(f"{data} does not exist: give the folder of your photos, a CSV file, a zip or a tar")
     if data.is_dir():
-        found = _read_folder(data, layout, called)
+        try:
+            found = _read_folder(data, layout, called)
+        except RecursionError:
+            raise InputError(
+                f"{called} has folders that lie too deep in each other: give a folder further down"
+            ) from None
     elif data.suffix.lower() in TABLES:
         if layout not in ("", "csv"):
             raise InputError(f"{data} is a CSV file, and layout {layout!r} is one of folders: leave it out")

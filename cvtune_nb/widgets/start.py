@@ -26,7 +26,8 @@ _LAYOUTS = {
     "train, validation, test folders": "splits", "the CSV file in the folder": "csv",
     "beginnings of file names": "names",
 }  # fmt: skip
-_DRAWN = {"as before, or nothing": None, "some of its train photos": True, "nothing: it is refused": False}
+_DRAWN = {"as before, or nothing": "", "some of its train photos": "yes", "nothing: it is refused": "no"}
+_AS_ASKED = {"": None, "yes": True, "no": False}  # a dropdown shows None as no choice at all
 _WIDE = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
 
 
@@ -59,7 +60,8 @@ class StartPanel(Panel):
         self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
         self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **_WIDE)
-        self.drawn = w.Dropdown(options=_DRAWN, value=draw_validation, description="Validation", **_WIDE)
+        drawn = next(word for word, value in _AS_ASKED.items() if value == draw_validation)
+        self.drawn = w.Dropdown(options=_DRAWN, value=drawn, description="Validation", **_WIDE)
         self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **_WIDE)
         self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
         self.sample.on_click(self.guard(lambda _: self._use_sample()))
@@ -83,7 +85,7 @@ class StartPanel(Panel):
     def work(self) -> Work:
         """Open what the text boxes name, show it, then measure the machine."""
         data, folder, limit = (box.value.strip() for box in (self.data, self.folder, self.pixels))
-        layout, draw_validation = self.layout.value, self.drawn.value
+        layout, draw_validation = self.layout.value, _AS_ASKED[self.drawn.value]
 
         def run(progress: Progress) -> Started:
             workspace = open_workspace(

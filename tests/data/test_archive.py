@@ -163,7 +163,7 @@ def test_the_unicode_name_beside_the_other_one_counts(tmp_path):
         info.extra = struct.pack("<HHBI", 0x7075, 5 + len(real), 1, 0) + real
         opened.writestr(info, "photo")
         opened.writestr("b/1.jpg", "photo")
-    rename(tmp_path / "p.zip", {b"gr__e": b"gr\x94\xe1e"})
+    rename(tmp_path / "p.zip", {b"gr__e": b"gr\xf6\xdfe"})
     assert {label for _, label, _ in found(unpack(tmp_path / "p.zip", tmp_path / "u"))} == {"größe", "b"}
 
 
@@ -261,6 +261,15 @@ def test_a_bomb_in_a_zip_in_a_zip_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"photos.zip in .*p.zip unpacks to 0.0 GB"):
         unpack(tmp_path / "p.zip", tmp_path / "u")
     assert everything(tmp_path) == ["p.zip", "photos.zip"]
+
+
+def test_archives_side_by_side_share_the_room_there_is(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as opened:
+        for name in ("a", "b"):
+            opened.write(pack(tmp_path / f"{name}.zip", f"{name}/1.jpg", content=b"0" * 5_000_000), f"{name}.zip")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 8_000_000})())
+    with pytest.raises(InputError, match=r"b.zip in .*p.zip unpacks to 0.0 GB"):
+        unpack(tmp_path / "p.zip", tmp_path / "u")
 
 
 def test_an_archive_beside_photos_is_left_out(tmp_path):

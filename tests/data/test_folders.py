@@ -134,6 +134,12 @@ def test_class_first_and_class_and_split_in_one_name(tmp_path, names, form):
     assert "split" in read_layout(tmp_path).recognised
 
 
+def test_parts_that_all_hold_one_folder_with_the_classes_in_it(tmp_path):
+    for part in ("train", "test"):
+        lay(tmp_path, f"{part}/fruit/cat/#.jpg", f"{part}/fruit/dog/#.jpg")
+    assert counts(tmp_path) == split("train", "test")
+
+
 def test_a_class_that_one_part_lacks(tmp_path):
     lay(tmp_path / "a", "train/cat/#.jpg", "train/dog/#.jpg", "test/cat/#.jpg", "test/dog/")
     assert counts(tmp_path / "a") == split("train") | {("cat", "test"): 4}

@@ -57,6 +57,7 @@ def test_names_as_other_systems_write_them(tmp_path, form, below):
     rows = [(form.format(label, number), label) for label in CLASSES for number in range(4)]
     file = listed(tmp_path, rows, [f"{below}{label}/#.jpg" for label in CLASSES])
     assert paths(file) == {f"{below}{path}": label for path, label in PATHS}
+    assert ("Windows paths" in read_layout(file).recognised) == ("\\" in form)
 
 
 def test_a_missing_photo_is_missing_wherever_others_of_its_name_lie(tmp_path):

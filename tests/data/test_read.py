@@ -1,4 +1,6 @@
+import inspect
 import shutil
+import sys
 
 import pandas as pd
 import pytest
@@ -42,6 +44,16 @@ def photos(tmp_path):
 def test_what_does_not_exist_and_what_is_no_folder(tmp_path):
     refused(tmp_path / "typo", tmp_path / "typo", "does not exist: give the folder of your photos")
     refused(lay(tmp_path, "a.jpg") / "a.jpg", tmp_path / "a.jpg", "is a file, not a folder")
+
+
+def test_folders_that_lie_too_deep_in_each_other(tmp_path):
+    lay(tmp_path, "x/" * 90 + "1.jpg")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        refused(tmp_path, tmp_path, "lie too deep in each other")
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_the_tables_have_their_columns_even_when_empty(tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cvtune_nb.data import open_workspace
 from cvtune_nb.data.layout import LAYOUTS, RECOGNISE
 from cvtune_nb.errors import InputError
 from cvtune_nb.widgets import StartPanel, start
@@ -24,9 +25,24 @@ def shown(monkeypatch):
 def test_every_layout_can_be_chosen(tmp_path):
     panel = StartPanel.of(str(tmp_path), str(tmp_path / "w"), "splits", True)
     assert set(panel.layout.options.values()) == {"", RECOGNISE, *LAYOUTS}
-    assert (panel.layout.value, panel.drawn.value) == ("splits", True)
+    assert (panel.layout.value, panel.drawn.value) == ("splits", "yes")
     with pytest.raises(InputError, match="LAYOUT is 'split': choose"):
         StartPanel.of(str(tmp_path), str(tmp_path / "w"), "split")
+
+
+@pytest.mark.parametrize(("said", "drawn"), [(True, 3), (False, 0), (None, 3)])
+def test_validation_photos_are_drawn_as_chosen(tmp_path, shown, said, drawn):
+    for part, classes in (("train", ("a", "b")), ("val", ("a",))):
+        make_photos(tmp_path / "photos" / part, classes, per_class=20, size=48, seed=len(part))
+    if said is None:  # it was chosen before
+        open_workspace(tmp_path / "photos", tmp_path / "w", draw_validation=True)
+    panel = StartPanel.of(str(tmp_path / "photos"), str(tmp_path / "w"), "", said)
+    if drawn:
+        assert "validation photos drawn from train" in shown(panel)
+        assert panel.workspace.manifest().query("label == 'b'")["split"].eq("validation").sum() == drawn
+    else:
+        with pytest.raises(InputError, match="no validation photos of 'b'"):
+            shown(panel)
 
 
 def test_what_was_recognised_and_what_was_chosen_is_shown(tmp_path, shown):
