@@ -26,17 +26,25 @@ class Folder:
         self.path, self.name = path, path.name
 
     @cached_property
-    def entries(self) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
-        """Its folders, files, and (path, reason) of what is passed over. A link to a folder counts as a folder here
-        unless that one holds the link."""
+    def entries(self) -> tuple[list[Path], list[tuple[Path, str]], list[tuple[Path, str]]]:
+        """Its folders, its files with the reason why one can't be a photo ("" where it may be one), and (path, reason)
+        of what is passed over. A link to a folder counts as a folder here unless that one holds the link."""
         try:
-            folders, files, passed_over = walk.entries(self.path)
+            folders, paths, passed_over = walk.entries(self.path)
         except PermissionError as error:
             raise InputError(
                 f"no permission to read the folder {error.filename or self.path}: change its permissions"
             ) from None
-        links = [path for path in files if path.is_dir() and not path.absolute().is_relative_to(path.resolve())]
-        return sorted([*folders, *links]), [path for path in files if path not in links], passed_over
+        files = [(path, walk.no_photo(path)) for path in paths]
+        links = {
+            path for path, reason in files if reason == walk.LINK and not path.absolute().is_relative_to(path.resolve())
+        }
+        return sorted([*folders, *links]), [file for file in files if file[0] not in links], passed_over
+
+    @property
+    def files(self) -> list[tuple[Path, str]]:
+        """The files in it, and in no folder of it, with the reason why one can't be a photo, "" where it may be."""
+        return self.entries[1]
 
     @cached_property
     def folders(self) -> list["Folder"]:
@@ -52,11 +60,6 @@ class Folder:
     def photos(self) -> list[Path]:
         """The files in it, and in no folder of it, that may be photos."""
         return [path for path, reason in self.files if not reason]
-
-    @cached_property
-    def files(self) -> list[tuple[Path, str]]:
-        """The files in it, and in no folder of it, with the reason why one can't be a photo, "" where it may be."""
-        return [(path, walk.no_photo(path)) for path in self.entries[1]]
 
     @cached_property
     def below(self) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
@@ -88,16 +91,16 @@ class Reading:
     kind: str = ""
 
 
-def read_folders(root: Path, layout: str = "") -> Layout:
-    """The photos in folders below `root`, each file used or listed with its reason. layout: one of LAYOUTS but csv, or
+def read_folders(tree: Folder, layout: str = "") -> Layout:
+    """The photos in the folders of `tree`, each file used or listed with its reason. layout: one of LAYOUTS but csv, or
     "" to recognise it. Raises InputError where the folders have several readings, or none."""
-    top = unwrapped(Folder(root))
+    root, top = tree.path, unwrapped(tree)
     reading = {"": _recognised, "classes": _as_classes, "splits": partial(_as_splits, asked=True), "names": _by_names}[
         layout
     ](top)
     found: list[tuple[str, str, str]] = []
     left_out: list[tuple[str, str, str]] = []
-    _account(Folder(root), root, reading, found, left_out)
+    _account(tree, root, reading, found, left_out)
     notes = reading.notes
     if top.path != root:
         notes = [f"the folder that holds it all: {top.path.relative_to(root).as_posix()}", *notes]

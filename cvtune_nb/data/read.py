@@ -62,18 +62,19 @@ def _no_source(data: Path) -> InputError:
 
 def _read_folder(data: Path, layout: str, called: str) -> Layout:
     """What the class folders say, or the one table of labels that lies beside them, where only one can be meant."""
-    tables = _tables(data)
+    tree = Folder(data)
+    tables = _tables(tree)
     if layout == "csv":
         if len(tables) != 1:
             names = f" ({in_words(path.name for path in tables)})" if tables else ""
             raise InputError(f"{called} holds {len(tables)} CSV files{names}: give the one with the labels itself")
         return _seen_from(data, read_table(tables[0], as_stated=True))
     if layout:
-        return read_folders(data, layout)
+        return read_folders(tree, layout)
     stated = {file: found for file in tables if (found := table_beside(file)) is not None}
     try:
-        folders = read_folders(data)
-        _require_some(data, folders, called)
+        folders = read_folders(tree)
+        _require_some(tree, folders, called)
     except InputError:
         if not stated:
             raise
@@ -91,24 +92,22 @@ def _read_folder(data: Path, layout: str, called: str) -> Layout:
     return folders
 
 
-def _tables(data: Path) -> list[Path]:
+def _tables(tree: Folder) -> list[Path]:
     """The CSV files in a folder, and in those that only wrap the class folders."""
-    inside = unwrapped(Folder(data)).path
-    folders = [inside, *inside.parents]
-    above = [folder for folder in folders if folder.is_relative_to(data)]
-    files = [file for folder in above for file in Folder(folder).entries[1]]
-    if inside == data and len(full := Folder(data).full) == 1:  # images/ beside labels.csv, or both in one folder
-        files += full[0].entries[1]
-    return [file for file in files if file.suffix.lower() in (".csv", ".tsv") and file.is_file()]
+    folders = [tree]
+    while len(folders[-1].full) == 1:  # past images/ beside labels.csv, too
+        folders.append(folders[-1].full[0])
+    files = [path for folder in folders for path, _ in folder.files]
+    return [path for path in files if path.suffix.lower() in (".csv", ".tsv") and path.is_file()]
 
 
-def _require_some(data: Path, found: Layout, called: str) -> None:
+def _require_some(tree: Folder, found: Layout, called: str) -> None:
     """Raises InputError where the folders say no labels; says what might."""
-    folder = unwrapped(Folder(data))
+    folder = unwrapped(tree)
     if found.found["label"].nunique() > 1:
         return
     heap = folder.photos if found.found.empty else [path for path, reason in folder.below[0] if not reason]
-    archives = [path for path, _ in Folder(data).below[0] if is_archive(path)]
+    archives = [path for path, _ in tree.below[0] if is_archive(path)]
     if heap and (counts := prefixes(heap)):
         raise InputError(f"{called} has photos but not several class folders; {ways_to_label(counts)}")
     if found.found.empty and archives:

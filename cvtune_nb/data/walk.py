@@ -1,7 +1,9 @@
 """Which files does a folder of photos hold? The one walk through folders, whatever is done with the photos then:
 training, detection, predict, similar. Stands alone on Python: a copy of this file travels with every export."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 SYSTEM_FOLDERS = {
@@ -66,11 +68,15 @@ def no_photo(path: Path) -> str:
     """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
     if shown(str(path)) != str(path):
         return "its name is no UTF-8 text; rename it"
-    if not path.exists():
-        return "a link to nothing; mend the link, or delete it"
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return "a link to nothing; mend the link, or delete it"
+        raise
+    if stat.S_ISDIR(mode):
         return LINK
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         return "a pipe, socket or device; delete it"
     return f"not a photo ({path.suffix} file)" if path.suffix.lower() in NOT_PHOTOS else ""
 
