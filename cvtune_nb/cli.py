@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from cvtune_nb import __version__, commands
 from cvtune_nb.commands import BAD_INPUT, NETWORK, STOPPED, Result, flag
 from cvtune_nb.console import Meter, plain
+from cvtune_nb.data.layout import LAYOUTS, RECOGNISE
 from cvtune_nb.errors import InputError, Stopped, in_words
 from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS, Parameter
 
@@ -136,7 +137,7 @@ def _parser() -> Parser:
         made.set_defaults(do=do, json=False)
         if data:
             made.add_argument(
-                "--data", default="", metavar="PATH", help="photos: a folder, a CSV file or a zip"
+                "--data", default="", metavar="PATH", help="photos: a folder, a CSV file, a zip or a tar"
             )
             made.add_argument(
                 "--workspace", default="", metavar="DIR", help="where all that is computed is kept"
@@ -149,6 +150,15 @@ def _parser() -> Parser:
                 "channel, such as 4095 for 12 bits, kept for next time; or auto (decided from all of them)",
             )  # fmt: skip
             made.add_argument("--black", default="", metavar="N", help="value that is shown black in such photos (0)")
+        if data and do is not commands.detect:
+            made.add_argument(
+                "--layout", default="", metavar="L", help=f"how folders are to be read: {', '.join(LAYOUTS)}, or "
+                f"{RECOGNISE} (as the time before, at first {RECOGNISE})",
+            )  # fmt: skip
+            made.add_argument(
+                "--draw-validation", action=argparse.BooleanOptionalAction, default=None,
+                help="where the split that you gave has no validation photos of a class, take some of its train photos",
+            )  # fmt: skip
         for name in parameters:
             made.add_argument(flag(name), metavar="X", help=_help(declared[name]))
         if do not in (commands.lab, commands.serve):

@@ -3,6 +3,7 @@ kills the kernel in mid-write, finds either the old file or the new one, never h
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import tempfile
@@ -101,6 +102,20 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
         with contextlib.suppress(json.JSONDecodeError):
             rows.append(json.loads(line))
     return rows
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file's content, as hexadecimal digits."""
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def size_of(file: Path) -> int:
+    """The length of a file in bytes; -1 where there is none."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
 
 
 def forget(path: Path) -> bool:

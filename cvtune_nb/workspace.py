@@ -12,12 +12,24 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import append_json_lines, read_csv, read_json, read_json_lines, write_csv, write_json
+from cvtune_nb.files import (
+    append_json_lines,
+    read_csv,
+    read_json,
+    read_json_lines,
+    sha256_of,
+    size_of,
+    write_csv,
+    write_json,
+)
 
 ACTIONS = ("relabel", "exclude", "keep", "undo")
 PAIR_ACTIONS = ("distinct", "same")
 """What can be decided about two photos: that they are no copies of each other, and that taken back."""
 MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
+SAMPLE = 500
+"""Photos whose content is compared to find out whether they are those that a workspace knows."""
+
 _TEXT = {"path": str, "label": str, "split": str, "group": str, "sha256": str}
 
 
@@ -40,7 +52,10 @@ def now() -> str:
 class Workspace:
     """Everything about one data set, on disk (layout: DESIGN section 2, README "Where things are kept").
 
-    data is the folder that the manifest's paths are relative to; seed drew the split.
+    data is the folder that the manifest's paths are relative to; seed drew the split. layout is what the person said
+    about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
+    validation photos get some of their train photos. moved says, where that happened just now, that the photos are
+    somewhere else than before.
     """
 
     def __init__(self, folder: Path):
@@ -56,6 +71,10 @@ class Workspace:
         self.source = settings["source"]
         self.seed = int(settings["seed"])
         self.pixels_gb: float | None = settings.get("pixels_gb")
+        self.layout: str = settings.get("layout", "")
+        self.recognised: str = settings.get("recognised", "")
+        self.draw_validation: bool = settings.get("draw_validation", False)
+        self.moved = ""
         self._take_levels(settings)
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
@@ -64,23 +83,71 @@ class Workspace:
     @classmethod
     def create(cls, folder: Path, data: Path, source: str, seed: int) -> "Workspace":
         """Make the folder a workspace for the photos under `data`, which came from `source` (as the person gave
-        it). Raises InputError when the folder is a workspace for other photos."""
+        it). A workspace goes on with photos that were moved or copied there. Raises InputError when the folder is a
+        workspace for other photos."""
         folder = Path(folder).resolve()
         file = folder / "workspace.json"
+        moved = ""
         if file.exists():
-            known = read_json(file)
-            if known["source"] != source:
-                raise InputError(
-                    f"the workspace {folder} belongs to {known['source']}, not to {source}: choose another workspace "
-                    "folder"
-                )
-            if known["data"] != str(data):  # a new version of a zip is unpacked into another folder
-                write_json(file, {**known, "data": str(data)})
+            known = cls(folder)
+            moved = known.require_photos(source, data)
+            if moved or known.data != data:  # a new version of a zip is unpacked into another folder
+                write_json(file, {**read_json(file), "data": str(data), "source": source})
         else:
             if folder.is_file():
                 raise InputError(f"the workspace {folder} is a file: choose a folder")
             write_json(file, {"data": str(data), "source": source, "seed": seed, "created": now()})
-        return cls(folder)
+        made = cls(folder)
+        made.moved = moved
+        return made
+
+    def require_photos(self, source: str, data: Path | None, content: bool = True) -> str:
+        """Raises InputError unless this is the workspace of the photos at `source`, which lie under `data` (None where
+        that is not known yet) as manifest.csv says. Returns "", or a sentence where they were somewhere else before.
+        content: compare contents, and not lengths alone."""
+        if source == self.source:
+            return ""
+        agreeing, known = self.agreement(data, content) if data else (0, 1)
+        gone = not Path(self.source).exists()
+        if agreeing < known or not (known or gone):
+            about = "about " if agreeing > SAMPLE else ""
+            why = f"; of its {known} photos {about}{agreeing} are there with the same content" if agreeing else ""
+            raise InputError(
+                f"the workspace {self.folder} belongs to {self.source}, not to {source}{why}: choose another workspace "
+                "folder"
+            )
+        if gone:
+            return f"the photos were moved from {self.source} to {source}: the workspace goes on with them there"
+        return f"{source} holds the same photos as {self.source}: the workspace belongs to it from now on"
+
+    def agreement(self, data: Path, content: bool = True) -> tuple[int, int]:
+        """(how many of the photos that this workspace knows lie under `data` as well, how many it knows): with the same
+        length and, with `content`, the same SHA-256; of more than SAMPLE a sample is read, always the same one."""
+        file = next((file for file in (self.folder / "manifest.csv", self.folder / "detection" / "photos.csv")
+                     if file.exists()), None)  # fmt: skip
+        known = read_csv(file, **_TEXT) if file else pd.DataFrame(columns=["path", "bytes", "sha256"])
+        there = known[[size_of(data / row.path) == row.bytes for row in known.itertuples()]]
+        if there.empty or (len(there) == len(known) and not content):
+            return len(there), len(known)
+        read = there.sample(min(len(there), SAMPLE), random_state=0)
+        same = sum(sha256_of(data / row.path) == row.sha256 for row in read.itertuples())
+        return len(there) * same // len(read), len(known)
+
+    @property
+    def chosen(self) -> str:
+        """What the person said about the photos and is remembered, in a few words."""
+        said = [f"layout {self.layout}"] if self.layout else []
+        said += ["validation photos drawn from train where a class has none"] if self.draw_validation else []
+        return f"as you chose: {', '.join(said)}" if said else ""
+
+    def keep(self, **settings: Any) -> None:
+        """Remember layout, recognised and draw_validation in workspace.json."""
+        file = self.folder / "workspace.json"
+        changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
+        for name, value in changed.items():
+            setattr(self, name, value)
+        if changed:
+            write_json(file, {**read_json(file), **changed})
 
     def limit_pixels(self, gigabytes: float | str) -> None:
         """From now on at most so many gigabytes of decoded pixels are kept (0 or more, or "all": what the disk has room

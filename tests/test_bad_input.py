@@ -258,14 +258,14 @@ def locked(monkeypatch):
         if os.geteuid() != 0:
             folder.chmod(0)
             return
-        listing = Path.iterdir
+        listing = os.scandir
 
-        def iterdir(path):
-            if path == folder:
+        def scandir(path):
+            if Path(path) == folder:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             return listing(path)
 
-        monkeypatch.setattr(Path, "iterdir", iterdir)
+        monkeypatch.setattr(os, "scandir", scandir)
 
     yield lock
     monkeypatch.undo()
@@ -418,7 +418,7 @@ def test_a_workspace_among_the_photos(photos, capsys):
 def test_a_workspace_of_other_photos(photos, workspace, tmp_path, capsys):
     assert cli.main(["baseline", "--data", str(photos), "--workspace", str(workspace), *SMALL]) == 0
     capsys.readouterr()
-    other = shutil.copytree(photos, tmp_path / "other")
+    other = make_photos(tmp_path / "other", ("cat", "dog"), per_class=6, size=64, seed=9)
     assert "belongs to" in refused(capsys, "baseline", "--data", other, "--workspace", workspace, *SMALL)
 
 

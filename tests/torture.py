@@ -207,7 +207,7 @@ passed_over("macOS resource fork", "._photo.jpg", b"\0\5\x16\7\0\2\0\0Mac OS X" 
 passed_over("macOS folder icon", "Icon\r", b"")
 passed_over("Windows thumbnails", "Thumbs.db", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(40))
 passed_over("Windows folder view", "desktop.ini", b"[.ShellClassInfo]")
-passed_over("hidden file", ".hidden.jpg", jpeg())
+left_out("hidden file", ".hidden.jpg", jpeg(), "hidden", "")
 
 # -- something else, called a photo -------------------------------------------------------------------------
 

@@ -40,12 +40,15 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         raise InputError(f"{folder} is not a workspace yet: name your photos too, with --data")
     seed = PARAMETERS["seed"].check(getattr(arguments, "seed", None) or 0)
     workspace = open_workspace(
-        arguments.data, arguments.workspace, seed, progress, pixels_gb=arguments.pixels_gb,
-        black=getattr(arguments, "black", ""), white=getattr(arguments, "white", ""),
+        arguments.data, arguments.workspace, seed, progress, pixels_gb=arguments.pixels_gb, layout=arguments.layout,
+        draw_validation=arguments.draw_validation, black=getattr(arguments, "black", ""),
+        white=getattr(arguments, "white", ""),
     )  # fmt: skip
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
-    if words := levels.in_words(workspace):
-        meter.say(words)
+    recognised = workspace.recognised and f"recognised: {workspace.recognised}"
+    for words in (workspace.moved, recognised, workspace.chosen, levels.in_words(workspace)):
+        if words:
+            meter.say(words)
     skipped, contested = workspace.skipped(), conflicts(workspace)
     if len(skipped):
         meter.say(f"files left out: {len(skipped)}, for the reasons in {workspace.folder / 'skipped.csv'}")

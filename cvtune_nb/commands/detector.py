@@ -23,8 +23,9 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         arguments.white,
     )  # fmt: skip
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
-    if words := levels.in_words(dataset.workspace):
-        meter.say(words)
+    for words in (dataset.workspace.moved, levels.in_words(dataset.workspace)):
+        if words:
+            meter.say(words)
     sizes, problems = detection.sizes(dataset.annotations), dataset.annotations.problems
     meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
     if len(problems):

@@ -31,7 +31,8 @@ def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.similarity import embedder
 
-    workspace = open_workspace_of(argparse.Namespace(data="", workspace=str(where), pixels_gb=""), meter, meter)
+    given = argparse.Namespace(data="", workspace=str(where), pixels_gb="", layout="", draw_validation=None)
+    workspace = open_workspace_of(given, meter, meter)
     of = embedder(workspace, arguments.embedder)
     meter.say(f"embedder: {of.words}")
     if arguments.label_next:

@@ -1,6 +1,6 @@
 """From a person's photos, in any layout, to a manifest with a frozen split, and pixels that are decoded once."""
 
-import hashlib
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import levels, photo
+from cvtune_nb.data.archive import is_archive, unpack
+from cvtune_nb.data.layout import RECOGNISE, Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
-from cvtune_nb.data.read import read_layout, unpack
+from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
 
 __all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
@@ -25,16 +27,18 @@ NATIVE_SIZE = 224
 
 def open_workspace(
     data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent,
-    on_sample: OnFirst | None = None, pixels_gb: float | str = "", black: float | str = "", white: float | str = "",
+    on_sample: OnFirst | None = None, pixels_gb: float | str = "", layout: str = "",
+    draw_validation: bool | None = None, black: float | str = "", white: float | str = "",
 ) -> Workspace:  # fmt: skip
-    """The workspace of the photos at `data` (a folder, a CSV file or a zip), made on first use.
+    """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
 
     Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split
     (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
     changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
     what was opened last, else the sample photos; on_sample is make_sample's on_first. pixels_gb: what
-    Workspace.limit_pixels takes; empty leaves the limit as it is. black, white: what levels.choose takes. Raises
-    InputError.
+    Workspace.limit_pixels takes; empty leaves the limit as it is. layout: one of data.layout.LAYOUTS, where the folders
+    can be read in several ways, or RECOGNISE; empty for what was said before. draw_validation: what assign_splits
+    takes; None for what was said before. black, white: what levels.choose takes. Raises InputError.
     """
     if not str(data):
         existing = Path(workspace).expanduser() if str(workspace) else opened_last()
@@ -44,41 +48,100 @@ def open_workspace(
         else:
             data = make_sample(home() / "sample", progress=progress, on_first=on_sample).directory
     source, folder = places(data, workspace)
-    data_root, found, left_out = _layout(source, folder)
-    space = Workspace.create(folder, data_root, str(source), seed)
+    known = Workspace(folder) if (folder / "workspace.json").exists() else None
+    said = "" if layout == RECOGNISE else layout or (known.layout if known else "")
+    drawn = draw_validation if draw_validation is not None else bool(known and known.draw_validation)
+    found = _layout(source, folder, said)
+    space = Workspace.create(folder, found.root, str(source), seed)
     if pixels_gb != "":
         space.limit_pixels(pixels_gb)
     levels.choose(space, black, white)
-    _refresh(space, found, left_out, progress)
+    _refresh(space, found, drawn, progress)
     levels.require_high_depth(space)
+    space.keep(layout=said, recognised=found.recognised, draw_validation=drawn)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
 
 
 def places(data: str | Path, workspace: str | Path) -> tuple[Path, Path]:
     """Where the photos at `data` are and where their workspace is, by default one of its own in `home()`. Raises
-    InputError when the workspace would lie among the photos, and when it is that of others: before anything is unpacked
-    into it."""
+    InputError when they are not there, when the workspace would lie among the photos, and when it is that of others:
+    before anything is unpacked into it."""
     source = Path(data).expanduser().resolve()
-    folder = Path(workspace).expanduser() if str(workspace) else home() / "workspaces" / workspace_name(source)
+    folder = Path(workspace).expanduser() if str(workspace) else _own_workspace(source)
     if source.is_dir() and folder.resolve().is_relative_to(source):
         raise InputError(f"the workspace {folder} lies inside the photo folder {source}: choose another folder for it")
-    if (folder / "workspace.json").exists():
-        known = Workspace(folder)
-        Workspace.create(folder, known.data, str(source), known.seed)
+    known = Workspace(folder) if (folder / "workspace.json").exists() else None
+    if not source.exists() and not (known and known.source == str(source) and _unpacked_before(known)):
+        if known and known.source == str(source):
+            raise InputError(
+                f"the photos of the workspace {known.folder} are not at {source} any more: name their new place, once, "
+                "with --data beside --workspace (in notebook 00: Photos and Workspace)"
+            )
+        raise InputError(f"{source} does not exist: give the folder of your photos, a CSV file, a zip or a tar")
+    if known:
+        known.require_photos(str(source), _root(source, folder), content=False)
     return source, folder
 
 
+def _own_workspace(source: Path) -> Path:
+    """Where the workspace of these photos is when nobody said: the one that is theirs already, else the one they had
+    when they lay somewhere else, else a new one, called like them. Raises InputError when several fit."""
+    folder, name = home() / "workspaces", workspace_name(source)
+    spaces = []
+    for file in sorted(folder.glob("*/workspace.json")):
+        with contextlib.suppress(InputError, KeyError):
+            spaces.append(Workspace(file.parent))
+    names = [name, *(f"{name}-{number}" for number in range(2, len(spaces) + 2))]
+    for space in spaces:
+        if space.source == str(source) and space.folder.name in names:
+            return folder / space.folder.name
+    fitting = []
+    for space in spaces if source.exists() else ():
+        root = _root(source, space.folder)
+        if root and not Path(space.source).exists() and space.agreement(root, content=False)[0]:
+            with contextlib.suppress(InputError):
+                space.require_photos(str(source), root)
+                fitting.append(folder / space.folder.name)
+    if len(fitting) > 1:
+        raise InputError(
+            f"{source} holds the photos of several workspaces, {', '.join(map(str, fitting))}: name the right one with "
+            "--workspace"
+        )
+    free = next(folder / each for each in names if not (folder / each / "workspace.json").exists())
+    return fitting[0] if fitting else free
+
+
+def _root(source: Path, folder: Path) -> Path | None:
+    """The folder that paths of photos at `source` are relative to; None for an archive not unpacked into the workspace
+    `folder`."""
+    if source.is_dir():
+        return source
+    if not is_archive(source):
+        return source.parent
+    into = _place_of(source, folder) if source.exists() else None
+    return unpack(source, into) if into and into.exists() else None
+
+
+def _place_of(archive: Path, folder: Path) -> Path:
+    return folder / f"unpacked-{sha256_of(archive)[:12]}"
+
+
+def _unpacked_before(space: Workspace) -> bool:
+    """Whether what the workspace's archive held is there still, whatever became of the archive."""
+    return is_archive(space.source) and space.data.is_relative_to(space.folder) and space.data.exists()
+
+
 def unpacked(source: Path, folder: Path) -> Path:
-    """`source`, or where it is a zip what is unpacked from it into the workspace `folder`, once."""
-    if source.suffix.lower() == ".zip" and source.is_file():
-        return unpack(source, folder / f"unpacked-{sha256_of(source)[:12]}")
-    return source
+    """`source`, or where it is an archive what is unpacked from it into the workspace `folder`, once."""
+    if not is_archive(source) or source.is_dir():
+        return source
+    return unpack(source, _place_of(source, folder)) if source.exists() else Workspace(folder).data
 
 
-def _layout(source: Path, folder: Path) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
-    """read_layout of the photos, or of what is in their zip."""
-    return read_layout(unpacked(source, folder))
+def _layout(source: Path, folder: Path, layout: str) -> Layout:
+    """read_layout of the photos, or of what is in their archive."""
+    return read_layout(unpacked(source, folder), layout, str(source))
 
 
 def opened_last() -> Path | None:
@@ -89,10 +152,11 @@ def opened_last() -> Path | None:
         return None
 
 
-def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, progress: Progress) -> None:
+def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: Progress) -> None:
     """Bring manifest.csv and skipped.csv up to date with the files there are. A known file that has kept its length
     and was not written to since is not opened again, and known content keeps its split, whatever its file is called
     now."""
+    found, left_out = layout.found, layout.left_out
     manifest = space.folder / "manifest.csv"
     first = not manifest.exists()
     known = pd.DataFrame(columns=MANIFEST_COLUMNS) if first else space.manifest()
@@ -117,20 +181,22 @@ def _refresh(space: Workspace, found: pd.DataFrame, left_out: pd.DataFrame, prog
     split, group = (dict(zip(known["sha256"], known[column], strict=True)) for column in ("split", "group"))
     frozen = pd.Series([split.get(key, "") for key in table["sha256"]], index=table.index, dtype=str)
     groups = pd.Series([group.get(key, key[:16]) for key in table["sha256"]], index=table.index, dtype=str)
-    table["group"], table["split"] = _grouped(table, groups, space.seed, frozen)
+    table["group"], table["split"] = _grouped(table, groups, space.seed, frozen, draw_validation)
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
 
 
-def _grouped(table: pd.DataFrame, groups: pd.Series, seed: int, frozen: pd.Series) -> tuple[pd.Series, pd.Series]:
+def _grouped(
+    table: pd.DataFrame, groups: pd.Series, seed: int, frozen: pd.Series, draw_validation: bool
+) -> tuple[pd.Series, pd.Series]:
     """(group, split) of every row; photos that only look the same are kept together unless that would leave a class
     without training or validation photos."""
     try:
-        return groups, assign_splits(table.assign(group=groups), seed, frozen)
+        return groups, assign_splits(table.assign(group=groups), seed, frozen, draw_validation)
     except InputError:
         exact = table["sha256"].str[:16]
-        return exact, assign_splits(table.assign(group=exact), seed, frozen)
+        return exact, assign_splits(table.assign(group=exact), seed, frozen, draw_validation)
 
 
 def keep_together(space: Workspace, copies: dict[str, str]) -> int:
@@ -144,10 +210,12 @@ def keep_together(space: Workspace, copies: dict[str, str]) -> int:
     groups = pd.Series([copies.get(key, group) for key, group in rows], index=manifest.index, dtype=str)
     if groups.equals(manifest["group"]):
         return 0
-    _, found, _ = _layout(Path(space.source), space.folder)
+    found = _layout(Path(space.source), space.folder, space.layout).found
     split = dict(zip(found["path"], found["split"], strict=True))
     given = pd.Series([split.get(path, "") for path in manifest["path"]], index=manifest.index, dtype=str)
-    group, split = _grouped(manifest.assign(split=given), groups, space.seed, manifest["split"])
+    group, split = _grouped(
+        manifest.assign(split=given), groups, space.seed, manifest["split"], space.draw_validation
+    )
     written = file.stat()
     space.save_manifest(manifest.assign(group=group, split=split), space.skipped())
     os.utime(file, ns=(written.st_atime_ns, written.st_mtime_ns))  # no photo was looked at: what changed since, counts
@@ -233,9 +301,3 @@ def look(
         return str(error)
     except OSError as error:
         return f"can't be read ({error.strerror or error})"
-
-
-def sha256_of(file: Path) -> str:
-    """The SHA-256 of a file's content, as hexadecimal digits."""
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -9,30 +9,37 @@ from cvtune_nb.errors import InputError
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 """Share of each class's photos, where the data does not come with splits of its own (DESIGN, issue "Data")."""
 
+FROM_TRAIN = {"train": 0.85, "validation": 0.15}
+"""The same where only the train photos are divided."""
+
 SPLITS = tuple(SHARES)
 
 KEEP_FIRST = ("test", "validation", "train")
 """Of copies in several splits the one in the first of these stays: a training photo is the cheapest to lose."""
 
 
-def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | None = None) -> pd.Series:
+def assign_splits(
+    manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | None = None, draw_validation: bool = False
+) -> pd.Series:
     """The split of every row: given splits stay, then those drawn before, and the rest is stratified by class.
 
-    manifest needs label, group and split; split is "" where none is given. frozen holds the split that was drawn for
-    a row before, "" where none was. A group (copies of one photo) is never divided unless the data came that way: it
-    goes where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST. Which
-    photos a split gets depends on their content and the seed alone, not on file names or order: adding photos later
-    moves none of the old ones, unless they turn out to be copies of each other.
+    manifest needs path, label, group and split; split is "" where none is given. frozen holds the split that was drawn
+    for a row before, "" where none was. draw_validation: classes without validation photos in the split that the data
+    came with get some of their train photos. A group (copies of one photo) is never divided unless the data came that
+    way: it goes where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST.
+    Which photos a split gets depends on their content and the seed alone, not on file names or order: adding photos
+    later moves none of the old ones, unless they turn out to be copies of each other.
 
     Data that comes with a train and a test split but no validation split gets one: its validation photos are taken
-    from its train photos. Raises InputError when a class has no two different photos to divide, or nothing
-    but copies of photos in other classes.
+    from its train photos. Raises InputError, naming every class it is about, when one has no two different photos to
+    divide, no train or validation photos in the given split, or nothing but copies of photos in other classes.
     """
     split = manifest["split"].copy()
     given = set(split) - {""}
+    without = _without_validation(manifest) if draw_validation and {"train", "validation"} <= given else []
     if given and "validation" not in given:
         split[split == "train"] = ""
-        wanted = {"train": 0.85, "validation": 0.15}
+        wanted = FROM_TRAIN
         if "test" not in given:
             wanted = SHARES
     elif given and "test" not in given:
@@ -40,10 +47,12 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | Non
         wanted = {"train": 0.85, "test": 0.15}
     else:
         wanted = SHARES
+    split[manifest["label"].isin(without) & (split == "train")] = ""
 
     drawn = split == ""
     if frozen is not None:
-        split = split.where(~drawn, frozen.where(frozen.isin(list(wanted)), ""))
+        known = frozen.isin(list(wanted)) | (manifest["label"].isin(without) & frozen.isin(SPLITS))
+        split = split.where(~drawn, frozen.where(known, ""))
 
     copies = manifest[manifest["group"].duplicated(keep=False)]
     for _, rows in copies.groupby("group", sort=False):
@@ -52,28 +61,61 @@ def assign_splits(manifest: pd.DataFrame, seed: int = 0, frozen: pd.Series | Non
         split[rows.index[drawn[rows.index]]] = first
 
     taken: dict[str, str] = {}
-    for _, rows in manifest.groupby("label"):
+    for label, rows in manifest.groupby("label"):
         open_rows = rows[split[rows.index] == ""]
         groups = sorted(set(open_rows["group"]) - set(taken), key=lambda group: _draw(group, seed))
-        for group, name in zip(groups, _names(len(groups), wanted, _settled(rows, split)), strict=True):
+        shares = wanted if label not in without else SHARES if "test" not in given else FROM_TRAIN
+        for group, name in zip(groups, _names(len(groups), shares, _settled(rows, split)), strict=True):
             taken[group] = name
     split[split == ""] = manifest.loc[split == "", "group"].map(taken)
 
-    shared = manifest.groupby("sha256" if "sha256" in manifest else "group")["label"].transform("nunique") > 1
-    for label, rows in manifest.groupby("label"):
-        if shared[rows.index].all():
-            raise InputError(
-                f"class {label!r} has no photo of its own: {rows['path'].iloc[0]} also lies in another class; delete "
-                "one of the copies, or take the folder out"
-            )
-        missing = {"train", "validation"} - set(split[rows.index])
-        if missing:
-            raise InputError(
-                f"class {label!r} has only {len(set(rows['group']))} different photo(s), for example "
-                f"{rows['path'].iloc[0]}, and so none for {' and '.join(sorted(missing))}: add photos of it "
-                "(100 are a good start), or take the folder out"
-            )
+    _require_all_classes(manifest, split)
     return split
+
+
+def _without_validation(manifest: pd.DataFrame) -> list[str]:
+    """The classes all of whose photos have a split that the data came with, none of them validation."""
+    own = manifest.groupby("label")["split"].agg(set)
+    return [label for label, splits in own.items() if not splits & {"validation", ""} and "train" in splits]
+
+
+def _require_all_classes(manifest: pd.DataFrame, split: pd.Series) -> None:
+    """Raises InputError for all classes at once that can't be learned or judged."""
+    shared = manifest.groupby("sha256" if "sha256" in manifest else "group")["label"].transform("nunique") > 1
+    given = set(manifest["split"]) - {""}
+    copies, few, unvalidated, untrained = [], [], [], []
+    for label, rows in manifest.groupby("label"):
+        missing = {"train", "validation"} - set(split[rows.index])
+        counts = ", ".join(f"{count:,} in {name}" for name, count in rows["split"].value_counts().items() if name)
+        example, different = rows["path"].iloc[0], rows["group"].nunique()
+        if shared[rows.index].all():
+            copies.append(f"class {label!r} has no photo of its own: {example} also lies in another class")
+        elif "train" in missing and "train" in given and counts:
+            untrained.append(f"{label!r} ({counts})")
+        elif "validation" in missing and "validation" in given and counts and different > 1:
+            unvalidated.append(f"{label!r} ({counts})")
+        elif missing:
+            few.append(f"class {label!r} has only {different} different photo(s), for example {example}")
+    reasons = []
+    if copies:
+        reasons.append(f"{', '.join(copies)}: delete one of the copies, or take the folder out")
+    if untrained:
+        reasons.append(
+            f"the split you gave has no train photos of {', '.join(untrained)}: add some to train, or take the class "
+            "out of the other splits"
+        )
+    if unvalidated:
+        reasons.append(
+            f"the split you gave has no validation photos of {', '.join(unvalidated)}: add some, or have them drawn "
+            "from the train photos (--draw-validation, or Validation in notebook 00)"
+        )
+    if few:
+        reasons.append(
+            f"{', '.join(few)}, and each class needs one for train and one for validation: add photos of it (100 are a "
+            "good start), or take the folder out"
+        )
+    if reasons:
+        raise InputError("; ".join(reasons))
 
 
 def require_learnable(photos: pd.DataFrame) -> None:

@@ -44,10 +44,9 @@ def splits_of(names: Iterable[str]) -> dict[str, str]:
 
 def _words(name: str) -> tuple[list[str], tuple[str, ...]]:
     """The splits that the words of `name` mean, each once, and its other words."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     splits, others = [], []
-    for word in re.findall(r"[^\W\d_]+", spaced.lower()):
-        split = SPLIT_WORDS.get(word) or _joined(word)
+    for word in re.findall(r"[^\W\d_]+", _spaced(name).lower()):
+        split = _split_in(word)
         if split and split not in splits:
             splits.append(split)
         elif not split and word not in FILLERS:
@@ -55,7 +54,35 @@ def _words(name: str) -> tuple[list[str], tuple[str, ...]]:
     return splits, tuple(others)
 
 
-def _joined(word: str) -> str:
-    """The split in a word such as trainset or testimages."""
-    return next((split for begin, split in SPLIT_WORDS.items()
+def _spaced(name: str) -> str:
+    """`name` with a blank before each capital that begins a word within it."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def _split_in(word: str) -> str:
+    """The split that a word means, or that one such as trainset or testimages begins with; else ""."""
+    return SPLIT_WORDS.get(word) or next((split for begin, split in SPLIT_WORDS.items()
                  if word.startswith(begin) and word.removeprefix(begin) in FILLERS), "")  # fmt: skip
+
+
+def label_and_split(name: str) -> tuple[str, str]:
+    """cats, train for cats_train, train-cats or catsTrain: a class and a split in one name; "", "" for any other."""
+    splits, others = _words(name)
+    if len(splits) != 1 or not others:
+        return "", ""
+    parts = re.findall(r"[^\W\d_]+|[\W\d_]+", _spaced(name))
+    at = next(place for place, part in enumerate(parts) if _split_in(part.lower()))
+    first, last = at, at + 1
+    while first > 1 and parts[first - 2].lower() in FILLERS:  # cats_data_train
+        first -= 2
+    while last + 1 < len(parts) and parts[last + 1].lower() in FILLERS:  # train_images_cats
+        last += 2
+    rest = re.sub(r"^\d+", "", "".join(parts[last:]))  # train2017
+    begin, end = "".join(parts[:first]).strip(" _-.,()[]"), rest.strip(" _-.,()[]")
+    return " ".join(part for part in (begin, end) if part), splits[0]
+
+
+def only_filler(name: str) -> bool:
+    """Whether `name` is made of FILLERS alone, as images or photos_jpg are."""
+    splits, others = _words(name)
+    return not splits and not others and bool(re.search(r"[^\W\d_]", name))

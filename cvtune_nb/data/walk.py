@@ -1,8 +1,10 @@
 """Which files does a folder of photos hold? The one walk through folders, whatever is done with the photos then:
 training, detection, predict, similar. Stands alone on Python: a copy of this file travels with every export."""
 
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 SYSTEM_FOLDERS = {
@@ -92,16 +94,17 @@ def no_photo(path: Path) -> str:
     if shown(str(path)) != str(path):
         return "its name is no UTF-8 text; rename it"
     try:
-        if not path.exists():
-            return BROKEN_LINK if path.is_symlink() else "the file is gone"
-        if path.is_dir():
-            return LINK
-        if not path.is_file():
-            return "a pipe, socket or device; delete it"
+        mode = path.stat().st_mode
     except PermissionError:
         return LOCKED
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return BROKEN_LINK if path.is_symlink() else "the file is gone"
         return f"can't be read ({error.strerror or error})"
+    if stat.S_ISDIR(mode):
+        return LINK
+    if not stat.S_ISREG(mode):
+        return "a pipe, socket or device; delete it"
     return f"not a photo ({path.suffix} file)" if path.suffix.lower() in NOT_PHOTOS else ""
 
 

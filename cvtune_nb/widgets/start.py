@@ -11,15 +11,24 @@ from IPython.display import HTML
 
 from cvtune_nb import backbones, baseline, machine, plots, training
 from cvtune_nb.data import conflicts, levels, open_workspace
+from cvtune_nb.data.layout import RECOGNISE
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.widgets.panel import Panel
 from cvtune_nb.workspace import Workspace, home
 
+_LAYOUTS = {
+    "as before, or recognised": "", "recognise it anew": RECOGNISE, "each folder is a class": "classes",
+    "train, validation, test folders": "splits", "the CSV file in the folder": "csv",
+    "beginnings of file names": "names",
+}  # fmt: skip
+_DRAWN = {"as before, or nothing": "", "some of its train photos": "yes", "nothing: it is refused": "no"}
+_AS_ASKED = {"": None, "yes": True, "no": False}  # a dropdown shows None as no choice at all
 _WIDE = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
 
 
@@ -39,14 +48,21 @@ class StartPanel(Panel):
     waiting = "Press Open these photos above first, then run this cell again."
 
     @classmethod
-    def of(cls, data: str = "", workspace: str = "") -> Self:
-        """The panel; empty `data` means the photos opened last, else the sample photos."""
-        return super().of("start", data=data, folder=workspace)
+    def of(cls, data: str = "", workspace: str = "", layout: str = "", draw_validation: bool | None = None) -> Self:
+        """The panel. Empty `data` means the photos opened last, else the sample photos; layout and draw_validation are
+        what open_workspace takes."""
+        return super().of("start", data=data, folder=workspace, layout=layout, draw_validation=draw_validation)
 
-    def __init__(self, subject: str, data: str, folder: str):
+    def __init__(self, subject: str, data: str, folder: str, layout: str, draw_validation: bool | None):
         super().__init__(subject)
+        if layout not in _LAYOUTS.values():
+            known = ", ".join(value for value in _LAYOUTS.values() if value)
+            raise InputError(f"LAYOUT is {layout!r}: choose {known}, or nothing")
         self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
+        self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **_WIDE)
+        drawn = next(word for word, value in _AS_ASKED.items() if value == draw_validation)
+        self.drawn = w.Dropdown(options=_DRAWN, value=drawn, description="Validation", **_WIDE)
         self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **_WIDE)
         self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
         self.sample.on_click(self.guard(lambda _: self._use_sample()))
@@ -63,8 +79,12 @@ class StartPanel(Panel):
         ], layout={"display": "none"})  # fmt: skip
         self.controls.children = [
             self.data,
-            _words("A folder with one folder a class, a CSV file with path,label, or a zip of these. Empty: what "
-                   "was opened last, else the sample photos."),
+            _words("A folder with one folder a class, a CSV file with path,label, or a zip or tar of these. Empty: "
+                   "what was opened last, else the sample photos."),
+            self.layout,
+            _words("Choose where your folders can be read in several ways. It is remembered."),
+            self.drawn,
+            _words("What a class gets that has no validation photos in a split of your own. It is remembered."),
             self.folder,
             _words("Where results are kept. Your photos are only read, never changed. Empty: a folder of its own."),
             self.pixels,
@@ -78,11 +98,12 @@ class StartPanel(Panel):
     def work(self, black: str = "", white: str = "") -> Work:
         """Open what the text boxes name, show it, then measure the machine. black, white: what levels.choose takes."""
         data, folder, limit = (box.value.strip() for box in (self.data, self.folder, self.pixels))
+        layout, draw_validation = self.layout.value, _AS_ASKED[self.drawn.value]
 
         def run(progress: Progress) -> Started:
             workspace = open_workspace(
-                data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit, black=black.strip(),
-                white=white.strip(),
+                data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit, layout=layout,
+                draw_validation=draw_validation, black=black.strip(), white=white.strip(),
             )  # fmt: skip
             self.workspace = workspace
             self._show_photos(workspace)
@@ -192,8 +213,9 @@ def _found(workspace: Workspace) -> str:
         f"Results are kept in {page.text(workspace.folder)}",
         _disk(workspace, photos),
     ]
-    if depth := levels.in_words(workspace):
-        lines.append(page.text(depth[0].upper() + depth[1:] + "."))
+    said = (workspace.moved, workspace.recognised and f"recognised: {workspace.recognised}", workspace.chosen,
+            levels.in_words(workspace))  # fmt: skip
+    lines[1:1] = [page.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
     if len(contested):
         lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
     found = "".join(f"<div>{line}</div>" for line in lines)

@@ -159,7 +159,7 @@ def test_a_photo_moved_to_another_given_split_moves():
     assert assign_splits(table, 0, frozen).tolist() == table["split"].tolist()
 
 
-@pytest.mark.parametrize("groups", [["only"], ["only", "only", "only"], ["x:test", "y:test"]])
+@pytest.mark.parametrize("groups", [["only"], ["only", "only", "only"], ["x:train"], ["x:train", "x:train"]])
 def test_a_class_without_two_different_photos_is_refused(groups):
     with pytest.raises(InputError) as error:
         assign_splits(manifest(rose=groups, tulip=many("t", 10, "train") + many("v", 5, "validation")))
@@ -167,6 +167,46 @@ def test_a_class_without_two_different_photos_is_refused(groups):
     assert words.startswith("class 'rose' has only")
     assert "rose/0.jpg" in words
     assert "add photos of it" in words
+
+
+def test_all_classes_that_fail_are_named_at_once_each_with_its_reason():
+    table = manifest(
+        lemon=many("l", 9, "train") + many("m", 3, "validation"),
+        lime=many("i", 46, "train") + many("j", 2, "test"),
+        fig=many("f", 8, "train"),
+        kiwi=many("k", 5, "validation"),
+        plum=["p:train"],
+        weed=["l0:train", "m0:validation"],
+    )
+    with pytest.raises(InputError) as error:
+        assign_splits(table)
+    words = str(error.value)
+    assert "\n" not in words
+    assert "class 'weed' has no photo of its own: weed/0.jpg also lies in another class: delete" in words
+    assert "the split you gave has no train photos of 'kiwi' (5 in validation): add some to train" in words
+    assert "has no validation photos of 'fig' (8 in train), 'lime' (46 in train, 2 in test): add some" in words
+    assert "class 'plum' has only 1 different photo(s), for example plum/0.jpg" in words
+
+
+@pytest.mark.parametrize("test", [0, 4])
+def test_validation_photos_are_drawn_from_train_only_where_a_class_has_none(test):
+    table = manifest(
+        lemon=many("l", 20, "train") + many("m", 3, "validation") + many("n", test, "test"),
+        lime=many("i", 40, "train") + many("j", test, "test"),
+    )
+    splits = assign_splits(table, draw_validation=True)
+    drawn = {"train": 34, "validation": 6, "test": 4} if test else {"train": 28, "validation": 6, "test": 6}
+    assert shares(table, splits, "lime") == drawn
+    assert shares(table, splits, "lemon")["validation"] == 3
+    given = table["split"].isin(["validation", "test"])
+    assert splits[given].equals(table["split"][given])
+    more = manifest(
+        lemon=many("l", 20, "train") + many("m", 3, "validation") + many("n", test, "test"),
+        lime=many("i", 60, "train") + many("j", test, "test"),
+    )
+    frozen = drawn_before(more, dict(zip(table["group"], splits, strict=True)))
+    again = assign_splits(more, frozen=frozen, draw_validation=True)
+    assert again[frozen != ""].equals(frozen[frozen != ""])
 
 
 def test_a_class_of_nothing_but_copies_of_others_is_refused():

@@ -1,0 +1,116 @@
+"""What every reader of labelled photos gives, whatever they are kept in: folders, a table or an archive."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cvtune_nb.data.walk import shown
+from cvtune_nb.errors import InputError
+
+LAYOUTS = {
+    "classes": "each folder is a class, whatever it is called",
+    "splits": "the folders are train, validation and test parts, with the class folders in them",
+    "csv": "the CSV file in the folder says the labels",
+    "names": "the beginning of each file's name is its class: cat.0.jpg, dog_12.jpg",
+}
+"""What a person can say about a layout that has several readings."""
+
+RECOGNISE = "recognise"
+"""Said in the place of one of LAYOUTS: recognise it, whatever was said before."""
+
+OUTSIDE = "lies outside every class folder"
+USABLE = (
+    "put one folder per class in it (tulip/1.jpg, rose/2.jpg), or train, validation and test folders with those "
+    "inside, or give a CSV file with the columns path,label"
+)
+"""What to do where there is nothing to learn from."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The labelled photos that were found.
+
+    Parameters
+    ----------
+    root : the folder that paths are relative to.
+    found : path,label,split; paths have forward slashes, split is "" where the data has none.
+    left_out : path,label,reason of what is not used, a folder with the number of its photos in the reason.
+    notes : what was recognised as what, a few words each; empty for a folder for each class.
+    kind : which of LAYOUTS the person would say for it, "" for none.
+    """
+
+    root: Path
+    found: pd.DataFrame
+    left_out: pd.DataFrame
+    notes: list[str]
+    kind: str = ""
+
+    @property
+    def recognised(self) -> str:
+        """The notes in one line."""
+        return shown("; ".join(self.notes))
+
+
+def laid_out(root: Path, found: Iterable[tuple], left_out: Iterable[tuple], notes: list[str], kind: str) -> Layout:
+    """A Layout of rows (path, label, split) and (path, label, reason)."""
+    return Layout(
+        root,
+        pd.DataFrame(found, columns=["path", "label", "split"], dtype=str),
+        pd.DataFrame(left_out, columns=["path", "label", "reason"], dtype=str),
+        notes,
+        kind,
+    )
+
+
+def composed(name: str) -> str:
+    """`name` in the one form of Unicode that labels have (NFC): macOS writes é as e with an accent behind it."""
+    return unicodedata.normalize("NFC", name)
+
+
+def alike(name: str) -> str:
+    """The same for names that differ only in capitals, Unicode form, and blanks or underscores round or in them."""
+    return " ".join(composed(name).casefold().replace("_", " ").split())
+
+
+def spelt_twice(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """The labels that differ from another one only in their spelling, those of one name together."""
+    names: dict[str, list[str]] = {}
+    for label in sorted(set(labels)):
+        names.setdefault(alike(label), []).append(label)
+    return [tuple(same) for same in names.values() if len(same) > 1]
+
+
+def require_classes(layout: Layout, data: str, asked: str) -> None:
+    """Raises InputError where there is nothing to learn from, and where two labels differ only in their spelling and
+    the person has not `asked` for one of LAYOUTS."""
+    labels = layout.found["label"]
+    if labels.empty:
+        raise InputError(f"{data} has no photos: {USABLE}")
+    if labels.nunique() < 2:
+        raise InputError(f"{data} has one class only, {labels.iloc[0]!r}: a classifier needs at least two; {USABLE}")
+    twice = spelt_twice(labels)
+    if twice and asked:
+        layout.notes.extend(f"{in_words(same)} are classes of their own" for same in twice)
+    elif twice:
+        first = [layout.found[labels == label]["path"].iloc[0] for label in twice[0]]
+        apart = f", or keep them apart with --layout {layout.kind} (in notebook 00: Layout)" if layout.kind else ""
+        raise InputError(
+            f"{data} has classes that differ only in their spelling, {'; '.join(map(in_words, twice))} (for example "
+            f"{in_words(first)}): give them one name{apart}"
+        )
+
+
+def in_words(names: Iterable[str], most: int = 8) -> str:
+    """'a', 'b' and 'c'; of many names the first."""
+    quoted = [repr(name) for name in names]
+    if len(quoted) > most:
+        quoted = [*quoted[:most], f"{len(quoted) - most} more"]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+def photos_in_words(count: int) -> str:
+    """1 photo, 2,000 photos."""
+    return f"{count:,} photo{'' if count == 1 else 's'}"

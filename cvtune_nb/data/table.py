@@ -1,0 +1,422 @@
+"""Labels from a table: a CSV file as people have them, whatever program wrote it."""
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvtune_nb.data.layout import Layout, alike, composed, in_words, laid_out, photos_in_words
+from cvtune_nb.data.listed import Files, Match
+from cvtune_nb.data.split_names import split_of
+from cvtune_nb.errors import InputError
+
+TABLES = (".csv", ".tsv", ".tab")
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+PATH_COLUMNS = {
+    "path",
+    "file",
+    "filename",
+    "filepath",
+    "fname",
+    "image",
+    "imagepath",
+    "imagename",
+    "imagefile",
+    "imageid",
+    "img",
+    "imgpath",
+    "imgname",
+    "imgfile",
+    "imgid",
+    "photo",
+    "photopath",
+    "photoname",
+    "photoid",
+    "picture",
+    "id",
+    "name",
+    "uri",
+    "relativepath",
+}
+LABEL_COLUMNS = {
+    "label",
+    "labels",
+    "labelname",
+    "class",
+    "classes",
+    "classname",
+    "classlabel",
+    "category",
+    "categoryname",
+    "target",
+    "y",
+    "species",
+    "breed",
+    "tag",
+    "tags",
+}
+SPLIT_COLUMNS = {"split", "set", "subset", "fold", "partition", "phase", "dataset"}
+FLAG_COLUMNS = {"isvalid": "validation", "isvalidation": "validation", "isval": "validation", "istest": "test"}
+TRAIN_FLAGS = {"istrain", "istraining", "istrainingimage"}
+"""Names of columns, in lower case and without blanks, dashes and underscores."""
+
+TRUE, FALSE = {"true", "1", "1.0", "yes", "y", "t"}, {"false", "0", "0.0", "no", "n", "f", ""}
+SAMPLE = 500
+"""Lines that tell whether a table lists the photos beside it."""
+
+COLUMNS = "name the columns path,label[,split]"
+
+
+@dataclass
+class Table:
+    """A CSV file as text: its columns, and each row with the number of its line."""
+
+    file: Path
+    columns: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    notes: list[str] = field(default_factory=list)
+    doubtful: bool = False
+    """Whether its encoding is only assumed."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the columns without what people write differently."""
+        return [re.sub(r"[\W_]+", "", column.casefold()) for column in self.columns]
+
+    def named(self, names: set[str]) -> list[int]:
+        """The columns that are called so; one that has the first of the README's names alone, where there is one."""
+        found = [number for number, key in enumerate(self.keys) if key in names]
+        exact = [number for number in found if self.keys[number] in ("path", "label", "split")]
+        if len(exact) > 1:
+            raise InputError(f"{self.file} has two columns called {self.columns[exact[0]]!r}: rename one of them")
+        return exact or found
+
+    def column(self, number: int) -> list[str]:
+        """The values of a column, without blanks round them."""
+        return [row[number].strip() for row in self.rows]
+
+    def role(self, number: int, role: str) -> str:
+        """What a column is used as, unless its name says it."""
+        return "" if self.keys[number] == role else f"{self.columns[number]} is the {role}"
+
+    def refuse(self, row: int, words: str) -> InputError:
+        """The error for a row."""
+        return InputError(f"{self.file} line {self.lines[row]}: {words}")
+
+
+def read_table(file: Path, as_stated: bool = False) -> Layout:
+    """The photos that a CSV file lists. Every line is used or refused; photos below its folder that it does not name
+    are left out. as_stated: labels are taken as they stand, whatever they look like. Raises InputError."""
+    return _read(parse(file), Files(file.parent), as_stated)
+
+
+def table_beside(file: Path) -> Layout | InputError | None:
+    """What a CSV file says that lies beside folders of photos: nothing where it is no table of labels, the error where
+    it is one that can't be used: it has columns for path and label, and at least half of its photos are there."""
+    try:
+        table = parse(file)
+        _labels(table, as_stated=True)
+        candidates = table.named(PATH_COLUMNS)
+    except InputError:
+        return None
+    files = Files(file.parent)
+    looked_up = slice(None, None, max(len(table.rows) // SAMPLE, 1))
+    columns = [table.column(number)[looked_up] for number in candidates]
+    if not any(column and sum(map(files.has, column)) * 2 >= len(column) for column in columns):
+        return None
+    try:
+        return _read(table, files, as_stated=False)
+    except InputError as error:
+        return error
+
+
+def _read(table: Table, files: Files, as_stated: bool) -> Layout:
+    file = table.file
+    labels, label_note = _labels(table, as_stated)
+    splits, split_note = _splits(table)
+    paths, path_note = _paths(table, files, labels, splits)
+    _require_known_encoding(table, paths, labels)
+    rows = dict.fromkeys(zip(paths, labels, splits, strict=True))
+    twice = [path for path, count in Counter(path for path, _, _ in rows).items() if count > 1]
+    if twice:
+        own = sorted({label for path, label, _ in rows if path == twice[0]})
+        why = f" ({in_words(own)}): classes exclude each other here" if len(own) > 1 else ":"
+        raise InputError(
+            f"{file} gives {twice[0]!r} more than one label or split{why}{';' if len(own) > 1 else ''} leave one line "
+            "for each photo"
+        )
+    columns = ", ".join(note for note in (path_note, label_note, split_note) if note)
+    notes = [f"CSV {file.name}" + (f": {columns}" if columns else ""), *table.notes, *files.notes]
+    if len(rows) < len(paths):
+        notes.append(f"{len(paths) - len(rows)} lines say again what others say")
+    left_out = files.left_out({path for path, _, _ in rows}, file)
+    unnamed = sum(count for _, _, _, count in left_out)
+    if unnamed:
+        notes.append(f"{photos_in_words(unnamed)} not named in it: left out")
+    return laid_out(file.parent, list(rows), [row[:3] for row in left_out], notes, "csv")
+
+
+# -- text -----------------------------------------------------------------------------------------------------
+
+
+def parse(file: Path) -> Table:
+    """The lines of a CSV file, whatever separates its columns and however it is encoded. Raises InputError."""
+    text, encoding, doubtful = _decoded(file)
+    notes = [f"encoding {encoding}"] if encoding != "UTF-8" else []
+    begin = 1
+    if stated := re.match(r'"?sep=(.)"?[^\S\t]*\r?\n', text, re.IGNORECASE):
+        separator, text, begin = stated[1], text[stated.end() :], 2
+    else:
+        separator = _separator(text)
+    if separator != ",":
+        notes.append(f"separator {SEPARATORS.get(separator, repr(separator))}")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows, lines, last = [], [], begin - 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append(row)
+                lines.append(last + 1)
+            last = reader.line_num + begin - 1
+    except csv.Error as error:
+        raise _unreadable(file, f"line {last + 1}: {error}") from None
+    if not rows:
+        raise _unreadable(file, "it is empty")
+    columns = [cell.strip().strip("'\"").strip() for cell in rows[0]]
+    while columns and not columns[-1] and all(len(row) < len(columns) or not row[-1].strip() for row in rows[1:]):
+        columns.pop()  # a separator at the end of each line
+    for row, line in zip(rows[1:], lines[1:], strict=True):
+        if any(cell.strip() for cell in row[len(columns) :]):
+            raise _unreadable(file, f"line {line} has {len(row)} columns and the first line {len(columns)}")
+    body = [row[: len(columns)] + [""] * (len(columns) - len(row)) for row in rows[1:]]
+    table = Table(file, columns, body, lines[1:], notes, doubtful)
+    if any(Path(cell.strip().replace("\\", "/")).suffix.lower() in (".jpg", ".jpeg", ".png") for cell in columns):
+        raise InputError(f"{file} has no line with the names of its columns: {COLUMNS} in a first line")
+    return table
+
+
+def _unreadable(file: Path, why: str) -> InputError:
+    return InputError(
+        f"{file} can't be read as CSV ({why}): save it as UTF-8 CSV, with quotes around names that hold commas"
+    )
+
+
+def _decoded(file: Path) -> tuple[str, str, bool]:
+    """(text, encoding, whether that is only assumed)."""
+    data = file.read_bytes()
+    for mark, encoding in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe\0\0", "utf-32"),
+        (b"\0\0\xfe\xff", "utf-32"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding), "UTF-8" if encoding == "utf-8-sig" else encoding.upper(), False
+            except UnicodeDecodeError as error:
+                raise _unreadable(file, f"it begins as {encoding.upper()} but is not: {error.reason}") from None
+    if b"\0" in data[:200]:
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+        try:
+            return data.decode(encoding), "UTF-16", False
+        except UnicodeDecodeError:
+            raise _unreadable(file, "it is no text") from None
+    try:
+        return data.decode(), "UTF-8", False
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        try:
+            return data.decode("cp1252"), "Windows-1252", True
+        except UnicodeDecodeError:
+            raise _not_utf8(file, line) from None
+
+
+def _not_utf8(file: Path, line: int) -> InputError:
+    return InputError(
+        f"{file} line {line} is no UTF-8 text, and its letters can be read in several ways: save it as UTF-8 CSV "
+        "(in Excel: CSV UTF-8)"
+    )
+
+
+def _require_known_encoding(table: Table, paths: list[str], labels: list[str]) -> None:
+    """An assumed encoding is known where names of files and folders on disk confirm each letter that it is about."""
+    if not table.doubtful:
+        return
+    for place, (path, label) in enumerate(zip(paths, labels, strict=True)):
+        if not label.isascii() and label not in map(composed, path.split("/")):
+            raise _not_utf8(table.file, table.lines[place])
+
+
+def _separator(text: str) -> str:
+    """What separates the columns: what makes names of columns that are known here, else what makes most columns."""
+
+    def score(separator: str) -> tuple[int, int]:
+        first = next(csv.reader(io.StringIO(text.lstrip("\r\n")), delimiter=separator), [])
+        keys = {re.sub(r"[\W_]+", "", column.casefold()) for column in first}
+        return bool(keys & PATH_COLUMNS) + bool(keys & LABEL_COLUMNS), len(first)
+
+    return max(SEPARATORS, key=score)
+
+
+# -- columns --------------------------------------------------------------------------------------------------
+
+
+def _labels(table: Table, as_stated: bool) -> tuple[list[str], str]:
+    """The label of each row, and which column says it."""
+    candidates = table.named(LABEL_COLUMNS)
+    if not candidates:
+        return _one_hot(table)
+    number = _one_of(table, candidates)
+    labels = [composed(label) for label in table.column(number)]
+    for row, label in enumerate(labels):
+        if not label:
+            raise table.refuse(row, "the label is empty: fill it in or take the line out")
+    if not as_stated:
+        _refuse_several_labels(table, labels, plural=table.keys[number] in ("labels", "tags", "classes"))
+    return labels, table.role(number, "label")
+
+
+def _one_of(table: Table, candidates: list[int]) -> int:
+    """The one of several columns with labels to use: where they mean the same, the one that is no number."""
+    values = {number: table.column(number) for number in candidates}
+    pairs = {tuple(row) for row in zip(*values.values(), strict=True)}
+    if len(candidates) > 1 and any(len(set(column)) != len(pairs) for column in values.values()):
+        names = in_words(table.columns[number] for number in candidates)
+        raise InputError(f"{table.file} has several columns that may be the label, {names}: call the right one 'label'")
+    named = [number for number, column in values.items() if not all(re.fullmatch(r"[\d.]*", cell) for cell in column)]
+    if len(candidates) > 1:
+        others = [table.columns[number] for number in candidates if number != (named or candidates)[0]]
+        table.notes.append(f"{', '.join(others)} says the same as {table.columns[(named or candidates)[0]]}")
+    return (named or candidates)[0]
+
+
+def _one_hot(table: Table) -> tuple[list[str], str]:
+    """Labels from a column of 0 and 1 for each class, where each row has one 1."""
+    others = set(table.named(PATH_COLUMNS)) | set(table.named(SPLIT_COLUMNS | set(FLAG_COLUMNS) | TRAIN_FLAGS))
+    yes_or_no = (TRUE | FALSE) - {""}
+    binary = [
+        number
+        for number in range(len(table.columns))
+        if number not in others and table.rows and all(cell.casefold() in yes_or_no for cell in table.column(number))
+    ]
+    if len(binary) < 2:
+        raise InputError(f"{table.file} has no column 'label' (it has {', '.join(table.columns)}): {COLUMNS}")
+    labels = []
+    for row, cells in enumerate(table.rows):
+        own = [table.columns[number] for number in binary if cells[number].strip().casefold() in TRUE]
+        if len(own) != 1:
+            what = f"several labels, {in_words(own)}" if own else "no label"
+            raise table.refuse(
+                row,
+                f"{what}, in a table with a column for each class: classes exclude each other "
+                "here; leave one label for each photo, or draw boxes in notebook 06",
+            )
+        labels.append(composed(own[0]))
+    return labels, f"a column for each class ({len(binary)})"
+
+
+def _refuse_several_labels(table: Table, labels: list[str], plural: bool) -> None:
+    """Raises InputError where one cell seems to hold several labels."""
+    distinct = sorted(set(labels))
+    for label in distinct:
+        parts = _parts(label, distinct, plural)
+        if parts:
+            row = labels.index(label)
+            raise table.refuse(
+                row,
+                f"the label {label!r} seems to be several, {in_words(parts)}: classes exclude each other here; leave "
+                "one label for each photo, draw boxes in notebook 06, or, if it is the name of one class, say so with "
+                "--layout csv (in notebook 00: Layout)",
+            )
+
+
+def _parts(label: str, distinct: list[str], plural: bool) -> list[str]:
+    """The labels that `label` seems to be made of, empty where it is one."""
+    others = {alike(other) for other in distinct if other != label}
+    if re.fullmatch(r"[\[({].*[\])}]", label) and re.search(r"[,'\"]", label):
+        return [part.strip(" '\"") for part in label[1:-1].split(",")]
+    for mark in ("|", ";"):
+        if mark in label:
+            return [part.strip() for part in label.split(mark)]
+    if re.search(r",\S", label):
+        return [part.strip() for part in label.split(",")]
+    elsewhere = Counter(alike(part) for other in distinct if other != label for part in re.split(r",", other))
+    commas = [part.strip() for part in label.split(",")]
+    if len(commas) > 1 and any(elsewhere[alike(part)] for part in commas):
+        return commas
+    for pattern in (r"\s*/\s*", r"\s*[+&]\s*", r"\s+and\s+", r"\s+"):
+        parts = re.split(pattern, label)
+        if len(parts) > 1 and all(alike(part) in others for part in parts):
+            return parts
+    if plural and len(label.split()) > 1:
+        words = Counter(alike(word) for other in distinct if other != label for word in other.split())
+        if all(words[alike(word)] for word in label.split()):
+            return label.split()
+    return []
+
+
+def _splits(table: Table) -> tuple[list[str], str]:
+    """The split of each row, "" where it has none, and which column says it; "" where none does."""
+    for number in table.named(SPLIT_COLUMNS):
+        values = table.column(number)
+        splits = [split_of(value) if value else "" for value in values]
+        wrong = [row for row, (value, split) in enumerate(zip(values, splits, strict=True)) if value and not split]
+        exact = table.keys[number] == "split"
+        if any(splits) and not wrong:
+            return splits, table.role(number, "split")
+        if wrong and (exact or any(splits)):
+            name = "split" if exact else table.columns[number]
+            raise table.refuse(wrong[0], f"{name} is {values[wrong[0]]!r}: use train, validation or test")
+        if wrong:
+            table.notes.append(f"{table.columns[number]} names no splits: not used")
+    flags = {number: FLAG_COLUMNS[key] for number, key in enumerate(table.keys) if key in FLAG_COLUMNS}
+    if not flags:
+        for number in table.named(TRAIN_FLAGS):
+            raise InputError(
+                f"{table.file} says in {table.columns[number]!r} which photos are not to train with, but not whether "
+                "these are for validation or test: use a column is_valid or is_test, or one called split"
+            )
+        return [""] * len(table.rows), ""
+    splits = []
+    for row, cells in enumerate(table.rows):
+        own = set()
+        for number, split in flags.items():
+            value = cells[number].strip().casefold()
+            if value not in TRUE | FALSE:
+                raise table.refuse(row, f"{table.columns[number]} is {cells[number]!r}: use True or False")
+            own |= {split} if value in TRUE else set()
+        if len(own) > 1:
+            raise table.refuse(row, "the photo is for validation and for test: leave one of them")
+        splits.append(own.pop() if own else "train")
+    return splits, f"{' and '.join(table.columns[number] for number in flags)} is the split"
+
+
+def _paths(table: Table, files: Files, labels: list[str], splits: list[str]) -> tuple[list[str], str]:
+    """The path of each row's photo relative to the table's folder, and which column says it."""
+    candidates = table.named(PATH_COLUMNS)
+    if not candidates:
+        raise InputError(f"{table.file} has no column 'path' (it has {', '.join(table.columns)}): {COLUMNS}")
+    found: dict[int, list[str]] = {}
+    errors: dict[int, InputError] = {}
+    notes = list(files.notes)
+    for number in candidates:
+        files.notes = list(notes)
+        try:
+            found[number] = Match(table, files, table.column(number), labels, splits).paths()
+            kept = files.notes
+        except InputError as error:
+            errors[number] = error
+    if not found:
+        most = max(candidates, key=lambda number: sum(files.has(name) for name in table.column(number)))
+        raise errors[most]
+    files.notes = kept
+    if len({tuple(paths) for paths in found.values()}) > 1:
+        names = in_words(table.columns[number] for number in found)
+        raise InputError(f"{table.file} has several columns that name photos, {names}: call the right one 'path'")
+    number = next(iter(found))
+    return found[number], table.role(number, "path")
