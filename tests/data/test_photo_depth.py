@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square, header, read_photo, scaled, square, value_range
 from tests.deep import colours, png, pnm, ramp, tiff
@@ -103,6 +103,15 @@ def test_a_file_that_says_which_value_is_white_is_believed(white):
         content = pnm(values, white)
         for levels in ((0, 0), (0, 65535), (0, 255)):
             assert np.abs(seen(content, levels) - wanted(values, (0, white))).max() <= 1
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow has no JPEG 2000")
+@pytest.mark.parametrize("top", [4095, 65535])
+def test_a_grey_jpeg_2000_is_shown_with_the_levels(top):
+    memory = io.BytesIO()
+    Image.fromarray(ramp(top)).save(memory, "JPEG2000")
+    assert header(memory)[2] and value_range(memory) == (False, 0, top)
+    assert np.abs(seen(memory.getvalue(), (0, top)) - wanted(ramp(top), (0, top))).max() <= 1
 
 
 def test_signed_values_have_a_black_below_zero():
