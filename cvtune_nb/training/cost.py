@@ -15,7 +15,7 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
 
-from cvtune_nb import features, memory
+from cvtune_nb import features, memory, sizes
 from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -76,6 +76,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     photo measured once for each backbone, image size, minibatch and optimizer, and corrected by what finished runs of
     that kind took (`learn`). Raises InputError like `networks.load`, and when image_size is beyond the photos."""
     photos = workspace.photos()
+    sizes.require(config.backbone, config.image_size)
     pixels.refuse_beyond(photos, config.image_size)
     probe = _probe(workspace, config, progress)
     epoch = _epoch(probe, *(int((photos["split"] == name).sum()) for name in ("train", "validation")))
