@@ -63,7 +63,8 @@ _DECLARED = [
     Parameter("learning_rate", "Learning rate", "how far each step moves the weights: too high forgets, too low crawls",
               0.0003, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
     Parameter("image_size", "Image size", "photos are scaled to squares of this size: larger shows finer detail, "
-              "and costs time with its square; transformers need a multiple of their patch", 224, "pixels", 28, 1000, "pixels", name_2018="image_dims"),
+              "and costs time with its square; transformers need a multiple of their patch", 224, "pixels", 28, 1000,
+              "pixels", name_2018="image_dims"),
     Parameter("backbone", "Backbone", "the pretrained network: deeper ones see more and run longer",
               "", "name", name_2018="base_model_name"),
     Parameter("epochs", "Epochs", "how many times training sees every photo", 8, "whole", 0, 200, "passes",

@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from cvtune_nb import features, memory, sizes
 from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data import pixels
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.inference import quick
 from cvtune_nb.networks import device, half
@@ -202,8 +203,16 @@ def probed(
             return tensor
 
         weights = sum(parameter.numel() * parameter.element_size() for parameter in probe.network.parameters())
-        with saved_tensors_hooks(count, lambda tensor: tensor):
-            probe.step()
+        try:
+            with saved_tensors_hooks(count, lambda tensor: tensor):
+                probe.step()
+        except (MemoryError, RuntimeError) as error:
+            if not memory.ran_out(error):
+                raise
+            raise InputError(
+                f"{what} does not fit into memory with {probe.photos} photos at a time: choose a smaller minibatch, "
+                "image_size or backbone"
+            ) from None
         train = _fastest(probe.step) / probe.photos
         probe.network.eval()
         with torch.inference_mode(), half(where):
