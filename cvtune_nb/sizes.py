@@ -20,7 +20,9 @@ STEPS = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64)
 """Differences of image sizes that networks are asked for: patches and their multiples."""
 ANY = 4
 """Step of the slider for networks that take any size: it meets the sizes in use (28, 32, 48, 64, 100, 224, 500)."""
-TRIES = 8
+MULTIPLES = (1, -1, 3, -5, 11)
+"""Of a step that are tried before it is believed: a network may take a neighbouring size by chance."""
+TRIES = 12
 """Sizes that are tried in either direction for one that the network takes."""
 
 
@@ -29,15 +31,13 @@ def require(name: str, image_size: int) -> None:
     `image_size` pixels. A name that nobody knows passes: networks.load says what is wrong with it."""
     if takes(name, image_size):
         return
-    near = nearest(name, image_size)
-    every = step(name)
-    if every:
-        rule = f"takes an image_size in steps of {every}" if image_size % every else "does not take every image_size"
-    else:
-        rule = "takes one image_size only"
-    raise InputError(
-        f"{name} {rule}, not {image_size}: choose {' or '.join(map(str, near))}, or a backbone of another kind"
-    )
+    every, rule = step(name), ""
+    if not every:
+        rule = ", as it is made for one size"
+    elif image_size % every:
+        rule = f", as it needs a multiple of {every}"
+    near = " or ".join(str(size) for size in nearest(name, image_size))
+    raise InputError(f"{name} can't be used at image_size {image_size}{rule}: choose {near}, or another backbone")
 
 
 def takes(name: str, image_size: int) -> bool:
@@ -69,13 +69,13 @@ def nearest(name: str, image_size: int) -> list[int]:
     every = step(name)
     if not every:
         return [native(name.removesuffix(RANDOM))]
+    every = max(every, ANY)
     low, high = PARAMETERS["image_size"].low, PARAMETERS["image_size"].high
     below = image_size // every * every
     found = []
     for start, way in ((below, -1), (below + every, 1)):
-        further = (start + way * number * every * -(-16 // every) for number in range(1, TRIES))
-        tried = (size for size in (start, *further) if low <= size <= high)
-        found += [next((size for size in tried if takes(name, size)), None)]
+        tried = (start + way * number * every for number in range(TRIES))
+        found += [next((size for size in tried if low <= size <= high and takes(name, size)), None)]
     return [size for size in found if size] or [native(name.removesuffix(RANDOM))]
 
 
@@ -100,6 +100,8 @@ def _asked(plain: str) -> bool:
 def arguments(name: str, image_size: int) -> dict[str, int] | None:
     """What `timm.create_model` needs besides the name for photos of `image_size` pixels: nothing where the network
     takes them as it is; None where it can't be built for them."""
+    from timm.layers import PatchEmbed
+
     if _features(_sketch(name), image_size) is not None:
         return {}
     given = {"img_size": image_size}
@@ -107,10 +109,10 @@ def arguments(name: str, image_size: int) -> dict[str, int] | None:
         network = _sketch(name, **given)
     except Exception:  # noqa: BLE001 - each family of networks refuses a size, or the argument, in a way of its own
         return None
-    patch = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
-    patch = patch[0] if isinstance(patch, tuple) else patch
-    whole = image_size % patch == 0  # else the photo's last rows and columns would not be seen
-    return given if whole and _features(network, image_size) is not None else None
+    patches = [module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)]
+    if any(image_size % side for side in (patches or [()])[0]):  # the photo's last rows would not be seen
+        return None
+    return given if _features(network, image_size) is not None else None
 
 
 @functools.cache
@@ -160,5 +162,9 @@ def _weights_fit(name: str, image_size: int) -> bool:
 @functools.cache
 def _step(name: str) -> int:
     own = native(name.removesuffix(RANDOM))
-    steps = (size for size in STEPS if not own % size)
-    return next((size for size in steps if takes(name, own - size) and takes(name, own + size)), 0)
+    low, high = PARAMETERS["image_size"].low, PARAMETERS["image_size"].high
+    for every in (size for size in STEPS if not own % size):
+        tried = [size for size in (own + every * number for number in MULTIPLES) if low <= size <= high]
+        if tried and all(takes(name, size) for size in tried):
+            return every
+    return 0

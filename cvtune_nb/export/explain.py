@@ -20,8 +20,8 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
     The last layer is asked that still has places and of which the answer depends, so the map is coarse: 7 x 7 at 224
     pixels for most convolutional networks, 14 x 14 for transformers with patches of 16 pixels. Whether and where a
     layer has places is tried, for its shape does not tell: channels may come first or last, or there is a list of
-    tokens, some of which stand for no place. Noise is added to a quarter of the photo, each in turn, and a map of places
-    must change most there.
+    tokens, some of which stand for no place. Noise is added to a quarter of the photo, each in turn, and a map of
+    places must change most there.
 
     Parameters
     ----------
