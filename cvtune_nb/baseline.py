@@ -49,6 +49,8 @@ class Svm:
         rows = normalised(matrix)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # scikit-learn takes a few photos of each of many classes for numbers to be predicted
+            warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
             if self.kernel == "linear":
                 self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0).fit(rows, labels)
             else:

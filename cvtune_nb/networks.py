@@ -12,6 +12,7 @@ from cvtune_nb import backbones, sizes
 from cvtune_nb.backbones import KNOWN, RANDOM
 from cvtune_nb.errors import InputError
 from cvtune_nb.folding import folded
+from cvtune_nb.quiet import quiet
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -108,6 +109,7 @@ def _lite(entry: backbones.Entry, pretrained: bool) -> Backbone:
 def _timm(name: str, pretrained: bool, image_size: int | None) -> Backbone:
     import timm
     from huggingface_hub import constants
+    from huggingface_hub.utils import disable_progress_bars
 
     backbones.require_known(name)
     if pretrained and not backbones.answers(constants.ENDPOINT):
@@ -115,8 +117,11 @@ def _timm(name: str, pretrained: bool, image_size: int | None) -> Backbone:
     given = sizes.arguments(name, image_size) if image_size else {}
     width = sizes.width(name)
     torch.manual_seed(0)  # whatever was asked of it before
+    disable_progress_bars()  # those of the hub, between our own lines
     try:
-        network = timm.create_model(name, pretrained=pretrained, num_classes=0, **(given or {}))
+        # of the hub: that nobody is signed in; of timm: tensors of the last layer, which is left out here
+        with quiet("huggingface_hub", "timm"):
+            network = timm.create_model(name, pretrained=pretrained, num_classes=0, **(given or {}))
     except Exception as error:  # noqa: BLE001 - a hub client raises many kinds: network, offline mode, file errors
         raise _no_weights(name, "the cache folder that HF_HOME names", error) from None
     data = network.pretrained_cfg

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cvtune_nb.backbones import KNOWN, RANDOM
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.quiet import quiet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -138,7 +139,7 @@ def _sketch(name: str, **given: Any) -> "nn.Module":
     import timm
     import torch
 
-    with torch.device("meta"):
+    with torch.device("meta"), quiet("timm"):
         return timm.create_model(name, pretrained=False, num_classes=0, **given).eval()
 
 
@@ -148,7 +149,7 @@ def _weights_fit(name: str, image_size: int) -> bool:
     import timm
     import torch
 
-    with torch.device("meta"):
+    with torch.device("meta"), quiet("timm"):
         own = dict(timm.create_model(name, pretrained=False).state_dict())
         try:  # timm resamples a state dict that it is given as it does one that it has fetched
             timm.create_model(
