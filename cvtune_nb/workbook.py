@@ -8,7 +8,7 @@ from typing import Any
 from cvtune_nb import backbones, training
 from cvtune_nb.advice import advise
 from cvtune_nb.audit import audit
-from cvtune_nb.baseline import baseline
+from cvtune_nb.baseline import SvmExplorer
 from cvtune_nb.console import table
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import Escalation, escalate, ladder
@@ -24,6 +24,8 @@ LADDER_SHARE = 0.45
 """Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
 LEAST_EPOCHS = 3
 """Epochs below which a higher rung is not worth its start (KNOWHOW: what fine-tuning from the SVM needs)."""
+USUAL_C = 1.0
+"""C of the SVM where there is no time to choose it; the best one on the full clothing set (KNOWHOW)."""
 MARGIN = 0.85
 """Share of the time left that is planned with, because predictions of cost are not exact."""
 EXPORT_SECONDS = 60.0
@@ -152,16 +154,20 @@ class Workbook:
     def baseline(self) -> None:
         """The SVM on the frozen network, which training starts from."""
         try:
-            result = baseline(
-                self.workspace,
-                self.config.backbone,
-                self.config.image_size,
-                progress=self.until(self.deadline),
+            explorer = SvmExplorer(
+                self.workspace, self.config.backbone, self.config.image_size, self.until(self.deadline)
             )
         except Stopped:
             self.progress(1.0, "the baseline was broken off")
             self.note("the budget ended before the features of all photos were there, so nothing was trained")
             raise
+        try:
+            result = explorer.fit(progress=self.until(time.monotonic() + self.left() / 2))
+        except Stopped:
+            self.progress(1.0, "choosing C was broken off")  # raises Stopped again when it was the person
+            self.note(f"the SVM has C = {USUAL_C:g}: the budget had no time to choose it on validation")
+            result = explorer.fit(USUAL_C, compare=False)
+        result.save(self.workspace)
         self.found["baseline"] = {"state": "done", **result.to_dict()}
 
     def train(self) -> None:
@@ -169,9 +175,11 @@ class Workbook:
         if self.left() < EXPORT_SECONDS:
             self.skip("train", "the time left of the budget is kept for the export")
             return
-        room, higher = self.room(self.config), next(filter(self.possible, self.higher_rungs()), None)
-        if higher and self.epochs_in(room * LADDER_SHARE, [higher]) >= LEAST_EPOCHS:
-            room *= 1 - LADDER_SHARE
+        room = self.room(self.config)
+        if self.worth_trying(room * LADDER_SHARE):
+            higher = next(filter(self.possible, self.higher_rungs()), None)
+            if higher and self.epochs_in(room * LADDER_SHARE, [higher]) >= LEAST_EPOCHS:
+                room *= 1 - LADDER_SHARE
         config = shortened(self.config, self.epochs_in(room, [self.config]))
         if not config.epochs and self.config.epochs:
             self.skip("train", "not one epoch fits into the budget besides the export")
@@ -187,7 +195,7 @@ class Workbook:
     def climb(self) -> None:
         """The ladder's higher rungs: as many as get a few epochs each."""
         higher, rungs, why = self.higher_rungs(), [], ""
-        for rung in higher if self.left() > EXPORT_SECONDS else []:
+        for rung in higher if self.worth_trying(self.room(self.config)) else []:
             if not self.possible(rung):
                 continue
             if self.epochs_in(self.room(rung), [*rungs, rung]) < min(LEAST_EPOCHS, rung.epochs):
@@ -270,6 +278,11 @@ class Workbook:
             for rung in ladder(backbones.KNOWN[self.config.backbone].family)
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]
+
+    def worth_trying(self, seconds: float) -> bool:
+        """Whether a higher rung could get a few epochs in so many seconds, which it can't where the config itself could
+        not: to try how fast a rung is takes time, too."""
+        return seconds >= LEAST_EPOCHS * self.cost(self.config)[1]
 
     def possible(self, rung: Config) -> bool:
         """Whether the rung can be run here: its weights can be had, and the photos are large enough for it. If not,

@@ -90,7 +90,7 @@ def main(names: Sequence[str]) -> None:
             begun = time.monotonic()
             done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, **more})
             found = json.loads(done.stdout or "{}")
-            states = ", ".join(f"{step} {found.get(step, {}).get('state', '-')}" for step in STEPS)
+            states = ", ".join(f"{step} {found[step]['state']}" if step in found else f"{step} -" for step in STEPS)
             exported = found.get("export", {})
             made = Path(exported["folder"]).name if (Path(exported.get("folder", "")) / "model.onnx").exists() else "-"
             print(f"{name}: exit {done.returncode}, {time.monotonic() - begun:.0f} s, {states}, exports/{made}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cvtune_nb import cli, workbook
-from cvtune_nb.errors import InputError
+from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.odd_sets import STEPS, classes, counts, of_size
@@ -91,6 +91,27 @@ def test_a_minute_is_enough_for_the_svm(run):
     ran = run(small, rungs=[replace(SMALL, image_size=96)], budget="1m")
     assert (ran.status, ran.states[1:]) == (0, ["done", "skipped", "skipped", "done"])
     assert ran.found["train"]["why"] == "the time left of the budget is kept for the export"
+    assert ran.exported() == "svm"
+
+
+def test_without_time_to_choose_it_the_svm_has_the_usual_c(run, monkeypatch):
+    until = workbook.Workbook.until
+
+    def slow_to_choose(self, end):
+        inner = until(self, end)
+
+        def report(share, words):
+            if "fitting the SVM" in words:
+                raise Stopped
+            inner(share, words)
+
+        return report
+
+    monkeypatch.setattr(workbook.Workbook, "until", slow_to_choose)
+    ran = run(small, budget="50s")
+    assert (ran.status, ran.states[1:]) == (0, ["done", "skipped", "skipped", "done"])
+    assert (ran.found["baseline"]["C"], len(ran.found["baseline"]["C_table"])) == (1.0, 1)
+    assert any("no time to choose it" in note for note in ran.found["notes"])
     assert ran.exported() == "svm"
 
 
