@@ -41,7 +41,8 @@ def exporting() -> Iterator[None]:
     except Exception as error:  # of many kinds, by what in the network is unknown to them
         if memory.ran_out(error):
             raise
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:150]
+        cause = error.__cause__ or error  # the exporter's own words are a page of advice, in colours
+        why = (str(cause).strip() or type(cause).__name__).splitlines()[0][:150]
         raise InputError(f"this network can't be exported to ONNX ({why}): choose another backbone") from error
 
 
