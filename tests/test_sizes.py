@@ -4,13 +4,14 @@ import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pytest
 import timm
 import torch
 
 from cvtune_nb import backbones, cli, networks, sizes
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import load_bundle, open_export
+from cvtune_nb.export import load_bundle, onnx_model, open_export
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.training.model import build
 from tests.photos import make_photos
@@ -125,6 +126,17 @@ def test_a_config_is_built_at_its_size_without_weights_too():
     config = Config("test_vit3:random", image_size=96)
     with torch.inference_mode():
         assert build(config, ["a", "b"], pretrained=False).eval()(torch.zeros(1, 96, 96, 3).byte()).shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["test_vit_relpos", "test_maxvit"])
+def test_networks_that_add_positions_to_attention_become_onnx(name):
+    network = build(Config(f"{name}:random", image_size=96), ["a", "b"]).eval()
+    photos = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
+    graph = onnx_model.network(onnx_model.program(network, 96)).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(photos)).numpy()
+    assert np.allclose(session.run(None, {"images": photos})[0], expected, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,16 @@ def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProg
     example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
     name = "images"
     shapes = {name: {0: torch.export.Dim("n", min=1, max=2**20)}}
-    with exporting():
-        return torch.export.export(classifier.eval(), (example,), dynamic_shapes=shapes)
+    # PyTorch can't take its fused attention apart where positions are added to it (MaxViT); timm's own gives the same
+    fused = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
+    for module in fused:
+        module.fused_attn = False
+    try:
+        with exporting():
+            return torch.export.export(classifier.eval(), (example,), dynamic_shapes=shapes)
+    finally:
+        for module in fused:
+            module.fused_attn = True
 
 
 def network(exported: torch.export.ExportedProgram, output: str = "logits") -> onnx.ModelProto:
