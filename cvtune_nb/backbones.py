@@ -12,6 +12,8 @@ from urllib.parse import urlparse
 
 import pandas as pd
 
+from cvtune_nb.errors import InputError
+
 RANDOM = ":random"
 """Suffix of a backbone's name that asks for random weights, for example resnet18:random (speed tests only)."""
 
@@ -43,6 +45,20 @@ KNOWN = {
     )
 }
 """Networks offered in menus, shallow to deep within a family. Any other timm name works too."""
+
+
+def require_known(name: str) -> None:
+    """Raises InputError, with names that are like it, when neither KNOWN nor timm has a network called `name`."""
+    if name in KNOWN:
+        return
+    import timm
+
+    if not timm.is_model(name):
+        close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:4])
+        raise InputError(
+            f"there is no backbone called {name!r}: choose {', '.join(KNOWN)} or another name that timm knows"
+            + (f" ({close} ...)" if close else "")
+        )
 
 
 def torchvision_weights(name: str):

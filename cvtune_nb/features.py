@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cvtune_nb import backbones, memory
+from cvtune_nb import backbones, memory, sizes
 from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -45,6 +45,7 @@ def features(
     """The features of `photos` (manifest columns), computed by the frozen `backbone` at `image_size` pixels and kept
     in the workspace's cache by content. What was computed before a stop is kept. Raises InputError."""
     start = time.perf_counter()
+    sizes.require(backbone, image_size)
     refuse_beyond(photos, image_size)
     store = store_of(workspace, backbone, image_size)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
@@ -52,7 +53,7 @@ def features(
     if todo:
         from cvtune_nb import networks  # brings torch, which takes seconds to import: not when all is in the cache
 
-        network = networks.load(backbone)  # first, so that weights that are missing are told before the decoding
+        network = networks.load(backbone, image_size=image_size)  # before the decoding, which takes long
         squares = pixels(workspace, unique.loc[todo], image_size, progress)
         speeds = fill(store, todo, squares, network, progress)
         speed = _speed_file(workspace, backbone, image_size)
@@ -104,10 +105,9 @@ def _speed_file(workspace: Workspace, backbone: str, image_size: int) -> Path:
 
 @functools.cache
 def width(name: str) -> int:
-    """How many features a photo the backbone called `name` gives. Raises InputError like `networks.load`."""
+    """How many features a photo the backbone called `name` gives. Raises InputError when there is no such network."""
     plain = name.removesuffix(backbones.RANDOM)
     if plain in backbones.KNOWN:
         return backbones.KNOWN[plain].width
-    from cvtune_nb import networks
-
-    return networks.load(name).width
+    backbones.require_known(plain)
+    return sizes.width(plain)

@@ -3,7 +3,6 @@
 import functools
 import io
 import time
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from cvtune_nb import fusing, networks
+from cvtune_nb.quiet import quiet
 
 WORTH = 1_000
 """Photos from which ONNX Runtime is tried: to make its graph takes about 7 s, and it saves as much as 7 ms a photo."""
@@ -75,8 +75,7 @@ def onnx_way(network: networks.Backbone, images: np.ndarray) -> Way:
     import onnxruntime
 
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet("onnx_ir", "onnxscript", "torch.onnx", "torch.export"):
         torch.onnx.export(
             network, (torch.from_numpy(images[:2]),), dynamo=True, input_names=["images"], output_names=["features"],
             dynamic_shapes={"images": {0: torch.export.Dim("n", min=1, max=2**20)}}, verbose=False,

@@ -36,7 +36,7 @@ def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: i
 
     place = networks.device()
     images = np.random.default_rng(0).integers(0, 256, (batch, image_size, image_size, 3), dtype=np.uint8)
-    network = quick(networks.load(backbone).eval().to(place), images, sys.maxsize)
+    network = quick(networks.load(backbone, image_size=image_size).eval().to(place), images, sys.maxsize)
     forward(network, images)  # the first pass also prepares kernels and memory: not counted
     start, passes = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:

@@ -8,10 +8,11 @@ import torch
 import torchvision
 from torch import nn
 
-from cvtune_nb import backbones
+from cvtune_nb import backbones, sizes
 from cvtune_nb.backbones import KNOWN, RANDOM
 from cvtune_nb.errors import InputError
 from cvtune_nb.folding import folded
+from cvtune_nb.quiet import quiet
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -36,21 +37,35 @@ class Backbone(nn.Module):
         return self.network(rows.view(n, height, width, 3).permute(0, 3, 1, 2)).flatten(1)
 
 
-def load(name: str, pretrained: bool = True) -> Backbone:
+def load(name: str, pretrained: bool = True, image_size: int | None = None) -> Backbone:
     """The backbone called `name`, with its ImageNet weights.
 
-    pretrained=False gives an untrained network whose weights are about to be replaced; random weights otherwise
-    only come by asking for them by name (`resnet18:random`). Raises InputError when there is no such network, or
-    its weights are neither on disk nor within reach.
+    Parameters
+    ----------
+    name
+        One of backbones.KNOWN or any other name that timm knows.
+    pretrained
+        False: an untrained network whose weights are about to be replaced. Random weights otherwise only come by
+        asking for them by name (`resnet18:random`).
+    image_size
+        Pixels of the photos that it will be given; a network that is made for one size is built for this one, its
+        table of positions resampled. None: the size that it was trained with.
+
+    Raises
+    ------
+    InputError
+        There is no such network, it does not take the image size, or its weights are neither on disk nor within reach.
     """
     random = name.endswith(RANDOM)
     plain = name.removesuffix(RANDOM)
+    if image_size and pretrained:
+        sizes.require(name, image_size)
     torch.manual_seed(0)
     if plain in KNOWN and KNOWN[plain].family == "resnet":
         return _torchvision(plain, pretrained and not random)
     if plain in KNOWN:
         return _lite(KNOWN[plain], pretrained and not random)
-    return _timm(plain, pretrained and not random)
+    return _timm(plain, pretrained and not random, image_size)
 
 
 def _torchvision(name: str, pretrained: bool) -> Backbone:
@@ -91,26 +106,26 @@ def _lite(entry: backbones.Entry, pretrained: bool) -> Backbone:
     return Backbone(network, entry.width, (0.5,) * 3, (0.5,) * 3)
 
 
-def _timm(name: str, pretrained: bool) -> Backbone:
+def _timm(name: str, pretrained: bool, image_size: int | None) -> Backbone:
     import timm
     from huggingface_hub import constants
+    from huggingface_hub.utils import disable_progress_bars
 
-    if not timm.is_model(name):
-        close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:4])
-        raise InputError(
-            f"there is no backbone called {name!r}: choose {', '.join(KNOWN)} or another name that timm knows"
-            + (f" ({close} ...)" if close else "")
-        )
+    backbones.require_known(name)
     if pretrained and not backbones.answers(constants.ENDPOINT):
         constants.HF_HUB_OFFLINE = True  # what is in its cache is used at once, instead of minutes of retries
+    given = sizes.arguments(name, image_size) if image_size else {}
+    width = sizes.width(name)
+    torch.manual_seed(0)  # whatever was asked of it before
+    disable_progress_bars()  # those of the hub, between our own lines
     try:
-        network = timm.create_model(name, pretrained=pretrained, num_classes=0)
+        # of the hub: that nobody is signed in; of timm: tensors of the last layer, which is left out here
+        with quiet("huggingface_hub", "timm"):
+            network = timm.create_model(name, pretrained=pretrained, num_classes=0, **(given or {}))
     except Exception as error:  # noqa: BLE001 - a hub client raises many kinds: network, offline mode, file errors
         raise _no_weights(name, "the cache folder that HF_HOME names", error) from None
     data = network.pretrained_cfg
-    with torch.inference_mode():
-        width = network.eval()(torch.zeros(1, *data["input_size"])).flatten(1).shape[1]
-    return Backbone(network, width, data["mean"], data["std"], data["input_size"][-1])
+    return Backbone(network, width, data["mean"], data["std"], image_size if given else data["input_size"][-1])
 
 
 def _no_weights(name: str, where: str, error: Exception | None) -> InputError:

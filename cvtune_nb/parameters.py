@@ -12,10 +12,10 @@ from cvtune_nb.errors import InputError
 class Parameter:
     """One parameter: how it is called, what it means, and which values it may have.
 
-    scale is one of: "log" and "linear" (a number from low to high), "step32" (whole, in steps of 32),
-    "power2" (a power of two), "whole" (a whole number), "menu" (one of choices), "name" (a backbone's name),
-    "text" (free text, checked where it is used). name_2018 is what the Azure ML Package for Computer Vision
-    called it.
+    scale is one of: "log" and "linear" (a number from low to high), "pixels" (a whole number, of which a backbone may
+    take some only: sizes.py asks it), "power2" (a power of two), "whole" (a whole number), "menu" (one of choices),
+    "name" (a backbone's name), "text" (free text, checked where it is used). name_2018 is what the Azure ML Package
+    for Computer Vision called it.
     """
 
     name: str
@@ -36,8 +36,7 @@ class Parameter:
             return " or ".join(self.choices)
         if self.low is None:
             return "text"
-        steps = {"step32": ", in steps of 32", "power2": ", powers of 2"}.get(self.scale, "")
-        return f"{self.low:g} to {self.high:g}{steps}"
+        return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
     def check(self, value: Any) -> Any:
         """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
@@ -51,10 +50,11 @@ class Parameter:
             number = float(value)
         except (TypeError, ValueError):
             raise InputError(f"{self.name} is {value!r}: give a number, {self.range_in_words}") from None
-        whole = self.scale in ("step32", "power2", "whole")
+        whole = self.scale in ("pixels", "power2", "whole")
         fits = math.isfinite(number) and self.low <= number <= self.high and not (whole and number % 1)
-        if not fits or (self.scale == "power2" and math.log2(number) % 1) or (self.scale == "step32" and number % 4):
-            raise InputError(f"{self.name} is {value}: choose a value from {self.range_in_words}")
+        if not fits or (self.scale == "power2" and math.log2(number) % 1):
+            kind = "whole number" if whole else "value"
+            raise InputError(f"{self.name} is {value}: choose a {kind} from {self.range_in_words}")
         return int(number) if whole else number
 
 
@@ -63,7 +63,8 @@ _DECLARED = [
     Parameter("learning_rate", "Learning rate", "how far each step moves the weights: too high forgets, too low crawls",
               0.0003, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
     Parameter("image_size", "Image size", "photos are scaled to squares of this size: larger shows finer detail, "
-              "and costs time with its square", 224, "step32", 64, 1000, "pixels", name_2018="image_dims"),
+              "and costs time with its square; transformers need a multiple of their patch", 224, "pixels", 28, 1000,
+              "pixels", name_2018="image_dims"),
     Parameter("backbone", "Backbone", "the pretrained network: deeper ones see more and run longer",
               "", "name", name_2018="base_model_name"),
     Parameter("epochs", "Epochs", "how many times training sees every photo", 8, "whole", 0, 200, "passes",

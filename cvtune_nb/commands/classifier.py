@@ -36,7 +36,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
-    found = look(workspace, values.get("backbone"), values.get("image_size", 224), progress=meter)
+    found = look(workspace, *_network(values), progress=meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
@@ -55,8 +55,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     workspace = open_workspace_of(arguments, meter, meter)
     found = fit_baseline(
         workspace,
-        values.get("backbone"),
-        values.get("image_size", 224),
+        *_network(values),
         C=arguments.C,
         kernel=arguments.kernel,
         open_test=arguments.open_test,
@@ -161,10 +160,18 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 def _config(values: dict[str, Any]) -> Any:
-    from cvtune_nb import backbones
     from cvtune_nb.parameters import Config
 
-    return Config.from_values(**{**values, "backbone": values.get("backbone") or backbones.default()[0]})
+    backbone, image_size = _network(values)
+    return Config.from_values(**{**values, "backbone": backbone, "image_size": image_size})
+
+
+def _network(values: dict[str, Any]) -> tuple[str, int]:
+    """The backbone and image size given, or those to start with."""
+    from cvtune_nb import backbones, sizes
+
+    backbone = values.get("backbone") or backbones.default()[0]
+    return backbone, values.get("image_size") or sizes.default(backbone)
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:

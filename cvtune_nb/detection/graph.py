@@ -1,7 +1,6 @@
 """A trained detector as one ONNX file: a photo in, boxes with labels and scores out."""
 
 import json
-import warnings
 from typing import Any
 
 import onnx
@@ -12,7 +11,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import nms, roi_align
 
 from cvtune_nb.detection.pooling import USUAL_LEVEL, USUAL_SIDE
-from cvtune_nb.export.onnx_model import forget_source_code
+from cvtune_nb.export.onnx_model import exporting, forget_source_code
 from cvtune_nb.export.scaling import OPSET
 
 OUT = -1.0
@@ -141,8 +140,7 @@ def onnx_model(graph: Graph, labels: list[str], **notes: Any) -> onnx.ModelProto
     """The graph in ONNX, with its labels, image_size and `notes` written into it."""
     size = graph.image_size
     example = torch.zeros((size, size, 3), dtype=torch.uint8), torch.tensor([size, size])
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with exporting(), torch.no_grad():
         exported = torch.export.export(graph.eval(), example)
         made = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=["photo", "size"],

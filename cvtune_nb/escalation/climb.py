@@ -13,7 +13,7 @@ from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.promise import promises
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, earlier_run, fit, load_run, predict_cost
+from cvtune_nb.training import Run, earlier_run, fit, load_run, predict_cost, runs
 from cvtune_nb.training.cost import duration
 from cvtune_nb.training.run import UNFINISHED
 from cvtune_nb.workspace import Workspace
@@ -55,9 +55,10 @@ def escalate(
     (promise.promises). A rung that was run before with the same parameters is not run again; one that was stopped goes
     on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor, and a
     rung of which not one epoch fits is skipped, the one that promises least for its time first; the note says so. So
-    is a rung that can't be run here at all: weights that can't be had, an image_size beyond the photos. A rung is given
-    up when it can't become the best any more (`beaten`). on_rung is called after every rung and every epoch. Stopped,
-    raised in `progress`, ends the climb and keeps the work. Raises InputError when no rung is given or can be run.
+    is a rung that can't be run here at all: weights that can't be had, an image_size beyond the photos or one that the
+    network does not take. A rung is given up when it can't become the best any more (`beaten`). on_rung is called after
+    every rung and every epoch. Stopped, raised in `progress`, ends the climb and keeps the work. Raises InputError when
+    no rung is given, and when none can be run and nothing was ever trained in this workspace.
     """
     if not configs:
         raise InputError("no rung is chosen: choose at least one")
@@ -130,7 +131,7 @@ class _Climb:
     def look(self) -> None:
         """Which rungs can be run here, which were, and what the others promise."""
         able = [place for place, config in enumerate(self.configs) if self._can_run(place, config)]
-        if not able:
+        if not able and runs(self.workspace).empty:
             raise InputError(self.rows[0]["note"])
         self.left = [place for place in able if not self._ran_before(place, self.configs[place])]
         if len(self.left) < 2:
@@ -177,7 +178,11 @@ class _Climb:
                 gave_up.append(why)
                 raise Beaten
 
-        run = fit(self.workspace, config, before and before.id, on_epoch=on_epoch, progress=self._until(done, row))
+        try:
+            run = fit(self.workspace, config, before and before.id, on_epoch=on_epoch, progress=self._until(done, row))
+        except InputError as error:  # its weights or its photos went while others ran, or it needs too much memory
+            row |= {"state": "skipped", "note": str(error)}
+            return
         if run.state == "stopped" and time.monotonic() > self.deadline:
             gave_up.append("the budget ended")
         self._fill(place, run, "; ".join([note, *gave_up] if note else gave_up))
@@ -216,7 +221,9 @@ class _Climb:
         table = self.table()
         ran = table[table["validation_accuracy"].notna()]
         if ran.empty:
-            return Escalation(table, "", "no rung has finished an epoch yet")
+            skipped = len(table) and (table["state"] == "skipped").all()
+            why = "no rung was run: the note of each says why" if skipped else "no rung has finished an epoch yet"
+            return Escalation(table, "", why)
         best = ran.loc[ran["validation_accuracy"].idxmax()]
         interval = f"{best['low']:.1%} to {best['high']:.1%}"
         words = f"rung {best['rung']} is best on validation: {best['validation_accuracy']:.1%} ({interval})"

@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from cvtune_nb import sizes
 from cvtune_nb.data import pixels
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
@@ -97,6 +98,7 @@ def train_over_workers(
         return before
     photos = workspace.photos()  # what is wrong with them is said before workers start, which takes minutes
     require_learnable(photos)
+    sizes.require(config.backbone, config.image_size)
     pixels.refuse_beyond(photos, config.image_size)
     trials = [Trial(config, before)]
     with _connected(), _talk(workspace) as folder:

@@ -10,7 +10,9 @@ from typing import Any
 from cvtune_nb.errors import InputError
 from cvtune_nb.lazily import lazily
 
-__all__, __getattr__ = lazily(__name__, {"Export": "bundle", "export_run": "bundle", "load_bundle": "bundle"})
+__all__, __getattr__ = lazily(
+    __name__, {"SVM": "candidate", "Export": "bundle", "export_run": "bundle", "load_bundle": "bundle"}
+)
 __all__ += ["open_export"]
 
 

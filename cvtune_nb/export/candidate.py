@@ -70,7 +70,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     backbone, image_size, C, kernel = (last[key] for key in ("backbone", "image_size", "C", "kernel"))
     explorer = SvmExplorer(workspace, backbone, image_size, progress)
     svm = explorer.svm(C, kernel)
-    network = classifier(kernel, networks.load(backbone), len(svm.classes))
+    network = classifier(kernel, networks.load(backbone, image_size=image_size), len(svm.classes))
     network.start_from(svm)
     return Candidate(
         SVM, kernel, network.eval(), svm.classes, backbone, image_size,
@@ -93,7 +93,7 @@ def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: 
     if kind == "run":
         network = build(Config.from_values(**parameters), classes, pretrained=False)
     elif kind in ("linear", "rbf"):
-        backbone = networks.load(str(parameters["backbone"]), pretrained=False)
+        backbone = networks.load(str(parameters["backbone"]), False, int(parameters["image_size"]))
         network = classifier(kind, backbone, len(classes), len(weights.get("support", [0])))
     else:
         raise InputError(f"no kind of model is called {kind!r}")

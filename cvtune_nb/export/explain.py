@@ -1,43 +1,105 @@
-"""Which pixels mattered: Grad-CAM (Selvaraju and others 2017) by captum."""
+"""Which pixels mattered: Grad-CAM (Selvaraju and others 2017) for convolutional networks and for transformers."""
+
+import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
 from torch import nn
+from torch.nn.functional import interpolate
 
 from cvtune_nb.errors import InputError
 
+PREFIX = 8
+"""Tokens that may stand before those of places: the class token and registers."""
+
 
 def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
-    """How much each place of a photo spoke for class number `label`: (image_size, image_size), 0 (not at all) to 1.
+    """How much each place of a photo spoke for class number `label`.
 
-    network: from uint8 photos to logits, for example `load_bundle`'s; image: uint8 RGB (image_size, image_size, 3).
-    The last layer that still has places is asked, so the map is coarse: 7 x 7 at 224 pixels. Raises InputError for a
-    network that keeps no places (a transformer, for example).
+    The last layer is asked that still has places and of which the answer depends, so the map is coarse: 7 x 7 at 224
+    pixels for most convolutional networks, 14 x 14 for transformers with patches of 16 pixels. Whether and where a
+    layer has places is tried, for its shape does not tell: channels may come first or last, or there is a list of
+    tokens, some of which stand for no place. Noise is added to a quarter of the photo, each in turn, and a map of
+    places must change most there.
+
+    Parameters
+    ----------
+    network
+        From uint8 photos (n, size, size, 3) to logits (n, classes), in eval mode; for example `load_bundle`'s.
+    image
+        The photo, uint8 RGB (size, size, 3).
+    label
+        The number of the class.
+
+    Returns
+    -------
+    np.ndarray
+        (size, size), from 0 (nothing) to 1.
+
+    Raises
+    ------
+    InputError
+        No layer of the network keeps places.
     """
-    images = torch.from_numpy(image[None].copy())
-    layer = _last_with_places(network, images)
-    with torch.enable_grad():
-        found = LayerGradCam(network, layer).attribute(images, target=label, relu_attributions=True)
-    large = LayerAttribution.interpolate(found.detach(), image.shape[:2], "bilinear")[0, 0].clamp_min(0)
-    return (large / large.max().clamp_min(1e-12)).numpy()
+    noise = np.random.default_rng(0).integers(0, 256, image.shape, dtype=np.uint8)
+    quarters = [_quarter(len(image), number) for number in range(4)]
+    images = np.stack([image, *(image + noise * quarter[..., None] for quarter in quarters)])  # wraps
+    outputs: list[torch.Tensor] = []
 
+    def note(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, torch.Tensor) and output.dim() in (3, 4) and len(output) == len(images):
+            outputs.append(output)
 
-def _last_with_places(network: nn.Module, images: torch.Tensor) -> nn.Module:
-    """The module that gives the last feature map (n, channels, height, width) of more than one place."""
-    seen: list[nn.Module] = []
-
-    def note(module: nn.Module, _: object, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.dim() == 4 and min(output.shape[2:]) > 1:
-            seen.append(module)
-
-    hooks = [module.register_forward_hook(note) for module in network.modules() if not list(module.children())]
+    # linear layers give queries and keys, and four times as many numbers inside a block: not what the places are like
+    leaves = [module for module in network.modules() if not (list(module.children()) or isinstance(module, nn.Linear))]
+    hooks = [module.register_forward_hook(note) for module in leaves]
     try:
-        with torch.inference_mode():
-            network(images)
+        with torch.enable_grad():
+            logit = network(torch.from_numpy(images))[0, label]
     finally:
         for hook in hooks:
             hook.remove()
-    if not seen:
-        raise InputError("this network keeps no map of places, so it can't be shown which pixels mattered")
-    return seen[-1]
+    for output in reversed(outputs):
+        if not output.requires_grad:
+            continue
+        (slope,) = torch.autograd.grad(logit, output, retain_graph=True, allow_unused=True)
+        if slope is None:
+            continue
+        for values, slopes in zip(_maps(output.detach()), _maps(slope), strict=True):
+            if slopes[0].any() and _has_places(values):
+                weights = slopes[0].mean((1, 2), keepdim=True)
+                seen = (weights * values[0]).sum(0).clamp_min(0)
+                large = interpolate(seen[None, None], image.shape[:2], mode="bilinear")[0, 0]
+                return (large / large.max().clamp_min(1e-12)).numpy()
+    raise InputError("this network keeps no map of places, so it can't be shown which pixels mattered")
+
+
+def _quarter(side: int, number: int) -> np.ndarray:
+    """One of the four quarters of a square, as a mask (side, side); the row and column in the middle of an odd side are
+    in none."""
+    first = np.arange(side) < side // 2
+    row, column = (first if number < 2 else first[::-1]), (first if number % 2 == 0 else first[::-1])
+    return row[:, None] & column
+
+
+def _maps(output: torch.Tensor) -> Iterator[torch.Tensor]:
+    """What a layer gave as maps (n, channels, side, side), in each way in which its shape can be read."""
+    if output.dim() == 4:
+        for found in (output, output.permute(0, 3, 1, 2)):
+            if found.shape[2] == found.shape[3] > 1:
+                yield found
+        return
+    for prefix in range(PREFIX + 1):
+        side = math.isqrt(max(0, output.shape[1] - prefix))
+        if side > 1 and side * side == output.shape[1] - prefix:
+            yield output[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+
+
+def _has_places(maps: torch.Tensor) -> bool:
+    """Whether the maps (5, channels, side, side), of a photo and of the same with noise in each of its quarters, differ
+    most where the noise was."""
+    changed = (maps[1:] - maps[:1]).square().sum(1)
+    quarters = torch.from_numpy(np.stack([_quarter(maps.shape[-1], number) for number in range(4)]))
+    inside = torch.stack([changed[:, quarter].mean(1) for quarter in quarters], dim=1)  # noise in it x looked at
+    return bool((inside.argmax(1) == torch.arange(4)).all() and (inside.diagonal() > 0).all())

@@ -1,7 +1,8 @@
 """A trained classifier as one ONNX file: photos of any size in, calibrated probabilities out."""
 
+import contextlib
 import json
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import torch
 from onnx.compose import merge_models
 from torch import nn
 
+from cvtune_nb import memory
 from cvtune_nb.data.photo import short_side
+from cvtune_nb.errors import InputError
 from cvtune_nb.export.scaling import OPSET, probabilities, scaling
+from cvtune_nb.quiet import quiet
 
 
 class Probabilities(nn.Module):
@@ -27,21 +31,42 @@ class Probabilities(nn.Module):
         return (self.classifier(images).float() / self.temperature).softmax(dim=1)
 
 
+@contextlib.contextmanager
+def exporting() -> Iterator[None]:
+    """Within it PyTorch's exporters work quietly: they warn of what they deprecate in themselves, and onnx_ir of
+    attributes that they leave empty. Raises InputError for a network that they can't export."""
+    try:
+        with quiet("onnx_ir", "onnxscript", "torch.onnx", "torch.export"):
+            yield
+    except Exception as error:  # of many kinds, by what in the network is unknown to them
+        if memory.ran_out(error):
+            raise
+        cause = error.__cause__ or error  # the exporter's own words are a page of advice, in colours
+        why = (str(cause).strip() or type(cause).__name__).splitlines()[0][:150]
+        raise InputError(f"this network can't be exported to ONNX ({why}): choose another backbone") from error
+
+
 def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProgram:
     """`classifier` (uint8 RGB images (n, image_size, image_size, 3), any n) as torch.export sees it."""
     example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
     name = "images"
     shapes = {name: {0: torch.export.Dim("n", min=1, max=2**20)}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.export.export(classifier.eval(), (example,), dynamic_shapes=shapes)
+    # PyTorch can't take its fused attention apart where positions are added to it (MaxViT); timm's own gives the same
+    fused = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
+    for module in fused:
+        module.fused_attn = False
+    try:
+        with exporting():
+            return torch.export.export(classifier.eval(), (example,), dynamic_shapes=shapes)
+    finally:
+        for module in fused:
+            module.fused_attn = True
 
 
 def network(exported: torch.export.ExportedProgram, output: str = "logits") -> onnx.ModelProto:
     """The exported network in ONNX: `images` (n, image_size, image_size, 3) to `logits` (n, classes), or what else it
     gives."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with exporting():
         made = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
         )

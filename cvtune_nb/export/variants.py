@@ -1,7 +1,5 @@
 """Smaller and faster forms of an exported network: half precision and 8-bit integers."""
 
-import contextlib
-import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,6 +9,7 @@ import numpy as np
 import onnx
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.quiet import quiet
 
 INT8_OPERATORS = ("Conv", "Gemm", "MatMul", "Add", "Clip", "Relu", "MaxPool", "GlobalAveragePool")
 """What is computed in 8 bits. Softmax is not: its probabilities would no longer add up to 1."""
@@ -46,7 +45,7 @@ def eight_bits(network: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
             image = next(self.rows, None)
             return None if image is None else {"images": image[None]}
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet("root"):  # advice meant for developers of the quantiser
         files = [Path(folder) / name for name in ("network.onnx", "prepared.onnx", "small.onnx")]
         onnx.save(network, str(files[0]))
         quant_pre_process(str(files[0]), str(files[1]), skip_symbolic_shape=True)
@@ -68,14 +67,3 @@ def require_known(names: tuple[str, ...]) -> None:
     """Raises InputError for a name that is not in VARIANTS."""
     if wrong := sorted(set(names) - set(VARIANTS)):
         raise InputError(f"there is no variant {wrong[0]!r}: choose from {', '.join(VARIANTS)}")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantiser writes advice to the root logger that is meant for its developers."""
-    before = logging.root.level
-    logging.root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.root.setLevel(before)

@@ -174,5 +174,8 @@ class Embedding(nn.Module):
 
 def network(workspace: Workspace, of: Embedder, project: Projection | None = None) -> Embedding:
     """The network of an embedder, in eval mode on the CPU. Raises InputError like networks.load."""
-    backbone = load_best(load_run(workspace, of.run)).backbone if of.run else networks.load(of.backbone)
+    if of.run:
+        backbone = load_best(load_run(workspace, of.run)).backbone
+    else:
+        backbone = networks.load(of.backbone, image_size=of.image_size)
     return Embedding(backbone, project or Projection()).eval()

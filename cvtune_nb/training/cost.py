@@ -15,9 +15,10 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
 
-from cvtune_nb import features, memory
+from cvtune_nb import features, memory, sizes
 from cvtune_nb.baseline import C_table_file
 from cvtune_nb.data import pixels
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.inference import quick
 from cvtune_nb.networks import device, half
@@ -76,6 +77,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     photo measured once for each backbone, image size, minibatch and optimizer, and corrected by what finished runs of
     that kind took (`learn`). Raises InputError like `networks.load`, and when image_size is beyond the photos."""
     photos = workspace.photos()
+    sizes.require(config.backbone, config.image_size)
     pixels.refuse_beyond(photos, config.image_size)
     probe = _probe(workspace, config, progress)
     epoch = _epoch(probe, *(int((photos["split"] == name).sum()) for name in ("train", "validation")))
@@ -201,8 +203,16 @@ def probed(
             return tensor
 
         weights = sum(parameter.numel() * parameter.element_size() for parameter in probe.network.parameters())
-        with saved_tensors_hooks(count, lambda tensor: tensor):
-            probe.step()
+        try:
+            with saved_tensors_hooks(count, lambda tensor: tensor):
+                probe.step()
+        except (MemoryError, RuntimeError) as error:
+            if not memory.ran_out(error):
+                raise
+            raise InputError(
+                f"{what} does not fit into memory with {probe.photos} photos at a time: choose a smaller minibatch, "
+                "image_size or backbone"
+            ) from None
         train = _fastest(probe.step) / probe.photos
         probe.network.eval()
         with torch.inference_mode(), half(where):

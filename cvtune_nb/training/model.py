@@ -59,7 +59,7 @@ class Classifier(nn.Module):
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
     """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
-    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained))
+    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size))
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 

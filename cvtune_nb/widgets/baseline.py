@@ -57,6 +57,8 @@ class BaselinePanel(Panel):
         for control in (self.C, self.kernel):
             control.observe(self.guard(lambda _: self._moved()), "value")
         self.best.on_click(self.guard(lambda _: self._choose()))
+        self.image_size.suit(self.backbone.value)
+        self.backbone.on_change(self.guard(self.image_size.suit))
         self._say_weight()
 
     def work(self) -> Work:

@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from cvtune_nb import backbones
+from cvtune_nb import backbones, sizes
 from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.page import text
 
@@ -25,7 +25,7 @@ class Control:
         self.parameter = PARAMETERS[parameter] if isinstance(parameter, str) else parameter
         value = self.parameter.default if value is None else self.parameter.check(value)
         self.widget = _MAKERS[self.parameter.scale](self.parameter, value)
-        self.words = w.HTML()
+        self.words, self._steps = w.HTML(), ""
         self.words.add_class("cvtune-words")
         self.box = w.VBox([self.widget, self.words])
         self.widget.observe(lambda _: self._say(), "value")
@@ -49,12 +49,27 @@ class Control:
         """Call `call(value)` whenever the choice changes."""
         self.widget.observe(lambda _: call(self.value), "value")
 
+    def suit(self, backbone: str) -> None:
+        """Of an image size: let the slider move in the steps that the backbone needs, and say so. What is chosen stays:
+        a size that the backbone does not take is refused, with those that it takes, where it is used."""
+        step, low = sizes.step(backbone), int(self.parameter.low)
+        every = step or sizes.ANY
+        first = -(-low // every) * every  # a slider counts its steps from its lower end
+        self.widget.min, self.widget.step = min(first, self.widget.value), every
+        if not step:
+            self._steps = f"; this backbone takes {sizes.nearest(backbone, 0)[0]} only"
+        elif step > sizes.ANY:
+            self._steps = f"; this backbone takes steps of {step}"
+        else:
+            self._steps = ""
+        self._say()
+
     def _say(self) -> None:
         parameter, value = self.parameter, self.value
         shown = f"{value:g}" if isinstance(value, float) else str(value) or "as recommended"
         unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "share" else ""
         limitless = parameter.scale in ("text", "name") or (parameter.high or 0) > 1e6
-        ranged = "" if limitless else f" ({parameter.range_in_words})"
+        ranged = "" if limitless else f" ({parameter.range_in_words}{self._steps})"
         self.words.value = (
             f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
             f"{text(parameter.meaning)}</div>"
@@ -115,7 +130,7 @@ def _backbone(parameter: Parameter, value: str) -> w.Widget:
 _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "log": _log,
     "linear": _slider(w.FloatSlider, 0.05),
-    "step32": _slider(w.IntSlider, 32),
+    "pixels": _slider(w.IntSlider, sizes.ANY),
     "whole": _whole,
     "power2": _power2,
     "menu": _menu,

@@ -111,8 +111,7 @@ def _control(name: str, value: Any, number: int) -> w.Widget:
         return w.Dropdown(options=[2**power for power in range(11)], value=value, **look)
     if name == "learning_rate":
         return w.FloatText(value=value, continuous_update=False, **look)
-    step = 32 if name == "image_size" else 1
-    return w.BoundedIntText(value=value, min=parameter.low, max=parameter.high, step=step, **look)
+    return w.BoundedIntText(value=value, min=parameter.low, max=parameter.high, **look)
 
 
 def in_words(config: Config) -> str:

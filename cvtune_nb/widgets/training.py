@@ -56,6 +56,8 @@ class TrainingPanel(RunPanel):
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
         self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
+        self.controls_of["image_size"].suit(self.controls_of["backbone"].value)
+        self.controls_of["backbone"].on_change(self.guard(self.controls_of["image_size"].suit))
         for control in self.controls_of.values():
             control.on_change(self.guard(lambda _: self._show_preview()))
         self.ready()

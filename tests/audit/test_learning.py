@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,3 +55,14 @@ def test_copies_stay_on_one_side():
     twice = np.r_[training, training]
     doubled = outlook(photos.iloc[twice], features[twice], groups[twice], np.arange(len(twice)), ["a"], wanted=100)
     assert doubled["a"].now < 0.9, "a photo recognised by its own copy would count as right"
+
+
+@pytest.mark.parametrize("counts", [(28, 2), (12, 3, 9), (8, 8, 1, 1, 1)])
+def test_classes_of_a_few_photos_are_left_out_without_a_warning(counts):
+    labels = np.repeat([f"class {number}" for number in range(len(counts))], counts)
+    features = np.random.default_rng(0).normal(size=(len(labels), 16))
+    rows = np.arange(len(labels))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = outlook(pd.DataFrame({"label": labels}), features, rows, rows, sorted(set(labels)), 100)
+    assert set(found) == {f"class {number}" for number, count in enumerate(counts) if count >= 8}

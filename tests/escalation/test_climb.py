@@ -118,7 +118,7 @@ def test_no_time_at_all_runs_nothing_and_says_so(workspace, bench):
     found = escalate(workspace, RUNGS, budget_seconds=5)
     assert bench.trained == []
     assert found.rungs["state"].tolist() == ["skipped", "skipped"]
-    assert (found.best, found.why) == ("", "no rung has finished an epoch yet")
+    assert (found.best, found.why) == ("", "no rung was run: the note of each says why")
 
 
 def test_time_that_one_rung_saves_goes_to_the_next(workspace, bench):
@@ -169,6 +169,26 @@ def test_no_rung_that_can_be_run_is_refused(workspace, bench):
         escalate(workspace, [replace(RUNGS[0], image_size=512)], budget_seconds=1000)
     with pytest.raises(InputError, match="no rung is chosen"):
         escalate(workspace, [])
+
+
+def test_when_none_can_be_run_but_something_was_trained_it_says_so(workspace, bench):
+    escalate(workspace, RUNGS[:1], budget_seconds=1000)
+    found = escalate(workspace, [replace(RUNGS[0], image_size=512)] * 2, budget_seconds=1000)
+    assert rungs_of(found, "state", "note") == [["skipped", "image_size 512 is beyond the photos"]] * 2
+    assert (found.best, found.why) == ("", "no rung was run: the note of each says why")
+
+
+def test_a_rung_that_turns_out_impossible_while_it_runs_does_not_end_the_climb(workspace, bench, monkeypatch):
+    def fit(workspace, config, *args, **named):
+        if config == RUNGS[0]:
+            raise InputError("out of memory with a minibatch of one photo")
+        return bench.fit(workspace, config, *args, **named)
+
+    monkeypatch.setattr(climb, "fit", fit)
+    found = escalate(workspace, RUNGS, budget_seconds=1000)
+    assert rungs_of(found, "state") == [["skipped"], ["done"]]
+    assert found.rungs["note"].iloc[0] == "out of memory with a minibatch of one photo"
+    assert found.best
 
 
 def test_stop_ends_the_climb_and_keeps_the_work(workspace, bench):

@@ -64,6 +64,27 @@ def test_another_backbone_than_those_in_the_menu_can_be_set():
     assert control.value == "mobilenetv3_large_100"
 
 
+@pytest.mark.parametrize(
+    ("backbone", "lowest", "step", "words"),
+    [
+        ("resnet50", 28, 4, "(28 to 1000)"),
+        ("test_vit", 32, 16, "(28 to 1000; this backbone takes steps of 16)"),
+        ("mixer_s32_224", 28, 4, "(28 to 1000; this backbone takes 224 only)"),
+    ],
+)
+def test_the_slider_of_the_image_size_moves_as_the_backbone_needs(backbone, lowest, step, words):
+    control = Control("image_size", 224)
+    control.suit(backbone)
+    assert (control.widget.min, control.widget.step, control.value) == (lowest, step, 224)
+    assert words in control.words.value
+
+
+def test_an_image_size_that_the_backbone_does_not_take_stays_to_be_refused_where_it_is_used():
+    control = Control("image_size", 100)
+    control.suit("test_vit")
+    assert control.value == 100
+
+
 def test_networks_that_have_to_be_fetched_say_so():
     control = Control("backbone")
     assert isinstance(control.widget, ipywidgets.Dropdown)
