@@ -54,7 +54,7 @@ class Annotations:
     photos: pd.DataFrame
     boxes: pd.DataFrame
     problems: pd.DataFrame
-    left_out: pd.DataFrame
+    left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["path", "reason"], dtype=str))
     others: Mapping[str, str] = field(default_factory=dict)
 
     @property

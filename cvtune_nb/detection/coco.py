@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,11 +18,13 @@ from cvtune_nb.detection.pairing import (
     Place,
     by_name,
     by_place,
+    folded,
     names_of,
     parents,
     split_path,
     splits_in,
     what_of,
+    words_of,
 )
 
 NO_BOXES = {
@@ -169,7 +170,7 @@ def _claims(folder: Folder, file: str, images: Iterable[_Image], classes: frozen
             fitting = by_place(list(stated), [lying_in(folders, names) for folders in places])
     found_there = any(fitting)
     if not found_there:
-        fitting = [by_name(photos, stated[image.where], file) for image in images]
+        fitting = by_name(photos, list(stated.values()), split_path(file)[0], splits_in(file))
     claims = []
     for image, fits in zip(images, fitting, strict=True):
         elsewhere = () if fits else photos.anywhere((stated[image.where] or [image.name])[-1])
@@ -180,11 +181,11 @@ def _claims(folder: Folder, file: str, images: Iterable[_Image], classes: frozen
 def _places(photos: Photos, file: str) -> list[list[str]]:
     """The folders that file names in a JSON file may be relative to, the most likely first."""
     folder, stem = split_path(file)[0], PurePosixPath(file).stem
-    called = {" ".join(what_of(stem)), *(" ".join(what_of(word, True)) for word in re.findall(r"[^\W_]+", stem))} - {""}
-    splits = splits_in(file)
-    last = {inside: what_of(inside, True)[-1:] for inside in photos.folders}
-    alike = [inside for inside, words in last.items() if called & {*words, *what_of(inside)[-1:]}]
-    same = [inside for inside, words in last.items() if len(splits) == 1 and splits_in(" ".join(words)) == splits]
+    said, splits = f" {' '.join(words_of(folded(stem)))} ", splits_in(file)
+    last = {inside: words[-1] for inside in photos.folders if (words := what_of(inside))}
+    longest = max((len(words) for words in last.values() if f" {words} " in said), default=0)
+    alike = [inside for inside, words in last.items() if f" {words} " in said and len(words) == longest]
+    same = [inside for inside, words in last.items() if len(splits) == 1 and splits_in(words) == splits]
     return [*([parent] for parent in parents(folder)), list(photos.mirrors(folder)), alike, same]
 
 

@@ -156,8 +156,8 @@ def _in_another_split(photos: pd.DataFrame, given: list[str]) -> pd.DataFrame:
     """A problem for photos that are not in the split of their folder, for the workspace knew them before."""
     other = [path for path, stated, split in zip(photos["path"], given, photos["split"], strict=True)
              if stated in ("validation", "test") and split not in ("", stated)]  # fmt: skip
-    words = (f"{len(other)} photos in folders for validation or test are in another split, which runs or classifiers of "
-             "this workspace have used already: choose a new workspace to divide them as the folders do")  # fmt: skip
+    words = (f"{len(other)} photos in folders for validation or test are in another split, which this workspace has "
+             "used already: choose a new workspace to divide them as the folders do")  # fmt: skip
     rows = [("", "", other[0], "other split", words, 0)] if other else []
     return pd.DataFrame(rows, columns=PROBLEM_COLUMNS).astype({"boxes": int})
 
@@ -241,8 +241,8 @@ def _splits(
 ) -> pd.Series:
     """The split of every photo that was looked at, "" for the others. What has one keeps it, and so does what is
     `settled` by sha256, and what the folders have `given` one. Each new photo, in an order by content and seed, goes
-    where most are lacking, of all and of those that show its rarest class; so the shares hold, too, when one photo after
-    the other is drawn on."""
+    where most are lacking, of all and of those that show its rarest class; so the shares hold, too, when one photo
+    after the other is drawn on."""
     rarest = boxes.assign(count=boxes["label"].map(boxes["label"].value_counts())).sort_values(["count", "label"])
     rarest = rarest.drop_duplicates("path")
     shown = dict(zip(rarest["path"], rarest["label"], strict=True))

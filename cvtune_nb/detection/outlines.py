@@ -18,7 +18,7 @@ OVER = 0.02
 
 
 def reading(lines: Sequence[Sequence[float]]) -> str:
-    """OUTLINE or KEY_POINTS; "" where both are possible, or neither. lines: numbers, six or more each, without class."""
+    """OUTLINE or KEY_POINTS; "" where both are possible, or neither. lines: six or more numbers each, without class."""
     if not lines:
         return OUTLINE
     length, count = Counter(map(len, lines)).most_common(1)[0]

@@ -17,7 +17,8 @@ from cvtune_nb.data.split_names import split_of
 OF_FILES = {
     "images", "image", "imgs", "img", "jpegimages", "photos", "photo", "pictures", "pics", "frames", "labels", "label",
     "annotations", "annotation", "annots", "annot", "anns", "ann", "boxes", "bboxes", "xml", "xmls", "txt", "json",
-    "jsons", "jpg", "jpeg", "jpgs", "png", "voc", "coco", "yolo", "data",
+    "jsons", "jpg", "jpeg", "jpgs", "png", "voc", "pascal", "coco", "yolo", "yolov5", "yolov8", "darknet", "data",
+    "dataset", "files", "raw", "original", "originals", "all", "final", "export", "gt", "bbox", "detection",
 }  # fmt: skip
 """Words in the names of folders that say what kind of files lie there: labels/train and train/images are one place."""
 
@@ -131,15 +132,20 @@ def by_place(files: Sequence[str], places: Sequence[Place]) -> list[tuple[str, .
     return best
 
 
-def by_name(photos: Photos, names: Sequence[str], said: str) -> tuple[str, ...]:
-    """The photos called so anywhere, by the first of `names` that has one, but for those in folders of another split
-    than that of the annotation file, which `said` names."""
-    splits = splits_in(said)
-    for name in names:
-        if fitting := photos.anywhere(name):
-            theirs = {path: splits_in(split_path(path)[0]) for path in fitting}
-            return tuple(path for path in fitting if not splits or not theirs[path] or splits & theirs[path])
-    return ()
+def by_name(
+    photos: Photos, names: Sequence[Sequence[str]], folder: str, splits: set[str]
+) -> list[tuple[str, ...]]:
+    """The photos of annotation files in `folder`, wherever they are, by the first of the names of each that is there.
+    Not those in folders of another split than `splits`, or of another name altogether: labels/a says nothing of b."""
+    fitting = [next((there for name in each if (there := photos.anywhere(name))), ()) for each in names]
+    words = set(what_of(folder))
+
+    def goes_with(path: str) -> bool:
+        there = split_path(path)[0]
+        theirs, other = splits_in(there), set(what_of(there))
+        return bool((splits & theirs or not (splits and theirs)) and (words <= other or other <= words))
+
+    return [tuple(path for path in each if goes_with(path)) for each in fitting]
 
 
 def names_of(stated: str, root: str) -> list[str]:
@@ -161,9 +167,10 @@ def settled(claims: Sequence[Claim]) -> tuple[dict[Claim, str], dict[Claim, str]
     """The photo of each claim, and why the others have none.
 
     Of several photos that fit by place, those with a file of their own are meant by that one. What was found by its
-    name only gives way to what was found by its place.
+    name only must not lie where others were found by their place.
     """
     sure = {claim.fitting[0] for claim in claims if len(claim.fitting) == 1 and not claim.by_name}
+    taken = {split_path(path)[0] for path in sure}
     paths, reasons = {}, {}
     for claim in claims:
         fitting = claim.fitting
@@ -175,8 +182,8 @@ def settled(claims: Sequence[Claim]) -> tuple[dict[Claim, str], dict[Claim, str]
             reasons[claim] = f"there is no such photo{_elsewhere(claim)}"
         elif len(fitting) > 1:
             reasons[claim] = f"{len(fitting)} photos fit, {listed(fitting)}: rename one, or take it away"
-        elif claim.by_name and fitting[0] in sure:
-            reasons[claim] = f"there is no such photo here, and {fitting[0]} has another file of its own"
+        elif claim.by_name and split_path(fitting[0])[0] in taken:
+            reasons[claim] = f"there is no such photo here, and those beside {fitting[0]} have files of their own"
         else:
             paths[claim] = fitting[0]
     return paths, reasons
@@ -249,7 +256,7 @@ def what_of(folder: str, loosely: bool = False) -> tuple[str, ...]:
     and train_images. loosely: val and validation are one."""
     said = []
     for part in folder.split("/"):
-        words = [word for word in re.findall(r"[^\W_]+", folded(part)) if word not in OF_FILES]
+        words = [word for word in words_of(folded(part)) if word not in OF_FILES]
         if loosely:
             words = [split_of(word) + "".join(re.findall(r"\d", word)) if split_of(word) else word for word in words]
         if words:
@@ -261,5 +268,10 @@ def what_of(folder: str, loosely: bool = False) -> tuple[str, ...]:
 
 def splits_in(path: str) -> set[str]:
     """The splits that the words of a path name."""
-    return {split for word in re.findall(r"[^\W_]+", path) if (split := split_of(word))}
+    return {split for word in words_of(path) if (split := split_of(word))}
+
+
+def words_of(name: str) -> list[str]:
+    """The letters and digits of a name or path between its other signs."""
+    return re.findall(r"[^\W_]+", name)
 

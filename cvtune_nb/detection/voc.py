@@ -21,6 +21,7 @@ from cvtune_nb.detection.pairing import (
     parents,
     replaced,
     split_path,
+    splits_in,
     stem_of,
 )
 
@@ -138,8 +139,8 @@ def _claims(folder: Folder, where: str, group: Sequence[_File]) -> list[Claim]:
     places = [lying_in(where), lying_in(images), lying_in(*photos.mirrors(where)), as_stated]
     fitting = by_place(list(files), places)
     if not any(fitting):
-        return [Claim(file.path, "", file.name, by_name(photos, [*names[file.path], file.stem], where), True)
-                for file in group]  # fmt: skip
+        fitting = by_name(photos, [[*names[file.path], file.stem] for file in group], where, splits_in(where))
+        return [Claim(file.path, "", file.name, fits, True) for file, fits in zip(group, fitting, strict=True)]
     agreeing = {fits[0] for file, fits in zip(group, fitting, strict=True) if file.agrees and len(fits) == 1}
     fitting = [fits if file.agrees else tuple(photo for photo in fits if photo not in agreeing) or fits
                for file, fits in zip(group, fitting, strict=True)]  # fmt: skip

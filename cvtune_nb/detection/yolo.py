@@ -150,8 +150,9 @@ def _claims(folder: Folder, files: Sequence[str]) -> list[Claim]:
         places = [lying_in(where), lying_in(replaced(where, "labels", "images")), lying_in(*photos.mirrors(where))]
         fitting = by_place(group, places)
         found_there = any(fitting)
+        if not found_there:
+            fitting = by_name(photos, [[_stem(file)] for file in group], where, splits_in(where))
         for file, fits in zip(group, fitting, strict=True):
-            fits = fits if found_there else by_name(photos, [_stem(file)], where)
             elsewhere = () if fits else photos.anywhere(_stem(file))
             claims.append(Claim(file, "", _stem(file), fits, not found_there, elsewhere))
     return claims
