@@ -102,7 +102,7 @@ def read_annotations(
     if kind and kind not in READERS:
         raise InputError(f"annotations of kind {kind!r} can't be read: choose {', '.join(READERS)}")
     files, passed_over = walk.files_below(root)
-    reasons = {_relative(path, root): walk.no_photo(path) for path in files}
+    reasons = {_relative(path, root): no_photo(path) for path in files}
     beside = [path for path, reason in reasons.items() if reason]
     tools = {path: tool for path in reasons if (tool := _tool(root, path))}
     of_kind = _kinds(root, [path for path in beside if path not in tools])
@@ -113,7 +113,7 @@ def read_annotations(
         raise InputError(f"{root} has annotations of several kinds, {' and '.join(there)}: choose one, for example "
                          f"with --boxes {there[0]} (BOXES in notebook 06)")  # fmt: skip
     kind = kind or next(iter(there), "")
-    may_be_photos = [path for path, reason in reasons.items() if not reason and path not in tools]
+    may_be_photos = [path for path, reason in reasons.items() if not reason]
     named = photos is None
     if photos is None:
         photos, unreadable = _photos(root, may_be_photos, progress)
@@ -171,6 +171,12 @@ def write_coco(annotations: Annotations, file: Path) -> None:
 
 def _relative(path: Path, root: Path) -> str:
     return walk.shown(path.relative_to(root).as_posix())
+
+
+def no_photo(path: Path) -> str:
+    """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
+    beside = path.suffix.lower() in (*other_formats.BINARY, ".data")  # darknet's settings
+    return walk.no_photo(path) or (f"not a photo ({path.suffix} file)" if beside else "")
 
 
 def _tool(root: Path, path: str) -> str:

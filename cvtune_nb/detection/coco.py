@@ -82,7 +82,6 @@ def _read(folder: Folder, found: Found, file: str, content: Any) -> None:
     if annotations and not labels:
         found.wrong(file, "", "", "no classes", "it has no categories, so that its boxes have no class")
     claims = dict(zip(images, _claims(folder, file, images.values(), frozenset(labels.values())), strict=True))
-    found.claims += claims.values()
     ids, classes = _Ids(claims), _Ids(labels)
     for place, row in annotations:
         where, key = f"annotation {place}", ids.find(row.get("image_id"))
@@ -102,6 +101,11 @@ def _read(folder: Folder, found: Found, file: str, content: Any) -> None:
             size = images[key].size if min(images[key].size) > 0 else drawn_on
             label = labels.get(classes.find(row.get("category_id")), "")
             found.marks.append(Mark(claims[key], where, label, sides, size))
+    if not annotations or any(ids.find(row.get("image_id")) is not None for _, row in annotations):
+        found.claims += [claim for key, claim in claims.items() if key not in twice]
+    else:
+        words = "no annotation is about a photo that it lists, and these are not taken for photos without objects"
+        found.wrong(file, "images", "", "no photo", f"{words}: mend the ids")
     return None
 
 
@@ -217,8 +221,8 @@ def _sides(row: dict) -> tuple[tuple[float, float, float, float], tuple[float, f
 def _of_mask(stated: dict) -> tuple[tuple[float, ...], tuple[float, float]]:
     """left, top, width, height of a run-length mask, and the size of its photo. What the C code would read beyond its
     end or divide by 0 for is refused before. Raises TypeError, ValueError or OverflowError."""
-    height, width = (int(number(side)) for side in stated["size"])
-    counts = stated["counts"]
+    height, width = (int(number(side)) for side in stated.get("size"))
+    counts = stated.get("counts")
     if min(height, width) <= 0 or height * width > 2**31:
         raise ValueError("a mask without area")
     if isinstance(counts, str):

@@ -13,8 +13,7 @@ import pandas as pd
 
 from cvtune_nb.data import look, make_sample, opened_last, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
-from cvtune_nb.detection import other_formats
-from cvtune_nb.detection.annotations import BOX_COLUMNS, PROBLEM_COLUMNS, READERS, Annotations, read_annotations
+from cvtune_nb.detection.annotations import BOX_COLUMNS, PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
 from cvtune_nb.detection.drawn import drawn
 from cvtune_nb.detection.folder_splits import stated_splits
 from cvtune_nb.errors import InputError
@@ -183,8 +182,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     written = file.stat().st_mtime if file.exists() else 0.0
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
-    paths = [path for path in walk.files_below(root)[0]
-             if not walk.no_photo(path) and path.suffix.lower() not in other_formats.BINARY]  # fmt: skip
+    paths = [path for path in walk.files_below(root)[0] if not no_photo(path)]
     if not paths:
         raise InputError(f"{root} has no photos: give a folder of photos")
 
