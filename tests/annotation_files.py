@@ -32,7 +32,8 @@ def text(file, content, encoding="utf-8"):
 
 def thing(*sides, label="cell"):
     """An object of VOC."""
-    named = "".join(f"<{name}>{side}</{name}>" for name, side in zip(("xmin", "ymin", "xmax", "ymax"), sides, strict=True))
+    names = ("xmin", "ymin", "xmax", "ymax")
+    named = "".join(f"<{name}>{side}</{name}>" for name, side in zip(names, sides, strict=True))
     return f"<object><name>{label}</name><bndbox>{named}</bndbox></object>"
 
 
@@ -47,7 +48,8 @@ def coco(file, *names, rows=None, classes=("cell",), **more):
     left, top, right, bottom = BOX
     box = [left, top, right - left, bottom - top]
     images = [{"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT} for number, name in enumerate(names)]
-    rows = [{"image_id": number, "category_id": 1, "bbox": box} for number in range(len(names))] if rows is None else rows
+    if rows is None:
+        rows = [{"image_id": number, "category_id": 1, "bbox": box} for number in range(len(names))]
     categories = [{"id": number, "name": name} for number, name in enumerate(classes, 1)]
     text(file, json.dumps({"images": images, "annotations": rows, "categories": categories, **more}))
 

@@ -14,29 +14,35 @@ if TYPE_CHECKING:
 
 def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
     """small objects: train a Faster R-CNN on boxes from VOC, COCO or YOLO files, or drawn in notebook 06"""
-    values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
-    if arguments.resume and values:
-        raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+    found: dict[str, Any] = {"problems": [], "left_out": []}
+    try:
+        values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
+        if arguments.resume and values:
+            raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+        dataset = _opened(arguments, meter, values.get("seed", 0))
+        found = {"problems": dataset.annotations.problems.to_dict("records"),
+                 "left_out": dataset.left_out.to_dict("records")}  # fmt: skip
+        return _trained(arguments, meter, values, dataset, found)
+    except InputError as error:
+        error.found |= found
+        raise
 
+
+def _opened(arguments: argparse.Namespace, meter: Meter, seed: int) -> "Dataset":
+    """The photos and boxes; says what was found, and what is left out."""
     from cvtune_nb import detection
 
-    dataset = detection.open_dataset(arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter)
-    annotations = dataset.annotations
-    found = {"problems": annotations.problems.to_dict("records"), "left_out": dataset.left_out.to_dict("records")}
+    dataset = detection.open_dataset(arguments.data, arguments.workspace, seed, arguments.boxes, meter)
+    annotations, left_out = dataset.annotations, len(dataset.left_out)
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
     sizes = detection.sizes(annotations)
     meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
     if annotations.lost:
         first = " ".join(word for word in annotations.problems.loc[0, ["file", "where", "words"]] if word)
         meter.say(f"{annotations.lost} (all of them: --json), first {first}")
-    if found["left_out"]:
-        file = dataset.folder / "left_out.csv"
-        meter.say(f"files that were not used: {len(found['left_out'])}, for the reasons in {file}")
-    try:
-        return _trained(arguments, meter, values, dataset, found)
-    except InputError as error:
-        error.found |= found
-        raise
+    if left_out:
+        meter.say(f"files that were not used: {left_out}, for the reasons in {dataset.folder / 'left_out.csv'}")
+    return dataset
 
 
 def _trained(

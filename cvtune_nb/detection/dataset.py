@@ -13,7 +13,8 @@ import pandas as pd
 
 from cvtune_nb.data import look, make_sample, opened_last, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
-from cvtune_nb.detection.annotations import BOX_COLUMNS, PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
+from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
+from cvtune_nb.detection.checking import BOX_COLUMNS
 from cvtune_nb.detection.drawn import drawn
 from cvtune_nb.detection.folder_splits import stated_splits
 from cvtune_nb.errors import InputError
@@ -139,9 +140,10 @@ def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> 
     before = read_csv(file, **TEXT)[["path", "split"]] if file.exists() else None
     given, learned = stated_splits(photos["path"].tolist()), {}
     if before is not None and any(file.parent.glob("runs/*/config.json")):
-        # a run has learned from these: a photo of theirs is not tested on because folders are read otherwise now
-        split = dict(zip(before["path"], before["split"], strict=True))
-        learned = {row.sha256: split[row.path] for row in photos.itertuples() if split.get(row.path)}
+        # runs have learned from these: no photo of theirs is tested on because folders are read otherwise now
+        was = dict(zip(before["path"], before["split"], strict=True))
+        learned = {row.sha256: was[row.path] for row, stated in zip(photos.itertuples(), given, strict=True)
+                   if stated in ("validation", "test") and was.get(row.path) not in (None, "", stated)}  # fmt: skip
     settled = learned | _of_classifiers(space)
     photos = photos.assign(split=_splits(photos, annotations.boxes, given, settled, space.seed))
     if before is None or before.to_dict("list") != photos[["path", "split"]].to_dict("list"):

@@ -176,9 +176,9 @@ def _add_backgrounds(folder: Folder, found: Found, files: Sequence[str]) -> None
         if inside in near or (_above(inside, "images") in roots and (not there or not splits or there & splits)):
             found.backgrounds.update(without)
         elif without:
-            words = (f"no photo in {inside or 'this folder'} has a label file ({listed(without, 2)}): they are not taken for "
-                     "photos without objects; put empty .txt files beside them, or say so in notebook 06")  # fmt: skip
-            found.wrong("", "", inside, "no labels", words)
+            words = f"no photo in {inside or 'this folder'} has a label file ({listed(without, 2)}): they are not taken"
+            way_out = "for photos without objects; put empty .txt files beside them, or say so in notebook 06"
+            found.wrong("", "", inside, "no labels", f"{words} {way_out}")
 
 
 def _above(folder: str, word: str) -> str | None:

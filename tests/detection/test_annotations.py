@@ -8,8 +8,9 @@ from PIL import Image
 
 from cvtune_nb.detection import read_annotations, write_coco
 from cvtune_nb.errors import InputError
-from tests.annotation_files import BOX, LINE, SHARES, SIZE, boxes, coco, kinds, negatives, photo, text, thing, voc
+from tests.annotation_files import BOX, SHARES, SIZE, boxes, coco, kinds, negatives, photo, text, thing, voc
 
+UPRIGHT = "<size><width>100</width><height>200</height></size>"
 GOOD = ("good.jpg", "cell", *SHARES)
 VOC = "<annotation><filename>{name}</filename>{size}{things}</annotation>"
 
@@ -108,7 +109,7 @@ def test_a_photo_that_exif_turns_has_boxes_only_where_they_fit_it(good):
     voc(good / "turned.xml", "turned.jpg", thing(20, 20, 100, 70))
     read = read_annotations(good)
     assert kinds(read) == ["turned photo"]
-    voc(good / "turned.xml", "turned.jpg", thing(10, 20, 50, 120), size="<size><width>100</width><height>200</height></size>")
+    voc(good / "turned.xml", "turned.jpg", thing(10, 20, 50, 120), size=UPRIGHT)
     assert boxes(read_annotations(good))[1] == ("turned.jpg", "cell", 0.1, 0.1, 0.4, 0.5)
 
 

@@ -42,7 +42,8 @@ WRONG = {
 def test_a_wrong_annotation_is_named_and_counted(folder, kind):
     coco(folder / "coco.json", "good.jpg", rows=[RIGHT, WRONG[kind]])
     read = read_annotations(folder)
-    assert read.problems[["kind", "where", "boxes"]].values.tolist() == [[kind.split(",")[0].strip(), "annotation 2", 1]]
+    named = [[kind.split(",")[0].strip(), "annotation 2", 1]]
+    assert read.problems[["kind", "where", "boxes"]].values.tolist() == named
     assert boxes(read) == [GOOD]
 
 
@@ -54,7 +55,10 @@ def test_a_photo_with_nothing_but_a_crowd_is_no_negative(folder):
     assert negatives(read_annotations(folder)) == ["empty.jpg"]
 
 
-@pytest.mark.parametrize(("image", "other"), [(0, 0.0), (0.0, 0), (0.0, "0"), ("0", 0), ("a-7", "a-7"), ([3], [3]), (7, "7.0")])
+IDS = [(0, 0.0), (0.0, 0), (0.0, "0"), ("0", 0), ("a-7", "a-7"), ([3], [3]), (7, "7.0")]
+
+
+@pytest.mark.parametrize(("image", "other"), IDS)
 def test_ids_in_every_form(folder, image, other):
     images = [{"id": image, "file_name": "good.jpg"}]
     coco(folder / "coco.json", images=images, rows=[{"image_id": other, "category_id": 1.0, "bbox": BBOX}])
@@ -101,7 +105,8 @@ def test_a_box_round_an_outline_where_none_is_stated(folder, shape, sized):
 
 
 MASKS = [{"counts": "", "size": [9, 9]}, {"counts": "\x7f\x7f", "size": [9, 9]}, {"counts": "PP\u00e9", "size": [9, 9]},
-         {"counts": "oooooooooooooo", "size": [9, 9]}, {"counts": [1, 2], "size": [9, 9]}, {"counts": [81], "size": [0, 0]},
+         {"counts": "oooooooooooooo", "size": [9, 9]}, {"counts": [1, 2], "size": [9, 9]},
+         {"counts": [81], "size": [0, 0]},
          {"counts": [-1, 82], "size": [9, 9]}, {"counts": [81]}, {"counts": None, "size": [9, 9]},
          {"counts": "52203", "size": [10**9, 10**9]}, {"counts": [1e300], "size": ["a", 1]}]  # fmt: skip
 
@@ -144,7 +149,7 @@ CAPTION = {"image_id": 0, "id": 1, "caption": "a cell"}
 NOT_BOXES = {
     "captions": {"rows": [CAPTION], "categories": []},
     "panoptic segments": {"rows": [{"image_id": 0, "segments_info": [], "file_name": "good.png"}]},
-    "key points without boxes": {"rows": [{"image_id": 0, "category_id": 1, "keypoints": [1, 2, 2], "num_keypoints": 1}]},
+    "key points without boxes": {"rows": [{"image_id": 0, "category_id": 1, "keypoints": [1, 2, 2]}]},
     "no annotations": {"rows": []},
 }
 
@@ -174,7 +179,8 @@ def test_boxes_without_categories_are_named(folder):
 def test_photos_in_several_files(folder):
     coco(folder / "all.json", "good.jpg", classes=("cell", "dust"))
     coco(folder / "train.json", "good.jpg", classes=("cell", "dust"))
-    coco(folder / "dust.json", "good.jpg", classes=("speck",), rows=[{"image_id": 0, "category_id": 1, "bbox": [0, 0, 20, 20]}])
+    speck = {"image_id": 0, "category_id": 1, "bbox": [0, 0, 20, 20]}
+    coco(folder / "dust.json", "good.jpg", classes=("speck",), rows=[speck])
     read = read_annotations(folder)
     assert boxes(read) == [GOOD, ("good.jpg", "speck", 0, 0, 0.1, 0.2)]
     assert "all.json, dust.json, train.json agree" in said(read) and read.problems["boxes"].sum() == 0

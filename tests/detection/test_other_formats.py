@@ -14,7 +14,7 @@ FILES = {
     "labelme": ("a.json", json.dumps({"version": "5.0", "shapes": [], "imagePath": "a.jpg", "imageData": None})),
     "VIA": ("via.json", json.dumps({"a.jpg1": {"filename": "a.jpg", "regions": [{"shape_attributes": {"x": 1}}]}})),
     "Supervisely": ("a.jpg.json", json.dumps({"objects": [{"classTitle": "cell", "points": {"exterior": [[1, 2]]}}]})),
-    "CreateML": ("boxes.json", json.dumps([{"image": "a.jpg", "annotations": [{"label": "cell", "coordinates": {"x": 1}}]}])),
+    "CreateML": ("boxes.json", json.dumps([{"image": "a.jpg", "annotations": [{"coordinates": {"x": 1}}]}])),
     "COCO results": ("found.json", json.dumps([{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}])),
     "COCO without annotations": ("info.json", json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}]})),
     "Labelbox": ("export.json", json.dumps([{"data_row": {"id": 1}, "projects": {}}])),
@@ -53,7 +53,7 @@ def test_many_files_of_a_tool_are_one_problem_and_open_for_drawing(tmp_path):
     dataset = open_dataset(tmp_path / "photos", tmp_path / "workspace")
     assert dataset.annotations.kind == "" and len(dataset.annotations.problems) == 1
     assert "it and 1 more are labelme's" in said(dataset.annotations)
-    with pytest.raises(InputError, match="a.json is labelme's: export it as COCO, VOC or YOLO, or draw boxes"):
+    with pytest.raises(InputError, match=r"a\.json is labelme's: export it as COCO, VOC or YOLO, or draw boxes"):
         require_boxes(dataset.annotations)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cvtune_nb.detection import read_annotations
 from cvtune_nb.detection.pairing import Photos, names_of, stem_of, what_of
-from tests.annotation_files import LINE, boxed, coco, kinds, negatives, photo, said, text, thing, voc
+from tests.annotation_files import LINE, boxed, coco, negatives, photo, said, text, thing, voc
 
 # where the photos and the annotation files of two splits lie
 PER_PHOTO = {

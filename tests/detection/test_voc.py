@@ -63,7 +63,9 @@ def test_the_folder_that_is_stated_tells_photos_of_one_name_apart(tmp_path):
         photo(tmp_path / camera / "1.jpg")
     voc(tmp_path / "Annotations" / "a.xml", "1.jpg", thing(0, 0, 50, 50), folder="left")
     voc(tmp_path / "Annotations" / "b.xml", "1.jpg", thing(*BOX), folder="right")
-    assert boxes(read_annotations(tmp_path)) == [("left/1.jpg", "cell", 0, 0, 0.25, 0.5), ("right/1.jpg", "cell", *SHARES)]
+    assert boxes(read_annotations(tmp_path)) == [
+        ("left/1.jpg", "cell", 0, 0, 0.25, 0.5), ("right/1.jpg", "cell", *SHARES),
+    ]  # fmt: skip
 
 
 def test_a_second_file_about_a_photo_that_says_something_else(tmp_path):

@@ -71,14 +71,16 @@ def pose(random, points, each):
     """A box with key points within it; its sides; as YOLO writes it."""
     width, height = random.uniform(0.1, 0.3, 2)
     x, y = random.uniform(width / 2, 1 - width / 2), random.uniform(height / 2, 1 - height / 2)
-    keys = [[x + random.uniform(-0.5, 0.5) * width, y + random.uniform(-0.5, 0.5) * height, 2][:each] for _ in range(points)]
+    away = random.uniform(-0.5, 0.5, (points, 2))
+    keys = [[x + across * width, y + down * height, 2][:each] for across, down in away]
     return (x - width / 2, y - height / 2, width, height), [x, y, width, height, *np.ravel(keys)]
 
 
 def polygon(random, corners):
     """Corners round a middle; the box round them; as YOLO writes it."""
     angles = np.sort(random.uniform(0, 2 * np.pi, corners))
-    points = random.uniform(0.15, 0.85, 2)[:, None] + random.uniform(0.05, 0.14) * np.array([np.cos(angles), np.sin(angles)])
+    away = random.uniform(0.05, 0.14) * np.array([np.cos(angles), np.sin(angles)])
+    points = random.uniform(0.15, 0.85, 2)[:, None] + away
     low, high = points.min(1), points.max(1)
     return (*low, *(high - low)), points.T.ravel()
 
