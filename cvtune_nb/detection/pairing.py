@@ -22,6 +22,9 @@ OF_FILES = {
 }  # fmt: skip
 """Words in the names of folders that say what kind of files lie there: labels/train and train/images are one place."""
 
+BESIDE_JPEG = {*RAW, ".heic", ".heif"}
+"""Extensions of what cameras store beside a JPEG of the same photo."""
+
 ABSOLUTE = re.compile(r"^(/|[A-Za-z]:/|[a-z]+://)")
 """A path or address on another machine, of which only the end says something here."""
 
@@ -112,7 +115,12 @@ class Photos:
         return self._usable(exact or fitting)
 
     def _usable(self, fitting: list[str]) -> tuple[str, ...]:
-        return tuple([path for path in fitting if path not in self.unusable] or fitting)
+        """Without what cannot be meant beside others: no photos, and what a camera stores beside a JPEG."""
+        return tuple([path for path in fitting if not self._passed_over(path)] or fitting)
+
+    def _passed_over(self, path: str) -> bool:
+        reason = self.unusable.get(path, "")
+        return reason.startswith("not a photo") or (bool(reason) and PurePosixPath(path).suffix.lower() in BESIDE_JPEG)
 
 
 Place = Callable[[str], Sequence[str]]
@@ -167,10 +175,14 @@ def settled(claims: Sequence[Claim]) -> tuple[dict[Claim, str], dict[Claim, str]
     """The photo of each claim, and why the others have none.
 
     Of several photos that fit by place, those with a file of their own are meant by that one. What was found by its
-    name only must not lie where others were found by their place.
+    name only must not lie where files in another folder have found theirs by their place.
     """
-    sure = {claim.fitting[0] for claim in claims if len(claim.fitting) == 1 and not claim.by_name}
-    taken = {split_path(path)[0] for path in sure}
+    sure: set[str] = set()
+    files_of: dict[str, set[str]] = defaultdict(set)
+    for claim in claims:
+        if len(claim.fitting) == 1 and not claim.by_name:
+            sure.add(claim.fitting[0])
+            files_of[_folder(claim.fitting[0])].add(_folder(claim.file))
     paths, reasons = {}, {}
     for claim in claims:
         fitting = claim.fitting
@@ -182,11 +194,15 @@ def settled(claims: Sequence[Claim]) -> tuple[dict[Claim, str], dict[Claim, str]
             reasons[claim] = f"there is no such photo{_elsewhere(claim)}"
         elif len(fitting) > 1:
             reasons[claim] = f"{len(fitting)} photos fit, {listed(fitting)}: rename one, or take it away"
-        elif claim.by_name and split_path(fitting[0])[0] in taken:
+        elif claim.by_name and (fitting[0] in sure or files_of[_folder(fitting[0])] - {_folder(claim.file)}):
             reasons[claim] = f"there is no such photo here, and those beside {fitting[0]} have files of their own"
         else:
             paths[claim] = fitting[0]
     return paths, reasons
+
+
+def _folder(path: str) -> str:
+    return split_path(path)[0]
 
 
 def _elsewhere(claim: Claim) -> str:
@@ -248,7 +264,7 @@ def stem_of(name: str) -> str:
 @lru_cache(1)
 def _extensions() -> frozenset[str]:
     Image.init()
-    return frozenset({*Image.EXTENSION, *RAW, ".heic", ".heif", ".avif", ".jxl"})
+    return frozenset({*Image.EXTENSION, *BESIDE_JPEG, ".avif", ".jxl"})
 
 
 def what_of(folder: str, loosely: bool = False) -> tuple[str, ...]:

@@ -131,16 +131,17 @@ def _claims(folder: Folder, where: str, group: Sequence[_File]) -> list[Claim]:
 
         return place
 
-    def as_stated(path: str) -> list[str]:
+    def as_stated(path: str) -> tuple[str, ...]:
         stated = files[path].folder
-        return photos.first(parents(where), [f"{stated}/{name}" for name in names[path]]) if stated else []
+        return photos.first(parents(where), [f"{stated}/{name}" for name in names[path]]) if stated else ()
 
     images = replaced(where, "annotations", "JPEGImages")
-    places = [lying_in(where), lying_in(images), lying_in(*photos.mirrors(where)), as_stated]
-    fitting = by_place(list(files), places)
+    fitting = by_place(list(files), [lying_in(where), lying_in(images), lying_in(*photos.mirrors(where))])
     if not any(fitting):
-        fitting = by_name(photos, [[*names[file.path], file.stem] for file in group], where, splits_in(where))
-        return [Claim(file.path, "", file.name, fits, True) for file, fits in zip(group, fitting, strict=True)]
+        stated = [as_stated(path) for path in files]
+        named = by_name(photos, [[*names[file.path], file.stem] for file in group], where, splits_in(where))
+        return [Claim(file.path, "", file.name, there or elsewhere, not there)
+                for file, there, elsewhere in zip(group, stated, named, strict=True)]  # fmt: skip
     agreeing = {fits[0] for file, fits in zip(group, fitting, strict=True) if file.agrees and len(fits) == 1}
     fitting = [fits if file.agrees else tuple(photo for photo in fits if photo not in agreeing) or fits
                for file, fits in zip(group, fitting, strict=True)]  # fmt: skip

@@ -152,9 +152,14 @@ def _claims(folder: Folder, files: Sequence[str]) -> list[Claim]:
         found_there = any(fitting)
         if not found_there:
             fitting = by_name(photos, [[_stem(file)] for file in group], where, splits_in(where))
+        # where one name fits several photos, no name here says whose file it is
+        several = next((fits for fits in fitting if len(fits) > 1), ()) if not found_there else ()
         for file, fits in zip(group, fitting, strict=True):
             elsewhere = () if fits else photos.anywhere(_stem(file))
-            claims.append(Claim(file, "", _stem(file), fits, not found_there, elsewhere))
+            doubt = ""
+            if several and len(fits) == 1:
+                doubt = f"it may be about {fits[0]}, but names are not unique ({listed(several)}): rename them"
+            claims.append(Claim(file, "", _stem(file), fits, not found_there, elsewhere, doubt))
     return claims
 
 

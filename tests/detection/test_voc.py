@@ -68,6 +68,13 @@ def test_the_folder_that_is_stated_tells_photos_of_one_name_apart(tmp_path):
     ]  # fmt: skip
 
 
+def test_names_that_only_one_photo_has_where_the_stated_folder_is_wrong(tmp_path):
+    for number, folder in enumerate(("left", "wrong", "right", "")):
+        photo(tmp_path / ("left", "right")[number % 2] / f"{number}.jpg")
+        voc(tmp_path / "Annotations" / f"{number}.xml", f"{number}.jpg", folder=folder)
+    assert len(boxed(read_annotations(tmp_path))) == 4
+
+
 def test_a_second_file_about_a_photo_that_says_something_else(tmp_path):
     photo(tmp_path / "a.jpg")
     voc(tmp_path / "a.xml", "a.jpg")
