@@ -90,9 +90,10 @@ def read_annotations(
         raise InputError(f"annotations of kind {kind!r} can't be read: choose {', '.join(READERS)}")
     files, passed_over = walk.files_below(root)
     reasons = {_relative(path, root): no_photo(path) for path in files}
-    beside = [path for path, reason in reasons.items() if reason]
-    tools = {path: tool for path in reasons if (tool := _tool(root, path))}
-    of_kind = _kinds(root, [path for path in beside if path not in tools])
+    beside = [path for path, reason in reasons.items() if reason and (root / path).is_file()]
+    cocos = [path for path in beside if path.lower().endswith(".json") and coco.is_coco(root / path)]
+    tools = {path: tool for path in beside if path not in cocos and (tool := other_formats.tool_of(root / path))}
+    of_kind = {"coco": cocos, **_kinds(root, [path for path in beside if path not in tools])}
     there = [name for name, found in of_kind.items() if found]
     if (not there and required) or (kind and kind not in there):
         raise _nothing_to_read(root, kind, tools)
@@ -166,24 +167,11 @@ def no_photo(path: Path) -> str:
     return walk.no_photo(path) or (f"not a photo ({path.suffix} file)" if beside else "")
 
 
-def _tool(root: Path, path: str) -> str:
-    """The tool whose annotation file this is, where it is one that is not read."""
-    file, suffix = root / path, Path(path).suffix.lower()
-    if not file.is_file() or (suffix == ".json" and coco.is_coco(file)):
-        return ""
-    return other_formats.tool_of(file)
-
-
 def _kinds(root: Path, files: Sequence[str]) -> dict[str, list[str]]:
-    """The annotation files of each kind. Where one XML file is VOC's all are, so that a broken one is named."""
-    files = [path for path in files if (root / path).is_file()]
-    ending = {suffix: [path for path in files if path.lower().endswith(suffix)] for suffix in (".json", ".xml", ".txt")}
-    is_voc = any(voc.is_voc(root / path) for path in ending[".xml"])
-    return {
-        "coco": [path for path in ending[".json"] if coco.is_coco(root / path)],
-        "voc": ending[".xml"] if is_voc else [],
-        "yolo": yolo.label_files(root, ending[".txt"]),
-    }
+    """VOC's and YOLO's files. Where one XML file is VOC's all are, so that a broken one is named."""
+    xml, text = ([path for path in files if path.lower().endswith(suffix)] for suffix in (".xml", ".txt"))
+    is_voc = any(voc.is_voc(root / path) for path in xml)
+    return {"voc": xml if is_voc else [], "yolo": yolo.label_files(root, text)}
 
 
 def _nothing_to_read(root: Path, kind: str, tools: Mapping[str, str]) -> InputError:

@@ -110,11 +110,26 @@ def open_dataset(
     space = Workspace.create(folder, root, str(source), seed)
     found, unreadable = _photos(space, root, progress)
     stated = _stated(space, root, kind, progress, found, unreadable)
-    photos = found.merge(stated.photos[["path", "seen"]], on="path")
+    stated = _without_copies(stated, found.merge(stated.photos[["path", "seen"]], on="path"))
     unread = pd.DataFrame(unreadable.items(), columns=["path", "reason"], dtype=str)
     left_out = pd.concat([unread, stated.left_out]).sort_values("path", ignore_index=True)
     write_csv(space.folder / "detection" / "left_out.csv", left_out)
-    return _overlaid(space, replace(stated, photos=photos), left_out)
+    return _overlaid(space, stated, left_out)
+
+
+def _without_copies(stated: Annotations, photos: pd.DataFrame) -> Annotations:
+    """With these photos, of which none without a box is taken for one without objects while a copy of it has boxes."""
+    boxed = photos["path"].isin(stated.boxes["path"])
+    copies = photos["seen"] & ~boxed & photos["sha256"].isin(photos.loc[boxed, "sha256"])
+    rows = [("", "", path, "copy", "a copy of it has boxes: it is not taken for a photo without objects", 0)
+            for path in photos.loc[copies, "path"]]  # fmt: skip
+    photos = photos.assign(seen=photos["seen"] & ~copies)
+    return replace(stated, photos=photos, problems=_and_others(stated.problems, rows))
+
+
+def _and_others(problems: pd.DataFrame, rows: list[tuple]) -> pd.DataFrame:
+    more = pd.DataFrame(rows, columns=PROBLEM_COLUMNS).astype({"boxes": int})
+    return pd.concat([problems, more], ignore_index=True) if rows else problems
 
 
 def _stated(
@@ -149,18 +164,17 @@ def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> 
     if before is None or before.to_dict("list") != photos[["path", "split"]].to_dict("list"):
         write_csv(file, photos[PHOTO_COLUMNS])
     stated = replace(stated, photos=stated.photos.assign(split=photos["split"]))  # what is drawn once stays
-    problems = pd.concat([annotations.problems, _in_another_split(photos, given)], ignore_index=True)
+    problems = _and_others(annotations.problems, _in_another_split(photos, given))
     return Dataset(space, replace(annotations, photos=photos, problems=problems), stated, left_out)
 
 
-def _in_another_split(photos: pd.DataFrame, given: list[str]) -> pd.DataFrame:
+def _in_another_split(photos: pd.DataFrame, given: list[str]) -> list[tuple]:
     """A problem for photos that are not in the split of their folder, for the workspace knew them before."""
     other = [path for path, stated, split in zip(photos["path"], given, photos["split"], strict=True)
              if stated in ("validation", "test") and split not in ("", stated)]  # fmt: skip
     words = (f"{len(other)} photos in folders for validation or test are in another split, which this workspace has "
              "used already: choose a new workspace to divide them as the folders do")  # fmt: skip
-    rows = [("", "", other[0], "other split", words, 0)] if other else []
-    return pd.DataFrame(rows, columns=PROBLEM_COLUMNS).astype({"boxes": int})
+    return [("", "", other[0], "other split", words, 0)] if other else []
 
 
 def _places(data: str, workspace: str | Path, progress: Progress) -> tuple[Path, Path]:

@@ -126,6 +126,16 @@ def test_a_workspace_with_runs_keeps_the_split_that_they_know(tmp_path):
     assert "8 photos in folders for validation or test" in dataset.redrawn().annotations.problems["words"].iloc[0]
 
 
+def test_a_copy_of_a_photo_with_boxes_is_no_negative(tmp_path):
+    folder = yolo_and_voc(tmp_path / "photos")
+    shutil.copy(folder / "3.png", folder / "3 (1).png")
+    Image.new("RGB", (200, 100), "white").save(folder / "empty.png")
+    dataset = open_dataset(folder, tmp_path / "workspace", kind="yolo")
+    boxed = set(dataset.annotations.boxes["path"])
+    assert [path for path in dataset.photos["path"] if path not in boxed] == ["empty.png"]
+    assert dataset.annotations.problems[["photo", "kind"]].values.tolist() == [["3 (1).png", "copy"]]
+
+
 def test_every_file_is_a_photo_or_read_or_listed(tmp_path):
     folder = make_scenes(tmp_path / "photos", 12)
     (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
