@@ -135,11 +135,14 @@ def _unusable(mark: Mark, stated: np.ndarray, sides: np.ndarray, width: int, hei
     if not mark.label:
         return "no class", "its class is empty or not in the list of classes"
     if tuple(stated) == (height, width) and width != height:
-        return "turned photo", (f"it was drawn on {stated[0]:.0f} x {stated[1]:.0f} pixels, but the photo is {width} x "
-                                f"{height} once EXIF has turned it: draw it again")  # fmt: skip
+        return "turned photo", (
+            f"it was drawn on {stated[0]:.0f} x {stated[1]:.0f} pixels, but the photo is {width} x "
+            f"{height} once EXIF has turned it: draw it again"
+        )
     if not math.isclose(stated[0] / stated[1], width / height, rel_tol=0.02):
-        return "other photo", (f"it was drawn on a photo of {stated[0]:.0f} x {stated[1]:.0f} pixels, and this one has "
-                               f"{width} x {height}")  # fmt: skip
+        return "other photo", (
+            f"it was drawn on a photo of {stated[0]:.0f} x {stated[1]:.0f} pixels, and this one has {width} x {height}"
+        )
     if sides[0] == sides[2] or sides[1] == sides[3]:
         return "no area", "it has no width or no height"
     if max(min(sides[::2]), min(sides[1::2])) >= 1 or min(max(sides[::2]), max(sides[1::2])) <= 0:

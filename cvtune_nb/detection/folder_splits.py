@@ -38,8 +38,9 @@ def _one(folder: str, splits: dict[str, str], divided: set[str]) -> str:
         stating = [part for part in stating if split_path(part)[0] in divided]
     found = _of(stating, splits)
     if len(found) > 1:
-        raise InputError(f"the photos in {folder} lie in folders for {' and for '.join(sorted(found))}: rename one of "
-                         "the folders")  # fmt: skip
+        raise InputError(
+            f"the photos in {folder} lie in folders for {' and for '.join(sorted(found))}: rename one of the folders"
+        )
     return found.pop() if found else ""
 
 

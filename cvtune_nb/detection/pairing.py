@@ -110,8 +110,11 @@ class Photos:
 
     def _best(self, fitting: list[str], folder: str, wanted: str) -> tuple[str, ...]:
         """Those that need no folding, if any, and of these those that can be used, if any."""
-        exact = [path for path in fitting if split_path(path)[0] == folder
-                 and wanted in (split_path(path)[1], stem_of(split_path(path)[1]))]  # fmt: skip
+        exact = [
+            path
+            for path in fitting
+            if split_path(path)[0] == folder and wanted in (split_path(path)[1], stem_of(split_path(path)[1]))
+        ]
         return self._usable(exact or fitting)
 
     def _usable(self, fitting: list[str]) -> tuple[str, ...]:
@@ -140,9 +143,7 @@ def by_place(files: Sequence[str], places: Sequence[Place]) -> list[tuple[str, .
     return best
 
 
-def by_name(
-    photos: Photos, names: Sequence[Sequence[str]], folder: str, splits: set[str]
-) -> list[tuple[str, ...]]:
+def by_name(photos: Photos, names: Sequence[Sequence[str]], folder: str, splits: set[str]) -> list[tuple[str, ...]]:
     """The photos of annotation files in `folder`, wherever they are, by the first of the names of each that is there.
     Not those in folders of another split than `splits`, or of another name altogether: labels/a says nothing of b."""
     fitting = [next((there for name in each if (there := photos.anywhere(name))), ()) for each in names]
@@ -290,4 +291,3 @@ def splits_in(path: str) -> set[str]:
 def words_of(name: str) -> list[str]:
     """The letters and digits of a name or path between its other signs."""
     return re.findall(r"[^\W_]+", name)
-

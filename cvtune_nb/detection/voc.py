@@ -140,18 +140,24 @@ def _claims(folder: Folder, where: str, group: Sequence[_File]) -> list[Claim]:
     if not any(fitting):
         stated = [as_stated(path) for path in files]
         named = by_name(photos, [[*names[file.path], file.stem] for file in group], where, splits_in(where))
-        return [Claim(file.path, "", file.name, there or elsewhere, not there)
-                for file, there, elsewhere in zip(group, stated, named, strict=True)]  # fmt: skip
+        return [
+            Claim(file.path, "", file.name, there or elsewhere, not there)
+            for file, there, elsewhere in zip(group, stated, named, strict=True)
+        ]
     agreeing = {fits[0] for file, fits in zip(group, fitting, strict=True) if file.agrees and len(fits) == 1}
-    fitting = [fits if file.agrees else tuple(photo for photo in fits if photo not in agreeing) or fits
-               for file, fits in zip(group, fitting, strict=True)]  # fmt: skip
+    fitting = [
+        fits if file.agrees else tuple(photo for photo in fits if photo not in agreeing) or fits
+        for file, fits in zip(group, fitting, strict=True)
+    ]
     doubt = any(len(fits) > 1 for file, fits in zip(group, fitting, strict=True) if not file.agrees)
     claims = []
     for file, fits in zip(group, fitting, strict=True):
         words = ""
         if doubt and fits and not file.agrees:
-            words = (f"it may be about {listed(fits)}, for files in {where or 'this folder'} are called like other "
-                     "photos than they name: mend <filename>")  # fmt: skip
+            words = (
+                f"it may be about {listed(fits)}, for files in {where or 'this folder'} are called like other "
+                "photos than they name: mend <filename>"
+            )
         elsewhere = () if fits else photos.anywhere((names[file.path] or [file.stem])[-1])
         claims.append(Claim(file.path, "", file.name, fits, elsewhere=elsewhere, doubt=words))
     return claims

@@ -60,8 +60,13 @@ def read(folder: Folder, files: list[str]) -> Found:
     names = ClassNames(folder, found)
     lines = {file: _lines(folder.root / file) for file in files}
     claims = _claims(folder, files)
-    unstated = [numbers[1:] for file in files if names.points(file) is None
-                for _, words in lines[file] if len(words) > 6 and (numbers := _numbers(words))]  # fmt: skip
+    unstated = [
+        numbers[1:]
+        for file in files
+        if names.points(file) is None
+        for _, words in lines[file]
+        if len(words) > 6 and (numbers := _numbers(words))
+    ]
     long = reading(unstated)
     nameless = False
     for claim in claims:
@@ -95,9 +100,14 @@ def _numbers(words: Sequence[str]) -> list[float] | None:
 
 
 def _read(
-    found: Found, names: ClassNames, claim: Claim, where: str, words: list[str], points: tuple[int, int] | None,
+    found: Found,
+    names: ClassNames,
+    claim: Claim,
+    where: str,
+    words: list[str],
+    points: tuple[int, int] | None,
     long: str,
-) -> bool:  # fmt: skip
+) -> bool:
     """Read a line; whether its class has no name because no file names any."""
 
     def lost(kind: str, why: str) -> bool:

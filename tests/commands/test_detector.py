@@ -45,11 +45,20 @@ def test_what_is_wrong_with_boxes_is_told_of_a_refused_command_too(tmp_path, cap
 
 @pytest.mark.parametrize(
     "arguments",
-    [["audit", "--data", "none"], ["baseline", "--image-size", "1"], ["run", "--budget", "x"], ["similar", "none"],
-     ["train", "--resume", "x", "--epochs", "2"], ["predict", "none", "none"], ["escalate", "--budget", "x"],
-     ["export", "--run", "x", "--boxes", "voc"], ["detect", "--data", "none"], ["sample", "."]],
+    [
+        ["audit", "--data", "none"],
+        ["baseline", "--image-size", "1"],
+        ["run", "--budget", "x"],
+        ["similar", "none"],
+        ["train", "--resume", "x", "--epochs", "2"],
+        ["predict", "none", "none"],
+        ["escalate", "--budget", "x"],
+        ["export", "--run", "x", "--boxes", "voc"],
+        ["detect", "--data", "none"],
+        ["sample", "."],
+    ],
     ids=lambda arguments: arguments[0],
-)  # fmt: skip
+)
 def test_every_refused_command_says_why_in_json(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()

@@ -91,8 +91,13 @@ def compressed():
     return {"counts": packed["counts"].decode(), "size": [HEIGHT, WIDTH]}
 
 
-SHAPES = {"outline": [outline()], "flat outline": outline(), "two parts": [outline()[:6], outline()[2:]],
-          "runs": uncompressed(), "compressed": compressed()}  # fmt: skip
+SHAPES = {
+    "outline": [outline()],
+    "flat outline": outline(),
+    "two parts": [outline()[:6], outline()[2:]],
+    "runs": uncompressed(),
+    "compressed": compressed(),
+}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -104,11 +109,19 @@ def test_a_box_round_an_outline_where_none_is_stated(folder, shape, sized):
     assert boxes(read_annotations(folder)) == [GOOD]
 
 
-MASKS = [{"counts": "", "size": [9, 9]}, {"counts": "\x7f\x7f", "size": [9, 9]}, {"counts": "PP\u00e9", "size": [9, 9]},
-         {"counts": "oooooooooooooo", "size": [9, 9]}, {"counts": [1, 2], "size": [9, 9]},
-         {"counts": [81], "size": [0, 0]},
-         {"counts": [-1, 82], "size": [9, 9]}, {"counts": [81]}, {"counts": None, "size": [9, 9]},
-         {"counts": "52203", "size": [10**9, 10**9]}, {"counts": [1e300], "size": ["a", 1]}]  # fmt: skip
+MASKS = [
+    {"counts": "", "size": [9, 9]},
+    {"counts": "\x7f\x7f", "size": [9, 9]},
+    {"counts": "PP\u00e9", "size": [9, 9]},
+    {"counts": "oooooooooooooo", "size": [9, 9]},
+    {"counts": [1, 2], "size": [9, 9]},
+    {"counts": [81], "size": [0, 0]},
+    {"counts": [-1, 82], "size": [9, 9]},
+    {"counts": [81]},
+    {"counts": None, "size": [9, 9]},
+    {"counts": "52203", "size": [10**9, 10**9]},
+    {"counts": [1e300], "size": ["a", 1]},
+]
 
 
 @pytest.mark.parametrize("number", range(len(MASKS)))
@@ -192,7 +205,10 @@ def test_photos_in_several_files(folder):
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_encodings(folder, encoding):
-    content = {"images": [{"id": 0, "file_name": "good.jpg"}], "categories": [{"id": 1, "name": "Käfer"}],
-               "annotations": [RIGHT]}  # fmt: skip
+    content = {
+        "images": [{"id": 0, "file_name": "good.jpg"}],
+        "categories": [{"id": 1, "name": "Käfer"}],
+        "annotations": [RIGHT],
+    }
     text(folder / "coco.json", json.dumps(content, ensure_ascii=False), encoding)
     assert boxes(read_annotations(folder)) == [("good.jpg", "Käfer", *SHARES)]

@@ -151,8 +151,16 @@ def test_photos_that_can_not_be_told_apart_are_all_named(tmp_path, kind):
     assert "images/one/same.jpg, images/two/same.jpg" in row["words"]
 
 
-@pytest.mark.parametrize(("name", "files"), [("scan", ["scan.txt"]), ("img.2", ["img.2.txt"]), ("A.JPG", ["a.txt"]),
-                                              ("b.jpg", ["b.jpg.txt"]), ("e\u0301.jpg", ["\u00e9.txt"])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("scan", ["scan.txt"]),
+        ("img.2", ["img.2.txt"]),
+        ("A.JPG", ["a.txt"]),
+        ("b.jpg", ["b.jpg.txt"]),
+        ("e\u0301.jpg", ["\u00e9.txt"]),
+    ],
+)
 def test_odd_names_of_label_files(tmp_path, name, files):
     photo(tmp_path / name)
     for file in files:
@@ -182,8 +190,10 @@ def test_two_files_about_one_photo_must_agree(tmp_path):
     assert boxed(read) == {"images/a.jpg": 1}
     assert negatives(read) == []
     different = read.problems[read.problems["words"].str.contains("different")]
-    assert different[["file", "photo", "boxes"]].values.tolist() == [["images/b.txt", "images/b.jpg", 1],
-                                                                      ["labels/b.txt", "images/b.jpg", 2]]  # fmt: skip
+    assert different[["file", "photo", "boxes"]].values.tolist() == [
+        ["images/b.txt", "images/b.jpg", 1],
+        ["labels/b.txt", "images/b.jpg", 2],
+    ]
 
 
 def test_hidden_and_system_folders_are_passed_over_and_named(tmp_path):

@@ -15,8 +15,10 @@ def test_voc_in_folders_as_others_lay_them_out(tmp_path):
     assert boxes(read) == [("JPEGImages/a.jpg", "cell", *SHARES), ("JPEGImages/a.jpg", "whole", 0, 0, 1, 1)]
     assert read.photos.to_dict("list") == {
         "path": ["JPEGImages/a.jpg", "JPEGImages/nothing on it.jpg"],
-        "width": [200, 200], "height": [100, 100], "seen": [True, False],
-    }  # fmt: skip
+        "width": [200, 200],
+        "height": [100, 100],
+        "seen": [True, False],
+    }
     assert read.labels == ["cell", "whole"]
     assert read.problems.empty
 
@@ -64,8 +66,9 @@ def test_the_folder_that_is_stated_tells_photos_of_one_name_apart(tmp_path):
     voc(tmp_path / "Annotations" / "a.xml", "1.jpg", thing(0, 0, 50, 50), folder="left")
     voc(tmp_path / "Annotations" / "b.xml", "1.jpg", thing(*BOX), folder="right")
     assert boxes(read_annotations(tmp_path)) == [
-        ("left/1.jpg", "cell", 0, 0, 0.25, 0.5), ("right/1.jpg", "cell", *SHARES),
-    ]  # fmt: skip
+        ("left/1.jpg", "cell", 0, 0, 0.25, 0.5),
+        ("right/1.jpg", "cell", *SHARES),
+    ]
 
 
 def test_names_that_only_one_photo_has_where_the_stated_folder_is_wrong(tmp_path):

@@ -31,19 +31,28 @@ def test_boxes_and_outlines(tmp_path):
     text(tmp_path / "data.yaml", "names: {0: whole, 1: cell}\nnc: 2\n")
     read = read_annotations(tmp_path)
     assert boxes(read) == [
-        ("images/train/a.jpg", "cell", *SHARES), ("images/train/a.jpg", "whole", 0, 0, 1, 1),
+        ("images/train/a.jpg", "cell", *SHARES),
+        ("images/train/a.jpg", "whole", 0, 0, 1, 1),
         ("images/train/b.jpg", "whole", *SHARES),
-    ]  # fmt: skip
+    ]
     assert read.problems.empty
     assert negatives(read) == ["images/train/c.jpg"]
 
 
 @pytest.mark.parametrize(
     ("kind", "line"),
-    [("no number", "0 0.5 x 0.1 0.1"), ("no box", "0 0.5 0.5 0.1"), ("pixels", "0 120 40 30 30"),
-     ("no class", "5 0.5 0.5 0.1 0.1"), ("no class", "0.5 0.5 0.5 0.1 0.1"), ("no class", "-1 0.5 0.5 0.1 0.1"),
-     ("no number", "cell 0.5 0.5 0.1 0.1"), ("no number", "0,0.5,0.5,0.1,0.1"), ("no area", "0 0.5 0.5 0 0.1")],
-)  # fmt: skip
+    [
+        ("no number", "0 0.5 x 0.1 0.1"),
+        ("no box", "0 0.5 0.5 0.1"),
+        ("pixels", "0 120 40 30 30"),
+        ("no class", "5 0.5 0.5 0.1 0.1"),
+        ("no class", "0.5 0.5 0.5 0.1 0.1"),
+        ("no class", "-1 0.5 0.5 0.1 0.1"),
+        ("no number", "cell 0.5 0.5 0.1 0.1"),
+        ("no number", "0,0.5,0.5,0.1,0.1"),
+        ("no area", "0 0.5 0.5 0 0.1"),
+    ],
+)
 def test_a_wrong_line_is_named_and_counted(folder, kind, line):
     text(folder / "good.txt", f"{LINE}{line}\n")
     photo(folder / "other.jpg")
