@@ -104,6 +104,13 @@ def test_a_photo_that_is_gone_gives_its_boxes_to_no_other(tmp_path):
     assert read.lost.startswith("3 boxes are left out")
 
 
+def test_the_photo_beside_its_file_comes_first(tmp_path):
+    for folder in ("", "images"):
+        photo(tmp_path / folder / "a.jpg")
+    text(tmp_path / "a.txt", LINE)
+    assert boxed(read_annotations(tmp_path)) == {"a.jpg": 1}
+
+
 @pytest.mark.parametrize("kind", ["yolo", "voc", "coco"])
 def test_a_name_that_only_one_photo_has_is_enough(tmp_path, kind):
     for name in ("cats/1.jpg", "dogs/2.jpg"):
