@@ -1,6 +1,7 @@
 """The command line: the steps of the workbook without a notebook. `cvtune --help` lists them.
 
-Every command prints a table on stdout, or with --json one JSON object; progress and errors go to stderr.
+Every command prints a table on stdout, or with --json one JSON object; progress and errors go to stderr. What can't be
+done has its reason in that object, too, as `error`.
 Exit status: 0 done, 2 bad input (one sentence says what to do), 3 stopped early with the work kept.
 """
 
@@ -26,7 +27,14 @@ from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS, Parameter
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     started = time.monotonic()
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = _parser().parse_args(given)
+    except WrongUsage as error:
+        print(error, file=sys.stderr)
+        if "--json" in given:
+            _print(json.dumps({"error": str(error)}))
+        raise SystemExit(BAD_INPUT) from None
     arguments.started = started
     # of the processes of torchrun the first one speaks
     meter = Meter(quiet="TORCHELASTIC_RUN_ID" in os.environ and os.environ["RANK"] != "0")
@@ -36,8 +44,6 @@ def main(argv: list[str] | None = None) -> int:
             result = arguments.do(arguments, meter)
     except (InputError, OSError, Stopped, KeyboardInterrupt, ModuleNotFoundError) as error:
         result = _failed(error, meter, arguments.command)
-        if result.status == BAD_INPUT:
-            return BAD_INPUT
     meter.close()
     if meter.quiet:
         return result.status
@@ -56,7 +62,7 @@ def _failed(error: BaseException, meter: Meter, command: str) -> Result:
     if isinstance(error, ModuleNotFoundError):
         words = f"{error.name} is not installed: `pip install cvtune-nb` installs all that is needed"
     meter.say(f"cvtune {command}: {words}")
-    return Result({}, "", BAD_INPUT)
+    return Result({"error": words, **getattr(error, "found", {})}, "", BAD_INPUT)
 
 
 def _print(text: str) -> None:
@@ -95,12 +101,16 @@ def _interrupts(stop: Event) -> Iterator[None]:
 # -- the parser ---------------------------------------------------------------------------------------------
 
 
+class WrongUsage(Exception):
+    """An argument that is unknown, missing or no value of its kind: what is wrong, and where the help is."""
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence on one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where the help is; exit with 2."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; `{self.prog} --help` shows what there is\n")
+        """Raises WrongUsage."""
+        raise WrongUsage(f"{self.prog}: {message}; `{self.prog} --help` shows what there is")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
         """As argparse does, but photos may also stand behind options: where none have to be given it looks for them
@@ -112,6 +122,8 @@ class Parser(argparse.ArgumentParser):
 
 
 RUN = "a run's id, best, last, or svm for the baseline; with --similarity also a frozen BACKBONE@SIZE"
+BOXES = ("voc", "coco", "yolo")
+BOXES_HELP = "which annotation files to read, where there are several kinds (what was chosen last)"
 COMPONENTS = "what of a network's numbers is compared: pca, pca-whitened or none (pca)"
 DISTANCE = "cosine, euclidean or manhattan (cosine)"
 
@@ -197,6 +209,7 @@ def _parser() -> Parser:
     made = step(commands.export)
     made.add_argument("--run", required=True, metavar="RUN", help=RUN)
     made.add_argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)")
+    made.add_argument("--boxes", choices=BOXES, default="", help=BOXES_HELP)
     made.add_argument("--similarity", action="store_true", help="to find look-alikes, with an index of all photos")
     made.add_argument("--components", default="", metavar="C", help=COMPONENTS)
     made.add_argument("--distance", default="", metavar="D", help=DISTANCE)
@@ -224,7 +237,7 @@ def _parser() -> Parser:
         "--hard-negatives", action="store_true",
         help="then one round with the photos without a box in which something was found, where it is worth it",
     )  # fmt: skip
-    made.add_argument("--boxes", choices=("voc", "coco", "yolo"), default="", help="which files to read, if of several")
+    made.add_argument("--boxes", choices=BOXES, default="", help=BOXES_HELP)
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
     made.add_argument(
         "--open-test", action="store_true", help="look at the test set too; this is written down"

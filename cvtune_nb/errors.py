@@ -1,13 +1,19 @@
 """The errors that a person can cause and mend."""
 
 import errno
+from typing import Any
 
 
 class InputError(ValueError):
     """Bad input. The message is one sentence: what is wrong, where (file name), what to do.
 
-    The command line prints it without a traceback and exits with 2; a notebook shows it in a box.
+    The command line prints it without a traceback and exits with 2; a notebook shows it in a box. `found` is what
+    --json gives besides.
     """
+
+    def __init__(self, words: str = "", **found: Any):
+        super().__init__(words)
+        self.found = found
 
     def _render_traceback_(self) -> list[str]:  # what IPython asks for: one line in a cell, no traceback
         return [f"▸ {self}"]

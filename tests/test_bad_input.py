@@ -52,16 +52,19 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 
 def refused(capsys, *arguments) -> str:
-    """The one sentence on stderr of a command that must end with 2 and print nothing else."""
+    """The one sentence on stderr of a command that must end with 2, and says no more than that on stdout, in JSON."""
     status = cli.main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     assert status == 2, err
-    assert out == ""
     known = ("photos: ", " ")  # which photos and workspace, and progress
     lines = [line for line in err.splitlines() if not line.startswith(known) and "files left out" not in line]
     assert len(lines) == 1, err
     assert "Traceback" not in err
     assert lines[0].startswith(f"cvtune {arguments[0]}: ")
+    if "--json" in arguments:
+        assert lines[0] == f"cvtune {arguments[0]}: {json.loads(out)['error']}"
+    else:
+        assert out == ""
     return lines[0]
 
 

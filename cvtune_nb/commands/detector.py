@@ -1,36 +1,64 @@
 """Small objects: detect."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands.common import DONE, STOPPED, Result, flag, parameters_given
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
 
+if TYPE_CHECKING:
+    from cvtune_nb.detection import Dataset
+
 
 def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
     """small objects: train a Faster R-CNN on boxes from VOC, COCO or YOLO files, or drawn in notebook 06"""
-    values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
-    if arguments.resume and values:
-        raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+    found: dict[str, Any] = {"problems": [], "left_out": []}
+    try:
+        values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
+        if arguments.resume and values:
+            raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
+        dataset = _opened(arguments, meter, values.get("seed", 0))
+        found = {"problems": dataset.annotations.problems.to_dict("records"),
+                 "left_out": dataset.left_out.to_dict("records")}  # fmt: skip
+        return _trained(arguments, meter, values, dataset, found)
+    except InputError as error:
+        error.found |= found
+        raise
 
+
+def _opened(arguments: argparse.Namespace, meter: Meter, seed: int) -> "Dataset":
+    """The photos and boxes; says what was found, and what is left out."""
     from cvtune_nb import detection
     from cvtune_nb.data import levels
-    from cvtune_nb.training.cost import past_errors, past_in_words
 
     dataset = detection.open_dataset(
-        arguments.data, arguments.workspace, values.get("seed", 0), arguments.boxes, meter, arguments.black,
-        arguments.white,
-    )  # fmt: skip
+        arguments.data, arguments.workspace, seed, arguments.boxes, meter, arguments.black, arguments.white
+    )
+    annotations, left_out = dataset.annotations, len(dataset.left_out)
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")
     for words in (dataset.workspace.moved, levels.in_words(dataset.workspace)):
         if words:
             meter.say(words)
-    sizes, problems = detection.sizes(dataset.annotations), dataset.annotations.problems
+    sizes = detection.sizes(annotations)
     meter.say(f"{sizes.words}; photos without a box: {sizes.negatives}")
-    if len(problems):
-        first = " ".join(problems.loc[0, ["file", "where", "words"]])
-        meter.say(f"{len(problems)} boxes or files are wrong (all of them: --json), first {first}")
+    if annotations.lost:
+        first = " ".join(word for word in annotations.problems.loc[0, ["file", "where", "words"]] if word)
+        meter.say(f"{annotations.lost} (all of them: --json), first {first}")
+    if left_out:
+        meter.say(f"files that were not used: {left_out}, for the reasons in {dataset.folder / 'left_out.csv'}")
+    return dataset
+
+
+def _trained(
+    arguments: argparse.Namespace, meter: Meter, values: dict[str, Any], dataset: "Dataset", found: dict[str, Any]
+) -> Result:
+    """The run that was asked for, and how good it is; `found` is what --json tells besides."""
+    from cvtune_nb import detection
+    from cvtune_nb.training.cost import past_errors, past_in_words
+
+    detection.require_boxes(dataset.annotations)
     detection.require_learnable(dataset)
     train = dataset.part("train")
     if arguments.resume:
@@ -52,8 +80,7 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         meter.say(alarms.words)
         run = detection.one_round(dataset, run, alarms, progress=meter) if alarms.worth else run
         meter.say(detection.outcome(dataset, run) or f"no round: {run.id} stays as it is")
-    found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(),
-             "problems": problems.to_dict("records")}  # fmt: skip
+    found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(), **found}
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}"
     verdicts = [detection.verdict(dataset, run)]
     found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]

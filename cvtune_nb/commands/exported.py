@@ -17,6 +17,8 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """write a run as a folder that works elsewhere, and measure it on the test photos"""
     if arguments.detector and arguments.similarity:
         raise InputError("a run is exported as a detector or for similarity, not as both: leave out one of the two")
+    if arguments.boxes and not arguments.detector:
+        raise InputError("--boxes says which annotation files to read: give --detector too, or leave it out")
     for name in ("components", "distance"):
         if getattr(arguments, name) and not arguments.similarity:
             raise InputError(f"{flag(name)} says how look-alikes are found: give --similarity too, or leave it out")
@@ -42,8 +44,9 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.detection import export_detector, open_dataset
 
     dataset = open_dataset(
-        arguments.data, arguments.workspace, progress=meter, black=arguments.black, white=arguments.white
-    )
+        arguments.data, arguments.workspace, kind=arguments.boxes, progress=meter, black=arguments.black,
+        white=arguments.white,
+    )  # fmt: skip
     made = export_detector(dataset, arguments.run, arguments.out, meter)
     return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 

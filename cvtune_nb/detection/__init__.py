@@ -3,7 +3,8 @@
 from cvtune_nb.lazily import lazily
 
 __all__, __getattr__ = lazily(__name__, {
-    "Annotations": "annotations", "read_annotations": "annotations", "write_coco": "annotations",
+    "Annotations": "annotations", "read_annotations": "annotations", "require_boxes": "annotations",
+    "write_coco": "annotations",
     "Sizes": "statistics", "sizes": "statistics",
     "suggested_size": "anchors",
     "DetectorConfig": "config",

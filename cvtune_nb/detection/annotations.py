@@ -1,44 +1,39 @@
 """Boxes that others have drawn: read from VOC, COCO or YOLO files, and checked one by one."""
 
 import json
-import math
-from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import photo, walk
-from cvtune_nb.detection import coco, voc, yolo
-from cvtune_nb.detection.mark import Found, Mark, Reader
+from cvtune_nb.detection import coco, other_formats, voc, yolo
+from cvtune_nb.detection.checking import checked
+from cvtune_nb.detection.mark import Folder, Found, Reader
+from cvtune_nb.detection.pairing import Photos
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent, write_text
 
-BOX_COLUMNS = ["path", "label", "left", "top", "width", "height", "file", "where"]
-PROBLEM_COLUMNS = ["file", "where", "photo", "kind", "words"]
-
-TINY = 0.005
-"""A box with a side below this share of the photo's is named: of 640 pixels, 3, less than a detector's stride of 4."""
-SAME = 0.95
-"""Boxes of one class that share so much of their area (intersection over union) are one that was drawn twice."""
-SLACK = 2.0
-"""Pixels that a box may reach beyond the photo without a word: tools count pixels from 0 or 1, and round."""
+PROBLEM_COLUMNS = ["file", "where", "photo", "kind", "words", "boxes"]
 
 READERS: dict[str, Reader] = {"coco": coco.read, "voc": voc.read, "yolo": yolo.read}
-
+OTHER_KIND = "annotations of another kind than those that were chosen"
+SAFE = "draw boxes in notebook 06"
 
 @dataclass(frozen=True)
 class Annotations:
     """Photos and the boxes in them.
 
     kind: voc, coco or yolo; "" where there are no annotation files. photos: path (relative to root, with forward
-    slashes), width, height (pixels, upright), seen (whether annotations speak of it: without a box it is a negative
-    then; YOLO's photos all are, for there a photo without objects has no file). boxes: path, label; left, top, width,
-    height in shares (0..1) of the upright photo; file and where say which line or object it comes from. problems: file,
-    where, photo, kind, words: all that was left out or mended, and why.
+    slashes), width, height (pixels, upright), seen (whether it is known what is in it: without a box it is a negative
+    then; one whose boxes were lost is not seen). boxes: path, label; left, top, width, height in shares (0..1) of the
+    upright photo; file and where say which line or object it comes from. problems: file, where, photo, kind, words,
+    boxes (how many are left out): all that was left out or mended, and why. left_out: path, reason of files that are
+    neither photos nor annotations that were read. others: path -> tool of annotation files that are not read.
     """
 
     root: Path
@@ -46,50 +41,94 @@ class Annotations:
     photos: pd.DataFrame
     boxes: pd.DataFrame
     problems: pd.DataFrame
+    left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["path", "reason"], dtype=str))
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
         """The classes, in order of their names."""
         return sorted(self.boxes["label"].unique())
 
+    @property
+    def lost(self) -> str:
+        """How many boxes are left out and what else is wrong, in words; "" where nothing is."""
+        if self.problems.empty:
+            return ""
+        boxes, others = int(self.problems["boxes"].sum()), int((self.problems["boxes"] == 0).sum())
+        said = [f"{boxes:,} box{' is' if boxes == 1 else 'es are'} left out"] if boxes else []
+        said += [f"{others:,} other remark{'' if others == 1 else 's'} on boxes or files"] if others else []
+        return ", ".join(said)
+
 
 def read_annotations(
-    root: Path, kind: str = "", progress: Progress = silent, photos: pd.DataFrame | None = None, required: bool = True
-) -> Annotations:
+    root: Path, kind: str = "", progress: Progress = silent, photos: pd.DataFrame | None = None, required: bool = True,
+    unreadable: Mapping[str, str] | None = None,
+) -> Annotations:  # fmt: skip
     """The photos in a folder and below it, and the boxes that VOC (XML), COCO (JSON) or YOLO (text) files there state.
 
     What is wrong with a file or a box is listed in `problems` and ends nothing: boxes outside the photo, without area
-    or class, or whose photo is not there are left out; those that reach over its edge are cut; flipped ones are turned;
-    of those that were drawn twice one is kept; tiny ones are kept and named. Files are only read. photos: path, width,
-    height of the photos, where they are known; else their headers are read.
+    or class, or whose photo is missing or uncertain are left out; those that reach over its edge are cut; flipped ones
+    are turned; of those that were drawn twice one is kept; tiny ones are kept and named. Files are only read.
 
-    Raises InputError when there are no photos or, where they are `required`, no annotation files, and when there are
-    several kinds of these and `kind` does not say which.
+    Parameters
+    ----------
+    root, kind: the folder, and which files to read: voc, coco, yolo, or "" for those there are.
+    photos, unreadable: path, width, height of the photos, and path -> reason of others, where they are known; else all
+        headers are read.
+    required: whether there must be annotation files.
+
+    Raises
+    ------
+    InputError
+        when there are no photos or, where they are `required`, no annotation files, and when there are several kinds of
+        these and `kind` does not say which.
     """
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root} is not a folder: give the folder with the photos and their annotations")
-    files = {name: _files(root, name) for name in READERS}
-    there = [name for name, found in files.items() if found]
     if kind and kind not in READERS:
         raise InputError(f"annotations of kind {kind!r} can't be read: choose {', '.join(READERS)}")
+    files, passed_over = walk.files_below(root)
+    reasons = {_relative(path, root): no_photo(path) for path in files}
+    beside = [path for path, reason in reasons.items() if reason and (root / path).is_file()]
+    cocos = [path for path in beside if path.lower().endswith(".json") and coco.is_coco(root / path)]
+    tools = {path: tool for path in beside if path not in cocos and (tool := other_formats.tool_of(root / path))}
+    of_kind = {"coco": cocos, **_kinds(root, [path for path in beside if path not in tools])}
+    there = [name for name, found in of_kind.items() if found]
     if (not there and required) or (kind and kind not in there):
-        raise InputError(
-            f"{root} has no {kind.upper() or 'annotation'} files: put VOC (.xml), COCO (.json) or YOLO (.txt) files "
-            "beside the photos, or draw boxes in notebook 06"
-        )
+        raise _nothing_to_read(root, kind, tools)
     if not kind and len(there) > 1:
-        raise InputError(f"{root} has annotations of several kinds, {' and '.join(there)}: say which to use (kind)")
+        raise InputError(f"{root} has annotations of several kinds, {' and '.join(there)}: choose one, for example "
+                         f"with --boxes {there[0]} (BOXES in notebook 06)")  # fmt: skip
     kind = kind or next(iter(there), "")
-    known, unreadable = (photos.set_index("path")[["width", "height"]], []) if photos is not None else (
-        _photos(root, progress))  # fmt: skip
-    found = READERS[kind](root, files[kind]) if kind else Found()
-    for path, words in unreadable:
+    may_be_photos = [path for path, reason in reasons.items() if not reason]
+    named = photos is None
+    if photos is None:
+        photos, unreadable = _photos(root, may_be_photos, progress)
+    known, unreadable = photos.set_index("path")[["width", "height"]], unreadable or {}
+    chosen = of_kind.get(kind, [])
+    found = READERS[kind](Folder(root, beside, Photos(known.index, unreadable)), chosen) if kind else Found()
+    for path, words in unreadable.items() if named else ():
         found.wrong(path, "", path, "unreadable photo", f"{words}; it is left out")
-    boxes, seen = _checked(found, known)
+    for tool in dict.fromkeys(tools.values()):
+        _name_other(found, tool, [path for path, whose in tools.items() if whose == tool])
+    boxes, seen = checked(found, known, unreadable)
     problems = pd.DataFrame([vars(problem) for problem in found.problems], columns=PROBLEM_COLUMNS)
     table = known.reset_index()
-    return Annotations(root, kind, table.assign(seen=table["path"].isin(seen) | (kind == "yolo")), boxes, problems)
+    read = {*chosen, *table["path"], *unreadable}
+    other = {path for paths in of_kind.values() for path in paths}
+    left_out = [(_relative(path, root), reason) for path, reason in passed_over] + [
+        (path, other_formats.in_words(tools[path]) if path in tools else OTHER_KIND if path in other else reason)
+        for path, reason in reasons.items() if path not in read and not (kind == "yolo" and yolo.is_class_file(path))
+    ]  # fmt: skip
+    return Annotations(root, kind, table.assign(seen=table["path"].isin(seen)), boxes, problems,
+                       pd.DataFrame(left_out, columns=["path", "reason"], dtype=str), tools)  # fmt: skip
+
+
+def require_boxes(annotations: Annotations) -> None:
+    """Raises InputError where there is no box, and the only annotation files are of a kind that is not read."""
+    if annotations.boxes.empty and annotations.others and not annotations.kind:
+        raise _nothing_to_read(annotations.root, "", annotations.others)
 
 
 def write_coco(annotations: Annotations, file: Path) -> None:
@@ -118,27 +157,45 @@ def write_coco(annotations: Annotations, file: Path) -> None:
 # -- which files there are ----------------------------------------------------------------------------------
 
 
-def _files(root: Path, kind: str) -> list[str]:
-    """Annotation files of this kind, relative to root."""
-    suffix = {"voc": ".xml", "coco": ".json", "yolo": ".txt"}[kind]
-    files = [path for path in sorted(root.rglob("*")) if path.suffix.lower() == suffix and path.is_file()]
-    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(root).parts)]
-    if kind == "coco":
-        files = [path for path in files if coco.is_coco(path)]
-    if kind == "yolo":
-        named = [path for path in files if path.name not in yolo.NAMES]
-        # an empty file is a photo without boxes, and so is one with a broken first line, where others are YOLO's
-        folders = {path.parent for path in named if yolo.is_yolo(path)}
-        files = [path for path in named if path.parent in folders]
-    return [path.relative_to(root).as_posix() for path in files]
+def _relative(path: Path, root: Path) -> str:
+    return walk.shown(path.relative_to(root).as_posix())
 
 
-def _photos(root: Path, progress: Progress) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """path -> width, height of the photos below root, and those that can't be read, with the reason."""
-    paths = [Path(path).relative_to(root).as_posix() for path in walk.photos_in([root])[0]]
+def no_photo(path: Path) -> str:
+    """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
+    beside = path.suffix.lower() in (*other_formats.BINARY, ".data")  # darknet's settings
+    return walk.no_photo(path) or (f"not a photo ({path.suffix} file)" if beside else "")
+
+
+def _kinds(root: Path, files: Sequence[str]) -> dict[str, list[str]]:
+    """VOC's and YOLO's files. Where one XML file is VOC's all are, so that a broken one is named."""
+    xml, text = ([path for path in files if path.lower().endswith(suffix)] for suffix in (".xml", ".txt"))
+    is_voc = any(voc.is_voc(root / path) for path in xml)
+    return {"voc": xml if is_voc else [], "yolo": yolo.label_files(root, text)}
+
+
+def _nothing_to_read(root: Path, kind: str, tools: Mapping[str, str]) -> InputError:
+    """There are no annotation files, or none of a kind."""
+    if tools and not kind:
+        file, tool = next(iter(tools.items()))
+        return InputError(f"{root / file} is {other_formats.in_words(tool)}, or {SAFE}")
+    return InputError(
+        f"{root} has no {kind.upper() or 'annotation'} files: put VOC (.xml), COCO (.json) or YOLO (.txt) files "
+        f"beside the photos, or {SAFE}"
+    )
+
+
+def _name_other(found: Found, tool: str, files: Sequence[str]) -> None:
+    """Files of a tool that are not read become one problem."""
+    those = f"it and {len(files) - 1:,} more are" if len(files) > 1 else "it is"
+    found.wrong(files[0], "", "", "other format", f"{those} {other_formats.in_words(tool)}")
+
+
+def _photos(root: Path, paths: Sequence[str], progress: Progress) -> tuple[pd.DataFrame, dict[str, str]]:
+    """path, width, height of the photos below root, and the reasons of those that can't be read."""
     if not paths:
         raise InputError(f"{root} has no photos: put them beside the annotations")
-    sizes, unreadable = {}, []
+    sizes, unreadable = [], {}
 
     def look(path: str) -> tuple[int, int] | str:
         try:
@@ -150,106 +207,7 @@ def _photos(root: Path, progress: Progress) -> tuple[pd.DataFrame, list[tuple[st
         for number, (path, seen) in enumerate(zip(paths, pool.map(look, paths), strict=True)):
             progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
             if isinstance(seen, str):
-                unreadable.append((path, seen))
+                unreadable[path] = seen
             else:
-                sizes[path] = seen
-    table = pd.DataFrame.from_dict(sizes, orient="index", columns=["width", "height"])
-    return table.rename_axis("path"), unreadable
-
-
-# -- each box -----------------------------------------------------------------------------------------------
-
-
-def _checked(found: Found, photos: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
-    """The boxes that can be used, and the photos that the files speak of; all else becomes a problem."""
-    names = _by_name(photos.index)
-    paths: dict[str, str] = {}
-    for name in sorted(found.photos):
-        fitting = _fitting(name, names)
-        if len(fitting) == 1:
-            paths[name] = fitting[0]
-            continue
-        there = f"{len(fitting)} photos are called so, first {fitting[0]}" if fitting else "there is no such photo"
-        first = next((mark.file for mark in found.marks if mark.photo == name), "")
-        found.wrong(first, "", name, "no photo", f"{there}; its boxes are left out")
-    sizes = dict(zip(photos.index, photos[["width", "height"]].itertuples(index=False, name=None), strict=True))
-    kept: dict[str, list[tuple]] = defaultdict(list)
-    for mark in found.marks:
-        if mark.photo not in paths:
-            continue
-        path = paths[mark.photo]
-        sides = _sides(found, mark, *sizes[path])
-        if sides is None:
-            continue
-        row = (path, mark.label, sides[0], sides[1], sides[2] - sides[0], sides[3] - sides[1], mark.file, mark.where)
-        if same := [other for other in kept[path] if other[1] == mark.label and _overlap(row, other) > SAME]:
-            words = f"it is the same box as {same[0][7]} of {same[0][6]}; one is kept"
-            found.wrong(mark.file, mark.where, path, "drawn twice", words)
-            continue
-        kept[path].append(row)
-    rows = [row for path in sorted(kept) for row in kept[path]]
-    return pd.DataFrame(rows, columns=BOX_COLUMNS), set(paths.values())
-
-
-def _by_name(paths: pd.Index) -> dict[str, list[str]]:
-    """Photos by their path, their name and their name without extension, in lower case."""
-    names: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        pure = PurePosixPath(path)
-        for name in {path.lower(), pure.name.lower(), pure.stem.lower()}:
-            names[name].append(path)
-    return names
-
-
-def _fitting(name: str, names: dict[str, list[str]]) -> list[str]:
-    """The photos that an annotation file means by `name`: by path, else by name, else by name without extension."""
-    pure = PurePosixPath(name.replace("\\", "/"))
-    for tried in (pure.as_posix(), pure.name, pure.stem):
-        if fitting := names.get(tried.lower()):
-            return fitting
-    return []
-
-
-def _sides(found: Found, mark: Mark, width: int, height: int) -> tuple[float, ...] | None:
-    """left, top, right, bottom of a box in shares, mended where that is safe; None where it can't be used."""
-
-    def wrong(kind: str, words: str) -> None:
-        found.wrong(mark.file, mark.where, mark.photo, kind, words)
-
-    if not mark.label:
-        return wrong("no class", "its class is empty or not in the list of classes; it is left out")
-    whole = np.array([width, height, width, height], dtype=float)
-    sides = np.array(mark.sides, dtype=float)
-    if mark.size is not None:
-        stated = np.array(mark.size, dtype=float)
-        if stated.min() <= 0:
-            stated = whole[:2]
-        if tuple(stated) == (height, width) and width != height:
-            return wrong("turned photo", f"it was drawn on {stated[0]:.0f} x {stated[1]:.0f} pixels, but the photo is "
-                         f"{width} x {height} once EXIF has turned it; it is left out: draw it again")  # fmt: skip
-        if not math.isclose(stated[0] / stated[1], width / height, rel_tol=0.02):
-            return wrong("other photo", f"it was drawn on a photo of {stated[0]:.0f} x {stated[1]:.0f} pixels, and "
-                         f"this one has {width} x {height}; it is left out")  # fmt: skip
-        sides = sides / np.tile(stated, 2)
-    if sides[0] > sides[2] or sides[1] > sides[3]:
-        sides = np.array([min(sides[::2]), min(sides[1::2]), max(sides[::2]), max(sides[1::2])])
-        wrong("flipped", "its right or lower side comes before the other; they were exchanged")
-    if sides[0] == sides[2] or sides[1] == sides[3]:
-        return wrong("no area", "it has no width or no height; it is left out")
-    if max(sides[:2]) >= 1 or min(sides[2:]) <= 0:
-        return wrong("outside", "it lies outside the photo; it is left out")
-    cut = sides.clip(0, 1)
-    if (np.abs(cut - sides) * whole).max() > SLACK:
-        wrong("over the edge", "it reaches beyond the photo; it was cut at its edge")
-    if (cut[2:] - cut[:2]).min() < TINY:
-        wrong("tiny", f"one side is below {TINY:.1%} of the photo's; it is kept: look whether it is meant")
-    return tuple(cut)
-
-
-def _overlap(one: tuple, other: tuple) -> float:
-    """Intersection over union of two rows of boxes."""
-    (left, top, width, height), (left_, top_, width_, height_) = one[2:6], other[2:6]
-    across = min(left + width, left_ + width_) - max(left, left_)
-    down = min(top + height, top_ + height_) - max(top, top_)
-    shared = max(0.0, across) * max(0.0, down)
-    return shared / (width * height + width_ * height_ - shared)
+                sizes.append((path, *seen))
+    return pd.DataFrame(sizes, columns=["path", "width", "height"]), unreadable

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
-from cvtune_nb.data.read import SPLIT_FOLDERS
+from cvtune_nb.data import levels, look, make_sample, opened_last, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
-from cvtune_nb.detection.annotations import BOX_COLUMNS, Annotations, read_annotations
+from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
+from cvtune_nb.detection.checking import BOX_COLUMNS
 from cvtune_nb.detection.drawn import drawn
+from cvtune_nb.detection.folder_splits import stated_splits
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import Progress, read_csv, silent, write_csv
+from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.workspace import Workspace, home
 
 SCENES = "scenes"
@@ -37,7 +38,7 @@ class Dataset:
     """annotations: photos with a box, negatives (seen, without a box) and photos that nobody has looked at yet (not
     seen), with columns split (train, validation, test) and sha256; boxes and problems as read_annotations gives them,
     with what the person drew in the place of what files state. stated: the same without what was drawn. left_out:
-    path,reason of unreadable files."""
+    path,reason of all other files: photos that can't be read, and what is neither a photo nor annotations."""
 
     workspace: Workspace
     annotations: Annotations
@@ -98,9 +99,10 @@ def open_dataset(
     that were drawn in notebook 06.
 
     The workspace is the one that classification uses for the same photos; it is made on first use. An empty `data`
-    means the workspace's own photos, or what was opened last; SCENES the made photos. The split of a photo is drawn
-    once, when it is first known what is in it, by content and seed, in the shares of classification and over the
-    classes; photos in folders called train, validation or test stay there, and so do those that a classifier of the
+    means the workspace's own photos, or what was opened last; SCENES the made photos. Where there are several kinds of
+    annotation files, `kind` (voc, coco, yolo) says which to read, and the workspace remembers it. The split of a photo
+    is drawn once, when it is first known what is in it, by content and seed, in the shares of classification and over
+    the classes; photos in folders for train, validation or test stay there, and so do those that a classifier of the
     workspace knows. Every photo's content is read once. black, white: what data.levels.choose takes. Raises InputError.
     """
     source, folder = _places(str(data), workspace, progress)
@@ -110,25 +112,74 @@ def open_dataset(
         raise InputError(f"{root} is no folder: give the folder with the photos, or a zip of it")
     space = Workspace.create(folder, root, str(source), seed)
     levels.choose(space, black, white)
-    found, left_out = _photos(space, root, progress)
+    found, unreadable = _photos(space, root, progress)
     levels.require_high_depth(space)
-    stated = read_annotations(root, kind, progress, found, required=False)
-    photos = found.merge(stated.photos[["path", "seen"]], on="path")
-    return _overlaid(space, replace(stated, photos=photos), left_out)
+    stated = _stated(space, root, kind, progress, found, unreadable)
+    stated = _without_copies(stated, found.merge(stated.photos[["path", "seen"]], on="path"))
+    unread = pd.DataFrame(unreadable.items(), columns=["path", "reason"], dtype=str)
+    left_out = pd.concat([unread, stated.left_out]).sort_values("path", ignore_index=True)
+    write_csv(space.folder / "detection" / "left_out.csv", left_out)
+    return _overlaid(space, stated, left_out)
+
+
+def _without_copies(stated: Annotations, photos: pd.DataFrame) -> Annotations:
+    """With these photos, of which none without a box is taken for one without objects while a copy of it has boxes."""
+    boxed = photos["path"].isin(stated.boxes["path"])
+    copies = photos["seen"] & ~boxed & photos["sha256"].isin(photos.loc[boxed, "sha256"])
+    rows = [("", "", path, "copy", "a copy of it has boxes: it is not taken for a photo without objects", 0)
+            for path in photos.loc[copies, "path"]]  # fmt: skip
+    photos = photos.assign(seen=photos["seen"] & ~copies)
+    return replace(stated, photos=photos, problems=_and_others(stated.problems, rows))
+
+
+def _and_others(problems: pd.DataFrame, rows: list[tuple]) -> pd.DataFrame:
+    more = pd.DataFrame(rows, columns=PROBLEM_COLUMNS).astype({"boxes": int})
+    return pd.concat([problems, more], ignore_index=True) if rows else problems
+
+
+def _stated(
+    space: Workspace, root: Path, kind: str, progress: Progress, photos: pd.DataFrame, unreadable: dict[str, str]
+) -> Annotations:
+    """What files state, of the kind that was asked for now or before."""
+    file = space.folder / "detection" / "kind.json"
+    before = read_json(file).get("kind", "") if file.exists() else ""
+    if not kind and before in READERS:
+        with contextlib.suppress(InputError):  # such files are there no more
+            return read_annotations(root, before, progress, photos, False, unreadable)
+    stated = read_annotations(root, kind, progress, photos, False, unreadable)
+    if kind and kind != before:
+        write_json(file, {"kind": kind})
+    return stated
 
 
 def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> Dataset:
     """The dataset with what was drawn over what files state. stated.photos: PHOTO_COLUMNS and seen."""
     annotations = _drawn_over(space, stated)
     photos = annotations.photos
-    photos = photos.assign(split=_splits(photos, annotations.boxes, _of_classifiers(space), space.seed))
     file = space.folder / "detection" / "photos.csv"
-    if not file.exists() or read_csv(file, **TEXT)[["path", "split"]].to_dict("list") != (
-        photos[["path", "split"]].to_dict("list")
-    ):  # fmt: skip
+    before = read_csv(file, **TEXT)[["path", "split"]] if file.exists() else None
+    given, learned = stated_splits(photos["path"].tolist()), {}
+    if before is not None and any(file.parent.glob("runs/*/config.json")):
+        # runs have learned from these: no photo of theirs is tested on because folders are read otherwise now
+        was = dict(zip(before["path"], before["split"], strict=True))
+        learned = {row.sha256: was[row.path] for row, stated in zip(photos.itertuples(), given, strict=True)
+                   if stated in ("validation", "test") and was.get(row.path) not in (None, "", stated)}  # fmt: skip
+    settled = learned | _of_classifiers(space)
+    photos = photos.assign(split=_splits(photos, annotations.boxes, given, settled, space.seed))
+    if before is None or before.to_dict("list") != photos[["path", "split"]].to_dict("list"):
         write_csv(file, photos[PHOTO_COLUMNS])
     stated = replace(stated, photos=stated.photos.assign(split=photos["split"]))  # what is drawn once stays
-    return Dataset(space, replace(annotations, photos=photos), stated, left_out)
+    problems = _and_others(annotations.problems, _in_another_split(photos, given))
+    return Dataset(space, replace(annotations, photos=photos, problems=problems), stated, left_out)
+
+
+def _in_another_split(photos: pd.DataFrame, given: list[str]) -> list[tuple]:
+    """A problem for photos that are not in the split of their folder, for the workspace knew them before."""
+    other = [path for path, stated, split in zip(photos["path"], given, photos["split"], strict=True)
+             if stated in ("validation", "test") and split not in ("", stated)]  # fmt: skip
+    words = (f"{len(other)} photos in folders for validation or test are in another split, which this workspace has "
+             "used already: choose a new workspace to divide them as the folders do")  # fmt: skip
+    return [("", "", other[0], "other split", words, 0)] if other else []
 
 
 def _places(data: str, workspace: str | Path, progress: Progress) -> tuple[Path, Path]:
@@ -144,15 +195,15 @@ def _places(data: str, workspace: str | Path, progress: Progress) -> tuple[Path,
     return places(data, workspace)
 
 
-def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """PHOTO_COLUMNS of the photos below root, split "" for new ones, and path,reason of what can't be read. A file that
-    has kept its length and was not written to since is not opened again."""
+def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFrame, dict[str, str]]:
+    """PHOTO_COLUMNS of the photos below root, split "" for new ones, and path -> reason of those that can't be read. A
+    file that has kept its length and was not written to since is not opened again."""
     file = space.folder / "detection" / "photos.csv"
     known = read_csv(file, **TEXT) if file.exists() else pd.DataFrame(columns=PHOTO_COLUMNS)
     written = file.stat().st_mtime if file.exists() else 0.0
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
-    paths = [Path(path) for path in walk.photos_in([root])[0]]
+    paths = [path for path in walk.files_below(root)[0] if not no_photo(path)]
     if not paths:
         raise InputError(f"{root} has no photos: give a folder of photos")
 
@@ -164,24 +215,24 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
                 return row.sha256, row.width, row.height, row.bytes
         return look(path)
 
-    rows, reasons = [], []
+    rows, reasons = [], {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, (path, seen) in enumerate(zip(paths, pool.map(known_or_seen, paths), strict=True)):
             if number % 16 == 0:
                 progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
             name = path.relative_to(root).as_posix()
             if isinstance(seen, str):
-                reasons.append((name, seen))
+                reasons[name] = seen
             else:
                 sha256, *others = seen
                 rows.append((name, split.get(sha256, ""), sha256, *others))
     new = [row[0] for row in rows if not space.settled or row[0] not in facts]
     refused = levels.settle(space, levels.high_depth(space, new), progress)
-    rows, reasons = [row for row in rows if row[0] not in refused], [*reasons, *refused.items()]
+    rows, reasons = [row for row in rows if row[0] not in refused], reasons | refused
     if not rows:
-        raise InputError(f"none of the {len(paths)} photos in {root} can be read, for example {reasons[0][0]}: "
-                         f"{reasons[0][1]}")  # fmt: skip
-    return pd.DataFrame(rows, columns=PHOTO_COLUMNS), pd.DataFrame(reasons, columns=["path", "reason"])
+        name, reason = next(iter(reasons.items()))
+        raise InputError(f"none of the {len(paths)} photos in {root} can be read, for example {name}: {reason}")
+    return pd.DataFrame(rows, columns=PHOTO_COLUMNS), reasons
 
 
 def _drawn_over(space: Workspace, annotations: Annotations) -> Annotations:
@@ -207,18 +258,17 @@ def _of_classifiers(space: Workspace) -> dict[str, str]:
     return dict(zip(manifest["sha256"], manifest["split"], strict=True))
 
 
-def _splits(photos: pd.DataFrame, boxes: pd.DataFrame, settled: dict[str, str], seed: int) -> pd.Series:
+def _splits(
+    photos: pd.DataFrame, boxes: pd.DataFrame, given: list[str], settled: dict[str, str], seed: int
+) -> pd.Series:
     """The split of every photo that was looked at, "" for the others. What has one keeps it, and so does what is
-    `settled` by sha256. Each new photo, in an order by content and seed, goes where most are lacking, of all and of
-    those that show its rarest class; so the shares hold, too, when one photo after the other is drawn on."""
+    `settled` by sha256, and what the folders have `given` one. Each new photo, in an order by content and seed, goes
+    where most are lacking, of all and of those that show its rarest class; so the shares hold, too, when one photo
+    after the other is drawn on."""
     rarest = boxes.assign(count=boxes["label"].map(boxes["label"].value_counts())).sort_values(["count", "label"])
     rarest = rarest.drop_duplicates("path")
     shown = dict(zip(rarest["path"], rarest["label"], strict=True))
     label = [shown.get(path, "") for path in photos["path"]]
-    given = [next((SPLIT_FOLDERS[part.lower()] for part in Path(path).parts[:-1] if part.lower() in SPLIT_FOLDERS), "")
-             for path in photos["path"]]  # fmt: skip
-    if "train" not in given:  # a folder that happens to be called "test" divides nothing
-        given = [""] * len(photos)
     # where the folders have no validation or no test photos, these are taken from those to train with
     names = ["train", *(name for name in ("validation", "test") if name not in given)]
     shares = {name: SHARES[name] / sum(SHARES[other] for other in names) for name in names}

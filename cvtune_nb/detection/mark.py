@@ -1,17 +1,19 @@
 """A box as an annotation file states it, before anything is checked."""
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cvtune_nb.detection.pairing import Claim, Photos
+
 
 @dataclass(frozen=True)
 class Mark:
-    """photo: the name or path that the file gives; where: which line or object of `file` it is; sides: left, top,
-    right, bottom in pixels of a photo of `size` (width, height), or where size is None in shares (0..1)."""
+    """claim: whose photo it is on; where: which line or object of the claim's file it is; sides: left, top, right,
+    bottom in pixels of a photo of `size` (width, height), or where size is None in shares (0..1)."""
 
-    photo: str
-    file: str
+    claim: Claim
     where: str
     label: str
     sides: tuple[float, float, float, float]
@@ -21,29 +23,48 @@ class Mark:
 @dataclass(frozen=True)
 class Problem:
     """What is wrong in an annotation file. kind: a short name for all problems of the kind; words say what is wrong and
-    what was done about it; photo: "" where it is about the file."""
+    what was done about it; photo: "" where it is about the file; boxes: how many are left out for it."""
 
     file: str
     where: str
     photo: str
     kind: str
     words: str
+    boxes: int = 0
 
 
 @dataclass
 class Found:
-    """What a reader makes of annotation files. photos: every photo that they speak of, those without boxes too."""
+    """What a reader makes of annotation files. claims: every photo that they speak of, those without boxes too; lost:
+    boxes of a claim that can't be read; backgrounds: photos that no file speaks of, which says that they show
+    nothing."""
 
     marks: list[Mark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    photos: set[str] = field(default_factory=set)
+    claims: list[Claim] = field(default_factory=list)
+    lost: dict[Claim, int] = field(default_factory=dict)
+    backgrounds: set[str] = field(default_factory=set)
 
-    def wrong(self, file: str, where: str, photo: str, kind: str, words: str) -> None:
+    def wrong(self, file: str, where: str, photo: str, kind: str, words: str, boxes: int = 0) -> None:
         """Note a problem."""
-        self.problems.append(Problem(file, where, photo, kind, words))
+        self.problems.append(Problem(file, where, photo, kind, words, boxes))
+
+    def lose(self, claim: Claim, where: str, kind: str, words: str) -> None:
+        """Note a box that can't be used."""
+        self.wrong(claim.file, where, claim.name, kind, f"{words}; it is left out", boxes=1)
+        self.lost[claim] = self.lost.get(claim, 0) + 1
 
 
-Reader = Callable[[Path, list[str]], Found]
+@dataclass(frozen=True)
+class Folder:
+    """What a reader works in. files: all below root that are no photos; photos: all that are, or may be."""
+
+    root: Path
+    files: list[str]
+    photos: Photos
+
+
+Reader = Callable[[Folder, list[str]], Found]
 """Reads annotation files, by their paths relative to the folder."""
 
 
@@ -53,3 +74,30 @@ def number(words: object) -> float:
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"{words!r} is no number")
     return value
+
+
+def encoding_of(content: bytes) -> str:
+    """The encoding of a text: UTF-8 or UTF-16, with a byte order mark or without; what is neither is taken for
+    Windows-1252, in which every older European file is legible."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = content[:200]
+    for zeros, encoding in ((start[1::2], "utf-16-le"), (start[::2], "utf-16-be")):
+        if zeros.count(0) > len(zeros) / 2:
+            return encoding
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":  # where only the beginning of a file was read
+            return "cp1252"
+    return "utf-8-sig"
+
+
+def text_of(content: bytes) -> str:
+    """The text in a file, whatever its encoding."""
+    return content.decode(encoding_of(content), errors="replace")
+
+
+def boxes_in_words(count: int) -> str:
+    """So many boxes, as the beginning of a sentence about what became of them."""
+    return {0: "it has no boxes", 1: "its box is left out"}.get(count, f"its {count:,} boxes are left out")

@@ -1,78 +1,202 @@
 """YOLO: a text file for each photo, with a line for each box: class number, middle, width and height in shares."""
 
-from pathlib import Path
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-import yaml
+from cvtune_nb.detection.class_names import ClassNames, is_list
+from cvtune_nb.detection.mark import Folder, Found, Mark, number, text_of
+from cvtune_nb.detection.outlines import KEY_POINTS, OUTLINE, reading
+from cvtune_nb.detection.pairing import (
+    Claim,
+    Place,
+    by_name,
+    by_place,
+    folded,
+    listed,
+    replaced,
+    split_path,
+    splits_in,
+)
 
-from cvtune_nb.detection.mark import Found, Mark, number
+LARGEST = 2.0
+"""Sides beyond this are no shares of a photo."""
 
-NAMES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
-"""Where the names of the classes are looked for, in this order."""
+Line = tuple[str, list[str]]
+"""Which line it is, and its words."""
 
 
 def is_yolo(file: Path) -> bool:
     """Whether a text file is meant to be YOLO's: its first line has five words or more, and all are numbers."""
-    with open(file, encoding="utf-8", errors="replace") as opened:
-        words = opened.readline(4096).split()
-    try:
-        return len(words) >= 5 and all(number(word) is not None for word in words)
-    except ValueError:
-        return False
+    with open(file, "rb") as opened:
+        lines = text_of(opened.read(4096)).split("\n")
+    words = next((line.split() for line in lines if line.strip()), [])
+    return len(words) >= 5 and _numbers(words) is not None
 
 
-def read(root: Path, files: list[str]) -> Found:
-    """A line of more than five numbers is an outline (segmentation), or a box with its certainty: for the first the box
-    round it is taken. The photo has the file's name; its extension is not known here."""
-    found, names = Found(), _names(root)
-    if not names:
-        words = f"none of {', '.join(NAMES)} names the classes: they are numbers here"
+def is_class_file(path: str) -> bool:
+    """Whether a file may name the classes."""
+    return is_list(split_path(path)[1]) or path.lower().endswith((".yaml", ".yml", ".data"))
+
+
+def label_files(root: Path, files: Sequence[str]) -> list[str]:
+    """Those of some text files that are YOLO's. An empty one is a photo without boxes, and so is one with a broken
+    first line, where others in the folder are YOLO's."""
+    files = [file for file in files if not is_list(split_path(file)[1])]
+    folders = {split_path(file)[0] for file in files if is_yolo(root / file)}
+    return [file for file in files if split_path(file)[0] in folders]
+
+
+def read(folder: Folder, files: list[str]) -> Found:
+    """A line is a class and a box, maybe with its certainty behind; or a class and an outline, round which a box is
+    laid; or a class, a box and key points. Which of the last two is for kpt_shape in data.yaml to say, else for the
+    lines of all files together; where they leave both open they are left out.
+
+    The photo has the file's name, and lies beside it or in the folder that goes with its own: images for labels. A
+    photo without a file shows nothing where others in its place have one.
+    """
+    found = Found()
+    names = ClassNames(folder, found)
+    lines = {file: _lines(folder.root / file) for file in files}
+    claims = _claims(folder, files)
+    unstated = [
+        numbers[1:]
+        for file in files
+        if names.points(file) is None
+        for _, words in lines[file]
+        if len(words) > 6 and (numbers := _numbers(words))
+    ]
+    long = reading(unstated)
+    nameless = False
+    for claim in claims:
+        if not claim.fitting and not claim.elsewhere and not any(_numbers(words) for _, words in lines[claim.file]):
+            words = "its lines are no boxes, and no photo is called so; it is passed over"
+            found.wrong(claim.file, "", "", "other file", words)
+            continue
+        found.claims.append(claim)
+        points = names.points(claim.file)
+        for where, words in lines[claim.file]:
+            nameless |= _read(found, names, claim, where, words, points, long)
+    if nameless:
+        words = "no classes.txt, obj.names or data.yaml names the classes: they are numbers here"
         found.wrong("", "", "", "no class names", words)
-    for file in files:
-        photo = Path(file).stem
-        found.photos.add(photo)
-        for place, line in enumerate((root / file).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-            if line.strip():
-                _read(found, names, file, f"line {place}", photo, line.split())
+    for words in names.doubts():
+        found.wrong("", "", "", "no class names", words)
+    _add_backgrounds(folder, found, files)
     return found
 
 
-def _read(found: Found, names: dict[int, str], file: str, where: str, photo: str, words: list[str]) -> None:
+def _lines(file: Path) -> list[Line]:
+    lines = re.split(r"\r\n|\n|\r", text_of(file.read_bytes()))
+    return [(f"line {place}", line.split()) for place, line in enumerate(lines, 1) if line.strip()]
+
+
+def _numbers(words: Sequence[str]) -> list[float] | None:
     try:
-        which, *sides = (number(word) for word in words)
+        return [number(word) for word in words]
     except ValueError:
-        found.wrong(file, where, photo, "no number", f"{' '.join(words)[:60]!r} is not all numbers; it is left out")
-        return
-    if len(sides) < 4 or (len(sides) > 5 and len(sides) % 2):
-        words_ = f"it has {len(words)} numbers, not a class and four sides; it is left out"
-        found.wrong(file, where, photo, "no box", words_)
-        return
+        return None
+
+
+def _read(
+    found: Found,
+    names: ClassNames,
+    claim: Claim,
+    where: str,
+    words: list[str],
+    points: tuple[int, int] | None,
+    long: str,
+) -> bool:
+    """Read a line; whether its class has no name because no file names any."""
+
+    def lost(kind: str, why: str) -> bool:
+        found.lose(claim, where, kind, why)
+        return False
+
+    numbers = _numbers(words)
+    if numbers is None:
+        return lost("no number", f"{' '.join(words)[:60]!r} is not all numbers")
+    which, *sides = numbers
+    if len(sides) < 4:
+        return lost("no box", f"it has {len(words)} numbers, not a class and four sides")
     if len(sides) > 5:
+        if points is not None and len(sides) != 4 + points[0] * points[1]:
+            stated = f"a box and {points[0]} key points of {points[1]} numbers (kpt_shape)"
+            return lost("no box", f"it has {len(words)} numbers, not a class, {stated}")
+        kind = KEY_POINTS if points is not None else long
+        if not kind:
+            what = "an outline or a box with key points: state kpt_shape in data.yaml, or export boxes"
+            return lost("two readings", f"its {len(words)} numbers may be {what}")
+        if kind == OUTLINE and len(sides) % 2:
+            return lost("no box", f"it has {len(words)} numbers, not a class and pairs")
+        sides = sides if kind == OUTLINE else sides[:4]
+    else:
+        sides = sides[:4]
+    if max(abs(side) for side in sides) > LARGEST:
+        return lost("pixels", "its sides are no shares of the photo (0 to 1)")
+    if len(sides) > 4:
         box = min(sides[::2]), min(sides[1::2]), max(sides[::2]), max(sides[1::2])
     else:
-        x, y, width, height = sides[:4]
+        x, y, width, height = sides
         box = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-    if max(abs(side) for side in sides) > 2:
-        found.wrong(file, where, photo, "pixels", "its sides are no shares of the photo (0 to 1); it is left out")
-        return
     whole = int(which) if which == int(which) else -1
-    label = names.get(whole, "") if names else str(whole) if whole >= 0 else ""
-    found.marks.append(Mark(photo, file, where, label, box, None))
+    label = names.of(claim.file, whole)
+    found.marks.append(Mark(claim, where, str(whole) if label is None and whole >= 0 else label or "", box, None))
+    return label is None
 
 
-def _names(root: Path) -> dict[int, str]:
-    """The names of the classes by number; empty where no file tells them."""
-    for name in NAMES:
-        for file in sorted(root.rglob(name)):
-            text = file.read_text(encoding="utf-8", errors="replace")
-            if file.suffix not in (".yaml", ".yml"):
-                return {place: line.strip() for place, line in enumerate(text.splitlines()) if line.strip()}
-            try:
-                stated = yaml.safe_load(text)
-            except yaml.YAMLError:
-                continue
-            names = stated.get("names") if isinstance(stated, dict) else None
-            if isinstance(names, list):
-                names = dict(enumerate(names))
-            if isinstance(names, dict):
-                return {int(key): str(label) for key, label in names.items() if str(key).isdigit()}
-    return {}
+def _claims(folder: Folder, files: Sequence[str]) -> list[Claim]:
+    """The photos that label files mean."""
+    photos, lying = folder.photos, defaultdict(list)
+    for file in files:
+        lying[split_path(file)[0]].append(file)
+
+    def lying_in(*folders: str) -> Place:
+        return lambda file: [photo for inside in folders for photo in photos.labelled(inside, _stem(file))]
+
+    claims = []
+    for where, group in lying.items():
+        places = [lying_in(where), lying_in(replaced(where, "labels", "images")), lying_in(*photos.mirrors(where))]
+        fitting = by_place(group, places)
+        found_there = any(fitting)
+        if not found_there:
+            fitting = by_name(photos, [[_stem(file)] for file in group], where, splits_in(where))
+        # where one name fits several photos, no name here says whose file it is
+        several = next((fits for fits in fitting if len(fits) > 1), ()) if not found_there else ()
+        for file, fits in zip(group, fitting, strict=True):
+            elsewhere = () if fits else photos.anywhere(_stem(file))
+            doubt = ""
+            if several and len(fits) == 1:
+                doubt = f"it may be about {fits[0]}, but names are not unique ({listed(several)}): rename them"
+            claims.append(Claim(file, "", _stem(file), fits, not found_there, elsewhere, doubt))
+    return claims
+
+
+def _stem(file: str) -> str:
+    return PurePosixPath(file).stem
+
+
+def _add_backgrounds(folder: Folder, found: Found, files: Sequence[str]) -> None:
+    """Photos that no file is about, where others in their folder have one, or below images where labels goes with it.
+    Of a split without any labels nothing is known."""
+    photos, claimed = folder.photos, {photo for claim in found.claims for photo in claim.fitting}
+    lying = {split_path(file)[0] for file in files}
+    near = {split_path(photo)[0] for photo in claimed}
+    roots = {_above(where, "labels") for where in lying} - {None}
+    splits = set().union(*(splits_in(where) for where in lying))
+    for inside, lying_there in photos.folders.items():
+        without = [photo for photo in lying_there if photo not in claimed and photo not in photos.unusable]
+        there = splits_in(inside)
+        if inside in near or (_above(inside, "images") in roots and (not there or not splits or there & splits)):
+            found.backgrounds.update(without)
+        elif without:
+            words = f"no photo in {inside or 'this folder'} has a label file ({listed(without, 2)}): they are not taken"
+            way_out = "for photos without objects; put empty .txt files beside them, or say so in notebook 06"
+            found.wrong("", "", inside, "no labels", f"{words} {way_out}")
+
+
+def _above(folder: str, word: str) -> str | None:
+    """The folder in which the last folder called `word` of a path lies; None where there is none."""
+    parts = [folded(part) for part in folder.split("/")]
+    return "/".join(parts[: len(parts) - 1 - parts[::-1].index(word)]) if word in parts else None

@@ -204,9 +204,14 @@ class BoxesPanel(Panel):
         found = sizes(self.dataset.annotations)
         self.picture.draw(plots.box_sizes(found.extents, found.classes, SMALL), f"sizes of the boxes: {found.words}")
         problems = self.dataset.annotations.problems
-        kinds = problems.groupby("kind").agg(times=("kind", "size"), file=("file", "first"), words=("words", "first"))
-        names = {"kind": "what", "times": "times", "file": "first in", "words": "there"}
-        table = page.table(kinds.reset_index(), names, "In the annotation files")
+        kinds = problems.groupby("kind", sort=False).agg(
+            times=("kind", "size"), boxes=("boxes", "sum"), file=("file", "first"), words=("words", "first")
+        )
+        names = {"kind": "what", "times": "times", "boxes": "boxes left out", "file": "first in", "words": "there"}
+        table = page.table(kinds.reset_index(), names, f"In the annotation files: {self.dataset.annotations.lost}")
+        reasons = self.dataset.left_out.groupby("reason", sort=False)["path"].agg(["size", "first"])
+        names = {"size": "files", "first": "first", "reason": "why"}
+        table += page.table(reasons.reset_index(), names, "Files that were not used")
         self.text.value = f"<div>{page.text(found.words[:1].upper() + found.words[1:])}.</div>{table}"
 
     def unstarted(self) -> bool:

@@ -11,7 +11,9 @@ from PIL import Image
 from cvtune_nb.data import open_workspace
 from cvtune_nb.detection import drawn, open_dataset
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.workspace import Workspace
+from tests.annotation_files import BOX, LINE, text, thing, voc
 from tests.boxes import make_scenes
 from tests.photos import make_photos
 
@@ -58,6 +60,103 @@ def test_photos_in_folders_called_train_and_test_stay_there(tmp_path):
     photos = open_dataset(folder, tmp_path / "workspace").photos
     assert set(photos.loc[photos["path"].str.startswith("test/"), "split"]) == {"test"}
     assert set(photos.loc[photos["path"].str.startswith("train/"), "split"]) == {"train", "validation"}
+
+
+def yolo_and_voc(folder, photos=12):
+    """Photos with a YOLO file and a VOC file each, which name their class differently."""
+    for number in range(photos):
+        image = Image.new("RGB", (200, 100), (number, 0, 0))
+        folder.mkdir(exist_ok=True)
+        image.save(folder / f"{number}.png")
+        text(folder / f"{number}.txt", LINE)
+        voc(folder / f"{number}.xml", f"{number}.png", thing(*BOX, label="from VOC"))
+    text(folder / "classes.txt", "from YOLO\n")
+    return folder
+
+
+def test_the_kind_of_boxes_that_was_chosen_is_remembered(tmp_path):
+    folder, space = yolo_and_voc(tmp_path / "photos"), tmp_path / "workspace"
+    with pytest.raises(InputError, match="--boxes voc"):
+        open_dataset(folder, space)
+    assert open_dataset(folder, space, kind="voc").labels == ["from VOC"]
+    assert open_dataset(folder, space).labels == open_dataset("", space).labels == ["from VOC"]
+    assert open_dataset(folder, space, kind="yolo").labels == ["from YOLO"]
+    assert open_dataset("", space).redrawn().labels == ["from YOLO"]
+    with pytest.raises(InputError, match="no COCO files"):
+        open_dataset(folder, space, kind="coco")
+    assert open_dataset("", space).labels == ["from YOLO"], "what could not be read is not remembered"
+    for file in folder.glob("*.txt"):
+        file.unlink()
+    assert open_dataset("", space).labels == ["from VOC"], "what was chosen is there no more, and one kind is left"
+
+
+@pytest.mark.parametrize(
+    "names", [("train2017", "val2017"), ("images_train", "images_val"), ("train/images", "valid/images")]
+)
+def test_splits_that_folders_state_in_other_words(tmp_path, names):
+    folder = make_scenes(tmp_path / "photos", 24)
+    content = json.loads((folder / "boxes.json").read_text())
+    for number, image in enumerate(content["images"]):
+        name = f"{names[number >= 16]}/{image['file_name']}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / image["file_name"]).rename(folder / name)
+        image["file_name"] = name
+    (folder / "boxes.json").write_text(json.dumps(content))
+    dataset = open_dataset(folder, tmp_path / "workspace")
+    photos = dataset.photos
+    assert set(photos.loc[photos["path"].str.startswith(names[1]), "split"]) == {"validation"}
+    assert set(photos.loc[photos["path"].str.startswith(names[0]), "split"]) == {"train", "test"}
+    assert dataset.annotations.problems.empty
+
+
+def test_a_workspace_with_runs_keeps_the_split_that_they_know(tmp_path):
+    folder = make_scenes(tmp_path / "photos" / "train2017", 16).parent
+    make_scenes(folder / "val2017", 8, seed=1)
+    space = tmp_path / "workspace"
+    file = space / "detection" / "photos.csv"
+    before = open_dataset(folder, space).photos.assign(split="train", bytes=0)  # as versions that knew fewer words did
+    write_csv(file, before[["path", "split", "sha256", "width", "height", "bytes"]])
+    assert set(open_dataset(folder, space).photos["split"]) == {"train", "validation"}
+    write_csv(file, before[["path", "split", "sha256", "width", "height", "bytes"]])
+    (space / "detection" / "runs" / "001").mkdir(parents=True)
+    (space / "detection" / "runs" / "001" / "config.json").write_text("{}")
+    dataset = open_dataset(folder, space)
+    assert set(dataset.photos["split"]) == {"train"}
+    assert dataset.annotations.problems["kind"].tolist() == ["other split"]
+    assert "8 photos in folders for validation or test" in dataset.redrawn().annotations.problems["words"].iloc[0]
+
+
+def test_a_copy_of_a_photo_with_boxes_is_no_negative(tmp_path):
+    folder = yolo_and_voc(tmp_path / "photos")
+    shutil.copy(folder / "3.png", folder / "3 (1).png")
+    Image.new("RGB", (200, 100), "white").save(folder / "empty.png")
+    dataset = open_dataset(folder, tmp_path / "workspace", kind="yolo")
+    boxed = set(dataset.annotations.boxes["path"])
+    assert [path for path in dataset.photos["path"] if path not in boxed] == ["empty.png"]
+    assert dataset.annotations.problems[["photo", "kind"]].values.tolist() == [["3 (1).png", "copy"]]
+
+
+def test_every_file_is_a_photo_or_read_or_listed(tmp_path):
+    folder = make_scenes(tmp_path / "photos", 12)
+    (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (folder / "002.jpg").rename(folder / "002")
+    content = (folder / "boxes.json").read_text()
+    (folder / "boxes.json").write_text(content.replace("002.jpg", "002"))
+    for name in ("LICENSE", "notes.txt"):
+        text(folder / name, "hello")
+    for hidden in (".ipynb_checkpoints", "@eaDir"):
+        (folder / hidden).mkdir()
+        shutil.copy(folder / "001.jpg", folder / hidden / "001.jpg")
+    dataset = open_dataset(folder, tmp_path / "workspace")
+    assert dataset.photos["path"].tolist() == ["001.jpg", "002", *(f"{number:03d}.jpg" for number in range(3, 13))]
+    reasons = dataset.left_out.set_index("path")["reason"].to_dict()
+    assert reasons == {
+        ".ipynb_checkpoints": "hidden", "@eaDir": "made by the system or by network storage",
+        "IMG_1.HEIC": "a HEIC photo, which can't be opened here; save it as JPEG",
+        "LICENSE": "not a photo: a text file", "notes.txt": "not a photo (.txt file)",
+    }  # fmt: skip
+    listed = read_csv(dataset.folder / "left_out.csv", path=str, reason=str)
+    assert listed.to_dict("list") == dataset.left_out.to_dict("list")
 
 
 def test_what_a_person_draws_stands_over_the_files_and_survives(dataset):

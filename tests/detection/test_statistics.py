@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.detection import Annotations, sizes
-from cvtune_nb.detection.annotations import BOX_COLUMNS, PROBLEM_COLUMNS
+from cvtune_nb.detection.annotations import PROBLEM_COLUMNS
+from cvtune_nb.detection.checking import BOX_COLUMNS
 
 
 def annotations(*rows, photos=3):

@@ -54,6 +54,17 @@ def test_boxes_of_the_files_are_shown_photo_by_photo(dataset):
     assert panel.job.state == "idle"
 
 
+def test_boxes_and_files_that_are_left_out_are_counted(scenes, tmp_path):
+    folder = shutil.copytree(scenes, tmp_path / "photos")
+    content = json.loads((folder / "boxes.json").read_text())
+    content["annotations"] += [{"image_id": 99, "category_id": 1, "bbox": [1, 2, 3, 4]}] * 7
+    (folder / "boxes.json").write_text(json.dumps(content))
+    (folder / "notes.txt").write_text("hello")
+    panel = BoxesPanel(open_dataset(folder, tmp_path / "workspace"))
+    assert "In the annotation files: 7 boxes are left out" in panel.text.value
+    assert "Files that were not used" in panel.text.value and "notes.txt" in panel.text.value
+
+
 def test_a_drawn_box_is_saved_at_once_and_undone(dataset):
     panel = BoxesPanel(dataset)
     before = [list(box) for box in panel.drawing.boxes]
