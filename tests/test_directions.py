@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 ROOMS = [
-    "lazily", "errors", "files", "memory", "parameters", "workspace", "data", "backbones", "folding", "fusing",
-    "networks", "inference", "features", "machine", "metrics", "baseline", "audit", "training", "advice",
+    "lazily", "errors", "files", "memory", "parameters", "workspace", "provenance", "data", "backbones", "folding",
+    "fusing", "networks", "inference", "features", "machine", "metrics", "baseline", "audit", "training", "advice",
     "escalation", "export", "detection", "similarity", "console", "workbook", "lab", "commands", "cli", "__main__",
     "plots", "widgets",
 ]  # fmt: skip
