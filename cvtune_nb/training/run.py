@@ -1,6 +1,7 @@
 """A training run on disk: runs/<id>/ with config.json, photos.csv, history.csv, result.json and two checkpoints."""
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,10 +145,10 @@ def new_run(
     return run
 
 
-def training_it(run: Path) -> Any:
-    """The lock of the run in the folder `run`, for `with`: this process trains it. Raises lock.Held."""
-    way_out = "wait for it to end (cvtune train --wait), or train another run with --seed"
-    return lock.holding(run / LOCK, f"training run {run.name}", way_out)
+def training_it(run: Path, patience: float = lock.PATIENCE) -> AbstractContextManager[None]:
+    """Holds the lock of the run in the folder `run`: this process trains it. Raises lock.Held."""
+    way_out = "wait for it to end (--wait on the command line), or start another run (--seed)"
+    return lock.holding(run / LOCK, f"training run {run.name}", way_out, patience)
 
 
 def numbered_folder(runs: Path, name: str) -> Path:
