@@ -19,6 +19,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.provenance import present
 from cvtune_nb.workspace import Workspace, photos_id
 
 KERNELS = ("linear", "rbf")
@@ -134,7 +135,8 @@ class Baseline:
     def save(self, workspace: Workspace) -> None:
         """Keep the result as the workspace's baseline: baseline.json, and the validation photos in baseline.csv."""
         write_csv(workspace.folder / "baseline.csv", self.predicted)
-        write_json(workspace.folder / "baseline.json", self.to_dict())
+        measured_on = present(workspace).measured_on
+        write_json(workspace.folder / "baseline.json", {**self.to_dict(), "measured_on": measured_on})
 
 
 def C_table_file(  # noqa: N802 - the field calls it C
@@ -244,18 +246,39 @@ def baseline(
     return result
 
 
-def last_baseline(workspace: Workspace) -> dict[str, Any] | None:
-    """What `Baseline.to_dict` gave for the last baseline of this workspace, or None."""
+def last_baseline(workspace: Workspace, earlier: bool = False) -> dict[str, Any] | None:
+    """What `Baseline.to_dict` gave for the last baseline of this workspace; None where there is none, or, unless
+    `earlier`, where its accuracy may not be compared on the photos there are now (provenance)."""
     try:
-        return read_json(workspace.folder / "baseline.json")
+        known = read_json(workspace.folder / "baseline.json")
     except FileNotFoundError:
         return None
+    return known if earlier or _is_present(workspace, known) else None
 
 
 def baseline_predictions(workspace: Workspace) -> pd.DataFrame | None:
-    """The validation photos as the last baseline saw them: path,label,predicted,score; or None."""
+    """The validation photos as the last baseline saw them: path,label,predicted,score; None where `last_baseline` is
+    None."""
+    return _predictions(workspace) if last_baseline(workspace) else None
+
+
+def _predictions(workspace: Workspace) -> pd.DataFrame | None:
     file = workspace.folder / "baseline.csv"
     return read_csv(file, path=str, label=str, predicted=str) if file.exists() else None
+
+
+def _is_present(workspace: Workspace, known: dict[str, Any]) -> bool:
+    """Whether a baseline was measured among the classes and on the validation photos and labels there are now. Those of
+    earlier versions did not keep that: their predictions tell it."""
+    if "measured_on" in known:
+        return known["measured_on"] == present(workspace).measured_on
+    photos, then = workspace.photos(), _predictions(workspace)
+    if then is None or sorted(row["label"] for row in known["per_class"]) != sorted(photos["label"].unique()):
+        return False
+    now = photos.loc[photos["split"] == "validation", ["path", "label"]]
+    return set(now.itertuples(index=False, name=None)) == set(
+        then[["path", "label"]].itertuples(index=False, name=None)
+    )
 
 
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:

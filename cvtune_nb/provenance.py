@@ -185,6 +185,22 @@ def keep(folder: Path, photos: pd.DataFrame) -> None:
     write_csv(folder / PHOTOS, photos[COLUMNS])
 
 
+def frozen(own: Provenance, present: Provenance, seed: int) -> str:
+    """How the photos were split, for a model card."""
+    moved = own.resplit(present)
+    if moved is None:
+        return f"whose split, when this run was made, is not known: {UNLISTED}"
+    if not moved:
+        return f"split once and then frozen (seed {seed})"
+    return f"split (seed {seed}), and split again after this run was made, when copies were found: {moved} of them moved"
+
+
+def standing_words(own: Provenance, present: Provenance) -> str:
+    """For a model card, that figures are of other data than there are now; "" where they are not."""
+    change = own.change(present)
+    return change and f"This run is of {EARLIER}, and its validation figures are of then: {change}"
+
+
 def require_present(name: str, own: Provenance, present: Provenance, earlier_data: bool) -> None:
     """Raises InputError where the run called `name` has other classes than there are now, unless `earlier_data`."""
     if list(own.classes) != list(present.classes) and not earlier_data:

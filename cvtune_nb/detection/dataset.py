@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from cvtune_nb.detection.annotations import BOX_COLUMNS, Annotations, read_annot
 from cvtune_nb.detection.drawn import drawn
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, silent, write_csv
+from cvtune_nb.provenance import COLUMNS, Provenance, groups_of, yardstick
 from cvtune_nb.workspace import Workspace, home
 
 SCENES = "scenes"
@@ -74,6 +76,19 @@ class Dataset:
         boxes = self.annotations.boxes[["path", "label", "left", "top", "width", "height"]].round(4)
         rows += boxes.sort_values(list(boxes.columns)).to_csv(index=False)
         return hashlib.sha256(rows.encode()).hexdigest()[:16]
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """The photos that can be learned from or measured on; the label of each is a short name for its boxes."""
+        boxes, groups = self.annotations.boxes, groups_of(self.workspace)
+        text = boxes[["label", "left", "top", "width", "height"]].round(4).astype(str).agg(" ".join, axis=1)
+        on_photo = text.groupby(boxes["path"]).agg(lambda rows: "\n".join(sorted(rows)))
+        told = self.photos["path"].map(on_photo).fillna("")
+        photos = self.photos.assign(
+            group=[groups.get(key, key[:16]) for key in self.photos["sha256"]],
+            label=[hashlib.sha256(words.encode()).hexdigest()[:16] for words in told],
+        )
+        return Provenance(self.labels, self.id, yardstick(self.labels, photos), photos[COLUMNS])
 
     def redrawn(self) -> "Dataset":
         """The same with what the journal says now; no photo and no annotation file is read again."""

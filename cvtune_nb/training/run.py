@@ -145,10 +145,18 @@ def new_run(
     return run
 
 
-def training_it(run: Path, patience: float = lock.PATIENCE) -> AbstractContextManager[None]:
-    """Holds the lock of the run in the folder `run`: this process trains it. Raises lock.Held."""
-    way_out = "wait for it to end (--wait on the command line), or start another run (--seed)"
-    return lock.holding(run / LOCK, f"training run {run.name}", way_out, patience)
+WAY_OUT = "wait for it to end (--wait on the command line), or start another run (--seed)"
+
+
+def training_it(folder: Path, patience: float = lock.PATIENCE) -> AbstractContextManager[None]:
+    """Holds the lock of the run in `folder`: this process trains it. Raises lock.Held."""
+    return lock.holding(folder / LOCK, f"training run {folder.name}", WAY_OUT, patience)
+
+
+def require_idle(run: Any) -> None:
+    """Raises lock.Held while a process trains this run (or a detector's)."""
+    if run.state == TRAINING:
+        raise lock.Held(run.folder / LOCK, f"training run {run.id}", WAY_OUT)
 
 
 def numbered_folder(runs: Path, name: str) -> Path:
