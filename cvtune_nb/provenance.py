@@ -189,10 +189,10 @@ def frozen(own: Provenance, present: Provenance, seed: int) -> str:
     """How the photos were split, for a model card."""
     moved = own.resplit(present)
     if moved is None:
-        return f"whose split, when this run was made, is not known: {UNLISTED}"
+        return "whose split when this run was made is not known"
     if not moved:
         return f"split once and then frozen (seed {seed})"
-    return f"split (seed {seed}), and split again after this run was made, when copies were found: {moved} of them moved"
+    return f"split (seed {seed}), and again when copies were found after this run was made: {moved} of them moved"
 
 
 def standing_words(own: Provenance, present: Provenance) -> str:

@@ -123,6 +123,7 @@ def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Met
         measured.append(measure(workspace, of, "test", **ways, progress=meter))
         values |= {"test": measured[1].to_dict(), "test_openings": workspace.test_openings()}
     for found in measured:
+        text += f"\n\n{found.note}" if found.note else ""
         text += f"\n\n{found.split}: {found.words}\n{table(found.by_class.to_dict('records'), list(found.by_class))}"
     if beside:
         text += f"\n\nfrozen, validation: {beside.words}\nwhat training brought: {values['compared']}"

@@ -81,7 +81,8 @@ class Dataset:
     def provenance(self) -> Provenance:
         """The photos that can be learned from or measured on; the label of each is a short name for its boxes."""
         boxes, groups = self.annotations.boxes, groups_of(self.workspace)
-        text = boxes[["label", "left", "top", "width", "height"]].round(4).astype(str).agg(" ".join, axis=1)
+        sides = [boxes[name].astype(float).round(4).astype(str) for name in ("left", "top", "width", "height")]
+        text = boxes["label"].astype(str).str.cat(sides, sep=" ")
         on_photo = text.groupby(boxes["path"]).agg(lambda rows: "\n".join(sorted(rows)))
         told = self.photos["path"].map(on_photo).fillna("")
         photos = self.photos.assign(

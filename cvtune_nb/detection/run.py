@@ -1,5 +1,5 @@
-"""A training run of a detector on disk: detection/runs/<id>/ with config.json, photos.csv, history.csv, result.json, the
-detections on validation and two checkpoints."""
+"""A training run of a detector on disk: detection/runs/<id>/ with config.json, photos.csv, history.csv, result.json,
+the detections on validation and two checkpoints."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -131,13 +131,16 @@ def new_run(
 
 
 def _seen_before(dataset: Dataset, start: DetectorRun) -> pd.DataFrame:
-    """The photos that `start` has seen and that are not known to train on now (provenance.COLUMNS)."""
+    """The photos (provenance.COLUMNS) that a run which begins with `start` has seen through it alone."""
     present = dataset.provenance
     own = present.photos if start.data == present.id else start.provenance.photos
     if own is None:
         raise InputError(f"run {start.id} can't be gone on from ({UNLISTED}): train a new detector first")
-    learned = present.photos.loc[present.photos["split"] == "train", "sha256"]
-    return own[(own["split"] != "test") & ~own["sha256"].isin(learned)].assign(split=BEFORE)
+    now = present.photos.set_index("sha256")["split"].to_dict()
+    then = own.assign(now=own["sha256"].map(now))
+    learned = own[then["split"].isin(["train", BEFORE]) & (then["now"] != "train")]
+    judged_by = own[(then["split"] == "validation") & ~then["now"].isin(["train", "validation"])]
+    return pd.concat([learned, judged_by], ignore_index=True).assign(split=BEFORE)
 
 
 def load_run(dataset: Dataset, name: str) -> DetectorRun:

@@ -129,7 +129,8 @@ def export_run(
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(
             folder=folder, zip=zip_of(folder), run=chosen.id, parity=difference, parity_photos=compared,
-            openings=openings, left_out=fair.left_out, notes=fair.notes, validation=chosen.validation, test=test, per_class=by_class, variants=beside,
+            openings=openings, left_out=fair.left_out, notes=fair.notes, validation=chosen.validation, test=test,
+            per_class=by_class, variants=beside,
             temperature=warmth, calibration_error=errors, reliability=table,
             coverage=coverage(validation.confidence("fp32"), right), threshold=threshold,
         )  # fmt: skip
