@@ -114,10 +114,8 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                 return train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
             return training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
 
-        if processes.count() > 1:  # the first one's run counts, and it alone may find it locked
-            run = go_on(find())
-        else:
-            run = trained(find, load, go_on, arguments.wait, meter)
+        alone = processes.count() == 1  # of several the first one's run counts, and it alone may find it locked
+        run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
         + (f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else

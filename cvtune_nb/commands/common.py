@@ -64,7 +64,7 @@ def trained(
     is found then is trained, or shown. Raises lock.Held without `wait`, and Stopped when the person ends the wait.
     """
     from cvtune_nb.training import lock
-    from cvtune_nb.training.run import LOCK, require_idle
+    from cvtune_nb.training.run import require_idle
 
     while True:
         run = find()
@@ -75,9 +75,10 @@ def trained(
         except lock.Held as busy:
             if not wait or run is None:
                 raise
-            by = lock.holder(busy.file)
-            meter.say(f"run {run.id} is being trained by {by.words if by else 'another program'}: waiting for it to end")
-        lock.wait(run.folder / LOCK, lambda _, words, name=run.id: meter(_done(load(name)), words), f"run {run.id}")
+            file, name = busy.file, run.id
+        by = lock.holder(file)
+        meter.say(f"run {name} is being trained by {by.words if by else 'another program'}: waiting for it to end")
+        lock.wait(file, lambda _, words, name=name: meter(_done(load(name)), words), f"waiting for run {name}")
 
 
 def _done(run: Any) -> float:
