@@ -125,7 +125,7 @@ class Provenance:
         if own is None:
             words = f"no test photo is counted, for it is not known which ones this run has trained on: {UNLISTED}"
             return Unseen(photos[:0], len(photos), words if len(photos) else "")
-        known = _among(photos, own[own["split"] != "test"], groups)
+        known = _among(photos, own, own["split"] != "test", groups)
         count = int(known.sum())
         told = f"{count} test photo{'s are' if count > 1 else ' is'} not counted"
         why = "this run has trained on them or on copies of them, or was chosen by them"
@@ -137,16 +137,19 @@ class Provenance:
         own = self._own(present)
         if own is None:
             return photos
-        return photos[~_among(photos, own[own["split"].isin(["train", BEFORE])], groups)]
+        return photos[~_among(photos, own, own["split"].isin(["train", BEFORE]), groups)]
 
     def _own(self, present: "Provenance") -> pd.DataFrame | None:
-        return present.photos if self.id == present.id else self.photos
+        photos = self.photos
+        return present.photos if photos is None and self.id == present.id else photos
 
 
-def _among(photos: pd.DataFrame, seen: pd.DataFrame, groups: Mapping[str, str]) -> pd.Series:
-    """Which photos are in `seen`, or copies of what is: by the groups of then and those of now."""
-    alike = {*seen["group"], *(groups[key] for key in seen["sha256"] if key in groups)}
-    return photos["sha256"].isin(seen["sha256"]) | photos["sha256"].map(groups).isin(alike)
+def _among(photos: pd.DataFrame, own: pd.DataFrame, which: pd.Series, groups: Mapping[str, str]) -> pd.Series:
+    """Which photos are those rows of `own`, or copies of them: by the groups of then and those of now."""
+    names = set(own.loc[which, "group"])
+    then = own.loc[own["group"].isin(names), "sha256"]
+    alike = names | {groups[key] for key in then if key in groups}
+    return photos["sha256"].isin(then) | photos["sha256"].map(groups).isin(alike)
 
 
 def _named(labels: list[str]) -> str:
