@@ -103,7 +103,7 @@ class Provenance:
             for table in (self.photos, present.photos)
         )
         count = len({key for key, _ in then ^ now})
-        return f"{count} validation photo{'s' * (count != 1)} or their labels changed"
+        return f"{count} validation photo{'s' * (count != 1)} changed: added, removed or relabelled"
 
     def resplit(self, present: "Provenance") -> int | None:
         """How many photos are in another split now; None where there is no list of photos to tell it from."""

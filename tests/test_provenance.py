@@ -40,11 +40,11 @@ def changed(**to):
         (changed(c1=("label", "dog")), True, ""),
         (THEN[THEN["sha256"] != "c1"], True, ""),
         (changed(c4=("split", "train")), True, ""),
-        (changed(c3=("label", "dog")), False, "1 validation photo or their labels changed"),
+        (changed(c3=("label", "dog")), False, "1 validation photo changed: added, removed or relabelled"),
         (
             changed(c3=("split", "train"), c4=("split", "validation")),
             False,
-            "2 validation photos or their labels changed",
+            "2 validation photos changed: added, removed or relabelled",
         ),
         (pd.concat([THEN, photos(("o1", "owl", "train"))]), False, "classes added: owl"),
         (THEN[THEN["label"] != "dog"], False, "classes removed: dog"),
