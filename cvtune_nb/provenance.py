@@ -121,7 +121,7 @@ class Provenance:
         groups: sha256 -> group of copies, as they are known now. Where it can't be known what the model has seen, all
         are left out.
         """
-        own = self._own(present)
+        own = self.seen_among(present)
         if own is None:
             words = f"no test photo is counted, for it is not known which ones this run has trained on: {UNLISTED}"
             return Unseen(photos[:0], len(photos), words if len(photos) else "")
@@ -134,12 +134,13 @@ class Provenance:
     def unlearned(self, photos: pd.DataFrame, present: "Provenance", groups: Mapping[str, str]) -> pd.DataFrame:
         """Those of the validation `photos` (column sha256) that the model has not trained on, nor on a copy of them;
         all, where that can't be known."""
-        own = self._own(present)
+        own = self.seen_among(present)
         if own is None:
             return photos
         return photos[~_among(photos, own, own["split"].isin(["train", BEFORE]), groups)]
 
-    def _own(self, present: "Provenance") -> pd.DataFrame | None:
+    def seen_among(self, present: "Provenance") -> pd.DataFrame | None:
+        """The photos, with their splits of then, where they are known: by its own list, or because nothing changed."""
         photos = self.photos
         return present.photos if photos is None and self.id == present.id else photos
 

@@ -117,7 +117,7 @@ def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Met
     values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
     text = f"{of.words}"
     if of.run:
-        beside = measure(workspace, of.frozen, **ways, progress=meter)
+        beside = measure(workspace, of.frozen, **ways, progress=meter, fair_to=of)
         values |= {"frozen": beside.to_dict(), "compared": compare(beside, measured[0]).words}
     if arguments.open_test:
         measured.append(measure(workspace, of, "test", **ways, progress=meter))

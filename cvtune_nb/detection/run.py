@@ -133,7 +133,7 @@ def new_run(
 def _seen_before(dataset: Dataset, start: DetectorRun) -> pd.DataFrame:
     """The photos (provenance.COLUMNS) that a run which begins with `start` has seen through it alone."""
     present = dataset.provenance
-    own = present.photos if start.data == present.id else start.provenance.photos
+    own = start.provenance.seen_among(present)
     if own is None:
         raise InputError(f"run {start.id} can't be gone on from ({UNLISTED}): train a new detector first")
     now = present.photos.set_index("sha256")["split"].to_dict()

@@ -86,13 +86,14 @@ class Measured:
 
 def measure(
     workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
-    components: str = "pca", progress: Progress = silent, by: str = "similarity",
+    components: str = "pca", progress: Progress = silent, by: str = "similarity", fair_to: Embedder | None = None,
 ) -> Measured:  # fmt: skip
     """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery; what a run has
-    trained on, or copies of it, is no query, on test nothing that it has seen. split "test" opens the test set, which
-    is written down with what it was for (`by`). Raises InputError where there are no queries or no gallery."""
+    trained on, or copies of it, is no query, on test nothing that it has seen; fair_to: the run for which that is so,
+    where two are to be compared on the same queries. split "test" opens the test set, which is written down with what
+    it was for (`by`). Raises InputError where there are no queries or no gallery."""
     photos = workspace.photos()
-    gallery, fair = photos[photos["split"] == "train"], fairly(workspace, of, split)
+    gallery, fair = photos[photos["split"] == "train"], fairly(workspace, fair_to or of, split)
     queries = fair.photos
     if gallery.empty or queries.empty:
         why = f" ({fair.words})" if fair.words else ""
