@@ -10,7 +10,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.provenance import EARLIER
 from cvtune_nb.training.cost import Cost, past_errors, past_in_words
-from cvtune_nb.training.run import UNFINISHED
+from cvtune_nb.training.run import TRAINING, UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.findings import Findings
@@ -149,13 +149,13 @@ class RunPanel(Panel):
         return lambda progress: self.fit(progress, config=config)
 
     def _resume(self) -> None:
-        unfinished = self._unfinished()
+        unfinished = self._unfinished(*UNFINISHED, TRAINING)  # one that another program trains by now is refused by fit
         if unfinished is not None:
             self.begin(lambda progress: self.fit(progress, run=unfinished))
 
-    def _unfinished(self) -> str | None:
+    def _unfinished(self, *states: str) -> str | None:
         known = self.table()
-        known = known[known["state"].isin(UNFINISHED) & (known["data"] == "")]
+        known = known[known["state"].isin(states or UNFINISHED) & (known["data"] == "")]
         return None if known.empty else str(known["run"].iloc[-1])
 
     def ended(self, run: Any, best: str) -> str:

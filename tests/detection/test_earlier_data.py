@@ -21,7 +21,7 @@ from cvtune_nb.detection.judging import fairly
 from cvtune_nb.detection.run import new_run
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
-from cvtune_nb.provenance import BEFORE, EARLIER
+from cvtune_nb.provenance import EARLIER
 from cvtune_nb.training import lock
 from cvtune_nb.training.run import LOCK, TRAINING, training_it
 from tests.runs import as_before
@@ -151,7 +151,7 @@ def test_a_run_that_goes_on_from_another_has_seen_what_that_has(here):
     changed, path = moved(dataset, "train", "test")
     key = changed.photos.set_index("path").at[path, "sha256"]
     after = new_run(changed, run.config, run.anchors, run.most, 1.0, start=run.id)
-    assert after.provenance.photos.query("split == @BEFORE")["sha256"].tolist() == [key]
+    assert after.provenance.photos.query("split == 'before'")["sha256"].tolist() == [key]
     assert fairly(changed, after, "test").left_out == 1
     assert runs(changed)["data"].tolist() == ["", ""]
     again = new_run(changed, run.config, run.anchors, run.most, 1.0, start=after.id)
