@@ -14,6 +14,7 @@ from cvtune_nb.commands.common import (
     STOPPED,
     Result,
     flag,
+    found_again,
     open_workspace_of,
     parameters_given,
     trained,
@@ -103,7 +104,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
         def go_on(earlier: training.Run | None) -> training.Run:
             with processes.first_alone():
                 if earlier:
-                    meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
+                    meter.say(found_again(earlier))
                 cost = training.predict_cost(workspace, config, meter)
                 past = past_in_words(past_errors(training.runs(workspace)))
                 meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"

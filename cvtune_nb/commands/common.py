@@ -81,6 +81,12 @@ def trained(
         lock.wait(file, lambda _, words, name=name: meter(_done(load(name)), words), f"waiting for run {name}")
 
 
+def found_again(run: Any) -> str:
+    """What is said of an earlier run with the parameters that are asked for."""
+    goes_on = run.state in ("stopped", "interrupted", "beaten")
+    return f"run {run.id} has these parameters" + (": going on with it" if goes_on else f" and is {run.state}: showing it")
+
+
 def _done(run: Any) -> float:
     """The share of its epochs that a run has finished."""
     return 0.0 if run.history.empty else float(run.history["epoch"].max()) / max(1, run.config.epochs)

@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from cvtune_nb.commands.common import DONE, NO_EPOCH, STOPPED, Result, flag, parameters_given, trained
+from cvtune_nb.commands.common import DONE, NO_EPOCH, STOPPED, Result, flag, found_again, parameters_given, trained
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
@@ -39,7 +39,7 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     def go_on(earlier: detection.DetectorRun | None) -> detection.DetectorRun:
         if earlier:
-            meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
+            meter.say(found_again(earlier))
         cost, past = detection.predict_cost(dataset, config, meter), past_in_words(past_errors(detection.runs(dataset)))
         meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
                   + (f"; {past}" if past else ""))  # fmt: skip

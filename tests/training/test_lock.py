@@ -258,6 +258,7 @@ def test_it_waits_and_then_shows_the_run_that_was_finished_meanwhile(workspace, 
     assert command(workspace, "--wait") == 0
     told = capsys.readouterr()
     assert f"run {run.id} is being trained by -c (process {process.pid} on this machine" in told.err
+    assert f"run {run.id} has these parameters and is done: showing it" in told.err
     assert f"run {run.id}: done" in told.out
     assert len(runs(workspace)) == 1
 
@@ -277,7 +278,7 @@ def test_it_waits_and_then_goes_on_with_the_run_that_was_killed(workspace, other
                      "--image-size", "64", *shown, "--wait"]) == 0  # fmt: skip
     again = load_run(workspace, run.id)
     assert (again.state, len(again.history), len(runs(workspace))) == ("done", 1, 1)
-    assert "going on with it" in capsys.readouterr().err
+    assert f"run {run.id} has these parameters: going on with it" in capsys.readouterr().err
 
 
 def test_a_run_without_a_finished_epoch_has_no_best_one(workspace, monkeypatch, capsys):
