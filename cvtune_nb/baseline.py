@@ -19,7 +19,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.provenance import present
+from cvtune_nb.provenance import groups_of, of_photos, present
 from cvtune_nb.workspace import Workspace, photos_id
 
 KERNELS = ("linear", "rbf")
@@ -101,7 +101,8 @@ class Svm:
 @dataclass(frozen=True)
 class Baseline:
     """What a frozen network and an SVM reach. The tables and `predicted` are about the validation photos;
-    `test` is there only when the test set was opened on purpose."""
+    `test` is there only when the test set was opened on purpose; `note` says which test photos are not counted, for the
+    SVM has learned from copies of them."""
 
     backbone: str
     image_size: int
@@ -118,6 +119,7 @@ class Baseline:
     images_per_second: float
     seconds: float
     cached: bool
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: the JSON of `cvtune baseline`."""
@@ -129,7 +131,7 @@ class Baseline:
             "C_table": self.C_table.to_dict("records"), "per_class": self.per_class.to_dict("records"),
         }  # fmt: skip
         if self.test:
-            plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval}
+            plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval, "note": self.note}
         return plain
 
     def save(self, workspace: Workspace) -> None:
@@ -216,10 +218,10 @@ class SvmExplorer:
         matrix, truth = self._validation
         scores = svm.scores(matrix)
         predicted = svm.predict(matrix)
-        test = None
+        test, note = None, ""
         if open_test:
             self.workspace.open_test(f"baseline {self.backbone} {self.image_size} {kernel} C={chosen:g}")
-            test = self.accuracy(chosen, kernel, "test")
+            test, note = self._tested(svm)
         rows = pd.DataFrame({
             "path": self.photos.loc[self.photos["split"] == "validation", "path"].to_numpy(),
             "label": truth, "predicted": predicted, "score": np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1),
@@ -231,8 +233,16 @@ class SvmExplorer:
             self.C_table(kernel),
             metrics.confusion(truth, predicted, self.classes), metrics.per_class(truth, predicted, self.classes),
             wrong, rows, self.features.images_per_second,
-            self.features.seconds + time.perf_counter() - start, self.features.cached,
+            self.features.seconds + time.perf_counter() - start, self.features.cached, note,
         )  # fmt: skip
+
+    def _tested(self, svm: Svm) -> tuple[Accuracy, str]:
+        """Accuracy on the test photos of which it has learned no copy, and in words how many the others are."""
+        own, rows = of_photos(self.photos), self.photos[self.photos["split"] == "test"]
+        fair = own.unseen(rows, own, groups_of(self.workspace))
+        counted, (matrix, labels) = rows.index.isin(fair.photos.index), self.part("test")
+        predicted = svm.predict(matrix[counted]) if counted.any() else []
+        return metrics.accuracy(labels[counted], predicted), fair.words
 
 
 def baseline(

@@ -78,6 +78,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"{found.backbone} at {found.image_size} pixels, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"test {found.test}\n" if found.test else "")
+        + (f"{found.note}\n" if found.note else "")
     )
     text += f"\n{table(found.per_class.to_dict('records'), list(found.per_class))}\n\n{found.seconds:.1f} s"
     return Result(found.to_dict(), text + (", features from the cache" if found.cached else ""))

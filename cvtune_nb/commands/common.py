@@ -83,8 +83,10 @@ def trained(
 
 def found_again(run: Any) -> str:
     """What is said of an earlier run with the parameters that are asked for."""
-    goes_on = run.state in ("stopped", "interrupted", "beaten")
-    return f"run {run.id} has these parameters" + (": going on with it" if goes_on else f" and is {run.state}: showing it")
+    from cvtune_nb.training.run import RESUMABLE
+
+    words = ": going on with it" if run.state in RESUMABLE else f" and is {run.state}: showing it"
+    return f"run {run.id} has these parameters{words}"
 
 
 def _done(run: Any) -> float:

@@ -84,7 +84,7 @@ def holding(file: Path, doing: str, way_out: str, patience: float = PATIENCE) ->
     file = Path(file)
     if file in _OURS:
         raise Held(file, doing, way_out)
-    lock = FileLock(file, thread_local=False)
+    lock = _lock(file)
     with contextlib.ExitStack() as after:
         try:
             with warnings.catch_warnings():
@@ -109,7 +109,7 @@ def holder(file: Path) -> Holder | None:
     if by is None or file in _OURS:
         return by
     try:
-        with FileLock(file, thread_local=False).acquire(timeout=LOOK, poll_interval=LOOK / 4):
+        with _lock(file).acquire(timeout=LOOK, poll_interval=LOOK / 4):
             _beside(file).unlink(missing_ok=True)
     except Timeout:
         return by
@@ -123,6 +123,11 @@ def wait(file: Path, progress: Progress = silent, words: str = "waiting") -> Non
     while (by := holder(file)) is not None:
         progress(0.0, f"{words}: {by.words}")
         time.sleep(POLL)
+
+
+def _lock(file: Path) -> FileLock:
+    """One for this call; others who may write in the folder may lock its file, too."""
+    return FileLock(file, mode=0o666, thread_local=False)
 
 
 def _beside(file: Path) -> Path:

@@ -110,6 +110,16 @@ def test_a_baseline_of_an_earlier_version_is_known_by_its_predictions(workspace)
     assert last_baseline(workspace) is None
 
 
+def test_copies_of_what_a_baseline_has_learned_are_not_its_test(workspace):
+    photos = workspace.manifest()
+    first, second = (photos.index[photos["split"] == name][0] for name in ("train", "test"))
+    photos.loc[second, "group"] = photos.loc[first, "group"]  # as in data that came divided so
+    workspace.save_manifest(photos, workspace.skipped())
+    found = baseline(workspace, "efficientnet_lite0", 64, open_test=True)
+    assert found.test.n == int((photos["split"] == "test").sum()) - 1
+    assert found.to_dict()["note"].startswith("1 test photo is not counted: this run has trained on them or on copies")
+
+
 # -- what is told from runs -----------------------------------------------------------------------------------------
 
 
