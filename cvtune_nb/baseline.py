@@ -263,7 +263,8 @@ def last_baseline(workspace: Workspace, earlier: bool = False) -> dict[str, Any]
         known = read_json(workspace.folder / "baseline.json")
     except FileNotFoundError:
         return None
-    return known if earlier or _is_present(workspace, known) else None
+    measured_on = known.pop("measured_on", "")
+    return known if earlier or _is_present(workspace, known, measured_on) else None
 
 
 def baseline_predictions(workspace: Workspace) -> pd.DataFrame | None:
@@ -277,11 +278,11 @@ def _predictions(workspace: Workspace) -> pd.DataFrame | None:
     return read_csv(file, path=str, label=str, predicted=str) if file.exists() else None
 
 
-def _is_present(workspace: Workspace, known: dict[str, Any]) -> bool:
+def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -> bool:
     """Whether a baseline was measured among the classes and on the validation photos and labels there are now. Those of
     earlier versions did not keep that: their predictions tell it."""
-    if "measured_on" in known:
-        return known["measured_on"] == present(workspace).measured_on
+    if measured_on:
+        return measured_on == present(workspace).measured_on
     photos, then = workspace.photos(), _predictions(workspace)
     if then is None or sorted(row["label"] for row in known["per_class"]) != sorted(photos["label"].unique()):
         return False

@@ -116,6 +116,7 @@ def test_a_copy_of_what_it_has_seen_is_not_its_test_either():
     gone = pd.concat([THEN[THEN["sha256"] != "c1"], photos(("copy", "cat", "test", "c1"))])
     known = {**dict(zip(gone["sha256"], gone["group"], strict=True)), "c1": "c1"}
     assert left(gone, groups=known) == (["c4", "d4"], 1), "the photo itself was excluded since"
+    assert left(gone) == (["c4", "d4"], 1), "or is gone from the data: its group of then names it"
 
 
 def test_copies_across_the_parts_that_the_data_came_with_are_not_counted():
