@@ -151,7 +151,10 @@ def test_real_gains_are_told_on_the_photos_that_both_were_measured_on(workspace)
     entry = {"time": "", "run": first.id, "last_run": first.id, "train_photos": first.train_photos, "accuracy": 0.5}
     gain = {"action": "labels", "title": "Cleaner labels", "gain": 0.1, "low": 0.0, "high": 0.2, "change": {}}
     append_json_lines(workspace.folder / "gains.jsonl", {**entry, "gains": [gain]})
+    right = first.predictions().query("label == predicted")
     workspace.decide_all((path, "exclude", "", "") for path in wrong)
+    other = next(label for label in workspace.classes if label != right["label"].iloc[0])
+    workspace.decide(right["path"].iloc[0], "relabel", to=other)
     later = made_run(workspace, 1.0)
     assert later.validation.value - first.validation.value > 0.4
     real = real_gains(workspace)
