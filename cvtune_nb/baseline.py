@@ -19,6 +19,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.features import features
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.provenance import groups_of, of_photos, present
 from cvtune_nb.workspace import Workspace, photos_id
 
 KERNELS = ("linear", "rbf")
@@ -102,7 +103,8 @@ class Svm:
 @dataclass(frozen=True)
 class Baseline:
     """What a frozen network and an SVM reach. The tables and `predicted` are about the validation photos;
-    `test` is there only when the test set was opened on purpose."""
+    `test` is there only when the test set was opened on purpose; `note` says which test photos are not counted, for the
+    SVM has learned from copies of them."""
 
     backbone: str
     image_size: int
@@ -119,6 +121,7 @@ class Baseline:
     images_per_second: float
     seconds: float
     cached: bool
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: the JSON of `cvtune baseline`."""
@@ -130,13 +133,14 @@ class Baseline:
             "C_table": self.C_table.to_dict("records"), "per_class": self.per_class.to_dict("records"),
         }  # fmt: skip
         if self.test:
-            plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval}
+            plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval, "note": self.note}
         return plain
 
     def save(self, workspace: Workspace) -> None:
         """Keep the result as the workspace's baseline: baseline.json, and the validation photos in baseline.csv."""
         write_csv(workspace.folder / "baseline.csv", self.predicted)
-        write_json(workspace.folder / "baseline.json", self.to_dict())
+        measured_on = present(workspace).measured_on
+        write_json(workspace.folder / "baseline.json", {**self.to_dict(), "measured_on": measured_on})
 
 
 def C_table_file(  # noqa: N802 - the field calls it C
@@ -222,10 +226,10 @@ class SvmExplorer:
         matrix, truth = self._validation
         scores = svm.scores(matrix)
         predicted = svm.predict(matrix)
-        test = None
+        test, note = None, ""
         if open_test:
             self.workspace.open_test(f"baseline {self.backbone} {self.image_size} {kernel} C={chosen:g}")
-            test = self.accuracy(chosen, kernel, "test")
+            test, note = self._tested(svm)
         rows = pd.DataFrame({
             "path": self.photos.loc[self.photos["split"] == "validation", "path"].to_numpy(),
             "label": truth, "predicted": predicted, "score": np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1),
@@ -237,8 +241,16 @@ class SvmExplorer:
             self.C_table(kernel) if compare else self._row(chosen, kernel),
             metrics.confusion(truth, predicted, self.classes), metrics.per_class(truth, predicted, self.classes),
             wrong, rows, self.features.images_per_second,
-            self.features.seconds + time.perf_counter() - start, self.features.cached,
+            self.features.seconds + time.perf_counter() - start, self.features.cached, note,
         )  # fmt: skip
+
+    def _tested(self, svm: Svm) -> tuple[Accuracy, str]:
+        """Accuracy on the test photos of which it has learned no copy, and in words how many the others are."""
+        own, rows = of_photos(self.photos), self.photos[self.photos["split"] == "test"]
+        fair = own.unseen(rows, own, groups_of(self.workspace))
+        counted, (matrix, labels) = rows.index.isin(fair.photos.index), self.part("test")
+        predicted = svm.predict(matrix[counted]) if counted.any() else []
+        return metrics.accuracy(labels[counted], predicted), fair.words
 
 
 def baseline(
@@ -252,18 +264,40 @@ def baseline(
     return result
 
 
-def last_baseline(workspace: Workspace) -> dict[str, Any] | None:
-    """What `Baseline.to_dict` gave for the last baseline of this workspace, or None."""
+def last_baseline(workspace: Workspace, earlier: bool = False) -> dict[str, Any] | None:
+    """What `Baseline.to_dict` gave for the last baseline of this workspace; None where there is none, or, unless
+    `earlier`, where its accuracy may not be compared on the photos there are now (provenance)."""
     try:
-        return read_json(workspace.folder / "baseline.json")
+        known = read_json(workspace.folder / "baseline.json")
     except FileNotFoundError:
         return None
+    measured_on = known.pop("measured_on", "")
+    return known if earlier or _is_present(workspace, known, measured_on) else None
 
 
 def baseline_predictions(workspace: Workspace) -> pd.DataFrame | None:
-    """The validation photos as the last baseline saw them: path,label,predicted,score; or None."""
+    """The validation photos as the last baseline saw them: path,label,predicted,score; None where `last_baseline` is
+    None."""
+    return _predictions(workspace) if last_baseline(workspace) else None
+
+
+def _predictions(workspace: Workspace) -> pd.DataFrame | None:
     file = workspace.folder / "baseline.csv"
     return read_csv(file, path=str, label=str, predicted=str) if file.exists() else None
+
+
+def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -> bool:
+    """Whether a baseline was measured among the classes and on the validation photos and labels there are now. Those of
+    earlier versions did not keep that: their predictions tell it."""
+    if measured_on:
+        return measured_on == present(workspace).measured_on
+    photos, then = workspace.photos(), _predictions(workspace)
+    if then is None or sorted(row["label"] for row in known["per_class"]) != sorted(photos["label"].unique()):
+        return False
+    now = photos.loc[photos["split"] == "validation", ["path", "label"]]
+    return set(now.itertuples(index=False, name=None)) == set(
+        then[["path", "label"]].itertuples(index=False, name=None)
+    )
 
 
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:

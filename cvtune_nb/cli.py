@@ -198,6 +198,7 @@ def _parser() -> Parser:
     )
     made = step(commands.train, parameters=tuple(PARAMETERS))
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
+    made.add_argument("--wait", action="store_true", help="if another program is training this run, wait for it")
     made.add_argument("--ray-workers", type=int, metavar="N", help="share the run out to N workers of a Ray cluster")
     made = step(commands.escalate, parameters=NETWORK)
     made.add_argument(
@@ -208,6 +209,7 @@ def _parser() -> Parser:
     made.add_argument("--sweep", type=int, metavar="N", help="then N trials round the best rung, in the time left")
     made = step(commands.export)
     made.add_argument("--run", required=True, metavar="RUN", help=RUN)
+    made.add_argument("--earlier-data", action="store_true", help="also a run whose classes are not those of today")
     made.add_argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)")
     made.add_argument("--boxes", choices=BOXES, default="", help=BOXES_HELP)
     made.add_argument("--similarity", action="store_true", help="to find look-alikes, with an index of all photos")
@@ -238,6 +240,7 @@ def _parser() -> Parser:
         help="then one round with the photos without a box in which something was found, where it is worth it",
     )  # fmt: skip
     made.add_argument("--boxes", choices=BOXES, default="", help=BOXES_HELP)
+    made.add_argument("--wait", action="store_true", help="if another program is training this run, wait for it")
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
     made.add_argument(
         "--open-test", action="store_true", help="look at the test set too; this is written down"

@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 ROOMS = [
-    "lazily", "errors", "quiet", "files", "memory", "parameters", "workspace", "data", "backbones", "sizes", "folding",
+    "lazily", "errors", "quiet", "files", "memory", "parameters", "workspace", "provenance", "data", "backbones",
+    "sizes", "folding",
     "fusing", "networks", "inference", "features", "machine", "metrics", "baseline", "audit", "training", "advice",
     "escalation", "export", "detection", "similarity", "console", "workbook", "lab", "commands", "cli", "__main__",
     "plots", "widgets",

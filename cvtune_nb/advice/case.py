@@ -9,6 +9,7 @@ import pandas as pd
 
 from cvtune_nb.audit import load_audit
 from cvtune_nb.baseline import baseline_predictions
+from cvtune_nb.provenance import present
 from cvtune_nb.training import Run, load_run, runs
 from cvtune_nb.workspace import Workspace
 
@@ -31,9 +32,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules look at. run and the photos it learned from; runs: the table of all runs (training.runs); right,
-    right_baseline, right_others: which validation photos the run, the SVM and each other run on the same photos got
-    right, by path; issues: the last audit's table, without what was decided since."""
+    """What the rules look at. run and the photos it learned from; runs: the table of the runs that may be compared with
+    it (training.runs), its own among them; right, right_baseline, right_others: which validation photos the run, the
+    SVM and each of the other runs got right, by path; issues: the last audit's table, without what was decided
+    since."""
 
     run: Run
     photos: pd.DataFrame
@@ -77,15 +79,17 @@ class Rule(ABC):
 
 
 def case_of(workspace: Workspace, run: Run) -> Case:
-    """The case of `run`, from what is on disk. Runs on other photos or labels are left out of right_others: they can't
-    be compared photo by photo."""
-    table, standing, found = runs(workspace), baseline_predictions(workspace), load_audit(workspace)
-    others = [load_run(workspace, name) for name in table[table["best_epoch"] >= 0]["run"] if name != run.id]
+    """The case of `run`, from what is on disk. Runs, and a baseline, on other validation photos, labels or classes are
+    left out: they can't be compared with it (provenance)."""
+    table, own, found = runs(workspace), run.provenance, load_audit(workspace)
+    others = [load_run(workspace, name) for name in table["run"] if name != run.id]
+    others = [other for other in others if other.provenance.comparable(own)]
+    standing = baseline_predictions(workspace) if own.comparable(present(workspace)) else None
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
-        run, workspace.photos(), table, right_of(run.predictions()),
-        None if standing is None else right_of(standing),
-        {other.id: right_of(other.predictions()) for other in others if other.photos == run.photos},
+        run, workspace.photos(), table[table["run"].isin([run.id, *(other.id for other in others)])],
+        right_of(run.predictions()), None if standing is None else right_of(standing),
+        {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
     )  # fmt: skip
 

@@ -124,11 +124,13 @@ def real_gains(workspace: Workspace) -> pd.DataFrame:
             later = next((run for run in after if _took(gain, entry, base, run)), None)
             if later is None or (key := (gain["action"], later.id)) in seen:
                 continue
+            real = _real(base, later)
+            if real is None:
+                continue
             seen.add(key)
             rows.append({
                 "action": gain["action"], "title": gain["title"], "predicted": gain["gain"], "low": gain["low"],
-                "high": gain["high"], "real": later.validation.value - base.validation.value, "run": later.id,
-                "words": _kept_promise(gain, base, later),
+                "high": gain["high"], "real": real, "run": later.id, "words": _kept_promise(gain, base, later, real),
             })  # fmt: skip
     columns = ["action", "title", "predicted", "low", "high", "real", "run", "words"]
     return pd.DataFrame(rows[::-1], columns=columns)
@@ -191,7 +193,7 @@ def _standing(
 
 
 def _baseline_config(workspace: Workspace) -> Config:
-    known = last_baseline(workspace)
+    known = last_baseline(workspace, earlier=True)
     if known:
         return Config(known["backbone"], image_size=known["image_size"])
     return Config(backbones.default()[0])
@@ -269,8 +271,18 @@ def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> b
     return run.photos == base.photos and all(after[name] == wanted.get(name, before[name]) for name in kept)
 
 
-def _kept_promise(gain: dict[str, Any], base: Run, later: Run) -> str:
-    real = later.validation.value - base.validation.value
+def _real(base: Run, later: Run) -> float | None:
+    """Accuracy of the later run minus that of the earlier one, on what both were measured on; None where that is
+    nothing."""
+    if base.classes != later.classes:
+        return None
+    both = base.predictions().merge(later.predictions(), on=["path", "label"])
+    if both.empty:
+        return None
+    return float((both["predicted_y"] == both["label"]).mean() - (both["predicted_x"] == both["label"]).mean())
+
+
+def _kept_promise(gain: dict[str, Any], base: Run, later: Run, real: float) -> str:
     inside = "inside" if gain["low"] <= real <= gain["high"] else "outside"
     return (f"{gain['title']}: predicted {gain['gain'] * 100:+.1f} points ({gain['low'] * 100:.1f} to "
             f"{gain['high'] * 100:.1f}), real {real * 100:+.1f}, {inside} the interval ({later.id} against "

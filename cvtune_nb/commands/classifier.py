@@ -3,10 +3,22 @@
 import argparse
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cvtune_nb.commands.common import DONE, NETWORK, STOPPED, Result, flag, open_workspace_of, parameters_given
+from cvtune_nb.commands.common import (
+    DONE,
+    NETWORK,
+    NO_EPOCH,
+    STOPPED,
+    Result,
+    flag,
+    found_again,
+    open_workspace_of,
+    parameters_given,
+    trained,
+)
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS
@@ -65,6 +77,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"{found.backbone} at {found.image_size} pixels, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"test {found.test}\n" if found.test else "")
+        + (f"{found.note}\n" if found.note else "")
     )
     text += f"\n{table(found.per_class.to_dict('records'), list(found.per_class))}\n\n{found.seconds:.1f} s"
     return Result(found.to_dict(), text + (", features from the cache" if found.cached else ""))
@@ -83,28 +96,32 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     with processes.joined():
         with processes.first_alone():
             workspace = open_workspace_of(arguments, meter, meter)
-            if arguments.resume:
-                earlier = training.load_run(workspace, arguments.resume)
-                config = earlier.config
-            else:
-                config = _config(values)
-                earlier = training.earlier_run(workspace, config)
-            if earlier:
-                meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
-            cost = training.predict_cost(workspace, config, meter)
-            past = past_in_words(past_errors(training.runs(workspace)))
-            meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
-                      + (f"; {past}" if past else ""))  # fmt: skip
-        if arguments.ray_workers:
-            from cvtune_nb.escalation.cluster import train_over_workers
+            load = partial(training.load_run, workspace)
+            resumed = load(arguments.resume) if arguments.resume else None
+            config = resumed.config if resumed else _config(values)
+        find = partial(load, resumed.id) if resumed else partial(training.earlier_run, workspace, config)
 
-            run = train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
-        else:
-            run = training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
+        def go_on(earlier: training.Run | None) -> training.Run:
+            with processes.first_alone():
+                if earlier:
+                    meter.say(found_again(earlier))
+                cost = training.predict_cost(workspace, config, meter)
+                past = past_in_words(past_errors(training.runs(workspace)))
+                meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+                          + (f"; {past}" if past else ""))  # fmt: skip
+            if arguments.ray_workers:
+                from cvtune_nb.escalation.cluster import train_over_workers
+
+                return train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
+            return training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
+
+        alone = processes.count() == 1  # of several the first one's run counts, and it alone may find it locked
+        run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
-        f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}"
-    )
+        + (f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else
+           NO_EPOCH)
+    )  # fmt: skip
     found = run_values(run, workspace)
     text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)

@@ -13,6 +13,9 @@ from cvtune_nb.parameters import PARAMETERS, Parameter
 DONE, BAD_INPUT, STOPPED = 0, 2, 3
 """Exit status: all done; bad input, and one sentence says what to do; stopped early with the work kept."""
 
+NO_EPOCH = "no epoch was finished"
+"""What is said of a run instead of its figures."""
+
 NETWORK = ("backbone", "image_size", "seed")
 """The parameters of the commands that do not train."""
 
@@ -58,6 +61,45 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
             "they are left out until you decide (notebook 01)"
         )
     return workspace
+
+
+def trained(
+    find: Callable[[], Any], load: Callable[[str], Any], train: Callable[[Any], Any], wait: bool, meter: Meter
+) -> Any:
+    """What `train` gives for the run that `find` gives (None: a new one).
+
+    While another program trains that run it is waited for with `wait`, and `load`, by its id, tells how far it is; what
+    is found then is trained, or shown. Raises lock.Held without `wait`, and Stopped when the person ends the wait.
+    """
+    from cvtune_nb.training import lock
+    from cvtune_nb.training.run import require_idle
+
+    while True:
+        run = find()
+        try:
+            if run is not None:
+                require_idle(run)
+            return train(run)
+        except lock.Held as busy:
+            if not wait or run is None:
+                raise
+            file, name = busy.file, run.id
+        by = lock.holder(file)
+        meter.say(f"run {name} is being trained by {by.words if by else 'another program'}: waiting for it to end")
+        lock.wait(file, lambda _, words, name=name: meter(_done(load(name)), words), f"waiting for run {name}")
+
+
+def found_again(run: Any) -> str:
+    """What is said of an earlier run with the parameters that are asked for."""
+    from cvtune_nb.training.run import RESUMABLE
+
+    words = ": going on with it" if run.state in RESUMABLE else f" and is {run.state}: showing it"
+    return f"run {run.id} has these parameters{words}"
+
+
+def _done(run: Any) -> float:
+    """The share of its epochs that a run has finished."""
+    return 0.0 if run.history.empty else float(run.history["epoch"].max()) / max(1, run.config.epochs)
 
 
 def parameters_given(

@@ -1,9 +1,10 @@
 """Small objects: detect."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.common import DONE, STOPPED, Result, flag, parameters_given
+from cvtune_nb.commands.common import DONE, NO_EPOCH, STOPPED, Result, flag, found_again, parameters_given, trained
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
@@ -61,37 +62,44 @@ def _trained(
     detection.require_boxes(dataset.annotations)
     detection.require_learnable(dataset)
     train = dataset.part("train")
+    load = partial(detection.load_run, dataset)
     if arguments.resume:
-        earlier = detection.load_run(dataset, arguments.resume)
-        config = earlier.config
+        resumed = load(arguments.resume)
+        config, find = resumed.config, partial(load, resumed.id)
     else:
         suggested = {"detector": detection.default()[0],
                      "image_size": detection.suggested_size(train.boxes, train.photos)[0]}  # fmt: skip
         config = detection.DetectorConfig.from_values(**{**suggested, **values})
-        earlier = detection.earlier_run(dataset, config)
-    if earlier:
-        meter.say(f"run {earlier.id} has these parameters: going on with it, or showing it if it is done")
-    cost, past = detection.predict_cost(dataset, config, meter), past_in_words(past_errors(detection.runs(dataset)))
-    meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
-              + (f"; {past}" if past else ""))  # fmt: skip
-    run = detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
+        find = partial(detection.earlier_run, dataset, config)
+
+    def go_on(earlier: detection.DetectorRun | None) -> detection.DetectorRun:
+        if earlier:
+            meter.say(found_again(earlier))
+        cost, past = detection.predict_cost(dataset, config, meter), past_in_words(past_errors(detection.runs(dataset)))
+        meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+                  + (f"; {past}" if past else ""))  # fmt: skip
+        return detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
+
+    run = trained(find, load, go_on, arguments.wait, meter)
     if arguments.hard_negatives and run.state == "done":
         alarms = detection.look(dataset, run, meter)
         meter.say(alarms.words)
         run = detection.one_round(dataset, run, alarms, progress=meter) if alarms.worth else run
         meter.say(detection.outcome(dataset, run) or f"no round: {run.id} stays as it is")
     found = {**run.to_dict(), "splits": dataset.photos["split"].value_counts().to_dict(), **found}
-    text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}"
+    text = f"run {run.id}: {run.state}\n\n"
+    text += table(run.history.to_dict("records"), list(run.history)) if len(run.history) else NO_EPOCH
     verdicts = [detection.verdict(dataset, run)]
     found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
     if len(run.history):
         if arguments.open_test:
+            detection.require_tested(dataset, run)  # before it is counted as opened
             openings = dataset.workspace.open_test(f"detect {run.id}")
             verdicts.append(detection.verdict_on_test(dataset, verdicts[0], meter))
             meter.say(f"test set opened {openings} time(s)")
         for verdict in verdicts:
             found[verdict.on] = verdict.to_dict()
-            text += f"\n\n{verdict.words}\n"
+            text += f"\n\n{verdict.words}\n" + "".join(f"{note}\n" for note in verdict.notes)
             text += table(verdict.scores.by_class.to_dict("records"), list(verdict.scores.by_class))
         if beside := detection.beside_classifier(dataset, verdicts[0]):
             found["beside_classifier"] = {"detector": beside.detector.to_dict(), "words": beside.words,

@@ -30,7 +30,9 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     workspace = open_workspace_of(arguments, meter, meter)
     variants = tuple(name.strip() for name in arguments.variants.split(",") if name.strip() not in ("", "none"))
-    made = export_run(workspace, arguments.run, arguments.out, meter, variants, arguments.threshold)
+    made = export_run(
+        workspace, arguments.run, arguments.out, meter, variants, arguments.threshold, arguments.earlier_data
+    )
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
     return _told(
@@ -47,7 +49,7 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
         arguments.data, arguments.workspace, kind=arguments.boxes, progress=meter, black=arguments.black,
         white=arguments.white,
     )  # fmt: skip
-    made = export_detector(dataset, arguments.run, arguments.out, meter)
+    made = export_detector(dataset, arguments.run, arguments.out, meter, arguments.earlier_data)
     return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
 
@@ -56,8 +58,9 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     workspace = open_workspace_of(arguments, meter, meter)
     made = export_similarity(
-        workspace, arguments.run, arguments.out, meter, arguments.components or "pca", arguments.distance or "cosine"
-    )
+        workspace, arguments.run, arguments.out, meter, arguments.components or "pca", arguments.distance or "cosine",
+        arguments.earlier_data,
+    )  # fmt: skip
     return _told(
         made, f"{made.embedder.words}, {made.photos} photos in the index", f"validation: {made.validation.words}",
         f"test: {made.test.words if made.test else NOT_MEASURED}",
@@ -67,7 +70,7 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
 def _told(made: "Exported", *figures: str, after: str = "") -> Result:
     """What is printed of any export: where it is, its figures, how far they can be trusted."""
     lines = [
-        f"{made.folder}: {', '.join(made.files)}", str(made.zip), "", *figures,
+        f"{made.folder}: {', '.join(made.files)}", str(made.zip), "", *figures, *made.notes,
         f"test set opened {made.openings} time(s)",
         f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)",
     ]  # fmt: skip

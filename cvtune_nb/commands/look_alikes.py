@@ -114,12 +114,13 @@ def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Met
     values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
     text = f"{of.words}"
     if of.run:
-        beside = measure(workspace, of.frozen, **ways, progress=meter)
+        beside = measure(workspace, of.frozen, **ways, progress=meter, fair_to=of)
         values |= {"frozen": beside.to_dict(), "compared": compare(beside, measured[0]).words}
     if arguments.open_test:
         measured.append(measure(workspace, of, "test", **ways, progress=meter))
         values |= {"test": measured[1].to_dict(), "test_openings": workspace.test_openings()}
     for found in measured:
+        text += f"\n\n{found.note}" if found.note else ""
         text += f"\n\n{found.split}: {found.words}\n{table(found.by_class.to_dict('records'), list(found.by_class))}"
     if beside:
         text += f"\n\nfrozen, validation: {beside.words}\nwhat training brought: {values['compared']}"

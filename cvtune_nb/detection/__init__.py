@@ -16,5 +16,6 @@ __all__, __getattr__ = lazily(__name__, {
     "DetectorRun": "run", "earlier_run": "run", "load_run": "run", "runs": "run",
     "DetectorExport": "bundle", "export_detector": "bundle",
     "beside_classifier": "judging",
-    "Verdict": "judging", "findings": "judging", "verdict": "judging", "verdict_on_test": "judging",
+    "Verdict": "judging", "findings": "judging", "require_tested": "judging", "verdict": "judging",
+    "verdict_on_test": "judging",
 })  # fmt: skip

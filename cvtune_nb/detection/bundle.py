@@ -18,7 +18,7 @@ from cvtune_nb.data.split import SPLITS
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.detect import load_best
 from cvtune_nb.detection.graph import Graph, onnx_model
-from cvtune_nb.detection.judging import Verdict, verdict
+from cvtune_nb.detection.judging import Verdict, fairly, verdict
 from cvtune_nb.detection.run import load_run
 from cvtune_nb.detection.scores import DETECTION_COLUMNS
 from cvtune_nb.errors import InputError
@@ -27,6 +27,7 @@ from cvtune_nb.export.bundle import versions
 from cvtune_nb.export.parity import compared
 from cvtune_nb.export.place import Exported, destination, made_aside, sealed, write_program, zip_of
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
+from cvtune_nb.provenance import frozen, require_present, standing_words
 from cvtune_nb.training.checkpoint import write_tensors
 from cvtune_nb.workspace import now
 
@@ -47,7 +48,7 @@ A detector of {labels}: Faster R-CNN ({detector}) at {size} pixels. Made with cv
 ## How good it is
 - Validation: {validation}; its epoch and threshold were chosen by this, so it flatters
 - **Test: {test}**
-- The test set of this workspace was opened {openings} time(s), this one included
+{notes}- The test set of this workspace was opened {openings} time(s), this one included
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every score and side of a box ({parity_photos} photos;
   grey, CMYK, turned, tiny and huge ones are among them)
 
@@ -75,8 +76,7 @@ are left, top, right, bottom in shares, `labels` numbers in the order of `labels
 nothing is left.{depth}
 
 ## Data
-{photos} photos with {boxes} boxes, split once and then frozen (seed {seed}): {splits}. Photos and starting weights have
-terms of their own.
+{photos} photos with {boxes} boxes, {split}: {splits}. Photos and starting weights have terms of their own.
 """
 
 
@@ -97,15 +97,17 @@ class DetectorExport(Exported):
 
 
 def export_detector(
-    dataset: Dataset, name: str, out: str | Path | None = None, progress: Progress = silent
+    dataset: Dataset, name: str, out: str | Path | None = None, progress: Progress = silent, earlier_data: bool = False
 ) -> DetectorExport:
     """Export the best weights of the detector `name` (an id, "best" or "last") to the new folder `out` (default:
-    workspace/exports/<run>), and to a zip beside it.
+    workspace/exports/<run>), and to a zip beside it. earlier_data: take a run whose classes are not those there are
+    now, too. Test photos that it has trained on, or copies of them, are never counted.
 
     The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear only
     when they are whole; nothing is overwritten. Raises InputError.
     """
     start, run = time.perf_counter(), load_run(dataset, name)
+    require_present(run.id, run.provenance, dataset.provenance, earlier_data)
     detector, space = load_best(run), dataset.workspace
     levels.require_same(space, run.levels, run.id)
     folder = destination(space, run.id, out)
@@ -121,26 +123,27 @@ def export_detector(
         model = predict.opened(made)
         progress(0.2, "comparing with PyTorch")
         difference, count = compare(graph, model, dataset, dataset.part("validation"))
-        tested = dataset.part("test")
-        openings = space.open_test(f"export {run.id}") if len(tested.photos) else space.test_openings()
+        fair = fairly(dataset, run, "test")
+        openings = space.open_test(f"export {run.id}") if len(fair.part.photos) else space.test_openings()
         test = None
-        if len(tested.photos):
-            seen = _seen(model, dataset, tested, progress)
+        if len(fair.part.photos):
+            seen = _seen(model, dataset, fair.part, progress)
             test = verdict(dataset, run, "test", seen, chosen.threshold)
             write_csv(made / "test_detections.csv", seen)
         tensors = {name: tensor.contiguous() for name, tensor in detector.state_dict().items()}
         write_tensors(made / "model.safetensors", tensors)
         write_csv(made / "data.csv", dataset.photos[["path", "split", "sha256"]])
         write_csv(made / "boxes.csv", dataset.annotations.boxes)
+        notes = tuple(filter(None, [standing_words(run.provenance, dataset.provenance), *fair.notes]))
         export = DetectorExport(
             folder=folder, zip=zip_of(folder), run=run.id, parity=difference, parity_photos=count, openings=openings,
-            validation=chosen, test=test,
+            left_out=fair.left_out, notes=notes, validation=chosen, test=test,
         )  # fmt: skip
         write_json(made / "config.json", {
             "made": now(), "kind": "detector", **run.to_dict(), "most": run.most, "parity": difference,
             "validation": chosen.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
-            "seed_of_split": space.seed, "levels": space.levels, "versions": {"cvtune": cvtune_nb.__version__,
-                                                      "Python": platform.python_version(), **versions()},
+            "test_left_out": fair.left_out, "notes": list(notes), "seed_of_split": space.seed, "levels": space.levels,
+            "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
         })  # fmt: skip
         write_text(made / "README.md", _card(export, dataset))
         export = sealed(export, made, start)
@@ -187,10 +190,11 @@ def _card(export: DetectorExport, dataset: Dataset) -> str:
     return CARD.format(
         name=export.folder.name, labels=", ".join(card.text(label) for label in run.classes),
         detector=run.config.detector, size=run.config.image_size, made=now()[:10], validation=export.validation.words,
-        test=export.test.words if export.test else "not measured, there are no test photos",
+        test=export.test.words if export.test else card.NOT_MEASURED, notes=card.listed(export.notes),
         openings=export.openings, parity=export.parity, parity_photos=export.parity_photos,
         by_class=card.table(told.scores.by_class), by_size=card.table(told.scores.by_size),
         threshold=export.validation.threshold, photos=len(dataset.photos), boxes=len(dataset.annotations.boxes),
-        depth=card.depth(dataset.workspace.levels), seed=dataset.workspace.seed,
+        depth=card.depth(dataset.workspace.levels),
+        split=frozen(run.provenance, dataset.provenance, dataset.workspace.seed),
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
     )  # fmt: skip

@@ -7,11 +7,12 @@ import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import levels, look, make_sample, opened_last, places, unpacked, walk
+from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
 from cvtune_nb.detection.checking import BOX_COLUMNS
@@ -19,6 +20,7 @@ from cvtune_nb.detection.drawn import drawn
 from cvtune_nb.detection.folder_splits import stated_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.provenance import COLUMNS, Provenance, groups_of, yardstick
 from cvtune_nb.workspace import Workspace, home
 
 SCENES = "scenes"
@@ -74,9 +76,26 @@ class Dataset:
         rows = self.photos[["sha256", "split"]].sort_values("sha256").to_csv(index=False)
         boxes = self.annotations.boxes[["path", "label", "left", "top", "width", "height"]].round(4)
         rows += boxes.sort_values(list(boxes.columns)).to_csv(index=False)
-        if self.workspace.levels != photo.FULL:
-            rows += "{:g} {:g}".format(*self.workspace.levels)
-        return hashlib.sha256(rows.encode()).hexdigest()[:16]
+        return hashlib.sha256((rows + self._levels).encode()).hexdigest()[:16]
+
+    @property
+    def _levels(self) -> str:
+        """The levels of photos of more than 8 bits, where they are not the usual ones: with others it is other data."""
+        return "{:g} {:g}".format(*self.workspace.levels) if self.workspace.levels != photo.FULL else ""
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """The photos that can be learned from or measured on; the label of each is a short name for its boxes."""
+        boxes, groups = self.annotations.boxes, groups_of(self.workspace)
+        sides = [boxes[name].astype(float).round(4).astype(str) for name in ("left", "top", "width", "height")]
+        text = boxes["label"].astype(str).str.cat(sides, sep=" ")
+        on_photo = text.groupby(boxes["path"]).agg(lambda rows: "\n".join(sorted(rows)))
+        told = self.photos["path"].map(on_photo).fillna("")
+        photos = self.photos.assign(
+            group=[groups.get(key, key[:16]) for key in self.photos["sha256"]],
+            label=[hashlib.sha256((words + self._levels).encode()).hexdigest()[:16] for words in told],
+        )
+        return Provenance(self.labels, self.id, yardstick(self.labels, photos), photos[COLUMNS])
 
     def redrawn(self) -> "Dataset":
         """The same with what the journal says now; no photo and no annotation file is read again."""

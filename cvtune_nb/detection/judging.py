@@ -13,12 +13,13 @@ from cvtune_nb.detection.detect import detections, load_best
 from cvtune_nb.detection.pictures import pictures
 from cvtune_nb.detection.run import DetectorRun, load_run, runs
 from cvtune_nb.detection.scores import Scores, against_threshold, best_threshold, judged, scores
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy, paired, share
 from cvtune_nb.networks import device
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
-from cvtune_nb.training import load_run as load_classifier
-from cvtune_nb.training import runs as classifiers
+from cvtune_nb.provenance import groups_of
+from cvtune_nb.training import best_run as best_classifier
 
 ENOUGH_BOXES = 100
 """Boxes of a class on training photos below which more are asked for: 2018's rule for photos of a class."""
@@ -34,7 +35,8 @@ OURS = "our own rule (detection.judging)"
 @dataclass(frozen=True)
 class Verdict:
     """run; on: which split it was measured on; part, detections: photos, boxes and what was found; scores;
-    by_threshold: scores.against_threshold; threshold: with the highest f1; judged: scores.judged at it."""
+    by_threshold: scores.against_threshold; threshold: with the highest f1; judged: scores.judged at it; left_out:
+    photos of the split that are not counted, and notes: why, a sentence each."""
 
     run: DetectorRun
     on: str
@@ -44,6 +46,8 @@ class Verdict:
     by_threshold: pd.DataFrame
     threshold: float
     judged: pd.DataFrame
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -62,7 +66,39 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"on": self.on, **self.scores.to_dict(), "threshold": self.threshold, "counts": self.counts}
+        return {"on": self.on, **self.scores.to_dict(), "threshold": self.threshold, "counts": self.counts,
+                "left_out": self.left_out, "notes": list(self.notes)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fair:
+    """The photos and boxes of a split by which a run may be judged; left_out: how many photos are not among them, and
+    notes: why, a sentence each."""
+
+    part: Part
+    left_out: int
+    notes: tuple[str, ...]
+
+
+def fairly(dataset: Dataset, run: DetectorRun, on: str) -> Fair:
+    """What a run may be judged by on a split: on test photos that it has not seen, nor copies of them; on the
+    validation photos that it was measured on, where their boxes are still the same. Photos with objects of other
+    classes than its own are left out."""
+    part, present, notes = dataset.part(on), dataset.provenance, []
+    foreign = part.boxes.loc[~part.boxes["label"].isin(run.classes), "path"].nunique()
+    photos = part.photos[~part.photos["path"].isin(part.boxes.loc[~part.boxes["label"].isin(run.classes), "path"])]
+    if on == "test":
+        unseen = run.provenance.unseen(photos, present, groups_of(dataset.workspace))
+        photos, notes = unseen.photos, [unseen.words]
+    elif not run.provenance.comparable(present) and run.provenance.photos is not None:
+        measured = run.provenance.photos.query("split == 'validation'").drop(columns="split")
+        same = present.photos.merge(measured, on=["sha256", "label"])
+        photos = photos[photos["sha256"].isin(same["sha256"])]
+    if foreign:
+        notes.append(f"{foreign} {on} photos with objects of classes that it does not know: not counted")
+    kept = part.boxes[part.boxes["path"].isin(photos["path"])].reset_index(drop=True)
+    left_out = len(part.photos) - len(photos)
+    return Fair(Part(photos.reset_index(drop=True), kept), left_out, tuple(filter(None, notes)))
 
 
 def verdict(
@@ -70,21 +106,32 @@ def verdict(
     threshold: float | None = None,
 ) -> Verdict:  # fmt: skip
     """Of the run's best epoch on validation; or of what was `seen` on another split, with a threshold that was chosen
-    on validation."""
-    part = dataset.part(on)
-    seen = run.detections() if seen is None else seen
+    on validation. Only photos count by which it may be judged (`fairly`)."""
+    fair, seen = fairly(dataset, run, on), run.detections() if seen is None else seen
+    part, seen = fair.part, seen[seen["path"].isin(fair.part.photos["path"])]
     table = against_threshold(part, seen)
     chosen = best_threshold(table) if threshold is None else threshold
-    return Verdict(run, on, part, seen, scores(part, seen, run.classes), table, chosen, judged(part, seen, chosen))
+    return Verdict(run, on, part, seen, scores(part, seen, run.classes), table, chosen, judged(part, seen, chosen),
+                   fair.left_out, fair.notes)  # fmt: skip
 
 
 def verdict_on_test(dataset: Dataset, chosen: Verdict, progress: Progress = silent) -> Verdict:
-    """Of the same run on the test photos, with the threshold that was chosen on validation."""
-    run, part = chosen.run, dataset.part("test")
+    """Of the same run on the test photos that it has not seen, with the threshold that was chosen on validation. Raises
+    InputError where there are none."""
+    run, part = chosen.run, fairly(dataset, chosen.run, "test").part
+    require_tested(dataset, run)
     seen = pictures(dataset.workspace, part.photos, run.config.image_size, progress)
     network = load_best(run).to(device())
     found = detections(network, part.photos, seen, run.classes, progress)
     return verdict(dataset, run, "test", found, chosen.threshold)
+
+
+def require_tested(dataset: Dataset, run: DetectorRun) -> None:
+    """Raises InputError where there is no test photo by which the run may be judged."""
+    fair = fairly(dataset, run, "test")
+    if fair.part.photos.empty:
+        why = "; ".join(fair.notes) or "there are no test photos"
+        raise InputError(f"run {run.id} can't be measured on the test set ({why}): add test photos, or train again")
 
 
 @dataclass(frozen=True)
@@ -103,9 +150,8 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
     space = dataset.workspace
     known = baseline_predictions(space) if (space.folder / "manifest.csv").exists() else None
     name = "the SVM"
-    if known is not None and (table := classifiers(space).dropna(subset=["validation_accuracy"])).size:
-        name = str(table.loc[table["validation_accuracy"].idxmax(), "run"])
-        known = load_classifier(space, name).predictions()
+    if known is not None and (best := best_classifier(space)) is not None:
+        name, known = best.id, best.predictions()
     if known is None or found.on != "validation":
         return None
     known = known[known["label"].isin(found.run.classes) & known["path"].isin(found.part.photos["path"])]
@@ -223,9 +269,9 @@ def _crowded(dataset: Dataset, found: Verdict) -> list[Finding]:
 
 def _noise(dataset: Dataset, found: Verdict) -> list[Finding]:
     """The best other run, when the two can't be told apart."""
-    table = runs(dataset)
+    table, own = runs(dataset), found.run.provenance
     table = table[(table["run"] != found.run.id) & (table["best_epoch"] > 0)]
-    same = [name for name in table["run"] if load_run(dataset, name).data == found.run.data]
+    same = [name for name in table["run"] if load_run(dataset, name).provenance.comparable(own)]
     if not same or found.on != "validation":
         return []
     best = table[table["run"].isin(same)].sort_values("validation_ap").iloc[-1]

@@ -1,5 +1,6 @@
 """Training a detector: the habits of the classifier's loop (training.loop), on boxes."""
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -22,14 +23,14 @@ from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.detect import detections, load_best
 from cvtune_nb.detection.network import build
 from cvtune_nb.detection.pictures import Pictures, pictures
-from cvtune_nb.detection.run import DetectorRun, load_run, new_run
+from cvtune_nb.detection.run import DetectorRun, load_run, new_folder, new_run, on_disk
 from cvtune_nb.detection.scores import scores
 from cvtune_nb.detection.step import optimizer_for, set_to_train, step
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.networks import device
 from cvtune_nb.training import checkpoint
-from cvtune_nb.training.run import RESUMABLE
+from cvtune_nb.training.run import RESUMABLE, training_it
 
 WARM_UP = 50
 """Steps over which the learning rate rises from nothing: layers that start at random would throw the others off."""
@@ -75,32 +76,37 @@ def fit(
 
     on_epoch is called with the DetectorRun after every epoch; raising Stopped in it or in `progress` ends training and
     keeps what whole epochs have learned. Out of memory, minibatch and learning rate are halved together and the run
-    goes on from its last whole epoch. Raises InputError.
+    goes on from its last whole epoch. While it is trained, its lock tells other programs so. Raises InputError, and
+    lock.Held when another program trains the run.
     """
     require_learnable(dataset)
-    current = _resumed(dataset, run) if run else _begun(dataset, config, progress, start, hard)
-    if current.state not in RESUMABLE:
+    with contextlib.ExitStack() as locked:
+        current = _resumed(dataset, run, locked) if run else _begun(dataset, config, progress, locked, start, hard)
+        if current.state not in RESUMABLE:
+            return current
+        while True:
+            try:
+                current = _train(dataset, current, on_epoch or (lambda _: None), progress)
+                break
+            except (MemoryError, RuntimeError, OSError) as error:
+                if not memory.ran_out(error):
+                    raise
+                smaller = current.config.halved()
+                change = (
+                    f"out of memory: minibatch {smaller.batch_size}, learning rate {smaller.learning_rate:g} from here"
+                )
+                known = on_disk(dataset, current.id)
+                current = replace(known, config=smaller, changes=[*current.changes, change])
+                current.save()
+        current.save()
+        learn(dataset, current)
         return current
-    while True:
-        try:
-            current = _train(dataset, current, on_epoch or (lambda _: None), progress)
-            break
-        except (MemoryError, RuntimeError, OSError) as error:
-            if not memory.ran_out(error):
-                raise
-            smaller = current.config.halved()
-            change = f"out of memory: minibatch {smaller.batch_size}, learning rate {smaller.learning_rate:g} from here"
-            known = load_run(dataset, current.id)
-            current = replace(known, config=smaller, changes=[*current.changes, change])
-            current.save()
-    current.save()
-    learn(dataset, current)
-    return current
 
 
 def _begun(
-    dataset: Dataset, config: DetectorConfig, progress: Progress, start: str = "", hard: Sequence[str] = ()
-) -> DetectorRun:
+    dataset: Dataset, config: DetectorConfig, progress: Progress, locked: contextlib.ExitStack, start: str = "",
+    hard: Sequence[str] = (),
+) -> DetectorRun:  # fmt: skip
     predicted = predict_cost(dataset, config, progress).seconds
     train = dataset.part("train")
     fullest = int(train.boxes.groupby("path").size().max())
@@ -110,11 +116,16 @@ def _begun(
         if known.classes != dataset.labels:
             raise InputError(f"the classes have changed since run {start}: train a new detector first")
         anchors, most = known.anchors, known.most
-    return new_run(dataset, config, anchors, most, predicted, start=start, hard=list(hard))
+    folder = new_folder(dataset, config)
+    locked.enter_context(training_it(folder))  # before it is written: nobody finds a new run that looks abandoned
+    return new_run(dataset, config, anchors, most, predicted, folder, start=start, hard=list(hard))
 
 
-def _resumed(dataset: Dataset, name: str) -> DetectorRun:
-    run = load_run(dataset, name)
+def _resumed(dataset: Dataset, name: str, locked: contextlib.ExitStack) -> DetectorRun:
+    run = on_disk(dataset, name)
+    if run.state in RESUMABLE:
+        locked.enter_context(training_it(run.folder))
+        run = on_disk(dataset, name)  # as whoever had the lock until now has left it
     if run.state in RESUMABLE and run.data != dataset.id:
         raise InputError(f"photos or boxes have changed since run {run.id} began: start a new run instead of resuming")
     return run

@@ -1,5 +1,5 @@
-"""A training run of a detector on disk: detection/runs/<id>/ with config.json, history.csv, result.json, the detections
-on validation and two checkpoints."""
+"""A training run of a detector on disk: detection/runs/<id>/ with config.json, photos.csv, history.csv, result.json,
+the detections on validation and two checkpoints."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,8 @@ from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.scores import DETECTION_COLUMNS
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
-from cvtune_nb.training.run import UNFINISHED, numbered_folder
+from cvtune_nb.provenance import BEFORE, PHOTOS, UNLISTED, Provenance, keep
+from cvtune_nb.training.run import TRAINING, ended_first, live_state, no_present_run, numbered_folder, state_in
 from cvtune_nb.workspace import now
 
 HISTORY_COLUMNS = ["epoch", "learning_rate", "loss", "validation_ap", "validation_ap50", "seconds"]
@@ -24,9 +25,10 @@ HISTORY_COLUMNS = ["epoch", "learning_rate", "loss", "validation_ap", "validatio
 @dataclass(frozen=True)
 class DetectorRun:
     """One run. history has one row an epoch: loss is the mean of its training steps, the average precisions are on
-    validation. state: done, stopped, diverged or interrupted. data: Dataset.id; most: detections a photo; changes:
-    what had to be changed on the way (memory), in words. start: the run whose best epoch it began with, "" for none;
-    hard: sha256 of training photos that are shown once more in every epoch (detection.hard); levels: what
+    validation. state: done, stopped, diverged, training (a process is at it) or interrupted. data: Dataset.id; most:
+    detections a photo; changes: what had to be changed on the way (memory), in words. start: the run whose best epoch
+    it began with, "" for none; hard: sha256 of training photos that are shown once more in every epoch
+    (detection.hard); measured_on: provenance.yardstick of its photos, "" for runs of earlier versions; levels: what
     photos of more than 8 bits were shown with (Workspace.levels)."""
 
     id: str
@@ -42,7 +44,13 @@ class DetectorRun:
     changes: list[str] = field(default_factory=list)
     start: str = ""
     hard: list[str] = field(default_factory=list)
+    measured_on: str = ""
     levels: tuple[float, float] = (0, 0)
+
+    @property
+    def provenance(self) -> Provenance:
+        """The photos it has learned from and was measured on; those of the runs it goes on from are in it."""
+        return Provenance(self.classes, self.data, self.measured_on, self.folder / PHOTOS)
 
     @property
     def best_epoch(self) -> int:
@@ -87,11 +95,12 @@ class DetectorRun:
             self.folder / "config.json",
             {"config": self.config.to_dict(), "classes": self.classes, "anchors": anchors, "most": self.most,
              "covered": self.anchors.covered, "data": self.data, "predicted_seconds": self.predicted_seconds,
-             "changes": self.changes, "start": self.start, "hard": self.hard, "saved": now()},
+             "changes": self.changes, "start": self.start, "hard": self.hard, "measured_on": self.measured_on,
+             "saved": now()},
         )  # fmt: skip
         if len(self.history):
             write_csv(self.folder / "history.csv", self.history)
-        if self.state != "interrupted":
+        if self.state not in ("interrupted", TRAINING):
             write_json(self.folder / "result.json", self.to_dict())
 
     def detections(self) -> pd.DataFrame:
@@ -100,26 +109,68 @@ class DetectorRun:
         return read_csv(file, path=str, label=str) if file.exists() else pd.DataFrame(columns=DETECTION_COLUMNS)
 
 
+def new_folder(dataset: Dataset, config: DetectorConfig) -> Path:
+    """The folder of a new run; ids count up: 001-efficientnet_lite0_fpn-480. A run is there once `new_run` has written
+    it."""
+    return numbered_folder(dataset.folder / "runs", f"{config.detector}-{config.image_size}")
+
+
 def new_run(
-    dataset: Dataset, config: DetectorConfig, anchors: Anchors, most: int, predicted: float, **others: Any
-) -> DetectorRun:
-    """Make the folder of a new run; ids count up: 001-efficientnet_lite0_fpn-480. others: fields of DetectorRun."""
-    folder = numbered_folder(dataset.folder / "runs", f"{config.detector}-{config.image_size}")
-    empty = pd.DataFrame(columns=HISTORY_COLUMNS)
-    run = DetectorRun(folder.name, folder, config, dataset.labels, anchors, most, dataset.id, empty,
-                      predicted_seconds=predicted, levels=dataset.workspace.levels, **others)  # fmt: skip
+    dataset: Dataset, config: DetectorConfig, anchors: Anchors, most: int, predicted: float,
+    folder: Path | None = None, **others: Any,
+) -> DetectorRun:  # fmt: skip
+    """Write a new run into `folder` (default: a new one). others: fields of DetectorRun. Raises InputError where it
+    begins with a run of which it is not known what it has seen."""
+    start = others.get("start")
+    before = _seen_before(dataset, load_run(dataset, start)) if start else None
+    folder = folder or new_folder(dataset, config)
+    own, empty = dataset.provenance, pd.DataFrame(columns=HISTORY_COLUMNS)
+    run = DetectorRun(folder.name, folder, config, dataset.labels, anchors, most, own.id, empty,
+                      predicted_seconds=predicted, measured_on=own.measured_on,
+                      levels=dataset.workspace.levels, **others)  # fmt: skip
+    keep(folder, own.photos if before is None else pd.concat([own.photos, before], ignore_index=True))
     run.save()
     return run
 
 
+def _seen_before(dataset: Dataset, start: DetectorRun) -> pd.DataFrame:
+    """The photos (provenance.COLUMNS) that a run which begins with `start` has seen through it alone."""
+    present = dataset.provenance
+    own = start.provenance.seen_among(present)
+    if own is None:
+        raise InputError(f"run {start.id} can't be gone on from ({UNLISTED}): train a new detector first")
+    now = present.photos.set_index("sha256")["split"].to_dict()
+    then = own.assign(now=own["sha256"].map(now))
+    learned = own[then["split"].isin(["train", BEFORE]) & (then["now"] != "train")]
+    judged_by = own[(then["split"] == "validation") & ~then["now"].isin(["train", "validation"])]
+    return pd.concat([learned, judged_by], ignore_index=True).assign(split=BEFORE)
+
+
 def load_run(dataset: Dataset, name: str) -> DetectorRun:
-    """The run with this id, or the "best" by average precision on validation, or the "last". Raises InputError."""
+    """The run with this id, the "best" by average precision on validation of those that may be compared on the photos
+    and boxes there are now (provenance), or the "last". Raises InputError."""
     if name in ("best", "last"):
         table = runs(dataset)
-        table = table[table["best_epoch"] > 0] if name == "best" else table
-        if table.empty:
+        trained = table[table["best_epoch"] > 0] if name == "best" else table
+        if trained.empty:
             raise InputError(f"{dataset.folder} has no trained detector yet: train one (notebook 06, or cvtune detect)")
-        name = table.loc[table["validation_ap"].idxmax() if name == "best" else table.index[-1], "run"]
+        best = ranked(table)
+        if name == "best" and best.empty:
+            last = load_run(dataset, trained["run"].iloc[-1])
+            raise no_present_run(last.id, last.provenance.change(dataset.provenance))
+        name = best["run"].iloc[0] if name == "best" else table["run"].iloc[-1]
+    loaded = on_disk(dataset, name)
+    return replace(loaded, state=live_state(loaded))
+
+
+def ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Of `runs`, those with a finished epoch that may be compared, the best on validation first."""
+    table = table[(table["best_epoch"] > 0) & (table["data"] == "")]
+    return table.sort_values("validation_ap", ascending=False, kind="stable")
+
+
+def on_disk(dataset: Dataset, name: str) -> DetectorRun:
+    """The run with this id as its files say; whether a process is training it is not looked at. Raises InputError."""
     folder = dataset.folder / "runs" / name
     try:
         known = read_json(folder / "config.json")
@@ -130,33 +181,33 @@ def load_run(dataset: Dataset, name: str) -> DetectorRun:
     if (folder / "checkpoint.safetensors").exists():  # its own history is the truth, see training.run
         with safe_open(folder / "checkpoint.safetensors", "pt") as file:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
-    state = read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else "interrupted"
     anchors = Anchors(tuple(known["anchors"]["sizes"]), tuple(known["anchors"]["ratios"]), known["covered"])
     run = DetectorRun(name, folder, DetectorConfig.from_values(**known["config"]), known["classes"], anchors,
-                      known["most"], known["data"], history,
+                      known["most"], known["data"], history, measured_on=known.get("measured_on", ""),
                       levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
     told = {name: known[name] for name in ("predicted_seconds", "changes", "start", "hard")}
-    return replace(run, state=state, **told)
+    return replace(run, state=state_in(folder), **told)
 
 
 def earlier_run(dataset: Dataset, config: DetectorConfig) -> DetectorRun | None:
-    """A run of this config on exactly these photos and boxes, one that is done first, or None."""
+    """A run of this config on exactly these photos and boxes, one that has ended first, or None."""
     found = [load_run(dataset, name) for name in reversed(list(runs(dataset)["run"]))]
-    found = [run for run in found if run.config == config and run.data == dataset.id and not run.start]
-    return next((run for run in found if run.state not in UNFINISHED), found[0] if found else None)
+    return ended_first([run for run in found if run.config == config and run.data == dataset.id and not run.start])
 
 
 def runs(dataset: Dataset) -> pd.DataFrame:
-    """All runs, oldest first: run, state, the parameters, best_epoch, validation_ap, validation_ap50, seconds,
-    predicted_seconds and changed (whether minibatch and rate had to be halved on the way)."""
+    """All runs, oldest first: run, state, data ("earlier data" where its precision may not be compared, see
+    provenance), the parameters, best_epoch, validation_ap, validation_ap50, seconds, predicted_seconds and changed
+    (whether minibatch and rate had to be halved on the way)."""
     rows = []
     for file in sorted((dataset.folder / "runs").glob("*/config.json")):
         run = load_run(dataset, file.parent.name)
         rows.append({
-            "run": run.id, "state": run.state, **run.config.to_dict(), "best_epoch": run.best_epoch,
+            "run": run.id, "state": run.state, "data": run.provenance.standing(dataset.provenance),
+            **run.config.to_dict(), "best_epoch": run.best_epoch,
             "validation_ap": run.best("validation_ap"), "validation_ap50": run.best("validation_ap50"),
             "seconds": run.seconds, "predicted_seconds": run.predicted_seconds, "changed": bool(run.changes),
         })  # fmt: skip
-    columns = ["run", "state", *DetectorConfig.__dataclass_fields__, "best_epoch", "validation_ap", "validation_ap50",
-               "seconds", "predicted_seconds", "changed"]  # fmt: skip
+    columns = ["run", "state", "data", *DetectorConfig.__dataclass_fields__, "best_epoch", "validation_ap",
+               "validation_ap50", "seconds", "predicted_seconds", "changed"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

@@ -13,9 +13,9 @@ from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.promise import promises
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, earlier_run, fit, load_run, predict_cost, runs
+from cvtune_nb.training import Run, earlier_run, fit, load_run, lock, predict_cost, runs
 from cvtune_nb.training.cost import duration
-from cvtune_nb.training.run import UNFINISHED
+from cvtune_nb.training.run import TRAINING, UNFINISHED
 from cvtune_nb.workspace import Workspace
 
 COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
@@ -26,6 +26,8 @@ LOOK_AHEAD = 0.1
 rung that starts from the SVM needs them anyway."""
 PLACES = ("local", "ray")
 """Where rungs can be run."""
+LOCK = "ladder.lock"
+"""The file in a workspace that the process which climbs its ladder has locked."""
 HALF = 0.5
 """Share of its epochs before which no rung is given up: with a falling rate, the first half says little."""
 
@@ -56,26 +58,29 @@ def escalate(
     on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor, and a
     rung of which not one epoch fits is skipped, the one that promises least for its time first; the note says so. So
     is a rung that can't be run here at all: weights that can't be had, an image_size beyond the photos or one that the
-    network does not take. A rung is given up when it can't become the best any more (`beaten`). on_rung is called after
-    every rung and every epoch. Stopped, raised in `progress`, ends the climb and keeps the work. Raises InputError when
-    no rung is given, and when none can be run and nothing was ever trained in this workspace.
+    network does not take, or a run that another program is training. A rung is given up when it can't become the best
+    any more (`beaten`). on_rung is called after every rung and every epoch. Stopped, raised in `progress`, ends the
+    climb and keeps the work. Raises InputError when no rung is given, and when none can be run and nothing was ever
+    trained in this workspace; lock.Held when another program climbs in this workspace.
     """
     if not configs:
         raise InputError("no rung is chosen: choose at least one")
     if on not in PLACES:
         raise InputError(f"there is no place called {on!r} to run on: choose {' or '.join(PLACES)}")
     deadline, tell = time.monotonic() + budget_seconds, on_rung or (lambda _: None)
-    climb = _Climb(workspace, configs, numbers or range(1, len(configs) + 1), deadline, tell, progress)
-    climb.compare_with(others or {})
-    try:
-        climb.look()
-        if on == "ray":
-            climb.run_on_ray()
-        while climb.left:
-            climb.run_next()
-    except Stopped:
-        pass
-    return climb.summary()
+    way_out = "wait for it to end: the same rungs then cost nothing"
+    with lock.holding(workspace.folder / LOCK, f"climbing the ladder in {workspace.folder}", way_out):
+        climb = _Climb(workspace, configs, numbers or range(1, len(configs) + 1), deadline, tell, progress)
+        climb.compare_with(others or {})
+        try:
+            climb.look()
+            if on == "ray":
+                climb.run_on_ray()
+            while climb.left:
+                climb.run_next()
+        except Stopped:
+            pass
+        return climb.summary()
 
 
 def so_far(workspace: Workspace, rungs: Mapping[int, Config]) -> Escalation:
@@ -180,7 +185,7 @@ class _Climb:
 
         try:
             run = fit(self.workspace, config, before and before.id, on_epoch=on_epoch, progress=self._until(done, row))
-        except InputError as error:  # its weights or its photos went while others ran, or it needs too much memory
+        except InputError as error:  # weights or photos are gone, memory is short, or another program trains it
             row |= {"state": "skipped", "note": str(error)}
             return
         if run.state == "stopped" and time.monotonic() > self.deadline:
@@ -257,7 +262,7 @@ class _Climb:
     def _ran_before(self, place: int, config: Config, note: str = "") -> bool:
         """Whether a run with these parameters is there already; its row then shows it."""
         before = earlier_run(self.workspace, config)
-        if before is None or before.state in UNFINISHED:
+        if before is None or before.state in (*UNFINISHED, TRAINING):
             return False
         self._fill(place, before, f"{note}; run before with the same parameters".removeprefix("; "))
         return True

@@ -30,12 +30,15 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.networks import device
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, earlier_run, fit, load_run, processes
-from cvtune_nb.training.run import UNFINISHED
+from cvtune_nb.training import Run, earlier_run, fit, load_run, lock, processes
+from cvtune_nb.training.run import TRAINING, UNFINISHED, require_idle
 from cvtune_nb.workspace import Workspace
 
 RETRIES = 3
 """How often the workers of a trial may be lost before it is given up."""
+LOST = 120.0
+"""Seconds for which a worker tries the lock of a run that its job has begun: a host that was lost may seem to hold it
+until the shared disk notices (training.lock)."""
 POLL = 0.2
 """Seconds between two looks at what the workers have written."""
 
@@ -96,6 +99,8 @@ def train_over_workers(
     before = load_run(workspace, run) if run else earlier_run(workspace, config)
     if _finished(before):
         return before
+    if before:
+        require_idle(before)
     photos = workspace.photos()  # what is wrong with them is said before workers start, which takes minutes
     require_learnable(photos)
     sizes.require(config.backbone, config.image_size)
@@ -202,7 +207,7 @@ def _said(folder: Path, number: int) -> dict[str, str]:
 
 
 def _finished(run: Run | None) -> bool:
-    return run is not None and run.state not in UNFINISHED
+    return run is not None and run.state not in (*UNFINISHED, TRAINING)
 
 
 # -- the driver ---------------------------------------------------------------------------------------------
@@ -363,10 +368,10 @@ def _fit(job: dict[str, Any], keep: Callable[[Run], None], progress: Progress) -
     have changed on the way (memory)."""
     torch.set_num_threads(job["threads"])
     workspace, config = Workspace(Path(job["workspace"])), Config.from_values(**job["configs"][job["number"]])
-    name = None
+    name, patience = None, lock.PATIENCE
     if processes.rank() == 0:  # the others are told by the first
-        before = earlier_run(workspace, config)
-        name = _said(Path(job["folder"]), job["number"])["run"] or (before and before.id)
-    run = fit(workspace, config, name, keep, progress)
+        before, begun = earlier_run(workspace, config), _said(Path(job["folder"]), job["number"])["run"]
+        name, patience = begun or (before and before.id), LOST if begun else lock.PATIENCE
+    run = fit(workspace, config, name, keep, progress, patience)
     if processes.rank() == 0:
         _say(Path(job["folder"]), job["number"], run.id)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,9 +15,9 @@ from cvtune_nb.advice.case import aligned, on_same_photos, right_of
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import PARAMETERS, Config
-from cvtune_nb.training import Run, earlier_run, fit, load_run, predict_cost
+from cvtune_nb.training import Run, earlier_run, fit, load_run, lock, predict_cost
 from cvtune_nb.training.cost import duration
-from cvtune_nb.training.run import UNFINISHED
+from cvtune_nb.training.run import TRAINING, UNFINISHED
 from cvtune_nb.workspace import Workspace, photos_id
 
 SWEPT = ("learning_rate", "dropout", "weight_decay")
@@ -52,12 +53,22 @@ def sweep(
     that is below the median of the others at the same epoch is given up (Golovin and others 2017, "Google Vizier", as
     Optuna has it). on_trial is called after every epoch. on: "local", or "ray", where AT_ONCE trials are asked for at a
     time and none is given up. Stopped, raised in `progress`, ends the sweep and keeps the work. Raises InputError for
-    `trials` below 1.
+    `trials` below 1, and lock.Held when another program sweeps round the same config, or trains the run of a trial.
     """
     if trials < 1:
         raise InputError(f"{trials} trials are too few: give 1 or more")
     deadline, tell = time.monotonic() + budget_seconds, on_trial or (lambda _: None)
-    study, ended = _study(workspace, config), ""
+    journal = _journal(workspace, config)
+    what = f"sweeping round {config.backbone} at {config.image_size} pixels in {workspace.folder}"
+    with lock.holding(journal.with_suffix(".lock"), what, "wait for it to end: its trials then cost nothing"):
+        return _search(workspace, config, journal, trials, deadline, tell, progress, on)
+
+
+def _search(
+    workspace: Workspace, config: Config, journal: Path, trials: int, deadline: float, tell: Callable[[Sweep], None],
+    progress: Progress, on: str,
+) -> Sweep:  # fmt: skip
+    study, ended = _study(journal, config), ""
     try:
         while len(_ended(study)) < trials and on == "ray":
             count = min(AT_ONCE, trials - len(_ended(study)))
@@ -126,7 +137,7 @@ def _run_on_ray(
     done = train_trials(workspace, [_config_of(trial, config) for trial in asked], None, progress, deadline)
     whole = True
     for trial, result in zip(asked, done, strict=True):
-        if result.run is None or result.run.state in UNFINISHED:
+        if result.run is None or result.run.state in (*UNFINISHED, TRAINING):
             if result.note:
                 raise InputError(result.note)
             whole = False
@@ -141,21 +152,25 @@ def _config_of(trial: Any, config: Config) -> Config:
     return replace(config, **_rounded(trial.params), **({"schedule": ""} if config.schedule else {}))
 
 
-def _study(workspace: Workspace, config: Config) -> Any:
-    """Optuna's study of this rung and these photos; trials that a crash cut off are asked for again."""
-    import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+def _journal(workspace: Workspace, config: Config) -> Path:
+    """The journal of the search round this config on the photos there are now."""
     fixed = {name: value for name, value in config.to_dict().items() if name not in SWEPT} | {"centre": _centre(config)}
     told = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
     name = f"{config.backbone}-{config.image_size}-{hashlib.sha256(told.encode()).hexdigest()[:12]}".replace("/", "-")
     folder = workspace.folder / "sweeps"
     folder.mkdir(exist_ok=True)
-    file = str(folder / f"{name}.jsonl")
-    storage = optuna.storages.JournalStorage(JournalFileBackend(file, JournalFileOpenLock(file)))
+    return folder / f"{name}.jsonl"
+
+
+def _study(journal: Path, config: Config) -> Any:
+    """Optuna's study of this journal; trials that a crash cut off are asked for again."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal), JournalFileOpenLock(str(journal))))
     study = optuna.create_study(
-        storage=storage, study_name=name, direction="maximize", load_if_exists=True,
+        storage=storage, study_name=journal.stem, direction="maximize", load_if_exists=True,
         sampler=optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=FIRST),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST, n_warmup_steps=config.epochs // 2),
     )  # fmt: skip

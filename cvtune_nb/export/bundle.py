@@ -23,7 +23,7 @@ from cvtune_nb.export import onnx_model, predict, safe
 from cvtune_nb.export.calibration import temperature
 from cvtune_nb.export.candidate import Candidate, candidate, rebuilt
 from cvtune_nb.export.card import curves, model_card
-from cvtune_nb.export.measured import Measured, measure
+from cvtune_nb.export.measured import Fair, Measured, fairly, measure
 from cvtune_nb.export.parity import compare
 from cvtune_nb.export.place import Exported, destination, made_aside, sealed, write_program, zip_of
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
@@ -74,30 +74,32 @@ class Export(Exported):
 
 def export_run(
     workspace: Workspace, run_id: str, out: str | Path | None = None, progress: Progress = silent,
-    variants: tuple[str, ...] = tuple(VARIANTS), threshold: float = 0.0,
+    variants: tuple[str, ...] = tuple(VARIANTS), threshold: float = 0.0, earlier_data: bool = False,
 ) -> Export:  # fmt: skip
     """Export the best weights of run `run_id` ("svm": the last baseline) to the new folder `out` (default:
     workspace/exports/<run>), and to a zip beside it.
 
     variants: smaller forms that go with it, of fp16 and int8. threshold: the probability (0..1) below which the
-    exported model says that it is not sure. The test set is opened, and that is counted, once the ONNX model agrees
-    with PyTorch. Folder and zip appear only when they are whole. An export that is already there is never overwritten:
-    the next one gets a number. Raises InputError for an unknown run, for an `out` that holds something, and for a model
-    that ONNX Runtime computes differently; OSError when the disk is full.
+    exported model says that it is not sure. earlier_data: take a run whose classes are not those there are now, too;
+    it is measured on photos of its own classes. Test photos that the run has trained on, or copies of them, are never
+    counted. The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear
+    only when they are whole. An export that is already there is never overwritten: the next one gets a number. Raises
+    InputError for an unknown run, for one with other classes, for an `out` that holds something, and for a model that
+    ONNX Runtime computes differently; OSError when the disk is full.
     """
     start = time.perf_counter()
     require_known(variants)
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
-    chosen = candidate(workspace, run_id, progress)
+    chosen = candidate(workspace, run_id, progress, earlier_data)
     folder = destination(workspace, chosen.id, out)
     photos = workspace.photos()
+    fair = fairly(workspace, chosen.provenance, photos)
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
         graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress)
         progress(0.4, "calibrating on the validation photos")
-        known = photos["label"].isin(chosen.classes)  # a decision may have made a class since
-        held_back = _spread(photos[(photos["split"] == "validation") & known], COMPARED)
+        held_back = _spread(fair.validation, COMPARED)
         validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
@@ -105,10 +107,11 @@ def export_run(
 
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
-        difference, compared = compare(workspace, probabilities, predict.Model(made), held_back, chosen.image_size)
+        tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.image_size)
         _write_pytorch(chosen, probabilities, made)
 
-        rows = photos[photos["split"] == "test"]
+        rows = fair.test
         openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
         tested = measure(workspace, made, list(graphs), rows, _part(progress, 0.7, 1.0), COMPARED)
         answers = tested.answers(chosen.classes)
@@ -126,11 +129,12 @@ def export_run(
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(
             folder=folder, zip=zip_of(folder), run=chosen.id, parity=difference, parity_photos=compared,
-            openings=openings, validation=chosen.validation, test=test, per_class=by_class, variants=beside,
+            openings=openings, left_out=fair.left_out, notes=fair.notes, validation=chosen.validation, test=test,
+            per_class=by_class, variants=beside,
             temperature=warmth, calibration_error=errors, reliability=table,
             coverage=coverage(validation.confidence("fp32"), right), threshold=threshold,
         )  # fmt: skip
-        facts = _facts(workspace, chosen, export)
+        facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
         if len(chosen.history):
             write_text(made / "curves.svg", curves(chosen.history))
@@ -223,7 +227,7 @@ def _calibration(
     return (before, after), pd.concat(tables, ignore_index=True)
 
 
-def _facts(workspace: Workspace, chosen: Candidate, export: Export) -> dict[str, Any]:
+def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) -> dict[str, Any]:
     """What config.json holds: enough to rebuild the network and to know where it came from."""
     manifest = workspace.folder / "manifest.csv"
     summary = workspace.audit / "summary.json"
@@ -239,14 +243,17 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export) -> dict[str,
             "test": export.test and export.test.to_dict(),
         },
         "test_openings": export.openings,
+        "test_left_out": export.left_out,
+        "notes": list(export.notes),
         "parity": export.parity,
         "parity_photos": export.parity_photos,
-        "variants": export.variants.to_dict("records"),
+        "variants": export.variants.astype(object).where(export.variants.notna(), None).to_dict("records"),
         "temperature": export.temperature,
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
         "levels": workspace.levels,
         "data": {
+            "split": fair.split,
             "name": Path(workspace.source).name,
             "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
             "seed": workspace.seed,

@@ -15,6 +15,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
+from cvtune_nb.provenance import Provenance, of_photos, present, require_present
 from cvtune_nb.training import load_run
 from cvtune_nb.training.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.workspace import Workspace
@@ -27,7 +28,7 @@ SVM = "svm"
 class Candidate:
     """A classifier to export. network: from uint8 photos (n, image_size, image_size, 3) to logits (n, classes), in eval
     mode on the processor. kind: "run", or the kernel of an SVM; parameters: as they go into config.json; origin and
-    how: in words; history: a row an epoch, empty for an SVM."""
+    how: in words; history: a row an epoch, empty for an SVM; provenance: which photos it has learned from."""
 
     id: str
     kind: str
@@ -41,16 +42,21 @@ class Candidate:
     history: pd.DataFrame
     how: str
     origin: str
+    provenance: Provenance
 
 
-def candidate(workspace: Workspace, name: str, progress: Progress = silent) -> Candidate:
+def candidate(
+    workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False
+) -> Candidate:
     """The best epoch of the run `name` (an id, "best" or "last"), or, for "svm", the last baseline, fitted again on its
-    cached features. Raises InputError when there is no such thing."""
-    return _svm(workspace, progress) if name == SVM else _run(workspace, name)
+    cached features. Raises InputError when there is no such thing, and for a run with other classes than there are now,
+    unless `earlier_data`."""
+    return _svm(workspace, progress) if name == SVM else _run(workspace, name, earlier_data)
 
 
-def _run(workspace: Workspace, name: str) -> Candidate:
+def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
     run = load_run(workspace, name)
+    require_present(run.id, run.provenance, present(workspace), earlier_data)
     if run.history.empty:
         raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
     levels.require_same(workspace, run.levels, run.id)
@@ -59,12 +65,12 @@ def _run(workspace: Workspace, name: str) -> Candidate:
         run.train, run.validation, run.history,
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
-        "before any fine-tuning).",
+        "before any fine-tuning).", run.provenance,
     )  # fmt: skip
 
 
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
-    last = last_baseline(workspace)
+    last = last_baseline(workspace, earlier=True)
     if last is None:
         raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
     backbone, image_size, C, kernel = (last[key] for key in ("backbone", "image_size", "C", "kernel"))
@@ -77,6 +83,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         {"backbone": backbone, "image_size": image_size, "kernel": kernel, "C": C},
         explorer.accuracy(C, kernel, "train"), explorer.accuracy(C, kernel, "validation"), pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)", f"An SVM with C = {C:g}, chosen on validation.",
+        of_photos(explorer.photos),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The model card: what an exported model was made from, how good it is, and what it is not for."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -22,6 +23,8 @@ IMAGENET = (
     "weights trained on them is disputed."
 )
 
+NOT_MEASURED = "not measured, there are no photos for it"
+
 CARD = """\
 ---
 license: {licence_field}
@@ -41,7 +44,7 @@ In parentheses the 95% interval.
 - Train accuracy: {train}
 - Validation accuracy: {validation}; it was chosen by this, so it flatters
 - **Test accuracy: {test}**, measured with the files in this folder
-- The test set of this workspace was opened {openings} time(s), this one included: the oftener it is looked at
+{notes}- The test set of this workspace was opened {openings} time(s), this one included: the oftener it is looked at
   before a choice, the less its figure says
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every probability ({parity_photos} photos; grey, CMYK, turned,
   tiny and huge ones are among them)
@@ -73,7 +76,7 @@ to {short_side} pixels, the middle {size} x {size} is cut out, and colours are n
 `torch.export.load("model.pt2")` needs torch alone and takes `images`, uint8 (n, {size}, {size}, 3).{depth}
 
 ## Data
-{data}: {photos:,} photos, split once and then frozen (seed {seed}). {skipped} unreadable or stray file(s)
+{data}: {photos:,} photos, {split}. {skipped} unreadable or stray file(s)
 were left out; {decisions} decision(s) of a person about single photos are applied.
 `data.csv` lists every photo with its label, its split and its SHA-256; that of the whole manifest.csv is
 `{manifest_sha256}`.
@@ -105,6 +108,11 @@ The program files in this folder are under the MIT licence.
 def text(value: Any) -> str:
     """`value` for Markdown: names of files and classes are shown, never obeyed."""
     return re.sub(r"([\\`*\[\]|~])", r"\\\1", escape(" ".join(str(value).split()), quote=False))
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """Each sentence as a line of a Markdown list."""
+    return "".join(f"- {text(sentence)}\n" for sentence in sentences)
 
 
 def table(rows: pd.DataFrame) -> str:
@@ -146,7 +154,8 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         made=facts["made"],
         train=chosen.train,
         validation=chosen.validation,
-        test=test or "not measured, there are no photos for it",
+        test=test or NOT_MEASURED,
+        notes=listed(export.notes),
         openings=export.openings,
         parity=export.parity,
         parity_photos=export.parity_photos,
@@ -157,7 +166,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         depth=depth(facts["levels"]),
         data=text(data["name"]),
         photos=len(photos),
-        seed=data["seed"],
+        split=text(data["split"]),
         skipped=data["skipped"],
         decisions=data["decisions"],
         manifest_sha256=data["manifest_sha256"],

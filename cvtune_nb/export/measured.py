@@ -12,7 +12,34 @@ from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import file_of
 from cvtune_nb.files import Progress
 from cvtune_nb.metrics import paired
+from cvtune_nb.provenance import Provenance, frozen, groups_of, of_photos, standing_words
 from cvtune_nb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Fair:
+    """What a model may be measured by. validation, test: photos of its classes that it has not trained on, nor on
+    copies of them (test: nor was chosen by); left_out: test photos that are not among them; notes: why, and what else
+    must be known of its figures, a sentence each; split: how the photos were split, in words."""
+
+    validation: pd.DataFrame
+    test: pd.DataFrame
+    left_out: int
+    notes: tuple[str, ...]
+    split: str
+
+
+def fairly(workspace: Workspace, own: Provenance, photos: pd.DataFrame) -> Fair:
+    """What a classifier may be measured by, of the workspace's `photos`."""
+    now, groups = of_photos(photos), groups_of(workspace)
+    mine = photos[photos["label"].isin(own.classes)]
+    validation = own.unlearned(mine[mine["split"] == "validation"], now, groups)
+    unseen = own.unseen(mine[mine["split"] == "test"], now, groups)
+    others = int(((photos["split"] == "test") & ~photos["label"].isin(own.classes)).sum())
+    foreign = f"{others} test photo{'s' * (others != 1)} of classes that it does not know: not counted"
+    notes = (standing_words(own, now), unseen.words, foreign if others else "")
+    left_out, split = unseen.left_out + others, frozen(own, now, workspace.seed)
+    return Fair(validation, unseen.photos, left_out, tuple(filter(None, notes)), split)
 
 
 @dataclass(frozen=True)
@@ -63,6 +90,9 @@ class Measured:
                 full.append(measured.right("fp32", photos, classes)[np.isin(measured.seen["fp32"], seen)])
             found = paired(np.concatenate(full), np.concatenate(mine))
             times = [measured.milliseconds[name] for measured, _ in parts if name in measured.milliseconds]
+            if not times:  # no photo of these classes is left
+                rows.append((name, *[float("nan")] * 5, "not measured"))
+                continue
             verdict = "the measure" if name == "fp32" else found.words
             right = float(np.concatenate(mine).mean())
             rows.append((name, float(np.median(times)), right, found.difference, found.low, found.high, verdict))

@@ -21,7 +21,8 @@ from cvtune_nb.workspace import Workspace
 class Exported:
     """What every export tells of itself. run: what was exported; parity: largest difference of a number between PyTorch
     and ONNX Runtime on `parity_photos` photos; openings: how often the workspace's test set has been looked at, this
-    time included."""
+    time included; left_out: test photos that are not counted; notes: what must be known of the figures, a sentence
+    each, such as why these are not."""
 
     folder: Path
     zip: Path
@@ -30,6 +31,8 @@ class Exported:
     parity: float
     parity_photos: int
     openings: int
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,7 +40,7 @@ class Exported:
         return {
             "folder": str(self.folder), "zip": str(self.zip), "run": self.run, "files": self.files,
             "parity": self.parity, "parity_photos": self.parity_photos, "test_openings": self.openings,
-            "seconds": round(self.seconds, 2),
+            "test_left_out": self.left_out, "notes": list(self.notes), "seconds": round(self.seconds, 2),
         }  # fmt: skip
 
 

@@ -27,9 +27,11 @@ from cvtune_nb.export.parity import compared
 from cvtune_nb.export.place import Exported, destination, made_aside, sealed, write_program, zip_of
 from cvtune_nb.export.scaling import OPSET
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
+from cvtune_nb.provenance import frozen, present, require_present, standing_words
 from cvtune_nb.similarity import ranking
 from cvtune_nb.similarity.embeddings import Embedder, Embedding, embedder, network, projection, vectors
-from cvtune_nb.similarity.measures import RANKS, Measured, measure
+from cvtune_nb.similarity.measures import RANKS, Measured, fairly, measure
+from cvtune_nb.training import load_run
 from cvtune_nb.training.checkpoint import write_tensors
 from cvtune_nb.workspace import Workspace, now
 
@@ -60,7 +62,7 @@ recall@k: how many have a right one among their k nearest; mAP: mean average pre
 rank: of the first right one, half of the photos find it there or before.
 
 - {chosen}
-- The test set of this workspace was opened {openings} time(s){included}
+{notes}- The test set of this workspace was opened {openings} time(s){included}
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every number of a vector ({parity_photos} photos; grey, CMYK,
   turned, tiny and huge ones are among them)
 
@@ -83,7 +85,7 @@ pixels, the middle {size} x {size} is cut out, and colours are normalised{after}
 near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in 16 bits, too.{depth}
 
 ## Data
-{photos:,} photos, split once and then frozen (seed {seed}): {splits}. The index holds all of them; for
+{photos:,} photos, {split}: {splits}. The index holds all of them; for
 the figures above only the training photos were searched.
 
 ## Licence of the weights
@@ -117,18 +119,22 @@ class SimilarityExport(Exported):
 
 def export_similarity(
     workspace: Workspace, name: str = "", out: str | Path | None = None, progress: Progress = silent,
-    components: str = "pca", distance: str = "cosine",
+    components: str = "pca", distance: str = "cosine", earlier_data: bool = False,
 ) -> SimilarityExport:  # fmt: skip
     """Export the embedder called `name` (embeddings.embedder) with the vectors of all photos of the workspace to the
     new folder `out` (default: workspace/exports/similar-<name>), and to a zip beside it.
 
-    components: one of embeddings.COMPONENTS, learned from the training photos; distance: one of ranking.DISTANCES. The
-    test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear only when
-    they are whole; nothing is overwritten. Raises InputError.
+    components: one of embeddings.COMPONENTS, learned from the training photos; distance: one of ranking.DISTANCES;
+    earlier_data: take a run whose classes are not those there are now, too. Test photos that it has trained on, or
+    copies of them, are never counted. The test set is opened, and that is counted, once the ONNX model agrees with
+    PyTorch. Folder and zip appear only when they are whole; nothing is overwritten. Raises InputError.
     """
     start, of = time.perf_counter(), embedder(workspace, name)
     if distance not in ranking.DISTANCES:
         raise InputError(f"distance is {distance!r}: choose {' or '.join(ranking.DISTANCES)}")
+    now_there = present(workspace)
+    own = load_run(workspace, of.run).provenance if of.run else now_there
+    require_present(of.run, own, now_there, earlier_data)
     folder = destination(workspace, f"similar-{backbones.file_name(of.name)}", out)
     photos = workspace.photos()
     rows = vectors(workspace, photos, of, lambda share, words: progress(0.5 * share, words))
@@ -154,25 +160,28 @@ def export_similarity(
         progress(0.6, "comparing with PyTorch")
         held_back = photos[photos["split"] == "validation"]
         difference, count = compare(workspace, embedding, predict.opened(made), held_back)
-        there = (photos["split"] == "test").any()
-        by = f"export {folder.name}"
+        fair, by = fairly(workspace, of, "test"), f"export {folder.name}"
+        there = len(fair.photos) > 0
         test = measure(workspace, of, "test", distance, components=components, by=by) if there else None
+        notes = tuple(filter(None, [standing_words(own, now_there), fair.words]))
         if len(photos) <= THUMBNAILS:
             _write_thumbnails(workspace, photos, made / "thumbnails.zip",
                               lambda share, words: progress(0.7 + 0.3 * share, words))  # fmt: skip
         openings = workspace.test_openings()
         export = SimilarityExport(
             folder=folder, zip=zip_of(folder), run=of.run, parity=difference, parity_photos=count, openings=openings,
-            embedder=of, photos=len(photos), validation=validation, test=test,
+            left_out=fair.left_out, notes=notes, embedder=of, photos=len(photos), validation=validation, test=test,
         )  # fmt: skip
         write_json(made / "config.json", {
             "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "components": components,
             "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": count,
             "validation": validation.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
-            "seed_of_split": workspace.seed, "levels": workspace.levels,
+            "test_left_out": fair.left_out, "notes": list(notes), "seed_of_split": workspace.seed,
+            "levels": workspace.levels,
             "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
         })  # fmt: skip
-        write_text(made / "README.md", _card(export, workspace, photos, made, rows.shape[1]))
+        write_text(made / "README.md", _card(export, workspace, photos, made, rows.shape[1],
+                                                 frozen(own, now_there, workspace.seed)))  # fmt: skip
         export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
     return export
@@ -232,7 +241,9 @@ def _write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, pr
 # -- the card -------------------------------------------------------------------------------------------------
 
 
-def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, made: Path, width: int) -> str:
+def _card(
+    export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, made: Path, width: int, split: str
+) -> str:
     of, told, components = export.embedder, export.test or export.validation, export.validation.components
     distance, counts = told.distance, photos["split"].value_counts()
     thumbnails = (made / "thumbnails.zip").exists()
@@ -244,11 +255,12 @@ def _card(export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, 
         figures=card.table(_figures(export.validation, *filter(None, [export.test]))),
         chosen="The run was chosen by its validation accuracy, so the validation figures flatter" if of.run
         else "The network is frozen: it has learned nothing from these photos",
-        openings=export.openings, included=", this one included" if export.test else "; there are no test photos",
+        notes=card.listed(export.notes), openings=export.openings,
+        included=", this one included" if export.test else "; no test photo was measured",
         parity=export.parity, parity_photos=export.parity_photos, told=told.split, by_class=card.table(told.by_class),
         depth=card.depth(workspace.levels), width=width, short_side=photo.short_side(of.image_size), size=of.image_size,
         after="" if components == "none" else ", and the network's numbers are projected",
-        seed=workspace.seed, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
+        split=split, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
         weights=card.weights(of.backbone), thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.features import features, fill, store_of, width
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.training import load_best, load_run, runs
+from cvtune_nb.training import load_best, load_run, ranked, runs
 from cvtune_nb.workspace import Workspace
 
 DIMENSIONS = 128
@@ -35,12 +35,13 @@ COMPONENTS = {
 @dataclass(frozen=True)
 class Embedder:
     """What turns photos into vectors. name: a run's id, or BACKBONE@SIZE for a frozen network; run: "" for a frozen
-    one; image_size: pixels."""
+    one; image_size: pixels; data: "earlier data" for a run that may not be compared with others (provenance)."""
 
     name: str
     backbone: str
     image_size: int
     run: str = ""
+    data: str = ""
 
     @property
     def frozen(self) -> "Embedder":
@@ -50,21 +51,24 @@ class Embedder:
     @property
     def words(self) -> str:
         """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
-        return f"run {self.run}" if self.run else f"frozen {self.backbone} at {self.image_size} pixels"
+        if self.run:
+            return f"run {self.run}" + (f" ({self.data})" if self.data else "")
+        return f"frozen {self.backbone} at {self.image_size} pixels"
 
 
 def embedder(workspace: Workspace, name: str = "") -> Embedder:
     """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels). "": the best
     run of the workspace, or before there is one the default backbone, frozen. Raises InputError."""
+    known = runs(workspace)
     if not name:
-        known = runs(workspace)
-        name = "best" if known["validation_accuracy"].notna().any() else backbones.default()[0]
-    if name in ("best", "last") or name in set(runs(workspace)["run"]):
+        name = backbones.default()[0] if ranked(known).empty else "best"
+    if name in ("best", "last") or name in set(known["run"]):
         run = load_run(workspace, name)
         if run.history.empty:
             raise InputError(f"run {run.id} has no whole epoch yet: go on with it first, or choose another run")
         levels.require_same(workspace, run.levels, run.id)
-        return Embedder(run.id, run.config.backbone, run.config.image_size, run.id)
+        data = known.set_index("run").at[run.id, "data"]
+        return Embedder(run.id, run.config.backbone, run.config.image_size, run.id, data)
     backbone, _, size = name.partition("@")
     if size and not (size.isdigit() and 32 <= int(size) <= 1000):
         raise InputError(f"{name!r} is no embedder: give a run's id, or a backbone and its image size like {_usual()}")
@@ -80,14 +84,16 @@ def _usual() -> str:
 
 
 def choices(workspace: Workspace) -> list[Embedder]:
-    """What there is to choose from: the workspace's runs, best first, then every backbone whose weights are on disk."""
+    """What there is to choose from: the workspace's runs, best first, then every backbone whose weights are on disk,
+    and last the runs of earlier data."""
     known = runs(workspace)
-    known = known[known["validation_accuracy"].notna()].sort_values("validation_accuracy", ascending=False)
-    fine = [Embedder(row.run, row.backbone, row.image_size, row.run) for row in known.itertuples()]
+    known = known[known["validation_accuracy"].notna()].sort_values(["data", "validation_accuracy"],
+                                                                    ascending=[True, False])  # fmt: skip
+    fine = [Embedder(row.run, row.backbone, row.image_size, row.run, row.data) for row in known.itertuples()]
     sizes = [*dict.fromkeys([224, *(known["image_size"])])]
     frozen = [Embedder(f"{name}@{size}", name, int(size)) for name in backbones.KNOWN if backbones.on_disk(name)
               for size in sizes]  # fmt: skip
-    return fine + frozen
+    return sorted(fine + frozen, key=lambda of: of.data != "")
 
 
 @memory.kept()

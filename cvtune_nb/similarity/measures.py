@@ -1,6 +1,6 @@
 """How good is a ranking? By photos that the network never learned from, each looked up among the training photos."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ from cvtune_nb import metrics
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.provenance import Unseen, groups_of, of_photos
 from cvtune_nb.similarity.embeddings import Embedder, projection, vectors
 from cvtune_nb.similarity.ranking import Gallery
 from cvtune_nb.similarity.reranking import Reranker
+from cvtune_nb.training import load_run
 from cvtune_nb.workspace import Workspace
 
 RANKS = (1, 5, 10)
@@ -46,6 +48,7 @@ class Measured:
     (beside recall@1, for a median of 1 hides nearly half of the queries). queries: path,label,rank (of the first photo
     of its class),precision (its average precision),nearest (path),found (the nearest one's label). by_class:
     label,photos,recall_1,low,high,mean_precision,taken_for (the class most often found instead, "" for none).
+    left_out: test photos that are not counted; note: why, in a sentence, "" for none.
     """
 
     embedder: Embedder
@@ -59,6 +62,8 @@ class Measured:
     queries: pd.DataFrame
     by_class: pd.DataFrame
     confusion: pd.DataFrame
+    left_out: int = 0
+    note: str = ""
 
     @property
     def words(self) -> str:
@@ -75,20 +80,25 @@ class Measured:
             "mean_average_precision": self.mean_precision.value,
             "mean_average_precision_interval": [self.mean_precision.low, self.mean_precision.high],
             "median_rank": self.median_rank, "by_class": self.by_class.to_dict("records"),
+            "left_out": self.left_out, "note": self.note,
         }  # fmt: skip
 
 
 def measure(
     workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
-    components: str = "pca", progress: Progress = silent, by: str = "similarity",
+    components: str = "pca", progress: Progress = silent, by: str = "similarity", fair_to: Embedder | None = None,
 ) -> Measured:  # fmt: skip
-    """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery. split "test"
-    opens the test set, which is written down with what it was for (`by`). Raises InputError where there are no queries
-    or no gallery."""
+    """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery; what a run has
+    trained on, or copies of it, is no query, on test nothing that it has seen; fair_to: the run for which that is so,
+    where two are to be compared on the same queries. split "test" opens the test set, which is written down with what
+    it was for (`by`). Raises InputError where there are no queries or no gallery."""
     photos = workspace.photos()
-    gallery, queries = photos[photos["split"] == "train"], photos[photos["split"] == split]
+    gallery, fair = photos[photos["split"] == "train"], fairly(workspace, fair_to or of, split)
+    queries = fair.photos
     if gallery.empty or queries.empty:
-        raise InputError(f"there are {len(gallery)} training photos and {len(queries)} {split} photos: both are needed")
+        why = f" ({fair.words})" if fair.words else ""
+        counts = f"{len(gallery)} training photos and {len(queries)} {split} photos"
+        raise InputError(f"there are {counts} to measure on{why}: both are needed")
     if len(queries) > MOST_QUERIES:
         drawn = np.random.default_rng(0).permutation(len(queries))[:MOST_QUERIES]
         queries = queries.iloc[np.sort(drawn)]
@@ -105,7 +115,18 @@ def measure(
         progress(start / len(asked), f"ranking: {start} of {len(asked)} photos")
         places = ranker.search(asked[start : start + step], len(rows)).places
         parts.append(judged(queries.iloc[start : start + step], gallery, places))
-    return measured(pd.concat(parts, ignore_index=True), of, split, distance, rerank, components)
+    found = measured(pd.concat(parts, ignore_index=True), of, split, distance, rerank, components)
+    return replace(found, left_out=fair.left_out, note=fair.words)
+
+
+def fairly(workspace: Workspace, of: Embedder, split: str) -> Unseen:
+    """The photos of a split by which an embedder may be measured."""
+    photos = workspace.photos()
+    rows = photos[photos["split"] == split]
+    if not of.run or split == "train":
+        return Unseen(rows, 0, "")
+    own, now, groups = load_run(workspace, of.run).provenance, of_photos(photos), groups_of(workspace)
+    return own.unseen(rows, now, groups) if split == "test" else Unseen(own.unlearned(rows, now, groups), 0, "")
 
 
 def judged(queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:

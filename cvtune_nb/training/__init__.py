@@ -7,5 +7,5 @@ __all__, __getattr__ = lazily(__name__, {
     "Finder": "finder", "find_learning_rate": "finder",
     "fit": "loop",
     "Classifier": "model", "build": "model", "load_best": "model",
-    "Run": "run", "earlier_run": "run", "load_run": "run", "runs": "run",
+    "Run": "run", "best_run": "run", "earlier_run": "run", "load_run": "run", "ranked": "run", "runs": "run",
 })  # fmt: skip

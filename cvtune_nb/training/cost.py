@@ -25,7 +25,7 @@ from cvtune_nb.networks import device, half
 from cvtune_nb.parameters import Config
 from cvtune_nb.training.model import build
 from cvtune_nb.training.optimizer import optimizer_for
-from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, UNFINISHED, Run
+from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, TRAINING, UNFINISHED, Run
 from cvtune_nb.workspace import Workspace
 
 PROBE_PHOTOS = 32
@@ -133,7 +133,7 @@ def past_errors(known: pd.DataFrame) -> list[float]:
     """How far the last predictions were off, oldest first: real time over predicted time - 1, of the last PAST runs
     that ran to their end with the parameters they were begun with. known: a table of runs (training.runs, or a
     detector's)."""
-    known = known[~known["state"].isin((*UNFINISHED, "diverged")) & (known["predicted_seconds"] > 0)]
+    known = known[~known["state"].isin((*UNFINISHED, TRAINING, "diverged")) & (known["predicted_seconds"] > 0)]
     known = known[~known["changed"] & (known["seconds"] > 0)].tail(PAST)
     return [float(error) for error in known["seconds"] / known["predicted_seconds"] - 1]
 

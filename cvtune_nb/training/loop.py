@@ -1,5 +1,6 @@
 """The training loop, on one screen."""
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -23,13 +24,21 @@ from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.inference import quick
 from cvtune_nb.networks import device, forward, half
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import checkpoint, processes
+from cvtune_nb.training import checkpoint, lock, processes
 from cvtune_nb.training.augmentation import augmented
 from cvtune_nb.training.cost import learn, predict_cost
 from cvtune_nb.training.losses import order, similarity_loss
 from cvtune_nb.training.model import Classifier, build
 from cvtune_nb.training.optimizer import optimizer_for
-from cvtune_nb.training.run import MEASURED_TRAIN_PHOTOS, RESUMABLE, Run, load_run, new_run
+from cvtune_nb.training.run import (
+    MEASURED_TRAIN_PHOTOS,
+    RESUMABLE,
+    Run,
+    new_folder,
+    new_run,
+    on_disk,
+    training_it,
+)
 from cvtune_nb.workspace import Workspace, photos_id
 
 WARM_UP = 20
@@ -56,20 +65,22 @@ class Part:
 @memory.kept()
 def fit(
     workspace: Workspace, config: Config | None = None, run: str | None = None, on_epoch: OnEpoch | None = None,
-    progress: Progress = silent,
+    progress: Progress = silent, patience: float = lock.PATIENCE,
 ) -> Run:  # fmt: skip
     """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
 
     on_epoch is called with the Run after every epoch; raising Stopped in it or in `progress` ends training and keeps
     what whole epochs have learned (before there is a run to keep, it passes through). Whatever ends it, the best epoch
     so far is in best.safetensors. Out of memory, the minibatch and learning rate are halved together and the run goes
-    on. Started by torchrun, all its processes train the one run (training.processes). Raises InputError.
+    on. Started by torchrun, all its processes train the one run (training.processes), and the first one holds the lock
+    that tells other programs that it is being trained. patience: seconds for which that lock is tried. Raises
+    InputError, and lock.Held when another program trains the run.
     """
-    with processes.joined():
+    with processes.joined(), contextlib.ExitStack() as locked:
         progress = processes.InStep(progress)
         photos = workspace.photos()
         require_learnable(photos)
-        current = _begun_or_resumed(workspace, config, run, photos, progress)
+        current = _begun_or_resumed(workspace, config, run, photos, progress, locked, patience)
         if current.state not in RESUMABLE:
             return current
         while True:
@@ -90,7 +101,7 @@ def _smaller(workspace: Workspace, run: Run) -> Run:
     """The run as it goes on from its last whole epoch once memory has run out."""
     config = run.config.halved()
     change = f"out of memory: minibatch {config.batch_size}, learning rate {config.learning_rate:g} from here"
-    run = replace(load_run(workspace, run.id), config=config, changes=[*run.changes, change])
+    run = replace(on_disk(workspace, run.id), config=config, changes=[*run.changes, change])
     run.save()
     if processes.count() > 1:  # the others are in the middle of a step, and wait for this process
         raise InputError(f"{change}: go on with --resume {run.id}")
@@ -98,25 +109,38 @@ def _smaller(workspace: Workspace, run: Run) -> Run:
 
 
 def _begun_or_resumed(
-    workspace: Workspace, config: Config | None, run: str | None, photos: pd.DataFrame, progress: Progress
+    workspace: Workspace, config: Config | None, run: str | None, photos: pd.DataFrame, progress: Progress,
+    locked: contextlib.ExitStack, patience: float,
 ) -> Run:  # fmt: skip
-    """The run to train: among several processes the first one's."""
+    """The run to train: among several processes the first one's, which holds its lock."""
     current = None
     if processes.rank() == 0:
-        current = _resumed(workspace, run, photos) if run else _begun(workspace, config, photos, progress)
+        if run:
+            current = _resumed(workspace, run, photos, locked, patience)
+        else:
+            current = _begun(workspace, config, photos, progress, locked)
     name = processes.agreed(current.id if current else "")
-    return current or load_run(workspace, name)
+    return current or on_disk(workspace, name)
 
 
-def _begun(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> Run:
+def _begun(
+    workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress, locked: contextlib.ExitStack
+) -> Run:
     predicted = predict_cost(workspace, config, progress).seconds
     counts = (min(MEASURED_TRAIN_PHOTOS, int((photos["split"] == "train").sum())),
               int((photos["split"] == "validation").sum()))  # fmt: skip
-    return new_run(workspace, config, photos, counts, predicted)
+    folder = new_folder(workspace, config)
+    locked.enter_context(training_it(folder))  # before it is written: nobody finds a new run that looks abandoned
+    return new_run(workspace, config, photos, counts, predicted, folder)
 
 
-def _resumed(workspace: Workspace, name: str, photos: pd.DataFrame) -> Run:
-    run = load_run(workspace, name)
+def _resumed(
+    workspace: Workspace, name: str, photos: pd.DataFrame, locked: contextlib.ExitStack, patience: float
+) -> Run:
+    run = on_disk(workspace, name)
+    if run.state in RESUMABLE:
+        locked.enter_context(training_it(run.folder, patience))
+        run = on_disk(workspace, name)  # as whoever had the lock until now has left it
     if run.state in RESUMABLE and run.photos != photos_id(photos):
         raise InputError(f"photos or labels have changed since run {run.id} began: start a new run instead of resuming")
     return run

@@ -1,6 +1,7 @@
-"""A training run on disk: runs/<id>/ with config.json, history.csv, result.json and two checkpoints."""
+"""A training run on disk: runs/<id>/ with config.json, photos.csv, history.csv, result.json and two checkpoints."""
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
+from cvtune_nb.provenance import PHOTOS, Provenance, keep, of_photos, present
+from cvtune_nb.training import lock
 from cvtune_nb.workspace import Workspace, now, photos_id
 
 HISTORY_COLUMNS = ["epoch", "learning_rate", "train_accuracy", "train_loss", "validation_accuracy", "validation_loss",
@@ -23,15 +26,20 @@ UNFINISHED = ("stopped", "interrupted")
 """States of runs that are offered to be resumed: stopped by a person, or ended by a crash."""
 RESUMABLE = (*UNFINISHED, "beaten")
 """States in which `fit` goes on with a run that is named."""
+TRAINING = "training"
+"""The state of a run that a process is training now."""
+LOCK = "run.lock"
+"""The file in a run's folder that the process which trains it has locked."""
 
 
 @dataclass(frozen=True)
 class Run:
     """One run. history has one row an epoch (epoch 0: the start from the SVM, before any training); accuracies are
     those of the best epoch by validation. state: done, stopped, beaten (stopped because it could not become the best
-    any more), diverged or interrupted. counts: photos that train and validation accuracy are measured on; train_photos:
-    those it learns from. changes: what had to be changed on the way (memory), in words. levels: what photos of more
-    than 8 bits were shown with (Workspace.levels)."""
+    any more), diverged, training (a process is at it) or interrupted. counts: photos that train and validation accuracy
+    are measured on; train_photos: those it learns from. changes: what had to be changed on the way (memory), in words.
+    measured_on: provenance.yardstick of its photos, "" for runs of earlier versions; levels: what photos of more than 8
+    bits were shown with (Workspace.levels)."""
 
     id: str
     folder: Path
@@ -44,7 +52,13 @@ class Run:
     predicted_seconds: float = 0.0
     changes: list[str] = field(default_factory=list)
     train_photos: int = 0
+    measured_on: str = ""
     levels: tuple[float, float] = (0, 0)
+
+    @property
+    def provenance(self) -> Provenance:
+        """The photos it has learned from and was measured on."""
+        return Provenance(self.classes, self.photos, self.measured_on, self.folder / PHOTOS)
 
     @property
     def best_epoch(self) -> int:
@@ -90,12 +104,12 @@ class Run:
         write_json(
             self.folder / "config.json",
             {"config": self.config.to_dict(), "classes": self.classes, "photos": self.photos, "counts": self.counts,
-             "train_photos": self.train_photos, "levels": self.levels,
+             "train_photos": self.train_photos, "measured_on": self.measured_on, "levels": self.levels,
              "predicted_seconds": self.predicted_seconds, "changes": self.changes, "saved": now()},
         )  # fmt: skip
         if len(self.history):
             write_csv(self.folder / "history.csv", self.history)
-        if self.state != "interrupted":
+        if self.state not in ("interrupted", TRAINING):
             write_json(self.folder / "result.json", self.to_dict())
 
     def predictions(self) -> pd.DataFrame:
@@ -111,19 +125,40 @@ class Run:
         return self.folder / "checkpoint.safetensors"
 
 
-def new_run(
-    workspace: Workspace, config: Config, photos: pd.DataFrame, counts: tuple[int, int], predicted_seconds: float
-) -> Run:
-    """Make the folder of a new run; ids count up: 001-resnet18-224. counts: photos that train and validation
-    accuracy are measured on."""
+def new_folder(workspace: Workspace, config: Config) -> Path:
+    """The folder of a new run; ids count up: 001-resnet18-224. A run is there once `new_run` has written it."""
     named = f"{config.backbone.replace('/', '-').replace(':', '-')}-{config.image_size}"
-    folder = numbered_folder(workspace.runs, named)
-    empty = pd.DataFrame(columns=HISTORY_COLUMNS)
-    run = Run(folder.name, folder, config, sorted(photos["label"].unique()), photos_id(photos), empty, counts,
+    return numbered_folder(workspace.runs, named)
+
+
+def new_run(
+    workspace: Workspace, config: Config, photos: pd.DataFrame, counts: tuple[int, int], predicted_seconds: float,
+    folder: Path | None = None,
+) -> Run:  # fmt: skip
+    """Write a new run into `folder` (default: a new one). counts: photos that train and validation accuracy are
+    measured on."""
+    folder = folder or new_folder(workspace, config)
+    own, empty = of_photos(photos), pd.DataFrame(columns=HISTORY_COLUMNS)
+    run = Run(folder.name, folder, config, list(own.classes), own.id, empty, counts,
               predicted_seconds=predicted_seconds, train_photos=int((photos["split"] == "train").sum()),
-              levels=workspace.levels)  # fmt: skip
+              measured_on=own.measured_on, levels=workspace.levels)  # fmt: skip
+    keep(folder, photos)
     run.save()
     return run
+
+
+WAY_OUT = "wait for it to end (--wait on the command line), or start another run (--seed)"
+
+
+def training_it(folder: Path, patience: float = lock.PATIENCE) -> AbstractContextManager[None]:
+    """Holds the lock of the run in `folder`: this process trains it. Raises lock.Held."""
+    return lock.holding(folder / LOCK, f"training run {folder.name}", WAY_OUT, patience)
+
+
+def require_idle(run: Any) -> None:
+    """Raises lock.Held while a process trains this run (or a detector's)."""
+    if run.state == TRAINING:
+        raise lock.Held(run.folder / LOCK, f"training run {run.id}", WAY_OUT)
 
 
 def numbered_folder(runs: Path, name: str) -> Path:
@@ -140,13 +175,57 @@ def numbered_folder(runs: Path, name: str) -> Path:
 
 
 def load_run(workspace: Workspace, run: str) -> Run:
-    """The run with this id, or the "best" by validation, or the "last". Raises InputError when there is none."""
-    if run in ("best", "last"):
+    """The run with this id, the "best" by validation of those that may be compared on the photos there are now
+    (provenance), or the "last". Raises InputError when there is none."""
+    if run == "best":
+        return _best_of(workspace)
+    if run == "last":
         table = runs(workspace)
-        table = table[table["validation_accuracy"].notna()] if run == "best" else table
         if table.empty:
-            raise InputError(f"{workspace.folder} has no training run yet: train first (notebook 03, or cvtune train)")
-        run = table.loc[table["validation_accuracy"].idxmax() if run == "best" else table.index[-1], "run"]
+            raise _none_yet(workspace)
+        run = table["run"].iloc[-1]
+    loaded = on_disk(workspace, run)
+    return replace(loaded, state=live_state(loaded))
+
+
+def best_run(workspace: Workspace) -> Run | None:
+    """The run with the highest validation accuracy of those that may be compared on the photos there are now, or None.
+    Of equals the first."""
+    table = ranked(runs(workspace))
+    return None if table.empty else load_run(workspace, table["run"].iloc[0])
+
+
+def ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Of `runs`, those with a finished epoch that may be compared, the best on validation first."""
+    table = table[table["validation_accuracy"].notna() & (table["data"] == "")]
+    return table.sort_values("validation_accuracy", ascending=False, kind="stable")
+
+
+def _best_of(workspace: Workspace) -> Run:
+    best, table = best_run(workspace), runs(workspace)
+    if best is not None:
+        return best
+    earlier = table[table["validation_accuracy"].notna()]
+    if earlier.empty:
+        raise _none_yet(workspace)
+    last = load_run(workspace, earlier["run"].iloc[-1])
+    raise no_present_run(last.id, last.provenance.change(present(workspace)))
+
+
+def no_present_run(last: str, change: str) -> InputError:
+    """Says that all runs are of earlier data, the newest of them `last`. change: what is different now."""
+    return InputError(
+        f"there are only runs of earlier data, the newest of them {last} ({change}): train again, or name a run by its "
+        "id, to export one with --earlier-data"
+    )
+
+
+def _none_yet(workspace: Workspace) -> InputError:
+    return InputError(f"{workspace.folder} has no training run yet: train first (notebook 03, or cvtune train)")
+
+
+def on_disk(workspace: Workspace, run: str) -> Run:
+    """The run with this id as its files say; whether a process is training it is not looked at. Raises InputError."""
     folder = workspace.runs / run
     try:
         known = read_json(folder / "config.json")
@@ -158,16 +237,26 @@ def load_run(workspace: Workspace, run: str) -> Run:
         # the checkpoint's own history is the truth: a crash can have come between it and history.csv
         with safe_open(folder / "checkpoint.safetensors", "pt") as file:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
-    state = read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else "interrupted"
     loaded = Run(run, folder, Config.from_values(**known["config"]), known["classes"], known["photos"], history,
                  tuple(known["counts"]), train_photos=known.get("train_photos", known["counts"][0]),
-                 levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
-    return replace(loaded, state=state, predicted_seconds=known["predicted_seconds"], changes=known["changes"])
+                 measured_on=known.get("measured_on", ""), levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
+    return replace(loaded, state=state_in(folder), predicted_seconds=known["predicted_seconds"],
+                   changes=known["changes"])  # fmt: skip
+
+
+def state_in(folder: Path) -> str:
+    """The state in which the run in `folder` was left."""
+    return read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else "interrupted"
+
+
+def live_state(run: Any) -> str:
+    """The state of a run (or a detector's): TRAINING while a process is at it, else as it was left."""
+    return TRAINING if run.state in RESUMABLE and lock.holder(run.folder / LOCK) else run.state
 
 
 def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) -> Run | None:
     """A run of this config on exactly the photos and labels there are now, or None: the same seed would only repeat
-    it. One that is done comes before one that `fit` would go on with, the newest of either first. With `at_least`,
+    it. One that has ended comes before one that `fit` would go on with, the newest of either first. With `at_least`,
     more epochs than the config's will do, too."""
     photos, found = photos_id(workspace.photos()), []
     for name in reversed(list(runs(workspace)["run"])):
@@ -176,24 +265,32 @@ def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) ->
         more = run.config.epochs - config.epochs
         if same and (more == 0 or (at_least and more > 0)):
             found.append(run)
-    return next((run for run in found if run.state not in UNFINISHED), found[0] if found else None)
+    return ended_first(found)
+
+
+def ended_first(found: list[Any]) -> Any:
+    """Of runs the first that has ended, else the first; None of none."""
+    return next((run for run in found if run.state not in (*UNFINISHED, TRAINING)), found[0] if found else None)
 
 
 def runs(workspace: Workspace) -> pd.DataFrame:
-    """All runs, oldest first: run,state, the parameters, best_epoch, train_accuracy, validation_accuracy, low, high
-    (interval of the validation accuracy), seconds, predicted_seconds and changed (whether minibatch and rate had to be
-    halved on the way). Accuracies are NaN before the first epoch."""
-    rows = []
-    for folder in sorted(workspace.runs.glob("*/config.json")):
-        run = load_run(workspace, folder.parent.name)
+    """All runs, oldest first: run,state, data ("earlier data" where its accuracy may not be compared, see provenance),
+    the parameters, best_epoch, train_accuracy, validation_accuracy, low, high (interval of the validation accuracy),
+    seconds, predicted_seconds and changed (whether minibatch and rate had to be halved on the way). Accuracies are NaN
+    before the first epoch."""
+    files, rows = sorted(workspace.runs.glob("*/config.json")), []
+    now_there = present(workspace) if files else None
+    for file in files:
+        run = load_run(workspace, file.parent.name)
         none = run.history.empty
         rows.append({
-            "run": run.id, "state": run.state, **run.config.to_dict(), "best_epoch": run.best_epoch,
+            "run": run.id, "state": run.state, "data": run.provenance.standing(now_there), **run.config.to_dict(),
+            "best_epoch": run.best_epoch,
             "train_accuracy": float("nan") if none else run.train.value,
             "validation_accuracy": float("nan") if none else run.validation.value,
             "low": run.validation.low, "high": run.validation.high, "seconds": run.seconds,
             "predicted_seconds": run.predicted_seconds, "changed": bool(run.changes),
         })  # fmt: skip
-    columns = ["run", "state", *Config.__dataclass_fields__, "best_epoch", "train_accuracy", "validation_accuracy",
-               "low", "high", "seconds", "predicted_seconds", "changed"]  # fmt: skip
+    columns = ["run", "state", "data", *Config.__dataclass_fields__, "best_epoch", "train_accuracy",
+               "validation_accuracy", "low", "high", "seconds", "predicted_seconds", "changed"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

@@ -110,6 +110,10 @@ class DetectorPanel(RunPanel):
         """detection.load_run."""
         return load_run(self.dataset, name)
 
+    def rows_of(self, runs: pd.DataFrame, caption: str) -> str:
+        """Every run, the best on top."""
+        return _comparison(runs, caption)
+
     def _draw(self, run: DetectorRun) -> None:
         """The curves so far; called after every epoch in the training thread."""
         words = f"{run.id}: AP {run.best('validation_ap'):.3f} on validation, best in epoch {run.best_epoch}"
@@ -146,7 +150,7 @@ class DetectorPanel(RunPanel):
             self._draw_examples(found)
             self.text.value += by_class(found)
         self.findings.show(findings(self.dataset, found))
-        self.compared.value = _comparison(self.table())
+        self.compared.value = self.comparison_of(self.table())
 
     def draw_nothing(self) -> None:
         """Empty axes."""
@@ -209,17 +213,15 @@ def by_class(found: Verdict) -> str:
     return table + page.table(shown, {"size": "size (COCO: 32 and 96 pixels)", "boxes": "boxes", "ap": "AP"})
 
 
-def _comparison(known: pd.DataFrame) -> str:
-    """Every run, the best on top."""
-    if known.empty:
-        return ""
+def _comparison(known: pd.DataFrame, caption: str) -> str:
     rows = known.sort_values("validation_ap", ascending=False)
+    none = rows["best_epoch"] < 0
     shown = rows.assign(
-        validation_ap=[f"{value:.3f}" for value in rows["validation_ap"]],
-        validation_ap50=[f"{value:.3f}" for value in rows["validation_ap50"]],
+        validation_ap=rows["validation_ap"].map("{:.3f}".format).mask(none, "none yet"),
+        validation_ap50=rows["validation_ap50"].map("{:.3f}".format).mask(none, ""),
         time=[page.duration(seconds) for seconds in rows["seconds"]],
     )
     names = {"run": "run", "state": "state", "validation_ap": "AP", "validation_ap50": "AP50", "time": "time",
              "learning_rate": "learning rate", "batch_size": "minibatch", "epochs": "epochs",
              "proposals": "proposals"}  # fmt: skip
-    return page.table(shown, names, "All detectors of this workspace, the best on top")
+    return page.table(shown, names, caption)

@@ -12,12 +12,15 @@ from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.run import runs
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Detector, opened
+from cvtune_nb.provenance import EARLIER
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.detector import by_class, counts
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept
+from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept, noted
 
 NO_DETECTOR = "There is no detector yet: press Train the detector above first, then run this cell again."
+
+ONLY_EARLIER = f"There are only detectors of {EARLIER}: train one above, or choose one of them."
 
 
 class DetectorExportPanel(LeavingPanel):
@@ -35,7 +38,7 @@ class DetectorExportPanel(LeavingPanel):
         self.look = w.Button(description="Find objects in it")
         self.answer = w.HTML()
         self.go.layout.width = "150px"
-        self.controls.children = [self.run, self.warning]
+        self.controls.children = [self.run, self.earlier, self.warning]
         self.more.children = [w.HTML("<b>Try it on a photo</b>"), self.photo, self.look, self.answer]
         self.right.children = [self.text, self.picture]
         self.model: Detector | None = None
@@ -55,24 +58,25 @@ class DetectorExportPanel(LeavingPanel):
         """All detectors, the best on validation first and chosen."""
         known = runs(self.dataset)
         known = known[known["best_epoch"] > 0].sort_values("validation_ap", ascending=False)
-        self.run.options = [(f"{row.run}: AP {row.validation_ap:.3f}", row.run) for row in known.itertuples()]
-        if self.run.value is None and len(known):
-            self.run.value = known["run"].iloc[0]
+        shown = [(f"{row.run}: AP {row.validation_ap:.3f}", row.run) for row in known.itertuples()]
+        earlier = set(known.loc[known["data"] != "", "run"])
+        self.choose_from(self.run, [each for each in shown if each[1] not in earlier],
+                         [each for each in shown if each[1] in earlier])  # fmt: skip
         self.go.disabled = known.empty
         self.photo.disabled = self.look.disabled = self.model is None
-        self.say("Ready to export." if len(known) else NO_DETECTOR)
+        self.say("Ready to export." if self.run.value else ONLY_EARLIER if len(known) else NO_DETECTOR)
 
     def unstarted(self) -> bool:
         """Whether to start by itself where nobody watches: when there is something to export."""
         self._list()
-        return super().unstarted() and bool(self.run.options)
+        return super().unstarted() and self.run.value is not None
 
     def work(self) -> Work:
         """Read which detector is chosen."""
-        run, dataset = self.run.value, self.dataset.redrawn()
+        run, dataset, earlier = self.run.value, self.dataset.redrawn(), self.earlier.value
         if run is None:
-            raise InputError(NO_DETECTOR)
-        return lambda progress: export_detector(dataset, run, progress=progress)
+            raise InputError(ONLY_EARLIER if self.run.options else NO_DETECTOR)
+        return lambda progress: export_detector(dataset, run, progress=progress, earlier_data=earlier)
 
     def paint(self, result: DetectorExport) -> str:
         """Show the figures, and try the model on a first photo."""
@@ -85,7 +89,7 @@ class DetectorExportPanel(LeavingPanel):
             f"{counts(told)}. {agreement(result)}"
         )
         on = f"on {told.scores.photos} {told.on} photos"
-        self.text.value = f"<div>{number} {on}; {page.text(words)}</div>{by_class(told)}"
+        self.text.value = f"<div>{number} {on}; {page.text(words)}</div>{noted(result)}{by_class(told)}"
         self._list()
         photos = self.dataset.part("test" if result.test else "validation").photos
         self.photo.value = str(self.dataset.workspace.path_of(photos["path"].iloc[0]))
@@ -109,8 +113,8 @@ class DetectorExportPanel(LeavingPanel):
 
     def result(self) -> DetectorExport:
         """The export; NotReady until there is one."""
-        if not self.run.options:
-            raise NotReady(NO_DETECTOR)
+        if self.run.value is None:
+            raise NotReady(ONLY_EARLIER if self.run.options else NO_DETECTOR)
         return super().result()
 
     def sentences(self, made: DetectorExport) -> Iterator[str]:

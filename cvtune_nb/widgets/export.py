@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as w
 import pandas as pd
@@ -15,9 +16,10 @@ from cvtune_nb.export.explain import heat
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
+from cvtune_nb.provenance import EARLIER
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept
+from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept, noted
 from cvtune_nb.workspace import Workspace
 
 SMALLER = {"fp16": "fp16: half the size, for GPUs and phones", "int8": "int8: a quarter of it, fast on processors"}
@@ -29,6 +31,10 @@ ABOUT_THRESHOLD = (
 )
 
 NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
+
+ONLY_EARLIER = (
+    f"There are only runs of {EARLIER}: train again (notebook 03_dnn_fine_tuning), or choose one of them."
+)
 
 
 class ExportPanel(LeavingPanel):
@@ -57,7 +63,7 @@ class ExportPanel(LeavingPanel):
         self.answer, self.looked = w.HTML(), page.Picture()
         words = f'<div class="cvtune-words">{ABOUT_THRESHOLD}</div>'
         forms = w.VBox([w.HTML("<b>Smaller variants</b>"), *self.variants.values()])
-        self.controls.children = [self.run, self.name, self.threshold, w.HTML(words), forms, self.warning]
+        self.controls.children = [self.run, self.earlier, self.name, self.threshold, w.HTML(words), forms, self.warning]
         self.more.children = [
             w.HTML("<b>Try it on a photo</b>"),
             self.photo,
@@ -73,43 +79,43 @@ class ExportPanel(LeavingPanel):
 
     def _list_runs(self, wanted: str) -> None:
         """All runs and the baseline, the best on validation first and chosen."""
-        runs = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
-        runs = runs[["run", "validation_accuracy"]]
-        if baseline := last_baseline(self.workspace):
-            runs.loc[len(runs)] = [SVM, baseline["validation_accuracy"]]
-        if wanted and wanted not in runs["run"].tolist():
+        known = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
+        known = known[["run", "data", "validation_accuracy"]]
+        if last_baseline(self.workspace, earlier=True):
+            svm = last_baseline(self.workspace)
+            known.loc[len(known)] = [SVM, "", svm["validation_accuracy"] if svm else float("nan")]
+        if wanted and wanted not in known["run"].tolist():
             raise InputError(
                 f"there is no run {wanted!r} in {self.workspace.folder}: choose one of those there are "
-                f"({', '.join(runs['run']) or 'none yet'})"
+                f"({', '.join(known['run']) or 'none yet'})"
             )
-        runs = runs.sort_values("validation_accuracy", ascending=False)
-        names = {SVM: "the SVM of notebook 02"}
-        self.run.options = [
-            (f"{names.get(row.run, row.run)}: {row.validation_accuracy:.1%}", row.run) for row in runs.itertuples()
-        ]
-        if len(runs):
-            self.run.value = wanted or runs["run"].iloc[0]
-        self.go.disabled = runs.empty
-        self.say("Ready to export." if len(runs) else NO_RUN)
+        known = known.sort_values("validation_accuracy", ascending=False)
+        now = known["data"] == ""
+        self.choose_from(self.run, *([_option(row) for row in part.itertuples()] for part in (known[now], known[~now])))
+        if wanted:
+            self.run.value = wanted
+        self.go.disabled = known.empty
+        self.say("Ready to export." if self.run.value else ONLY_EARLIER if len(known) else NO_RUN)
 
     def work(self) -> Work:
         """Read which run and which name are chosen."""
         run, name = self.run.value, self.name.value.strip()
         if run is None:
-            raise InputError(NO_RUN)
+            raise InputError(ONLY_EARLIER if self.run.options else NO_RUN)
         if name in (".", "..") or Path(name).name != name:
             raise InputError(
                 f"the name {name!r} has a slash in it: give a plain name, the folder is made in the workspace"
             )
         out = self.workspace.exports / name if name else None
         variants = tuple(name for name, box in self.variants.items() if box.value)
-        threshold = round(self.threshold.value, 2)
-        return lambda progress: self._export(run, out, progress, variants, threshold)
+        threshold, earlier = round(self.threshold.value, 2), self.earlier.value
+        return lambda progress: self._export(run, out, progress, variants, threshold, earlier)
 
     def _export(
-        self, run: str, out: Path | None, progress: Progress, variants: tuple[str, ...], threshold: float
-    ) -> Export:
-        made = export_run(self.workspace, run, out, progress, variants, threshold)
+        self, run: str, out: Path | None, progress: Progress, variants: tuple[str, ...], threshold: float,
+        earlier: bool,
+    ) -> Export:  # fmt: skip
+        made = export_run(self.workspace, run, out, progress, variants, threshold, earlier)
         self.model, self.network = Model(made.folder), load_bundle(made.folder)
         return made
 
@@ -119,7 +125,7 @@ class ExportPanel(LeavingPanel):
         files = page.table(pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"})
         files = f"<details><summary>{len(sizes)} files, and a zip of them</summary>{files}</details>"
         self.text.value = (
-            f"<div>{_figure(result)}</div><div>{agreement(result, 'in every probability of')}</div>"
+            f"<div>{_figure(result)}</div>{noted(result)}<div>{agreement(result, 'in every probability of')}</div>"
             f"{_variants(result)}{_classes(result)}{files}"
         )
         self._draw_certainty(result)
@@ -184,7 +190,7 @@ class ExportPanel(LeavingPanel):
     def result(self) -> Export:
         """The export; NotReady until there is one, naming notebook 03 when there is nothing to export."""
         if self.run.value is None:
-            raise NotReady(NO_RUN)
+            raise NotReady(ONLY_EARLIER if self.run.options else NO_RUN)
         return super().result()
 
     def figures(self) -> None:
@@ -216,10 +222,17 @@ class ExportPanel(LeavingPanel):
         yield from (f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples())
 
 
+def _option(row: Any) -> tuple[str, str]:
+    """What is shown of a run in the menu, and its id."""
+    name = "the SVM of notebook 02" if row.run == SVM else row.run
+    unmeasured = pd.isna(row.validation_accuracy)
+    return f"{name}: {'is fitted again' if unmeasured else f'{row.validation_accuracy:.1%}'}", row.run
+
+
 def _figure(made: Export) -> str:
     """The accuracy that may be quoted, in large type."""
     if made.test is None:
-        return f"There are no test photos; on validation it is {page.percent(made.validation)}."
+        return f"No test photo was measured; on validation it is {page.percent(made.validation)}."
     return (
         f'<span class="cvtune-number">{made.test.value:.1%}</span> of {made.test.n} test photos right; 95% interval '
         f"{made.test.low:.1%} to {made.test.high:.1%}. On validation it was {made.validation.value:.1%}."
@@ -231,9 +244,9 @@ def _variants(made: Export) -> str:
         return ""
     rows = made.variants
     shown = rows.assign(
-        accuracy=[f"{value:.1%}" for value in rows["accuracy"]],
+        accuracy=["" if pd.isna(value) else f"{value:.1%}" for value in rows["accuracy"]],
         megabytes=[f"{value:.1f}" for value in rows["megabytes"]],
-        milliseconds=[f"{value:.1f}" for value in rows["milliseconds"]],
+        milliseconds=["" if pd.isna(value) else f"{value:.1f}" for value in rows["milliseconds"]],
     )
     names = {"file": "file", "megabytes": "MB", "milliseconds": "ms a photo", "accuracy": "right"}
     return page.table(shown, names | {"verdict": "beside fp32"}, "Variants, on the same validation and test photos")

@@ -44,8 +44,7 @@ class GainsPanel(Panel):
     def work(self) -> Work:
         """Look at the best run, or the baseline where there is none."""
         compute = self.compute.value
-        known = training.runs(self.workspace).dropna(subset=["validation_accuracy"])
-        run = None if known.empty else training.load_run(self.workspace, "best")
+        run = training.best_run(self.workspace)
         return lambda progress: (*advice.what_helps(self.workspace, run, compute, progress), run)
 
     def paint(self, result: Told) -> str:

@@ -7,6 +7,7 @@ import ipywidgets as w
 from IPython.display import HTML
 
 from cvtune_nb.export.place import Exported
+from cvtune_nb.provenance import EARLIER
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.panel import Panel
 
@@ -22,7 +23,24 @@ class LeavingPanel(Panel):
     def __init__(self, workspace: Any):
         super().__init__(workspace)
         self.warning = w.HTML()
+        self.earlier = w.Checkbox(description="Export it even if its classes are not those of today", indent=False)
+        self.earlier.layout.display = "none"
         self.warn()
+
+    def choose_from(self, menu: w.Dropdown, options: list[tuple[str, str]], earlier: list[tuple[str, str]]) -> None:
+        """Fill a menu with runs (what is shown, id), those of earlier data last. Of these none is chosen by itself, and
+        one that is chosen has a box beside it."""
+        chosen, self._of_earlier = menu.value, {name for _, name in earlier}
+        menu.options = [*options, *((f"{EARLIER}: {words}", name) for words, name in earlier)]
+        first = options[0][1] if options else None
+        menu.value = chosen if chosen in {name for _, name in menu.options} else first
+        menu.observe(self._offer_earlier, "value")
+        self._offer_earlier({"new": menu.value})
+
+    def _offer_earlier(self, change: dict[str, Any]) -> None:
+        asked = change["new"] in self._of_earlier
+        self.earlier.layout.display = None if asked else "none"
+        self.earlier.value = self.earlier.value and asked
 
     def sentences(self, made: Any) -> Iterable[str]:
         """What the export says, in sentences; the first is what was exported."""
@@ -59,7 +77,7 @@ class LeavingPanel(Panel):
         """What we learned, from the export above."""
         made = self.result()
         opened = f"The test set of this workspace has been opened {page.times(made.openings)}."
-        return page.listed([*self.sentences(made), opened])
+        return page.listed([*self.sentences(made), *(f"{note}." for note in made.notes), opened])
 
 
 def agreement(made: Exported, in_what: str = "on") -> str:
@@ -68,6 +86,11 @@ def agreement(made: Exported, in_what: str = "on") -> str:
         f"The exported model and PyTorch agree to {made.parity:.1g} {in_what} {made.parity_photos} photos, among them "
         "grey, turned, tiny and huge ones."
     )
+
+
+def noted(made: Exported) -> str:
+    """What must be known of the figures, as HTML."""
+    return "".join(f"<div class='cvtune-words'>{page.text(note)}.</div>" for note in made.notes)
 
 
 def kept(low: float, promised: float, high: float) -> str:

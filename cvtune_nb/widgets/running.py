@@ -8,8 +8,9 @@ import pandas as pd
 from cvtune_nb.advice import Finding
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.provenance import EARLIER
 from cvtune_nb.training.cost import Cost, past_errors, past_in_words
-from cvtune_nb.training.run import UNFINISHED
+from cvtune_nb.training.run import TRAINING, UNFINISHED
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.findings import Findings
@@ -80,6 +81,17 @@ class RunPanel(Panel):
         """What is shown before the first run."""
         raise NotImplementedError
 
+    def rows_of(self, runs: pd.DataFrame, caption: str) -> str:
+        """A table of these runs, the best on top, under a caption."""
+        raise NotImplementedError
+
+    def comparison_of(self, runs: pd.DataFrame) -> str:
+        """All runs beside each other; those that may not be compared with them in a table of their own."""
+        now, compared = runs["data"] == "", f"{self.noun.capitalize()}s, best first"
+        apart = f"{EARLIER.capitalize()}: other validation photos, labels or classes, so these figures are not compared"
+        parts = ((runs[now], compared), (runs[~now], apart))
+        return "".join(self.rows_of(part, caption) for part, caption in parts if len(part))
+
     # -- parameters and their price ---------------------------------------------------------------------------
 
     def set(self, values: dict[str, Any]) -> None:
@@ -124,7 +136,10 @@ class RunPanel(Panel):
             self.say(f"The last {self.noun} of this workspace is shown: {page.text(run.id)}.")
         else:
             self.draw_nothing()
-            self.say("Not trained yet.")
+            known = self.table()
+            self.compared.value = self.comparison_of(known)
+            earlier = f"; the {self.noun}s listed below are of {EARLIER}" if len(known) else ""
+            self.say(f"Not trained yet on these photos{earlier}." if earlier else "Not trained yet.")
         if not headless():
             self._predict_soon()
 
@@ -134,13 +149,13 @@ class RunPanel(Panel):
         return lambda progress: self.fit(progress, config=config)
 
     def _resume(self) -> None:
-        unfinished = self._unfinished()
+        unfinished = self._unfinished(*UNFINISHED, TRAINING)  # one that another program trains by now is refused by fit
         if unfinished is not None:
             self.begin(lambda progress: self.fit(progress, run=unfinished))
 
-    def _unfinished(self) -> str | None:
+    def _unfinished(self, *states: str) -> str | None:
         known = self.table()
-        known = known[known["state"].isin(UNFINISHED)]
+        known = known[known["state"].isin(states or UNFINISHED) & (known["data"] == "")]
         return None if known.empty else str(known["run"].iloc[-1])
 
     def ended(self, run: Any, best: str) -> str:
@@ -148,7 +163,7 @@ class RunPanel(Panel):
         predicted = f"; predicted were {page.duration(run.predicted_seconds)}." if run.predicted_seconds else "."
         self.cost.value = page.text(f"It took {page.duration(run.seconds)}{predicted}")
         if run.history.empty:
-            return ENDED.get(run.state, "Finished.")
+            return f"{ENDED.get(run.state, 'Finished.')} No epoch was finished."
         return f"{ENDED.get(run.state, 'Finished.')} Best epoch {run.best_epoch}: {best} Now run the cells below."
 
     def _follow(self, job: Job) -> None:
@@ -158,14 +173,15 @@ class RunPanel(Panel):
             self._predict_soon()
 
     def last(self) -> Any:
-        """The last run with a finished epoch; None before there is one."""
+        """The last run with a finished epoch on the photos there are now; None before there is one."""
         known = self.table()
-        known = known[known["best_epoch"] >= 0]
+        known = known[(known["best_epoch"] >= 0) & (known["data"] == "")]
         return None if known.empty else self.load(str(known["run"].iloc[-1]))
 
     def result(self) -> Any:
-        """The run made here, or the workspace's last one. NotReady until there is one."""
-        if self.job.running or self.job.state == "failed" or isinstance(self.job.result, self.kind):
+        """The run made here, or the workspace's last one. NotReady until there is one with a finished epoch."""
+        made = isinstance(self.job.result, self.kind) and len(self.job.result.history)
+        if self.job.running or self.job.state == "failed" or made:
             return super().result()
         run = self.last()
         if run is None:

@@ -157,7 +157,9 @@ class SimilarityPanel(Panel):
             found = similarity.measure(workspace, of, "validation", distance, rerank, components, progress)
             plain, words = None, ""
             if of.run:
-                plain = similarity.measure(workspace, of.frozen, "validation", distance, rerank, components, progress)
+                plain = similarity.measure(
+                    workspace, of.frozen, "validation", distance, rerank, components, progress, fair_to=of
+                )
                 words = similarity.compare(plain, found).words
             return Looked(known, found, plain, words)
 

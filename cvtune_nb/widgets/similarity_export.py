@@ -8,8 +8,7 @@ from cvtune_nb import similarity
 from cvtune_nb.similarity.bundle import SimilarityExport, export_similarity
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Work
-from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept
-from cvtune_nb.widgets.similarity import offer
+from cvtune_nb.widgets.leaving import LeavingPanel, agreement, kept, noted
 from cvtune_nb.workspace import Workspace
 
 
@@ -24,12 +23,16 @@ class SimilarityExportPanel(LeavingPanel):
         super().__init__(workspace)
         wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         self.embedder = w.Dropdown(description="Network", **wide)
-        offer(workspace, self.embedder, embedder)
+        wanted = similarity.embedder(workspace, embedder)
+        known = {of.name: of for of in [*similarity.choices(workspace), wanted]}.values()
+        now = [(of.words, of.name) for of in known if not of.data]
+        self.choose_from(self.embedder, now, [(f"run {of.run}", of.name) for of in known if of.data])
+        self.embedder.value = wanted.name
         self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
         self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Numbers", value=components,
                                      **wide)  # fmt: skip
         self.go.layout.width = "150px"
-        self.controls.children = [self.embedder, self.distance, self.components, self.warning]
+        self.controls.children = [self.embedder, self.earlier, self.distance, self.components, self.warning]
         self.right.children = [self.text]
 
     def work(self) -> Work:
@@ -37,7 +40,8 @@ class SimilarityExportPanel(LeavingPanel):
         name, distance, components, workspace = (
             self.embedder.value, self.distance.value, self.components.value, self.workspace
         )  # fmt: skip
-        return lambda progress: export_similarity(workspace, name, None, progress, components, distance)
+        earlier = self.earlier.value
+        return lambda progress: export_similarity(workspace, name, None, progress, components, distance, earlier)
 
     def paint(self, result: SimilarityExport) -> str:
         """The figures."""
@@ -45,7 +49,7 @@ class SimilarityExportPanel(LeavingPanel):
         self.text.value = page.status(
             f'<span class="cvtune-number">{told.recall[1].value:.1%}</span> recall@1 on {len(told.queries)} '
             f"{told.split} photos.<br>{page.text(told.words)}.<br>{agreement(result)}"
-        )
+        ) + noted(result)
         return self.exported(result)
 
     def sentences(self, made: SimilarityExport) -> Iterator[str]:

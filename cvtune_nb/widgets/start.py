@@ -17,6 +17,7 @@ from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.provenance import EARLIER
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.widgets.panel import Panel
@@ -234,7 +235,9 @@ def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
 
 def _map(workspace: Workspace) -> str:
     """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
-    runs = training.runs(workspace)
+    runs, before = training.runs(workspace), baseline.last_baseline(workspace, earlier=True)
+    earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
+    of_earlier = f"{earlier} of {EARLIER}" if earlier else ""
     tried = len(runs[["backbone", "image_size"]].drop_duplicates())
     exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
     similar = [path.parent.name for path in workspace.exports.glob("*/index.npy")]
@@ -246,8 +249,9 @@ def _map(workspace: Workspace) -> str:
         ("01_data_quality_audit", "what is wrong with the photos and labels",
          audited and f"audited, {len(workspace.standing())} decisions"),
         ("02_frozen_dnn_svm_baseline", "an accuracy in seconds",
-         known and f"{known['validation_accuracy']:.1%} on validation"),
-        ("03_dnn_fine_tuning", "train all layers", len(runs) and f"{len(runs)} runs"),
+         f"{known['validation_accuracy']:.1%} on validation" if known else before and f"on {EARLIER}"),
+        ("03_dnn_fine_tuning", "train all layers",
+         ", ".join(filter(None, [f"{len(runs)} runs" if len(runs) else "", of_earlier]))),
         ("04_parameter_escalation", "which size and network is worth its time",
          tried > 1 and f"{tried} networks and sizes tried"),
         ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),

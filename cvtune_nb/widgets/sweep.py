@@ -46,9 +46,9 @@ class SweepPanel(Panel):
         return super().unstarted() and not (headless() and self.wanted == 0)
 
     def _best(self) -> training.Run | None:
-        known = training.runs(self.workspace)
-        known = known[known["validation_accuracy"].notna() & (known["epochs"] > 0)].set_index("run")
-        return None if known.empty else training.load_run(self.workspace, known["validation_accuracy"].idxmax())
+        known = training.ranked(training.runs(self.workspace))
+        known = known[known["epochs"] > 0]
+        return None if known.empty else training.load_run(self.workspace, known["run"].iloc[0])
 
     def _price(self) -> None:
         run = self._best()

@@ -136,6 +136,10 @@ class TrainingPanel(RunPanel):
         """training.load_run."""
         return training.load_run(self.workspace, name)
 
+    def rows_of(self, runs: pd.DataFrame, caption: str) -> str:
+        """Every run with what differs between them, the best on top."""
+        return _comparison(runs, caption)
+
     def _draw(self, run: Run) -> None:
         """The curves so far; called after every epoch in the training thread."""
         gaps = metrics.gap(run.history, run.counts)
@@ -189,7 +193,7 @@ class TrainingPanel(RunPanel):
         helped = advice.outcome(self.workspace, run)
         self._about = run.id
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
-        self.compared.value = _comparison(self.table())
+        self.compared.value = self.comparison_of(self.table())
 
     def _apply(self, finding: advice.Finding) -> None:
         super()._apply(finding)
@@ -199,8 +203,8 @@ class TrainingPanel(RunPanel):
     # -- what the cells below show ----------------------------------------------------------------------------
 
     def comparison(self) -> None:
-        """All runs of this workspace, the best first."""
-        self.report(lambda: HTML(_comparison(self.table()) or "<i>No run yet.</i>"), always=True)
+        """All runs of this workspace, the best first, those of earlier data apart."""
+        self.report(lambda: HTML(self.comparison_of(self.table()) or "<i>No run yet.</i>"), always=True)
 
     def lessons(self) -> HTML:
         """What we learned, from the run above and the baseline."""
@@ -216,10 +220,8 @@ class TrainingPanel(RunPanel):
         return page.listed([*lines, *(f"{finding.title}: {finding.evidence}." for finding in found)])
 
 
-def _comparison(runs: pd.DataFrame) -> str:
+def _comparison(runs: pd.DataFrame, caption: str) -> str:
     """Every run with what differs between them, the best on top."""
-    if runs.empty:
-        return ""
     rows = runs.sort_values("validation_accuracy", ascending=False)
     validation = [
         "none yet"
@@ -251,4 +253,4 @@ def _comparison(runs: pd.DataFrame) -> str:
         "train": "train",
         "time": "time",
     }
-    return page.table(shown, names | {name: PARAMETERS[name].label for name in differing}, "Runs, best first", most=12)
+    return page.table(shown, names | {name: PARAMETERS[name].label for name in differing}, caption, most=12)

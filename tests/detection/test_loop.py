@@ -1,6 +1,7 @@
 """Training a detector: it learns, stops, goes on, survives."""
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -142,7 +143,8 @@ def test_too_few_boxes_are_said(tmp_path, detector_config):
 
 
 def test_augmentation_moves_the_boxes_with_the_photo(dataset, detector_config):
-    run = module._begun(dataset, detector_config, lambda *_: None)
+    with ExitStack() as locked:
+        run = module._begun(dataset, detector_config, lambda *_: None, locked)
     train = module.shown(dataset, "train", run, lambda *_: None)
     number = next(n for n, boxes in enumerate(train.boxes) if len(boxes))
     rng = np.random.default_rng(0)
