@@ -54,7 +54,9 @@ class StartPanel(Panel):
         what open_workspace takes."""
         return super().of("start", data=data, folder=workspace, layout=layout, draw_validation=draw_validation)
 
-    def __init__(self, subject: str, data: str, folder: str, layout: str, draw_validation: bool | None):
+    def __init__(
+        self, subject: str, data: str, folder: str, layout: str = "", draw_validation: bool | None = None
+    ):
         super().__init__(subject)
         if layout not in _LAYOUTS.values():
             known = ", ".join(value for value in _LAYOUTS.values() if value)

@@ -100,7 +100,11 @@ def test_floating_point_tiff(tmp_path, top):
     ramp = np.linspace(0, top, 256, dtype=np.float32)[None].repeat(4, axis=0)
     ramp[1, 0] = np.nan
     Image.fromarray(ramp).save(tmp_path / "a.tif")
-    assert np.abs(np.asarray(read_photo(tmp_path / "a.tif"))[0, :, 1].astype(int) - np.arange(256)).max() <= 1
+    shown = np.asarray(read_photo(tmp_path / "a.tif", levels=(0, top)))
+    assert np.abs(shown[0, :, 1].astype(int) - np.arange(256)).max() <= 1
+    if top > 1:
+        with pytest.raises(UnreadablePhoto, match="nothing says which is white"):
+            read_photo(tmp_path / "a.tif")
 
 
 def test_an_animation_shows_its_first_frame(tmp_path):

@@ -178,10 +178,10 @@ def test_a_folder_that_can_not_be_listed_is_named(tmp_path, monkeypatch, error, 
 def test_a_file_that_can_not_be_looked_at_is_named(tmp_path, monkeypatch):
     put(tmp_path, "a.jpg")
 
-    def refuse(_):
+    def refuse(_, **named):
         raise PermissionError
 
-    monkeypatch.setattr(type(tmp_path), "exists", refuse)
+    monkeypatch.setattr(type(tmp_path), "stat", refuse)
     assert no_photo(tmp_path / "a.jpg") == walk.LOCKED
 
 
