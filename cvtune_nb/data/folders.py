@@ -145,9 +145,8 @@ def _recognised(top: Folder) -> Reading:
 def _splits_beside_others(top: Folder, splits: dict[str, str], beside: list[Folder]) -> Reading:
     """Folders that are called like splits among others: parts, or classes that happen to be called so?"""
     parts = [folder for folder in top.full if folder.name in splits]
-    labelled = [folder for folder in parts if _within(folder, splits[folder.name]).full]
-    train = [folder for folder in labelled if splits[folder.name] == "train"]
-    if train and (len(set(splits.values())) > 1 or _same_classes(train[0], beside)):
+    labelled = {splits[folder.name] for folder in parts if _within(folder, splits[folder.name]).full}
+    if "train" in labelled and len(set(splits.values())) > 1:
         return _as_splits(top)
     if len(parts) == 1 and not _doubtful(top.full):
         reading = _as_classes(top)
@@ -166,12 +165,6 @@ def _doubtful(folders: list[Folder]) -> list[Folder]:
         if is_a_word and not _within(called[0], split).full:
             return []
     return called
-
-
-def _same_classes(train: Folder, beside: list[Folder]) -> bool:
-    """Whether the folders beside train have classes of its own in them, and so are parts, too."""
-    classes = {alike(folder.name) for folder in _within(train, "train").full}
-    return all(folder.full and {alike(inside.name) for inside in folder.full} <= classes for folder in beside)
 
 
 def _ambiguous(top: Folder, splits: Iterable[str], beside: list[Folder]) -> InputError:

@@ -85,8 +85,26 @@ def _read_folder(data: Path, layout: str, called: str) -> Layout:
             raise found from None
         return _seen_from(data, found)
     for file, found in stated.items():
+        if len(stated) == 1 and _names_the_folders(data, folders, found):
+            found.notes.append("classes as in the folders")
+            return _seen_from(data, found)
         _require_agreement(data, folders, file, found, called)
     return folders
+
+
+def _names_the_folders(data: Path, folders: Layout, found: Layout | InputError) -> bool:
+    """Whether a table divides the photos as the folders do, but calls the classes otherwise or adds splits."""
+    if isinstance(found, InputError):
+        return False
+    by_folder = {row.path: (row.label, row.split) for row in folders.found.itertuples()}
+    stated = {row.path: (row.label, row.split) for row in _seen_from(data, found).found.itertuples()}
+    if set(stated) != set(by_folder) or stated == by_folder:
+        return False
+    pairs = {(by_folder[path][0], label) for path, (label, _) in stated.items()}
+    folder_labels, table_labels = ({pair[side] for pair in pairs} for side in (0, 1))
+    return len(pairs) == len(folder_labels) == len(table_labels) and all(
+        by_folder[path][1] in ("", split) for path, (_, split) in stated.items()
+    )
 
 
 def _tables(tree: Folder) -> list[Path]:

@@ -126,7 +126,6 @@ def open_dataset(
     """
     source, folder = _places(str(data), workspace, progress)
     root = unpacked(source, folder)
-    root = root.parent if root.suffix.lower() == ".csv" else root  # a table of labels in a zip says nothing here
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos, or a zip of it")
     space = Workspace.create(folder, root, str(source), seed)

@@ -37,7 +37,8 @@ def folders(root: Path, number: int) -> Labelled:
     names = list(rng.permutation(CLASSES)[: int(rng.integers(2, 5))])
     if layout == "class" and rng.random() < 0.2:
         names[0] = "train"  # a vehicle
-    words = dict(zip(SPLITS, SPLIT_NAMES[int(rng.integers(len(SPLIT_NAMES)))], strict=True))
+    split_names = [each for each in SPLIT_NAMES if layout != "class_split" or each[0] != "abc_train"]  # cat_abc: class
+    words = dict(zip(SPLITS, split_names[int(rng.integers(len(split_names)))], strict=True))
     there = ("train", *rng.permutation(["validation", "test"])[: int(rng.integers(1, 3))])
     if layout == "unlabelled test":
         there = ("train",)
