@@ -19,9 +19,8 @@ from typing import Any, NoReturn
 from cvtune_nb import __version__, commands
 from cvtune_nb.commands import BAD_INPUT, NETWORK, STOPPED, Result, flag
 from cvtune_nb.console import Meter, plain
-from cvtune_nb.data.layout import LAYOUTS, RECOGNISE
 from cvtune_nb.errors import InputError, Stopped, in_words
-from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS, Parameter
+from cvtune_nb.parameters import DETECTOR_PARAMETERS, LAYOUTS, PARAMETERS, RECOGNISE, Parameter
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -214,3 +214,17 @@ class Config:
     def rates(self) -> list[float]:
         """The learning rate of each epoch, in its middle."""
         return [float(f"{self.rate(epoch + 0.5):.6g}") for epoch in range(self.epochs)]
+
+
+# -- how the folders of photos are to be read ---------------------------------------------------------------
+
+LAYOUTS = {
+    "classes": "each folder is a class, whatever it is called",
+    "splits": "the folders are train, validation and test parts, with the class folders in them",
+    "csv": "the CSV file in the folder says the labels",
+    "names": "the beginning of each file's name is its class: cat.0.jpg, dog_12.jpg",
+}
+"""What a person can say about a layout that has several readings."""
+
+RECOGNISE = "recognise"
+"""Said in the place of one of LAYOUTS: recognise it, whatever was said before."""

@@ -355,7 +355,7 @@ def test_weights_that_do_not_fit_leave_the_old_ones(tmp_path):
 @pytest.mark.parametrize(
     ("command", "arguments", "what"),
     [
-        ("baseline", ["--image-size", "63"], "image_size is 63"),
+        ("baseline", ["--image-size", "27"], "image_size is 27"),
         ("baseline", ["--image-size", "big"], "image_size is 'big'"),
         ("baseline", ["--image-size", "512"], "image_size 512 is beyond the photos"),
         ("train", ["--image-size", "512"], "image_size 512 is beyond the photos"),

@@ -10,13 +10,14 @@ import pandas as pd
 
 from cvtune_nb.data import levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
-from cvtune_nb.data.layout import RECOGNISE, Layout
+from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
+from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
 
 __all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
@@ -36,7 +37,7 @@ def open_workspace(
     (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
     changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
     what was opened last, else the sample photos; on_sample is make_sample's on_first. pixels_gb: what
-    Workspace.limit_pixels takes; empty leaves the limit as it is. layout: one of data.layout.LAYOUTS, where the folders
+    Workspace.limit_pixels takes; empty leaves the limit as it is. layout: one of parameters.LAYOUTS, where the folders
     can be read in several ways, or RECOGNISE; empty for what was said before. draw_validation: what assign_splits
     takes; None for what was said before. black, white: what levels.choose takes. Raises InputError.
     """

@@ -10,17 +10,6 @@ import pandas as pd
 from cvtune_nb.data.walk import shown
 from cvtune_nb.errors import InputError
 
-LAYOUTS = {
-    "classes": "each folder is a class, whatever it is called",
-    "splits": "the folders are train, validation and test parts, with the class folders in them",
-    "csv": "the CSV file in the folder says the labels",
-    "names": "the beginning of each file's name is its class: cat.0.jpg, dog_12.jpg",
-}
-"""What a person can say about a layout that has several readings."""
-
-RECOGNISE = "recognise"
-"""Said in the place of one of LAYOUTS: recognise it, whatever was said before."""
-
 OUTSIDE = "lies outside every class folder"
 USABLE = (
     "put one folder per class in it (tulip/1.jpg, rose/2.jpg), or train, validation and test folders with those "

@@ -11,12 +11,12 @@ from IPython.display import HTML
 
 from cvtune_nb import backbones, baseline, machine, plots, training
 from cvtune_nb.data import conflicts, levels, open_workspace
-from cvtune_nb.data.layout import RECOGNISE
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.provenance import EARLIER
 from cvtune_nb.widgets import page
 from cvtune_nb.widgets.job import Work

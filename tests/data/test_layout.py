@@ -6,8 +6,9 @@ import pytest
 
 from cvtune_nb import cli
 from cvtune_nb.data import keep_together, open_workspace
-from cvtune_nb.data.layout import RECOGNISE, alike, in_words, spelt_twice
+from cvtune_nb.data.layout import alike, in_words, spelt_twice
 from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import RECOGNISE
 from tests.photos import make_photos
 
 VEHICLES = ("train", "test", "tram")

@@ -8,8 +8,6 @@ import pytest
 from cvtune_nb.data import walk
 from cvtune_nb.data.walk import entries, files_below, is_system, no_photo, photos_in, shown
 
-needs_permissions = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may read everything")
-
 
 def put(root, *names, content=b"x"):
     for name in names:
@@ -141,18 +139,6 @@ def test_pipes_and_sockets_are_not_waited_for(tmp_path, monkeypatch):
     assert photos_in([tmp_path]) == ([], [
         (str(tmp_path / name), "a pipe, socket or device; delete it") for name in ("pipe.jpg", "socket.jpg")
     ])  # fmt: skip
-
-
-@needs_permissions
-def test_a_folder_that_is_locked_costs_nothing_but_itself(tmp_path):
-    put(tmp_path, "a.jpg", "locked/x.jpg", "z/b.jpg")
-    (tmp_path / "locked").chmod(0)
-    try:
-        photos, left_out = photos_in([tmp_path])
-    finally:
-        (tmp_path / "locked").chmod(0o700)
-    assert inside(tmp_path, photos) == ["a.jpg", "z/b.jpg"]
-    assert left_out == [(str(tmp_path / "locked"), walk.LOCKED)]
 
 
 @pytest.mark.parametrize(("error", "reason"), [

@@ -22,7 +22,7 @@ def test_they_are_decoded_once_and_are_what_scaling_gives(dataset, monkeypatch):
     assert len(first) == 24
     assert first[3].shape == (96, 128, 3) and first[3].dtype == np.uint8
     assert np.array_equal(first[3], scaled(dataset.workspace.path_of(photos["path"][3]), 128))
-    monkeypatch.setattr("cvtune_nb.detection.pictures.scaled", None)  # would raise if it were called
+    monkeypatch.setattr("cvtune_nb.detection.pictures.scaled", lambda *_, **__: pytest.fail("decoded again"))
     again = pictures(dataset.workspace, photos, 128)
     assert all(np.array_equal(again[n], first[n]) for n in range(24))
 

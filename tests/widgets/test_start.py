@@ -3,8 +3,8 @@
 import pytest
 
 from cvtune_nb.data import open_workspace
-from cvtune_nb.data.layout import LAYOUTS, RECOGNISE
 from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import LAYOUTS, RECOGNISE
 from cvtune_nb.widgets import StartPanel, start
 from tests.photos import make_photos
 
