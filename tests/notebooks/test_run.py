@@ -124,7 +124,7 @@ def test_04_climbs_two_rungs(shown, place):
     assert len(pictures(cells["result"])) == 3  # accuracy against time, gaps, predicted against real time
     assert "efficientnet_lite0 at 96 pixels" in html(cells["learned"])
     assert (Workspace(place[1]).folder / "gains.jsonl").exists()
-    assert len(list((Workspace(place[1]).folder / "sweeps").iterdir())) == 1
+    assert len(list((Workspace(place[1]).folder / "sweeps").glob("*.jsonl"))) == 1
     assert "was chosen as the best of" in html(cells["swept"])
 
 
