@@ -59,7 +59,7 @@ class Parameter:
 
 
 _DECLARED = [
-    # for AdamW from the SVM's weights; 2018's 0.05 suits SGD from a random last layer (training.optimizer has figures)
+    # for AdamW from the SVM's weights; 2018's 0.05 suits SGD from a random last layer (runs.optimizer has figures)
     Parameter("learning_rate", "Learning rate", "how far each step moves the weights: too high forgets, too low crawls",
               0.0003, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
     Parameter("image_size", "Image size", "photos are scaled to squares of this size: larger shows finer detail, "

@@ -41,7 +41,7 @@ def planted(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def opened(photo_folder, tmp_path_factory):
     """The workspace of `photo_folder`, with the baseline of efficientnet_lite0 at 64 pixels. Shared: only read it."""
-    from cvtune_nb.baseline import baseline
+    from cvtune_nb.classification.svm import baseline
     from cvtune_nb.data import open_workspace
 
     workspace = open_workspace(photo_folder, tmp_path_factory.mktemp("opened"))
@@ -62,7 +62,7 @@ def workspace(opened, tmp_path):
 @pytest.fixture
 def no_network(monkeypatch):
     """No server answers."""
-    from cvtune_nb import backbones
+    from cvtune_nb.models import backbones
 
     monkeypatch.setattr(backbones, "_asked", lambda url, minute: False)
 

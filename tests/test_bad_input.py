@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from cvtune_nb import cli
-from cvtune_nb.training.checkpoint import write_tensors
+from cvtune_nb.runs.checkpoint import write_tensors
 from tests.photos import make_photos
 
 SMALL = ["--backbone", "test_resnet:random", "--image-size", "64"]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb import cli, commands, escalation, training, workbook
+from cvtune_nb import classification, cli, commands, escalation, pipeline
 from cvtune_nb.console import Meter, plain, table
 from cvtune_nb.data import open_workspace
 from cvtune_nb.errors import InputError, Stopped
@@ -127,8 +127,8 @@ def test_progress_is_one_line_on_a_terminal_and_rare_elsewhere(monkeypatch):
 
 
 def test_what_a_library_prints_stays_out_of_the_json(folder, capsys, monkeypatch):
-    original = training.predict_cost
-    monkeypatch.setattr(training, "predict_cost", lambda *rest: print("chatter") or original(*rest))
+    original = classification.predict_cost
+    monkeypatch.setattr(classification, "predict_cost", lambda *rest: print("chatter") or original(*rest))
     status, found, err = called(capsys, "train", "--workspace", folder, *SMALL, "--epochs", 1)
     assert status == 0
     assert found["state"] == "done"
@@ -280,7 +280,7 @@ def test_what_detect_refuses(tmp_path, photo_folder, capsys):
 
 def test_lab_is_told_where_to_listen(monkeypatch):
     told = {}
-    monkeypatch.setattr("cvtune_nb.lab.lab", lambda **named: told.update(named) or 0)
+    monkeypatch.setattr("cvtune_nb.jupyter.launch.lab", lambda **named: told.update(named) or 0)
     assert cli.main(["lab", "--port", "8899", "--no-browser"]) == 0
     assert told == {"port": 8899, "open_browser": False}
 
@@ -294,7 +294,7 @@ def whole(photo_folder, tmp_path_factory):
     made = tmp_path_factory.mktemp("whole") / "workspace"
     higher = [Config("test_resnet:random", image_size=96, epochs=3, batch_size=16)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workbook.Workbook, "higher_rungs", lambda _: higher)
+        patch.setattr(pipeline.Workbook, "higher_rungs", lambda _: higher)
         patch.setattr(sys, "stdout", io.StringIO())
         status = cli.main(["run", "--data", str(photo_folder), "--workspace", str(made), *SMALL, "--epochs", "1",
                            "--budget", "10m", "--json"])  # fmt: skip
@@ -368,7 +368,7 @@ def test_predict_takes_folders_and_goes_on_after_a_broken_photo(whole, photo_fol
 
 def test_a_second_run_uses_what_is_there(whole, capsys, monkeypatch):
     folder, found = whole
-    monkeypatch.setattr(workbook.Workbook, "higher_rungs", lambda _: [])
+    monkeypatch.setattr(pipeline.Workbook, "higher_rungs", lambda _: [])
     status, again, _ = called(capsys, "run", "--workspace", folder, *SMALL, "--epochs", 1, "--budget", "10m")
     assert status == 0
     assert again["baseline"]["cached"] is True
@@ -379,11 +379,11 @@ def test_a_second_run_uses_what_is_there(whole, capsys, monkeypatch):
 
 
 def test_epochs_are_cut_to_the_budget_and_it_says_so(photo_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(workbook.Workbook, "cost", lambda *_: (0.0, 120.0))  # seconds to start, seconds an epoch
-    monkeypatch.setattr(workbook.Workbook, "higher_rungs", lambda _: [])
+    monkeypatch.setattr(pipeline.Workbook, "cost", lambda *_: (0.0, 120.0))  # seconds to start, seconds an epoch
+    monkeypatch.setattr(pipeline.Workbook, "higher_rungs", lambda _: [])
     for step in ("audit", "export"):
         done = {step: {"state": "done"}}
-        monkeypatch.setattr(workbook.Workbook, step, lambda self, *_, done=done: self.found.update(done))
+        monkeypatch.setattr(pipeline.Workbook, step, lambda self, *_, done=done: self.found.update(done))
     status, found, _ = called(capsys, "run", "--data", photo_folder, "--workspace", tmp_path / "w", *SMALL,
                               "--epochs", 5, "--budget", "10m")  # fmt: skip
     assert status == 0
@@ -404,7 +404,7 @@ def test_a_budget_that_is_far_too_small_ends_with_3_and_keeps_the_work(photo_fol
 @pytest.mark.parametrize("epochs", [0, 1, 2, 3, 7])
 def test_a_shortened_schedule_keeps_its_shape(epochs):
     config = Config("resnet18", schedule="[0.05]*7 + [0.005]*7 + [0.0005]")
-    shorter = workbook.shortened(config, epochs)
+    shorter = pipeline.shortened(config, epochs)
     assert shorter.epochs == epochs
     assert all(rate in config.rates for rate in shorter.rates)
     assert shorter.rates == sorted(shorter.rates, reverse=True)
@@ -458,8 +458,8 @@ def test_ctrl_c_during_run_shows_what_there_is(folder, capsys, monkeypatch):
     def interrupt(_):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(workbook.Workbook, "audit", lambda self, _: self.found.update(audit={"state": "done"}))
-    monkeypatch.setattr(training, "fit", functools.partial(training.fit, on_epoch=interrupt))
+    monkeypatch.setattr(pipeline.Workbook, "audit", lambda self, _: self.found.update(audit={"state": "done"}))
+    monkeypatch.setattr(classification, "fit", functools.partial(classification.fit, on_epoch=interrupt))
     call = ["run", "--workspace", folder, *SMALL, "--epochs", 20, "--seed", 9]
     status, found, err = called(capsys, *call)
     assert status == 3

@@ -9,11 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 ROOMS = [
-    "lazily", "errors", "quiet", "files", "memory", "parameters", "workspace", "provenance", "data", "backbones",
-    "sizes", "folding",
-    "fusing", "networks", "inference", "features", "machine", "metrics", "baseline", "audit", "training", "advice",
-    "escalation", "export", "detection", "similarity", "console", "workbook", "lab", "commands", "cli", "__main__",
-    "plots", "widgets",
+    "lazy_imports", "errors", "quiet", "files", "metrics", "console", "parameters", "models", "workspace", "data",
+    "runs", "export", "classification", "audit", "advice", "similarity", "detection", "escalation", "pipeline",
+    "jupyter", "commands", "cli", "__main__", "plots", "widgets", "panels",
 ]  # fmt: skip
 FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
 EXPORTED = (PACKAGE / "export" / "predict.py", PACKAGE / "data" / "photo.py", PACKAGE / "data" / "walk.py")
@@ -44,10 +42,10 @@ def mistakes(room: str, source: str) -> list[str]:
             found.append("a relative import: write cvtune_nb. in front")
         elif top == "cvtune_nb" and set(inner[:1]) & set(ROOMS[ROOMS.index(room) + 1 :]):
             found.append(f"{room} imports {inner[0]}, which comes after it")
-        elif top in FOR_THE_EYE - {"matplotlib"} and room != "widgets":
-            found.append(f"{room} imports {top}: only widgets may")
-        elif top == "matplotlib" and room not in ("plots", "widgets"):
-            found.append(f"{room} imports matplotlib: only plots and widgets may")
+        elif top in FOR_THE_EYE - {"matplotlib"} and room not in ("widgets", "panels"):
+            found.append(f"{room} imports {top}: only widgets and panels may")
+        elif top == "matplotlib" and room not in ("plots", "widgets", "panels"):
+            found.append(f"{room} imports matplotlib: only plots, widgets and panels may")
         elif name.startswith("matplotlib.pyplot"):
             found.append(f"{room} imports pyplot, which is not safe outside the main thread: use Figure")
         elif top == "torch" and room == "plots":
@@ -102,16 +100,16 @@ def test_the_exported_program_needs_three_packages_only():
 @pytest.mark.parametrize(
     ("room", "source", "complaint"),
     [
-        ("data", "from cvtune_nb.training import fit", "training, which comes after"),
-        ("features", "def f():\n    from cvtune_nb import baseline", "baseline, which comes after"),
-        ("metrics", "import matplotlib", "only plots and widgets"),
-        ("training", "import ipywidgets as w", "only widgets"),
+        ("data", "from cvtune_nb.classification import fit", "classification, which comes after"),
+        ("runs", "def f():\n    from cvtune_nb import classification", "classification, which comes after"),
+        ("metrics", "import matplotlib", "only plots, widgets and panels"),
+        ("classification", "import ipywidgets as w", "only widgets"),
         ("plots", "from IPython.display import display", "only widgets"),
-        ("plots", "from cvtune_nb.widgets import job", "widgets, which comes after"),
+        ("widgets", "from cvtune_nb.panels import panel", "panels, which comes after"),
         ("plots", "import torch.nn", "tables, not tensors"),
         ("widgets", "from matplotlib import pyplot", "not safe"),
         ("cli", "from cvtune_nb import plots", "plots, which comes after"),
-        ("audit", "from ..training import fit", "relative"),
+        ("audit", "from ..classification import fit", "relative"),
     ],
 )
 def test_the_check_sees_a_wrong_import(room, source, complaint):
@@ -119,6 +117,6 @@ def test_the_check_sees_a_wrong_import(room, source, complaint):
 
 
 def test_the_check_lets_the_right_imports_pass():
-    good = "import torch\nimport pandas as pd\nfrom cvtune_nb import backbones\nfrom cvtune_nb.data import thumbnail\n"
-    assert mistakes("training", good) == []
-    assert mistakes("widgets", "import ipywidgets, matplotlib\nfrom cvtune_nb import plots, training") == []
+    good = "import torch\nfrom cvtune_nb.models import backbones\nfrom cvtune_nb.data import thumbnail\n"
+    assert mistakes("classification", good) == []
+    assert mistakes("widgets", "import ipywidgets, matplotlib\nfrom cvtune_nb import classification, plots") == []

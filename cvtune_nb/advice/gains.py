@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvtune_nb import backbones, metrics
-from cvtune_nb.advice.answers import answers, cached
-from cvtune_nb.advice.case import right_of
-from cvtune_nb.advice.step import larger_photos
+from cvtune_nb import metrics
+from cvtune_nb.advice.cross_validation import answers, cached
+from cvtune_nb.advice.next_values import larger_photos
+from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
-from cvtune_nb.baseline import baseline_predictions, last_baseline
+from cvtune_nb.classification import Run, load_run, predict_cost, runs
+from cvtune_nb.classification.svm import baseline_predictions, last_baseline
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, load_run, predict_cost, runs
 from cvtune_nb.workspace import Workspace, now, photos_id
 
 SHARES = (0.25, 0.5, 1.0)

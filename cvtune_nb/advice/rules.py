@@ -4,13 +4,14 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
-from cvtune_nb import backbones, metrics
-from cvtune_nb.advice.case import Case, Finding, Rule, aligned, case_of, on_same_photos
-from cvtune_nb.advice.step import larger_photos, rate
+from cvtune_nb import metrics
+from cvtune_nb.advice.next_values import larger_photos, rate
+from cvtune_nb.advice.rule import Case, Finding, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
+from cvtune_nb.classification import Run
 from cvtune_nb.data.pixels import median_side
+from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS
-from cvtune_nb.training import Run
 from cvtune_nb.workspace import Workspace
 
 METHOD = "the tuning guide of the Azure ML Package for Computer Vision, 2018"

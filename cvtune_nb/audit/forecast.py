@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb import metrics
-from cvtune_nb.baseline import Svm
+from cvtune_nb.classification.svm import Svm
 from cvtune_nb.metrics import Accuracy, Paired
 
 FORECAST_C = 1.0

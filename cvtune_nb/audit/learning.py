@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb import metrics
 from cvtune_nb.audit.forecast import FORECAST_C
-from cvtune_nb.baseline import Svm
+from cvtune_nb.classification.svm import Svm
 
 SHARES = (0.25, 0.5, 1.0)
 """Parts of the small classes that are learned from, each twice as large as the one before."""

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvtune_nb import backbones, metrics
+from cvtune_nb import metrics
 from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.audit.report import load_audit
-from cvtune_nb.baseline import Svm
-from cvtune_nb.features import features
+from cvtune_nb.classification.features import features
+from cvtune_nb.classification.svm import Svm
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy, Paired
+from cvtune_nb.models import backbones
 from cvtune_nb.workspace import Workspace
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvtune_nb import backbones
 from cvtune_nb.audit import dataset, duplicates, labels, learning, objects, quality, shortcuts, storage
 from cvtune_nb.audit.forecast import forecast
 from cvtune_nb.audit.html import write_report
 from cvtune_nb.audit.issue import KINDS, OTHERS, table
+from cvtune_nb.classification.features import features, network_speed
 from cvtune_nb.data import keep_together
 from cvtune_nb.data.pixels import pixels
-from cvtune_nb.features import features, network_speed
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.models import backbones
 from cvtune_nb.workspace import Workspace
 
 _ISSUE_TEXT = dict.fromkeys(["path", "issue", "detail", "suggestion", *OTHERS], str)

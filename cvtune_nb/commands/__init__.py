@@ -20,6 +20,6 @@ __all__ = [
 
 def lab(arguments: argparse.Namespace, _: Meter) -> Result:
     """open the workbook in JupyterLab, on this machine only"""
-    from cvtune_nb.lab import lab as serve
+    from cvtune_nb.jupyter.launch import lab as serve
 
     return Result({}, "", serve(port=arguments.port, open_browser=not arguments.no_browser))

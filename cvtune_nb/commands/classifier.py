@@ -61,7 +61,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """a frozen network and an SVM: an accuracy in seconds"""
-    from cvtune_nb.baseline import baseline as fit_baseline
+    from cvtune_nb.classification.svm import baseline as fit_baseline
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
@@ -85,37 +85,37 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same parameters again go on with a run that was stopped"""
-    from cvtune_nb import training
-    from cvtune_nb.training import processes
-    from cvtune_nb.training.cost import past_errors, past_in_words
-    from cvtune_nb.workbook import run_values
+    from cvtune_nb import classification
+    from cvtune_nb.classification.cost import past_errors, past_in_words
+    from cvtune_nb.pipeline import run_values
+    from cvtune_nb.runs import distributed
 
     values = parameters_given(arguments, tuple(PARAMETERS))
     if arguments.resume and values:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
-    with processes.joined():
-        with processes.first_alone():
+    with distributed.joined():
+        with distributed.first_alone():
             workspace = open_workspace_of(arguments, meter, meter)
-            load = partial(training.load_run, workspace)
+            load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
             config = resumed.config if resumed else _config(values)
-        find = partial(load, resumed.id) if resumed else partial(training.earlier_run, workspace, config)
+        find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
-        def go_on(earlier: training.Run | None) -> training.Run:
-            with processes.first_alone():
+        def go_on(earlier: classification.Run | None) -> classification.Run:
+            with distributed.first_alone():
                 if earlier:
                     meter.say(found_again(earlier))
-                cost = training.predict_cost(workspace, config, meter)
-                past = past_in_words(past_errors(training.runs(workspace)))
+                cost = classification.predict_cost(workspace, config, meter)
+                past = past_in_words(past_errors(classification.runs(workspace)))
                 meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
                           + (f"; {past}" if past else ""))  # fmt: skip
             if arguments.ray_workers:
-                from cvtune_nb.escalation.cluster import train_over_workers
+                from cvtune_nb.escalation.ray_cluster import train_over_workers
 
                 return train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
-            return training.fit(workspace, config, run=earlier and earlier.id, progress=meter)
+            return classification.fit(workspace, config, run=earlier and earlier.id, progress=meter)
 
-        alone = processes.count() == 1  # of several the first one's run counts, and it alone may find it locked
+        alone = distributed.count() == 1  # of several the first one's run counts, and it alone may find it locked
         run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
     text = (
         f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
@@ -135,10 +135,10 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
         raise InputError(f"--sweep is {arguments.sweep}: give the number of trials, 1 or more")
 
     from cvtune_nb.advice import what_helps
+    from cvtune_nb.classification import load_run
     from cvtune_nb.escalation import escalate as climb
     from cvtune_nb.escalation import sweep
-    from cvtune_nb.training import load_run
-    from cvtune_nb.workbook import escalation_values
+    from cvtune_nb.pipeline import escalation_values
 
     workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
     rungs = _rungs(arguments.rungs, values)
@@ -168,7 +168,7 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     seconds = budget_seconds(arguments.budget)
     values = parameters_given(arguments, tuple(PARAMETERS))
 
-    from cvtune_nb.workbook import Workbook
+    from cvtune_nb.pipeline import Workbook
 
     workbook = Workbook(_config(values), arguments.started, seconds, meter)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
@@ -185,7 +185,7 @@ def _config(values: dict[str, Any]) -> Any:
 
 def _network(values: dict[str, Any]) -> tuple[str, int]:
     """The backbone and image size given, or those to start with."""
-    from cvtune_nb import backbones, sizes
+    from cvtune_nb.models import backbones, sizes
 
     backbone = values.get("backbone") or backbones.default()[0]
     return backbone, values.get("image_size") or sizes.default(backbone)
@@ -196,8 +196,8 @@ def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
     or all in a CSV file."""
     from dataclasses import replace
 
-    from cvtune_nb import backbones
     from cvtune_nb.escalation import ladder, read_rungs
+    from cvtune_nb.models import backbones
 
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):

@@ -8,7 +8,7 @@ from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from cvtune_nb.export.place import Exported
+    from cvtune_nb.export.packaging import Exported
 
 NOT_MEASURED = "not measured, no photos"
 
@@ -26,7 +26,7 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
         return _export_detector(arguments, meter)
     if arguments.similarity:
         return _export_similarity(arguments, meter)
-    from cvtune_nb.export import export_run
+    from cvtune_nb.classification import export_run
 
     workspace = open_workspace_of(arguments, meter, meter)
     variants = tuple(name.strip() for name in arguments.variants.split(",") if name.strip() not in ("", "none"))

@@ -115,7 +115,7 @@ def room(workspace: Workspace, store: RowStore) -> int:
 
 
 def kept_bytes(workspace: Workspace) -> int:
-    """What the pixels of all sizes take on disk, those of whole photos (detection.pictures) too."""
+    """What the pixels of all sizes take on disk, those of whole photos (detection.pixels) too."""
     kinds = ("pixels-*/*.npy", "whole-*/*.npy")
     cache = workspace.folder / "cache"  # with the folders of other levels in it
     return sum(file.stat().st_size for kind in kinds for file in cache.rglob(kind))

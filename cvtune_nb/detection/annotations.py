@@ -13,8 +13,8 @@ import pandas as pd
 from cvtune_nb.data import photo, walk
 from cvtune_nb.detection import coco, other_formats, voc, yolo
 from cvtune_nb.detection.checking import checked
-from cvtune_nb.detection.mark import Folder, Found, Reader
 from cvtune_nb.detection.pairing import Photos
+from cvtune_nb.detection.raw_annotation import Folder, Found, Reader
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent, write_text
 

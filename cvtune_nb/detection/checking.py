@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.detection.mark import Found, Mark, boxes_in_words
 from cvtune_nb.detection.pairing import Claim, listed, settled
+from cvtune_nb.detection.raw_annotation import Found, Mark, boxes_in_words
 
 BOX_COLUMNS = ["path", "label", "left", "top", "width", "height", "file", "where"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from cvtune_nb.detection.mark import Folder, Found, encoding_of, text_of
 from cvtune_nb.detection.pairing import joined, listed, parents, split_path
+from cvtune_nb.detection.raw_annotation import Folder, Found, encoding_of, text_of
 
 LISTS = {"classes.txt", "_classes.txt", "class_names.txt", "names.txt", "labels.txt", "predefined_classes.txt"}
 """Text files with a class a line; files that end in .names are others."""

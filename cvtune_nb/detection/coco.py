@@ -11,7 +11,6 @@ from typing import Any
 
 from pycocotools import mask
 
-from cvtune_nb.detection.mark import Folder, Found, Mark, number, text_of
 from cvtune_nb.detection.pairing import (
     Claim,
     Photos,
@@ -26,6 +25,7 @@ from cvtune_nb.detection.pairing import (
     what_of,
     words_of,
 )
+from cvtune_nb.detection.raw_annotation import Folder, Found, Mark, number, text_of
 
 NO_BOXES = {
     "caption": "captions of photos, without boxes",

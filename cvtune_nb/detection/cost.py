@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvtune_nb import memory
+from cvtune_nb.classification.cost import DECODE_SECONDS, Cost, Probe, correct, probed
 from cvtune_nb.data.photo import scaled_size
 from cvtune_nb.data.pixels import room
 from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.dataset import Dataset
-from cvtune_nb.detection.network import build, images_of
-from cvtune_nb.detection.pictures import store_of
+from cvtune_nb.detection.model import build, images_of
+from cvtune_nb.detection.pixels import store_of
 from cvtune_nb.detection.run import DetectorRun
-from cvtune_nb.detection.step import optimizer_for, set_to_train, step
+from cvtune_nb.detection.training_step import optimizer_for, set_to_train, step
 from cvtune_nb.files import Progress, read_json, silent
-from cvtune_nb.networks import device
-from cvtune_nb.training.cost import DECODE_SECONDS, Cost, Probe, correct, probed
+from cvtune_nb.models import memory
+from cvtune_nb.models.networks import device
 
 PROBED = 2
 """Photos in the minibatch that is tried."""
@@ -50,8 +50,8 @@ def _epoch(probe: dict[str, float], counts: pd.Series) -> float:
 
 
 def learn(dataset: Dataset, run: DetectorRun) -> None:
-    """Correct later predictions for runs like this one by what its epochs took, as training.cost.learn does: half of
-    the way with each run. A run without a whole epoch after its first teaches nothing."""
+    """Correct later predictions for runs like this one by what its epochs took, as classification.cost.learn does: half
+    of the way with each run. A run without a whole epoch after its first teaches nothing."""
     took, file, key = run.history["seconds"].iloc[1:], _file(dataset), _key(run.config)
     known = read_json(file) if file.exists() else {}
     if len(took) and key in known:
@@ -68,7 +68,7 @@ def _key(config: DetectorConfig) -> str:
 
 
 def _probe(dataset: Dataset, config: DetectorConfig, progress: Progress) -> dict[str, float]:
-    """What training.cost.probed says about a detector on photos of this shape with so many boxes, on this machine."""
+    """What classification.cost.probed says of a detector on photos of this shape with so many boxes here."""
     where = device()
 
     def make() -> Probe:

@@ -15,12 +15,12 @@ import pandas as pd
 from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
+from cvtune_nb.detection.box_journal import drawn
 from cvtune_nb.detection.checking import BOX_COLUMNS
-from cvtune_nb.detection.drawn import drawn
 from cvtune_nb.detection.folder_splits import stated_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
-from cvtune_nb.provenance import COLUMNS, Provenance, groups_of, yardstick
+from cvtune_nb.runs.provenance import COLUMNS, Provenance, groups_of, yardstick
 from cvtune_nb.workspace import Workspace, home
 
 SCENES = "scenes"

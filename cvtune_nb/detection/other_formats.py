@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from cvtune_nb.detection.mark import text_of
+from cvtune_nb.detection.raw_annotation import text_of
 
 BEGINNING = 200_000
 """Bytes that are looked at."""

@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 from safetensors import safe_open
 
+from cvtune_nb.classification.run import TRAINING, ended_first, live_state, no_present_run, numbered_folder, state_in
 from cvtune_nb.detection.anchors import Anchors
+from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.dataset import Dataset
-from cvtune_nb.detection.scores import DETECTION_COLUMNS
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
-from cvtune_nb.provenance import BEFORE, PHOTOS, UNLISTED, Provenance, keep
-from cvtune_nb.training.run import TRAINING, ended_first, live_state, no_present_run, numbered_folder, state_in
+from cvtune_nb.runs.provenance import BEFORE, PHOTOS, UNLISTED, Provenance, keep
 from cvtune_nb.workspace import now
 
 HISTORY_COLUMNS = ["epoch", "learning_rate", "loss", "validation_ap", "validation_ap50", "seconds"]
@@ -28,8 +28,8 @@ class DetectorRun:
     validation. state: done, stopped, diverged, training (a process is at it) or interrupted. data: Dataset.id; most:
     detections a photo; changes: what had to be changed on the way (memory), in words. start: the run whose best epoch
     it began with, "" for none; hard: sha256 of training photos that are shown once more in every epoch
-    (detection.hard); measured_on: provenance.yardstick of its photos, "" for runs of earlier versions; levels: what
-    photos of more than 8 bits were shown with (Workspace.levels)."""
+    (detection.hard_negatives); measured_on: provenance.yardstick of its photos, "" for runs of earlier versions;
+    levels: what photos of more than 8 bits were shown with (Workspace.levels)."""
 
     id: str
     folder: Path
@@ -178,7 +178,7 @@ def on_disk(dataset: Dataset, name: str) -> DetectorRun:
         there = ", ".join(sorted(path.name for path in folder.parent.glob("*/"))[-5:]) or "none yet"
         raise InputError(f"{dataset.folder} has no run {name!r}: choose one of those there are ({there})") from None
     history = pd.DataFrame(columns=HISTORY_COLUMNS)
-    if (folder / "checkpoint.safetensors").exists():  # its own history is the truth, see training.run
+    if (folder / "checkpoint.safetensors").exists():  # its own history is the truth, see classification.run
         with safe_open(folder / "checkpoint.safetensors", "pt") as file:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
     anchors = Anchors(tuple(known["anchors"]["sizes"]), tuple(known["anchors"]["ratios"]), known["covered"])

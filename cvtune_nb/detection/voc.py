@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
 
-from cvtune_nb.detection.mark import Folder, Found, Mark, number, text_of
 from cvtune_nb.detection.pairing import (
     Claim,
     Place,
@@ -24,6 +23,7 @@ from cvtune_nb.detection.pairing import (
     splits_in,
     stem_of,
 )
+from cvtune_nb.detection.raw_annotation import Folder, Found, Mark, number, text_of
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 BEGINNING = 4096

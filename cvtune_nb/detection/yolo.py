@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from cvtune_nb.detection.class_names import ClassNames, is_list
-from cvtune_nb.detection.mark import Folder, Found, Mark, number, text_of
 from cvtune_nb.detection.outlines import KEY_POINTS, OUTLINE, reading
 from cvtune_nb.detection.pairing import (
     Claim,
@@ -19,6 +18,7 @@ from cvtune_nb.detection.pairing import (
     split_path,
     splits_in,
 )
+from cvtune_nb.detection.raw_annotation import Folder, Found, Mark, number, text_of
 
 LARGEST = 2.0
 """Sides beyond this are no shares of a photo."""

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.case import aligned, on_same_photos, right_of
-from cvtune_nb.baseline import last_baseline
+from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
+from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
+from cvtune_nb.classification.cost import duration
+from cvtune_nb.classification.run import TRAINING, UNFINISHED
+from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import Beaten, InputError, Stopped
-from cvtune_nb.escalation.promise import promises
+from cvtune_nb.escalation.expected_accuracy import promises
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, earlier_run, fit, load_run, lock, predict_cost, runs
-from cvtune_nb.training.cost import duration
-from cvtune_nb.training.run import TRAINING, UNFINISHED
+from cvtune_nb.runs import lock
 from cvtune_nb.workspace import Workspace
 
 COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
@@ -195,7 +196,7 @@ class _Climb:
 
     def run_on_ray(self) -> None:
         """Run all rungs left as trials on a Ray cluster."""
-        from cvtune_nb.escalation.cluster import train_trials
+        from cvtune_nb.escalation.ray_cluster import train_trials
 
         places = sorted(self.left, key=lambda place: -self._worth(place, self.configs[place].epochs))
         self.left = []

@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.lazily import lazily
+from cvtune_nb.lazy_imports import lazily
 
-__all__, __getattr__ = lazily(
-    __name__, {"SVM": "candidate", "Export": "bundle", "export_run": "bundle", "load_bundle": "bundle"}
-)
+# the model cards of all exports say that it is here
+__all__, __getattr__ = lazily(__name__, {"load_bundle": "cvtune_nb.classification.export"})
 __all__ += ["open_export"]
 
 
 def open_export(place: str | Path, variant: str = "fp32") -> Any:
     """The exported model in a folder or zip, checked by `safe.checked` and ready to use: a predict.Model, a
     predict.Detector or a predict.Similar. variant: fp32, fp16 or int8. Raises InputError."""
-    from cvtune_nb.export import predict, safe, variants
+    from cvtune_nb.export import predict, variants, verification
 
-    folder, file = safe.checked(place), variants.file_of(variant)
+    folder, file = verification.checked(place), variants.file_of(variant)
     if not (folder / file).exists():
         raise InputError(f"{place} has no {variant} variant: export it again with --variants {variant}")
     try:

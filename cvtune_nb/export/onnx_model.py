@@ -11,10 +11,10 @@ import torch
 from onnx.compose import merge_models
 from torch import nn
 
-from cvtune_nb import memory
 from cvtune_nb.data.photo import short_side
 from cvtune_nb.errors import InputError
-from cvtune_nb.export.scaling import OPSET, probabilities, scaling
+from cvtune_nb.export.onnx_preprocessing import OPSET, probabilities, scaling
+from cvtune_nb.models import memory
 from cvtune_nb.quiet import quiet
 
 

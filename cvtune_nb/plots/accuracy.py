@@ -154,7 +154,7 @@ def _loss_axis(axes, history: pd.DataFrame) -> None:
 def rate_curve(table: pd.DataFrame, suggestion: float, words: str) -> Figure:
     """The loss of each step of a learning-rate range test against its rate, and the rate to train with.
 
-    table: columns learning_rate, loss, smoothed (training.finder). suggestion: a rate; words: why.
+    table: columns learning_rate, loss, smoothed (classification.lr_finder). suggestion: a rate; words: why.
     """
     made = figure(8.4, 3.1)
     axes = made.subplots()

@@ -10,15 +10,15 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from cvtune_nb import backbones, memory, networks
-from cvtune_nb.baseline import normalised
+from cvtune_nb.classification import load_best, load_run, ranked, runs
+from cvtune_nb.classification.features import features, fill, store_of, width
+from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data import levels
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
-from cvtune_nb.features import features, fill, store_of, width
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.training import load_best, load_run, ranked, runs
+from cvtune_nb.models import backbones, memory, networks
 from cvtune_nb.workspace import Workspace
 
 DIMENSIONS = 128

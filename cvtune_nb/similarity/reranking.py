@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from cvtune_nb.similarity.ranking import Found, Gallery
+from cvtune_nb.similarity.index import Found, Gallery
 
 NEAREST, SMOOTHED, SHARE = 20, 6, 0.3
 """k1, k2 and lambda of the paper: neighbours that are looked at, those over which encodings are averaged, and the

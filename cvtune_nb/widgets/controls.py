@@ -10,9 +10,9 @@ from typing import Any
 
 import ipywidgets as w
 
-from cvtune_nb import backbones, sizes
+from cvtune_nb.models import backbones, sizes
 from cvtune_nb.parameters import PARAMETERS, Parameter
-from cvtune_nb.widgets.page import text
+from cvtune_nb.widgets.html import text
 
 _LOOK = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
 

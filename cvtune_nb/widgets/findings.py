@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as w
 
 from cvtune_nb.advice import Finding
-from cvtune_nb.widgets import page
+from cvtune_nb.widgets import html
 
 
 class Findings(w.VBox):
@@ -21,7 +21,7 @@ class Findings(w.VBox):
         self.children = [self._card(finding) for finding in findings]
 
     def _card(self, finding: Finding) -> w.Widget:
-        box = w.HTML(page.card(finding.title, why=(finding.evidence, f"Source: {finding.source}")))
+        box = w.HTML(html.card(finding.title, why=(finding.evidence, f"Source: {finding.source}")))
         change = {name: value for name, value in finding.change.items() if name in self._names}
         if not change:
             return box

@@ -8,7 +8,7 @@ import ipywidgets as w
 
 from cvtune_nb.audit import ABOUT_COPIES, OTHERS
 from cvtune_nb.data import thumbnail
-from cvtune_nb.widgets import page
+from cvtune_nb.widgets import html
 from cvtune_nb.workspace import Workspace
 
 SIDE = 150
@@ -89,9 +89,9 @@ class Card:
         self.look.value = (
             f'<div style="display:flex;flex-wrap:wrap;gap:6px;min-height:{height}px;align-items:flex-end">'
             f"{''.join(photos)}</div>"
-            f'<div title="{page.text(issue["path"])}"><b>{page.text(issue["label"] or "no label")}</b>, '
+            f'<div title="{html.text(issue["path"])}"><b>{html.text(issue["label"] or "no label")}</b>, '
             f"score {issue['score']:.2f}</div>"
-            f"<div class='cvtune-faint'>{page.text(issue['detail'])}. {page.text(issue['suggestion'])}.</div>"
+            f"<div class='cvtune-faint'>{html.text(issue['detail'])}. {html.text(issue['suggestion'])}.</div>"
         )
         self.box.layout.width = "175px" if len(shown) == 1 else "330px"
         if issue["suggested_label"] in self.label.options:
@@ -115,13 +115,13 @@ class Card:
         words = ["not a copy"] if apart else []
         if act is not None:
             words.append(DECIDED[act["action"]] + (f" to {act['to']}" if act["action"] == "relabel" else ""))
-        self.state.value = page.status(f"<b>✓ {page.text(', '.join(words))}</b>" if words else "not decided")
+        self.state.value = html.status(f"<b>✓ {html.text(', '.join(words))}</b>" if words else "not decided")
 
 
 def _photo(workspace: Workspace, path: str, said: str, caption: bool) -> str:
     try:
         small = thumbnail(workspace.path_of(path), SIDE, workspace.levels)
     except (OSError, ValueError):
-        return f"<div class='cvtune-faint'>{page.text(path)} can't be shown</div>"
-    below = f"<div class='cvtune-faint'>{page.text(said)}</div>" if caption else ""
-    return f"<div>{page.image(small, f'{path}, {said}')}{below}</div>"
+        return f"<div class='cvtune-faint'>{html.text(path)} can't be shown</div>"
+    below = f"<div class='cvtune-faint'>{html.text(said)}</div>" if caption else ""
+    return f"<div>{html.image(small, f'{path}, {said}')}{below}</div>"

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.advice import gains, real_gains, what_helps
-from cvtune_nb.advice.answers import FOLDS, answers
+from cvtune_nb.advice.cross_validation import FOLDS, answers
 from cvtune_nb.audit import audit
-from cvtune_nb.baseline import SvmExplorer
+from cvtune_nb.classification import fit, runs
+from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json_lines
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import fit, runs
 
 CONFIG = Config("efficientnet_lite0", image_size=64, epochs=4, batch_size=16)
 
@@ -103,7 +103,7 @@ def test_answers_are_remembered_and_never_about_photos_that_were_learned(workspa
     assert right.isin([0.0, 1.0]).all()
     half = answers(workspace, photos, CONFIG, part=0.5)
     assert half.isin([0.0, 0.5, 1.0]).all()
-    monkeypatch.setattr("cvtune_nb.advice.answers.features", lambda *a: pytest.fail("it was computed again"))
+    monkeypatch.setattr("cvtune_nb.advice.cross_validation.features", lambda *a: pytest.fail("it was computed again"))
     pd.testing.assert_series_equal(answers(workspace, photos, CONFIG), right, check_names=False)
     scrambled = pd.Series(np.random.default_rng(0).permutation(photos["label"]), index=photos["path"])
     monkeypatch.undo()

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb import backbones
 from cvtune_nb.advice import RULES, Case, Finding, advise, rules
+from cvtune_nb.classification.run import HISTORY_COLUMNS, Run
+from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
-from cvtune_nb.training.run import HISTORY_COLUMNS, Run
 
 CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0.003)
 
@@ -264,14 +264,14 @@ def test_advice_about_a_real_run_comes_in_the_order_of_the_rules(trained_run):
 
 @pytest.fixture
 def trained_run(workspace):
-    from cvtune_nb.training import fit
+    from cvtune_nb.classification import fit
 
     return workspace, fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
 
 
 def test_advice_compares_with_the_baseline_and_other_runs(trained_run):
     workspace, first = trained_run
-    from cvtune_nb.training import fit
+    from cvtune_nb.classification import fit
 
     second = fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0, seed=1))
     findings = {finding.code: finding for finding in advise(workspace, second)}

@@ -4,9 +4,9 @@ import pytest
 
 from cvtune_nb.audit import storage
 from cvtune_nb.audit.storage import Storage
+from cvtune_nb.classification.features import features, network_speed
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
-from cvtune_nb.features import features, network_speed
 from tests.photos import make_photos
 
 

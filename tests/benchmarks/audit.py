@@ -24,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cvtune_nb.audit import duplicates, labels, quality, shortcuts
+from cvtune_nb.classification.features import features
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
-from cvtune_nb.features import features
 from tests.benchmarks.faults import BAD, COPIES, FOUR, NINE, plant
 
 BACKBONE, SIZE = "efficientnet_lite0", 224
@@ -248,7 +248,7 @@ PLAIN_LOOP = """
 import sys, time, numpy as np, torch
 from pathlib import Path
 from PIL import Image
-from cvtune_nb import networks
+from cvtune_nb.models import networks
 start = time.perf_counter()
 paths = sorted(p for p in Path(sys.argv[1]).glob("*/*/*"))
 network = networks.load("efficientnet_lite0").eval()

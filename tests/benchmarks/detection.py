@@ -29,10 +29,11 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from cvtune_nb import backbones, detection
+from cvtune_nb import detection
+from cvtune_nb.detection.average_precision import DETECTION_COLUMNS, scores
 from cvtune_nb.detection.dataset import Dataset, Part
-from cvtune_nb.detection.judging import Verdict
-from cvtune_nb.detection.scores import DETECTION_COLUMNS, scores
+from cvtune_nb.detection.evaluation import Verdict
+from cvtune_nb.models import backbones
 from tests.benchmarks.common import say
 
 SHORT, LONGER = 500, 5 / 3

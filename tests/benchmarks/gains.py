@@ -101,8 +101,8 @@ def cleaned(noisy, manifest: pd.DataFrame, arguments: argparse.Namespace) -> dic
 
 def right(workspace, learned: pd.DataFrame, manifest: pd.DataFrame, arguments: argparse.Namespace) -> np.ndarray:
     """Which validation and test photos the SVM gets right after learning from the training photos of `learned`."""
-    from cvtune_nb.baseline import Svm
-    from cvtune_nb.features import features
+    from cvtune_nb.classification.features import features
+    from cvtune_nb.classification.svm import Svm
 
     matrix = features(workspace, manifest, arguments.backbone, arguments.image_size).matrix
     places = dict(zip(manifest["path"], range(len(manifest)), strict=True))

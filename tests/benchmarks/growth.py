@@ -5,10 +5,10 @@ import shutil
 import time
 from pathlib import Path
 
+from cvtune_nb.classification import fit
+from cvtune_nb.classification.features import features
 from cvtune_nb.data import open_workspace
-from cvtune_nb.features import features
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import fit
 from tests.benchmarks.common import told, watch_memory
 from tests.photos import make_photos
 

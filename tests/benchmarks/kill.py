@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 from safetensors.torch import load_file
 
+from cvtune_nb.classification import Run, load_run
 from cvtune_nb.data import open_workspace
-from cvtune_nb.training import Run, load_run
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import say
 from tests.photos import make_photos

@@ -15,12 +15,12 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from cvtune_nb.baseline import SvmExplorer
+from cvtune_nb.classification import Run, build, fit
+from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
-from cvtune_nb.networks import forward
+from cvtune_nb.models.networks import forward
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import Run, build, fit
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import BATCH, told
 

@@ -29,7 +29,7 @@ from fastai.vision.all import (  # noqa: E402
     vision_learner,
 )
 
-from cvtune_nb import backbones  # noqa: E402
+from cvtune_nb.models import backbones  # noqa: E402
 
 
 class Clock(Callback):

@@ -17,7 +17,7 @@ from timm.optim import create_optimizer_v2
 from timm.scheduler import create_scheduler_v2
 from torch import nn
 
-from cvtune_nb import backbones
+from cvtune_nb.models import backbones
 from tests.benchmarks.common import BATCH, told
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cvtune_nb import similarity, training
-from cvtune_nb.baseline import Svm, normalised
+from cvtune_nb import classification, similarity
+from cvtune_nb.classification.svm import Svm, normalised
 from cvtune_nb.data import open_workspace
 from cvtune_nb.parameters import Config
-from cvtune_nb.similarity.ranking import Gallery
+from cvtune_nb.similarity.index import Gallery
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import say
 
@@ -36,8 +36,8 @@ def ranking(workspace: Workspace, seeds: int, losses: list[str], image_size: int
     for loss in losses:
         for seed in range(seeds):
             config = Config("efficientnet_lite0", image_size=image_size, loss=loss, seed=seed)
-            known = training.earlier_run(workspace, config)
-            run = training.fit(workspace, config, run=known and known.id)
+            known = classification.earlier_run(workspace, config)
+            run = classification.fit(workspace, config, run=known and known.id)
             say(row="run", loss=loss, seed=seed, run=run.id, seconds=run.seconds, validation=run.validation.value)
             named.append((run.id, loss, seed))
     for name, loss, seed in named:

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cvtune_nb import backbones
-from cvtune_nb.baseline import SvmExplorer
+from cvtune_nb.classification import fit
+from cvtune_nb.classification.features import features
+from cvtune_nb.classification.last_layer_preview import LastLayer
+from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
-from cvtune_nb.features import features
+from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import fit
-from cvtune_nb.training.preview import LastLayer
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks import limits
 from tests.benchmarks.common import alone, say, seconds

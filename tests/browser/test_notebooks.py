@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Locator, expect
 
-from cvtune_nb import training
+from cvtune_nb import classification
 from cvtune_nb.audit import audit, objects
-from cvtune_nb.baseline import baseline
+from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.detection import open_dataset
 from cvtune_nb.parameters import Config
@@ -30,7 +30,7 @@ def done(planted, tmp_path_factory):
     workspace = open_workspace(planted, tmp_path_factory.mktemp("done") / "workspace")
     audit(workspace, NETWORK)
     baseline(workspace, NETWORK, 64)
-    training.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
+    classification.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
     return workspace.folder
 
 
@@ -357,7 +357,7 @@ def test_03_stop_and_run_the_cell_again(open_notebook, untrained):
     button(lab, "Stop").press("Enter")
     expect(lab.output("panel")).to_contain_text("Resume goes on from its last whole epoch", timeout=LONG)
     expect(button(lab, "Resume")).to_be_enabled()
-    assert training.runs(untrained)["state"].tolist() == ["stopped"]
+    assert classification.runs(untrained)["state"].tolist() == ["stopped"]
 
 
 def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from cvtune_nb import training
+from cvtune_nb import classification
+from cvtune_nb.classification import export_run
 from cvtune_nb.data import open_workspace
 from cvtune_nb.detection import DetectorConfig, export_detector, fit, open_dataset
-from cvtune_nb.export import export_run, open_export
+from cvtune_nb.export import open_export
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import export_similarity
 from tests.boxes import make_scenes
@@ -46,7 +47,7 @@ def workspace(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(workspace):
     """The folder of photos and the address of a server that asks for a token."""
-    run = training.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
+    run = classification.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0))
     made = export_run(workspace, run.id, variants=(), threshold=0.2)
     with server(made.zip, "--token", "secret") as address:
         yield workspace.data, address

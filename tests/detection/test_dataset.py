@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cvtune_nb.data import open_workspace
-from cvtune_nb.detection import drawn, open_dataset
+from cvtune_nb.detection import box_journal, open_dataset
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.workspace import Workspace
@@ -163,7 +163,7 @@ def test_what_a_person_draws_stands_over_the_files_and_survives(dataset):
     path = dataset.photos["path"].iloc[0]
     key = dataset.photos["sha256"].iloc[0]
     stated = dataset.annotations.boxes.query("path == @path")
-    drawn.draw(dataset.workspace, path, key, [("star", 0.1, 0.2, 0.3, 0.4)])
+    box_journal.draw(dataset.workspace, path, key, [("star", 0.1, 0.2, 0.3, 0.4)])
     after = dataset.redrawn()
     assert after.annotations.boxes.query("path == @path")[["label", "left", "height"]].values.tolist() == [
         ["star", 0.1, 0.4]
@@ -172,7 +172,7 @@ def test_what_a_person_draws_stands_over_the_files_and_survives(dataset):
     assert after.photos["split"].tolist() == dataset.photos["split"].tolist()
     again = open_dataset("", dataset.workspace.folder)
     assert again.annotations.boxes.equals(after.annotations.boxes)
-    drawn.undo(dataset.workspace, path, key)
+    box_journal.undo(dataset.workspace, path, key)
     back = dataset.redrawn()
     assert back.annotations.boxes.query("path == @path").reset_index(drop=True).equals(stated.reset_index(drop=True))
     assert back.id == dataset.id
@@ -184,7 +184,7 @@ def test_nothing_to_find_is_something_that_is_said(tmp_path):
     assert dataset.annotations.kind == ""
     assert dataset.photos.empty and len(dataset.annotations.photos) == 10
     row = dataset.annotations.photos.iloc[0]
-    drawn.draw(dataset.workspace, row["path"], row["sha256"], [])
+    box_journal.draw(dataset.workspace, row["path"], row["sha256"], [])
     assert dataset.redrawn().photos["path"].tolist() == [row["path"]]
 
 
@@ -193,7 +193,7 @@ def test_photos_drawn_on_one_by_one_come_into_every_split_in_time(tmp_path):
     dataset = open_dataset(folder, tmp_path / "workspace")
     seen = {}
     for row in dataset.annotations.photos.itertuples():
-        drawn.draw(dataset.workspace, row.path, row.sha256, [("thing", 0.1, 0.1, 0.2, 0.2)])
+        box_journal.draw(dataset.workspace, row.path, row.sha256, [("thing", 0.1, 0.1, 0.2, 0.2)])
         now = dataset.redrawn()
         dataset = now
         splits = dict(zip(now.photos["path"], now.photos["split"], strict=True))
@@ -265,7 +265,7 @@ def test_other_photos_do_not_get_into_a_workspace(dataset, tmp_path):
 
 def test_nothing_is_written_among_the_photos(dataset, scene_folder):
     before = sorted(path.name for path in scene_folder.iterdir())
-    drawn.draw(dataset.workspace, "001.jpg", "x", [("a", 0, 0, 0.1, 0.1)])
+    box_journal.draw(dataset.workspace, "001.jpg", "x", [("a", 0, 0, 0.1, 0.1)])
     open_dataset("", dataset.workspace.folder)
     assert sorted(path.name for path in scene_folder.iterdir()) == before
 

@@ -6,7 +6,7 @@ import pytest
 from cvtune_nb.data import levels
 from cvtune_nb.data.photo import scaled
 from cvtune_nb.detection import open_dataset
-from cvtune_nb.detection.pictures import pictures
+from cvtune_nb.detection.pixels import pictures
 from cvtune_nb.errors import InputError
 from tests.deep import png, ramp
 

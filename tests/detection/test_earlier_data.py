@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from cvtune_nb import cli
+from cvtune_nb.classification.run import LOCK, TRAINING, training_it
 from cvtune_nb.detection import (
     earlier_run,
     export_detector,
@@ -16,15 +17,14 @@ from cvtune_nb.detection import (
     verdict,
     verdict_on_test,
 )
-from cvtune_nb.detection.drawn import draw
-from cvtune_nb.detection.judging import fairly
+from cvtune_nb.detection.box_journal import draw
+from cvtune_nb.detection.evaluation import fairly
 from cvtune_nb.detection.run import new_run
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
-from cvtune_nb.provenance import EARLIER
-from cvtune_nb.training import lock
-from cvtune_nb.training.run import LOCK, TRAINING, training_it
-from tests.runs import as_before
+from cvtune_nb.runs import lock
+from cvtune_nb.runs.provenance import EARLIER
+from tests.made_runs import as_before
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from cvtune_nb.data.photo import scaled
-from cvtune_nb.detection import bundle, export_detector, load_run
-from cvtune_nb.detection.bundle import compare
-from cvtune_nb.detection.detect import found_in, load_best
-from cvtune_nb.detection.graph import Graph
+from cvtune_nb.detection import export, export_detector, load_run
+from cvtune_nb.detection.export import compare
+from cvtune_nb.detection.inference import found_in, load_best
+from cvtune_nb.detection.onnx_graph import Graph
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export
 from cvtune_nb.export.predict import Detector, lines_of
@@ -37,7 +37,7 @@ def test_the_graph_finds_what_torchvision_finds(trained_detector, monkeypatch):
     dataset, run = trained_detector
     detector, compared = load_best(run), 0
     graph = Graph(detector, 128).eval()
-    monkeypatch.setattr("cvtune_nb.detection.detect.half", lambda where: torch.autocast(where.type, enabled=False))
+    monkeypatch.setattr("cvtune_nb.detection.inference.half", lambda where: torch.autocast(where.type, enabled=False))
     for path in dataset.photos["path"]:  # all: how many a barely trained detector finds differs between processors
         picture = scaled(dataset.workspace.path_of(path), 128)
         whole = framed(picture, 128)[0].numpy()  # torchvision gets the frame too, so that the maps are the same
@@ -126,7 +126,7 @@ def test_it_is_served_with_the_same_answers(exported):
 
 def test_a_model_that_says_something_else_is_not_exported(trained_detector, tmp_path, monkeypatch):
     dataset, run = trained_detector
-    real = bundle.onnx_model
+    real = export.onnx_model
 
     def wrong(graph, labels, **notes):
         made = real(graph, labels, **notes)
@@ -135,7 +135,7 @@ def test_a_model_that_says_something_else_is_not_exported(trained_detector, tmp_
         weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
         return made
 
-    monkeypatch.setattr(bundle, "onnx_model", wrong)
+    monkeypatch.setattr(export, "onnx_model", wrong)
     opened = dataset.workspace.test_openings()
     with pytest.raises(InputError, match="so nothing was exported"):
         export_detector(dataset, run.id, tmp_path / "mine")
@@ -151,9 +151,9 @@ def test_a_changed_file_is_refused(exported, tmp_path):
     onnx.save(made, str(folder / "model.onnx"))
     with pytest.raises(InputError, match="hash differs"):
         open_export(folder)
-    from cvtune_nb.export import safe
+    from cvtune_nb.export import verification
 
-    safe.write_hashes(folder)
+    verification.write_hashes(folder)
     with pytest.raises(InputError, match="scores are not float32"):
         open_export(folder)
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cvtune_nb.classification import load_run, runs
+from cvtune_nb.classification.cost import Cost
+from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import Promise, climb, escalate
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
-from cvtune_nb.training import load_run, runs
-from cvtune_nb.training.cost import Cost
-from cvtune_nb.training.run import HISTORY_COLUMNS, Run, new_run
 
 RUNGS = [Config("efficientnet_lite0", image_size=64, epochs=4), Config("efficientnet_lite0", image_size=96, epochs=4)]
 

@@ -2,9 +2,9 @@ import itertools
 
 import pytest
 
-from cvtune_nb import backbones
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import LADDERS, ladder, own_rungs, read_rungs, reference_2018, save_rungs
+from cvtune_nb.models import backbones
 from cvtune_nb.parameters import RECIPE_2018, Config
 
 

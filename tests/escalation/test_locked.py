@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from cvtune_nb import cli
-from cvtune_nb.baseline import last_baseline
-from cvtune_nb.escalation import climb, cluster, escalate, search, so_far, sweep
-from cvtune_nb.escalation.cluster import train_over_workers
-from cvtune_nb.training import fit, lock
-from cvtune_nb.training.cost import Cost
-from cvtune_nb.training.run import training_it
-from tests.runs import CONFIG, made_run
+from cvtune_nb.classification import fit
+from cvtune_nb.classification.cost import Cost
+from cvtune_nb.classification.run import training_it
+from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.escalation import climb, escalate, parameter_sweep, ray_cluster, so_far, sweep
+from cvtune_nb.escalation.ray_cluster import train_over_workers
+from cvtune_nb.runs import lock
+from tests.made_runs import CONFIG, made_run
 
 RUNGS = [replace(CONFIG, head="random", epochs=1), replace(CONFIG, head="random", epochs=1, seed=1)]
 BUSY = {"doing": "busy with it", "way_out": "wait"}
@@ -20,7 +21,7 @@ BUSY = {"doing": "busy with it", "way_out": "wait"}
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
     """Everything fits the budget."""
-    for module in (climb, search):
+    for module in (climb, parameter_sweep):
         monkeypatch.setattr(module, "predict_cost", lambda *_, **__: Cost(1.0, 1.0))
 
 
@@ -58,7 +59,7 @@ def test_a_rung_that_another_program_trains_is_skipped_with_the_reason(workspace
 
 
 def test_a_second_sweep_round_the_same_config_is_refused_and_another_is_not(workspace, monkeypatch):
-    journal = search._journal(workspace, RUNGS[0])
+    journal = parameter_sweep._journal(workspace, RUNGS[0])
     with lock.holding(journal.with_suffix(".lock"), **BUSY):
         with pytest.raises(lock.Held, match=r"is sweeping round test_efficientnet:random at 64 pixels in .*: wait"):
             sweep(workspace, RUNGS[0], trials=1)
@@ -66,7 +67,7 @@ def test_a_second_sweep_round_the_same_config_is_refused_and_another_is_not(work
 
 
 def test_a_trial_whose_run_another_program_trains_ends_the_sweep_and_is_asked_for_again(workspace):
-    first = search._centre(RUNGS[0])
+    first = parameter_sweep._centre(RUNGS[0])
     busy = made_run(workspace, 0.5, state="stopped", head="random", epochs=1, **first)
     busy.checkpoint.unlink()  # its first epoch is not over
     with training_it(busy.folder), pytest.raises(lock.Held, match=f"is training run {busy.id}"):
@@ -76,10 +77,10 @@ def test_a_trial_whose_run_another_program_trains_ends_the_sweep_and_is_asked_fo
 
 def test_a_run_that_is_being_trained_is_no_finished_trial(workspace):
     busy = made_run(workspace, 0.5, state="stopped")
-    assert not cluster._finished(busy)
+    assert not ray_cluster._finished(busy)
     with training_it(busy.folder):
-        live = cluster.load_run(workspace, busy.id)
-        assert live.state == "training" and not cluster._finished(live)
+        live = ray_cluster.load_run(workspace, busy.id)
+        assert live.state == "training" and not ray_cluster._finished(live)
         with pytest.raises(lock.Held, match=f"is training run {busy.id}"):
             train_over_workers(workspace, busy.config, 2)
 

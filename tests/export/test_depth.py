@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtune_nb import cli, training
-from cvtune_nb.baseline import baseline
+from cvtune_nb import classification, cli
+from cvtune_nb.classification import export_run
+from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import export_run, open_export
+from cvtune_nb.export import open_export
 from cvtune_nb.export.serving.reading import Limits
 from cvtune_nb.export.serving.service import Service
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import embedder, export_similarity, look_up, vectors
-from cvtune_nb.similarity.choice import unlabelled
+from cvtune_nb.similarity.active_learning import unlabelled
 from tests.deep import png, ramp, tiff
 from tests.photos import make_photos
 
@@ -151,14 +152,14 @@ def test_a_run_of_other_levels_is_neither_gone_on_with_nor_exported(spaces, tmp_
     root = spaces["png"].data
     space = open_workspace(root, tmp_path / "w")
     config = Config("test_resnet:random", image_size=64, epochs=1, batch_size=8)
-    run = training.fit(space, config)
-    assert run.levels == (0, 4095) and training.load_run(space, run.id).levels == (0, 4095)
-    assert training.earlier_run(space, config).id == run.id
+    run = classification.fit(space, config)
+    assert run.levels == (0, 4095) and classification.load_run(space, run.id).levels == (0, 4095)
+    assert classification.earlier_run(space, config).id == run.id
     other = open_workspace(root, tmp_path / "w", white=2000)
-    assert training.earlier_run(other, config) is None
+    assert classification.earlier_run(other, config) is None
     for use in (lambda: export_run(other, run.id, variants=()), lambda: embedder(other, run.id)):
         with pytest.raises(InputError, match="has learned from photos with 0 as black and 4095 as white, and the "
                            "workspace has 0 as black and 2000 as white: train again, or open"):  # fmt: skip
             use()
     back = open_workspace(root, tmp_path / "w", white="auto")
-    assert training.earlier_run(back, config).id == run.id
+    assert classification.earlier_run(back, config).id == run.id

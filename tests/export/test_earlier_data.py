@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from cvtune_nb import cli
+from cvtune_nb.classification import export_run, fit
 from cvtune_nb.data import keep_together, open_workspace
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import export_run
-from cvtune_nb.training import fit
 from cvtune_nb.workspace import Workspace
+from tests.made_runs import CONFIG, as_before
 from tests.photos import make_photos
-from tests.runs import CONFIG, as_before
 
 ONCE = replace(CONFIG, epochs=1, head="random")
 

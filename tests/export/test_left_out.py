@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from cvtune_nb import cli
-from cvtune_nb.baseline import baseline
+from cvtune_nb.classification import export_run
+from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
-from cvtune_nb.export import export_run
 from cvtune_nb.similarity import export_similarity
 from tests.photos import make_photos
 

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtune_nb import cli, training
+from cvtune_nb import classification, cli
+from cvtune_nb.classification import export_run
 from cvtune_nb.data import open_workspace
-from cvtune_nb.export import export_run
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import export_similarity
 from cvtune_nb.workspace import Workspace
@@ -34,7 +34,7 @@ from tests.serving import BOUNDARY, MULTIPART, Running, form
 def exported(tmp_path_factory):
     place = tmp_path_factory.mktemp("serving")
     workspace = open_workspace(make_photos(place / "photos", per_class=12, size=80), place / "workspace")
-    run = training.fit(workspace, Config("test_resnet:random", image_size=64, epochs=1, batch_size=16))
+    run = classification.fit(workspace, Config("test_resnet:random", image_size=64, epochs=1, batch_size=16))
     return export_run(workspace, run.id, variants=())
 
 

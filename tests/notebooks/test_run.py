@@ -12,8 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-from cvtune_nb import training
-from cvtune_nb.baseline import last_baseline
+from cvtune_nb import classification
+from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.detection import open_dataset, runs
 from cvtune_nb.export.predict import Model, opened
 from cvtune_nb.workspace import Workspace
@@ -110,7 +110,7 @@ def test_02_measures_and_explains(shown, place):
 
 def test_03_trains_a_run(shown, place):
     cells = shown["03_dnn_fine_tuning"]
-    runs = training.runs(Workspace(place[1]))
+    runs = classification.runs(Workspace(place[1]))
     first = runs.iloc[0]
     assert (first["state"], first["image_size"], first["epochs"], first["batch_size"]) == ("done", 64, 1, 16)
     assert first["run"] in html(cells["compare"])
@@ -120,7 +120,7 @@ def test_03_trains_a_run(shown, place):
 
 def test_04_climbs_two_rungs(shown, place):
     cells = shown["04_parameter_escalation"]
-    assert {64, 96} <= set(training.runs(Workspace(place[1]))["image_size"])
+    assert {64, 96} <= set(classification.runs(Workspace(place[1]))["image_size"])
     assert len(pictures(cells["result"])) == 3  # accuracy against time, gaps, predicted against real time
     assert "efficientnet_lite0 at 96 pixels" in html(cells["learned"])
     assert (Workspace(place[1]).folder / "gains.jsonl").exists()
@@ -158,7 +158,7 @@ def test_07_ranks_tunes_and_leaves_an_index(shown, place):
     assert "recall@1" in html(cells["measures"])
     assert len(pictures(cells["measures"])) == 2
     assert "recall@1" in html(cells["learned"])
-    assert training.runs(workspace)["loss"].iloc[-1] == "supervised-contrastive"
+    assert classification.runs(workspace)["loss"].iloc[-1] == "supervised-contrastive"
     assert "Similar(" in html(cells["use"])
     made = next(workspace.exports.glob("*/index.npy")).parent
     path = workspace.photos()["path"].iloc[0]

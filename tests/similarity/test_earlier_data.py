@@ -5,12 +5,12 @@ import json
 import pytest
 
 from cvtune_nb import cli, similarity
+from cvtune_nb.classification import fit
 from cvtune_nb.data import keep_together
 from cvtune_nb.errors import InputError
-from cvtune_nb.similarity.bundle import export_similarity
-from cvtune_nb.similarity.measures import fairly
-from cvtune_nb.training import fit
-from tests.runs import CONFIG, as_before, made_run
+from cvtune_nb.similarity.evaluation import fairly
+from cvtune_nb.similarity.export import export_similarity
+from tests.made_runs import CONFIG, as_before, made_run
 
 FROZEN = "efficientnet_lite0@64"
 

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 import torch
 
-from cvtune_nb import similarity, training
+from cvtune_nb import classification, similarity
+from cvtune_nb.classification.features import features
 from cvtune_nb.data.photo import square
 from cvtune_nb.errors import InputError
-from cvtune_nb.features import features
 from cvtune_nb.parameters import Config
-from cvtune_nb.similarity.choice import unlabelled
+from cvtune_nb.similarity.active_learning import unlabelled
 from cvtune_nb.similarity.embeddings import missing, network
 from tests.photos import make_photos
 
@@ -26,7 +26,7 @@ def test_frozen_vectors_are_the_cached_features_of_length_one(workspace):
 
 
 def test_a_run_gives_other_vectors_which_are_kept_until_it_changes(workspace):
-    run = training.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=1, loss="triplet"))
+    run = classification.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=1, loss="triplet"))
     of = similarity.embedder(workspace)
     assert (of.name, of.run, of.image_size) == (run.id, run.id, 64)
     photos = workspace.photos()
@@ -59,7 +59,7 @@ def test_a_wrong_name_says_what_would_do(workspace, name):
 
 def test_a_run_without_an_epoch_is_refused(workspace):
     photos = workspace.photos()
-    run = training.run.new_run(workspace, Config("efficientnet_lite0", image_size=64), photos, (1, 1), 0.0)
+    run = classification.run.new_run(workspace, Config("efficientnet_lite0", image_size=64), photos, (1, 1), 0.0)
     with pytest.raises(InputError, match="no whole epoch"):
         similarity.embedder(workspace, run.id)
 

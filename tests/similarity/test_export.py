@@ -13,14 +13,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cvtune_nb import cli, training
+from cvtune_nb import classification, cli
+from cvtune_nb.classification import load_bundle
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import load_bundle, open_export, safe
+from cvtune_nb.export import open_export, verification
 from cvtune_nb.export.predict import Similar, lines_of
 from cvtune_nb.parameters import Config
-from cvtune_nb.similarity import bundle, embedder, export_similarity, measure, projection, ranking, vectors
+from cvtune_nb.similarity import embedder, export, export_similarity, index, measure, projection, vectors
 from cvtune_nb.workspace import Workspace
 
 LITE = "efficientnet_lite0@64"
@@ -39,7 +40,7 @@ def made(space, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(space):
-    return training.fit(space, Config("test_resnet:random", image_size=64, epochs=1, batch_size=16)).id
+    return classification.fit(space, Config("test_resnet:random", image_size=64, epochs=1, batch_size=16)).id
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def tiny(space, run):
 @pytest.fixture
 def again(space, run, tiny, monkeypatch):
     """A function that exports the same once more, without the seconds that its graph takes."""
-    monkeypatch.setattr(bundle, "onnx_graph", lambda *_, **__: onnx.load(tiny.folder / "model.onnx"))
+    monkeypatch.setattr(export, "onnx_graph", lambda *_, **__: onnx.load(tiny.folder / "model.onnx"))
     return lambda out=None: export_similarity(space, run, out, components="pca-whitened", distance="euclidean")
 
 
@@ -84,11 +85,11 @@ def test_an_export_is_whole_and_its_figures_are_those_of_the_workspace(made, spa
 
 def test_the_vectors_are_those_of_the_workspace(made, tiny, space):
     photos = space.photos()
-    for export in (made, tiny):
-        rows = vectors(space, photos, export.embedder)
-        components = "pca-whitened" if export is tiny else "pca"
+    for each in (made, tiny):
+        rows = vectors(space, photos, each.embedder)
+        components = "pca-whitened" if each is tiny else "pca"
         rows = projection(rows[(photos["split"] == "train").to_numpy()], components)(rows)
-        model = open_export(export.folder)
+        model = open_export(each.folder)
         assert np.array_equal(model.index, rows.astype(np.float16))
         for number in (0, 30, 71):
             vector = own(model, space, number)
@@ -121,13 +122,13 @@ def test_the_exported_program_runs_alone_and_finds_the_photo_itself_first(made, 
     assert text.splitlines() == lines_of(rows[0])
 
 
-@pytest.mark.parametrize("distance", list(ranking.DISTANCES))
+@pytest.mark.parametrize("distance", list(index.DISTANCES))
 def test_the_distances_are_those_of_the_workspace(made, space, distance):
     model = open_export(made.folder)
     model.distance, rows = distance, np.asarray(model.index, np.float32)
     vector = own(model, space, 5)
     places, far = model.nearest(vector, 12)
-    found = ranking.Gallery(rows, distance).search(vector[None], 12)
+    found = index.Gallery(rows, distance).search(vector[None], 12)
     assert np.allclose(far, found.distances[0], atol=1e-2 if distance == "euclidean" else 1e-4)
     assert set(places[1:11]) <= set(found.places[0])
 
@@ -162,7 +163,7 @@ def test_a_damaged_index_is_named_in_one_sentence(folder, name, harm):
         Similar(folder)
     with pytest.raises(InputError, match=f"{name}.* (is not the file|no plain file|in it)"):
         open_export(folder)
-    safe.write_hashes(folder)
+    verification.write_hashes(folder)
     with pytest.raises(InputError, match=name):
         open_export(folder)
 
@@ -185,7 +186,7 @@ def test_a_model_that_is_not_what_it_says(folder, change, words):
     proto = onnx.load(folder / "model.onnx")
     change(proto)
     onnx.save(proto, str(folder / "model.onnx"))
-    safe.write_hashes(folder)
+    verification.write_hashes(folder)
     with pytest.raises(InputError, match=words):
         open_export(folder)
 
@@ -229,11 +230,11 @@ def test_nothing_is_overwritten_and_the_test_set_is_opened_once_an_export(space,
 
 
 def test_what_onnx_runtime_computes_otherwise_is_not_exported(space, again, tmp_path, monkeypatch):
-    made = bundle.onnx_graph()
+    made = export.onnx_graph()
     weight = next(each for each in made.graph.initializer if len(each.dims) == 4)
     values = onnx.numpy_helper.to_array(weight) * np.linspace(0, 2, weight.dims[0])[:, None, None, None]
     weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float32), weight.name))
-    monkeypatch.setattr(bundle, "onnx_graph", lambda *_, **__: made)
+    monkeypatch.setattr(export, "onnx_graph", lambda *_, **__: made)
     before = space.test_openings()
     with pytest.raises(InputError, match="so nothing was exported"):
         again(tmp_path / "mine")
@@ -247,7 +248,7 @@ def test_thumbnails_are_small_and_leave_out_what_is_gone(made, space, tmp_path, 
         assert max(Image.open(io.BytesIO(packed.read("5.jpg"))).size) == 96
     photos = space.photos().head(3)
     photos.loc[1, "path"] = "gone.jpg"
-    bundle._write_thumbnails(space, photos, tmp_path / "t.zip", lambda *_: None)
+    export._write_thumbnails(space, photos, tmp_path / "t.zip", lambda *_: None)
     with zipfile.ZipFile(tmp_path / "t.zip") as packed:
         assert packed.namelist() == ["0.jpg", "2.jpg"]
 
@@ -401,7 +402,7 @@ def test_what_export_refuses(space, capsys, words, says):
 
 def test_an_export_of_another_kind_is_no_gallery(folder, space, capsys):
     (folder / "labels.json").write_text(json.dumps({"labels": space.classes}))
-    safe.write_hashes(folder)
+    verification.write_hashes(folder)
     photo = space.path_of(space.photos()["path"][0])
     assert cli.main(["similar", str(folder), str(photo)]) == 2
     assert "holds no model.onnx of cvtune's" in capsys.readouterr().err

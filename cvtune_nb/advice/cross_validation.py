@@ -1,0 +1,82 @@
+"""Which photos a linear SVM on frozen features gets right that it has not learned from: what every prediction of a
+gain is told from."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cvtune_nb.audit.forecast import FORECAST_C
+from cvtune_nb.classification.features import features, store_of
+from cvtune_nb.classification.svm import Svm
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, read_csv, silent, write_csv
+from cvtune_nb.models import backbones
+from cvtune_nb.parameters import Config
+from cvtune_nb.workspace import Workspace, photos_id
+
+FOLDS = 4
+"""Parts of the cross-validation."""
+DRAWS = 2
+"""How often photos are drawn when not all are learned from."""
+ENOUGH = 5_000
+"""Of more photos so many are drawn, so that time and memory stay the same."""
+
+
+def answers(
+    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress = silent, part: float = 1.0,
+    taught: pd.Series | None = None,
+) -> pd.Series:  # fmt: skip
+    """By path, the share (0..1) of the times that a linear SVM on frozen features got a photo right that it had not
+    learned from, when it learned from `part` of each class; remembered in the cache. taught: other labels to learn
+    from, by path; a photo still counts as right when it gets the label that `photos` has. Raises InputError."""
+    name = backbones.file_name(config.backbone)
+    learned = photos if taught is None else photos.assign(label=photos["path"].map(taught).fillna(photos["label"]))
+    ids = "-".join(dict.fromkeys([photos_id(photos), photos_id(learned)]))
+    file = workspace.cache / f"answers-{name}-{config.image_size}-{part:g}-{ids}.csv"
+    if file.exists():
+        table = read_csv(file, path=str, right=float)
+        return table.set_index("path")["right"]
+    photos = judged(photos)
+    labels, groups = (photos[name].to_numpy(dtype=object) for name in ("label", "group"))
+    told = learned.set_index("path")["label"][photos["path"]].to_numpy(dtype=object)
+    matrix = features(workspace, photos, config.backbone, config.image_size, progress).matrix
+    random, hits = np.random.default_rng(0), np.zeros(len(photos))
+    draws = DRAWS if part < 1 else 1
+    for number, (fit, asked) in enumerate(_folds(matrix, labels, groups) * draws):
+        progress(number / (FOLDS * draws), f"cross-validating {config.backbone} at {config.image_size} pixels")
+        known = _part_of(fit, labels, part, random)
+        said = Svm(FORECAST_C).fit(matrix[known], told[known]).predict(matrix[asked])
+        hits[asked] += (said == labels[asked]) / draws
+    write_csv(file, pd.DataFrame({"path": photos["path"].to_numpy(), "right": hits}))
+    return pd.Series(hits, index=photos["path"].to_numpy())
+
+
+def cached(workspace: Workspace, photos: pd.DataFrame, config: Config) -> bool:
+    """Whether the features that `answers` needs are in the cache."""
+    try:
+        store = store_of(workspace, config.backbone, config.image_size)
+    except InputError:  # a network whose weights can't be had
+        return False
+    return not store.missing(list(judged(photos)["sha256"]))
+
+
+def judged(photos: pd.DataFrame) -> pd.DataFrame:
+    """The train and validation photos, at most ENOUGH of them."""
+    photos = photos[photos["split"] != "test"]
+    if len(photos) > ENOUGH:
+        photos = photos.sample(ENOUGH, random_state=0).sort_index()
+    if photos.groupby("label")["group"].nunique().min() < FOLDS:
+        raise InputError(f"a class has fewer than {FOLDS} different photos: too few to tell what would help")
+    return photos.reset_index(drop=True)
+
+
+def _folds(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(matrix, labels, groups))
+
+
+def _part_of(rows: np.ndarray, labels: np.ndarray, part: float, random: np.random.Generator) -> np.ndarray:
+    """Of each class a part of the rows, at least one."""
+    if part >= 1:
+        return rows
+    own = [random.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
+    return np.concatenate([some[: max(1, round(part * len(some)))] for some in own])

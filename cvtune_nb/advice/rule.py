@@ -1,0 +1,111 @@
+"""What a rule is, what it looks at, and what it finds."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from cvtune_nb.audit import load_audit
+from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification.svm import baseline_predictions
+from cvtune_nb.runs.provenance import present
+from cvtune_nb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Finding:
+    """code and title say what; evidence holds the numbers, source where the rule comes from, change the parameters
+    to set next (empty: nothing to set)."""
+
+    code: str
+    title: str
+    evidence: str
+    source: str
+    change: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules look at. run and the photos it learned from; runs: the table of the runs that may be compared with
+    it (classification.runs), its own among them; right, right_baseline, right_others: which validation photos the run,
+    the SVM and each of the other runs got right, by path; issues: the last audit's table, without what was decided
+    since."""
+
+    run: Run
+    photos: pd.DataFrame
+    runs: pd.DataFrame
+    right: pd.Series
+    right_baseline: pd.Series | None
+    right_others: dict[str, pd.Series]
+    issues: pd.DataFrame
+
+    @property
+    def last(self) -> pd.Series:
+        """The history's last row."""
+        return self.run.history.iloc[-1]
+
+    @property
+    def trained(self) -> pd.DataFrame:
+        """The history without epoch 0, which only shows the start."""
+        return self.run.history[self.run.history["epoch"] > 0]
+
+    def issue(self, kind: str) -> pd.Series | None:
+        """The worst issue of a kind, or None."""
+        rows = self.issues[self.issues["issue"] == kind]
+        return None if rows.empty else rows.iloc[0]
+
+
+class Rule(ABC):
+    """One rule of the method. code: its name in DESIGN's table; when: when it speaks, in one line; source: where it
+    comes from."""
+
+    code: ClassVar[str]
+    when: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def look(self, case: Case) -> Finding | None:
+        """What it says about `case`, or None."""
+
+    def finding(self, title: str, evidence: str, **change: Any) -> Finding:
+        """A finding of this rule. change: parameters to set next."""
+        return Finding(self.code, title, evidence, self.source, change)
+
+
+def case_of(workspace: Workspace, run: Run) -> Case:
+    """The case of `run`, from what is on disk. Runs, and a baseline, on other validation photos, labels or classes are
+    left out: they can't be compared with it (provenance)."""
+    table, own, found = runs(workspace), run.provenance, load_audit(workspace)
+    others = [load_run(workspace, name) for name in table["run"] if name != run.id]
+    others = [other for other in others if other.provenance.comparable(own)]
+    standing = baseline_predictions(workspace) if own.comparable(present(workspace)) else None
+    issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
+    return Case(
+        run, workspace.photos(), table[table["run"].isin([run.id, *(other.id for other in others)])],
+        right_of(run.predictions()), None if standing is None else right_of(standing),
+        {other.id: right_of(other.predictions()) for other in others if len(other.history)},
+        issues[~issues["path"].isin(list(workspace.standing()))],
+    )  # fmt: skip
+
+
+def right_of(predictions: pd.DataFrame) -> pd.Series:
+    """Which photos were right, by path."""
+    right = predictions["label"] == predictions["predicted"]
+    return pd.Series(right.to_numpy(dtype=bool), index=predictions["path"])
+
+
+def on_same_photos(right: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """What `right_of` gave for several runs, as a column each, on the photos that all of them know."""
+    return pd.DataFrame(right).dropna().astype(bool)
+
+
+def aligned(first: pd.Series, second: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Both of them on the photos that both know."""
+    both = first.index.intersection(second.index)
+    return first[both], second[both]

@@ -1,0 +1,274 @@
+"""Export a run: a folder with all that is needed to use the model elsewhere, checked before it is kept."""
+
+import contextlib
+import hashlib
+import platform
+import time
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from torch import nn
+
+import cvtune_nb
+from cvtune_nb.classification.calibration import temperature
+from cvtune_nb.classification.exportable import Candidate, candidate, rebuilt
+from cvtune_nb.classification.model_card import curves, model_card
+from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
+from cvtune_nb.data import photo
+from cvtune_nb.errors import InputError
+from cvtune_nb.export import onnx_model, predict, verification
+from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, write_program, zip_of
+from cvtune_nb.export.parity import compare
+from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
+from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
+from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
+from cvtune_nb.runs.checkpoint import write_tensors
+from cvtune_nb.workspace import Workspace, now
+
+COMPARED = 1_000
+"""Photos of a split, drawn evenly over the classes, on which the smaller variants are judged and the temperature is
+chosen: good to about 2 points."""
+
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
+"""Whose versions the model card gives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Exported):
+    """An exported classifier: where it is and how good it is. parity is that of probabilities.
+
+    test: accuracy of model.onnx on the test photos, None where there are none; per_class: the same by class. variants:
+    variant,file,megabytes,milliseconds (a photo, scaled already),accuracy,difference,low,high,verdict, beside fp32 on
+    the same validation and test photos. temperature: what logits are divided by; calibration_error: before and after
+    that, on test photos (on validation where there are none); reliability: `metrics.reliability` before and after, with
+    a column `when`; coverage: `metrics.coverage` on validation, from which a threshold may be chosen.
+    """
+
+    validation: Accuracy
+    test: Accuracy | None
+    per_class: pd.DataFrame | None
+    variants: pd.DataFrame
+    temperature: float
+    calibration_error: tuple[float, float]
+    reliability: pd.DataFrame
+    coverage: pd.DataFrame
+    threshold: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain values, for JSON."""
+        test = self.test
+        return super().to_dict() | {
+            "validation_accuracy": self.validation.value, "test_accuracy": test and test.value,
+            "interval": test and test.interval, "test_photos": test.n if test else 0,
+            "variants": self.variants.to_dict("records"), "temperature": self.temperature,
+            "calibration_error": list(self.calibration_error), "threshold": self.threshold,
+        }  # fmt: skip
+
+
+def export_run(
+    workspace: Workspace, run_id: str, out: str | Path | None = None, progress: Progress = silent,
+    variants: tuple[str, ...] = tuple(VARIANTS), threshold: float = 0.0, earlier_data: bool = False,
+) -> Export:  # fmt: skip
+    """Export the best weights of run `run_id` ("svm": the last baseline) to the new folder `out` (default:
+    workspace/exports/<run>), and to a zip beside it.
+
+    variants: smaller forms that go with it, of fp16 and int8. threshold: the probability (0..1) below which the
+    exported model says that it is not sure. earlier_data: take a run whose classes are not those there are now, too;
+    it is measured on photos of its own classes. Test photos that the run has trained on, or copies of them, are never
+    counted. The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear
+    only when they are whole. An export that is already there is never overwritten: the next one gets a number. Raises
+    InputError for an unknown run, for one with other classes, for an `out` that holds something, and for a model that
+    ONNX Runtime computes differently; OSError when the disk is full.
+    """
+    start = time.perf_counter()
+    require_known(variants)
+    if not 0 <= threshold < 1:
+        raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
+    chosen = candidate(workspace, run_id, progress, earlier_data)
+    folder = destination(workspace, chosen.id, out)
+    photos = workspace.photos()
+    fair = fairly(workspace, chosen.provenance, photos)
+    with made_aside(folder) as made:
+        progress(0.0, "writing the model")
+        graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress)
+        progress(0.4, "calibrating on the validation photos")
+        held_back = _spread(fair.validation, COMPARED)
+        validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
+        truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
+        warmth = temperature(validation.logits("fp32"), truth)
+        _save(graphs, made, chosen, warmth, threshold, workspace.levels)
+
+        progress(0.6, "comparing with PyTorch")
+        probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
+        tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.image_size)
+        _write_pytorch(chosen, probabilities, made)
+
+        rows = fair.test
+        openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
+        tested = measure(workspace, made, list(graphs), rows, _part(progress, 0.7, 1.0), COMPARED)
+        answers = tested.answers(chosen.classes)
+        test = accuracy(rows["label"], answers["predicted"]) if len(rows) else None
+        by_class = per_class(rows["label"], answers["predicted"], chosen.classes) if len(rows) else None
+        write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
+        write_csv(made / "data.csv", photos[["path", "label", "split", "sha256"]])
+
+        validation = validation.tempered(warmth)
+        judged = (tested, rows) if len(rows) else (validation, held_back)
+        errors, table = _calibration(*judged, chosen, warmth)
+        right = validation.right("fp32", held_back, chosen.classes)
+        beside = Measured.beside((validation, held_back), (tested, rows), classes=chosen.classes)
+        beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
+        beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
+        export = Export(
+            folder=folder, zip=zip_of(folder), run=chosen.id, parity=difference, parity_photos=compared,
+            openings=openings, left_out=fair.left_out, notes=fair.notes, validation=chosen.validation, test=test,
+            per_class=by_class, variants=beside,
+            temperature=warmth, calibration_error=errors, reliability=table,
+            coverage=coverage(validation.confidence("fp32"), right), threshold=threshold,
+        )  # fmt: skip
+        facts = _facts(workspace, chosen, export, fair)
+        write_json(made / "config.json", facts)
+        if len(chosen.history):
+            write_text(made / "curves.svg", curves(chosen.history))
+        write_text(made / "README.md", model_card(folder.name, chosen, export, facts, photos))
+        export = sealed(export, made, start)
+    progress(1.0, f"exported to {folder}")
+    return export
+
+
+def load_bundle(folder: str | Path) -> nn.Module:
+    """The exported network in PyTorch, ready to use: uint8 photos (n, image_size, image_size, 3) to logits
+    (n, classes). Raises InputError when `folder` is no export, or a file in it is not the one that was exported."""
+    folder = verification.checked(folder)
+    kind = read_json(folder / "labels.json").get("kind", "classifier")
+    if kind != "classifier":
+        raise InputError(f"{folder} holds no classifier ({kind}): use it with cvtune_nb.export.open_export")
+    try:
+        facts = read_json(folder / "config.json")
+        weights = safetensors.torch.load_file(folder / "model.safetensors")
+        return rebuilt(facts["kind"], facts["config"], facts["classes"], weights)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        raise InputError(f"{folder} is no whole export ({error}): export the run again") from None
+
+
+# -- the files ------------------------------------------------------------------------------------------------
+
+
+def _write_models(
+    workspace: Workspace, chosen: Candidate, photos: pd.DataFrame, made: Path, variants: tuple[str, ...],
+    threshold: float, progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
+    graphs = {"fp32": network}
+    train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
+    levels = workspace.levels
+    images = [photo.square(workspace.path_of(path), chosen.image_size, levels) for path in train["path"]]
+    for name in variants:
+        progress(0.2, f"making the {name} variant")
+        graphs[name] = VARIANTS[name](network, np.stack(images))
+    _save(graphs, made, chosen, 1.0, threshold, levels)
+    return graphs
+
+
+def _save(
+    graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float, levels: photo.Levels
+) -> None:
+    for name, graph in graphs.items():
+        notes = {"run": chosen.id, "backbone": chosen.backbone, "cvtune": cvtune_nb.__version__, "threshold": threshold,
+                 "variant": name, "levels": levels}  # fmt: skip
+        whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
+        onnx_model.save(whole, made / file_of(name))
+
+
+def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> None:
+    """Weights to rebuild the network from, the program that torch.export makes of it, labels and the little program."""
+    tensors = {name: tensor.contiguous() for name, tensor in chosen.network.state_dict().items()}
+    write_tensors(made / "model.safetensors", tensors)
+    program = onnx_model.program(probabilities, chosen.image_size)
+    program.example_inputs = None  # they would be pickled
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about weights that are views of others
+        torch.export.save(program, made / "model.pt2")
+    write_json(made / "labels.json", {"labels": chosen.classes})
+    write_program(made)
+
+
+# -- the figures ----------------------------------------------------------------------------------------------
+
+
+def _spread(photos: pd.DataFrame, count: int) -> pd.DataFrame:
+    """`count` of `photos` (or all), evenly over the table sorted by class."""
+    rows = photos.sort_values(["label", "path"])
+    return rows.iloc[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+
+
+def _part(progress: Progress, low: float, high: float) -> Progress:
+    return lambda share, words: progress(low + (high - low) * share, words)
+
+
+def _calibration(
+    measured: Measured, photos: pd.DataFrame, chosen: Candidate, warmth: float
+) -> tuple[tuple[float, float], pd.DataFrame]:
+    """The calibration error before and after the temperature, and what it is told from."""
+    tables = []
+    for when, form in (("before", measured.tempered(1 / warmth)), ("after", measured)):
+        table = reliability(form.confidence("fp32"), form.right("fp32", photos, chosen.classes))
+        tables.append(table.assign(when=when))
+    before, after = (calibration_error(table) for table in tables)
+    return (before, after), pd.concat(tables, ignore_index=True)
+
+
+def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) -> dict[str, Any]:
+    """What config.json holds: enough to rebuild the network and to know where it came from."""
+    manifest = workspace.folder / "manifest.csv"
+    summary = workspace.audit / "summary.json"
+    return {
+        "made": now(),
+        "run": chosen.id,
+        "kind": chosen.kind,
+        "config": chosen.parameters,
+        "classes": chosen.classes,
+        "accuracy": {
+            "train": chosen.train.to_dict(),
+            "validation": chosen.validation.to_dict(),
+            "test": export.test and export.test.to_dict(),
+        },
+        "test_openings": export.openings,
+        "test_left_out": export.left_out,
+        "notes": list(export.notes),
+        "parity": export.parity,
+        "parity_photos": export.parity_photos,
+        "variants": export.variants.astype(object).where(export.variants.notna(), None).to_dict("records"),
+        "temperature": export.temperature,
+        "calibration_error": list(export.calibration_error),
+        "threshold": export.threshold,
+        "levels": workspace.levels,
+        "data": {
+            "split": fair.split,
+            "name": Path(workspace.source).name,
+            "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
+            "seed": workspace.seed,
+            "skipped": len(workspace.skipped()),
+            "decisions": len(workspace.standing()),
+            "audit": read_json(summary)["issues"] if summary.exists() else None,
+        },
+        "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of PACKAGES, those that are installed."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

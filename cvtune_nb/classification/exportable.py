@@ -1,0 +1,146 @@
+"""What can be exported: a fine-tuned run, or the SVM on a frozen network."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from cvtune_nb.classification import load_run
+from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
+from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
+from cvtune_nb.data import levels
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.metrics import Accuracy
+from cvtune_nb.models import networks
+from cvtune_nb.parameters import Config
+from cvtune_nb.runs.provenance import Provenance, of_photos, present, require_present
+from cvtune_nb.workspace import Workspace
+
+SVM = "svm"
+"""Stands for the workspace's last baseline where the id of a run is asked for."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A classifier to export. network: from uint8 photos (n, image_size, image_size, 3) to logits (n, classes), in eval
+    mode on the processor. kind: "run", or the kernel of an SVM; parameters: as they go into config.json; origin and
+    how: in words; history: a row an epoch, empty for an SVM; provenance: which photos it has learned from."""
+
+    id: str
+    kind: str
+    network: nn.Module
+    classes: list[str]
+    backbone: str
+    image_size: int
+    parameters: dict[str, Any]
+    train: Accuracy
+    validation: Accuracy
+    history: pd.DataFrame
+    how: str
+    origin: str
+    provenance: Provenance
+
+
+def candidate(
+    workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False
+) -> Candidate:
+    """The best epoch of the run `name` (an id, "best" or "last"), or, for "svm", the last baseline, fitted again on its
+    cached features. Raises InputError when there is no such thing, and for a run with other classes than there are now,
+    unless `earlier_data`."""
+    return _svm(workspace, progress) if name == SVM else _run(workspace, name, earlier_data)
+
+
+def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
+    run = load_run(workspace, name)
+    require_present(run.id, run.provenance, present(workspace), earlier_data)
+    if run.history.empty:
+        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
+    levels.require_same(workspace, run.levels, run.id)
+    return Candidate(
+        run.id, "run", load_best(run), run.classes, run.config.backbone, run.config.image_size, run.config.to_dict(),
+        run.train, run.validation, run.history,
+        "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
+        f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
+        "before any fine-tuning).", run.provenance,
+    )  # fmt: skip
+
+
+def _svm(workspace: Workspace, progress: Progress) -> Candidate:
+    last = last_baseline(workspace, earlier=True)
+    if last is None:
+        raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
+    backbone, image_size, C, kernel = (last[key] for key in ("backbone", "image_size", "C", "kernel"))
+    explorer = SvmExplorer(workspace, backbone, image_size, progress)
+    svm = explorer.svm(C, kernel)
+    network = classifier(kernel, networks.load(backbone, image_size=image_size), len(svm.classes))
+    network.start_from(svm)
+    return Candidate(
+        SVM, kernel, network.eval(), svm.classes, backbone, image_size,
+        {"backbone": backbone, "image_size": image_size, "kernel": kernel, "C": C},
+        explorer.accuracy(C, kernel, "train"), explorer.accuracy(C, kernel, "validation"), pd.DataFrame(),
+        f"frozen, with an SVM on its features ({kernel} kernel)", f"An SVM with C = {C:g}, chosen on validation.",
+        of_photos(explorer.photos),
+    )  # fmt: skip
+
+
+def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> nn.Module:
+    """The network of an SVM with that kernel and so many support vectors, before it has any numbers."""
+    if kernel == "linear":
+        return Classifier(backbone, classes, 0.0, normalise=True)
+    return RbfSvm(backbone, classes, support)
+
+
+def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: dict[str, torch.Tensor]) -> nn.Module:
+    """The network of an export, from what its config.json and model.safetensors hold. Raises InputError, KeyError or
+    RuntimeError when these don't belong together."""
+    if kind == "run":
+        network = build(Config.from_values(**parameters), classes, pretrained=False)
+    elif kind in ("linear", "rbf"):
+        backbone = networks.load(str(parameters["backbone"]), False, int(parameters["image_size"]))
+        network = classifier(kind, backbone, len(classes), len(weights.get("support", [0])))
+    else:
+        raise InputError(f"no kind of model is called {kind!r}")
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+class RbfSvm(nn.Module):
+    """A backbone and an SVM with an RBF kernel, as scikit-learn decides with it: one vote for each pair of classes, and
+    of equals the one with the greater sum of decision values (sklearn.utils.multiclass._ovr_decision_function)."""
+
+    def __init__(self, backbone: networks.Backbone, classes: int, support: int):
+        super().__init__()
+        pairs = list(combinations(range(classes), 2))
+        self.backbone, self.classes = backbone, classes
+        self.register_buffer("support", torch.zeros(support, backbone.width))
+        self.register_buffer("coefficients", torch.zeros(support, len(pairs)))
+        self.register_buffer("intercepts", torch.zeros(len(pairs)))
+        self.register_buffer("gamma", torch.zeros(1))
+        sides = torch.zeros(2, len(pairs), classes)
+        for number, pair in enumerate(pairs):
+            for side, label in enumerate(pair):
+                sides[side, number, label] = 1
+        self.register_buffer("sides", sides, persistent=False)
+
+    def start_from(self, svm: Svm) -> None:
+        """Take over the numbers of a fitted SVM."""
+        support, coefficients, intercepts, gamma = svm.kernel_machine()
+        for name, value in (("support", support), ("coefficients", coefficients), ("intercepts", intercepts),
+                            ("gamma", [gamma])):  # fmt: skip
+            setattr(self, name, torch.as_tensor(value, dtype=torch.float32).contiguous())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (n, classes) of uint8 photos (n, size, size, 3)."""
+        features = nn.functional.normalize(self.backbone(images))
+        decisions = torch.exp(-self.gamma * (2 - 2 * features @ self.support.T)) @ self.coefficients + self.intercepts
+        if self.classes == 2:
+            return SVM_SCALE * torch.cat([-decisions, decisions], dim=1)
+        first, second = self.sides
+        won = (decisions > 0).to(decisions.dtype)
+        votes = won @ first + (1 - won) @ second
+        surety = decisions @ first - decisions @ second
+        return SVM_SCALE * (votes + surety / (3 * (surety.abs() + 1)))

@@ -1,0 +1,71 @@
+"""Backbone + last layer: the network that is fine-tuned and exported."""
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from cvtune_nb.classification.run import Run
+from cvtune_nb.classification.svm import Svm
+from cvtune_nb.models import networks
+from cvtune_nb.models.depthwise import with_fast_depthwise
+from cvtune_nb.parameters import Config
+
+SVM_SCALE = 3.0
+"""What an SVM's decision values (about -1..1) are multiplied by to be logits. Measured: KNOWHOW, "Fine-tuning from
+the SVM"."""
+
+
+class Classifier(nn.Module):
+    """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did.
+    """
+
+    def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool):
+        super().__init__()
+        self.backbone, self.normalise = backbone, normalise
+        self.dropout, self.last = nn.Dropout(dropout), nn.Linear(backbone.width, classes)
+
+    def forward(
+        self, images: torch.Tensor, with_features: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Logits (n, classes) of uint8 photos (n, size, size, 3); with_features: also what they come from, (n, width).
+        """
+        features = self.backbone(images)
+        logits = self.classify(features)
+        return (logits, features) if with_features else logits
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (n, classes) of features (n, width): the last layer alone."""
+        if self.normalise:
+            features = nn.functional.normalize(features)
+        return self.last(self.dropout(features))
+
+    def start_from(self, svm: Svm) -> None:
+        """Take over a linear SVM: the same photos get the same labels as from the baseline."""
+        weight, bias = svm.weights()
+        with torch.no_grad():
+            self.last.weight.copy_(torch.from_numpy(np.asarray(weight * SVM_SCALE, np.float32)))
+            self.last.bias.copy_(torch.from_numpy(np.asarray(bias * SVM_SCALE, np.float32)))
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """As in PyTorch, but the batch-norm statistics stay those of ImageNet: a minibatch of a few photos gives
+        no better ones."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+
+def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
+    """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
+    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size))
+    torch.manual_seed(config.seed)
+    return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
+
+
+def load_best(run: Run) -> Classifier:
+    """The classifier as it was after the run's best epoch, in eval mode on the CPU."""
+    classifier = build(run.config, run.classes, pretrained=False)
+    classifier.load_state_dict(load_file(run.folder / "best.safetensors"))
+    return classifier.eval()

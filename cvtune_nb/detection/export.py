@@ -1,0 +1,201 @@
+"""Export a detector: a folder with all that is needed to use it elsewhere, checked before it is kept."""
+
+import io
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import torch
+
+import cvtune_nb
+from cvtune_nb.classification import model_card
+from cvtune_nb.classification.export import versions
+from cvtune_nb.data import levels
+from cvtune_nb.data.split import SPLITS
+from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
+from cvtune_nb.detection.dataset import Dataset, Part
+from cvtune_nb.detection.evaluation import Verdict, fairly, verdict
+from cvtune_nb.detection.inference import load_best
+from cvtune_nb.detection.onnx_graph import Graph, onnx_model
+from cvtune_nb.detection.run import load_run
+from cvtune_nb.errors import InputError
+from cvtune_nb.export import predict
+from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, write_program, zip_of
+from cvtune_nb.export.parity import compared
+from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
+from cvtune_nb.runs.checkpoint import write_tensors
+from cvtune_nb.runs.provenance import frozen, require_present, standing_words
+from cvtune_nb.workspace import now
+
+TOLERANCE = 1e-3
+"""Largest difference of a score, or of a side of a box in shares of the photo, between PyTorch and ONNX Runtime. Seen:
+6e-6. A detector chooses among thousands of places; where two are equal to the last digit, either may be told."""
+
+CARD = """\
+---
+library_name: onnxruntime
+pipeline_tag: object-detection
+tags: [cvtune]
+---
+# {name}
+
+A detector of {labels}: Faster R-CNN ({detector}) at {size} pixels. Made with cvtune, {made}.
+
+## How good it is
+- Validation: {validation}; its epoch and threshold were chosen by this, so it flatters
+- **Test: {test}**
+{notes}- The test set of this workspace was opened {openings} time(s), this one included
+- PyTorch and ONNX Runtime agree to {parity:.1e} in every score and side of a box ({parity_photos} photos;
+  grey, CMYK, turned, tiny and huge ones are among them)
+
+AP (average precision) is COCO's, the mean over overlaps from .5 to .95; AP50 counts a box as found from an overlap of
+one half on. By class, on the test photos:
+
+{by_class}
+
+By size, as COCO has it (areas of 32 and 96 pixels squared in the photo as it is):
+
+{by_size}
+
+## Use it
+```
+pip install onnxruntime numpy Pillow
+python predict.py photo.jpg              # or a folder; --json for one JSON object
+```
+or from Python, in this folder: `from predict import Detector; Detector(".").predict(["photo.jpg"])`; or with cvtune
+installed: `cvtune predict FOLDER photo.jpg`. Boxes are in shares of the upright photo; those below a score of
+{threshold:g}, which was best on validation, are not told.
+
+Any ONNX runtime can run `model.onnx`: `photo` is upright uint8 RGB, shape ({size}, {size}, 3), with the photo, whose
+longer side is scaled to {size} pixels, in the upper left corner; `size` is int64, its height and width there. `boxes`
+are left, top, right, bottom in shares, `labels` numbers in the order of `labels.json`, `scores` are best first, 0 where
+nothing is left.{depth}
+
+## Data
+{photos} photos with {boxes} boxes, {split}: {splits}. Photos and starting weights have terms of their own.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorExport(Exported):
+    """An exported detector. parity is that of scores and sides of boxes; validation, test: verdicts, the second by
+    model.onnx, None without test photos."""
+
+    validation: Verdict
+    test: Verdict | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return super().to_dict() | {
+            "validation": self.validation.to_dict(), "test": self.test and self.test.to_dict(),
+            "threshold": self.validation.threshold,
+        }  # fmt: skip
+
+
+def export_detector(
+    dataset: Dataset, name: str, out: str | Path | None = None, progress: Progress = silent, earlier_data: bool = False
+) -> DetectorExport:
+    """Export the best weights of the detector `name` (an id, "best" or "last") to the new folder `out` (default:
+    workspace/exports/<run>), and to a zip beside it. earlier_data: take a run whose classes are not those there are
+    now, too. Test photos that it has trained on, or copies of them, are never counted.
+
+    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear only
+    when they are whole; nothing is overwritten. Raises InputError.
+    """
+    start, run = time.perf_counter(), load_run(dataset, name)
+    require_present(run.id, run.provenance, dataset.provenance, earlier_data)
+    detector, space = load_best(run), dataset.workspace
+    levels.require_same(space, run.levels, run.id)
+    folder = destination(space, run.id, out)
+    chosen = verdict(dataset, run)
+    with made_aside(folder) as made:
+        progress(0.0, "writing the model")
+        graph = Graph(detector, run.config.image_size).eval()
+        notes = {"run": run.id, "detector": run.config.detector, "cvtune": cvtune_nb.__version__,
+                 "threshold": chosen.threshold, "levels": space.levels}  # fmt: skip
+        onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
+        write_json(made / "labels.json", {"labels": run.classes, "kind": "detector"})
+        write_program(made)
+        model = predict.opened(made)
+        progress(0.2, "comparing with PyTorch")
+        difference, count = compare(graph, model, dataset, dataset.part("validation"))
+        fair = fairly(dataset, run, "test")
+        openings = space.open_test(f"export {run.id}") if len(fair.part.photos) else space.test_openings()
+        test = None
+        if len(fair.part.photos):
+            seen = _seen(model, dataset, fair.part, progress)
+            test = verdict(dataset, run, "test", seen, chosen.threshold)
+            write_csv(made / "test_detections.csv", seen)
+        tensors = {name: tensor.contiguous() for name, tensor in detector.state_dict().items()}
+        write_tensors(made / "model.safetensors", tensors)
+        write_csv(made / "data.csv", dataset.photos[["path", "split", "sha256"]])
+        write_csv(made / "boxes.csv", dataset.annotations.boxes)
+        notes = tuple(filter(None, [standing_words(run.provenance, dataset.provenance), *fair.notes]))
+        export = DetectorExport(
+            folder=folder, zip=zip_of(folder), run=run.id, parity=difference, parity_photos=count, openings=openings,
+            left_out=fair.left_out, notes=notes, validation=chosen, test=test,
+        )  # fmt: skip
+        write_json(made / "config.json", {
+            "made": now(), "kind": "detector", **run.to_dict(), "most": run.most, "parity": difference,
+            "validation": chosen.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
+            "test_left_out": fair.left_out, "notes": list(notes), "seed_of_split": space.seed, "levels": space.levels,
+            "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
+        })  # fmt: skip
+        write_text(made / "README.md", _card(export, dataset))
+        export = sealed(export, made, start)
+    progress(1.0, f"exported to {folder}")
+    return export
+
+
+def compare(graph: Graph, model: predict.Detector, dataset: Dataset, part: Part) -> tuple[float, int]:
+    """Largest difference of a score or a side of a box between `graph` in PyTorch and `model` in ONNX Runtime, and on
+    how many photos of `part`. Raises InputError when it is over TOLERANCE, or no number."""
+    most, contents = 0.0, compared(dataset.workspace, part.photos)
+    for name, content in contents:
+        picture = model.prepared(io.BytesIO(content))
+        framed = np.zeros((graph.image_size, graph.image_size, 3), np.uint8)
+        framed[: picture.shape[0], : picture.shape[1]] = picture
+        size = np.array(picture.shape[:2], np.int64)
+        with torch.inference_mode():
+            ours = [each.numpy() for each in graph(torch.from_numpy(framed), torch.from_numpy(size))]
+        theirs = model.session.run(["boxes", "labels", "scores"], {"photo": framed, "size": size})
+        there = (ours[2] > 0) & (theirs[2] > 0)
+        differences = np.abs(ours[0] - theirs[0])[there].max(initial=0.0), np.abs(ours[2] - theirs[2]).max(initial=0.0)
+        most = max(most, *map(float, differences))
+        if not most <= TOLERANCE:
+            raise InputError(
+                f"ONNX Runtime's boxes differ from PyTorch's by {most:.2g} (limit {TOLERANCE:g}) on {name}, so nothing "
+                "was exported: try another detector, and report the versions of torch and onnxruntime"
+            )
+    return most, len(contents)
+
+
+def _seen(model: predict.Detector, dataset: Dataset, part: Part, progress: Progress) -> pd.DataFrame:
+    """DETECTION_COLUMNS of all that the exported model finds, whatever the score."""
+    threshold, model.threshold, rows = model.threshold, 0.0, []
+    for number, path in enumerate(part.photos["path"]):
+        progress(0.3 + 0.7 * number / len(part.photos), f"test photos: {number} of {len(part.photos)}")
+        rows += [{"path": path, **box} for box in model.predict([dataset.workspace.path_of(path)])[0]["boxes"]]
+    model.threshold = threshold
+    return pd.DataFrame(rows, columns=DETECTION_COLUMNS)
+
+
+def _card(export: DetectorExport, dataset: Dataset) -> str:
+    run, told = export.validation.run, export.test or export.validation
+    counts = dataset.photos["split"].value_counts()
+    return CARD.format(
+        name=export.folder.name, labels=", ".join(model_card.text(label) for label in run.classes),
+        detector=run.config.detector, size=run.config.image_size, made=now()[:10], validation=export.validation.words,
+        test=export.test.words if export.test else model_card.NOT_MEASURED, notes=model_card.listed(export.notes),
+        openings=export.openings, parity=export.parity, parity_photos=export.parity_photos,
+        by_class=model_card.table(told.scores.by_class), by_size=model_card.table(told.scores.by_size),
+        threshold=export.validation.threshold, photos=len(dataset.photos), boxes=len(dataset.annotations.boxes),
+        depth=model_card.depth(dataset.workspace.levels),
+        split=frozen(run.provenance, dataset.provenance, dataset.workspace.seed),
+        splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
+    )  # fmt: skip

@@ -1,0 +1,188 @@
+"""Faster R-CNN: a backbone, maps of its features at several scales, places worth a look, and what is there."""
+
+import pickle  # for its error only: weights are loaded with weights_only
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops import FeaturePyramidNetwork
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from cvtune_nb.detection.anchors import Anchors
+from cvtune_nb.detection.config import DetectorConfig
+from cvtune_nb.detection.roi_align import Pooling
+from cvtune_nb.errors import InputError
+from cvtune_nb.models import backbones, networks
+from cvtune_nb.models.depthwise import with_fast_depthwise
+
+LITE = "efficientnet_lite0_fpn"
+OF_TORCHVISION = {
+    "resnet50_fpn": "fasterrcnn_resnet50_fpn",
+    "resnet50_fpn_v2": "fasterrcnn_resnet50_fpn_v2",
+    "mobilenet_v3_large_fpn": "fasterrcnn_mobilenet_v3_large_fpn",
+}
+"""Detectors whose weights were trained on COCO, and their names there; ours start from ImageNet."""
+CHANNELS, HIDDEN = 128, 512
+"""Width of the maps and of the layers that tell what is at a place, of our own detectors: half of what ResNet-50 has,
+for a backbone with a tenth of its work. Time a step goes down with their square."""
+REDUCTIONS = (4, 8, 16, 32)
+"""Pixels a cell of the backbone's maps that are used; a fifth of 64 is pooled from the last."""
+MAPS = ["0", "1", "2", "3"]
+"""Names of the maps that places are looked up in, finest first, as torchvision has them."""
+LEAST_SCORE = 0.01
+"""Detections below it are not kept: low, because average precision counts them all. What is shown has a threshold."""
+
+
+class Pyramid(nn.Module):
+    """A backbone of timm's EfficientNet kind and its feature pyramid: images (n, 3, height, width) to five maps of
+    CHANNELS channels."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        stages = {info["reduction"]: info for info in network.feature_info if info["reduction"] in REDUCTIONS}
+        self.network, self.taps = network, [int(stages[size]["module"].split(".")[1]) for size in REDUCTIONS]
+        channels = [stages[size]["num_chs"] for size in REDUCTIONS]
+        self.fpn = FeaturePyramidNetwork(channels, CHANNELS, extra_blocks=LastLevelMaxPool())
+        self.out_channels = CHANNELS
+        for unused in ("conv_head", "bn2", "global_pool", "classifier"):
+            setattr(network, unused, nn.Identity())
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The maps by name, finest first."""
+        found, rest = {}, self.network.bn1(self.network.conv_stem(images))
+        for number, block in enumerate(self.network.blocks):
+            rest = block(rest)
+            if number in self.taps:
+                found[str(self.taps.index(number))] = rest
+        return self.fpn(found)
+
+
+class Predictor(FastRCNNPredictor):
+    """What is at a place, and how the box fits better: in float32 everywhere, for 8 bits place a box to 1% at best."""
+
+    def forward(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores (n, classes) and changes of boxes (n, 4 * classes) of places (n, HIDDEN)."""
+        with torch.autocast(places.device.type, enabled=False):
+            return super().forward(places.float())
+
+
+class AsItIs(GeneralizedRCNNTransform):
+    """Photos come scaled (detection.pixels), so nothing is left to scale."""
+
+    def resize(self, image: torch.Tensor, target: dict | None) -> tuple[torch.Tensor, dict | None]:
+        """Both as they are."""
+        return image, target
+
+
+def why(name: str) -> str:
+    """In words, which weights a detector starts from."""
+    if name not in OF_TORCHVISION:
+        return f"{name} starts from ImageNet weights, which are installed with cvtune"
+    return f"{name} starts from weights trained on COCO's 118,000 photos with boxes"
+
+
+def default() -> tuple[str, str]:
+    """The detector to start with, and why, in words: ResNet-50 where its weights can be had and there is a GPU,
+    MobileNet where they can be had, else EfficientNet-Lite0."""
+    gpu = networks.device().type != "cpu"
+    wished = "resnet50_fpn" if gpu else "mobilenet_v3_large_fpn"
+    if within_reach(wished):
+        return wished, why(wished)
+    return LITE, (
+        f"{LITE}, because the COCO weights of {wished} are not on disk and can't be fetched; the ImageNet weights of "
+        "EfficientNet-Lite0 are installed with cvtune"
+    )
+
+
+def _coco(name: str):
+    return torchvision.models.get_model_weights(OF_TORCHVISION[name]).COCO_V1
+
+
+def within_reach(name: str) -> bool:
+    """Whether the weights of a detector are on disk or could be fetched now (asked for 3 seconds)."""
+    if name not in OF_TORCHVISION:
+        return True
+    return backbones.hub_file(_coco(name)).exists() or backbones.answers(_coco(name).url)
+
+
+def build(
+    config: DetectorConfig, classes: int, anchors: Anchors, most: int = 100, pretrained: bool = True
+) -> FasterRCNN:  # fmt: skip
+    """An untrained detector of `classes` classes (numbered from 1; 0 is the background); the same seed gives the same
+    layers. most: detections a photo. pretrained=False: its weights are about to be replaced.
+
+    Images are float (3, height, width) in 0..1. Raises InputError when the weights are neither on disk nor in reach.
+    """
+    torch.manual_seed(config.seed)
+    limits = {
+        "min_size": config.image_size, "max_size": config.image_size, "box_score_thresh": LEAST_SCORE,
+        "box_detections_per_img": most, "rpn_post_nms_top_n_train": 2 * config.proposals,
+        "rpn_pre_nms_top_n_train": 4 * config.proposals, "rpn_post_nms_top_n_test": config.proposals,
+        "rpn_pre_nms_top_n_test": 4 * config.proposals, "box_batch_size_per_image": min(512, 2 * config.proposals),
+    }  # fmt: skip
+    if config.detector in OF_TORCHVISION:
+        detector = _torchvision(config.detector, pretrained, limits)
+        detector.roi_heads.box_predictor = Predictor(
+            detector.roi_heads.box_predictor.cls_score.in_features, classes + 1
+        )
+        detector.roi_heads.box_roi_pool = Pooling(MAPS, 7, 2)
+        detector.rpn.anchor_generator = _generator(config.detector, anchors)
+        mean, std = networks.IMAGENET_MEAN, networks.IMAGENET_STD
+    else:
+        backbone = with_fast_depthwise(networks.load(config.detector.removesuffix("_fpn"), pretrained))
+        pyramid = Pyramid(backbone.network)
+        detector = FasterRCNN(
+            pyramid, rpn_anchor_generator=_generator(config.detector, anchors), box_roi_pool=Pooling(MAPS, 7, 2),
+            box_head=TwoMLPHead(CHANNELS * 7 * 7, HIDDEN), box_predictor=Predictor(HIDDEN, classes + 1),
+            **limits,
+        )  # fmt: skip
+        mean = std = (0.5, 0.5, 0.5)
+    detector.rpn.head.register_forward_hook(_in_float)
+    detector.transform = AsItIs(config.image_size, config.image_size, list(mean), list(std), size_divisible=32)
+    return detector.to(memory_format=torch.channels_last)
+
+
+def _in_float(_: nn.Module, __: tuple, answer: tuple[list[torch.Tensor], ...]) -> tuple[list[torch.Tensor], ...]:
+    """Boxes are made with as many bits as the head's answer has, and with bfloat16's 8 they come to lie up to 2 pixels
+    off, or to have no width at all, from which there is no loss."""
+    return tuple([each.float() for each in maps] for maps in answer)
+
+
+def images_of(pictures: Sequence[np.ndarray], where: torch.device) -> list[torch.Tensor]:
+    """uint8 photos (height, width, 3) as float (3, height, width) in 0..1."""
+    return [torch.from_numpy(np.array(picture)).to(where).permute(2, 0, 1).float() / 255 for picture in pictures]
+
+
+def _generator(name: str, anchors: Anchors) -> AnchorGenerator:
+    if name.startswith("mobilenet"):  # its three maps share all sizes (torchvision)
+        return AnchorGenerator((anchors.sizes,) * 3, (anchors.ratios,) * 3)
+    return AnchorGenerator(tuple((size,) for size in anchors.sizes), (anchors.ratios,) * len(anchors.sizes))
+
+
+def _torchvision(name: str, pretrained: bool, limits: dict) -> FasterRCNN:
+    make = getattr(torchvision.models.detection, OF_TORCHVISION[name])
+    if not pretrained:
+        return make(weights=None, weights_backbone=None, **limits)
+    weights = _coco(name)
+    file = backbones.hub_file(weights)
+    try:
+        if not file.exists() and not backbones.answers(weights.url):
+            raise OSError("no answer from the network")
+        detector = make(weights=None, weights_backbone=None, **limits)
+        detector.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        where = Path(urlparse(weights.url).path).name
+        raise InputError(
+            f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
+            f"({str(error).splitlines()[0][:100]}): put {where} "
+            f"into {file.parent}, connect to the network once, or choose {LITE}, whose weights are installed"
+        ) from None
+    return detector

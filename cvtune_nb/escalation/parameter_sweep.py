@@ -1,0 +1,245 @@
+"""A sweep round one rung: learning rate, dropout and weight decay, searched by Optuna."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cvtune_nb import metrics
+from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
+from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost
+from cvtune_nb.classification.cost import duration
+from cvtune_nb.classification.run import TRAINING, UNFINISHED
+from cvtune_nb.errors import Beaten, InputError, Stopped
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.runs import lock
+from cvtune_nb.workspace import Workspace, photos_id
+
+SWEPT = ("learning_rate", "dropout", "weight_decay")
+COLUMNS = ["trial", "run", *SWEPT, "epochs", "seconds", "validation_accuracy", "low", "high", "state", "note"]
+WIDER = {"learning_rate": 5.0, "weight_decay": 10.0}
+"""How many times below and above the rung's own value is searched; dropout is searched from 0 to MOST_DROPOUT."""
+MOST_DROPOUT = 0.6
+AT_ONCE = 4
+"""Trials that a Ray cluster is given at a time: more of them learn less from each other."""
+FIRST = 4
+"""Trials before any is given up for being below the median of the others at the same epoch, and before Optuna's
+tree-structured Parzen estimator takes over from random ones."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """trials: one row each (columns: COLUMNS). best: id of the run with the highest validation accuracy, "" before any.
+    why: what may be expected of it, in words."""
+
+    trials: pd.DataFrame
+    best: str
+    why: str
+
+
+def sweep(
+    workspace: Workspace, config: Config, trials: int = 8, budget_seconds: float = 3600.0,
+    on_trial: Callable[[Sweep], None] | None = None, progress: Progress = silent, on: str = "local",
+) -> Sweep:  # fmt: skip
+    """Search round `config`, which is the first trial, until there are `trials` of them or budget_seconds are over.
+
+    What was tried is kept in sweeps/ of the workspace as Optuna's journal (JSON lines), so that calling it again goes
+    on, after a crash, too: a trial that was cut off is run to its end first. Each trial is a run like any other. One
+    that is below the median of the others at the same epoch is given up (Golovin and others 2017, "Google Vizier", as
+    Optuna has it). on_trial is called after every epoch. on: "local", or "ray", where AT_ONCE trials are asked for at a
+    time and none is given up. Stopped, raised in `progress`, ends the sweep and keeps the work. Raises InputError for
+    `trials` below 1, and lock.Held when another program sweeps round the same config, or trains the run of a trial.
+    """
+    if trials < 1:
+        raise InputError(f"{trials} trials are too few: give 1 or more")
+    deadline, tell = time.monotonic() + budget_seconds, on_trial or (lambda _: None)
+    journal = _journal(workspace, config)
+    what = f"sweeping round {config.backbone} at {config.image_size} pixels in {workspace.folder}"
+    with lock.holding(journal.with_suffix(".lock"), what, "wait for it to end: its trials then cost nothing"):
+        return _search(workspace, config, journal, trials, deadline, tell, progress, on)
+
+
+def _search(
+    workspace: Workspace, config: Config, journal: Path, trials: int, deadline: float, tell: Callable[[Sweep], None],
+    progress: Progress, on: str,
+) -> Sweep:  # fmt: skip
+    study, ended = _study(journal, config), ""
+    try:
+        while len(_ended(study)) < trials and on == "ray":
+            count = min(AT_ONCE, trials - len(_ended(study)))
+            if not _run_on_ray(workspace, study, config, count, deadline, tell, progress):
+                ended = "the budget ended"
+                break
+        while len(_ended(study)) < trials and on != "ray":
+            trial = study.ask(_space(config))
+            own = _config_of(trial, config)
+            took = predict_cost(workspace, own).seconds
+            if earlier_run(workspace, own) is None and time.monotonic() + took > deadline:
+                ended = f"the next trial takes about {duration(took)}, more than is left of the budget"
+                break
+            _run_trial(workspace, study, trial, own, trials, deadline, tell, progress)
+    except Stopped:
+        pass
+    _ask_again(study)
+    found = _summary(workspace, study)
+    return replace(found, why=f"{found.why}; {ended}") if ended else found
+
+
+def _run_trial(
+    workspace: Workspace, study: Any, trial: Any, config: Config, trials: int, deadline: float,
+    tell: Callable[[Sweep], None], progress: Progress,
+) -> None:  # fmt: skip
+    from optuna.trial import TrialState
+
+    done = len(_ended(study))
+
+    def on_epoch(run: Run) -> None:
+        trial.set_user_attr("run", run.id)
+        trial.report(run.validation.value, int(run.history["epoch"].max()))
+        tell(_summary(workspace, study))
+        if trial.should_prune():
+            raise Beaten
+
+    def in_time(share: float, words: str) -> None:
+        progress((done + share) / trials, f"trial {done + 1} of {trials}: {words}")
+        if time.monotonic() > deadline:
+            raise Stopped
+
+    before = earlier_run(workspace, config)
+    run = fit(workspace, config, before and before.id, on_epoch=on_epoch, progress=in_time)
+    trial.set_user_attr("run", run.id)
+    if run.state == "stopped":
+        raise Stopped
+    if run.state == "beaten":
+        trial.set_user_attr("note", "given up: below the median of the others at the same epoch")
+        study.tell(trial, state=TrialState.PRUNED)
+    elif run.state == "diverged":
+        trial.set_user_attr("note", "its loss was lost")
+        study.tell(trial, 0.0)  # so that the search keeps away from there
+    else:
+        study.tell(trial, run.validation.value)
+    tell(_summary(workspace, study))
+
+
+def _run_on_ray(
+    workspace: Workspace, study: Any, config: Config, count: int, deadline: float, tell: Callable[[Sweep], None],
+    progress: Progress,
+) -> bool:  # fmt: skip
+    """Run `count` trials at once; False when the deadline has cut one of them off."""
+    from cvtune_nb.escalation.ray_cluster import train_trials
+
+    asked = [study.ask(_space(config)) for _ in range(count)]
+    done = train_trials(workspace, [_config_of(trial, config) for trial in asked], None, progress, deadline)
+    whole = True
+    for trial, result in zip(asked, done, strict=True):
+        if result.run is None or result.run.state in (*UNFINISHED, TRAINING):
+            if result.note:
+                raise InputError(result.note)
+            whole = False
+            continue
+        trial.set_user_attr("run", result.run.id)
+        study.tell(trial, 0.0 if result.run.state == "diverged" else result.run.validation.value)
+    tell(_summary(workspace, study))
+    return whole
+
+
+def _config_of(trial: Any, config: Config) -> Config:
+    return replace(config, **_rounded(trial.params), **({"schedule": ""} if config.schedule else {}))
+
+
+def _journal(workspace: Workspace, config: Config) -> Path:
+    """The journal of the search round this config on the photos there are now."""
+    fixed = {name: value for name, value in config.to_dict().items() if name not in SWEPT} | {"centre": _centre(config)}
+    told = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
+    name = f"{config.backbone}-{config.image_size}-{hashlib.sha256(told.encode()).hexdigest()[:12]}".replace("/", "-")
+    folder = workspace.folder / "sweeps"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{name}.jsonl"
+
+
+def _study(journal: Path, config: Config) -> Any:
+    """Optuna's study of this journal; trials that a crash cut off are asked for again."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal), JournalFileOpenLock(str(journal))))
+    study = optuna.create_study(
+        storage=storage, study_name=journal.stem, direction="maximize", load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=FIRST),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST, n_warmup_steps=config.epochs // 2),
+    )  # fmt: skip
+    if not study.trials:
+        study.enqueue_trial(_centre(config))
+    _ask_again(study)
+    return study
+
+
+def _ask_again(study: Any) -> None:
+    """Trials that were cut off come first when the search goes on; their runs go on from their last whole epoch."""
+    from optuna.trial import TrialState
+
+    for cut in [trial for trial in study.trials if trial.state == TrialState.RUNNING]:
+        study.enqueue_trial(cut.params)
+        study.tell(cut.number, state=TrialState.FAIL)
+
+
+def _space(config: Config) -> dict[str, Any]:
+    from optuna.distributions import FloatDistribution
+
+    space = {"dropout": FloatDistribution(0.0, max(MOST_DROPOUT, _centre(config)["dropout"]), step=0.05)}
+    for name, times in WIDER.items():
+        parameter, value = PARAMETERS[name], _centre(config)[name]
+        low, high = max(parameter.low, value / times), min(parameter.high, value * times)
+        space[name] = FloatDistribution(low, high, log=True)
+    return space
+
+
+def _centre(config: Config) -> dict[str, float]:
+    return _rounded({name: getattr(config, name) for name in SWEPT})
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    """Two digits are enough, and the same config is the same run."""
+    return {name: round(value / 0.05) * 0.05 if name == "dropout" else float(f"{value:.2g}")
+            for name, value in values.items()}  # fmt: skip
+
+
+def _ended(study: Any) -> list[Any]:
+    return [trial for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
+
+
+def _summary(workspace: Workspace, study: Any) -> Sweep:
+    rows = []
+    for trial in study.trials:
+        if trial.state.name in ("WAITING", "FAIL"):  # FAIL: cut off, and asked for again
+            continue
+        row = dict.fromkeys(COLUMNS, float("nan")) | {"trial": trial.number + 1, "run": "", **_rounded(trial.params)}
+        row |= {"state": trial.state.name.lower(), "note": trial.user_attrs.get("note", "")}
+        if "run" in trial.user_attrs:
+            run = load_run(workspace, trial.user_attrs["run"])
+            row |= {"run": run.id, "epochs": run.history["epoch"].max(), "seconds": run.seconds,
+                    "validation_accuracy": run.validation.value, "low": run.validation.low,
+                    "high": run.validation.high}  # fmt: skip
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    ran = table[table["validation_accuracy"].notna()].drop_duplicates("run", keep="last")
+    if ran.empty:
+        return Sweep(table, "", "no trial has finished an epoch yet")
+    right = {name: right_of(load_run(workspace, name).predictions()) for name in ran["run"]}
+    chosen = metrics.best_of(on_same_photos(right))
+    best = ran.set_index("run").loc[chosen.run]
+    words = (f"trial {best['trial']:.0f} is best: learning rate {best['learning_rate']:g}, dropout "
+             f"{best['dropout']:g}, weight decay {best['weight_decay']:g}; {chosen.words}")  # fmt: skip
+    first = ran["run"].iloc[0]
+    if chosen.run != first:
+        compared = metrics.paired(*aligned(right[first], right[chosen.run]))
+        words += f"; against the rung's own values there is {compared.words}" if compared.p >= 0.05 else (
+            f"; against the rung's own values it is {compared.words}")  # fmt: skip
+    return Sweep(table, chosen.run, words)

@@ -1,0 +1,238 @@
+"""Exports from strangers: looked at before anything in them is used."""
+
+import hashlib
+import json
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError, Message
+
+from cvtune_nb.errors import InputError
+from cvtune_nb.export.variants import VARIANTS, file_of
+
+LARGEST = 4_000_000_000
+"""Bytes of an export once unpacked; the largest known backbone has 240 MB of weights, in five forms."""
+MOST_FILES = 100
+LARGEST_SIDE = 10_000
+"""Pixels of a photo's short side once it is scaled."""
+DOMAINS = {"", "ai.onnx", "com.microsoft"}
+"""Where the operators of our models come from: ONNX itself, and ONNX Runtime's for 8-bit numbers."""
+LARGEST_RATIO = 100
+"""Bytes of a file over those it takes in the zip. Ours: weights 1.1, tables up to 10; zip bombs 1,000 and more."""
+HASHES = "hashes.json"
+GALLERY = {"index.npy", "gallery.csv"}
+"""What a similarity export has beside its model."""
+_TEXT = 10_000_000
+"""Bytes of the largest JSON file that is read."""
+
+
+def checked(place: str | Path, into: Path | None = None) -> Path:
+    """The folder of an export that may be used: `place` itself, or, where that is a zip, what is unpacked from it into
+    `into` (default: a folder of its own among the temporary ones, made once for each zip).
+
+    Checked before anything is loaded: names, sizes and kinds of the files, their hashes (hashes.json), that the ONNX
+    files are whole in themselves (no data in other files, no operators of unknown origin), and that inputs, outputs and
+    labels fit together. Raises InputError that says which file is wrong.
+    """
+    place = Path(place).expanduser()
+    if place.is_file():
+        return _unpacked(place, into)
+    if not (place / "model.onnx").is_file():
+        raise InputError(f"{place} holds no model.onnx: give the folder or the zip that `cvtune export` made")
+    _require_whole(place, place)
+    return place
+
+
+def write_hashes(folder: Path) -> None:
+    """hashes.json: the SHA-256 of every other file in `folder`."""
+    files = sorted(file for file in folder.iterdir() if file.name != HASHES)
+    text = json.dumps({"format": 1, "sha256": {file.name: _sha256(file) for file in files}}, indent=2)
+    (folder / HASHES).write_text(text + "\n", encoding="utf-8")
+
+
+def write_zip(folder: Path, file: Path) -> None:
+    """Everything in `folder` as the zip `file`."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for inside in sorted(folder.iterdir()):
+            packed.write(inside, inside.name)
+
+
+def _unpacked(file: Path, into: Path | None) -> Path:
+    try:
+        with zipfile.ZipFile(file) as packed:
+            entries = packed.infolist()
+            _require_harmless(file, entries)
+            name = f"cvtune-export-{_sha256(file)[:16]}"
+            folder = into or Path(tempfile.gettempdir()) / name
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{name}."))
+            try:
+                for entry in entries:
+                    _copy(packed, entry, aside / entry.filename, file)
+                _require_whole(aside, file)
+                if into is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                aside.rename(folder)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise InputError(f"{file} is no whole zip ({error}): fetch or make it again") from None
+    return folder
+
+
+def _require_harmless(file: Path, entries: list[zipfile.ZipInfo]) -> None:
+    names = [entry.filename for entry in entries]
+    for entry in entries:
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if not _plain(entry.filename) or kind not in (0, stat.S_IFREG):
+            raise InputError(
+                f"{file} is no export: it has an entry called {entry.filename[:80]!r}, and an export has only plain "
+                "files in no folder; nothing was unpacked"
+            )
+        if entry.file_size > LARGEST_RATIO * max(entry.compress_size, 1_000):
+            raise InputError(
+                f"{file} was not unpacked: {entry.filename} would grow to {entry.file_size / 1e6:,.0f} MB from "
+                f"{entry.compress_size / 1e6:.1f} MB, as only bombs do"
+            )
+    if len(entries) > MOST_FILES or len(set(names)) < len(names) or sum(e.file_size for e in entries) > LARGEST:
+        raise InputError(
+            f"{file} was not unpacked: an export has at most {MOST_FILES} files, each once, and "
+            f"{LARGEST / 1e9:.0f} GB in all"
+        )
+
+
+def _plain(name: str) -> bool:
+    """Whether an export may have a file of that name: no folders inside, nothing hidden."""
+    return re.fullmatch(r"\w[\w.-]*", name) is not None
+
+
+def _copy(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, file: Path) -> None:
+    """Unpack one file, and not a byte more than the zip says it has."""
+    left = entry.file_size
+    with packed.open(entry) as source, to.open("xb") as target:
+        while block := source.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                raise InputError(f"{file} was not unpacked: {entry.filename} is larger than the zip says")
+            target.write(block)
+
+
+def _require_whole(folder: Path, place: Path) -> None:
+    """What hashes.json says is there and unchanged, and every model is one."""
+    hashes = _object(folder / HASHES, place).get("sha256")
+    if not isinstance(hashes, dict) or "model.onnx" not in hashes:
+        raise InputError(f"{place} is no whole export ({HASHES} does not name model.onnx): export it again")
+    for name, expected in hashes.items():
+        file = folder / name
+        if not _plain(name) or file.is_symlink() or not file.is_file():
+            raise InputError(f"{place} is no whole export (no plain file {name[:80]!r} in it): export it again")
+        if _sha256(file) != expected:
+            raise InputError(
+                f"{file.name} in {place} is not the file that was exported (its hash differs): fetch or export it again"
+            )
+    about = _object(folder / "labels.json", place)
+    if about.get("kind") == "similarity" and (lacking := sorted(GALLERY - set(hashes))):
+        raise InputError(f"{place} is no whole export ({HASHES} does not name {lacking[0]}): export it again")
+    labels = about.get("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
+        raise InputError(f"{place} is no whole export (labels.json holds no list of labels): export it again")
+    for name in ("fp32", *VARIANTS):
+        if file_of(name) in hashes:
+            _require_model(folder / file_of(name), place, labels)
+
+
+def _require_model(file: Path, place: Path, labels: list[str]) -> None:
+    why = _wrong_with(file, labels)
+    if why:
+        raise InputError(f"{file.name} in {place} can't be used ({why}): take an export from someone you trust")
+
+
+def _wrong_with(file: Path, labels: list[str]) -> str:
+    """Why an ONNX file is no model of ours, whole in itself, with these labels; "" when it is one."""
+    try:
+        proto = onnx.load(str(file), load_external_data=False)
+    except (DecodeError, ValueError) as error:
+        return f"no ONNX: {str(error)[:80]}"
+    for part in _inside(proto):
+        if isinstance(part, onnx.TensorProto) and (part.external_data or part.data_location == part.EXTERNAL):
+            where = next((entry.value for entry in part.external_data if entry.key == "location"), "?")
+            return f"it would read another file, {where[:80]!r}"
+        if isinstance(part, onnx.NodeProto | onnx.FunctionProto) and part.domain not in DOMAINS:
+            return f"operators of unknown origin: {part.domain[:80]!r}"
+    put, got = ({value.name: value.type.tensor_type for value in values}
+                for values in (proto.graph.input, proto.graph.output))  # fmt: skip
+    notes = {entry.key: entry.value for entry in proto.metadata_props}
+    if list(got) == ["boxes", "labels", "scores"]:
+        return _wrong_with_detector(put, got, notes, labels)
+    if list(put) != ["photos"] or list(got) not in (["probabilities"], ["vectors"]):
+        return "its input is not photos, or its output not probabilities or vectors"
+    told = next(iter(got))
+    kinds = put["photos"], got[told]
+    photos, rows = (_shape(kind) for kind in kinds)
+    if [kind.elem_type for kind in kinds] != [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT]:
+        return f"photos are not uint8, or {told} not float32"
+    width = len(labels) if told == "probabilities" else max(1, rows[-1] if rows else 1)
+    if len(photos) != 4 or photos[3] != 3 or len(rows) != 2 or rows[1] != width:
+        return f"its shapes are not (n, height, width, 3) and (n, {width})"
+    return _wrong_with_notes(notes if told == "probabilities" else {"threshold": "0", **notes}, labels)
+
+
+def _shape(kind: onnx.TypeProto.Tensor) -> list[int]:
+    return [dim.dim_value for dim in kind.shape.dim]
+
+
+def _wrong_with_detector(put: dict, got: dict, notes: dict[str, str], labels: list[str]) -> str:
+    """The same for a detector (detection.onnx_graph)."""
+    if list(put) != ["photo", "size"]:
+        return "its inputs are not photo and size"
+    photo, boxes = _shape(put["photo"]), _shape(got["boxes"])
+    if put["photo"].elem_type != onnx.TensorProto.UINT8 or got["scores"].elem_type != onnx.TensorProto.FLOAT:
+        return "its photo is not uint8, or its scores are not float32"
+    if len(photo) != 3 or photo[2] != 3 or photo[0] != photo[1] or len(boxes) != 2 or boxes[1] != 4:
+        return "its shapes are not (image_size, image_size, 3) and (n, 4)"
+    return _wrong_with_notes({"short_side": json.dumps(photo[0]), **notes}, labels)
+
+
+def _wrong_with_notes(notes: dict[str, str], labels: list[str]) -> str:
+    try:
+        told, side, size, threshold = (
+            json.loads(notes[key]) for key in ("labels", "short_side", "image_size", "threshold")
+        )
+        sensible = 1 <= int(size) <= int(side) <= LARGEST_SIDE and 0 <= float(threshold) <= 1
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return "its notes are missing or damaged"
+    if not sensible:
+        return "its sizes make no sense"
+    return "" if told == labels else "its labels are not those of labels.json"
+
+
+def _inside(message: Message) -> Iterator[Message]:
+    """The message and every message in it: graphs within graphs, whatever holds them."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if field.is_repeated else (value,):
+                yield from _inside(part)
+
+
+def _object(file: Path, place: Path) -> dict:
+    """The JSON object in a file of moderate size."""
+    try:
+        if file.stat().st_size > _TEXT:
+            raise ValueError("too large")
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{place} is no whole export ({file.name}: {why[:80]}): export it again") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""JupyterLab: launching it, and its settings."""

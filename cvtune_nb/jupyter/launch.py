@@ -1,0 +1,81 @@
+"""Open the workbook in JupyterLab, on this machine only."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from cvtune_nb.errors import InputError
+
+SETTINGS = Path(__file__).parent
+"""JupyterLab's settings for the workbook, as defaults that a person's own settings still override: messages of
+widgets stay on the kernel's main thread (with ipykernel 7.1-7.3 a callback would run on another one), no news
+and no update prompts."""
+
+
+def checkout() -> Path:
+    """The folder that holds `notebooks/`: the current one, or the checkout that this package runs from.
+
+    Raises InputError where there is none, as after a bare `pip install`: the notebooks are not in the package.
+    """
+    for folder in (Path.cwd(), Path(__file__).parents[2]):
+        if (folder / "notebooks" / "00_start_here.ipynb").is_file():
+            return folder
+    raise InputError(
+        f"no notebooks found in {Path.cwd()} or beside the package: they come with the source, so clone or unpack"
+        " cvtune, change to its folder (the one with the Makefile) and run `cvtune lab` there"
+    )
+
+
+def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_browser: bool = True) -> int:
+    """Serve JupyterLab until it is stopped (Ctrl-C), with `notebook` open; returns the exit status 0.
+
+    It listens on 127.0.0.1 only and asks for the token that Jupyter makes up at each start; the whole link is
+    printed, and opened in the browser unless `open_browser` is False or there is none. `port`: 1-65535, None for
+    8888 or the next free one. Raises InputError for a missing notebook and a port that can't be used.
+    """
+    root = checkout()
+    if not (root / "notebooks" / notebook).is_file():
+        there = ", ".join(sorted(path.name for path in (root / "notebooks").glob("*.ipynb")))
+        raise InputError(f"no notebook {notebook!r} in {root / 'notebooks'}: choose one of {there}")
+    arguments = [
+        f"--ServerApp.root_dir={root}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.open_browser={open_browser and _has_browser()}",
+        f"--LabApp.default_url=/lab/tree/notebooks/{notebook}",
+        "--LabApp.extension_manager=readonly",  # no list of extensions is fetched from the network
+    ]
+    if port is not None:
+        _check_free(port)
+        arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        arguments.append("--allow-root")  # Jupyter refuses root unless told; in a container one often is root
+
+    ours_first = [str(SETTINGS), *os.environ.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep)]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, ours_first))
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # without it memory.kept has no say in a notebook's threads
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
+
+    from jupyterlab.labapp import LabApp
+
+    LabApp.launch_instance(arguments)
+    return 0
+
+
+def _has_browser() -> bool:
+    """False on a Linux machine without a display, where Python would start a text browser in the terminal."""
+    return sys.platform != "linux" or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def _check_free(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise InputError(f"port {port} is not between 1 and 65535: choose another, or leave it out")
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # on Windows this option would let two servers share a port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(
+                f"port {port} of this machine can't be used ({error.strerror}): choose another, or leave it out"
+            ) from None

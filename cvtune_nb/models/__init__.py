@@ -1,0 +1,1 @@
+"""Pretrained networks: which there are, loading them, and running them fast."""

@@ -1,0 +1,57 @@
+"""What this machine can do, measured in a few seconds."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+from cvtune_nb.models import memory
+
+
+@dataclass(frozen=True)
+class Machine:
+    """device: where networks run, in words; precision: of its arithmetic; cores, memory_gb: those this process
+    may use; images_per_second: photos the frozen `backbone` turns into features, at `image_size` pixels."""
+
+    device: str
+    precision: str
+    cores: int
+    memory_gb: float
+    backbone: str
+    image_size: int
+    images_per_second: float
+
+
+@memory.kept()
+def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: int = 32) -> Machine:
+    """Run the frozen backbone on noise for about `seconds`. Raises InputError when its weights can't be had."""
+    import torch  # takes seconds: notebook 00 shows the photos first
+
+    from cvtune_nb.models import networks
+    from cvtune_nb.models.inference import quick
+    from cvtune_nb.models.networks import forward
+
+    place = networks.device()
+    images = np.random.default_rng(0).integers(0, 256, (batch, image_size, image_size, 3), dtype=np.uint8)
+    network = quick(networks.load(backbone, image_size=image_size).eval().to(place), images, sys.maxsize)
+    forward(network, images)  # the first pass also prepares kernels and memory: not counted
+    start, passes = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        forward(network, images)
+        passes += 1
+    speed = passes * batch / (time.perf_counter() - start)
+    name = torch.cuda.get_device_name(place) if place.type == "cuda" else _WORDS[place.type]
+    precision = "bfloat16" if networks.computes_in_half(place) else "float32"
+    gigabytes = psutil.virtual_memory().total / 2**30
+    return Machine(name, precision, _cores(), round(gigabytes, 1), backbone, image_size, speed)
+
+
+_WORDS = {"cpu": "the processor (no GPU found)", "mps": "Apple's GPU"}
+
+
+def _cores() -> int:
+    """Cores this process may use; a container or a job on a cluster often has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,171 @@
+"""Which image sizes a network takes.
+
+A convolutional network takes any. A network with a table of positions, or with windows that have to fit, is built for
+one size: timm builds it for another and resamples the table when the pretrained weights are loaded, where it can. Which
+is which no list tells; the network is asked. It is built and run on PyTorch's device "meta", which computes the shapes
+of tensors and no numbers: that takes about a tenth of a second and neither weights nor memory.
+"""
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from cvtune_nb.errors import InputError
+from cvtune_nb.models.backbones import KNOWN, RANDOM
+from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.quiet import quiet
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STEPS = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64)
+"""Differences of image sizes that networks are asked for: patches and their multiples."""
+ANY = 4
+"""Step of the slider for networks that take any size: it meets the sizes in use (28, 32, 48, 64, 100, 224, 500)."""
+MULTIPLES = (1, -1, 3, -5, 11)
+"""Of a step that are tried before it is believed: a network may take a neighbouring size by chance."""
+TRIES = 12
+"""Sizes that are tried in either direction for one that the network takes."""
+
+
+def require(name: str, image_size: int) -> None:
+    """Raises InputError that names the nearest sizes when the backbone called `name` can't be had for photos of
+    `image_size` pixels. A name that nobody knows passes: networks.load says what is wrong with it."""
+    if takes(name, image_size):
+        return
+    every, rule = step(name), ""
+    if not every:
+        rule = ", as it is made for one size"
+    elif image_size % every:
+        rule = f", as it needs a multiple of {every}"
+    near = " or ".join(str(size) for size in nearest(name, image_size))
+    raise InputError(f"{name} can't be used at image_size {image_size}{rule}: choose {near}, or another backbone")
+
+
+def takes(name: str, image_size: int) -> bool:
+    """Whether the backbone called `name` can be built for photos of `image_size` pixels, and its pretrained weights,
+    if it has any, resampled for them."""
+    plain = name.removesuffix(RANDOM)
+    if not _asked(plain):
+        return True
+    given = arguments(plain, image_size)
+    return given is not None and (not given or plain != name or _weights_fit(plain, image_size))
+
+
+def step(name: str) -> int:
+    """The step between sizes that the backbone called `name` takes; 0 when it takes its own size only."""
+    plain = name.removesuffix(RANDOM)
+    if not _asked(plain):
+        return ANY
+    return _step(name)
+
+
+def default(name: str) -> int:
+    """The image size to start with: that of PARAMETERS where the backbone takes it, else the network's own."""
+    usual = PARAMETERS["image_size"].default
+    return usual if not name or takes(name, usual) else native(name.removesuffix(RANDOM))
+
+
+def nearest(name: str, image_size: int) -> list[int]:
+    """The sizes next to `image_size`, below and above it, that the backbone called `name` takes; else its own."""
+    every = step(name)
+    if not every:
+        return [native(name.removesuffix(RANDOM))]
+    every = max(every, ANY)
+    low, high = PARAMETERS["image_size"].low, PARAMETERS["image_size"].high
+    below = image_size // every * every
+    found = []
+    for start, way in ((below, -1), (below + every, 1)):
+        tried = (start + way * number * every for number in range(TRIES))
+        found += [next((size for size in tried if low <= size <= high and takes(name, size)), None)]
+    return [size for size in found if size] or [native(name.removesuffix(RANDOM))]
+
+
+def native(name: str) -> int:
+    """The size that a network of timm was trained with."""
+    import timm
+
+    known = timm.get_pretrained_cfg(name)
+    return known.input_size[-1] if known else PARAMETERS["image_size"].default
+
+
+def _asked(plain: str) -> bool:
+    """Whether the network has to be asked: the convolutional ones of KNOWN take any size."""
+    if plain in KNOWN:
+        return False
+    import timm
+
+    return timm.is_model(plain)
+
+
+@functools.cache
+def arguments(name: str, image_size: int) -> dict[str, int] | None:
+    """What `timm.create_model` needs besides the name for photos of `image_size` pixels: nothing where the network
+    takes them as it is; None where it can't be built for them."""
+    from timm.layers import PatchEmbed
+
+    if _features(_sketch(name), image_size) is not None:
+        return {}
+    given = {"img_size": image_size}
+    try:
+        network = _sketch(name, **given)
+    except Exception:  # noqa: BLE001 - each family of networks refuses a size, or the argument, in a way of its own
+        return None
+    patches = [module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)]
+    if any(image_size % side for side in (patches or [()])[0]):  # the photo's last rows would not be seen
+        return None
+    return given if _features(network, image_size) is not None else None
+
+
+@functools.cache
+def width(name: str) -> int:
+    """Features a photo that a network of timm gives."""
+    return _features(_sketch(name), native(name))
+
+
+def _features(network: "nn.Module", image_size: int) -> int | None:
+    """How many features a photo the network gives at that size; None when it does not take it."""
+    import torch
+
+    images = torch.empty((2, 3, image_size, image_size), device=next(network.parameters()).device)
+    try:
+        with torch.no_grad():
+            return network(images).flatten(1).shape[1]
+    except Exception:  # noqa: BLE001 - assertions and errors about shapes, of many kinds
+        return None
+
+
+def _sketch(name: str, **given: Any) -> "nn.Module":
+    """The network without its last layer and without numbers."""
+    import timm
+    import torch
+
+    with torch.device("meta"), quiet("timm"):
+        return timm.create_model(name, pretrained=False, num_classes=0, **given).eval()
+
+
+@functools.cache
+def _weights_fit(name: str, image_size: int) -> bool:
+    """Whether weights made for the network's own size can be loaded into one that is built for another."""
+    import timm
+    import torch
+
+    with torch.device("meta"), quiet("timm"):
+        own = dict(timm.create_model(name, pretrained=False).state_dict())
+        try:  # timm resamples a state dict that it is given as it does one that it has fetched
+            timm.create_model(
+                name, pretrained=True, num_classes=0, img_size=image_size, pretrained_cfg_overlay={"state_dict": own}
+            )
+        except RuntimeError:  # tensors of other shapes
+            return False
+    return True
+
+
+@functools.cache
+def _step(name: str) -> int:
+    own = native(name.removesuffix(RANDOM))
+    low, high = PARAMETERS["image_size"].low, PARAMETERS["image_size"].high
+    for every in (size for size in STEPS if not own % size):
+        tried = [size for size in (own + every * number for number in MULTIPLES) if low <= size <= high]
+        if tried and all(takes(name, size) for size in tried):
+            return every
+    return 0

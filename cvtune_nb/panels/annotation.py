@@ -1,0 +1,229 @@
+"""Notebook 06: the boxes of one photo after the other."""
+
+from typing import Any, Self
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import plots
+from cvtune_nb.audit.objects import SMALL
+from cvtune_nb.data import thumbnail
+from cvtune_nb.detection import box_journal
+from cvtune_nb.detection.annotations import write_coco
+from cvtune_nb.detection.box_sizes import sizes
+from cvtune_nb.detection.dataset import Dataset
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.box_editor import Drawing
+from cvtune_nb.widgets.debounce import Soon
+from cvtune_nb.widgets.job import headless
+
+SIDE = 900
+"""Longest side of the photo that is drawn on, in pixels."""
+_WIDE = {"style": {"description_width": "5em"}, "layout": {"width": "330px"}}
+WHICH = ("all photos", "with boxes", "nothing to find", "not looked at")
+ABOUT_DRAWING = (
+    "Drag on the photo to draw a box; click one to select it, drag it to move it, drag its lower right corner to "
+    "change its size. Keys, once the photo has the focus: Enter a box, space the next one, arrows move it, Shift and "
+    "arrows change its size, 1 to 9 give it that label, Delete removes it, N and P next and previous photo, U undo. "
+    "All is saved at once; your annotation files stay as they are."
+)
+
+
+class BoxesPanel(Panel):
+    """The boxes of one photo after the other: look, draw, correct; what their sizes say."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, **values: Any) -> Self:
+        """The panel for this dataset."""
+        panel = super().of(dataset, **values)
+        panel.choose(panel.at)
+        return panel
+
+    def __init__(self, dataset: Dataset):
+        super().__init__(dataset)
+        self.drawing = Drawing()
+        self.which = w.Dropdown(options=WHICH, description="Show", **_WIDE)
+        self.label = w.Combobox(description="Label", placeholder="choose or type", ensure_option=False, **_WIDE)
+        self.back, self.on = w.Button(description="Previous photo"), w.Button(description="Next photo")
+        self.nothing = w.Button(description="Nothing to find here", layout={"width": "auto"})
+        self.undo = w.Button(description="Undo")
+        self.write = w.Button(description="Write all as a COCO file", layout={"width": "auto"})
+        for button, key in ((self.back, "p"), (self.on, "n"), (self.undo, "u")):
+            button.tooltip = f"{button.description}: key {key.upper()}"
+            button.add_class(f"cvtune-key-{key}")
+        self.where = w.HTML()
+        self.buttons.layout.display = self.bar.layout.display = "none"
+        about = "Label of the selected box and of the next new one: choose a class, or type a new one."
+        self.controls.children = [
+            self.which, self.label, w.HTML(f"<div class='cvtune-words'>{about}</div>"),
+            w.HBox([self.back, self.on]), w.HBox([self.nothing, self.undo]), self.where,
+            w.HTML(f"<div class='cvtune-faint'>{html.text(ABOUT_DRAWING)}</div>"), self.write,
+        ]  # fmt: skip
+        self.right.children = [self.drawing]
+        self.below.children = [self.picture, self.text]
+        self._turning, self._soon = False, Soon(lambda _: self._draw_sizes())
+        self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
+        self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
+        self.nothing.on_click(self.guard(lambda _: self._nothing()))
+        self.undo.on_click(self.guard(lambda _: self._undo()))
+        self.write.on_click(self.guard(lambda _: self._write()))
+        self.which.observe(self.guard(lambda _: self.choose()), "value")
+        self.label.observe(self.guard(lambda _: self._relabel()), "value")
+        self.drawing.on_msg(self.guard(lambda _, content, __: self._heard(content)))
+        self.choose()
+        self._draw_sizes()
+
+    @property
+    def dataset(self) -> Dataset:
+        """The photos and boxes."""
+        return self.workspace
+
+    def _boxed(self) -> pd.Series:
+        photos = self.dataset.annotations.photos
+        return photos["path"].isin(self.dataset.annotations.boxes["path"])
+
+    def choose(self, at: int = 0) -> None:
+        """The photos that are asked for; the one at this place is shown."""
+        photos, boxed = self.dataset.annotations.photos, self._boxed()
+        asked = dict(zip(WHICH, (photos["path"] != "", boxed, photos["seen"] & ~boxed, ~photos["seen"]), strict=True))
+        self.paths = photos.loc[asked[self.which.value], "path"].tolist()
+        self.keys = dict(zip(photos["path"], photos["sha256"], strict=True))
+        labels = self.dataset.labels or self._classes()
+        self.label.options = labels
+        self.drawing.labels = labels
+        if not self.label.value and labels:
+            self.label.value = labels[0]
+        self.drawing.label = self.label.value.strip()
+        self.turn(at)
+
+    def _classes(self) -> list[str]:
+        """Labels to begin with: the classes of the photos, where they have some."""
+        manifest = self.dataset.workspace.folder / "manifest.csv"
+        return self.dataset.workspace.classes if manifest.exists() else []
+
+    def turn(self, to: int) -> None:
+        """Show the photo number `to` with its boxes."""
+        self.at = min(max(to, 0), max(0, len(self.paths) - 1))
+        for control in (self.drawing, self.nothing, self.undo):
+            control.layout.visibility = "visible" if self.paths else "hidden"
+        self.back.disabled, self.on.disabled = self.at == 0, self.at >= len(self.paths) - 1
+        if not self.paths:
+            self.where.value = html.status(f"No photo is {html.text(self.which.value)}.")
+            return
+        self._show()
+        self._count()
+
+    def _show(self, chosen: int = -1) -> None:
+        path = self.paths[self.at]
+        space = self.dataset.workspace
+        image = thumbnail(space.path_of(path), SIDE, space.levels)
+        self.drawing.show(path, f"Photo {path}", image, self._boxes_of(path), chosen)
+
+    def _boxes_of(self, path: str) -> list[list[Any]]:
+        boxes = self.dataset.annotations.boxes
+        rows = boxes[boxes["path"] == path]
+        return [list(row) for row in rows[["label", "left", "top", "width", "height"]].itertuples(index=False)]
+
+    def _heard(self, content: dict[str, Any]) -> None:
+        """What the person did on a photo, which may be another one than is shown by now."""
+        path, boxes, chosen = content["photo"], content["boxes"], content["chosen"]
+        here = bool(self.paths) and path == self.paths[self.at]
+        if here:
+            self.drawing.boxes, self.drawing.chosen = boxes, chosen
+            self._select()
+        if boxes != self._boxes_of(path):
+            self._save(path, boxes)
+
+    def _save(self, path: str, boxes: list[list[Any]]) -> None:
+        box_journal.draw(self.dataset.workspace, path, self.keys[path], [tuple(box) for box in boxes])
+        self._recount()
+
+    def _undo(self) -> None:
+        path = self.paths[self.at]
+        box_journal.undo(self.dataset.workspace, path, self.keys[path])
+        self._recount()
+        self._show()
+
+    def _nothing(self) -> None:
+        self._save(self.paths[self.at], [])
+        self._show()
+
+    def _recount(self) -> None:
+        """After a change: the dataset and the counts as they are now, and soon the picture."""
+        self.alert.value = ""
+        self.workspace = self.dataset.redrawn()
+        self.label.options = self.drawing.labels = sorted({*self.dataset.labels, *self.label.options})
+        self._count()
+        if headless():
+            self._draw_sizes()
+        else:
+            self._soon()
+
+    def _select(self) -> None:
+        """The label of the selected box is what the menu says."""
+        chosen = self.drawing.chosen
+        if 0 <= chosen < len(self.drawing.boxes):
+            self._turning = True
+            try:
+                self.label.value = self.drawing.label = self.drawing.boxes[chosen][0]
+            finally:
+                self._turning = False
+
+    def _relabel(self) -> None:
+        """The selected box gets the label that was chosen, and so does the next new one."""
+        label, chosen = self.label.value.strip(), self.drawing.chosen
+        self.drawing.label = label
+        if self._turning or not label or not 0 <= chosen < len(self.drawing.boxes):
+            return
+        boxes = [list(box) for box in self.drawing.boxes]
+        if boxes[chosen][0] != label:
+            boxes[chosen][0] = label
+            self._save(self.paths[self.at], boxes)
+            self._show(chosen)
+
+    def _write(self) -> None:
+        file = self.dataset.folder / "boxes-coco.json"
+        write_coco(self.dataset.annotations, file)
+        self.say(f"Written: {html.text(file)}")
+
+    def _count(self) -> None:
+        photos, boxed = self.dataset.annotations.photos, self._boxed()
+        path = self.paths[self.at]
+        here = int((self.dataset.annotations.boxes["path"] == path).sum())
+        seen = bool(photos.loc[photos["path"] == path, "seen"].iloc[0])
+        words = f"{here} boxes" if here else "nothing to find" if seen else "not looked at yet"
+        self.where.value = html.status(
+            f"<b>Photo {self.at + 1} of {len(self.paths)}</b>: {html.text(path)}, {words}. In all {int(boxed.sum())} "
+            f"photos with boxes, {int((photos['seen'] & ~boxed).sum())} without, {int((~photos['seen']).sum())} not "
+            "looked at."
+        )
+
+    def _draw_sizes(self) -> None:
+        found = sizes(self.dataset.annotations)
+        self.picture.draw(plots.box_sizes(found.extents, found.classes, SMALL), f"sizes of the boxes: {found.words}")
+        problems = self.dataset.annotations.problems
+        kinds = problems.groupby("kind", sort=False).agg(
+            times=("kind", "size"), boxes=("boxes", "sum"), file=("file", "first"), words=("words", "first")
+        )
+        names = {"kind": "what", "times": "times", "boxes": "boxes left out", "file": "first in", "words": "there"}
+        table = html.table(kinds.reset_index(), names, f"In the annotation files: {self.dataset.annotations.lost}")
+        reasons = self.dataset.left_out.groupby("reason", sort=False)["path"].agg(["size", "first"])
+        names = {"size": "files", "first": "first", "reason": "why"}
+        table += html.table(reasons.reset_index(), names, "Files that were not used")
+        self.text.value = f"<div>{html.text(found.words[:1].upper() + found.words[1:])}.</div>{table}"
+
+    def unstarted(self) -> bool:
+        """Nothing here starts by itself."""
+        return False
+
+    def result(self) -> Dataset:
+        """The photos and boxes as they are now."""
+        return self.dataset
+
+    def lessons(self) -> HTML:
+        """What the boxes say."""
+        found, there = sizes(self.dataset.annotations), self.dataset.photos["split"].value_counts()
+        splits = ", ".join(f"{there.get(name, 0)} {name}" for name in ("train", "validation", "test"))
+        return html.listed([f"{found.words}.", f"Photos: {splits}; {found.negatives} of them without a box."])

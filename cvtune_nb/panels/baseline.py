@@ -1,0 +1,206 @@
+"""Notebook 02: the frozen network with an SVM; C and kernel answer at once from cached features."""
+
+import threading
+from typing import Any
+
+import ipywidgets as w
+from IPython.display import HTML
+
+from cvtune_nb import plots
+from cvtune_nb.classification import svm
+from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import Control
+from cvtune_nb.widgets.job import Work
+from cvtune_nb.workspace import Workspace
+
+
+class BaselinePanel(Panel):
+    """Compute features once; then move C and the kernel and see accuracy, confusion and mistakes follow."""
+
+    button = "Compute"
+    by_itself = True
+    waiting = "Press Compute above first, then run this cell again."
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        backbone: str = "",
+        image_size: int = 224,
+        C: float = 0,
+        kernel: str = "linear",
+    ):
+        super().__init__(workspace)
+        self.backbone, self.image_size = Control("backbone", backbone), Control("image_size", image_size)
+        self.C = w.SelectionSlider(
+            options=[(f"{value:g}", value) for value in sorted({*C_VALUES, C or 1.0})],
+            value=C or 1.0,
+            description="C",
+            disabled=True,
+            continuous_update=False,
+            style={"description_width": "7.5em"},
+            layout={"width": "330px"},
+        )
+        self.kernel = w.ToggleButtons(options=KERNELS, value=kernel, description="Kernel", disabled=True,
+                                      style={"description_width": "7.5em", "button_width": "90px"})  # fmt: skip
+        self.words = w.HTML()
+        self.words.add_class("cvtune-words")
+        self.best = w.Button(description="Choose C on validation", disabled=True, layout={"width": "auto"})
+        self.controls.children = [self.backbone.box, self.image_size.box]
+        self.more.children = [self.C, self.kernel, self.words, self.best]
+        self.explorer: SvmExplorer | None = None
+        self.seen: Baseline | None = None
+        self._measured: tuple[SvmExplorer | None, Any] = None, None
+        self._wanted_C = C
+        self._drawing = threading.Lock()
+        for control in (self.C, self.kernel):
+            control.observe(self.guard(lambda _: self._moved()), "value")
+        self.best.on_click(self.guard(lambda _: self._choose()))
+        self.image_size.suit(self.backbone.value)
+        self.backbone.on_change(self.guard(self.image_size.suit))
+        self._say_weight()
+
+    def work(self) -> Work:
+        """Features of every photo at the chosen backbone and size, then the SVM."""
+        backbone, image_size = self.backbone.value, self.image_size.value
+        wanted, kernel = self._wanted_C or None, self.kernel.value
+
+        def run(progress: Progress) -> Baseline:
+            self.explorer = SvmExplorer(self.workspace, backbone, image_size, progress)
+            result = self.explorer.fit(wanted, kernel, progress=progress)
+            result.save(self.workspace)
+            return result
+
+        return run
+
+    def paint(self, result: Baseline) -> str:
+        """Show the result and open C and kernel for changes."""
+        self.C.value = result.C
+        self._show(result)
+        self._draw(result)
+        for control in (self.C, self.kernel, self.best):
+            control.disabled = False
+        took = html.duration(result.seconds)
+        self.cost.value = (
+            f"Features came from the cache; all in all {took}."
+            if result.cached
+            else f"It took {took}: features at {result.images_per_second:.0f} photos a second; now they are cached."
+        )
+        return "Done. Now move C or change the kernel."
+
+    def result(self) -> Baseline:
+        """What is shown now: the last C and kernel chosen. NotReady until there is one."""
+        super().result()
+        return self.seen
+
+    # -- C and kernel, answered from cached features ----------------------------------------------------------
+
+    def _moved(self) -> None:
+        """Numbers at once; the slower pictures follow in a thread."""
+        self._say_weight()
+        if self.explorer is None or self.job.running:
+            return
+        result = self.explorer.fit(self.C.value, self.kernel.value)
+        self._show(result)
+        threading.Thread(target=self.guard(self._draw), args=(result,), daemon=True).start()
+
+    def _choose(self) -> None:
+        self.C.value = self.explorer.best_C(self.kernel.value)
+
+    def _say_weight(self) -> None:
+        size = (
+            "small: a simple boundary"
+            if self.C.value < 0.1
+            else "large: follows every photo"
+            if self.C.value > 10
+            else "usual"
+        )
+        self.words.value = (
+            f'<div role="status" aria-live="polite">C <b>{self.C.value:g}</b> ({size}), kernel <b>{self.kernel.value}'
+            "</b>. C weighs the training photos against a simple boundary.</div>"
+        )
+
+    def _show(self, result: Baseline) -> None:
+        self.seen = result
+        self.text.value = html.status(
+            f'<span class="cvtune-number">{result.validation.value:.1%}</span> of {result.validation.n} validation '
+            f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"
+            f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, {html.text(result.backbone)} "
+            f"at {result.image_size} pixels."
+        ) + _classes(result)
+
+    def _draw(self, result: Baseline) -> None:
+        with self._drawing:
+            if result is not self.seen:  # the slider has moved on
+                return
+            result.save(self.workspace)  # what the person settles on is what later steps are compared with
+            self.picture.draw(plots.confusion(result.confusion), _confusion_in_words(result))
+            self.refresh_reports()
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def mistakes(self) -> None:
+        """The validation photos that were taken for another class, surest first."""
+        self.report(self._mistakes)
+
+    def c_curve(self) -> None:
+        """Accuracy against C, for the kernel chosen."""
+        self.report(self._c_curve)
+
+    def learning_curve(self) -> None:
+        """Would more photos help? Accuracy against the number of training photos."""
+        self.report(self._learning_curve)
+
+    def _learning_curve(self) -> Any:
+        if self._measured[0] is not self.explorer:
+            self._measured = self.explorer, svm.learning_curve(self.explorer)
+        return _output(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
+
+    def _mistakes(self) -> Any:
+        rows = self.seen.mistakes
+        alt = "; ".join(f"{row.label} taken for {row.predicted}" for row in rows.head(12).itertuples())
+        return _output(plots.mistakes(rows, self.workspace.path_of, levels=self.workspace.levels), alt or "no mistakes")
+
+    def _c_curve(self) -> Any:
+        table = self.explorer.C_table(self.seen.kernel)
+        return _output(plots.c_curve(table, self.seen.C), "train and validation accuracy against C")
+
+    def lessons(self) -> HTML:
+        """What we learned, from the result above."""
+        seen = self.result()
+        worst = seen.per_class.sort_values("recall").iloc[0]
+        gap = (seen.train.value - seen.validation.value) * 100
+        network = f"{seen.backbone} at {seen.image_size} pixels, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
+        lines = [
+            f"{network} gets {html.percent(seen.validation)} of the validation photos right: the figure to beat.",
+            f"On the training photos it is {gap:+.1f} points from that.",
+            f"The hardest class is {worst['label']}: {worst['recall']:.0%} of {worst['photos']:.0f} photos are found.",
+        ]
+        return html.listed(lines)
+
+
+def _output(figure: Any, alt: str) -> Any:
+    picture = html.Picture()
+    picture.draw(figure, alt)
+    return picture.output()
+
+
+def _classes(result: Baseline) -> str:
+    rows = result.per_class.assign(
+        precision=[f"{value:.0%}" for value in result.per_class["precision"]],
+        recall=[f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in result.per_class.itertuples()],
+    ).sort_values("label")
+    names = {
+        "label": "class",
+        "photos": "photos",
+        "recall": "found (95% interval)",
+        "precision": "right when said",
+    }
+    return html.table(rows, names, "By class")
+
+
+def _confusion_in_words(result: Baseline) -> str:
+    wrong = len(result.mistakes)
+    return f"confusion matrix of {result.validation.n} validation photos, {wrong} of them taken for another class"

@@ -1,0 +1,313 @@
+"""Notebook 04: which rung of the ladder is worth its time?"""
+
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import advice, classification, plots
+from cvtune_nb.advice import Finding
+from cvtune_nb.classification.cost import past_errors, past_in_words
+from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.errors import InputError
+from cvtune_nb.escalation import (
+    LADDERS,
+    Escalation,
+    Promise,
+    escalate,
+    ladder,
+    own_rungs,
+    promises,
+    reference_2018,
+    save_rungs,
+    so_far,
+)
+from cvtune_nb.models import backbones
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.debounce import Soon, Still
+from cvtune_nb.widgets.findings import Findings
+from cvtune_nb.widgets.job import Job, Work, headless
+from cvtune_nb.widgets.rung_table import RungTable, in_words
+from cvtune_nb.workspace import Workspace
+
+OWN = "my own"
+"""What the menu of families calls rungs that the person has edited."""
+EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
+
+
+class EscalationPanel(Panel):
+    """Edit and tick rungs, see what each will cost and promises, set a budget; watch accuracy against time; see where
+    to stop, why, and what to try next."""
+
+    button = "Run these rungs"
+    waiting = "Press Run these rungs above first, then run this cell again."
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        family: str = "",
+        rungs: str = "1,2",
+        epochs: int = 0,
+        image_sizes: str = "",
+        budget_minutes: float = 30,
+        on: str = "local",
+    ):
+        """epochs: 0 for the ladder's own. image_sizes: "" for the ladder's own, else one a rung, such as "64,96"; with
+        either, or a family that is named, the ladder is shown as it is, else the person's own rungs where there are
+        some. on: "local" or "ray"."""
+        super().__init__(workspace)
+        given = bool(family or epochs or image_sizes)
+        family = family or backbones.KNOWN[backbones.default()[0]].family
+        if family not in LADDERS:
+            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(LADDERS)}")
+        self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
+        look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+        own = own_rungs(workspace)
+        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look)
+        self.family.value = OWN if own and not given else family
+        self.budget = w.BoundedFloatText(
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
+        )
+        places = [("this machine", "local"), ("a Ray cluster", "ray")]
+        self.on = w.Dropdown(options=places, value=on, description="Run on", **look)
+        self.sum = w.HTML()
+        self.table = RungTable(self.guard(self._edited))
+        self.found = Findings(self.guard(self._apply), PARAMETERS)
+        self.why, self.gap, self.time = w.HTML(), html.Picture(), html.Picture()
+        self.controls.children = [self.family, self.budget, self.on, self.sum]
+        self.below.children = [self.why, self.found, self.gap, self.time]
+        style, keys, columns, *rest = self.box.children
+        self.box.children = [style, keys, self.table, columns, *rest]
+        self._prices: dict[Config, classification.Cost] = {}
+        self._promised: dict[Config, Promise] = {}
+        self._soon = Soon(self._predict)
+        self._editing, self._about = False, ""
+        self._list_rungs(set(_numbers(rungs, "RUNGS")))
+        self.family.observe(self.guard(lambda _: self._editing or self._list_rungs({1, 2})), "value")
+        self.budget.observe(self.guard(lambda _: self._add_up()), "value")
+        self._show_past()
+
+    def _show_past(self) -> None:
+        """What a person who comes back finds: the rungs that were run before."""
+        known = so_far(self.workspace, self._all())
+        if known.best:
+            self.paint(known)
+            self.cost.value = ""
+            self.say("The rungs that were run before are shown.")
+        else:
+            self._draw(pd.DataFrame(columns=EMPTY))
+            self.say("Nothing has run yet.")
+
+    # -- choosing rungs ---------------------------------------------------------------------------------------
+
+    def chosen(self) -> dict[int, Config]:
+        """The rungs that are ticked, by their number in the table. Raises InputError for a value that can't be."""
+        configs = self.table.configs()
+        return {number: configs[number - 1] for number in self.table.ticked}
+
+    def _all(self) -> dict[int, Config]:
+        return dict(enumerate(self.table.configs(), 1))
+
+    def add(self, config: Config) -> int:
+        """Put a rung at the end of the table, the only one ticked; returns its number."""
+        return self.table.add(config, alone=True)
+
+    def _list_rungs(self, ticked: set[int]) -> None:
+        self.table.show(own_rungs(self.workspace) if self.family.value == OWN else self._ladder(), ticked)
+        self._predict_soon()
+
+    def _ladder(self) -> list[Config]:
+        steps = ladder(self.family.value)
+        sizes = self.sizes or [step.image_size for step in steps]
+        changed = [replace(step, image_size=sizes[min(place, len(sizes) - 1)]) for place, step in enumerate(steps)]
+        return [replace(step, epochs=self.epochs, schedule="") for step in changed] if self.epochs else changed
+
+    def _edited(self) -> None:
+        """Keep what the person made of the table, and predict anew."""
+        rungs = self.table.configs()
+        self.alert.value = ""
+        if self.family.value == OWN or rungs != self._ladder():
+            save_rungs(self.workspace, rungs)
+            self._editing = True  # the table is what it is already
+            self.family.options = [*LADDERS, OWN]
+            self.family.value = OWN
+            self._editing = False
+        self._add_up()
+        self._predict_soon()
+
+    # -- what it will cost, and promises -----------------------------------------------------------------------
+
+    def _predict_soon(self) -> None:
+        """Predict in a thread once the table has come to rest, where there is a person to read it."""
+        self._soon.cancel()
+        if not (headless() or self.job.running):
+            self._soon()
+
+    def _predict(self, still: Still = lambda: True) -> None:
+        """Fill in price and promise of every rung, one after the other, beside the kernel, while they are wanted."""
+        try:
+            configs = self.table.configs()
+        except InputError as error:
+            self.show_error(error)
+            return
+        for number, config in enumerate(configs, 1):
+            facts, price = in_words(config), ""
+            if config not in self._prices and not self.job.running:
+                try:
+                    self._prices[config] = classification.predict_cost(self.workspace, config)
+                    self._promised[config] = promises(self.workspace, [config])[0]
+                except (InputError, OSError, ValueError, RuntimeError) as error:
+                    price = html.text(error)
+            if config in self._prices:
+                price = f"<b>{html.text(self._prices[config].words)}</b>"
+            if config in self._promised:
+                told = self._promised[config]
+                price += f"; promises {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+            if not still():  # edited meanwhile: another call has come
+                return
+            self.table.say(number, f"{facts}. {price}")
+        self._add_up()
+
+    def _add_up(self) -> None:
+        rungs = self.chosen()
+        if not rungs:
+            self.sum.value = html.status("No rung is chosen: tick at least one.")
+            return
+        known = [self._prices[config].seconds for config in rungs.values() if config in self._prices]
+        over = sum(known) > self.budget.value * 60
+        fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
+        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(rungs) else "time not predicted yet"
+        past = past_in_words(past_errors(classification.runs(self.workspace)))
+        self.sum.value = html.status(
+            f"{len(rungs)} rung{'s' if len(rungs) != 1 else ''}: <b>{total}</b>{f'; {past}' if past else ''}."
+        )
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    def work(self) -> Work:
+        """Read which rungs are ticked, and the budget."""
+        rungs, seconds, on = self.chosen(), self.budget.value * 60, self.on.value
+        others = {number: config for number, config in self._all().items() if number not in rungs}
+        if not rungs:
+            raise InputError("no rung is chosen: tick at least one")
+        return lambda progress: escalate(
+            self.workspace,
+            list(rungs.values()),
+            budget_seconds=seconds,
+            on_rung=lambda so_far: self._draw(so_far.rungs),
+            progress=progress,
+            numbers=list(rungs),
+            on=on,
+            others=others,
+        )
+
+    def _draw(self, rungs: pd.DataFrame) -> None:
+        """Table and picture so far; called after every epoch in the working thread."""
+        known = last_baseline(self.workspace)
+        figure = plots.accuracy_against_time(rungs, known and known["validation_accuracy"], reference_2018())
+        done = rungs.dropna(subset=["validation_accuracy"])
+        words = "; ".join(
+            f"rung {row.rung} {row.validation_accuracy:.1%} in {html.duration(row.seconds)}"
+            for row in done.itertuples()
+        )
+        self.picture.draw(figure, f"accuracy against training time: {words or 'no rung has finished'}")
+        self.text.value = _rungs(rungs)
+
+    def paint(self, result: Escalation) -> str:
+        """Show where to stop, what to try next, and what it cost."""
+        self._draw(result.rungs)
+        self.why.value = html.card("Where to stop, and why", result.why)
+        self._show_findings(result)
+        done = result.rungs.dropna(subset=["validation_accuracy"])
+        if len(done):
+            words = "; ".join(f"rung {row.rung} {row.train_accuracy:.1%} and {row.validation_accuracy:.1%}"
+                              for row in done.itertuples())  # fmt: skip
+            self.gap.draw(plots.gaps_by_rung(done), f"train and validation accuracy by rung: {words}")
+        timed = classification.runs(self.workspace)
+        timed = timed[(timed["state"] == "done") & (timed["predicted_seconds"] > 0) & ~timed["changed"]]
+        if len(timed):
+            words = past_in_words(past_errors(classification.runs(self.workspace)))
+            self.time.draw(plots.predicted_against_real(timed), f"real against predicted time: {words}")
+        now = result.rungs[~result.rungs["note"].str.contains("run before") & result.rungs["seconds"].notna()]
+        took, predicted = now["seconds"].sum(), now["predicted_seconds"].sum()
+        self.cost.value = f"It took {html.duration(took)}; predicted were {html.duration(predicted)}."
+        return "Finished. Now run the cells below."
+
+    def _show_findings(self, result: Escalation) -> None:
+        """What the rules say about the best rung; and whether the advice that was applied has helped."""
+        ran = [name for name in result.rungs["run"] if name]
+        helped = [advice.outcome(self.workspace, classification.load_run(self.workspace, name)) for name in ran]
+        best = [classification.load_run(self.workspace, result.best)] if result.best else []
+        found = [finding for run in best for finding in advice.advise(self.workspace, run)]
+        self._about = result.best
+        self.found.show([*filter(None, helped), *found])
+
+    def _apply(self, finding: Finding) -> None:
+        """Put the best rung, changed as the finding says, into the table, ready to run."""
+        config = replace(classification.load_run(self.workspace, self._about).config, **finding.change)
+        number = self.add(config)
+        advice.write_down(self.workspace, finding, self._about)
+        self.say(f"Applied as rung {number}, the only one ticked: press {self.button}.")
+
+    def _follow(self, job: Job) -> None:
+        super()._follow(job)
+        if not job.running:
+            self._predict_soon()
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def pictures(self) -> None:
+        """The pictures and the table as ordinary outputs."""
+        more = (lambda: self._still(self.gap), lambda: self._still(self.time))
+        self.report(self._still_picture, self._still_text, *more)
+
+    def _still(self, picture: html.Picture) -> Any:
+        return picture.output() if picture.png else HTML("")
+
+    def lessons(self) -> HTML:
+        """What we learned, from the rungs above."""
+        found = self.result()
+        lines = [found.why]
+        lines += [
+            f"Rung {row.rung}, {row.backbone} at {row.image_size} pixels: {row.validation_accuracy:.1%} "
+            f"({row.low * 100:.1f} to {row.high * 100:.1f}%) in {html.duration(row.seconds)}."
+            for row in found.rungs.dropna(subset=["validation_accuracy"]).itertuples()
+        ]
+        return html.listed(lines)
+
+
+def _numbers(text: str, what: str) -> list[int]:
+    """The whole numbers in a list typed like "1,2". Raises InputError."""
+    try:
+        return [int(part) for part in text.replace(" ", "").split(",") if part]
+    except ValueError:
+        raise InputError(f"{what} is {text!r}: give whole numbers, for example 1,2") from None
+
+
+def _rungs(rungs: pd.DataFrame) -> str:
+    if rungs.empty:
+        return ""
+
+    def written(column: str, how: Any) -> list[str]:
+        return ["" if pd.isna(value) else how(value) for value in rungs[column]]
+
+    def interval(value: str, low: str, high: str) -> list[str]:
+        return ["" if pd.isna(row[value]) else f"{row[value]:.1%} ({row[low]:.1%} to {row[high]:.1%})"
+                for _, row in rungs.iterrows()]  # fmt: skip
+
+    shown = rungs.assign(
+        promised=interval("expected", "expected_low", "expected_high"),
+        validation=interval("validation_accuracy", "low", "high"),
+        train=written("train_accuracy", "{:.1%}".format),
+        predicted=written("predicted_seconds", html.duration),
+        took=written("seconds", html.duration),
+    )
+    headings = {"image_size": "size", "batch_size": "minibatch", "validation": "validation (95% interval)"}
+    columns = ["rung", "backbone", "image_size", "batch_size", "epochs", "promised", "validation", "train", "predicted",
+               "took", "state", "note"]  # fmt: skip
+    names = {column: headings.get(column, column) for column in columns}
+    return html.table(shown, names, "The ladder so far")

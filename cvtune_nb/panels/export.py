@@ -1,0 +1,261 @@
+"""Notebook 05: open the test set, export a run, try the exported model on a photo."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+import pandas as pd
+
+from cvtune_nb import classification, plots
+from cvtune_nb.classification import Export, export_run, load_bundle
+from cvtune_nb.classification.exportable import SVM
+from cvtune_nb.classification.grad_cam import heat
+from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import Model, photo
+from cvtune_nb.export.variants import VARIANTS
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
+from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.workspace import Workspace
+
+SMALLER = {"fp16": "fp16: half the size, for GPUs and phones", "int8": "int8: a quarter of it, fast on processors"}
+assert SMALLER.keys() == VARIANTS.keys()
+
+ABOUT_THRESHOLD = (
+    "Below this probability (0 to 99%) the model says that it does not know; 0: it always answers. "
+    "Move it after the export, too: the curve shows what it costs."
+)
+
+NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
+
+ONLY_EARLIER = (
+    f"There are only runs of {EARLIER}: train again (notebook 03_dnn_fine_tuning), or choose one of them."
+)
+
+
+class ExportPanel(LeavingPanel):
+    """Choose a run by its figures, export it, see what the test set says, and classify a photo with the result."""
+
+    button = "Export"
+    waiting = "Press Export above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
+        super().__init__(workspace)
+        self.run = w.Dropdown(description="Run", style={"description_width": "5em"}, layout={"width": "330px"})
+        self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "5em"},
+                           layout={"width": "330px"})  # fmt: skip
+        self.threshold = w.FloatSlider(0.0, min=0.0, max=0.99, step=0.01, readout_format=".0%", description="Sure from",
+                                       continuous_update=False, style={"description_width": "5em"},
+                                       layout={"width": "330px"})  # fmt: skip
+        self.variants = {
+            name: w.Checkbox(value=True, description=words, indent=False) for name, words in SMALLER.items()
+        }
+        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
+                            style={"description_width": "5em"}, layout={"width": "330px"})  # fmt: skip
+        self.classify = w.Button(description="Classify it", disabled=True)
+        self.upload = w.FileUpload(
+            description="or choose a file", accept="image/*", disabled=True, layout={"width": "auto"}
+        )
+        self.answer, self.looked = w.HTML(), html.Picture()
+        words = f'<div class="cvtune-words">{ABOUT_THRESHOLD}</div>'
+        forms = w.VBox([w.HTML("<b>Smaller variants</b>"), *self.variants.values()])
+        self.controls.children = [self.run, self.earlier, self.name, self.threshold, w.HTML(words), forms, self.warning]
+        self.more.children = [
+            w.HTML("<b>Try it on a photo</b>"),
+            self.photo,
+            w.HBox([self.classify, self.upload]),
+        ]
+        self.right.children = [self.text, self.picture, self.answer, self.looked]
+        self.model: Model | None = None
+        self.network = None
+        self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
+        self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
+        self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
+        self._list_runs(run)
+
+    def _list_runs(self, wanted: str) -> None:
+        """All runs and the baseline, the best on validation first and chosen."""
+        known = classification.runs(self.workspace).dropna(subset=["validation_accuracy"])
+        known = known[["run", "data", "validation_accuracy"]]
+        if last_baseline(self.workspace, earlier=True):
+            svm = last_baseline(self.workspace)
+            known.loc[len(known)] = [SVM, "", svm["validation_accuracy"] if svm else float("nan")]
+        if wanted and wanted not in known["run"].tolist():
+            raise InputError(
+                f"there is no run {wanted!r} in {self.workspace.folder}: choose one of those there are "
+                f"({', '.join(known['run']) or 'none yet'})"
+            )
+        known = known.sort_values("validation_accuracy", ascending=False)
+        now = known["data"] == ""
+        self.choose_from(self.run, *([_option(row) for row in part.itertuples()] for part in (known[now], known[~now])))
+        if wanted:
+            self.run.value = wanted
+        self.go.disabled = known.empty
+        self.say("Ready to export." if self.run.value else ONLY_EARLIER if len(known) else NO_RUN)
+
+    def work(self) -> Work:
+        """Read which run and which name are chosen."""
+        run, name = self.run.value, self.name.value.strip()
+        if run is None:
+            raise InputError(ONLY_EARLIER if self.run.options else NO_RUN)
+        if name in (".", "..") or Path(name).name != name:
+            raise InputError(
+                f"the name {name!r} has a slash in it: give a plain name, the folder is made in the workspace"
+            )
+        out = self.workspace.exports / name if name else None
+        variants = tuple(name for name, box in self.variants.items() if box.value)
+        threshold, earlier = round(self.threshold.value, 2), self.earlier.value
+        return lambda progress: self._export(run, out, progress, variants, threshold, earlier)
+
+    def _export(
+        self, run: str, out: Path | None, progress: Progress, variants: tuple[str, ...], threshold: float,
+        earlier: bool,
+    ) -> Export:  # fmt: skip
+        made = export_run(self.workspace, run, out, progress, variants, threshold, earlier)
+        self.model, self.network = Model(made.folder), load_bundle(made.folder)
+        return made
+
+    def paint(self, result: Export) -> str:
+        """Show the figures, and try the model on a first photo."""
+        sizes = [html.size((result.folder / name).stat().st_size) for name in result.files]
+        files = html.table(pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"})
+        files = f"<details><summary>{len(sizes)} files, and a zip of them</summary>{files}</details>"
+        self.text.value = (
+            f"<div>{_figure(result)}</div>{noted(result)}<div>{agreement(result, 'in every probability of')}</div>"
+            f"{_variants(result)}{_classes(result)}{files}"
+        )
+        self._draw_certainty(result)
+        for control in (self.photo, self.classify, self.upload):
+            control.disabled = False
+        photos = self.workspace.photos()
+        first = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
+        self.photo.value = str(self.workspace.path_of(first["path"].iloc[0]))
+        self.try_photo(self.photo.value)
+        return self.exported(result)
+
+    # -- a photo ----------------------------------------------------------------------------------------------
+
+    def _draw_certainty(self, made: Export) -> None:
+        """How sure it is, with what the threshold that is chosen now costs; the model that is tried below has it at
+        once."""
+        threshold = self.model.threshold = round(self.threshold.value, 2)
+        before, after = made.calibration_error
+        words = f"Sure and right differ by {after:.1%}, before calibration by {before:.1%}; threshold {threshold:.0%}"
+        self.picture.draw(plots.certainty(made.reliability, made.calibration_error, made.coverage, threshold), words)
+
+    def _move_threshold(self) -> None:
+        if self.model is not None and not self.job.running:
+            self._draw_certainty(self.result())
+            self.refresh_reports()
+
+    def try_photo(self, path: str) -> None:
+        """Classify the photo at `path` with the exported model."""
+        if not path:
+            raise InputError("no photo is named: type the path of one, or choose a file")
+        self._classify(path, Path(path).name)
+
+    def _try_upload(self) -> None:
+        if not self.upload.value:
+            return
+        chosen = self.upload.value[0]
+        kept = self.workspace.cache / "uploads"
+        kept.mkdir(parents=True, exist_ok=True)
+        file = kept / Path(chosen["name"]).name
+        file.write_bytes(chosen["content"])
+        self._classify(str(file), chosen["name"])
+
+    def _classify(self, path: str, name: str) -> None:
+        self.alert.value = ""
+        answer = self.model.predict([path])[0]
+        if "error" in answer:
+            raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
+        table = pd.DataFrame(answer["top"], columns=["label", "probability"])
+        square = photo.square(path, self.model.image_size, self.model.levels)
+        try:
+            mattered = heat(self.network, square, self.model.labels.index(answer["label"]))
+        except InputError:  # a network without a map of places
+            square = mattered = None
+        words = f"{answer['label']}, {answer['probability']:.1%}"
+        alt = f"{name}: {words}" + ("" if mattered is None else "; in the middle which places spoke for it")
+        self.looked.draw(plots.answer(Path(path), table, square, mattered, self.model.levels), alt)
+        sure = "" if answer["sure"] else f" Below {self.model.threshold:.0%}, so its answer is: don't know."
+        self.answer.value = html.status(f"<b>{html.text(name)}</b>: {html.text(words)}.{sure}")
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def result(self) -> Export:
+        """The export; NotReady until there is one, naming notebook 03 when there is nothing to export."""
+        if self.run.value is None:
+            raise NotReady(ONLY_EARLIER if self.run.options else NO_RUN)
+        return super().result()
+
+    def figures(self) -> None:
+        """Test accuracy, parity, files and classes, as they stay in the notebook."""
+        self.report(self._still_text)
+
+    def sure(self) -> None:
+        """How far its probabilities hold, and what a threshold costs, as they stay in the notebook."""
+        self.report(self._still_picture)
+
+    def program_lines(self, made: Export) -> list[str]:
+        """Lines that use the model, with the threshold as it is now."""
+        if self.model.threshold == made.threshold:
+            return super().program_lines(made)
+        moved = [f"model = Model({str(made.folder)!r})", f"model.threshold = {self.model.threshold}"]
+        return ["from predict import Model", *moved, "model.predict(['photo.jpg'])"]
+
+    def sentences(self, made: Export) -> Iterator[str]:
+        """What the export says."""
+        yield f"{made.run} is now a folder that runs without us: {made.folder}"
+        if made.test:
+            promised = made.validation.value
+            yield f"On {made.test.n} photos that nothing was chosen on, it gets {html.percent(made.test)} right."
+            yield f"That is {kept(made.test.low, promised, made.test.high)}: {promised:.1%}."
+        before, after = made.calibration_error
+        calibrated = f", calibrated by {after:.1%}" if made.temperature != 1 else ": too few photos to calibrate"
+        yield f"Its probabilities were off by {before:.1%} on average{calibrated}."
+        smaller = made.variants[made.variants["variant"] != "fp32"]
+        yield from (f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples())
+
+
+def _option(row: Any) -> tuple[str, str]:
+    """What is shown of a run in the menu, and its id."""
+    name = "the SVM of notebook 02" if row.run == SVM else row.run
+    unmeasured = pd.isna(row.validation_accuracy)
+    return f"{name}: {'is fitted again' if unmeasured else f'{row.validation_accuracy:.1%}'}", row.run
+
+
+def _figure(made: Export) -> str:
+    """The accuracy that may be quoted, in large type."""
+    if made.test is None:
+        return f"No test photo was measured; on validation it is {html.percent(made.validation)}."
+    return (
+        f'<span class="cvtune-number">{made.test.value:.1%}</span> of {made.test.n} test photos right; 95% interval '
+        f"{made.test.low:.1%} to {made.test.high:.1%}. On validation it was {made.validation.value:.1%}."
+    )
+
+
+def _variants(made: Export) -> str:
+    if len(made.variants) < 2:
+        return ""
+    rows = made.variants
+    shown = rows.assign(
+        accuracy=["" if pd.isna(value) else f"{value:.1%}" for value in rows["accuracy"]],
+        megabytes=[f"{value:.1f}" for value in rows["megabytes"]],
+        milliseconds=["" if pd.isna(value) else f"{value:.1f}" for value in rows["milliseconds"]],
+    )
+    names = {"file": "file", "megabytes": "MB", "milliseconds": "ms a photo", "accuracy": "right"}
+    return html.table(shown, names | {"verdict": "beside fp32"}, "Variants, on the same validation and test photos")
+
+
+def _classes(made: Export) -> str:
+    if made.per_class is None:
+        return ""
+    rows = made.per_class
+    found = [f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in rows.itertuples()]
+    names = {"label": "class", "photos": "test photos", "recall": "found (95% interval)"}
+    return html.table(rows.assign(recall=found), names, "By class")

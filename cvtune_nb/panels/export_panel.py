@@ -1,0 +1,98 @@
+"""What the panels that export have in common: notebooks 05, 06 and 07."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import ipywidgets as w
+from IPython.display import HTML
+
+from cvtune_nb.export.packaging import Exported
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.widgets import html
+
+
+class LeavingPanel(Panel):
+    """Export something, see what the test set says, and how it is used elsewhere. A subclass defines `sentences`, too.
+
+    program: the class of predict.py that uses what was exported.
+    """
+
+    program: ClassVar[str] = "Model"
+
+    def __init__(self, workspace: Any):
+        super().__init__(workspace)
+        self.warning = w.HTML()
+        self.earlier = w.Checkbox(description="Export it even if its classes are not those of today", indent=False)
+        self.earlier.layout.display = "none"
+        self.warn()
+
+    def choose_from(self, menu: w.Dropdown, options: list[tuple[str, str]], earlier: list[tuple[str, str]]) -> None:
+        """Fill a menu with runs (what is shown, id), those of earlier data last. Of these none is chosen by itself, and
+        one that is chosen has a box beside it."""
+        chosen, self._of_earlier = menu.value, {name for _, name in earlier}
+        menu.options = [*options, *((f"{EARLIER}: {words}", name) for words, name in earlier)]
+        first = options[0][1] if options else None
+        menu.value = chosen if chosen in {name for _, name in menu.options} else first
+        menu.observe(self._offer_earlier, "value")
+        self._offer_earlier({"new": menu.value})
+
+    def _offer_earlier(self, change: dict[str, Any]) -> None:
+        asked = change["new"] in self._of_earlier
+        self.earlier.layout.display = None if asked else "none"
+        self.earlier.value = self.earlier.value and asked
+
+    def sentences(self, made: Any) -> Iterable[str]:
+        """What the export says, in sentences; the first is what was exported."""
+        raise NotImplementedError
+
+    def openings(self) -> int:
+        """How often the test set has been looked at."""
+        return self.workspace.test_openings()
+
+    def warn(self) -> None:
+        """Say what exporting does to the test set."""
+        self.warning.value = html.test_warning(self.openings())
+
+    def exported(self, made: Exported) -> str:
+        """The status once it is exported; its cost, and the warning, are brought up to date."""
+        self.cost.value = f"Exporting took {html.duration(made.seconds)}."
+        self.warn()
+        return f"Exported to {html.text(made.folder)}, and as a zip beside it. Now run the cells below."
+
+    def how_to_use(self) -> None:
+        """A few lines that use it anywhere onnxruntime, numpy and Pillow are."""
+        self.report(self._how_to_use)
+
+    def _how_to_use(self) -> HTML:
+        made = self.result()
+        return html.uses(str(made.folder), self.program_lines(made))
+
+    def program_lines(self, made: Exported) -> list[str]:
+        """Those lines, for Python."""
+        folder = str(made.folder)
+        return [f"from predict import {self.program}", f"{self.program}({folder!r}).predict(['photo.jpg'])"]
+
+    def lessons(self) -> HTML:
+        """What we learned, from the export above."""
+        made = self.result()
+        opened = f"The test set of this workspace has been opened {html.times(made.openings)}."
+        return html.listed([*self.sentences(made), *(f"{note}." for note in made.notes), opened])
+
+
+def agreement(made: Exported, in_what: str = "on") -> str:
+    """How far PyTorch and what was exported are the same."""
+    return (
+        f"The exported model and PyTorch agree to {made.parity:.1g} {in_what} {made.parity_photos} photos, among them "
+        "grey, turned, tiny and huge ones."
+    )
+
+
+def noted(made: Exported) -> str:
+    """What must be known of the figures, as HTML."""
+    return "".join(f"<div class='cvtune-words'>{html.text(note)}.</div>" for note in made.notes)
+
+
+def kept(low: float, promised: float, high: float) -> str:
+    """Whether the figure of validation lies within the interval of that of test."""
+    return "as validation promised" if low <= promised <= high else "not what validation promised"

@@ -1,0 +1,190 @@
+"""What every panel has in common: parameters left, a live picture right, findings under it, then what it cost."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import ipywidgets as w
+from IPython.display import HTML, display
+
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import Job, NotReady, Work, headless
+from cvtune_nb.widgets.keyboard import OwnKeys
+
+LATER = "<i>This appears here when the work above has ended.</i>"
+
+_OPEN: dict[tuple[type, str], "Panel"] = {}
+"""The panels of this kernel, so that running a cell again finds the one whose work is still going on."""
+
+
+class Panel:
+    """One step of the workbook. A subclass makes its controls, and defines `work` and `paint`.
+
+    button: what the main button says. by_itself: whether work starts when the panel is shown (it takes seconds),
+    or waits for the press. waiting: what a cell that needs the result says until then.
+    """
+
+    button: ClassVar[str] = "Run"
+    by_itself: ClassVar[bool] = False
+    waiting: ClassVar[str] = "Press Run above first, then run this cell again."
+
+    @classmethod
+    def of(cls, workspace: Any, **values: Any) -> Self:
+        """The panel for this workspace and these values. A cell that is run again gets the same panel back, with its
+        running work and its results; new values make a new one, unless work is still running."""
+        key = (cls, str(getattr(workspace, "folder", workspace)))
+        known = _OPEN.get(key)
+        if known is None or (known.values != values and not known.job.running):
+            known = _OPEN[key] = cls(workspace, **values)
+            known.values = values
+        elif not known.job.running:
+            known.workspace = workspace  # opened anew: there may be more in it
+        return known
+
+    def __init__(self, workspace: Any):
+        self.workspace, self.values, self.job = workspace, {}, Job()
+        self.go = w.Button(description=self.button, button_style="primary")
+        self.end = w.Button(description="Stop", disabled=True)
+        self.bar = w.FloatProgress(min=0, max=1, layout={"width": "330px"})
+        self.status, self.alert, self.cost = w.HTML(), w.HTML(), w.HTML()
+        self.picture, self.text = html.Picture(), w.HTML()
+        self.controls, self.buttons, self.more = w.VBox(), w.HBox([self.go, self.end]), w.VBox()
+        self.left = w.VBox([self.controls, self.buttons, self.bar, self.status, self.alert, self.more])
+        self.right, self.below = w.VBox([self.picture, self.text]), w.VBox()
+        self.left.add_class("cvtune-left")
+        self.right.add_class("cvtune-right")
+        columns = w.HBox([self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+        self.box = w.VBox([w.HTML(html.STYLE), OwnKeys(), columns, self.below, self.cost])
+        self.box.add_class("cvtune")
+        self._reports: list[tuple[Any, Callable[[], Any]]] = []
+        self.go.on_click(self.guard(lambda _: self.start()))
+        self.end.on_click(self.guard(lambda _: self._stop()))
+        self.job.listeners.append(self._follow)
+
+    # -- what a subclass defines ------------------------------------------------------------------------------
+
+    def work(self) -> Work:
+        """Read the controls, once, and return what to run with them."""
+        raise NotImplementedError
+
+    def paint(self, result: Any) -> str:
+        """Show the result (called in the working thread); returns one line of HTML for the status."""
+        raise NotImplementedError
+
+    def unstarted(self) -> bool:
+        """Whether there is nothing yet to show, so that work starts when the panel is shown."""
+        return self.job.result is None
+
+    def lessons(self) -> HTML:
+        """What we learned, in sentences filled in from the results."""
+        raise NotImplementedError
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    def start(self, block: bool = False) -> bool:
+        """Press the main button. block=True completes in place and raises what goes wrong."""
+        return self.begin(self.work(), block)
+
+    def begin(self, work: Work, block: bool = False) -> bool:
+        """Run `work` as this panel's job; False when one is running already."""
+        self.alert.value = ""
+        return self.job.start(lambda progress: self._painted(work(progress)), block)
+
+    def result(self) -> Any:
+        """What the work gave. Until then it raises NotReady, which a notebook shows as one friendly line."""
+        if self.job.running:
+            raise NotReady("This is still running: wait for it to finish, then run this cell again.")
+        if self.job.state == "failed":
+            raise self.job.error
+        if self.job.result is None:
+            raise NotReady(self.waiting)
+        return self.job.result
+
+    def _painted(self, result: Any) -> Any:
+        self._words = self.paint(result)
+        return result
+
+    def _stop(self) -> None:
+        self.job.stop()
+        self.end.disabled = True
+        self.say("Stopping: what is done so far is kept.")
+
+    def _follow(self, job: Job) -> None:
+        """Show the job's state. Called in the working thread: writes nothing that the person edits."""
+        self.go.disabled, self.end.disabled = job.running, not job.running or job.stopping
+        self.bar.value = 1.0 if job.state == "done" else job.share
+        if job.running:
+            self.say(html.text(job.words) or "Starting")
+        elif job.state == "failed":
+            self.say("That did not work: see the box below.")
+            self.show_error(job.error)
+        else:
+            words = self.__dict__.pop("_words", "")
+            self.say(words or ("Stopped." if job.state == "stopped" else "Done."))
+            self.refresh_reports()
+
+    # -- showing ----------------------------------------------------------------------------------------------
+
+    def say(self, words: str) -> None:
+        """Write `words` (HTML) into the status line."""
+        self.status.value = html.status(words)
+
+    def show_error(self, error: BaseException) -> None:
+        """Show what went wrong, in the panel."""
+        self.alert.value = html.alert(error)
+
+    def guard(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """`call` as a callback whose errors reach the page; without a page, the caller."""
+
+        @functools.wraps(call)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return call(*args, **kwargs)
+            except Exception as error:
+                if headless():
+                    raise
+                self.show_error(error)
+
+        return guarded
+
+    def _ipython_display_(self) -> None:
+        display(self.box)
+        if self.job.state != "idle" or not self.unstarted():
+            return
+        if headless():
+            self.start(block=True)
+        elif self.by_itself:
+            self.guard(self.start)()
+
+    def report(self, *parts: Callable[[], Any], always: bool = False) -> None:
+        """Show `parts` (by default picture and text) as ordinary outputs of the cell, which stay in the notebook
+        when the kernel is gone; they are brought up to date when the work ends. While it runs, a line in their
+        place says so, and Run All goes on. NotReady when there is no result and none on its way, unless the parts
+        can `always` be shown."""
+        if not (always or self.job.running):
+            self.result()
+        for part in parts or (self._still_picture, self._still_text):
+            handle = display(HTML(LATER) if self.job.running and not always else part(), display_id=True)
+            self._reports.append((handle, part))
+
+    def learned(self) -> None:
+        """What we learned: the panel's `lessons`, kept up to date as long as the kernel lives."""
+        self.report(self.lessons)
+
+    def refresh_reports(self) -> None:
+        """Bring the outputs made by `report` up to date; while work runs they wait for its end."""
+        if self.job.running:
+            return
+        for handle, part in self._reports:
+            with contextlib.suppress(Exception):  # the page may be gone; the panel itself is what counts
+                try:
+                    handle.update(part())
+                except NotReady as why:  # it was stopped or failed
+                    handle.update(HTML(html.text(str(why))))
+
+    def _still_picture(self) -> Any:
+        return self.picture.output() if self.picture.png else HTML("<i>No picture yet.</i>")
+
+    def _still_text(self) -> Any:
+        return HTML(self.text.value + self.cost.value)

@@ -1,0 +1,189 @@
+"""What panels that train have in common: parameters with their price, Train, Stop, Resume, the runs there are."""
+
+from typing import Any, ClassVar
+
+import ipywidgets as w
+import pandas as pd
+
+from cvtune_nb.advice import Finding
+from cvtune_nb.classification.cost import Cost, past_errors, past_in_words
+from cvtune_nb.classification.run import TRAINING, UNFINISHED
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import Control
+from cvtune_nb.widgets.debounce import Soon, Still
+from cvtune_nb.widgets.findings import Findings
+from cvtune_nb.widgets.job import Job, NotReady, Work, headless
+
+ENDED = {"stopped": "Stopped; Resume goes on from its last whole epoch.", "diverged": "Stopped: the loss was lost."}
+
+
+class RunPanel(Panel):
+    """Choose parameters, see the predicted cost, train, stop, resume, and follow the findings.
+
+    A subclass lays out the parts, calls `ready`, and defines what is not implemented here. first: the parameters that
+    matter most, the others fold out; kind: the class of its runs; noun: what a run is called.
+    """
+
+    first: ClassVar[tuple[str, ...]]
+    kind: ClassVar[type]
+    noun: ClassVar[str] = "run"
+
+    def __init__(self, subject: Any, controls_of: dict[str, Control]):
+        super().__init__(subject)
+        self.controls_of = controls_of
+        self.resume = w.Button(description="Resume")
+        self.cost_line, self.compared = w.HTML(), w.HTML()
+        self.cost_line.add_class("cvtune-words")
+        self.findings = Findings(self.guard(self._apply), controls_of)
+        others = [control.box for name, control in controls_of.items() if name not in self.first]
+        self.folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
+        self.buttons.children = [self.go, self.end, self.resume]
+        self.buttons.layout.flex_flow = "row wrap"
+        self.resume.on_click(self.guard(lambda _: self._resume()))
+        self._soon = Soon(self._predict)
+        for control in controls_of.values():
+            control.on_change(lambda _: self._predict_soon())
+
+    # -- what a subclass defines ------------------------------------------------------------------------------
+
+    def config(self) -> Any:
+        """The parameters as they stand. Raises InputError."""
+        raise NotImplementedError
+
+    def price(self, config: Any) -> Cost:
+        """What a run with them will cost."""
+        raise NotImplementedError
+
+    def priced(self, config: Any) -> None:
+        """Called when the price is shown, beside the kernel."""
+
+    def fit(self, progress: Progress, **what: Any) -> Any:
+        """Train: config=..., or go on with run=...; gives the run."""
+        raise NotImplementedError
+
+    def table(self) -> pd.DataFrame:
+        """All runs of the workspace, oldest first."""
+        raise NotImplementedError
+
+    def load(self, name: str) -> Any:
+        """The run with this id."""
+        raise NotImplementedError
+
+    def show_run(self, run: Any) -> None:
+        """Show a run: curves, findings, comparison."""
+        raise NotImplementedError
+
+    def draw_nothing(self) -> None:
+        """What is shown before the first run."""
+        raise NotImplementedError
+
+    def rows_of(self, runs: pd.DataFrame, caption: str) -> str:
+        """A table of these runs, the best on top, under a caption."""
+        raise NotImplementedError
+
+    def comparison_of(self, runs: pd.DataFrame) -> str:
+        """All runs beside each other; those that may not be compared with them in a table of their own."""
+        now, compared = runs["data"] == "", f"{self.noun.capitalize()}s, best first"
+        apart = f"{EARLIER.capitalize()}: other validation photos, labels or classes, so these figures are not compared"
+        parts = ((runs[now], compared), (runs[~now], apart))
+        return "".join(self.rows_of(part, caption) for part, caption in parts if len(part))
+
+    # -- parameters and their price ---------------------------------------------------------------------------
+
+    def set(self, values: dict[str, Any]) -> None:
+        """Move the controls to `values`; parameters that are not named stay."""
+        for name, value in values.items():
+            self.controls_of[name].value = value
+
+    def _apply(self, finding: Finding) -> None:
+        change = {name: value for name, value in finding.change.items() if name in self.controls_of}
+        self.set(change)
+        self.say(f"Applied {html.text(', '.join(change))}: press {self.button}.")
+
+    def _predict_soon(self) -> None:
+        """Predict time and memory once the controls have come to rest, beside the kernel: it runs a few steps."""
+        self._soon.cancel()
+        if self.job.running:
+            return
+        self.cost_line.value = html.status("Predicting time and memory …")
+        self._soon()
+
+    def _predict(self, still: Still = lambda: True) -> None:
+        try:
+            config = self.config()
+            cost = self.price(config)
+        except (InputError, OSError, ValueError, RuntimeError) as error:
+            self.cost_line.value = html.alert(error)
+            return
+        if still() and not self.job.running:
+            past = past_in_words(past_errors(self.table()))
+            words = f"This will take <b>{html.text(cost.words)}</b>"
+            self.cost_line.value = html.status(f"{words}; {past}." if past else f"{words}.")
+            self.priced(config)
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    def ready(self) -> None:
+        """What a person who comes back finds: the last run; and the price of the next."""
+        run = self.last()
+        self.resume.disabled = self._unfinished() is None
+        if run is not None:
+            self.show_run(run)
+            self.say(f"The last {self.noun} of this workspace is shown: {html.text(run.id)}.")
+        else:
+            self.draw_nothing()
+            known = self.table()
+            self.compared.value = self.comparison_of(known)
+            earlier = f"; the {self.noun}s listed below are of {EARLIER}" if len(known) else ""
+            self.say(f"Not trained yet on these photos{earlier}." if earlier else "Not trained yet.")
+        if not headless():
+            self._predict_soon()
+
+    def work(self) -> Work:
+        """Read the parameters."""
+        config = self.config()
+        return lambda progress: self.fit(progress, config=config)
+
+    def _resume(self) -> None:
+        unfinished = self._unfinished(*UNFINISHED, TRAINING)  # one that another program trains by now is refused by fit
+        if unfinished is not None:
+            self.begin(lambda progress: self.fit(progress, run=unfinished))
+
+    def _unfinished(self, *states: str) -> str | None:
+        known = self.table()
+        known = known[known["state"].isin(states or UNFINISHED) & (known["data"] == "")]
+        return None if known.empty else str(known["run"].iloc[-1])
+
+    def ended(self, run: Any, best: str) -> str:
+        """Show what a run took; gives the sentence for the status line. best: what its best epoch reached."""
+        predicted = f"; predicted were {html.duration(run.predicted_seconds)}." if run.predicted_seconds else "."
+        self.cost.value = html.text(f"It took {html.duration(run.seconds)}{predicted}")
+        if run.history.empty:
+            return f"{ENDED.get(run.state, 'Finished.')} No epoch was finished."
+        return f"{ENDED.get(run.state, 'Finished.')} Best epoch {run.best_epoch}: {best} Now run the cells below."
+
+    def _follow(self, job: Job) -> None:
+        super()._follow(job)
+        self.resume.disabled = job.running or self._unfinished() is None
+        if not job.running and not headless():
+            self._predict_soon()
+
+    def last(self) -> Any:
+        """The last run with a finished epoch on the photos there are now; None before there is one."""
+        known = self.table()
+        known = known[(known["best_epoch"] >= 0) & (known["data"] == "")]
+        return None if known.empty else self.load(str(known["run"].iloc[-1]))
+
+    def result(self) -> Any:
+        """The run made here, or the workspace's last one. NotReady until there is one with a finished epoch."""
+        made = isinstance(self.job.result, self.kind) and len(self.job.result.history)
+        if self.job.running or self.job.state == "failed" or made:
+            return super().result()
+        run = self.last()
+        if run is None:
+            raise NotReady(self.waiting)
+        return run

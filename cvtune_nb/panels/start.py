@@ -1,0 +1,273 @@
+"""Notebook 00: choose photos, see what was found and what this machine can do."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import classification, plots
+from cvtune_nb.classification import svm
+from cvtune_nb.data import conflicts, levels, open_workspace
+from cvtune_nb.data.photo import FULL
+from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
+from cvtune_nb.data.sample import make_sample
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.models import backbones, benchmark
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.parameters import RECOGNISE
+from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import Work
+from cvtune_nb.workspace import Workspace, home
+
+_LAYOUTS = {
+    "as before, or recognised": "", "recognise it anew": RECOGNISE, "each folder is a class": "classes",
+    "train, validation, test folders": "splits", "the CSV file in the folder": "csv",
+    "beginnings of file names": "names",
+}  # fmt: skip
+_DRAWN = {"as before, or nothing": "", "some of its train photos": "yes", "nothing: it is refused": "no"}
+_AS_ASKED = {"": None, "yes": True, "no": False}  # a dropdown shows None as no choice at all
+_WIDE = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+
+
+@dataclass(frozen=True)
+class Started:
+    """What notebook 00 found out: the open workspace and the measured machine."""
+
+    workspace: Workspace
+    machine: benchmark.Machine
+
+
+class StartPanel(Panel):
+    """A path to the photos (or the sample), a workspace; then the photos, what was left out, and the machine."""
+
+    button = "Open these photos"
+    by_itself = True
+    waiting = "Press Open these photos above first, then run this cell again."
+
+    @classmethod
+    def of(cls, data: str = "", workspace: str = "", layout: str = "", draw_validation: bool | None = None) -> Self:
+        """The panel. Empty `data` means the photos opened last, else the sample photos; layout and draw_validation are
+        what open_workspace takes."""
+        return super().of("start", data=data, folder=workspace, layout=layout, draw_validation=draw_validation)
+
+    def __init__(
+        self, subject: str, data: str, folder: str, layout: str = "", draw_validation: bool | None = None
+    ):
+        super().__init__(subject)
+        if layout not in _LAYOUTS.values():
+            known = ", ".join(value for value in _LAYOUTS.values() if value)
+            raise InputError(f"LAYOUT is {layout!r}: choose {known}, or nothing")
+        self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
+        self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
+        self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **_WIDE)
+        drawn = next(word for word, value in _AS_ASKED.items() if value == draw_validation)
+        self.drawn = w.Dropdown(options=_DRAWN, value=drawn, description="Validation", **_WIDE)
+        self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **_WIDE)
+        self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
+        self.sample.on_click(self.guard(lambda _: self._use_sample()))
+        self.black, self.white = (
+            w.Text(description=f"Shown {name}", placeholder="as it is", **_WIDE) for name in ("black", "white")
+        )
+        self.apply = w.Button(description="Show the photos so", layout={"width": "auto"})
+        self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
+        self.levels = w.VBox([
+            _words("These photos have more than 8 bits a channel. Which values are shown black and white is one choice "
+                   "for all of them: numbers, or auto (decided from the photos). Another choice makes new pixels, and "
+                   "runs made before it belong to earlier data: they are not compared with new ones."),
+            self.black, self.white, self.apply,
+        ], layout={"display": "none"})  # fmt: skip
+        self.controls.children = [
+            self.data,
+            _words("A folder with one folder a class, a CSV file with path,label, or a zip or tar of these. Empty: "
+                   "what was opened last, else the sample photos."),
+            self.layout,
+            _words("Choose where your folders can be read in several ways. It is remembered."),
+            self.drawn,
+            _words("What a class gets that has no validation photos in a split of your own. It is remembered."),
+            self.folder,
+            _words("Where results are kept. Your photos are only read, never changed. Empty: a folder of its own."),
+            self.pixels,
+            _words("The most disk that decoded pixels may take, in gigabytes from 0 on, or all: what has room. Photos "
+                   "beyond it are decoded at each reading, which is slower."),
+            self.levels,
+        ]  # fmt: skip
+        self.buttons.children = [self.go, self.sample, self.end]
+        self.buttons.layout.flex_flow = "row wrap"
+
+    def work(self, black: str = "", white: str = "") -> Work:
+        """Open what the text boxes name, show it, then measure the machine. black, white: what levels.choose takes."""
+        data, folder, limit = (box.value.strip() for box in (self.data, self.folder, self.pixels))
+        layout, draw_validation = self.layout.value, _AS_ASKED[self.drawn.value]
+
+        def run(progress: Progress) -> Started:
+            workspace = open_workspace(
+                data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit, layout=layout,
+                draw_validation=draw_validation, black=black.strip(), white=white.strip(),
+            )  # fmt: skip
+            self.workspace = workspace
+            self._show_photos(workspace)
+            progress(0.9, "measuring what this machine can do")
+            return Started(workspace, benchmark.measure(backbones.default()[0]))
+
+        return run
+
+    def paint(self, result: Started) -> str:
+        """Show what the machine can do."""
+        m = result.machine
+        facts = {
+            "Networks run on": m.device,
+            "Precision": m.precision,
+            "Processor cores": m.cores,
+            "Memory": f"{m.memory_gb:g} GB",
+            "Speed": f"{m.images_per_second:.0f} photos a second ({m.backbone}, {m.image_size} pixels, frozen)",
+        }
+        rows = pd.DataFrame({"what": facts.keys(), "value": [str(value) for value in facts.values()]})
+        why = html.text(backbones.default()[1])
+        self.cost.value = (
+            html.table(rows, {"what": "", "value": ""}, "What this machine can do")
+            + f"<div class='cvtune-faint'>Starting with {why}.</div>"
+        )
+        photos = result.workspace.photos()
+        seconds = len(photos) / m.images_per_second
+        return f"Open: {len(photos)} photos. Their features will take about {html.duration(seconds)}."
+
+    def _use_sample(self) -> None:
+        """Open the sample photos, whatever was opened before."""
+        self.data.value, self.folder.value = str(home() / "sample"), ""
+
+        def run(progress: Progress) -> Started:
+            make_sample(home() / "sample", progress=progress, on_first=self._preview)
+            return self.work()(progress)
+
+        self.begin(run)
+
+    def _preview(self, folder: Path) -> None:
+        """The first sample photos, while the others are still being made."""
+        made = sorted(folder.glob("*/*.jpg"))
+        photos = pd.DataFrame({"path": map(str, made), "label": [path.parent.name for path in made]})
+        self.picture.draw(plots.contact_sheet(photos, Path, levels=FULL), _sheet_in_words(photos))
+
+    def _show_photos(self, workspace: Workspace) -> None:
+        photos = workspace.photos()
+        sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
+        self.picture.draw(sheet, _sheet_in_words(photos))
+        self.text.value = _found(workspace)
+        self.levels.layout.display = None if workspace.depth else "none"
+        if workspace.depth:
+            self.black.value, self.white.value = (f"{value:g}" for value in levels.shown(workspace.depth))
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def counts(self) -> None:
+        """Photos a class by split, as a picture and a table."""
+        self.report(self._counts_picture, self._counts_table)
+
+    def map(self) -> None:
+        """The workbook's notebooks, and what is done so far in this workspace."""
+        self.report(lambda: HTML(_map(self.workspace)))
+
+    def lessons(self) -> HTML:
+        """What we learned, from the photos and the machine."""
+        found = self.result()
+        photos, speed = found.workspace.photos(), found.machine.images_per_second
+        counts, skipped = photos["label"].value_counts(), len(found.workspace.skipped())
+        smallest, largest = (f"{counts.index[place]} ({counts.iloc[place]})" for place in (-1, 0))
+        needed = html.duration(len(photos) / speed)
+        lines = [
+            f"{len(photos)} photos in {len(counts)} classes are open; files left out: {skipped}.",
+            f"The smallest class is {smallest}, the largest {largest}.",
+            f"This machine turns {speed:.0f} photos a second into features, so {needed} for all of them.",
+        ]
+        return html.listed(lines)
+
+    def _counts_picture(self) -> Any:
+        picture = html.Picture()
+        picture.draw(plots.class_counts(self.workspace.photos()), "photos of each class, by split")
+        return picture.output()
+
+    def _counts_table(self) -> Any:
+        photos = self.workspace.photos()
+        counts = pd.crosstab(photos["label"], photos["split"], margins=True, margins_name="all")
+        shown = [split for split in ("train", "validation", "test", "all") if split in counts]
+        names = {"label": "class"} | {split: split for split in shown}
+        return HTML(html.table(counts.reset_index(), names, most=60))
+
+
+def _words(sentence: str) -> w.HTML:
+    line = w.HTML(html.text(sentence))
+    line.add_class("cvtune-words")
+    return line
+
+
+def _sheet_in_words(photos: pd.DataFrame) -> str:
+    return f"contact sheet: photos of {', '.join(sorted(photos['label'].unique())[:12])}"
+
+
+def _found(workspace: Workspace) -> str:
+    photos, skipped, contested = workspace.photos(), workspace.skipped(), conflicts(workspace)
+    short = photos[["width", "height"]].min(axis=1)
+    lines = [
+        f"<b>{len(photos)} photos in {photos['label'].nunique()} classes</b>, from {html.text(workspace.source)}",
+        f"Short side: {short.min()} to {short.max()} pixels, half of them under {short.median():.0f}.",
+        f"Results are kept in {html.text(workspace.folder)}",
+        _disk(workspace, photos),
+    ]
+    said = (workspace.moved, workspace.recognised and f"recognised: {workspace.recognised}", workspace.chosen,
+            levels.in_words(workspace))  # fmt: skip
+    lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
+    if len(contested):
+        lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
+    found = "".join(f"<div>{line}</div>" for line in lines)
+    names = {"path": "file", "reason": "left out, because"}
+    return found + html.table(skipped, names, f"{len(skipped)} files left out", most=12)
+
+
+def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
+    """What the decoded pixels take on disk, and what those of other image sizes would add."""
+    added = {size: needed_bytes(workspace, photos, size) for size in (224, 320, 500) if size <= largest_size(photos)}
+    more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items() if count)
+    limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
+    free = html.size(shutil.disk_usage(workspace.folder).free)
+    return f"Decoded pixels take {html.size(kept_bytes(workspace))} of disk{more}. {free} are free; {limit}."
+
+
+def _map(workspace: Workspace) -> str:
+    """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
+    runs, before = classification.runs(workspace), svm.last_baseline(workspace, earlier=True)
+    earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
+    of_earlier = f"{earlier} of {EARLIER}" if earlier else ""
+    tried = len(runs[["backbone", "image_size"]].drop_duplicates())
+    exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
+    similar = [path.parent.name for path in workspace.exports.glob("*/index.npy")]
+    known = svm.last_baseline(workspace)
+    detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
+    audited = (workspace.audit / "summary.json").exists()
+    steps: list[tuple[str, str, Any]] = [
+        ("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
+        ("01_data_quality_audit", "what is wrong with the photos and labels",
+         audited and f"audited, {len(workspace.standing())} decisions"),
+        ("02_frozen_dnn_svm_baseline", "an accuracy in seconds",
+         f"{known['validation_accuracy']:.1%} on validation" if known else before and f"on {EARLIER}"),
+        ("03_dnn_fine_tuning", "train all layers",
+         ", ".join(filter(None, [f"{len(runs)} runs" if len(runs) else "", of_earlier]))),
+        ("04_parameter_escalation", "which size and network is worth its time",
+         tried > 1 and f"{tried} networks and sizes tried"),
+        ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
+        ("06_small_objects", "boxes, and a detector that finds small things", detectors and f"{detectors} detectors"),
+        ("07_image_similarity", "what looks most like a photo", similar and f"exported {', '.join(similar[:3])}"),
+    ]  # fmt: skip
+    left = "<td style='text-align:left'>"
+    rows = "".join(
+        f"<tr>{left}<a href='{name}.ipynb'>{name}</a></td>{left}{what}</td>"
+        f"{left}{html.text(done or 'not yet')}</td></tr>"
+        for name, what, done in steps
+    )
+    heads = ("notebook", "what it gives", "done so far")
+    head = "".join(f"<th style='text-align:left'>{name}</th>" for name in heads)
+    return f"<table class='cvtune-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

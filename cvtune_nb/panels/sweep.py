@@ -1,0 +1,106 @@
+"""Notebook 04: a sweep of learning rate, dropout and weight decay round the best rung."""
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import classification, plots
+from cvtune_nb.errors import InputError
+from cvtune_nb.escalation import Sweep, sweep
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import Work, headless
+from cvtune_nb.workspace import Workspace
+
+USUAL = 8
+"""Trials that are proposed where none are asked for."""
+
+
+class SweepPanel(Panel):
+    """Say how many trials and how long; watch each of them; see what to believe of the best."""
+
+    button = "Sweep"
+    waiting = "Press Sweep above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, trials: int = USUAL, budget_minutes: float = 60):
+        """trials: 0 leaves the sweep out where nobody can press the button."""
+        super().__init__(workspace)
+        self.wanted = trials
+        look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+        self.trials = w.BoundedIntText(value=trials or USUAL, min=1, max=500, description="Trials", **look)
+        self.budget = w.BoundedFloatText(
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
+        )
+        self.about = w.HTML()
+        self.about.add_class("cvtune-words")
+        self.controls.children = [self.trials, self.budget, self.about]
+        for control in (self.trials, self.budget):
+            control.observe(self.guard(lambda _: self._price()), "value")
+        self._price()
+        self._draw(Sweep(pd.DataFrame(columns=["learning_rate", "dropout", "weight_decay", "validation_accuracy", "low",
+                                               "high", "state"]), "", ""))  # fmt: skip
+        self.say("Not swept yet.")
+
+    def unstarted(self) -> bool:
+        """Not when no trial is wanted and nobody is there."""
+        return super().unstarted() and not (headless() and self.wanted == 0)
+
+    def _best(self) -> classification.Run | None:
+        known = classification.ranked(classification.runs(self.workspace))
+        known = known[known["epochs"] > 0]
+        return None if known.empty else classification.load_run(self.workspace, known["run"].iloc[0])
+
+    def _price(self) -> None:
+        run = self._best()
+        if run is None:
+            self.about.value = html.status("There is no run to search round yet: run a rung first.")
+            return
+        count, minutes = self.trials.value, self.budget.value
+        self.about.value = html.status(
+            f"Round {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
+            f"dropout 0 to 0.6, weight decay a tenth to 10 times {run.config.weight_decay:g}. {count} trials of "
+            f"{html.duration(run.seconds)} each are <b>about {html.duration(count * run.seconds)}</b>"
+            f"{', more than the budget' if count * run.seconds > minutes * 60 else ''}."
+        )
+
+    def work(self) -> Work:
+        """Read trials and budget, and find the best run."""
+        run, trials, seconds = self._best(), self.trials.value, self.budget.value * 60
+        if run is None:
+            raise InputError("there is no run to search round yet: run a rung of the ladder first")
+        return lambda progress: sweep(self.workspace, run.config, trials, seconds, self._draw, progress)
+
+    def _draw(self, found: Sweep) -> None:
+        done = found.trials.dropna(subset=["validation_accuracy"])
+        words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in done.itertuples())
+        self.picture.draw(plots.sweep(found.trials), f"accuracy against each parameter: {words or 'no trial yet'}")
+        self.text.value = _trials(found.trials)
+
+    def paint(self, result: Sweep) -> str:
+        """Show what may be expected of the best trial."""
+        self._draw(result)
+        self.below.children = [w.HTML(html.card("What to believe", result.why))]
+        return "Finished."
+
+    def outcome(self) -> None:
+        """Picture, table and sentence as ordinary outputs; nothing where no sweep was wanted."""
+        if self.wanted or self.job.state != "idle":
+            self.report(self._still_picture, self._still_text, self.lessons)
+
+    def lessons(self) -> HTML:
+        """What the sweep says."""
+        return html.listed([self.result().why])
+
+
+def _trials(trials: pd.DataFrame) -> str:
+    if "trial" not in trials or trials.empty:
+        return ""
+    shown = trials.assign(
+        validation=["" if pd.isna(row.validation_accuracy) else
+                    f"{row.validation_accuracy:.1%} ({row.low:.1%} to {row.high:.1%})" for row in trials.itertuples()],
+        took=["" if pd.isna(value) else html.duration(value) for value in trials["seconds"]],
+    )  # fmt: skip
+    names = {"trial": "trial", "run": "run", "learning_rate": "learning rate", "dropout": "dropout",
+             "weight_decay": "weight decay", "validation": "validation (95% interval)", "took": "took",
+             "state": "state", "note": "note"}  # fmt: skip
+    return html.table(shown, names, "The sweep so far")

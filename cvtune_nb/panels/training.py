@@ -1,0 +1,256 @@
+"""Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
+
+from typing import Any
+
+import ipywidgets as w
+import pandas as pd
+from IPython.display import HTML
+
+from cvtune_nb import advice, classification, metrics, plots
+from cvtune_nb.classification import Finder, Run
+from cvtune_nb.classification.cost import Cost
+from cvtune_nb.classification.last_layer_preview import LastLayer
+from cvtune_nb.classification.run import HISTORY_COLUMNS
+from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.run_panel import RunPanel
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import Control
+from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.workspace import Workspace, photos_id
+
+
+class TrainingPanel(RunPanel):
+    """Fine-tuning of a classifier, with a learning-rate finder and a preview of its last layer."""
+
+    button = "Train"
+    first = ("learning_rate", "image_size")
+    kind = Run
+    waiting = "Press Train above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, **chosen: Any):
+        """chosen: any of PARAMETERS; the rest start at their defaults."""
+        given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
+        super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
+        self.recommended = w.Button(description="Recommended")
+        self.recipe = w.Button(description="2018 recipe")
+        self.find = w.Button(description="Find learning rate", layout={"width": "auto"})
+        self.find.tooltip = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
+        for button in (self.go, self.end, self.resume):
+            button.layout.width = "105px"
+        self._about = ""
+        self.controls.children = [
+            *(self.controls_of[name].box for name in self.first),
+            w.HBox([self.recommended, self.recipe, self.find], layout={"flex_flow": "row wrap"}),
+            self.cost_line,
+        ]
+        self.more.children = [self.folded]
+        self.below.children = [self.findings, self.compared]
+        self.rate, self.preview, self.preview_words = html.Picture(), html.Picture(), w.HTML()
+        self.right.children = [*self.right.children, self.rate, self.preview, self.preview_words]
+        self._layer: LastLayer | None = None
+        self._layer_photos, self._moving = "", False
+
+        self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
+        self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
+        self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
+        self.controls_of["image_size"].suit(self.controls_of["backbone"].value)
+        self.controls_of["backbone"].on_change(self.guard(self.controls_of["image_size"].suit))
+        for control in self.controls_of.values():
+            control.on_change(self.guard(lambda _: self._show_preview()))
+        self.ready()
+
+    # -- parameters -------------------------------------------------------------------------------------------
+
+    def config(self) -> Config:
+        """The parameters as they stand. Raises InputError for a schedule that can't be read."""
+        return Config.from_values(**{name: control.value for name, control in self.controls_of.items()})
+
+    def set(self, values: dict[str, Any]) -> None:
+        """Move the controls to `values`; parameters that are not named stay."""
+        self._moving = True  # one preview of them all, not one for each
+        try:
+            super().set(values)
+        finally:
+            self._moving = False
+        self._show_preview()
+
+    def _recommended(self) -> dict[str, Any]:
+        """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
+        keep = {"backbone", "image_size", "seed"}
+        return {name: parameter.default for name, parameter in PARAMETERS.items() if name not in keep}
+
+    # -- what it will cost ------------------------------------------------------------------------------------
+
+    def price(self, config: Config) -> Cost:
+        """What classification.predict_cost says."""
+        return classification.predict_cost(self.workspace, config)
+
+    def priced(self, config: Config) -> None:
+        """The preview comes with the price."""
+        self._read_features(config)
+
+    def _read_features(self, config: Config) -> None:
+        """Have the preview's features at hand, where they are in the cache."""
+        photos = photos_id(self.workspace.photos())
+        if self._layer is not None and (self._layer.of, self._layer_photos) == (
+            (config.backbone, config.image_size), photos
+        ):  # fmt: skip
+            return
+        try:
+            self._layer = LastLayer(self.workspace, config.backbone, config.image_size)
+            self._layer_photos = photos
+        except InputError as why:
+            self._layer, self.preview_words.value = None, html.text(str(why))
+        else:
+            self._show_preview()
+
+    def _show_preview(self) -> None:
+        """What the parameters would do to the last layer alone, at once; never while a job draws."""
+        if self._layer is None or self._moving or self.job.running:
+            return
+        layer, config = self._layer, self.config()
+        if layer.of != (config.backbone, config.image_size):
+            return
+        preview = layer.preview(config)
+        self.preview.draw(plots.last_layer_curves(preview.table), preview.words)
+        self.preview_words.value = f"<div class='cvtune-faint'>{html.text(preview.words)}</div>"
+
+    # -- training ---------------------------------------------------------------------------------------------
+
+    def _finding_rate(self) -> Work:
+        config = self.config()
+        return lambda progress: classification.find_learning_rate(self.workspace, config, progress)
+
+    def fit(self, progress: Progress, **what: Any) -> Run:
+        """classification.fit, drawn after every epoch."""
+        return classification.fit(self.workspace, on_epoch=self._draw, progress=progress, **what)
+
+    def table(self) -> pd.DataFrame:
+        """classification.runs."""
+        return classification.runs(self.workspace)
+
+    def load(self, name: str) -> Run:
+        """classification.load_run."""
+        return classification.load_run(self.workspace, name)
+
+    def rows_of(self, runs: pd.DataFrame, caption: str) -> str:
+        """Every run with what differs between them, the best on top."""
+        return _comparison(runs, caption)
+
+    def _draw(self, run: Run) -> None:
+        """The curves so far; called after every epoch in the training thread."""
+        gaps = metrics.gap(run.history, run.counts)
+        words = f"{run.id}: best {run.validation.value:.1%} on validation, train {run.train.value:.1%}"
+        self.picture.draw(
+            plots.training_curves(run.history, self._reference(), gaps), f"accuracy and loss by epoch of run {words}"
+        )
+        last = run.history.iloc[-1]
+        self.text.value = html.status(
+            f"<b>{html.text(run.id)}</b>, epoch {last['epoch']:.0f} of {run.config.epochs}: validation "
+            f"<b>{last['validation_accuracy']:.1%}</b>, train {last['train_accuracy']:.1%}; "
+            f"{html.text(metrics.gap_in_words(gaps))}"
+        )
+
+    def draw_nothing(self) -> None:
+        """Empty axes with the line that has to be beaten."""
+        empty = pd.DataFrame(columns=HISTORY_COLUMNS)
+        self.picture.draw(plots.training_curves(empty, self._reference()), "accuracy and loss by epoch: empty so far")
+
+    def _reference(self) -> float | None:
+        known = last_baseline(self.workspace)
+        return known and known["validation_accuracy"]
+
+    def paint(self, result: Run | Finder) -> str:
+        """Show the finished run, the findings and what it cost; or the learning rate that was found."""
+        if isinstance(result, Finder):
+            return self._show_rate(result)
+        self.show_run(result)
+        return self.ended(result, f"{html.percent(result.validation)} on validation.")
+
+    def _show_rate(self, found: Finder) -> str:
+        curve = plots.rate_curve(found.table, found.suggestion, found.words)
+        self.rate.draw(curve, f"loss against learning rate: {found.words}")
+        change = {"learning_rate": found.suggestion, "schedule": ""}
+        title = f"A learning rate of {found.suggestion:g} suits this start"
+        source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
+        self._about = ""
+        self.findings.show([advice.Finding("rate", title, found.words, source, change)])
+        return f"{html.text(title)}: Apply moves the slider."
+
+    def _follow(self, job: Job) -> None:
+        super()._follow(job)
+        self.find.disabled = job.running
+
+    # -- what was found ---------------------------------------------------------------------------------------
+
+    def show_run(self, run: Run) -> None:
+        """Its curves, what follows from it, and all runs beside it."""
+        if len(run.history):
+            self._draw(run)
+        helped = advice.outcome(self.workspace, run)
+        self._about = run.id
+        self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
+        self.compared.value = self.comparison_of(self.table())
+
+    def _apply(self, finding: advice.Finding) -> None:
+        super()._apply(finding)
+        if self._about:
+            advice.write_down(self.workspace, finding, self._about)
+
+    # -- what the cells below show ----------------------------------------------------------------------------
+
+    def comparison(self) -> None:
+        """All runs of this workspace, the best first, those of earlier data apart."""
+        self.report(lambda: HTML(self.comparison_of(self.table()) or "<i>No run yet.</i>"), always=True)
+
+    def lessons(self) -> HTML:
+        """What we learned, from the run above and the baseline."""
+        run = self.result()
+        known = last_baseline(self.workspace)
+        network = f"{run.config.backbone} fine-tuned at {run.config.image_size} pixels"
+        spent = f"epoch {run.best_epoch} of {run.config.epochs}, {html.duration(run.seconds)}"
+        lines = [f"{network} gets {html.percent(run.validation)} of the validation photos right ({spent})."]
+        if known:
+            gain = (run.validation.value - known["validation_accuracy"]) * 100
+            lines.append(f"That is {gain:+.1f} points against the baseline's {known['validation_accuracy']:.1%}.")
+        found = [*filter(None, [advice.outcome(self.workspace, run)]), *advice.advise(self.workspace, run)]
+        return html.listed([*lines, *(f"{finding.title}: {finding.evidence}." for finding in found)])
+
+
+def _comparison(runs: pd.DataFrame, caption: str) -> str:
+    """Every run with what differs between them, the best on top."""
+    rows = runs.sort_values("validation_accuracy", ascending=False)
+    validation = [
+        "none yet"
+        if pd.isna(row.validation_accuracy)
+        else f"{row.validation_accuracy:.1%} ({row.low:.1%} to {row.high:.1%})"
+        for row in rows.itertuples()
+    ]
+    train = ["" if pd.isna(value) else f"{value:.1%}" for value in rows["train_accuracy"]]
+    shown = rows.assign(
+        validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
+    )
+    parameters = [
+        "learning_rate",
+        "batch_size",
+        "optimizer",
+        "dropout",
+        "weight_decay",
+        "epochs",
+        "schedule",
+        "head",
+        "loss",
+        "seed",
+    ]
+    differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]
+    names = {
+        "run": "run",
+        "state": "state",
+        "validation": "validation (95% interval)",
+        "train": "train",
+        "time": "time",
+    }
+    return html.table(shown, names | {name: PARAMETERS[name].label for name in differing}, caption, most=12)

@@ -1,0 +1,298 @@
+"""The whole workbook in one call and within a time budget: audit, baseline, training, the ladder, export."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cvtune_nb import classification
+from cvtune_nb.advice import advise
+from cvtune_nb.audit import audit
+from cvtune_nb.classification import SVM, Run, export_run
+from cvtune_nb.classification.svm import SvmExplorer
+from cvtune_nb.console import table
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.escalation import Escalation, escalate, ladder
+from cvtune_nb.files import Progress
+from cvtune_nb.models import backbones
+from cvtune_nb.parameters import Config
+from cvtune_nb.workspace import Workspace
+
+AUDIT_SHARE = 0.4
+"""Share of the time left after which an audit is broken off; the baseline uses the features it computed."""
+LADDER_SHARE = 0.45
+"""Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
+LEAST_EPOCHS = 3
+"""Epochs below which a higher rung is not worth its start (KNOWHOW: what fine-tuning from the SVM needs)."""
+USUAL_C = 1.0
+"""C of the SVM where there is no time to choose it; the best one on the full clothing set (KNOWHOW)."""
+MARGIN = 0.85
+"""Share of the time left that is planned with, because predictions of cost are not exact."""
+EXPORT_SECONDS = 60.0
+"""Time set aside for writing and checking the ONNX file, besides that for the test photos: about 30 on two quiet cores,
+three times that where other processes compete."""
+
+
+def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:
+    """A run and what to do next, as plain values: the JSON of `cvtune train`."""
+    return {**run.to_dict(), "findings": [finding.to_dict() for finding in advise(workspace, run)]}
+
+
+def escalation_values(result: Escalation) -> dict[str, Any]:
+    """What climbing the ladder gave, as plain values: the JSON of `cvtune escalate`."""
+    return {"rungs": result.rungs.to_dict("records"), "best": result.best, "why": result.why}
+
+
+def shortened(config: Config, epochs: int) -> Config:
+    """`config` with `epochs` epochs; a typed schedule keeps its shape."""
+    if epochs >= config.epochs:
+        return config
+    if config.schedule and epochs:
+        kept = [config.rates[i * config.epochs // epochs] for i in range(epochs)]
+        return replace(config, schedule=str(kept))
+    return replace(config, epochs=epochs, schedule="")
+
+
+class Workbook:
+    """One pass through the workbook. `found` collects what each step gave, as plain values; a step that can't be done
+    with these photos, on this machine or in the time left is skipped there, with its reason. `started` and `deadline`
+    are times of time.monotonic."""
+
+    def __init__(self, config: Config, started: float, budget_seconds: float, progress: Progress) -> None:
+        self.config, self.progress = config, progress
+        self.started, self.deadline = started, started + budget_seconds
+        self.found: dict[str, Any] = {"state": "done", "budget_seconds": budget_seconds, "notes": []}
+        self.impossible: dict[Config, str] = {}
+
+    def run(self, open_workspace: Callable[[Progress], Workspace]) -> dict[str, Any]:
+        """Do every step that fits and end with an export; returns `found`. A step that the budget or the person ended
+        says so, and what it computed is kept in the workspace. Raises InputError when not even the baseline can be made
+        or exported, and OSError."""
+        try:
+            self.workspace = open_workspace(self.until(self.deadline))
+            self.audit(AUDIT_SHARE * self.left())
+            self.baseline()
+            if self.found["audit"]["state"] == "out of time":  # its features are there now: most of its work
+                self.audit(min(AUDIT_SHARE * self.left(), self.left() - EXPORT_SECONDS))
+            self.unless_impossible("train", self.train)
+            self.unless_impossible("escalate", self.climb)
+            self.export()
+        except Stopped:
+            self.found["state"] = "stopped"
+            self.note("stopped early; what was done is kept, and the same command goes on from there")
+        self.found["seconds"] = round(time.monotonic() - self.started, 1)
+        return self.found
+
+    def summary(self) -> str:
+        """`found` as a table to read."""
+        found, rows = self.found, []
+        for step in ("audit", "baseline", "train", "escalate", "export"):
+            values = found.get(step, {"state": "not begun"})
+            rows.append({"step": step, "result": values["state"], "seconds": values.get("seconds")})
+            if "issues" in values:
+                rows[-1]["what"] = ", ".join(f"{count} {name}" for name, count in values["issues"].items())
+            if "validation_accuracy" in values:
+                rows[-1]["what"] = f"validation accuracy {values['validation_accuracy']:.1%}"
+            if "why" in values:
+                rows[-1]["what"] = values["why"]
+            if values.get("test_accuracy") is not None:
+                rows[-1]["what"] = f"test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
+        return table(rows, ["step", "result", "seconds", "what"])
+
+    def note(self, words: str) -> None:
+        """Something the person should know about how it went."""
+        self.found["notes"].append(words)
+
+    def skip(self, step: str, why: str) -> None:
+        """Write down that a step was not done."""
+        self.found[step] = {"state": "skipped", "why": why}
+
+    def unless_impossible(self, step: str, do: Callable[[], None]) -> None:
+        """Do a step; where it can't be done it is skipped, with the reason."""
+        try:
+            do()
+        except InputError as error:
+            self.skip(step, str(error))
+
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.deadline - time.monotonic()
+
+    def until(self, end: float) -> Progress:
+        """The progress, which stops the work at the time `end`."""
+
+        def report(share: float, words: str) -> None:
+            self.progress(share, words)
+            if time.monotonic() > end:
+                raise Stopped
+
+        return report
+
+    def audit(self, seconds: float) -> None:
+        """Look at the data, unless that takes longer than `seconds`."""
+        if seconds <= 0:
+            return
+        end = time.monotonic() + seconds
+        try:
+            result = audit(self.workspace, self.config.backbone, self.config.image_size, progress=self.until(end))
+        except Stopped:
+            self.progress(1.0, "the audit was broken off")  # raises Stopped again when it was the person
+            why = "the audit did not fit into the budget: `cvtune audit` with this workspace goes on with it"
+            self.found["audit"] = {"state": "out of time", "why": why}
+            return
+        except InputError as error:
+            self.skip("audit", str(error))
+            return
+        counts = {name: int(n) for name, n in result.issues["issue"].value_counts().items()}
+        self.found["audit"] = {
+            "state": "done",
+            "seconds": result.seconds,
+            "issues": counts,
+            "summary": result.summary,
+        }
+
+    def baseline(self) -> None:
+        """The SVM on the frozen network, which training starts from."""
+        try:
+            explorer = SvmExplorer(
+                self.workspace, self.config.backbone, self.config.image_size, self.until(self.deadline)
+            )
+        except Stopped:
+            self.progress(1.0, "the baseline was broken off")
+            self.note("the budget ended before the features of all photos were there, so nothing was trained")
+            raise
+        try:
+            result = explorer.fit(progress=self.until(time.monotonic() + self.left() / 2))
+        except Stopped:
+            self.progress(1.0, "choosing C was broken off")  # raises Stopped again when it was the person
+            self.note(f"the SVM has C = {USUAL_C:g}: the budget had no time to choose it on validation")
+            result = explorer.fit(USUAL_C, compare=False)
+        result.save(self.workspace)
+        self.found["baseline"] = {"state": "done", **result.to_dict()}
+
+    def train(self) -> None:
+        """Train the config asked for, with as many epochs as leave time for the next rung and the export."""
+        if self.left() < EXPORT_SECONDS:
+            self.skip("train", "the time left of the budget is kept for the export")
+            return
+        room = self.room(self.config)
+        if self.worth_trying(room * LADDER_SHARE):
+            higher = next(filter(self.possible, self.higher_rungs()), None)
+            if higher and self.epochs_in(room * LADDER_SHARE, [higher]) >= LEAST_EPOCHS:
+                room *= 1 - LADDER_SHARE
+        config = shortened(self.config, self.epochs_in(room, [self.config]))
+        if not config.epochs and self.config.epochs:
+            self.skip("train", "not one epoch fits into the budget besides the export")
+            return
+        if config.epochs < self.config.epochs:
+            self.note(f"training got {config.epochs} of {self.config.epochs} epochs: what fits into the budget")
+        earlier = classification.earlier_run(self.workspace, config, at_least=True)
+        end = self.deadline - self.reserve(config)
+        run = classification.fit(self.workspace, config, run=earlier and earlier.id, progress=self.until(end))
+        self.found["train"] = run_values(run, self.workspace)
+        self.progress(1.0, "trained")  # raises Stopped again when it was the person who ended it
+
+    def climb(self) -> None:
+        """The ladder's higher rungs: as many as get a few epochs each."""
+        higher, rungs, why = self.higher_rungs(), [], ""
+        for rung in higher if self.worth_trying(self.room(self.config)) else []:
+            if not self.possible(rung):
+                continue
+            if self.epochs_in(self.room(rung), [*rungs, rung]) < min(LEAST_EPOCHS, rung.epochs):
+                why = f"the budget has no room for {rung.backbone} at {rung.image_size} pixels and beyond"
+                break
+            rungs.append(rung)
+        for rung, reason in self.impossible.items():
+            self.note(f"rung skipped, {rung.backbone} at {rung.image_size} pixels: {reason}")
+        if not rungs:
+            if not higher:
+                why = f"the ladder has no rung above {self.config.backbone} at {self.config.image_size} pixels"
+            elif not why:
+                none = len(self.impossible) == len(higher)
+                why = "no higher rung can be run here" if none else "no higher rung fits into the budget"
+            self.found["escalate"] = {"state": "skipped", "rungs": [], "best": "", "why": why}
+            return
+        if why:
+            self.note(why)
+        seconds = self.room(rungs[-1])
+        trained = self.found["train"].get("run")
+        config = trained and classification.load_run(self.workspace, trained).config
+        first = [config] if self.found["train"]["state"] == "done" else []
+        result = escalate(self.workspace, first + rungs, seconds, progress=self.progress)
+        self.found["escalate"] = {"state": "done", **escalation_values(result)}
+        self.progress(1.0, "climbed")
+
+    def export(self) -> None:
+        """The best run by validation accuracy, of all in the workspace, or without one that can be exported the SVM on
+        the frozen network; measured on the test photos."""
+        try:
+            best = classification.load_run(self.workspace, "best").id
+        except InputError:
+            best = SVM
+        try:
+            made = export_run(self.workspace, best, progress=self.progress)
+        except InputError as error:
+            if best == SVM:
+                raise
+            self.note(f"the SVM on the frozen network was exported, for run {best} can't be: {error}")
+            made = export_run(self.workspace, SVM, progress=self.progress)
+        self.found["export"] = {"state": "done", **made.to_dict()}
+
+    # -- what fits into the time that is left ---------------------------------------------------------------
+
+    def cost(self, config: Config) -> tuple[float, float]:
+        """Seconds to get started with a config (photos and features not there yet) and for each epoch."""
+        configs = (replace(config, schedule="", epochs=epochs) for epochs in (0, 1))
+        start, one = (
+            classification.predict_cost(self.workspace, each, self.progress).seconds for each in configs
+        )
+        return start, max(one - start, 1e-6)
+
+    def reserve(self, config: Config) -> float:
+        """Seconds the export of a config will take: the model, then every test photo once, decoded anew. Going
+        forward and back over the train photos is about three times the work of forward alone."""
+        count = self.workspace.photos()["split"].value_counts()
+        share = count.get("test", 0) / max(1, count.get("train", 0))
+        return EXPORT_SECONDS + share * self.cost(config)[1] / 2
+
+    def room(self, config: Config) -> float:
+        """Seconds that may be planned for training, if this config is exported in the end."""
+        return (self.left() - self.reserve(config)) * MARGIN
+
+    def epochs_in(self, seconds: float, configs: list[Config]) -> int:
+        """How many epochs the last of the configs gets when `seconds` are shared out as `escalate` does it:
+        each gets the same share of its own epochs."""
+        costs = [self.cost(config) for config in configs]
+        work = sum(epoch * config.epochs for config, (_, epoch) in zip(configs, costs, strict=True))
+        share = (seconds - sum(start for start, _ in costs)) / max(work, 1e-9)
+        return int(configs[-1].epochs * min(1.0, max(0.0, share)))
+
+    def higher_rungs(self) -> list[Config]:
+        """The rungs of the ladder above the config: those of its family with a deeper network or larger photos."""
+        names = list(backbones.KNOWN)
+        if self.config.backbone not in names:
+            return []
+        mine = names.index(self.config.backbone), self.config.image_size
+        return [
+            replace(rung, seed=self.config.seed)
+            for rung in ladder(backbones.KNOWN[self.config.backbone].family)
+            if self._above((names.index(rung.backbone), rung.image_size), mine)
+        ]
+
+    def worth_trying(self, seconds: float) -> bool:
+        """Whether a higher rung could get a few epochs in so many seconds, which it can't where the config itself could
+        not: to try how fast a rung is takes time, too."""
+        return seconds >= LEAST_EPOCHS * self.cost(self.config)[1]
+
+    def possible(self, rung: Config) -> bool:
+        """Whether the rung can be run here: its weights can be had, and the photos are large enough for it. If not,
+        `impossible` says why."""
+        try:
+            self.cost(rung)
+        except InputError as error:
+            self.impossible[rung] = str(error)
+        return rung not in self.impossible
+
+    @staticmethod
+    def _above(rung: tuple[int, int], mine: tuple[int, int]) -> bool:
+        return rung != mine and rung[0] >= mine[0] and rung[1] >= mine[1]

@@ -1,0 +1,1 @@
+"""The engine of training, whatever the task."""

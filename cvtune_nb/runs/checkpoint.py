@@ -1,0 +1,72 @@
+"""What a training run needs to go on: network, optimizer and history in one safetensors file, written atomically."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from cvtune_nb.files import replacing
+
+
+class Checkpointed(Protocol):
+    """What is asked of a run, whatever it trains: its folder and the file in it; a row an epoch, and the best one."""
+
+    folder: Path
+    history: pd.DataFrame
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that holds the state after the last whole epoch."""
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are kept besides."""
+
+
+
+def save(run: Checkpointed, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if run.best_epoch == run.history["epoch"].iloc[-1]:
+        write_tensors(run.folder / "best.safetensors", weights)
+    tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
+    for number, parameter in enumerate(network.parameters()):
+        for name, tensor in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{number}.{name}"] = tensor.cpu().contiguous()
+    write_tensors(run.checkpoint, tensors, {"history": json.dumps(run.history.to_dict("records"))})
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write `tensors` to a safetensors file, atomically. Raises OSError when the disk is full: safetensors itself
+    raises an error of its own kind, with the number in its text."""
+    with replacing(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if not number:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
+
+
+def restore(run: Checkpointed, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put network and optimizer back to where the checkpoint was written."""
+    tensors = load_file(run.checkpoint)
+    network.load_state_dict(
+        {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
+    )
+    parameters = list(network.parameters())
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, kind = name.split(".")
+            parameter = parameters[int(number)]
+            # laid out in memory as the parameter is, so that sums are rounded as they were
+            like = torch.empty_like(parameter) if tensor.shape == parameter.shape else torch.empty_like(tensor)
+            optimizer.state[parameter][kind] = like.detach().copy_(tensor)

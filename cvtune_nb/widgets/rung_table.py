@@ -1,0 +1,120 @@
+"""The ladder as a table that a person edits: a line a rung, a control for each parameter that climbs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as w
+
+from cvtune_nb.models import backbones
+from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.widgets import html
+
+SHOWN = {"backbone": "11em", "image_size": "5.5em", "batch_size": "6.5em", "learning_rate": "8em", "epochs": "5em"}
+"""The parameters of a rung that have a control, and how wide it is; the others keep what the rung has."""
+
+
+class RungTable(w.VBox):
+    """Rungs to tick, edit, add and take out. on_edit is called after every change."""
+
+    def __init__(self, on_edit: Callable[[], None]):
+        super().__init__()
+        self._on_edit, self._rungs, self._lines = on_edit, [], []
+        self._add = w.Button(description="Add a rung", layout={"width": "auto", "align_self": "flex-start"})
+        self._add.tooltip = "A copy of the last one, to be changed"
+        self._add.on_click(lambda _: self.add(self.configs()[-1]))
+
+    def show(self, configs: list[Config], ticked: set[int]) -> None:
+        """Show these rungs; `ticked`: numbers, from 1 on."""
+        self._rungs = list(configs)
+        self._lines = [_Line(number, config, number in ticked, self._changed, self._take_out)
+                       for number, config in enumerate(configs, 1)]  # fmt: skip
+        head = w.HBox([w.HTML("<b>Run</b>", layout={"width": "5em"}), *(
+            w.HTML(f"<b>{PARAMETERS[name].label}</b>", layout={"width": width}) for name, width in SHOWN.items())])
+        self.children = [head, *(line.box for line in self._lines), self._add]
+
+    def configs(self) -> list[Config]:
+        """The rungs as they stand. Raises InputError for a value that its parameter can't have."""
+        return [line.config(rung) for line, rung in zip(self._lines, self._rungs, strict=True)]
+
+    @property
+    def ticked(self) -> list[int]:
+        """The numbers of the rungs to run, from 1 on."""
+        return [number for number, line in enumerate(self._lines, 1) if line.run.value]
+
+    def tick(self, numbers: set[int]) -> None:
+        """Tick these rungs and no others."""
+        for number, line in enumerate(self._lines, 1):
+            line.run.value = number in numbers
+
+    def add(self, config: Config, alone: bool = False) -> int:
+        """Put a rung at the end and tick it, with `alone` no other; returns its number."""
+        rungs = [*self.configs(), config]
+        self.show(rungs, {len(rungs)} if alone else {*self.ticked, len(rungs)})
+        self._on_edit()
+        return len(rungs)
+
+    def say(self, number: int, words: str) -> None:
+        """Write a line of HTML under a rung."""
+        if number <= len(self._lines):
+            self._lines[number - 1].words.value = words
+
+    def _changed(self) -> None:
+        self._on_edit()
+
+    def _take_out(self, number: int) -> None:
+        rungs = self.configs()
+        if len(rungs) < 2:
+            return
+        ticked = {place - (place > number) for place in self.ticked if place != number}
+        self.show([rung for place, rung in enumerate(rungs, 1) if place != number], ticked)
+        self._on_edit()
+
+
+class _Line:
+    """One rung: run (whether to run it), a control for each of SHOWN, and words under it."""
+
+    def __init__(self, number: int, config: Config, ticked: bool, changed: Callable[[], None],
+                 take_out: Callable[[int], None]):  # fmt: skip
+        self.run = w.Checkbox(value=ticked, description=str(number), indent=False, layout={"width": "5em"})
+        self.controls = {name: _control(name, getattr(config, name), number) for name in SHOWN}
+        self.words = w.HTML()
+        self.words.add_class("cvtune-words")
+        out = w.Button(description="Take out", layout={"width": "auto"})
+        out.tooltip = f"Take rung {number} out of the table; its runs stay"
+        out.on_click(lambda _: take_out(number))
+        self.box = w.VBox([w.HBox([self.run, *self.controls.values(), out], layout={"flex_flow": "row wrap"}),
+                           self.words])  # fmt: skip
+        for control in (self.run, *self.controls.values()):
+            control.observe(lambda _: changed(), "value")
+
+    def config(self, rung: Config) -> Config:
+        """`rung` with what the controls say; a schedule that was typed holds only with its own rate and epochs."""
+        values = {name: control.value for name, control in self.controls.items()}
+        if (values["learning_rate"], values["epochs"]) != (rung.learning_rate, rung.epochs):
+            values["schedule"] = ""
+        return replace(rung, **values)
+
+
+def _control(name: str, value: Any, number: int) -> w.Widget:
+    parameter = PARAMETERS[name]
+    look: dict[str, Any] = {"layout": {"width": SHOWN[name]}, "tooltip": f"Rung {number}: {parameter.label.lower()} "
+                            f"({parameter.range_in_words}): {parameter.meaning}"}  # fmt: skip
+    if name == "backbone":
+        networks = backbones.table()
+        options = [(row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
+                   for row in networks.itertuples()]  # fmt: skip
+        if value not in networks["name"].tolist():
+            options.append((value, value))
+        return w.Dropdown(options=options, value=value, **look)
+    if name == "batch_size":
+        return w.Dropdown(options=[2**power for power in range(11)], value=value, **look)
+    if name == "learning_rate":
+        return w.FloatText(value=value, continuous_update=False, **look)
+    return w.BoundedIntText(value=value, min=parameter.low, max=parameter.high, **look)
+
+
+def in_words(config: Config) -> str:
+    """What a rung has beside its controls."""
+    head = "from the SVM" if config.head == "svm" else "from a random last layer"
+    return html.text(f"{config.optimizer} {head}, dropout {config.dropout:g}, weight decay {config.weight_decay:g}")

@@ -1,0 +1,160 @@
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from cvtune_nb import classification
+from cvtune_nb.classification import cost, fit, predict_cost
+from cvtune_nb.classification.cost import Cost, duration
+from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
+from cvtune_nb.classification.svm import C_table_file
+from cvtune_nb.data.pixels import kept_bytes
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import read_json
+
+
+def test_cost_is_linear_in_epochs(workspace, config):
+    seconds = [predict_cost(workspace, replace(config, epochs=n)).seconds for n in (0, 1, 2, 20)]
+    epoch = seconds[1] - seconds[0]
+    assert epoch > 0
+    assert seconds[2] == pytest.approx(seconds[0] + 2 * epoch)
+    assert seconds[3] == pytest.approx(seconds[0] + 20 * epoch)
+
+
+def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, monkeypatch):
+    probe = {"train_seconds": 2.0, "forward_seconds": 1.0, "weight_bytes": 1e6, "activation_bytes": 2e6}
+    monkeypatch.setattr(cost, "_probe", lambda *a: probe)
+    photos = workspace.photos()
+    train, validation = ((photos["split"] == name).sum() for name in ("train", "validation"))
+    one = replace(config, epochs=1, head="random")
+    epoch = 2 * train + train + validation
+    assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
+    fits = train * photos["label"].nunique() * cost.SVM_SECONDS
+    assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos) + fits)
+    C_table_file(workspace, photos, one.backbone, one.image_size).touch()
+    assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos))
+    larger = replace(one, image_size=256)
+    found = predict_cost(workspace, larger)
+    assert found.seconds == pytest.approx(epoch + len(photos) * cost.DECODE_SECONDS)
+    assert found.disk_megabytes == pytest.approx(len(photos) * 293 * 293 * 3 / 1e6 + 5)
+    workspace.limit_pixels((kept_bytes(workspace) + 10 * 293 * 293 * 3) / 1e9)
+    found = predict_cost(workspace, larger)
+    assert found.unkept == len(photos) - 10
+    assert found.seconds == pytest.approx(epoch + (len(photos) + found.unkept) * cost.DECODE_SECONDS)
+    assert found.disk_megabytes == pytest.approx(10 * 293 * 293 * 3 / 1e6 + 5)
+    for path in photos.query("split == 'train'")["path"].iloc[:3]:
+        workspace.decide(path, "exclude")
+    assert predict_cost(workspace, one).seconds == pytest.approx(epoch - 9)
+    assert predict_cost(workspace, one).megabytes == pytest.approx(4 + 2 * one.batch_size)
+
+
+def test_memory_grows_with_the_minibatch_and_the_image(workspace, config):
+    small, more, larger = (
+        predict_cost(workspace, replace(config, batch_size=batch, image_size=size)).megabytes
+        for batch, size in ((8, 64), (16, 64), (8, 96))
+    )
+    assert small < more
+    assert small < larger
+
+
+def test_the_probe_is_done_once_for_each_backbone_size_minibatch_and_optimizer(workspace, config, monkeypatch):
+    said = []
+    first = predict_cost(workspace, config, lambda share, words: said.append(words))
+    assert said == ["measuring the speed of test_efficientnet:random at 64 pixels on this machine"]
+    monkeypatch.setattr(cost, "build", lambda *a: pytest.fail("it was measured again"))
+    assert predict_cost(workspace, config) == first
+    assert predict_cost(workspace, replace(config, dropout=0.3, learning_rate=0.1)).seconds == first.seconds
+    for other in (replace(config, batch_size=4), replace(config, optimizer="sgd")):
+        with pytest.raises(pytest.fail.Exception):
+            predict_cost(workspace, other)
+    assert "format" in read_json(workspace.cache / "speed.json")
+
+
+def test_a_second_probe_keeps_the_first(workspace, config):
+    predict_cost(workspace, config)
+    predict_cost(workspace, replace(config, image_size=96))
+    assert len(read_json(workspace.cache / "speed.json")) == 1 + 2
+
+
+def test_the_prediction_is_written_into_the_run(trained):
+    run = trained[1]
+    assert read_json(run.folder / "config.json")["predicted_seconds"] == run.predicted_seconds > 0
+
+
+def test_what_can_not_be_run_has_no_cost(workspace, config):
+    with pytest.raises(InputError, match="image_size 512 is beyond the photos"):
+        predict_cost(workspace, replace(config, image_size=512))
+    with pytest.raises(InputError, match="there is no backbone called"):
+        predict_cost(workspace, replace(config, backbone="resnet_18"))
+    with pytest.raises(InputError, match="beyond the photos"):
+        fit(workspace, replace(config, image_size=512))
+    assert not list(workspace.runs.glob("*"))
+
+
+def with_history(workspace, config, *seconds):
+    """A finished run whose epochs took so long."""
+    run = new_run(workspace, config, workspace.photos(), (50, 10), 10.0)
+    rows = [(epoch, 0.1, 0.9, 0.1, 0.9, 0.1, took) for epoch, took in enumerate(seconds)]
+    run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS), state="done")
+    save_file({"w": torch.zeros(1)}, run.checkpoint, {"history": json.dumps(run.history.to_dict("records"))})
+    run.save()
+    return run
+
+
+def test_a_run_corrects_the_next_prediction(workspace, config):
+    one, none = (replace(config, epochs=n) for n in (1, 0))
+
+    def epoch():
+        return predict_cost(workspace, one).seconds - predict_cost(workspace, none).seconds
+
+    first = epoch()
+    cost.learn(workspace, with_history(workspace, config, 99.0, 3 * first, 3 * first, 50.0))
+    assert epoch() == pytest.approx(3 * first)  # by the median; the first row is mostly preparation
+    cost.learn(workspace, with_history(workspace, config, 99.0, 12 * first, 12 * first))
+    assert epoch() == pytest.approx(6 * first)  # half of the way, in factors
+    cost.learn(workspace, with_history(workspace, config, 99.0))
+    assert epoch() == pytest.approx(6 * first)
+    predict_cost(workspace, replace(config, image_size=96))
+    assert epoch() == pytest.approx(6 * first), "a probe of another kind forgets nothing"
+
+
+def test_a_real_run_leaves_its_pace(trained):
+    workspace, _ = trained
+    (known,) = (value for key, value in read_json(workspace.cache / "speed.json").items() if key != "format")
+    assert known["pace"] > 0
+
+
+def test_predictions_say_how_far_the_last_ones_were_off(workspace, config):
+    assert cost.past_in_words(cost.past_errors(classification.runs(workspace))) == ""
+    for took in (50.0, 9.0, 10.5, 11.2):  # predicted were 10
+        with_history(workspace, config, took)
+    errors = cost.past_errors(classification.runs(workspace))
+    assert errors == pytest.approx([-0.1, 0.05, 0.12])
+    assert cost.past_in_words(errors) == "the last 3 predictions were within 12%"
+    assert cost.past_in_words(errors[:1]) == "the last prediction was within 10%"
+
+
+def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(workspace, config):
+    replace(with_history(workspace, config, 50.0), state="stopped").save()
+    replace(with_history(workspace, config, 50.0), changes=["out of memory: minibatch 8"]).save()
+    assert cost.past_errors(classification.runs(workspace)) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "1 s"), (45.4, "45 s"), (90, "2 min"), (3600, "60 min"), (5400, "1.5 h"), (90_000, "25.0 h")],
+)
+def test_time_in_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_cost_in_words():
+    assert Cost(370, 2140, 480).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
+    assert Cost(370, 2140, 480, 0, 2200).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
+    short = Cost(370, 2140, 480, 0, 1800).words
+    assert short.endswith("; only 1.8 GB are free: halve minibatch and learning rate together")
+    assert Cost(370, 2140, 480, 12).words.endswith("of disk; 12 photos are decoded in every epoch, for there is no "
+                                                   "room to keep their pixels")  # fmt: skip

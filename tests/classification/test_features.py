@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cvtune_nb.classification import features as module
+from cvtune_nb.classification.features import features
+from cvtune_nb.data.photo import square
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.models import networks
+from tests.photos import draw_photo
+
+BACKBONE = "efficientnet_lite0"
+
+
+def test_features_are_what_the_network_gives_for_the_photos(opened):
+    photos = opened.photos().iloc[[3, 30, 3]].reset_index(drop=True)
+    found = features(opened, photos, BACKBONE, 64)
+    images = np.stack([square(opened.path_of(path), 64) for path in photos["path"]])
+    with torch.inference_mode():
+        expected = networks.load(BACKBONE).eval()(torch.from_numpy(images)).numpy()
+    assert found.matrix.dtype == np.float32
+    cosine = (found.matrix * expected).sum(1) / np.linalg.norm(found.matrix, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosine.min() > 0.995, "to within what bfloat16 rounds"
+
+
+def test_what_is_cached_needs_no_network(opened, monkeypatch):
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
+    found = features(opened, opened.photos(), BACKBONE, 64)
+    assert found.cached
+    assert found.matrix.shape == (72, 1280)
+
+
+def test_missing_weights_are_told_before_photos_are_decoded(workspace, torch_home, no_network, monkeypatch):
+    monkeypatch.setattr(module, "pixels", lambda *_: pytest.fail("photos were decoded"))
+    with pytest.raises(InputError, match="weights of resnet18 are not on disk"):
+        features(workspace, workspace.photos(), "resnet18", 64)
+
+
+def test_a_renamed_photo_is_not_computed_again(opened, monkeypatch):
+    before = features(opened, opened.photos(), BACKBONE, 64).matrix
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
+    renamed = opened.photos().assign(path="another name.jpg").iloc[::-1]
+    assert np.array_equal(features(opened, renamed, BACKBONE, 64).matrix, before[::-1])
+
+
+def test_only_new_photos_are_computed(workspace, tmp_path, monkeypatch):
+    seen = []
+    whole = networks.forward
+    monkeypatch.setattr(networks, "forward", lambda network, images: seen.append(len(images)) or whole(network, images))
+    draw_photo(3, 80, np.random.default_rng(5)).save(tmp_path / "new.png")
+    new = workspace.photos().iloc[:1].assign(path=str(tmp_path / "new.png"), sha256="f" * 64)
+    photos = workspace.photos()
+    found = features(workspace, pd.concat([photos, new], ignore_index=True), BACKBONE, 64)
+    assert seen == [1]
+    assert not found.cached
+    assert found.matrix.shape == (73, 1280)
+    assert found.images_per_second > 0
+
+
+def test_each_backbone_and_image_size_has_features_of_its_own(workspace):
+    photos = workspace.photos().iloc[:2]
+    small, large = (features(workspace, photos, "resnet18:random", size) for size in (64, 96))
+    assert small.matrix.shape == large.matrix.shape == (2, 512)
+    assert not np.allclose(small.matrix, large.matrix)
+    assert not small.cached
+    assert features(workspace, photos, "resnet18:random", 64).cached
+
+
+def test_stopped_in_the_middle_what_was_computed_stays(workspace, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 2)  # kept every 16 photos
+
+    def stop(share, words):
+        if "features: 24" in words:
+            raise Stopped
+
+    photos = workspace.photos().iloc[:28]
+    with pytest.raises(Stopped):
+        features(workspace, photos, "resnet18:random", 64, stop)
+    left = module.store_of(workspace, "resnet18:random", 64).missing(list(photos["sha256"]))
+    assert len(left) == 28 - 16
+    assert features(workspace, photos, "resnet18:random", 64).matrix.shape == (28, 512)
+
+
+def test_an_image_size_beyond_the_photos_is_refused_before_anything_is_loaded(opened, monkeypatch):
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
+    with pytest.raises(InputError, match="image_size 512 is beyond the photos"):
+        features(opened, opened.photos(), BACKBONE, 512)
+
+
+def test_one_small_photo_among_the_new_ones_does_not_decide(workspace, tmp_path):
+    """image_size is judged by all photos, not by those that happen to be computed now."""
+    photos = workspace.photos().iloc[:2].assign(width=1000, height=800)
+    features(workspace, photos, "resnet18:random", 288)
+    draw_photo(0, 40, np.random.default_rng(1)).save(tmp_path / "small.png")
+    small = photos.iloc[:1].assign(path=str(tmp_path / "small.png"), sha256="e" * 64, width=40, height=40)
+    found = features(workspace, pd.concat([photos, small]), "resnet18:random", 288)
+    assert found.matrix.shape == (3, 512)
+
+
+def test_networks_run_in_blocks_without_gradients(opened):
+    network = networks.load("resnet18:random").eval()
+    result = networks.forward(network, np.zeros((3, 64, 64, 3), np.uint8))
+    assert result.shape == (3, 512)
+    assert result.dtype == np.float32

@@ -1,0 +1,200 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cvtune_nb import metrics
+from cvtune_nb.classification.svm import (
+    C_VALUES,
+    Svm,
+    SvmExplorer,
+    baseline,
+    baseline_predictions,
+    last_baseline,
+    learning_curve,
+    normalised,
+)
+from cvtune_nb.errors import InputError
+from cvtune_nb.models import networks
+
+BACKBONE, SIZE = "efficientnet_lite0", 64
+
+
+@pytest.fixture(scope="module")
+def explorer(opened):
+    return SvmExplorer(opened, BACKBONE, SIZE)
+
+
+def blobs(classes, width=12, per_class=30, spread=1.0, seed=0):
+    random = np.random.default_rng(seed)
+    centres = random.normal(0, 1.2, (classes, width))
+    numbers = np.repeat(np.arange(classes), per_class)
+    labels = np.array([f"class {n}" for n in numbers], dtype=object)
+    return (centres[numbers] + random.normal(0, spread, (len(numbers), width))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_weights_are_the_decision_function(classes):
+    matrix, labels = blobs(classes)
+    svm = Svm(1.0).fit(matrix, labels)
+    weight, bias = svm.weights()
+    assert weight.shape == (classes, 12)
+    assert bias.shape == (classes,)
+    np.testing.assert_allclose(normalised(matrix) @ weight.T + bias, svm.scores(matrix), atol=1e-5)
+    assert np.array_equal(np.array(svm.classes)[svm.scores(matrix).argmax(1)], svm.predict(matrix))
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_an_svm_learns_and_its_length_does_not_matter(kernel, classes):
+    matrix, labels = blobs(classes, spread=0.6)
+    svm = Svm(3.0, kernel).fit(matrix, labels)
+    unseen, truth = blobs(classes, spread=0.6)
+    assert (svm.predict(unseen * 17) == truth).mean() > 0.9
+    assert svm.scores(unseen).shape == (len(unseen), classes)
+
+
+def test_rbf_is_scikit_learns_own_with_and_without_the_kept_kernel(monkeypatch):
+    from sklearn.svm import SVC
+
+    matrix, labels = blobs(3, spread=1.5)
+    gamma = 1 / (1 - np.square(normalised(matrix).mean(0)).sum())
+    theirs = SVC(C=2.0, gamma=gamma).fit(normalised(matrix), labels)
+    kept = Svm(2.0, "rbf").fit(matrix, labels)
+    monkeypatch.setattr("cvtune_nb.classification.svm.GRAM_LIMIT", 10)
+    computed = Svm(2.0, "rbf").fit(matrix, labels)
+    for ours in (kept, computed):
+        np.testing.assert_allclose(ours.scores(matrix), theirs.decision_function(normalised(matrix)), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("C", "kernel", "words"), [(1.0, "poly", "choose linear or rbf"), (0, "linear", "C is 0"), (-1, "rbf", "C is -1")]
+)
+def test_what_no_svm_can_be(C, kernel, words):
+    with pytest.raises(InputError, match=words):
+        Svm(C, kernel)
+
+
+def test_a_row_of_zeros_is_no_division_by_zero():
+    assert np.isfinite(normalised(np.zeros((2, 3)))).all()
+
+
+def test_the_baseline_is_right_about_its_own_numbers(opened, explorer):
+    result = explorer.fit()
+    matrix, truth = explorer.part("validation")
+    predicted = explorer.svm(result.C).predict(matrix)
+    assert result.validation == metrics.accuracy(truth, predicted)
+    assert result.validation.n == (opened.photos()["split"] == "validation").sum()
+    assert result.train.n == (opened.photos()["split"] == "train").sum()
+    assert result.test is None
+    assert result.confusion.to_numpy().sum() == result.validation.n
+    assert np.trace(result.confusion) == round(result.validation.value * result.validation.n)
+    assert result.per_class["photos"].sum() == result.validation.n
+    assert result.predicted["label"].tolist() == truth.tolist()
+    assert result.predicted["path"].tolist() == opened.photos().query("split == 'validation'")["path"].tolist()
+    assert result.validation.value > 0.8
+
+
+def test_mistakes_are_the_wrong_ones_the_surest_first(opened):
+    explorer = SvmExplorer(opened, BACKBONE, SIZE)
+    explorer.photos = explorer.photos.copy()
+    validation = np.flatnonzero(explorer.photos["split"] == "validation")[:3]
+    explorer.photos.loc[validation, "label"] = "stripes"
+    result = explorer.fit(C=1.0)
+    wrong = result.predicted.query("label != predicted")
+    assert set(result.mistakes["path"]) == set(wrong["path"])
+    assert len(result.mistakes) >= 3
+    assert result.mistakes["score"].is_monotonic_decreasing
+    assert (result.mistakes["score"] >= 0).all()
+
+
+def test_c_is_chosen_on_validation(explorer):
+    table = explorer.C_table()
+    assert table["C"].tolist() == list(C_VALUES)
+    for row in table.itertuples():
+        assert row.validation_accuracy == explorer.accuracy(row.C, "linear", "validation").value
+        assert row.train_accuracy == explorer.accuracy(row.C, "linear", "train").value
+    best = explorer.fit().C
+    assert table.set_index("C").at[best, "validation_accuracy"] == table["validation_accuracy"].max()
+
+
+def test_of_equally_good_cs_the_one_nearest_1_is_taken(explorer, monkeypatch):
+    table = pd.DataFrame(
+        {"C": C_VALUES, "train_accuracy": 1.0, "validation_accuracy": [0.5] * 5 + [0.9] * 2 + [0.8] * 2}
+    )
+    monkeypatch.setattr(explorer, "C_table", lambda *a: table)
+    assert explorer.best_C() == 3.0
+
+
+def test_the_test_set_stays_closed_unless_it_is_opened(workspace, monkeypatch):
+    asked = []
+    whole = SvmExplorer.part
+    monkeypatch.setattr(SvmExplorer, "part", lambda self, split: asked.append(split) or whole(self, split))
+    closed = baseline(workspace, BACKBONE, SIZE)
+    assert "test" not in asked
+    assert workspace.test_openings() == 0
+    assert "test_accuracy" not in closed.to_dict()
+    opened = baseline(workspace, BACKBONE, SIZE, open_test=True)
+    assert "test" in asked
+    assert workspace.test_openings() == 1
+    assert opened.test.n == (workspace.photos()["split"] == "test").sum()
+    assert opened.to_dict()["test_accuracy"] == opened.test.value
+    assert (opened.C, opened.validation) == (closed.C, closed.validation)
+
+
+def test_the_slider_is_answered_from_the_cache(opened, monkeypatch):
+    explorer = SvmExplorer(opened, BACKBONE, SIZE)
+    monkeypatch.setattr("cvtune_nb.classification.svm.features", lambda *a: pytest.fail("features asked for again"))
+    monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
+    first = explorer.fit(0.3, "rbf")
+    assert (first.C, first.kernel, first.cached) == (0.3, "rbf", True)
+    fitted = []
+    whole = Svm.fit
+    monkeypatch.setattr(Svm, "fit", lambda self, *a: fitted.append(self.C) or whole(self, *a))
+    assert explorer.fit(0.3, "rbf").validation == first.validation
+    assert 0.3 not in fitted
+
+
+def test_the_last_baseline_is_kept_in_plain_files(workspace):
+    result = baseline(workspace, BACKBONE, SIZE, C=0.1)
+    kept = last_baseline(workspace)
+    assert {name: value for name, value in kept.items() if name != "format"} == json.loads(json.dumps(result.to_dict()))
+    assert kept["C"] == 0.1
+    assert kept["interval"] == [result.validation.low, result.validation.high]
+    pd.testing.assert_frame_equal(
+        baseline_predictions(workspace), result.predicted, check_dtype=False, check_exact=False
+    )
+
+
+def test_before_any_baseline_there_is_none(tmp_path, opened):
+    from cvtune_nb.workspace import Workspace
+
+    fresh = Workspace.create(tmp_path / "w", opened.data, "x", 0)
+    assert last_baseline(fresh) is None
+    assert baseline_predictions(fresh) is None
+
+
+def test_decisions_that_leave_nothing_to_learn_are_refused_in_words(workspace):
+    photos = workspace.photos()
+    one = photos.query("split == 'validation'")["path"].iloc[0]
+    workspace.decide(one, "relabel", to="heart")
+    with pytest.raises(InputError, match=r"class 'heart' has 1 photo\(s\), for example .*, but none for training"):
+        baseline(workspace, BACKBONE, SIZE)
+    workspace.decide(one, "undo")
+    for path in photos.query("label != 'circle'")["path"]:
+        workspace.decide(path, "exclude")
+    with pytest.raises(InputError, match="fewer than two classes"):
+        baseline(workspace, BACKBONE, SIZE)
+
+
+def test_the_learning_curve_grows_with_the_photos(explorer):
+    curve = learning_curve(explorer)
+    train = (explorer.photos["split"] == "train").sum()
+    assert list(curve.columns) == ["train_photos", "validation_accuracy", "low", "high"]
+    assert curve["train_photos"].iloc[-1] == train
+    assert curve["train_photos"].is_monotonic_increasing
+    assert len(curve) == 5
+    assert curve["validation_accuracy"].iloc[-1] == explorer.accuracy(1.0, "linear", "validation").value
+    assert ((curve["low"] <= curve["validation_accuracy"]) & (curve["validation_accuracy"] <= curve["high"])).all()
+    pd.testing.assert_frame_equal(curve, learning_curve(explorer))

@@ -1,0 +1,71 @@
+import contextlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cvtune_nb.models import memory
+
+
+class Library:
+    """Remembers what the C library is told."""
+
+    def __init__(self):
+        self.told, self.trimmed = {}, 0
+
+    def mallopt(self, name, value):
+        self.told[name] = value
+
+    def malloc_trim(self, _):
+        self.trimmed += 1
+
+
+@pytest.fixture
+def library(monkeypatch):
+    library = Library()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
+    return library
+
+
+def test_memory_is_kept_until_the_outermost_user_is_done(library):
+    with memory.kept():
+        assert (library.told[memory.MMAP_MAX], library.told[memory.TRIM_THRESHOLD]) == (0, -1)
+        with contextlib.suppress(KeyError), memory.kept():
+            raise KeyError
+        assert library.trimmed == 0
+        assert library.told[memory.MMAP_MAX] == 0
+    assert library.trimmed == 1
+    assert library.told[memory.MMAP_MAX] > 0
+    assert library.told[memory.TRIM_THRESHOLD] > 0
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: SimpleNamespace())
+    with memory.kept():
+        assert np.ones(3).sum() == 3
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: ctypes_fails())
+    with memory.kept():
+        assert np.ones(3).sum() == 3
+
+
+def test_a_container_has_what_it_may_use(tmp_path, monkeypatch):
+    machine = memory.free_bytes()
+    assert machine > 0
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.free_bytes() > 0, "no container"
+    (tmp_path / "memory.max").write_text("4000000\n")
+    (tmp_path / "memory.current").write_text("3500000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000000\ninactive_file 1000000\n")
+    assert memory.free_bytes() == 1_500_000, "what files take is given back on demand"
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free_bytes() > 4_000_000
+
+
+def ctypes_fails():
+    raise TypeError("on Windows there is no library without a name")
+
+
+def test_with_the_real_library_large_arrays_still_work():
+    with memory.kept():
+        assert np.ones(20_000_000).sum() == 20_000_000
+    assert np.ones(20_000_000).sum() == 20_000_000

@@ -1,0 +1,65 @@
+"""Notebook 00's panel: what it asks about the layout of the photos, and what it says about it."""
+
+import pytest
+
+from cvtune_nb.data import open_workspace
+from cvtune_nb.errors import InputError
+from cvtune_nb.panels import StartPanel, start
+from cvtune_nb.parameters import LAYOUTS, RECOGNISE
+from tests.photos import make_photos
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Opens what a panel's controls say, in place and without measuring the machine; returns what it shows then."""
+
+    def show(panel):
+        monkeypatch.setattr(start.machine, "measure", lambda backbone: None)
+        panel.paint = lambda result: ""
+        panel.start(block=True)
+        return panel.text.value
+
+    return show
+
+
+def test_every_layout_can_be_chosen(tmp_path):
+    panel = StartPanel.of(str(tmp_path), str(tmp_path / "w"), "splits", True)
+    assert set(panel.layout.options.values()) == {"", RECOGNISE, *LAYOUTS}
+    assert (panel.layout.value, panel.drawn.value) == ("splits", "yes")
+    with pytest.raises(InputError, match="LAYOUT is 'split': choose"):
+        StartPanel.of(str(tmp_path), str(tmp_path / "w"), "split")
+
+
+@pytest.mark.parametrize(("said", "drawn"), [(True, 3), (False, 0), (None, 3)])
+def test_validation_photos_are_drawn_as_chosen(tmp_path, shown, said, drawn):
+    for part, classes in (("train", ("a", "b")), ("val", ("a",))):
+        make_photos(tmp_path / "photos" / part, classes, per_class=20, size=48, seed=len(part))
+    if said is None:  # it was chosen before
+        open_workspace(tmp_path / "photos", tmp_path / "w", draw_validation=True)
+    panel = StartPanel.of(str(tmp_path / "photos"), str(tmp_path / "w"), "", said)
+    if drawn:
+        assert "validation photos drawn from train" in shown(panel)
+        assert panel.workspace.manifest().query("label == 'b'")["split"].eq("validation").sum() == drawn
+    else:
+        with pytest.raises(InputError, match="no validation photos of 'b'"):
+            shown(panel)
+
+
+def test_what_was_recognised_and_what_was_chosen_is_shown(tmp_path, shown):
+    photos = make_photos(tmp_path / "photos" / "<b>all", ("training_set", "test_set"), per_class=1, size=48).parent
+    for part in ("training_set", "test_set"):
+        make_photos(photos / "<b>all" / part, ("a", "b"), per_class=6, size=48, seed=len(part))
+    words = shown(StartPanel.of(str(photos), str(tmp_path / "w")))
+    assert "Recognised: the folder that holds it all: &lt;b&gt;all; folders training_set, test_set: splits" in words
+    assert "As you chose" not in words
+    assert "training_set-000.jpg" in words, "what was left out is in the table"
+
+
+def test_the_choice_counts_and_is_shown_from_then_on(tmp_path, shown):
+    photos = make_photos(tmp_path / "photos", ("train", "test", "tram"), per_class=6, size=48)
+    panel = StartPanel.of(str(photos), str(tmp_path / "w"))
+    with pytest.raises(InputError, match="--layout splits or --layout classes"):
+        shown(panel)
+    panel.layout.value = "classes"
+    assert "18 photos in 3 classes" in shown(panel)
+    assert "As you chose: layout classes" in shown(StartPanel.of("", str(tmp_path / "w")))

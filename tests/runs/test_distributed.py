@@ -1,0 +1,97 @@
+"""The loop under torchrun: two processes on this machine, over gloo."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from cvtune_nb.classification import fit, load_run, runs
+from cvtune_nb.errors import Stopped
+from cvtune_nb.parameters import Config
+from cvtune_nb.runs import distributed
+
+OPTIONS = ["--backbone", "efficientnet_lite0", "--image-size", "64", "--epochs", "3", "--batch-size", "16",
+           "--augmentation", "none", "--dropout", "0", "--seed", "3"]  # fmt: skip
+SAME = Config("efficientnet_lite0", image_size=64, epochs=3, batch_size=16, augmentation="none", dropout=0.0, seed=3)
+
+
+def begin_in_two(workspace, *options):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cvtune_nb", "train",
+               "--workspace", str(workspace.folder), *options, "--json"]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+
+
+def train_in_two(workspace, *options):
+    process = begin_in_two(workspace, *options)
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def test_two_processes_learn_what_one_does(workspace):
+    done = train_in_two(workspace, *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)  # one process speaks
+    assert (found["state"], found["run"]) == ("done", "001-efficientnet_lite0-64")
+    assert len(runs(workspace)) == 1
+    one = fit(workspace, SAME)
+    two = load_run(workspace, found["run"])
+    assert two.config == one.config
+    assert two.history["epoch"].tolist() == one.history["epoch"].tolist() == [0, 1, 2, 3]
+    for column in ("train_loss", "validation_loss"):  # the same steps, rounded elsewhere
+        assert two.history[column].tolist() == pytest.approx(one.history[column].tolist(), rel=0.1)
+    assert two.train.value == pytest.approx(one.train.value, abs=0.05)
+    photos = two.validation.n
+    assert two.validation.value == pytest.approx(one.validation.value, abs=2.5 / photos)
+    assert len(two.predictions()) == photos
+
+    again = train_in_two(workspace, *OPTIONS)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["run"] == one.id, "the newest run of this config, which is done, is shown"
+    assert len(runs(workspace)) == 2
+
+
+def test_two_processes_go_on_with_a_run_that_one_began(workspace):
+    def stop(run):
+        if run.history["epoch"].max() == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(workspace, SAME, on_epoch=stop)
+    done = train_in_two(workspace, "--resume", "last")
+    assert done.returncode == 0, done.stderr
+    run = load_run(workspace, "last")
+    assert (run.state, run.history["epoch"].tolist()) == ("done", [0, 1, 2, 3])
+
+
+def test_stop_ends_both_after_the_same_minibatch_and_keeps_whole_epochs(workspace):
+    process = begin_in_two(workspace, *OPTIONS, "--epochs", "200")
+    while process.poll() is None and not (len(runs(workspace)) and len(load_run(workspace, "last").history) > 2):
+        time.sleep(0.2)
+    psutil.Process(process.pid).children()[1].terminate()  # one of the two alone
+    _, stderr = process.communicate(timeout=120)
+    run = load_run(workspace, "last")
+    assert run.state == "stopped", stderr
+    assert 2 < len(run.history) < 200
+    assert "onnection" not in stderr, "a process waited for the other in vain"
+
+
+def test_bad_input_ends_all_of_them_with_one_sentence(workspace):
+    done = train_in_two(workspace, "--backbone", "efficientnet_lite9")
+    assert done.returncode != 0
+    assert done.stderr.count("cvtune train: there is no backbone called 'efficientnet_lite9'") == 1
+    assert not len(runs(workspace))
+
+
+def test_alone_nothing_is_shared_and_stop_is_at_once():
+    def stop(share, words):
+        raise Stopped
+
+    with distributed.joined(), distributed.first_alone():
+        assert (distributed.rank(), distributed.count(), distributed.agreed("run")) == (0, 1, "run")
+        with pytest.raises(Stopped):
+            distributed.InStep(stop)(0.5, "decoding")

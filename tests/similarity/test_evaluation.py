@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cvtune_nb import similarity
+from cvtune_nb.errors import InputError
+from cvtune_nb.similarity import evaluation
+from cvtune_nb.similarity.embeddings import Embedder
+from cvtune_nb.similarity.evaluation import judged, measured
+
+OF = Embedder("x@64", "x", 64)
+GALLERY = pd.DataFrame({"path": ["g0", "g1", "g2", "g3"], "label": ["cat", "cat", "dog", "dog"]})
+
+
+def ranks(queries, places):
+    return measured(judged(pd.DataFrame(queries, columns=["path", "label"]), GALLERY, np.array(places)), OF)
+
+
+def test_figures_by_hand():
+    # cat: right, wrong, right, wrong -> (1/1 + 2/3) / 2; dog: wrong, wrong, right, right -> (1/3 + 2/4) / 2
+    found = ranks([("a", "cat"), ("b", "dog")], [[0, 2, 1, 3], [0, 1, 2, 3]])
+    assert found.queries["rank"].tolist() == [1, 3]
+    np.testing.assert_allclose(found.queries["precision"], [5 / 6, 5 / 12])
+    assert found.mean_precision.value == pytest.approx(5 / 8)
+    assert {k: share.value for k, share in found.recall.items()} == {1: 0.5, 5: 1.0, 10: 1.0}
+    assert found.median_rank == 2
+    by_class = found.by_class.set_index("label")
+    assert by_class.loc["dog", "taken_for"] == "cat"
+    assert by_class.loc["cat", "taken_for"] == ""
+    assert found.confusion.loc["dog", "cat"] == 1
+    assert "recall@1 50.0%" in found.words
+
+
+def test_a_class_that_the_gallery_lacks_is_never_found():
+    found = ranks([("a", "cow")], [[0, 1, 2, 3]])
+    assert found.queries["rank"].tolist() == [5]
+    assert found.mean_precision.value == 0
+
+
+def test_intervals_hold_the_figure_and_shrink_with_queries():
+    few = ranks([("a", "cat"), ("b", "dog")] * 5, [[0, 2, 1, 3], [0, 1, 2, 3]] * 5)
+    many = ranks([("a", "cat"), ("b", "dog")] * 100, [[0, 2, 1, 3], [0, 1, 2, 3]] * 100)
+    widths = [found.mean_precision.high - found.mean_precision.low for found in (few, many)]
+    assert widths[1] < widths[0] / 2
+    assert few.mean_precision.low < few.mean_precision.value < few.mean_precision.high
+
+
+def test_two_are_compared_query_by_query():
+    queries = [(str(number), "dog") for number in range(30)]
+    worse, better = ranks(queries, [[0, 1, 2, 3]] * 30), ranks(queries, [[2, 3, 0, 1]] * 30)
+    gain = similarity.compare(worse, better)
+    assert gain.recall.difference == 1
+    assert gain.mean_precision.value == pytest.approx(1 - 5 / 12)
+    assert "better" in gain.words
+    assert "no difference you could rely on" in similarity.compare(worse, worse).words
+    with pytest.raises(InputError, match="other photos"):
+        similarity.compare(worse, ranks(queries[:3], [[0, 1, 2, 3]] * 3))
+
+
+def test_validation_photos_find_their_class_and_the_test_set_stays_locked(workspace):
+    of = similarity.embedder(workspace, "efficientnet_lite0@64")
+    found = similarity.measure(workspace, of)
+    assert len(found.queries) == (workspace.photos()["split"] == "validation").sum()
+    assert found.recall[1].value > 0.8
+    assert set(found.queries["nearest"]) <= set(workspace.photos().query("split == 'train'")["path"])
+    for change in ({"rerank": True}, {"components": "none"}, {"distance": "manhattan"}):
+        assert similarity.measure(workspace, of, **change).recall[5].value > 0.8
+    assert workspace.test_openings() == 0
+    similarity.measure(workspace, of, "test")
+    assert workspace.test_openings() == 1
+
+
+def test_many_queries_are_drawn_and_ranked_block_by_block(workspace, monkeypatch):
+    of = similarity.embedder(workspace, "efficientnet_lite0@64")
+    whole = similarity.measure(workspace, of)
+    monkeypatch.setattr(evaluation, "CELLS", 100)
+    pd.testing.assert_frame_equal(similarity.measure(workspace, of).queries, whole.queries)
+    monkeypatch.setattr(evaluation, "MOST_QUERIES", 5)
+    assert len(similarity.measure(workspace, of).queries) == 5
+
+
+def test_without_queries_there_is_nothing_to_measure(workspace):
+    for path in workspace.photos().query("split == 'validation'")["path"]:
+        workspace.decide(path, "exclude")
+    with pytest.raises(InputError, match="0 validation photos"):
+        similarity.measure(workspace, similarity.embedder(workspace, "efficientnet_lite0@64"))

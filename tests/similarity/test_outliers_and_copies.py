@@ -1,0 +1,50 @@
+import shutil
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb import similarity
+from cvtune_nb.data import open_workspace
+from tests.photos import make_photos
+from tests.similarity.test_index import clusters
+
+
+def test_a_photo_far_from_its_class_is_told_with_what_is_near_it():
+    rows, labels = clusters(2, 40, spread=0.1)
+    names = np.array(["cat", "dog"])[labels]
+    names[3] = "dog"
+    photos = pd.DataFrame({"path": [f"{n}.jpg" for n in range(80)], "label": names})
+    rows[70] = -rows[70]
+    found = similarity.outliers(photos, rows).set_index("path")
+    assert "70.jpg" in found.index
+    assert set(found["issue"]) == {"outlier"}
+    assert found["score"].between(0, 1).all()
+    assert len(found) <= 6
+    assert "farther from its neighbours" in found.loc["70.jpg", "detail"]
+
+
+def test_a_wrong_label_among_outliers_is_called_one():
+    rows, labels = clusters(2, 40, spread=0.1)
+    names = np.array(["cat", "dog"], dtype=object)[labels]
+    rows[5] = rows[5] + 0.6 * np.random.default_rng(1).standard_normal(32).astype(np.float32)
+    rows[5] /= np.linalg.norm(rows[5])
+    names[5] = "dog"
+    photos = pd.DataFrame({"path": [f"{n}.jpg" for n in range(80)], "label": names})
+    found = similarity.outliers(photos, rows).set_index("path").loc["5.jpg"]
+    assert "relabel" in found["suggestion"] or "look at it" in found["suggestion"]
+    assert found["other"]
+
+
+def test_few_photos_have_no_outliers():
+    photos = pd.DataFrame({"path": ["a"], "label": ["x"]})
+    assert similarity.outliers(photos, np.ones((1, 3), np.float32)).empty
+
+
+def test_copies_are_found_and_decisions_are_kept(tmp_path):
+    folder = make_photos(tmp_path / "photos", per_class=12)
+    first = min((folder / "circle").glob("*.jpg"))
+    shutil.copy(first, folder / "circle" / "again.jpg")
+    workspace = open_workspace(folder, tmp_path / "workspace")
+    found = similarity.copies(workspace, similarity.embedder(workspace, "efficientnet_lite0@64"))
+    assert {"circle/again.jpg", f"circle/{first.name}"} & set(found["path"])
+    assert set(found["issue"]) <= {"duplicate", "leak", "two-classes"}

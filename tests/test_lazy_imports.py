@@ -1,0 +1,21 @@
+"""Parts of a package that are imported when they are first asked for."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["classification", "detection", "export", "panels", "similarity"])
+def test_a_package_has_all_that_it_offers_and_nothing_else(name):
+    package = importlib.import_module(f"cvtune_nb.{name}")
+    assert len(set(package.__all__)) == len(package.__all__) > 0
+    assert all(getattr(package, offered) for offered in package.__all__)
+    with pytest.raises(AttributeError, match=f"'cvtune_nb.{name}' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
+
+
+def test_what_a_person_sees_first_comes_without_torch():
+    code = "import sys, cvtune_nb.panels.start; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,182 @@
+"""`cvtune run` on photos that not every step can do something with: what can't be done is skipped with its reason, and
+there is an export in the end. tests/odd_sets.py has the same at full size."""
+
+import json
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvtune_nb import cli, pipeline
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.export import open_export
+from cvtune_nb.parameters import PARAMETERS, Config
+from tests.odd_sets import STEPS, classes, counts, of_size
+
+SMALL = Config("test_resnet:random", image_size=64, epochs=1, batch_size=16)
+
+
+@dataclass
+class Ran:
+    """What `cvtune run` gave."""
+
+    status: int
+    found: dict[str, Any]
+    err: str
+
+    @property
+    def states(self) -> list[str]:
+        return [self.found[step]["state"] for step in STEPS]
+
+    def exported(self) -> str:
+        """The name of the export, which answers."""
+        folder = Path(self.found["export"]["folder"])
+        photo = next(path for path in folder.parents[2].rglob("photos/*/*.*"))
+        [answer] = open_export(folder).predict([str(photo)])
+        assert "label" in answer
+        return folder.name
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    """Makes the photos by `make` and runs the workbook on them, with these rungs above the first."""
+
+    def do(make, *arguments, rungs=(), config=SMALL, budget="10m"):
+        make(tmp_path / "photos")
+        monkeypatch.setattr(pipeline.Workbook, "higher_rungs", lambda _: list(rungs))
+        call = ["run", "--data", str(tmp_path / "photos"), "--workspace", str(tmp_path / "work"), "--budget", budget,
+                "--backbone", config.backbone, "--image-size", str(config.image_size), "--batch-size", "16",
+                "--epochs", str(config.epochs), "--json", *arguments]  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", module="sklearn")
+            status = cli.main(call)
+        out, err = capsys.readouterr()
+        return Ran(status, json.loads(out or "{}"), err)
+
+    return do
+
+
+def small(folder):
+    of_size(folder, 48, per_class=6)
+
+
+def test_rungs_that_can_not_be_run_are_named_and_the_rest_is_done(run, torch_home, no_network):
+    rungs = [
+        replace(SMALL, image_size=500),
+        replace(SMALL, backbone="test_vit:random", image_size=100),
+        replace(SMALL, backbone="resnet50"),
+        replace(SMALL, image_size=96),
+    ]
+    ran = run(small, rungs=rungs)
+    assert (ran.status, ran.states) == (0, ["done"] * 5)
+    assert [row["image_size"] for row in ran.found["escalate"]["rungs"]] == [64, 96]
+    too_large, no_multiple, no_weights = ran.found["notes"]
+    assert too_large.startswith("rung skipped, test_resnet:random at 500 pixels: image_size 500 is beyond the photos")
+    assert "as it needs a multiple of 16: choose 96 or 112" in no_multiple
+    assert "weights of resnet50 are not on disk" in no_weights
+    assert ran.exported() in {row["run"] for row in ran.found["escalate"]["rungs"]}
+
+
+def test_photos_of_28_pixels_at_the_usual_size_when_no_rung_can_be_run(run):
+    usual = replace(SMALL, image_size=PARAMETERS["image_size"].default)
+    ran = run(lambda folder: of_size(folder, 28, per_class=4), config=usual, rungs=[replace(SMALL, image_size=320)])
+    assert (ran.status, ran.states) == (0, ["done", "done", "done", "skipped", "done"])
+    assert ran.found["escalate"]["why"] == "no higher rung can be run here"
+    assert ran.exported() == ran.found["train"]["run"]
+
+
+def test_a_minute_is_enough_for_the_svm(run):
+    ran = run(small, rungs=[replace(SMALL, image_size=96)], budget="1m")
+    assert (ran.status, ran.states[1:]) == (0, ["done", "skipped", "skipped", "done"])
+    assert ran.found["train"]["why"] == "the time left of the budget is kept for the export"
+    assert ran.exported() == "svm"
+
+
+def test_without_time_to_choose_it_the_svm_has_the_usual_c(run, monkeypatch):
+    until = pipeline.Workbook.until
+
+    def slow_to_choose(self, end):
+        inner = until(self, end)
+
+        def report(share, words):
+            if "fitting the SVM" in words:
+                raise Stopped
+            inner(share, words)
+
+        return report
+
+    monkeypatch.setattr(pipeline.Workbook, "until", slow_to_choose)
+    ran = run(small, budget="50s")
+    assert (ran.status, ran.states[1:]) == (0, ["done", "skipped", "skipped", "done"])
+    assert (ran.found["baseline"]["C"], len(ran.found["baseline"]["C_table"])) == (1.0, 1)
+    assert any("no time to choose it" in note for note in ran.found["notes"])
+    assert ran.exported() == "svm"
+
+
+def test_an_epoch_too_long_for_the_budget_leaves_the_svm(run, monkeypatch):
+    monkeypatch.setattr(pipeline.Workbook, "cost", lambda *_: (0.0, 1e6))
+    ran = run(small, rungs=[replace(SMALL, image_size=96)])
+    assert (ran.status, ran.states) == (0, ["done", "done", "skipped", "skipped", "done"])
+    assert ran.found["train"]["why"] == "not one epoch fits into the budget besides the export"
+    assert ran.exported() == "svm"
+
+
+def test_steps_that_refuse_are_skipped_with_their_words(run, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise InputError("not with these photos")
+
+    for step in ("audit", "training.fit"):
+        monkeypatch.setattr(f"cvtune_nb.pipeline.{step}", refuse)
+    ran = run(small, "--seed", "1")
+    assert (ran.status, ran.states) == (0, ["skipped", "done", "skipped", "skipped", "done"])
+    assert ran.found["audit"]["why"] == ran.found["train"]["why"] == "not with these photos"
+    assert ran.exported() == "svm"
+
+
+def test_a_run_that_can_not_be_exported_leaves_the_svm(run, monkeypatch):
+    made = pipeline.export_run
+
+    def only_svm(workspace, name, **given):
+        if name != "svm":
+            raise InputError("an operator that ONNX does not have")
+        return made(workspace, name, **given)
+
+    monkeypatch.setattr(pipeline, "export_run", only_svm)
+    ran = run(small)
+    assert (ran.status, ran.states) == (0, ["done", "done", "done", "skipped", "done"])
+    assert "an operator that ONNX does not have" in ran.found["notes"][-1]
+    assert ran.exported() == "svm"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: counts(folder, (3, 3, 3)),
+        lambda folder: counts(folder, (3, 40)),
+        lambda folder: classes(folder, 40, per_class=3),
+    ],
+    ids=["3 photos a class", "3 beside 40", "40 classes"],
+)
+def test_few_photos_come_to_an_export(run, make):
+    ran = run(make)
+    assert (ran.status, ran.states) == (0, ["done", "done", "done", "skipped", "done"])
+    assert ran.exported() == ran.found["train"]["run"]
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(lambda folder: folder.mkdir(), "no photos"), (lambda folder: counts(folder, (9,)), "class")],
+    ids=["no photos", "one class"],
+)
+def test_what_no_step_can_work_with_is_bad_input(run, make, words):
+    ran = run(make)
+    assert ran.status == 2
+    assert words in ran.err.splitlines()[-1]
+
+
+def test_a_backbone_that_can_not_be_had_is_bad_input(run, torch_home, no_network):
+    ran = run(small, config=replace(SMALL, backbone="resnet50"))
+    assert (ran.status, "choose efficientnet_lite0" in ran.err) == (2, True)
