@@ -1,7 +1,9 @@
 """Photos in a zip or tar: unpacked once, into a folder of the workspace, and nowhere else."""
 
 import contextlib
+import io
 import lzma
+import os
 import shutil
 import stat
 import struct
@@ -12,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
+
+from stream_inflate import StreamInflateError, stream_inflate64
 
 from cvtune_nb.data import walk
 from cvtune_nb.errors import InputError
@@ -25,10 +29,12 @@ OTHERS = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".tar.zst", ".cab", ".iso
 LARGEST = 200e9
 """Bytes an archive may unpack to; more is refused as a bomb unless the disk's free space already refused it."""
 
+DEFLATE64 = 9
+"""How Windows compresses large files in a zip; Python's zipfile can't read it."""
+
 METHODS = {
     1: "Shrink",
     6: "Implode",
-    9: "Deflate64, which Windows uses for large files",
     20: "Zstandard",
     93: "Zstandard",
     94: "MP3",
@@ -37,10 +43,11 @@ METHODS = {
     97: "WavPack",
     98: "PPMd",
 }
-"""What zips can be compressed with that Python can't read, by number."""
+"""What zips can be compressed with that can't be read here, by number."""
 
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error, RuntimeError)
-"""What Python raises for archives that can't be read to the end."""
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, StreamInflateError, EOFError, struct.error,
+           RuntimeError)  # fmt: skip
+"""What is raised for archives that can't be read to the end."""
 
 MARKER = ".unpacked.json"
 """In a folder that was unpacked to the end; without it the folder counts for nothing."""
@@ -206,14 +213,59 @@ def _of_zip(opened: zipfile.ZipFile, called: str) -> list[Entry]:
                 f"{called} can't be unpacked: {walk.shown(name)} is locked with a password; make it again without one, "
                 "or unpack it yourself and give the folder"
             )
+        checksum = f"{info.CRC:08x}"
+        if info.compress_type == DEFLATE64:
+            entries.append(Entry(name, info.file_size, checksum, lambda info=info: _Deflate64(opened.filename, info)))
+            continue
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
             method = METHODS.get(info.compress_type, f"method {info.compress_type}")
             raise InputError(
                 f"{called} can't be unpacked: {walk.shown(name)} is compressed with {method}, which can't be read "
                 "here; unpack it yourself and give the folder"
             )
-        entries.append(Entry(name, info.file_size, f"{info.CRC:08x}", lambda info=info: opened.open(info)))
+        entries.append(Entry(name, info.file_size, checksum, lambda info=info: opened.open(info)))
     return entries
+
+
+class _Deflate64(io.RawIOBase):
+    """An entry of a zip that is compressed with Deflate64, as a file to read once from its beginning to its end. Raises
+    zipfile.BadZipFile where its length or checksum is not what the zip states."""
+
+    def __init__(self, archive: str, info: zipfile.ZipInfo):
+        self._archive, self._info, self._rest = archive, info, memoryview(b"")
+        self._pieces = self._inflated()
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the beginning of `buffer`; returns how many bytes that are, 0 at the end."""
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+    def _inflated(self) -> Iterator[bytes]:
+        info, size, checksum = self._info, 0, 0
+        inflate, _, _ = stream_inflate64()
+        for piece in inflate(self._compressed()):
+            size, checksum = size + len(piece), zlib.crc32(piece, checksum)
+            if size > info.file_size:
+                break
+            yield piece
+        if (size, checksum) != (info.file_size, info.CRC):
+            raise zipfile.BadZipFile(f"{walk.shown(info.filename)} is not what was packed")
+
+    def _compressed(self) -> Iterator[bytes]:
+        left = self._info.compress_size
+        with open(self._archive, "rb") as file:
+            file.seek(self._info.header_offset + 26)  # the lengths of name and extra field, which come before the data
+            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
+            while left and (piece := file.read(min(left, 1 << 16))):
+                left -= len(piece)
+                yield piece
 
 
 def _name_in_zip(info: zipfile.ZipInfo) -> str:

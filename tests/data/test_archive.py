@@ -167,7 +167,7 @@ def test_the_unicode_name_beside_the_other_one_counts(tmp_path):
     assert {label for _, label, _ in found(unpack(tmp_path / "p.zip", tmp_path / "u"))} == {"größe", "b"}
 
 
-@pytest.mark.parametrize(("method", "words"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd"), (77, "method 77")])
+@pytest.mark.parametrize(("method", "words"), [(93, "Zstandard"), (98, "PPMd"), (77, "method 77")])
 def test_a_compression_that_can_not_be_read_is_named(tmp_path, method, words):
     archive = pack(tmp_path / "p.zip", "a/1.jpg", "b/1.jpg")
     data = bytearray(archive.read_bytes())
