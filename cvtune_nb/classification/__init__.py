@@ -1,4 +1,4 @@
-"""Fine-tuning: from the frozen network and the SVM to a network trained as a whole on the person's photos."""
+"""Classifiers: features of a frozen network, an SVM on them, fine-tuning from there, and their exports."""
 
 from cvtune_nb.lazy_imports import lazily
 
