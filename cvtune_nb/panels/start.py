@@ -22,7 +22,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
-from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.workspace import Workspace, home
 
 _LAYOUTS = {
@@ -136,6 +136,10 @@ class StartPanel(Panel):
         photos = result.workspace.photos()
         seconds = len(photos) / m.images_per_second
         return f"Open: {len(photos)} photos. Their features will take about {html.duration(seconds)}."
+
+    def _follow(self, job: Job) -> None:
+        super()._follow(job)
+        self.sample.disabled = self.apply.disabled = job.running
 
     def _use_sample(self) -> None:
         """Open the sample photos, whatever was opened before."""

@@ -14,7 +14,7 @@ def shown(monkeypatch):
     """Opens what a panel's controls say, in place and without measuring the machine; returns what it shows then."""
 
     def show(panel):
-        monkeypatch.setattr(start.machine, "measure", lambda backbone: None)
+        monkeypatch.setattr(start.benchmark, "measure", lambda backbone: None)
         panel.paint = lambda result: ""
         panel.start(block=True)
         return panel.text.value
