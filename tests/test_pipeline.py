@@ -127,7 +127,7 @@ def test_steps_that_refuse_are_skipped_with_their_words(run, monkeypatch, capsys
     def refuse(*_, **__):
         raise InputError("not with these photos")
 
-    for step in ("audit", "training.fit"):
+    for step in ("audit", "classification.fit"):
         monkeypatch.setattr(f"cvtune_nb.pipeline.{step}", refuse)
     ran = run(small, "--seed", "1")
     assert (ran.status, ran.states) == (0, ["skipped", "done", "skipped", "skipped", "done"])

@@ -26,7 +26,7 @@ def test_bad_input_is_one_sentence_and_anything_else_has_its_details_folded():
         box = html.alert(error)
     assert 'role="alert"' in box
     assert "<details>" in box
-    assert "test_page.py" in box
+    assert "test_html.py" in box
 
 
 def test_a_table_says_how_much_it_leaves_out():
