@@ -227,8 +227,10 @@ class Workbook:
         the frozen network; measured on the test photos."""
         try:
             best = classification.load_run(self.workspace, "best").id
-        except InputError:
+        except InputError as error:
             best = SVM
+            if len(classification.runs(self.workspace)):
+                self.note(f"the SVM on the frozen network was exported: {error}")
         try:
             made = export_run(self.workspace, best, progress=self.progress)
         except InputError as error:
