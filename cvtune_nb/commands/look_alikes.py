@@ -85,8 +85,9 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
 
 def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
     """The photos nearest to each of those given among all of the workspace, the same file left out."""
-    from cvtune_nb.data import photo, sha256_of
+    from cvtune_nb.data import photo
     from cvtune_nb.export.predict import Similar
+    from cvtune_nb.files import sha256_of
     from cvtune_nb.similarity import look_up
 
     paths, left_out = _photos_to_look_up(arguments)

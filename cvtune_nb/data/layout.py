@@ -59,9 +59,14 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def folded(name: str) -> str:
+    """`name` without capitals, and in that form."""
+    return composed(name).casefold()
+
+
 def alike(name: str) -> str:
     """The same for names that differ only in capitals, Unicode form, and blanks or underscores round or in them."""
-    return " ".join(composed(name).casefold().replace("_", " ").split())
+    return " ".join(folded(name).replace("_", " ").split())
 
 
 def spelt_twice(labels: Iterable[str]) -> list[tuple[str, ...]]:

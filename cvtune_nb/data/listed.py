@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cvtune_nb.data import walk
-from cvtune_nb.data.layout import alike, composed, in_words, photos_in_words
+from cvtune_nb.data.layout import alike, composed, folded, in_words, photos_in_words
 from cvtune_nb.data.split_names import split_of
 from cvtune_nb.errors import InputError
 
@@ -21,27 +21,14 @@ class Files:
     def __init__(self, root: Path):
         self.root = root
         self.notes: list[str] = []
-        self.paths: list[Path] = []
-        self.passed_over: list[tuple[Path, str]] = []
-        self._walk(root)
+        self.paths, self.passed_over = walk.files_below(root)
         self.names = [path.relative_to(root).as_posix() for path in self.paths]
         self.by_name: dict[str, list[str]] = {}
         self.by_stem: dict[str, list[str]] = {}
         for path, name in zip(self.paths, self.names, strict=True):
-            self.by_name.setdefault(_folded(path.name), []).append(name)
+            self.by_name.setdefault(folded(path.name), []).append(name)
             if not walk.no_photo(path):
-                self.by_stem.setdefault(_folded(path.stem), []).append(name)
-
-    def _walk(self, folder: Path) -> None:
-        try:
-            folders, files, passed_over = walk.entries(folder)
-        except PermissionError:
-            self.passed_over.append((folder, "no permission to read it; change its permissions"))
-            return
-        self.paths += files
-        self.passed_over += passed_over
-        for inside in folders:
-            self._walk(inside)
+                self.by_stem.setdefault(folded(path.stem), []).append(name)
 
     def exact(self, name: str) -> str:
         """`name` relative to the root where that is a file as it stands, on any drive; else ""."""
@@ -64,7 +51,7 @@ class Files:
 
     def _pool(self, name: str) -> list[str]:
         last = PurePosixPath(name).name
-        return [*self.by_name.get(_folded(last), []), *self.by_stem.get(_folded(last), [])]
+        return [*self.by_name.get(folded(last), []), *self.by_stem.get(folded(last), [])]
 
     def _nearest(self, name: str, pool: list[str]) -> list[str]:
         """Those of `pool` that `name` fits best: as it stands, else without their extension, else in other letters."""
@@ -72,8 +59,8 @@ class Files:
         fits = (
             lambda end: end == name,
             lambda end: os.path.splitext(end)[0] == name,
-            lambda end: _folded(end) == _folded(name),
-            lambda end: _folded(os.path.splitext(end)[0]) == _folded(name),
+            lambda end: folded(end) == folded(name),
+            lambda end: folded(os.path.splitext(end)[0]) == folded(name),
         )
         for fit in fits:
             if found := [path for path, end in ends.items() if fit(end)]:
@@ -244,7 +231,3 @@ def _end(path: str, name: str) -> str:
 
 def _depth(name: str) -> int:
     return name.count("/") + 1
-
-
-def _folded(name: str) -> str:
-    return composed(name).casefold()

@@ -27,7 +27,7 @@ resource forks (._name), which exist once for each photo on some disks."""
 NOT_PHOTOS = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".ini", ".db", ".sqlite", ".yaml", ".yml", ".names",
     ".toml", ".log", ".cache", ".parquet", ".npy", ".npz", ".mat", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth",
-    ".onnx", ".safetensors", ".tfrecord", ".tfrecords", ".lmdb",  # labels, tables, models
+    ".onnx", ".safetensors", ".tfrecord", ".tfrecords", ".record", ".data", ".lmdb",  # labels, tables, models
     ".py", ".ipynb", ".html", ".htm", ".js", ".css", ".sh", ".bat", ".url", ".lnk",
     ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z",
     ".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".wmv", ".mpg", ".mp3", ".wav",

@@ -24,6 +24,7 @@ READERS: dict[str, Reader] = {"coco": coco.read, "voc": voc.read, "yolo": yolo.r
 OTHER_KIND = "annotations of another kind than those that were chosen"
 SAFE = "draw boxes in notebook 06"
 
+
 @dataclass(frozen=True)
 class Annotations:
     """Photos and the boxes in them.
@@ -89,7 +90,7 @@ def read_annotations(
     if kind and kind not in READERS:
         raise InputError(f"annotations of kind {kind!r} can't be read: choose {', '.join(READERS)}")
     files, passed_over = walk.files_below(root)
-    reasons = {_relative(path, root): no_photo(path) for path in files}
+    reasons = {_relative(path, root): walk.no_photo(path) for path in files}
     beside = [path for path, reason in reasons.items() if reason and (root / path).is_file()]
     cocos = [path for path in beside if path.lower().endswith(".json") and coco.is_coco(root / path)]
     tools = {path: tool for path in beside if path not in cocos and (tool := other_formats.tool_of(root / path))}
@@ -159,12 +160,6 @@ def write_coco(annotations: Annotations, file: Path) -> None:
 
 def _relative(path: Path, root: Path) -> str:
     return walk.shown(path.relative_to(root).as_posix())
-
-
-def no_photo(path: Path) -> str:
-    """Why `path` can't be a photo, as far as can be told without opening it; "" where it may be one."""
-    beside = path.suffix.lower() in (*other_formats.BINARY, ".data")  # darknet's settings
-    return walk.no_photo(path) or (f"not a photo ({path.suffix} file)" if beside else "")
 
 
 def _kinds(root: Path, files: Sequence[str]) -> dict[str, list[str]]:

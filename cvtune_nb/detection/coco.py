@@ -11,13 +11,13 @@ from typing import Any
 
 from pycocotools import mask
 
+from cvtune_nb.data.layout import folded
 from cvtune_nb.detection.pairing import (
     Claim,
     Photos,
     Place,
     by_name,
     by_place,
-    folded,
     names_of,
     parents,
     split_path,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
-from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, no_photo, read_annotations
+from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, read_annotations
 from cvtune_nb.detection.box_journal import drawn
 from cvtune_nb.detection.checking import BOX_COLUMNS
 from cvtune_nb.detection.folder_splits import stated_splits
@@ -221,7 +221,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     written = file.stat().st_mtime if file.exists() else 0.0
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
-    paths = [path for path in walk.files_below(root)[0] if not no_photo(path)]
+    paths = [path for path in walk.files_below(root)[0] if not walk.no_photo(path)]
     if not paths:
         raise InputError(f"{root} has no photos: give a folder of photos")
 

@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
+from cvtune_nb.data.layout import folded
 from cvtune_nb.data.photo import RAW
 from cvtune_nb.data.split_names import split_of
 
@@ -220,11 +220,6 @@ def listed(paths: Sequence[str], most: int = 5) -> str:
 
 
 # -- names and folders ----------------------------------------------------------------------------------------
-
-
-def folded(name: str) -> str:
-    """`name` without capitals, and in one Unicode form."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def split_path(path: str) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
 
+from cvtune_nb.data.layout import folded
 from cvtune_nb.detection.pairing import (
     Claim,
     Place,
     by_name,
     by_place,
-    folded,
     listed,
     names_of,
     parents,

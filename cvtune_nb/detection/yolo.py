@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from cvtune_nb.data.layout import folded
 from cvtune_nb.detection.class_names import ClassNames, is_list
 from cvtune_nb.detection.outlines import KEY_POINTS, OUTLINE, reading
 from cvtune_nb.detection.pairing import (
@@ -12,7 +13,6 @@ from cvtune_nb.detection.pairing import (
     Place,
     by_name,
     by_place,
-    folded,
     listed,
     replaced,
     split_path,

@@ -13,7 +13,6 @@ import os
 import socket
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.quiet import quiet
 from cvtune_nb.workspace import now
 
 PATIENCE = 1.0
@@ -87,8 +87,7 @@ def holding(file: Path, doing: str, way_out: str, patience: float = PATIENCE) ->
     lock = _lock(file)
     with contextlib.ExitStack() as after:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about disks without locks
+            with quiet():  # about disks without locks
                 after.enter_context(lock.acquire(timeout=patience, poll_interval=LOOK / 2))
         except Timeout:
             raise Held(file, doing, way_out) from None

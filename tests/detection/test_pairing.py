@@ -111,17 +111,22 @@ def test_the_photo_beside_its_file_comes_first(tmp_path):
     assert boxed(read_annotations(tmp_path)) == {"a.jpg": 1}
 
 
+def annotate(root, kind, *names):
+    """A box on each photo of these names, in a folder that says nothing of theirs."""
+    for name in names:
+        if kind == "yolo":
+            text(root / "labels" / f"{name}.txt", LINE)
+        elif kind == "voc":
+            voc(root / "labels" / f"{name}.xml", f"{name}.jpg")
+    if kind == "coco":
+        coco(root / "boxes.json", *(f"{name}.jpg" for name in names))
+
+
 @pytest.mark.parametrize("kind", ["yolo", "voc", "coco"])
 def test_a_name_that_only_one_photo_has_is_enough(tmp_path, kind):
     for name in ("cats/1.jpg", "dogs/2.jpg"):
         photo(tmp_path / "pictures" / name)
-    for number in (1, 2):
-        if kind == "yolo":
-            text(tmp_path / "labels" / f"{number}.txt", LINE)
-        elif kind == "voc":
-            voc(tmp_path / "xml" / f"{number}.xml", f"{number}.jpg")
-    if kind == "coco":
-        coco(tmp_path / "boxes.json", "1.jpg", "2.jpg")
+    annotate(tmp_path, kind, "1", "2")
     read = read_annotations(tmp_path)
     assert boxed(read) == {"pictures/cats/1.jpg": 1, "pictures/dogs/2.jpg": 1}
 
@@ -142,13 +147,7 @@ def test_photos_that_can_not_be_told_apart_are_all_named(tmp_path, kind):
         photo(tmp_path / "images" / folder / "same.jpg")
     photo(tmp_path / "images" / "one" / "good.jpg")
     text(tmp_path / "classes.txt", "cell\n")
-    for name in ("same", "good"):
-        if kind == "yolo":
-            text(tmp_path / "labels" / f"{name}.txt", LINE)
-        elif kind == "voc":
-            voc(tmp_path / "labels" / f"{name}.xml", f"{name}.jpg")
-    if kind == "coco":
-        coco(tmp_path / "boxes.json", "same.jpg", "good.jpg")
+    annotate(tmp_path, kind, "same", "good")
     read = read_annotations(tmp_path)
     # of YOLO's one file may be about both, so that no name is certain
     assert boxed(read) == ({} if kind == "yolo" else {"images/one/good.jpg": 1})

@@ -80,6 +80,14 @@ def _forget(made: Boxed, one: Photo, boxes: list[Box] | None) -> None:
     made.truth[key(made.files[one.path])] = boxes
 
 
+def _looked_at(made: Boxed, rng: np.random.Generator, one: Photo) -> bool:
+    """Whether a file is to speak of the photo, of some as one without a box."""
+    chance = rng.random()
+    if chance < 0.3:
+        _forget(made, one, None if chance < 0.15 else [])
+    return chance >= 0.15
+
+
 def yolo(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[str, str]) -> str:
     """A text file for each photo."""
     layout = ("images/split", "split/images", "beside", "beside in folders", "background")[int(rng.integers(5))]
@@ -137,12 +145,8 @@ def coco(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[st
     for file, members in groups.items():
         images, annotations = [], []
         for place, one in enumerate(members):
-            chance = rng.random()
-            if chance < 0.15:
-                _forget(made, one, None)
+            if not _looked_at(made, rng, one):
                 continue
-            if chance < 0.3:
-                _forget(made, one, [])
             name = one.path if layout == "one, paths" else one.path.rpartition("/")[2]
             images.append({"id": identity(place), "file_name": name, "width": one.width, "height": one.height})
             for label, left, top, width, height in one.boxes:
@@ -176,12 +180,8 @@ def voc(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[str
     stated = str(rng.choice(["name", "stem", "missing", "old name", "path"]))
     mark = rng.choice(["", "bom", "utf-16"])
     for place, one in enumerate(photos):
-        chance = rng.random()
-        if chance < 0.15:
-            _forget(made, one, None)
+        if not _looked_at(made, rng, one):
             continue
-        if chance < 0.3:
-            _forget(made, one, [])
         folder, _, name = one.path.rpartition("/")
         called = {"name": name, "stem": name.removesuffix(".jpg"), "missing": "", "old name": f"DSC_{place}.jpg",
                   "path": f"C:\\photos\\{name}"}[stated]  # fmt: skip
