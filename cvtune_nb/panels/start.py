@@ -110,7 +110,6 @@ class StartPanel(Panel):
                 data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit, layout=layout,
                 draw_validation=draw_validation, black=black.strip(), white=white.strip(),
             )  # fmt: skip
-            self.workspace = workspace
             self._show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
             return Started(workspace, benchmark.measure(backbones.default()[0]))
@@ -174,7 +173,7 @@ class StartPanel(Panel):
 
     def map(self) -> None:
         """The workbook's notebooks, and what is done so far in this workspace."""
-        self.report(lambda: HTML(_map(self.workspace)))
+        self.report(lambda: HTML(_map(self.result().workspace)))
 
     def lessons(self) -> HTML:
         """What we learned, from the photos and the machine."""
@@ -192,11 +191,11 @@ class StartPanel(Panel):
 
     def _counts_picture(self) -> Any:
         picture = html.Picture()
-        picture.draw(plots.class_counts(self.workspace.photos()), "photos of each class, by split")
+        picture.draw(plots.class_counts(self.result().workspace.photos()), "photos of each class, by split")
         return picture.output()
 
     def _counts_table(self) -> Any:
-        photos = self.workspace.photos()
+        photos = self.result().workspace.photos()
         counts = pd.crosstab(photos["label"], photos["split"], margins=True, margins_name="all")
         shown = [split for split in ("train", "validation", "test", "all") if split in counts]
         names = {"label": "class"} | {split: split for split in shown}

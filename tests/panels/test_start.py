@@ -39,7 +39,7 @@ def test_validation_photos_are_drawn_as_chosen(tmp_path, shown, said, drawn):
     panel = StartPanel.of(str(tmp_path / "photos"), str(tmp_path / "w"), "", said)
     if drawn:
         assert "validation photos drawn from train" in shown(panel)
-        assert panel.workspace.manifest().query("label == 'b'")["split"].eq("validation").sum() == drawn
+        assert panel.result().workspace.manifest().query("label == 'b'")["split"].eq("validation").sum() == drawn
     else:
         with pytest.raises(InputError, match="no validation photos of 'b'"):
             shown(panel)
@@ -63,3 +63,12 @@ def test_the_choice_counts_and_is_shown_from_then_on(tmp_path, shown):
     panel.layout.value = "classes"
     assert "18 photos in 3 classes" in shown(panel)
     assert "As you chose: layout classes" in shown(StartPanel.of("", str(tmp_path / "w")))
+
+
+def test_run_all_again_shows_the_same_photos_again(tmp_path, shown):
+    photos = make_photos(tmp_path / "photos", ("a", "b"), per_class=6, size=48)
+    shown(StartPanel.of(str(photos), str(tmp_path / "w")))
+    again = StartPanel.of(str(photos), str(tmp_path / "w"))
+    again.counts()
+    again.map()
+    assert again.result().workspace.folder == tmp_path / "w"
