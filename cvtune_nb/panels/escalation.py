@@ -83,6 +83,7 @@ class EscalationPanel(Panel):
         style, keys, columns, *rest = self.box.children
         self.box.children = [style, keys, self.table, columns, *rest]
         self._prices: dict[Config, classification.Cost] = {}
+        self._impossible: set[Config] = set()
         self._promised: dict[Config, Promise] = {}
         self._soon = Soon(self._predict)
         self._editing, self._about = False, ""
@@ -154,6 +155,7 @@ class EscalationPanel(Panel):
         except InputError as error:
             self.show_error(error)
             return
+        self._impossible.clear()
         for number, config in enumerate(configs, 1):
             facts, price = in_words(config), ""
             if config not in self._prices and not self.job.running:
@@ -162,6 +164,7 @@ class EscalationPanel(Panel):
                     self._promised[config] = promises(self.workspace, [config])[0]
                 except (InputError, OSError, ValueError, RuntimeError) as error:
                     price = html.text(error)
+                    self._impossible.add(config)
             if config in self._prices:
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
             if config in self._promised:
@@ -177,10 +180,15 @@ class EscalationPanel(Panel):
         if not rungs:
             self.sum.value = html.status("No rung is chosen: tick at least one.")
             return
-        known = [self._prices[config].seconds for config in rungs.values() if config in self._prices]
+        possible = [config for config in rungs.values() if config not in self._impossible]
+        known = [self._prices[config].seconds for config in possible if config in self._prices]
         over = sum(known) > self.budget.value * 60
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
-        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(rungs) else "time not predicted yet"
+        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(possible) else "time not predicted yet"
+        if not possible:
+            total = "can't be run here"
+        elif len(possible) < len(rungs):
+            total += f"; {len(rungs) - len(possible)} can't be run here"
         past = past_in_words(past_errors(classification.runs(self.workspace)))
         self.sum.value = html.status(
             f"{len(rungs)} rung{'s' if len(rungs) != 1 else ''}: <b>{total}</b>{f'; {past}' if past else ''}."

@@ -619,6 +619,16 @@ def test_each_rung_says_its_price_and_what_it_promises(workspace):
     assert "1 rung: <b>" in panel.sum.value
 
 
+def test_a_rung_that_can_not_be_run_here_does_not_keep_the_others_from_their_price(workspace):
+    panel = EscalationPanel(workspace, **{**LADDER, "image_sizes": "64,800", "rungs": "1,2"})
+    panel._predict()
+    assert "image_size 800 is beyond the photos" in panel.table._lines[1].words.value
+    assert "within the budget; 1 can't be run here" in panel.sum.value
+    panel.table._lines[0].run.value = False
+    panel._predict()
+    assert "1 rung: <b>can't be run here</b>" in panel.sum.value
+
+
 def test_an_advice_becomes_a_rung_and_afterwards_it_is_judged(workspace):
     panel = EscalationPanel(workspace, **LADDER)
     press(panel)
