@@ -3,15 +3,12 @@
 import os
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from cvtune_nb.data import walk
+from cvtune_nb.data.csv_file import Table
 from cvtune_nb.data.layout import alike, composed, folded, in_words, photos_in_words
 from cvtune_nb.data.split_names import split_of
 from cvtune_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from cvtune_nb.data.table import Table
 
 
 class Files:
@@ -93,7 +90,7 @@ class Files:
 class Match:
     """The photos that the cells of a column mean, each by the only reading there is."""
 
-    def __init__(self, table: "Table", files: Files, cells: list[str], labels: list[str], splits: list[str]):
+    def __init__(self, table: Table, files: Files, cells: list[str], labels: list[str], splits: list[str]):
         self.table, self.files, self.cells = table, files, cells
         self.labels, self.splits = labels, splits
 

@@ -6,9 +6,11 @@ import pandas as pd
 
 from cvtune_nb.data import walk
 from cvtune_nb.data.archive import ARCHIVES, OTHERS, is_archive
-from cvtune_nb.data.folders import Folder, prefixes, read_folders, unwrapped, ways_to_label
+from cvtune_nb.data.csv_file import TABLES
+from cvtune_nb.data.folder_tree import Folder, unwrapped
+from cvtune_nb.data.folders import prefixes, read_folders, ways_to_label
 from cvtune_nb.data.layout import USABLE, Layout, in_words, require_classes
-from cvtune_nb.data.table import TABLES, read_table, table_beside
+from cvtune_nb.data.table import read_table, table_beside
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import LAYOUTS, RECOGNISE
 

@@ -13,8 +13,8 @@ from cvtune_nb.panels import OdditiesPanel, SimilarityExportPanel, SimilarityPan
 from cvtune_nb.panels.similarity import ALL, LOOK_ALIKES, ON_MAP
 from cvtune_nb.parameters import Config
 from cvtune_nb.widgets.job import NotReady
-from tests.panels.test_panels import SMALL, finished, press
 from tests.photos import make_photos
+from tests.pressing import SMALL, finished, press
 
 FROZEN = "efficientnet_lite0@64"
 

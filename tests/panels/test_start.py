@@ -1,5 +1,6 @@
 """Notebook 00's panel: what it asks about the layout of the photos, and what it says about it."""
 
+
 import pytest
 
 from cvtune_nb.data import open_workspace
@@ -7,6 +8,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.panels import StartPanel, start
 from cvtune_nb.parameters import LAYOUTS, RECOGNISE
 from tests.photos import make_photos
+from tests.pressing import SAFE, press
 
 
 @pytest.fixture
@@ -72,3 +74,43 @@ def test_run_all_again_shows_the_same_photos_again(tmp_path, shown):
     again.counts()
     again.map()
     assert again.result().workspace.folder == tmp_path / "w"
+
+
+def test_start_shows_the_photos_and_the_machine(planted, tmp_path):
+    panel = press(StartPanel.of(str(planted), str(tmp_path / "w")))
+    assert panel.picture.png.startswith(b"\x89PNG")
+    assert SAFE in panel.text.value or SAFE in panel.picture.value
+    assert "61 photos in 3 classes" in panel.text.value
+    assert "broken.jpg" in panel.text.value
+    assert "photos a second" in panel.cost.value
+    assert panel.result().machine.images_per_second > 0
+    assert "61 photos in 3 classes" in panel.lessons().data
+
+
+def test_start_says_what_pixels_take_and_limits_them(planted, tmp_path):
+    panel = StartPanel.of(str(planted), str(tmp_path / "w"))
+    panel.pixels.value = "0.001"
+    press(panel)
+    assert "Decoded pixels take 1.0 MB of disk, image size 224 would add 10.8 MB." in panel.text.value
+    assert "the limit is 0.001 GB" in panel.text.value
+    assert len(list((tmp_path / "w" / "cache" / "pixels-256").glob("*.npy"))) == 1  # five of the photos
+    panel.pixels.value = ""
+    press(panel)
+    assert panel.result().workspace.pixels_gb == 0.001, "it stays as it was"
+    panel.pixels.value = "all"
+    press(panel)
+    assert "no limit is set" in panel.text.value
+    panel.pixels.value = "-3"
+    panel.go.click()
+    assert panel.job.wait(60)
+    assert "give gigabytes from 0 on, or all" in panel.alert.value
+
+
+def test_start_with_a_wrong_path_says_so_in_the_panel(tmp_path):
+    panel = StartPanel.of(str(tmp_path / "nowhere"), str(tmp_path / "w"))
+    panel.go.click()
+    assert panel.job.wait(60)
+    assert 'role="alert"' in panel.alert.value
+    assert "nowhere" in panel.alert.value
+    with pytest.raises(InputError):
+        panel.result()

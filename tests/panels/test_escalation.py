@@ -1,0 +1,137 @@
+"""Notebook 04's panels: rungs, what would help most, a sweep."""
+
+
+
+from cvtune_nb import classification
+from cvtune_nb.files import read_json_lines
+from cvtune_nb.panels import (
+    EscalationPanel,
+    GainsPanel,
+    SweepPanel,
+)
+from cvtune_nb.parameters import Config
+from tests.pressing import SMALL, press
+
+
+def test_the_ladder_runs_the_ticked_rungs(workspace):
+    panel = EscalationPanel.of(workspace, family="efficientnet_lite", rungs="1,2", epochs=1, image_sizes="64,96")
+    assert panel.table.ticked == [1, 2]
+    assert [config.image_size for config in panel.table.configs()[:2]] == [64, 96]
+    press(panel)
+    rungs = panel.result().rungs
+    assert rungs["state"].tolist() == ["done", "done"]
+    assert "accuracy against training time: rung 1" in panel.picture.alt
+    assert panel.result().why[:20] in panel.lessons().data
+    assert "widest" in panel.gap.alt or "train and validation accuracy by rung: rung 1" in panel.gap.alt
+    assert "real against predicted time: the last 2 predictions were within" in panel.time.alt
+    panel.table.tick(set())
+    panel._add_up()
+    assert "No rung is chosen" in panel.sum.value
+    panel.go.click()
+    assert "tick at least one" in panel.alert.value
+
+
+LADDER = {"family": "efficientnet_lite", "rungs": "1", "epochs": 1, "image_sizes": "64,96"}
+
+
+def test_rungs_are_edited_added_taken_out_and_kept(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    line = panel.table._lines[1]
+    line.controls["image_size"].value = 128
+    line.controls["learning_rate"].value = 0.001
+    assert panel.table.configs()[1].image_size == 128
+    assert panel.family.value == "my own"
+    panel.table._add.click()
+    rungs = panel.table.configs()
+    assert rungs[-1] == rungs[-2]
+    assert panel.table.ticked == [1, len(rungs)]
+    panel.table._take_out(2)
+    assert panel.table.configs() == [rungs[0], *rungs[2:]]
+    assert panel.table.ticked == [1, len(rungs) - 1]
+    again = EscalationPanel(workspace)  # a new kernel
+    assert again.family.value == "my own"
+    assert again.table.configs() == panel.table.configs()
+    again.family.value = "efficientnet_lite"
+    assert again.table.configs()[0].image_size == 224
+
+
+def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    panel.table._lines[0].controls["learning_rate"].value = 7.0
+    assert "learning_rate is 7.0: choose a value from" in panel.alert.value
+    panel.go.click()
+    assert panel.job.state == "idle"
+    panel.table._lines[0].controls["learning_rate"].value = 0.001
+    assert panel.alert.value == ""
+
+
+def test_each_rung_says_its_price_and_what_it_promises(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    panel._predict()
+    words = panel.table._lines[0].words.value
+    assert "adamw from the SVM, dropout 0, weight decay 0.01" in words
+    assert "of memory" in words
+    assert "; promises " in words
+    assert "1 rung: <b>" in panel.sum.value
+
+
+def test_a_rung_that_can_not_be_run_here_does_not_keep_the_others_from_their_price(workspace):
+    panel = EscalationPanel(workspace, **{**LADDER, "image_sizes": "64,800", "rungs": "1,2"})
+    panel._predict()
+    assert "image_size 800 is beyond the photos" in panel.table._lines[1].words.value
+    assert "within the budget; 1 can't be run here" in panel.sum.value
+    panel.table._lines[0].run.value = False
+    panel._predict()
+    assert "1 rung: <b>can't be run here</b>" in panel.sum.value
+
+
+def test_an_advice_becomes_a_rung_and_afterwards_it_is_judged(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    press(panel)
+    first = panel.result().best
+    box = next(box for box in panel.found.children if len(getattr(box, "children", ())) == 2)
+    box.children[1].click()
+    assert len(panel.table.configs()) == 6
+    assert panel.table.ticked == [6]
+    assert "Applied as rung 6" in panel.status.value
+    (entry,) = read_json_lines(workspace.folder / "applied.jsonl")
+    assert entry["run"] == first
+    press(panel)
+    assert panel.result().rungs["rung"].tolist() == [1, 6]  # the first one is there to compare with
+    again = EscalationPanel(workspace)  # a new kernel
+    assert "rung 1 " in again.picture.alt and "rung 6 " in again.picture.alt
+    assert "were run before" in again.status.value
+    assert f"against {first}, before it" in panel.found.children[0].value
+
+
+def test_what_would_help_most_puts_a_rung_into_the_table(workspace):
+    ladder = EscalationPanel(workspace, **LADDER)
+    press(ladder)
+    panel = GainsPanel(workspace, ladder=ladder)
+    press(panel)
+    assert "predicted gains: " in panel.picture.alt
+    assert "Twice the training photos" in panel.lessons().data
+    assert "its features are not in the cache" in panel.text.value
+    panel.compute.value = True
+    press(panel)
+    assert "efficientnet_lite1" in panel.picture.alt
+    assert "its features are not in the cache" not in panel.text.value
+    box = next(box for box in panel.found.children if len(getattr(box, "children", ())) == 2)
+    box.children[1].click()
+    assert ladder.table.ticked == [6]
+    assert "press Run these rungs there" in panel.status.value
+
+
+def test_a_sweep_needs_a_run_and_then_searches_round_it(workspace):
+    panel = SweepPanel(workspace, trials=2)
+    assert "run a rung first" in panel.about.value
+    panel.go.click()
+    assert "there is no run to search round" in panel.alert.value
+    classification.fit(workspace, Config(**SMALL, epochs=1, batch_size=32))
+    panel.trials.value = 3
+    panel.trials.value = 2
+    assert "2 trials of" in panel.about.value
+    press(panel)
+    assert panel.result().trials["state"].tolist() == ["complete", "complete"]
+    assert "accuracy against each parameter: trial 1" in panel.picture.alt
+    assert "The sweep so far" in panel.text.value
