@@ -60,8 +60,9 @@ bench: $(PEERS)  ## measure features and training beside the limit, timm and fas
 bench-audit: $(PEERS)  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
 	$(BIN)/python -m tests.benchmarks.audit --data "$(DATA)" --work build/bench-audit --peers build/peers
 
-lint: setup  ## check style
+lint: setup  ## check style and format
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 
 pins: setup  ## write constraints.txt anew: the newest versions that go together
 	$(PYTHON) -m venv --clear build/pins

@@ -53,9 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 def _failed(error: BaseException, meter: Meter, command: str) -> Result:
     """Say in one sentence why the command ended."""
     if meter.stop.is_set() or isinstance(error, Stopped | KeyboardInterrupt):
-        meter.say(
-            f"cvtune {command}: stopped; what was done is kept, and the same command goes on from there"
-        )
+        meter.say(f"cvtune {command}: stopped; what was done is kept, and the same command goes on from there")
         return Result({"state": "stopped"}, "", STOPPED)
     words = in_words(error) if isinstance(error, OSError) else str(error)
     if isinstance(error, ModuleNotFoundError):
@@ -137,9 +135,11 @@ def _parser() -> Parser:
     steps = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=Parser)
 
     def step(
-        do: Callable[..., Result], data: bool = True, parameters: tuple[str, ...] = (),
+        do: Callable[..., Result],
+        data: bool = True,
+        parameters: tuple[str, ...] = (),
         declared: dict[str, Parameter] = PARAMETERS,
-    ) -> Parser:  # fmt: skip
+    ) -> Parser:
         """A command: its name and help are those of the function that does it."""
         words = do.__doc__.splitlines()[0]
         made = steps.add_parser(
@@ -147,29 +147,33 @@ def _parser() -> Parser:
         )
         made.set_defaults(do=do, json=False)
         if data:
-            made.add_argument(
-                "--data", default="", metavar="PATH", help="photos: a folder, a CSV file, a zip or a tar"
-            )
-            made.add_argument(
-                "--workspace", default="", metavar="DIR", help="where all that is computed is kept"
-            )
+            made.add_argument("--data", default="", metavar="PATH", help="photos: a folder, a CSV file, a zip or a tar")
+            made.add_argument("--workspace", default="", metavar="DIR", help="where all that is computed is kept")
             made.add_argument(
                 "--pixels-gb", default="", metavar="GB", help="most disk for decoded pixels, kept for next time; or all"
             )
             made.add_argument(
-                "--white", default="", metavar="N", help="value that is shown white in photos of more than 8 bits a "
+                "--white",
+                default="",
+                metavar="N",
+                help="value that is shown white in photos of more than 8 bits a "
                 "channel, such as 4095 for 12 bits, kept for next time; or auto (decided from all of them)",
-            )  # fmt: skip
+            )
             made.add_argument("--black", default="", metavar="N", help="value that is shown black in such photos (0)")
         if data and do is not commands.detect:
             made.add_argument(
-                "--layout", default="", metavar="L", help=f"how folders are to be read: {', '.join(LAYOUTS)}, or "
+                "--layout",
+                default="",
+                metavar="L",
+                help=f"how folders are to be read: {', '.join(LAYOUTS)}, or "
                 f"{RECOGNISE} (as the time before, at first {RECOGNISE})",
-            )  # fmt: skip
+            )
             made.add_argument(
-                "--draw-validation", action=argparse.BooleanOptionalAction, default=None,
+                "--draw-validation",
+                action=argparse.BooleanOptionalAction,
+                default=None,
                 help="where the split that you gave has no validation photos of a class, take some of its train photos",
-            )  # fmt: skip
+            )
         for name in parameters:
             made.add_argument(flag(name), metavar="X", help=_help(declared[name]))
         if do not in (commands.lab, commands.serve):
@@ -188,13 +192,9 @@ def _parser() -> Parser:
     )
     step(commands.audit, parameters=NETWORK)
     made = step(commands.baseline, parameters=NETWORK)
-    made.add_argument(
-        "--C", type=float, metavar="X", help="how hard the SVM tries to fit (chosen on validation)"
-    )
+    made.add_argument("--C", type=float, metavar="X", help="how hard the SVM tries to fit (chosen on validation)")
     made.add_argument("--kernel", choices=("linear", "rbf"), default="linear", help="of the SVM (linear)")
-    made.add_argument(
-        "--open-test", action="store_true", help="look at the test set too; this is written down"
-    )
+    made.add_argument("--open-test", action="store_true", help="look at the test set too; this is written down")
     made = step(commands.train, parameters=tuple(PARAMETERS))
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
     made.add_argument("--wait", action="store_true", help="if another program is training this run, wait for it")
@@ -235,33 +235,38 @@ def _parser() -> Parser:
         made.add_argument(f"--max-{name}", type=float, metavar="N", help=meaning)
     made = step(commands.detect, parameters=tuple(DETECTOR_PARAMETERS), declared=DETECTOR_PARAMETERS)
     made.add_argument(
-        "--hard-negatives", action="store_true",
+        "--hard-negatives",
+        action="store_true",
         help="then one round with the photos without a box in which something was found, where it is worth it",
-    )  # fmt: skip
+    )
     made.add_argument("--boxes", choices=BOXES, default="", help=BOXES_HELP)
     made.add_argument("--wait", action="store_true", help="if another program is training this run, wait for it")
     made.add_argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
-    made.add_argument(
-        "--open-test", action="store_true", help="look at the test set too; this is written down"
-    )
+    made.add_argument("--open-test", action="store_true", help="look at the test set too; this is written down")
     made = step(commands.similar, data=False)
     made.add_argument("where", metavar="WHERE", help="what `cvtune export --similarity` made, or a workspace's folder")
     made.add_argument(
-        "photos", nargs="*", metavar="PHOTO", help="photos to look up, or folders of them; in a workspace without any: "
+        "photos",
+        nargs="*",
+        metavar="PHOTO",
+        help="photos to look up, or folders of them; in a workspace without any: "
         "how well its validation photos find theirs among the training photos",
-    )  # fmt: skip
+    )
     made.add_argument("--k", type=int, metavar="N", help="look-alikes of each photo (10)")
-    made.add_argument("--embedder", default="", metavar="NAME", help="a run's id, best, last, or a frozen "
-                      "BACKBONE@SIZE (the best run, or before there is one the default backbone)")  # fmt: skip
+    made.add_argument(
+        "--embedder",
+        default="",
+        metavar="NAME",
+        help="a run's id, best, last, or a frozen "
+        "BACKBONE@SIZE (the best run, or before there is one the default backbone)",
+    )
     made.add_argument("--distance", default="", metavar="D", help=DISTANCE)
     made.add_argument("--rerank", action="store_true", help="then by the neighbours that photos have in common")
     made.add_argument("--components", default="", metavar="C", help=COMPONENTS)
     made.add_argument("--label-next", default="", metavar="FOLDER", help="list which of its photos to label next")
     made.add_argument("--count", type=int, metavar="N", help="photos to label next (50)")
     made.add_argument("--like", nargs="+", metavar="PHOTO", help="only photos like these are chosen to be labelled")
-    made.add_argument(
-        "--open-test", action="store_true", help="look at the test set too; this is written down"
-    )
+    made.add_argument("--open-test", action="store_true", help="look at the test set too; this is written down")
     made = step(commands.run, parameters=tuple(PARAMETERS))
     made.add_argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)")
     made = step(commands.lab, data=False)

@@ -69,10 +69,7 @@ def one_line(value: Any) -> str:
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """The `columns` of `rows` as aligned text, one line a row; numbers to the right, missing values empty."""
     rows = [[row.get(column) for column in columns] for row in rows]
-    numbers = [
-        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
-        for i in range(len(columns))
-    ]
+    numbers = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))]
     cells = [list(columns)] + [[_cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     lines = []

@@ -60,37 +60,124 @@ class Parameter:
 
 _DECLARED = [
     # for AdamW from the SVM's weights; 2018's 0.05 suits SGD from a random last layer (runs.optimizer has figures)
-    Parameter("learning_rate", "Learning rate", "how far each step moves the weights: too high forgets, too low crawls",
-              0.0003, "log", 1e-5, 1.0, name_2018="lr_per_mb"),
-    Parameter("image_size", "Image size", "photos are scaled to squares of this size: larger shows finer detail, "
-              "and costs time with its square; transformers need a multiple of their patch", 224, "pixels", 28, 1000,
-              "pixels", name_2018="image_dims"),
-    Parameter("backbone", "Backbone", "the pretrained network: deeper ones see more and run longer",
-              "", "name", name_2018="base_model_name"),
-    Parameter("epochs", "Epochs", "how many times training sees every photo", 8, "whole", 0, 200, "passes",
-              name_2018="max_epochs"),
-    Parameter("batch_size", "Minibatch", "photos a step: halve it, and the learning rate with it, "
-              "when memory runs out", 32, "power2", 1, 1024, "photos", name_2018="mb_size"),
+    Parameter(
+        "learning_rate",
+        "Learning rate",
+        "how far each step moves the weights: too high forgets, too low crawls",
+        0.0003,
+        "log",
+        1e-5,
+        1.0,
+        name_2018="lr_per_mb",
+    ),
+    Parameter(
+        "image_size",
+        "Image size",
+        "photos are scaled to squares of this size: larger shows finer detail, "
+        "and costs time with its square; transformers need a multiple of their patch",
+        224,
+        "pixels",
+        28,
+        1000,
+        "pixels",
+        name_2018="image_dims",
+    ),
+    Parameter(
+        "backbone",
+        "Backbone",
+        "the pretrained network: deeper ones see more and run longer",
+        "",
+        "name",
+        name_2018="base_model_name",
+    ),
+    Parameter(
+        "epochs",
+        "Epochs",
+        "how many times training sees every photo",
+        8,
+        "whole",
+        0,
+        200,
+        "passes",
+        name_2018="max_epochs",
+    ),
+    Parameter(
+        "batch_size",
+        "Minibatch",
+        "photos a step: halve it, and the learning rate with it, when memory runs out",
+        32,
+        "power2",
+        1,
+        1024,
+        "photos",
+        name_2018="mb_size",
+    ),
     # 2018's 0.5 suits a last layer that starts at random; one that starts from the SVM forgets. Measured on the sample
     # photos (EfficientNet-Lite0, 128 pixels, rate .0005, one epoch): validation .860 -> .810 with it, .884 without
-    Parameter("dropout", "Dropout", "share of features hidden from the last layer in training: against overfitting",
-              0.0, "linear", 0.0, 0.9, "share", name_2018="dropout_rate"),
-    Parameter("weight_decay", "L2 weight decay", "pull of all weights towards zero: against overfitting",
-              0.01, "log", 1e-6, 1e-1, name_2018="l2_reg_weight"),
-    Parameter("optimizer", "Optimizer", "adamw: steps of a size of its own for every weight, the rate falling along a "
-              "cosine; sgd: 2018's, with momentum, the rate cut by 10 after 7/15 and 14/15 of the epochs", "adamw",
-              "menu", choices=("adamw", "sgd")),
-    Parameter("schedule", "Schedule", "one rate an epoch, typed like [0.05]*7 + [0.005]*7 + [0.0005]; empty: as the "
-              "optimizer has it", "", "text", name_2018="lr_per_mb"),
-    Parameter("head", "Last layer starts from", "svm: the baseline's weights, so training starts at its accuracy; "
-              "random: from nothing, as in 2018", "svm", "menu", choices=("svm", "random")),
-    Parameter("augmentation", "Augmentation", "how training photos are varied: shifted crops, mirrored; not mirrored "
-              "for text, digits or left and right", "crop-flip", "menu", choices=("crop-flip", "crop", "none")),
-    Parameter("loss", "Loss", "cross-entropy tells classes apart; the others also draw the photos of a class together, "
-              "for image similarity", "cross-entropy", "menu",
-              choices=("cross-entropy", "supervised-contrastive", "multi-similarity", "triplet", "contrastive")),
+    Parameter(
+        "dropout",
+        "Dropout",
+        "share of features hidden from the last layer in training: against overfitting",
+        0.0,
+        "linear",
+        0.0,
+        0.9,
+        "share",
+        name_2018="dropout_rate",
+    ),
+    Parameter(
+        "weight_decay",
+        "L2 weight decay",
+        "pull of all weights towards zero: against overfitting",
+        0.01,
+        "log",
+        1e-6,
+        1e-1,
+        name_2018="l2_reg_weight",
+    ),
+    Parameter(
+        "optimizer",
+        "Optimizer",
+        "adamw: steps of a size of its own for every weight, the rate falling along a "
+        "cosine; sgd: 2018's, with momentum, the rate cut by 10 after 7/15 and 14/15 of the epochs",
+        "adamw",
+        "menu",
+        choices=("adamw", "sgd"),
+    ),
+    Parameter(
+        "schedule",
+        "Schedule",
+        "one rate an epoch, typed like [0.05]*7 + [0.005]*7 + [0.0005]; empty: as the optimizer has it",
+        "",
+        "text",
+        name_2018="lr_per_mb",
+    ),
+    Parameter(
+        "head",
+        "Last layer starts from",
+        "svm: the baseline's weights, so training starts at its accuracy; random: from nothing, as in 2018",
+        "svm",
+        "menu",
+        choices=("svm", "random"),
+    ),
+    Parameter(
+        "augmentation",
+        "Augmentation",
+        "how training photos are varied: shifted crops, mirrored; not mirrored for text, digits or left and right",
+        "crop-flip",
+        "menu",
+        choices=("crop-flip", "crop", "none"),
+    ),
+    Parameter(
+        "loss",
+        "Loss",
+        "cross-entropy tells classes apart; the others also draw the photos of a class together, for image similarity",
+        "cross-entropy",
+        "menu",
+        choices=("cross-entropy", "supervised-contrastive", "multi-similarity", "triplet", "contrastive"),
+    ),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
-]  # fmt: skip
+]
 
 PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _DECLARED}
 
@@ -100,28 +187,66 @@ def _like(name: str, **changes: Any) -> Parameter:
 
 
 _OF_DETECTORS = [
-    _like("image_size", meaning="photos are scaled so that their longer side has so many pixels: larger shows smaller "
-          "objects, and costs time with its square", default=480, low=128),
-    Parameter("detector", "Detector", "the network under the Faster R-CNN: ResNet-50 finds most and runs longest", "",
-              "menu", choices=("resnet50_fpn", "resnet50_fpn_v2", "mobilenet_v3_large_fpn", "efficientnet_lite0_fpn",
-                               "efficientnet_lite2_fpn")),
+    _like(
+        "image_size",
+        meaning="photos are scaled so that their longer side has so many pixels: larger shows smaller "
+        "objects, and costs time with its square",
+        default=480,
+        low=128,
+    ),
+    Parameter(
+        "detector",
+        "Detector",
+        "the network under the Faster R-CNN: ResNet-50 finds most and runs longest",
+        "",
+        "menu",
+        choices=(
+            "resnet50_fpn",
+            "resnet50_fpn_v2",
+            "mobilenet_v3_large_fpn",
+            "efficientnet_lite0_fpn",
+            "efficientnet_lite2_fpn",
+        ),
+    ),
     # measured on 240 made scenes, 320 pixels, 8 epochs: AP on 36 validation photos .790 at .0003, .821 at .001
     _like("learning_rate", default=0.001),
     _like("epochs", default=12, low=1),
     _like("batch_size", default=4, high=64),
     _like("weight_decay"),
-    Parameter("proposals", "Proposals", "places a photo that are looked at closely: fewer is faster, crowded photos "
-              "need more", 250, "whole", 20, 1000, "places"),
-    Parameter("augmentation", "Augmentation", "how training photos are varied: mirrored and scaled; not mirrored for "
-              "text, digits or left and right", "scale-flip", "menu", choices=("scale-flip", "scale", "none")),
+    Parameter(
+        "proposals",
+        "Proposals",
+        "places a photo that are looked at closely: fewer is faster, crowded photos need more",
+        250,
+        "whole",
+        20,
+        1000,
+        "places",
+    ),
+    Parameter(
+        "augmentation",
+        "Augmentation",
+        "how training photos are varied: mirrored and scaled; not mirrored for text, digits or left and right",
+        "scale-flip",
+        "menu",
+        choices=("scale-flip", "scale", "none"),
+    ),
     _like("seed"),
-]  # fmt: skip
+]
 
 DETECTOR_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _OF_DETECTORS}
 """Those of a detector: what a classifier has, too, with values that suit it."""
 
-RECIPE_2018 = {"learning_rate": 0.05, "schedule": "", "head": "random", "epochs": 15, "batch_size": 32,
-               "dropout": 0.5, "weight_decay": 0.0005, "optimizer": "sgd"}  # fmt: skip
+RECIPE_2018 = {
+    "learning_rate": 0.05,
+    "schedule": "",
+    "head": "random",
+    "epochs": 15,
+    "batch_size": 32,
+    "dropout": 0.5,
+    "weight_decay": 0.0005,
+    "optimizer": "sgd",
+}
 """The 2018 package's defaults: SGD from a random last layer, 15 epochs, rate .05 cut by 10 after 7 and 14."""
 
 

@@ -245,9 +245,7 @@ class Workbook:
     def cost(self, config: Config) -> tuple[float, float]:
         """Seconds to get started with a config (photos and features not there yet) and for each epoch."""
         configs = (replace(config, schedule="", epochs=epochs) for epochs in (0, 1))
-        start, one = (
-            classification.predict_cost(self.workspace, each, self.progress).seconds for each in configs
-        )
+        start, one = (classification.predict_cost(self.workspace, each, self.progress).seconds for each in configs)
         return start, max(one - start, 1e-6)
 
     def reserve(self, config: Config) -> float:

@@ -123,8 +123,14 @@ class Workspace:
     def agreement(self, data: Path, content: bool = True) -> tuple[int, int]:
         """(how many of the photos that this workspace knows lie under `data` as well, how many it knows): with the same
         length and, with `content`, the same SHA-256; of more than SAMPLE a sample is read, always the same one."""
-        file = next((file for file in (self.folder / "manifest.csv", self.folder / "detection" / "photos.csv")
-                     if file.exists()), None)  # fmt: skip
+        file = next(
+            (
+                file
+                for file in (self.folder / "manifest.csv", self.folder / "detection" / "photos.csv")
+                if file.exists()
+            ),
+            None,
+        )
         known = read_csv(file, **_TEXT) if file else pd.DataFrame(columns=["path", "bytes", "sha256"])
         there = known[[size_of(data / row.path) == row.bytes for row in known.itertuples()]]
         if there.empty or (len(there) == len(known) and not content):
@@ -266,9 +272,14 @@ class Workspace:
             if action == "relabel" and not to.strip():
                 raise InputError(f"relabel of {path} needs the new label: choose one")
             decision = {
-                "time": now(), "sha256": manifest.at[path, "sha256"], "path": path, "action": action,
-                "from": manifest.at[path, "label"], "to": to, "reason": reason,
-            }  # fmt: skip
+                "time": now(),
+                "sha256": manifest.at[path, "sha256"],
+                "path": path,
+                "action": action,
+                "from": manifest.at[path, "label"],
+                "to": to,
+                "reason": reason,
+            }
             if action in PAIR_ACTIONS:
                 if to not in manifest.index:
                     raise InputError(f"{to} is not a photo of this workspace ({self.folder}): open the data again")

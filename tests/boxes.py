@@ -31,10 +31,16 @@ def make_scenes(directory: Path, count: int = 24, width: int = 160, height: int 
             label = str(rng.choice(list(COLOURS)))
             away = np.hypot(x - cx, y - cy) if label == "dot" else np.maximum(abs(x - cx), abs(y - cy))
             picture[away < radius] = np.array(COLOURS[label]) + rng.normal(0, 8, 3)
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": list(COLOURS).index(label) + 1,
-                "bbox": [cx - radius, cy - radius, 2 * radius, 2 * radius], "area": 4 * radius**2, "iscrowd": 0,
-            })  # fmt: skip
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": list(COLOURS).index(label) + 1,
+                    "bbox": [cx - radius, cy - radius, 2 * radius, 2 * radius],
+                    "area": 4 * radius**2,
+                    "iscrowd": 0,
+                }
+            )
         picture += rng.normal(0, 5, picture.shape)
         made = Image.fromarray(picture.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.6))
         made.save(directory / f"{number:03d}.jpg", quality=92)

@@ -41,9 +41,13 @@ def png(values: np.ndarray) -> bytes:
 
 
 def tiff(
-    values: np.ndarray, order: str = "<", photometric: int = 0, compressed: bool = False, planar: bool = False,
+    values: np.ndarray,
+    order: str = "<",
+    photometric: int = 0,
+    compressed: bool = False,
+    planar: bool = False,
     nodata: str = "",
-) -> bytes:  # fmt: skip
+) -> bytes:
     """A TIFF of these values, (height, width[, channels]), of any numeric type. order: < or >; photometric: TIFF's
     number, 0 for the usual one (white where values are high), -1 for 0 is white; compressed: Deflate with differences;
     planar: each channel by itself; nodata: GDAL's tag."""
@@ -59,12 +63,19 @@ def tiff(
     usual = 2 if channels > 2 else 1
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
     tags = {
-        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [8 * values.itemsize] * channels),
-        259: ("H", [8 if compressed else 1]), 262: ("H", [max(photometric or usual, 0)]),
-        273: ("I", at), 277: ("H", [channels]), 278: ("I", [height]), 279: ("I", [len(strip) for strip in strips]),
-        284: ("H", [2 if planar else 1]), 317: ("H", [2 if compressed and not planar else 1]),
+        256: ("I", [width]),
+        257: ("I", [height]),
+        258: ("H", [8 * values.itemsize] * channels),
+        259: ("H", [8 if compressed else 1]),
+        262: ("H", [max(photometric or usual, 0)]),
+        273: ("I", at),
+        277: ("H", [channels]),
+        278: ("I", [height]),
+        279: ("I", [len(strip) for strip in strips]),
+        284: ("H", [2 if planar else 1]),
+        317: ("H", [2 if compressed and not planar else 1]),
         339: ("H", [kind] * channels),
-    }  # fmt: skip
+    }
     if channels in (2, 4) and photometric != 5:
         tags[338] = ("H", [2])
     if nodata:
@@ -88,9 +99,14 @@ def pnm(values: np.ndarray, white: int) -> bytes:
 
 
 def make_deep(
-    folder: Path, top: float, per_class: int = 8, kind: str = "png", channels: int = 1, classes: tuple = ("a", "b"),
+    folder: Path,
+    top: float,
+    per_class: int = 8,
+    kind: str = "png",
+    channels: int = 1,
+    classes: tuple = ("a", "b"),
     dtype: type = np.uint16,
-) -> Path:  # fmt: skip
+) -> Path:
     """A folder of photos with values from 0 to `top`: class a bright to the right, b bright to the left."""
     for place, label in enumerate(classes):
         (folder / label).mkdir(parents=True, exist_ok=True)

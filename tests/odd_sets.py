@@ -85,8 +85,18 @@ def main(names: Sequence[str]) -> None:
             home = Path(folder)
             SETS[name](home / "photos")
             more = without_weights(home / "torch") if name == "no weights" else {}
-            call = [sys.executable, "-m", "cvtune_nb", "run", "--data", home / "photos", "--workspace", home / "work",
-                    "--json", *ARGUMENTS.get(name, ["--budget", "2m"])]  # fmt: skip
+            call = [
+                sys.executable,
+                "-m",
+                "cvtune_nb",
+                "run",
+                "--data",
+                home / "photos",
+                "--workspace",
+                home / "work",
+                "--json",
+                *ARGUMENTS.get(name, ["--budget", "2m"]),
+            ]
             begun = time.monotonic()
             done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, **more})
             found = json.loads(done.stdout or "{}")

@@ -60,7 +60,9 @@ def form(*files, field="photos"):
     """A multipart body; files: (name, content)."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n".encode() + content + b"\r\n"
+        "Content-Type: image/jpeg\r\n\r\n".encode()
+        + content
+        + b"\r\n"
         for name, content in files
     ]
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()

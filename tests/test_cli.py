@@ -93,13 +93,25 @@ def test_a_budget_that_is_no_time(text):
 
 def test_plain_values_are_json_without_nan():
     values = {
-        "nan": float("nan"), "numpy": np.float32(0.5), "infinite": np.inf, "array": np.arange(2), "path": Path("a"),
-        "frame": pd.DataFrame({"x": [1.0, float("nan")], "y": ["a", None]}), "missing": pd.NaT, 3: (True, None),
-    }  # fmt: skip
+        "nan": float("nan"),
+        "numpy": np.float32(0.5),
+        "infinite": np.inf,
+        "array": np.arange(2),
+        "path": Path("a"),
+        "frame": pd.DataFrame({"x": [1.0, float("nan")], "y": ["a", None]}),
+        "missing": pd.NaT,
+        3: (True, None),
+    }
     assert json.loads(json.dumps(plain(values), allow_nan=False)) == {
-        "nan": None, "numpy": 0.5, "infinite": None, "array": [0, 1], "path": "a",
-        "frame": [{"x": 1.0, "y": "a"}, {"x": None, "y": None}], "missing": None, "3": [True, None],
-    }  # fmt: skip
+        "nan": None,
+        "numpy": 0.5,
+        "infinite": None,
+        "array": [0, 1],
+        "path": "a",
+        "frame": [{"x": 1.0, "y": "a"}, {"x": None, "y": None}],
+        "missing": None,
+        "3": [True, None],
+    }
 
 
 def test_a_table_never_steers_the_terminal():
@@ -241,8 +253,20 @@ def test_what_escalate_refuses(folder, capsys, arguments, says):
 
 def test_detect_trains_judges_and_goes_on(tmp_path, capsys):
     photos = make_scenes(tmp_path / "photos", 16)
-    asked = ["--data", photos, "--workspace", tmp_path / "workspace", "--detector", "efficientnet_lite0_fpn",
-             "--image-size", "128", "--epochs", "2", "--proposals", "40"]  # fmt: skip
+    asked = [
+        "--data",
+        photos,
+        "--workspace",
+        tmp_path / "workspace",
+        "--detector",
+        "efficientnet_lite0_fpn",
+        "--image-size",
+        "128",
+        "--epochs",
+        "2",
+        "--proposals",
+        "40",
+    ]
     status, found, said = called(capsys, "detect", *asked, "--open-test")
     assert status == 0
     assert found["state"] == "done" and found["classes"] == ["dot", "tile"]
@@ -296,8 +320,21 @@ def whole(photo_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline.Workbook, "higher_rungs", lambda _: higher)
         patch.setattr(sys, "stdout", io.StringIO())
-        status = cli.main(["run", "--data", str(photo_folder), "--workspace", str(made), *SMALL, "--epochs", "1",
-                           "--budget", "10m", "--json"])  # fmt: skip
+        status = cli.main(
+            [
+                "run",
+                "--data",
+                str(photo_folder),
+                "--workspace",
+                str(made),
+                *SMALL,
+                "--epochs",
+                "1",
+                "--budget",
+                "10m",
+                "--json",
+            ]
+        )
         found = json.loads(sys.stdout.getvalue())
     assert status == 0
     return made, found
@@ -384,8 +421,9 @@ def test_epochs_are_cut_to_the_budget_and_it_says_so(photo_folder, tmp_path, cap
     for step in ("audit", "export"):
         done = {step: {"state": "done"}}
         monkeypatch.setattr(pipeline.Workbook, step, lambda self, *_, done=done: self.found.update(done))
-    status, found, _ = called(capsys, "run", "--data", photo_folder, "--workspace", tmp_path / "w", *SMALL,
-                              "--epochs", 5, "--budget", "10m")  # fmt: skip
+    status, found, _ = called(
+        capsys, "run", "--data", photo_folder, "--workspace", tmp_path / "w", *SMALL, "--epochs", 5, "--budget", "10m"
+    )
     assert status == 0
     # 10 minutes less a minute for the export and half of a quarter epoch for the test photos; 85% of that is planned
     assert found["train"]["config"]["epochs"] == int((600 - 60 - 120 / 2 * 12 / 48) * 0.85 / 120) == 3
@@ -442,8 +480,10 @@ def test_sigterm_during_escalate_prints_the_rungs_there_are(folder, capsys, monk
     known = set(folder.glob("runs/*"))
 
     def end_the_second():
-        while not any((run / "history.csv").exists() and "\n2," in (run / "history.csv").read_text()
-                      for run in set(folder.glob("runs/*")) - known):  # fmt: skip
+        while not any(
+            (run / "history.csv").exists() and "\n2," in (run / "history.csv").read_text()
+            for run in set(folder.glob("runs/*")) - known
+        ):
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGTERM)
 

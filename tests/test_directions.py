@@ -9,10 +9,33 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 ROOMS = [
-    "lazy_imports", "errors", "quiet", "files", "metrics", "console", "parameters", "models", "workspace", "data",
-    "runs", "export", "classification", "audit", "advice", "similarity", "detection", "escalation", "pipeline",
-    "jupyter", "commands", "cli", "__main__", "plots", "widgets", "panels",
-]  # fmt: skip
+    "lazy_imports",
+    "errors",
+    "quiet",
+    "files",
+    "metrics",
+    "console",
+    "parameters",
+    "models",
+    "workspace",
+    "data",
+    "runs",
+    "export",
+    "classification",
+    "audit",
+    "advice",
+    "similarity",
+    "detection",
+    "escalation",
+    "pipeline",
+    "jupyter",
+    "commands",
+    "cli",
+    "__main__",
+    "plots",
+    "widgets",
+    "panels",
+]
 FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
 EXPORTED = (PACKAGE / "export" / "predict.py", PACKAGE / "data" / "photo.py", PACKAGE / "data" / "walk.py")
 """The program in an exported folder: these three files side by side."""

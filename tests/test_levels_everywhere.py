@@ -8,9 +8,17 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 
 DECODERS = {
-    "read_photo": 3, "centre_square": 3, "square": 3, "scaled": 3, "thumbnail": 3, "contact_sheet": 5, "mistakes": 4,
-    "answer": 5, "boxed": 5, "unlabelled": 3,
-}  # fmt: skip
+    "read_photo": 3,
+    "centre_square": 3,
+    "square": 3,
+    "scaled": 3,
+    "thumbnail": 3,
+    "contact_sheet": 5,
+    "mistakes": 4,
+    "answer": 5,
+    "boxed": 5,
+    "unlabelled": 3,
+}
 """What decodes photos, and how many arguments it has with the levels, the last one."""
 
 MODULES = {"photo", "plots", "pixels", "data"}
@@ -43,17 +51,32 @@ def test_no_photo_is_decoded_without_levels(path):
     assert forgotten(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("source", [
-    "thumbnail(path)", "thumbnail(path, 96)", "photo.read_photo(file, at_least=1)", "keep(store, scaled, progress)",
-    "plots.contact_sheet(photos, path_of)", "functools.partial(centre_square)", "photo.square(file, 224)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [
+        "thumbnail(path)",
+        "thumbnail(path, 96)",
+        "photo.read_photo(file, at_least=1)",
+        "keep(store, scaled, progress)",
+        "plots.contact_sheet(photos, path_of)",
+        "functools.partial(centre_square)",
+        "photo.square(file, 224)",
+    ],
+)
 def test_a_forgotten_one_is_seen(source):
     assert forgotten(f"from cvtune_nb.data import thumbnail, scaled, centre_square; {source}") == [1]
 
 
-@pytest.mark.parametrize("source", [
-    "thumbnail(path, 96, space.levels)", "photo.read_photo(file, levels=levels)", "np.square(x)",
-    "image.thumbnail((9, 9))", "functools.partial(scaled, levels=space.levels)", "lambda square: square.mean()",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [
+        "thumbnail(path, 96, space.levels)",
+        "photo.read_photo(file, levels=levels)",
+        "np.square(x)",
+        "image.thumbnail((9, 9))",
+        "functools.partial(scaled, levels=space.levels)",
+        "lambda square: square.mean()",
+    ],
+)
 def test_the_others_pass(source):
     assert forgotten(f"from cvtune_nb.data import thumbnail, scaled, centre_square; {source}") == []

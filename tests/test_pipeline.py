@@ -46,9 +46,25 @@ def run(tmp_path, capsys, monkeypatch):
     def do(make, *arguments, rungs=(), config=SMALL, budget="10m"):
         make(tmp_path / "photos")
         monkeypatch.setattr(pipeline.Workbook, "higher_rungs", lambda _: list(rungs))
-        call = ["run", "--data", str(tmp_path / "photos"), "--workspace", str(tmp_path / "work"), "--budget", budget,
-                "--backbone", config.backbone, "--image-size", str(config.image_size), "--batch-size", "16",
-                "--epochs", str(config.epochs), "--json", *arguments]  # fmt: skip
+        call = [
+            "run",
+            "--data",
+            str(tmp_path / "photos"),
+            "--workspace",
+            str(tmp_path / "work"),
+            "--budget",
+            budget,
+            "--backbone",
+            config.backbone,
+            "--image-size",
+            str(config.image_size),
+            "--batch-size",
+            "16",
+            "--epochs",
+            str(config.epochs),
+            "--json",
+            *arguments,
+        ]
         with warnings.catch_warnings():
             warnings.filterwarnings("error", module="sklearn")
             status = cli.main(call)

@@ -241,9 +241,16 @@ left_out("notes", "notes.txt", b"hello", "not a photo (.txt file)", "")
 left_out("NumPy array", "pixels.jpg", b"\x93NUMPY\1\0v\0" + bytes(60), "no image format")
 left_out("PostScript", "figure.ps", b"%!PS-Adobe-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "a drawing", AS_JPEG)
 left_out("PSD", "layers.psd", b"8BPS\0\1" + bytes(60), "Photoshop", AS_JPEG)
-left_out("FITS", "galaxy.jpg", b"SIMPLE  =                    T".ljust(80)
-         + b"BITPIX  =                    8".ljust(80) + b"NAXIS   =                    0".ljust(80)
-         + b"END".ljust(2640) + _random, "no image format")  # fmt: skip
+left_out(
+    "FITS",
+    "galaxy.jpg",
+    b"SIMPLE  =                    T".ljust(80)
+    + b"BITPIX  =                    8".ljust(80)
+    + b"NAXIS   =                    0".ljust(80)
+    + b"END".ljust(2640)
+    + _random,
+    "no image format",
+)
 left_out("HDF5", "table.jpg", b"\x89HDF\r\n\x1a\n" + bytes(80), "no image format")
 
 _eps = encoded(picture(), "EPS")
@@ -273,8 +280,13 @@ left_out("JPEG, twelve bytes", "twelve.jpg", _whole[:12], "damaged")
 left_out("JPEG, two bytes", "two.jpg", _whole[:2], "damaged")
 left_out("JPEG of no size", "flat.jpg", _whole.replace(_size, bytes(4)), "damaged")
 left_out("JPEG without its end marker", "no-eoi.jpg", _whole[:-2], "its end is missing")
-left_out("JPEG whose header lies", "lies.jpg", _whole.replace(_size, struct.pack(">HH", 65_000, 65_000)), "too large",
-         "save it smaller")  # fmt: skip
+left_out(
+    "JPEG whose header lies",
+    "lies.jpg",
+    _whole.replace(_size, struct.pack(">HH", 65_000, 65_000)),
+    "too large",
+    "save it smaller",
+)
 left_out("JPEG after a web header", "http.jpg", b"HTTP/1.1 200 OK\r\n\r\n" + jpeg(), "no image format")
 
 for _name, _file, _spoil in [
@@ -313,10 +325,14 @@ read("JPEG, YCCK", "ycck.jpg", _picture, _ycck[:_adobe] + b"\2" + _ycck[_adobe +
 # -- EXIF ---------------------------------------------------------------------------------------------------
 
 UNDO = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
-}  # fmt: skip
+}
 """What a camera stores that is held in that way, from the upright picture."""
 
 
@@ -343,10 +359,20 @@ for _name, _file, _block, _held in [
     ("EXIF orientation 99", "exif-99.jpg", ifd((0x0112, 3, 1, b"\x63\0\0\0")), 1),
     ("EXIF orientation as text", "exif-text.jpg", ifd((0x0112, 2, 4, b"top\0")), 1),
     ("EXIF orientation twice", "exif-two.jpg", ifd((0x0112, 3, 2, b"\6\0\6\0")), 6),
-    ("EXIF with absurd values", "exif-absurd.jpg",
-     ifd(_TURN_6, (0x011A, 5, 1, b"\0\0\0\0"), (0x0132, 2, 2**31, b"\x08\0\0\0"), (0x8769, 4, 1, b"\xff\xff\xff\xff"),
-         (0x8825, 9, 1, b"\xff\xff\xff\xff"), (0x9999, 200, 9, bytes(4))), 6),
-]:  # fmt: skip
+    (
+        "EXIF with absurd values",
+        "exif-absurd.jpg",
+        ifd(
+            _TURN_6,
+            (0x011A, 5, 1, b"\0\0\0\0"),
+            (0x0132, 2, 2**31, b"\x08\0\0\0"),
+            (0x8769, 4, 1, b"\xff\xff\xff\xff"),
+            (0x8825, 9, 1, b"\xff\xff\xff\xff"),
+            (0x9999, 200, 9, bytes(4)),
+        ),
+        6,
+    ),
+]:
     _picture = picture().resize((80, 60))
     _stored = _picture.transpose(UNDO[_held]) if _held in UNDO else _picture
     read(_name, _file, _picture, jpeg(_stored, exif=_block), LOSSY)
@@ -418,8 +444,13 @@ left_out("PNG of no size", "no-size.png", png(0, 0, b""), "damaged")
 left_out("PNG without pixels", "no-pixels.png", _whole[:33] + chunk(b"IEND", b""), "damaged")
 left_out("PNG with too few pixels", "few-pixels.png", png(30, 30, bytes(99)), "damaged")
 left_out("PNG that says it is huge", "claims.png", png(13_000, 13_000, bytes(99)), "damaged")
-left_out("PNG that says it is beyond all bounds", "bounds.png", png(2**31 - 1, 2**31 - 1, bytes(99)), "too large",
-         "save it smaller")  # fmt: skip
+left_out(
+    "PNG that says it is beyond all bounds",
+    "bounds.png",
+    png(2**31 - 1, 2**31 - 1, bytes(99)),
+    "too large",
+    "save it smaller",
+)
 
 
 def _bomb(width: int, height: int) -> Callable[[Path], object]:
@@ -471,19 +502,37 @@ _values = np.asarray(picture().convert("L"), np.float32).copy()
 _values[0, :2] = 0, 255  # so that the range is sure
 _shown = Image.fromarray(_values.astype(np.uint8)).convert("RGB")
 read("TIFF of numbers up to 65535", "float-65535.tif", _shown, encoded(Image.fromarray(_values * 257), "TIFF"))
-left_out("TIFF of numbers up to 1", "float-1.tif", encoded(Image.fromarray(_values / 255), "TIFF"),
-         "floating-point values up to 1", "save it as these are")  # fmt: skip
+left_out(
+    "TIFF of numbers up to 1",
+    "float-1.tif",
+    encoded(Image.fromarray(_values / 255), "TIFF"),
+    "floating-point values up to 1",
+    "save it as these are",
+)
 _values[5:9] = np.nan
 _values[9] = np.inf, *[-np.inf] * (_values.shape[1] - 1)
 _shown = np.nan_to_num(_values, nan=0, posinf=255, neginf=0).astype(np.uint8)
-read("TIFF with NaN and infinity", "nan.tif", Image.fromarray(_shown).convert("RGB"),
-     encoded(Image.fromarray(_values * 257), "TIFF"))  # fmt: skip
-read("TIFF of nothing but NaN", "all-nan.tif", flat(0),
-     encoded(Image.fromarray(np.full((SIDE, SIDE), np.nan, np.float32)), "TIFF"))  # fmt: skip
+read(
+    "TIFF with NaN and infinity",
+    "nan.tif",
+    Image.fromarray(_shown).convert("RGB"),
+    encoded(Image.fromarray(_values * 257), "TIFF"),
+)
+read(
+    "TIFF of nothing but NaN",
+    "all-nan.tif",
+    flat(0),
+    encoded(Image.fromarray(np.full((SIDE, SIDE), np.nan, np.float32)), "TIFF"),
+)
 _whole = encoded(picture(), "TIFF")
 left_out("TIFF, half of it", "half.tif", _whole[: len(_whole) // 2], "damaged")
-left_out("TIFF with an unknown compression", "packed.tif", _whole.replace(struct.pack("<HHIH", 259, 3, 1, 1),
-         struct.pack("<HHIH", 259, 3, 1, 65_000)), "damaged", "save it as PNG")  # fmt: skip
+left_out(
+    "TIFF with an unknown compression",
+    "packed.tif",
+    _whole.replace(struct.pack("<HHIH", 259, 3, 1, 1), struct.pack("<HHIH", 259, 3, 1, 65_000)),
+    "damaged",
+    "save it as PNG",
+)
 left_out("TIFF that points outside", "outside.tif", b"II*\0\xff\xff\xff\x7f" + bytes(40), "damaged", "save it as PNG")
 _whole = encoded(picture(), "BMP")
 left_out("BMP, half of it", "half.bmp", _whole[: len(_whole) // 2], "its end is missing")

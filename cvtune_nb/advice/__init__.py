@@ -6,6 +6,15 @@ from cvtune_nb.advice.rule import Case, Finding, Rule, case_of
 from cvtune_nb.advice.rules import RULES, advise
 
 __all__ = [
-    "RULES", "Case", "Finding", "Gain", "Rule", "advise", "case_of", "outcome", "real_gains", "what_helps",
+    "RULES",
+    "Case",
+    "Finding",
+    "Gain",
+    "Rule",
+    "advise",
+    "case_of",
+    "outcome",
+    "real_gains",
+    "what_helps",
     "write_down",
-]  # fmt: skip
+]

@@ -23,9 +23,13 @@ ENOUGH = 5_000
 
 
 def answers(
-    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress = silent, part: float = 1.0,
+    workspace: Workspace,
+    photos: pd.DataFrame,
+    config: Config,
+    progress: Progress = silent,
+    part: float = 1.0,
     taught: pd.Series | None = None,
-) -> pd.Series:  # fmt: skip
+) -> pd.Series:
     """By path, the share (0..1) of the times that a linear SVM on frozen features got a photo right that it had not
     learned from, when it learned from `part` of each class; remembered in the cache. taught: other labels to learn
     from, by path; a photo still counts as right when it gets the label that `photos` has. Raises InputError."""

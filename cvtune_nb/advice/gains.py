@@ -80,8 +80,16 @@ def what_helps(
     silent_about: list[str] = []
     ratio, low, high = _more_photos(workspace, photos, model, progress)
     double = predict_cost(workspace, model).seconds * 2 if run else None
-    found.append(_scaled("photos", "Twice the training photos", base, (ratio, low, high), double,
-                         "learning curve of the SVM, from a quarter, half and all of the photos"))  # fmt: skip
+    found.append(
+        _scaled(
+            "photos",
+            "Twice the training photos",
+            base,
+            (ratio, low, high),
+            double,
+            "learning curve of the SVM, from a quarter, half and all of the photos",
+        )
+    )
     labels = _cleaner_labels(workspace, photos, model, right, progress)
     if isinstance(labels, str):
         silent_about.append(labels)
@@ -102,8 +110,14 @@ def what_helps(
         found += _more_epochs(workspace, run)
     found.sort(key=lambda gain: -gain.gain)
     last = max(runs(workspace)["run"], default="")
-    entry = {"time": now(), "run": run.id if run else "", "last_run": last, "photos": photos_id(photos),
-             "train_photos": int((photos["split"] == "train").sum()), "accuracy": base.value}  # fmt: skip
+    entry = {
+        "time": now(),
+        "run": run.id if run else "",
+        "last_run": last,
+        "photos": photos_id(photos),
+        "train_photos": int((photos["split"] == "train").sum()),
+        "accuracy": base.value,
+    }
     append_json_lines(workspace.folder / "gains.jsonl", {**entry, "gains": [gain.to_dict() for gain in found]})
     return found, silent_about
 
@@ -129,10 +143,18 @@ def real_gains(workspace: Workspace) -> pd.DataFrame:
             if real is None:
                 continue
             seen.add(key)
-            rows.append({
-                "action": gain["action"], "title": gain["title"], "predicted": gain["gain"], "low": gain["low"],
-                "high": gain["high"], "real": real, "run": later.id, "words": _kept_promise(gain, base, later, real),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "action": gain["action"],
+                    "title": gain["title"],
+                    "predicted": gain["gain"],
+                    "low": gain["low"],
+                    "high": gain["high"],
+                    "real": real,
+                    "run": later.id,
+                    "words": _kept_promise(gain, base, later, real),
+                }
+            )
     columns = ["action", "title", "predicted", "low", "high", "real", "run", "words"]
     return pd.DataFrame(rows[::-1], columns=columns)
 
@@ -172,18 +194,21 @@ def _more_photos(
 
 
 def _scaled(
-    action: str, title: str, base: Accuracy, ratios: tuple[float, float, float], seconds: float | None, basis: str,
+    action: str,
+    title: str,
+    base: Accuracy,
+    ratios: tuple[float, float, float],
+    seconds: float | None,
+    basis: str,
     change: dict[str, Any] | None = None,
-) -> Gain:  # fmt: skip
+) -> Gain:
     """The gain of a model with accuracy `base` whose errors are multiplied by ratios (now, low, high)."""
     wrong = (1 - base.value) + (0.5 / base.n if base.n and base.value == 1 else 0.0)
     now, low, high = ratios
     return Gain(action, title, wrong * (1 - now), wrong * (1 - high), wrong * (1 - low), seconds, basis, change or {})
 
 
-def _standing(
-    workspace: Workspace, run: Run | None, model: Config, progress: Progress
-) -> tuple[Accuracy, pd.Series]:
+def _standing(workspace: Workspace, run: Run | None, model: Config, progress: Progress) -> tuple[Accuracy, pd.Series]:
     """Accuracy of the model at hand, and which photos it got right."""
     said = run.predictions() if run else baseline_predictions(workspace)
     if said is not None and len(said):
@@ -285,6 +310,8 @@ def _real(base: Run, later: Run) -> float | None:
 
 def _kept_promise(gain: dict[str, Any], base: Run, later: Run, real: float) -> str:
     inside = "inside" if gain["low"] <= real <= gain["high"] else "outside"
-    return (f"{gain['title']}: predicted {gain['gain'] * 100:+.1f} points ({gain['low'] * 100:.1f} to "
-            f"{gain['high'] * 100:.1f}), real {real * 100:+.1f}, {inside} the interval ({later.id} against "
-            f"{base.id})")  # fmt: skip
+    return (
+        f"{gain['title']}: predicted {gain['gain'] * 100:+.1f} points ({gain['low'] * 100:.1f} to "
+        f"{gain['high'] * 100:.1f}), real {real * 100:+.1f}, {inside} the interval ({later.id} against "
+        f"{base.id})"
+    )

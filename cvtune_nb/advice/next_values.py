@@ -18,8 +18,12 @@ def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
     size = min(PARAMETERS["image_size"].high, round(config.image_size * LARGER / 32) * 32)
     if not config.image_size < size <= median_side(photos) or config.batch_size < 2:
         return {}
-    return {"image_size": size, "batch_size": config.batch_size // 2, "learning_rate": rate(config.learning_rate / 2),
-            "schedule": ""}  # fmt: skip
+    return {
+        "image_size": size,
+        "batch_size": config.batch_size // 2,
+        "learning_rate": rate(config.learning_rate / 2),
+        "schedule": "",
+    }
 
 
 def rate(value: float) -> float:

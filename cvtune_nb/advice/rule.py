@@ -87,11 +87,14 @@ def case_of(workspace: Workspace, run: Run) -> Case:
     standing = baseline_predictions(workspace) if own.comparable(present(workspace)) else None
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
-        run, workspace.photos(), table[table["run"].isin([run.id, *(other.id for other in others)])],
-        right_of(run.predictions()), None if standing is None else right_of(standing),
+        run,
+        workspace.photos(),
+        table[table["run"].isin([run.id, *(other.id for other in others)])],
+        right_of(run.predictions()),
+        None if standing is None else right_of(standing),
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
-    )  # fmt: skip
+    )
 
 
 def right_of(predictions: pd.DataFrame) -> pd.Series:

@@ -57,12 +57,18 @@ class Underfit(Rule):
         config, losses = case.run.config, case.trained["train_loss"].tolist()
         evidence = f"train error is {1 - case.last['train_accuracy']:.1%} after {len(losses)} epochs (rule: over 5%)"
         if len(losses) < 2 or losses[-1] < 0.95 * losses[-2]:
-            return self.finding("It has not learned enough: double the epochs",
-                                f"{evidence}, and the loss was still falling",
-                                epochs=min(200, 2 * config.epochs), schedule="")  # fmt: skip
-        return self.finding("It has not learned enough: halve the learning rate",
-                            f"{evidence}, and the loss no longer falls",
-                            learning_rate=rate(config.learning_rate / 2), schedule="")  # fmt: skip
+            return self.finding(
+                "It has not learned enough: double the epochs",
+                f"{evidence}, and the loss was still falling",
+                epochs=min(200, 2 * config.epochs),
+                schedule="",
+            )
+        return self.finding(
+            "It has not learned enough: halve the learning rate",
+            f"{evidence}, and the loss no longer falls",
+            learning_rate=rate(config.learning_rate / 2),
+            schedule="",
+        )
 
 
 class Overfit(Rule):
@@ -88,8 +94,9 @@ class Overfit(Rule):
             f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
             f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
             "may still test well: judge by validation",
-            dropout=min(0.9, round(config.dropout + 0.2, 2)), weight_decay=min(0.1, config.weight_decay * 3),
-        )  # fmt: skip
+            dropout=min(0.9, round(config.dropout + 0.2, 2)),
+            weight_decay=min(0.1, config.weight_decay * 3),
+        )
 
 
 class BelowBaseline(Rule):
@@ -106,10 +113,13 @@ class BelowBaseline(Rule):
         compared = metrics.paired(*aligned(case.right_baseline, case.right))
         if case.right_baseline.all() or (compared.p < 0.05 and compared.difference > 0):
             return None
-        return self.finding("Not better than the frozen network and SVM",
-                            f"fine-tuned against SVM on the same validation photos: {compared.words}; "
-                            "the SVM is the cheaper model, unless a lower rate helps",
-                            learning_rate=rate(case.run.config.learning_rate / 3), schedule="")  # fmt: skip
+        return self.finding(
+            "Not better than the frozen network and SVM",
+            f"fine-tuned against SVM on the same validation photos: {compared.words}; "
+            "the SVM is the cheaper model, unless a lower rate helps",
+            learning_rate=rate(case.run.config.learning_rate / 3),
+            schedule="",
+        )
 
 
 class Edge(Rule):
@@ -253,9 +263,17 @@ class Unreviewed(Rule):
     when = "photos that the audit listed as badly labelled, copies or of bad quality are not decided"
     source = "the audit (notebook 01)"
     kinds: ClassVar[tuple[str, ...]] = (
-        "mislabelled", "ambiguous", "two-classes", "leak", "duplicate", "dark", "over-exposed", "low-contrast",
-        "blurry", "corrupt",
-    )  # fmt: skip
+        "mislabelled",
+        "ambiguous",
+        "two-classes",
+        "leak",
+        "duplicate",
+        "dark",
+        "over-exposed",
+        "low-contrast",
+        "blurry",
+        "corrupt",
+    )
 
     def look(self, case: Case) -> Finding | None:
         """How many of each kind."""
@@ -263,8 +281,11 @@ class Unreviewed(Rule):
         left = [f"{counts[kind]} {kind}" for kind in self.kinds if kind in counts]
         if not left:
             return None
-        return self.finding("The audit's findings are not all decided", f"{', '.join(left)}: see the gallery of "
-                            "notebook 01; what cleaner labels would bring is told in notebook 04")  # fmt: skip
+        return self.finding(
+            "The audit's findings are not all decided",
+            f"{', '.join(left)}: see the gallery of "
+            "notebook 01; what cleaner labels would bring is told in notebook 04",
+        )
 
 
 class WideFeatures(Rule):
@@ -283,8 +304,11 @@ class WideFeatures(Rule):
         if wider.empty:
             return None
         name, features = wider.iloc[0][["name", "features"]]
-        return self.finding(f"{name} gives {features} numbers a photo instead of {own.width}",
-                            "try it with the SVM first (notebook 02): it takes seconds", backbone=name)  # fmt: skip
+        return self.finding(
+            f"{name} gives {features} numbers a photo instead of {own.width}",
+            "try it with the SVM first (notebook 02): it takes seconds",
+            backbone=name,
+        )
 
 
 class NextRung(Rule):
@@ -306,16 +330,29 @@ class NextRung(Rule):
         return self.finding(
             "It learned its training photos: climb a rung (notebook 04)",
             f"it learned its training photos, and half of your photos have {median_side(case.photos):.0f} pixels or "
-            f"more: image size {change['image_size']}, minibatch {change['batch_size']}", **change,
-        )  # fmt: skip
+            f"more: image size {change['image_size']}, minibatch {change['batch_size']}",
+            **change,
+        )
 
 
 DIVERGED, UNDERFIT = Diverged(), Underfit()
 
 RULES: tuple[Rule, ...] = (
-    DIVERGED, UNDERFIT, Overfit(), BelowBaseline(), LearningRateEdge(), ImageSizeEdge(), Noise(), BestOfMany(),
-    FewImages(), SmallObjects(), SlowStorage(), Unreviewed(), WideFeatures(), NextRung(),
-)  # fmt: skip
+    DIVERGED,
+    UNDERFIT,
+    Overfit(),
+    BelowBaseline(),
+    LearningRateEdge(),
+    ImageSizeEdge(),
+    Noise(),
+    BestOfMany(),
+    FewImages(),
+    SmallObjects(),
+    SlowStorage(),
+    Unreviewed(),
+    WideFeatures(),
+    NextRung(),
+)
 
 
 def advise(workspace: Workspace, run: Run) -> list[Finding]:
@@ -330,4 +367,3 @@ def spoken(rule: Rule, case: Case) -> Finding | None:
     if finding and finding.change and replace(case.run.config, **finding.change) == case.run.config:
         return replace(finding, change={})
     return finding
-

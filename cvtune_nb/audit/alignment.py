@@ -115,9 +115,7 @@ def _made_exact(seen: Views, places: list[_Place]) -> np.ndarray:
     return found
 
 
-def _refine(
-    patch: np.ndarray, photos: np.ndarray, place: np.ndarray, steps: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _refine(patch: np.ndarray, photos: np.ndarray, place: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Correlations (p,) and places (p, 3, 3) after some steps, the best seen of each pair.
 
     patch: (p, m, m); photos: (p, side, side). A place takes (y, x, 1), in pixels from the patch's centre, to the

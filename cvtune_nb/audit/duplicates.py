@@ -53,6 +53,7 @@ LOOKALIKES, FEW_COPIES = 400, 0.1
 """Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the share of them
 that may be taken for copies, by this correlation or SAME_COSINE."""
 
+
 @dataclass(frozen=True)
 class Duplicates:
     """groups: (n,) int, the number of each photo's group of copies, photos without copies are alone in
@@ -63,9 +64,12 @@ class Duplicates:
 
 
 def find(
-    photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progress = silent,
+    photos: pd.DataFrame,
+    features: np.ndarray,
+    store: Any,
+    progress: Progress = silent,
     distinct: Iterable[frozenset[str]] = (),
-) -> Duplicates:  # fmt: skip
+) -> Duplicates:
     """Groups of copies.
 
     photos: label,sha256 (n rows); features: (n, width) not negative or centred, as they come from the network;

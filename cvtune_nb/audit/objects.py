@@ -93,10 +93,15 @@ def find(workspace: Workspace, photos: pd.DataFrame, image_size: int) -> pd.Data
     seen = extent({key: box for key, box in boxes(workspace).items() if key in known})
     if not seen.small:
         return table([])
-    return table([
-        issue(
-            "", "small-objects", 1 - seen.median / SMALL, seen.words,
-            f"find the objects instead of classifying whole photos (notebook 06), or crop the photos to them: at image "
-            f"size {image_size} the network sees such an object with {seen.median * image_size:.0f} pixels",
-        )
-    ])  # fmt: skip
+    return table(
+        [
+            issue(
+                "",
+                "small-objects",
+                1 - seen.median / SMALL,
+                seen.words,
+                f"find the objects instead of classifying whole photos (notebook 06), or crop the photos: at image "
+                f"size {image_size} the network sees such an object with {seen.median * image_size:.0f} pixels",
+            )
+        ]
+    )

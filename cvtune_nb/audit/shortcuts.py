@@ -23,10 +23,16 @@ FEWEST = 10
 """Photos a class (or split) must have: with fewer, chance alone tells it from the rest."""
 
 PROPERTIES = {
-    "mean": "brightness", "brightness": "its brightest part", "contrast": "contrast", "burnt": "burnt out parts",
-    "sharpness": "sharpness", "width": "width of the file", "height": "height of the file",
-    "aspect": "shape of the file", "density": "bytes a pixel of the file",
-}  # fmt: skip
+    "mean": "brightness",
+    "brightness": "its brightest part",
+    "contrast": "contrast",
+    "burnt": "burnt out parts",
+    "sharpness": "sharpness",
+    "width": "width of the file",
+    "height": "height of the file",
+    "aspect": "shape of the file",
+    "density": "bytes a pixel of the file",
+}
 """Columns of the table that `find` looks at, in words."""
 
 
@@ -95,10 +101,15 @@ def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int 
         column = int(_extent(auroc[place]).argmax())
         extent = float(_extent(auroc[place, column]))
         if extent >= max(least, chance):
-            found.append({
-                "name": str(name), "property": values.columns[column], "auroc": extent, "chance": float(chance),
-                "direction": "higher" if auroc[place, column] > 0.5 else "lower",
-            })  # fmt: skip
+            found.append(
+                {
+                    "name": str(name),
+                    "property": values.columns[column],
+                    "auroc": extent,
+                    "chance": float(chance),
+                    "direction": "higher" if auroc[place, column] > 0.5 else "lower",
+                }
+            )
     return found
 
 

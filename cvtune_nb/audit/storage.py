@@ -53,9 +53,12 @@ class Storage:
 
 
 def measure(
-    workspace: Workspace, photos: pd.DataFrame, packed: Pixels, network: float | None,
+    workspace: Workspace,
+    photos: pd.DataFrame,
+    packed: Pixels,
+    network: float | None,
     read: Callable[[Path], bytes] = Path.read_bytes,
-) -> Storage | None:  # fmt: skip
+) -> Storage | None:
     """Read some photos from their files and from `packed` (their pixels, in the same order), for less than 2 seconds
     in all; None when none can be read.
 

@@ -188,9 +188,7 @@ class Probe:
     photos: int
 
 
-def probed(
-    file: Path, key: str, what: str, make: Callable[[], Probe], progress: Progress
-) -> dict[str, float]:  # fmt: skip
+def probed(file: Path, key: str, what: str, make: Callable[[], Probe], progress: Progress) -> dict[str, float]:
     """train_seconds and forward_seconds of a photo, weight_bytes, and activation_bytes that one photo's backward pass
     keeps; tried when `file` does not know `key` yet, and kept there."""
     known = read_json(file) if file.exists() else {}
@@ -218,8 +216,12 @@ def probed(
         probe.network.eval()
         with torch.inference_mode(), half(where):
             forward = _fastest(probe.forward) / probe.photos
-        known[key] = {"train_seconds": train, "forward_seconds": forward, "weight_bytes": weights,
-                      "activation_bytes": max(0, sum(kept.values()) - weights) / probe.photos}  # fmt: skip
+        known[key] = {
+            "train_seconds": train,
+            "forward_seconds": forward,
+            "weight_bytes": weights,
+            "activation_bytes": max(0, sum(kept.values()) - weights) / probe.photos,
+        }
         known.pop("format", None)
         write_json(file, known)
     return known[key]

@@ -65,17 +65,26 @@ class Export(Exported):
         """The figures as plain values, for JSON."""
         test = self.test
         return super().to_dict() | {
-            "validation_accuracy": self.validation.value, "test_accuracy": test and test.value,
-            "interval": test and test.interval, "test_photos": test.n if test else 0,
-            "variants": self.variants.to_dict("records"), "temperature": self.temperature,
-            "calibration_error": list(self.calibration_error), "threshold": self.threshold,
-        }  # fmt: skip
+            "validation_accuracy": self.validation.value,
+            "test_accuracy": test and test.value,
+            "interval": test and test.interval,
+            "test_photos": test.n if test else 0,
+            "variants": self.variants.to_dict("records"),
+            "temperature": self.temperature,
+            "calibration_error": list(self.calibration_error),
+            "threshold": self.threshold,
+        }
 
 
 def export_run(
-    workspace: Workspace, run_id: str, out: str | Path | None = None, progress: Progress = silent,
-    variants: tuple[str, ...] = tuple(VARIANTS), threshold: float = 0.0, earlier_data: bool = False,
-) -> Export:  # fmt: skip
+    workspace: Workspace,
+    run_id: str,
+    out: str | Path | None = None,
+    progress: Progress = silent,
+    variants: tuple[str, ...] = tuple(VARIANTS),
+    threshold: float = 0.0,
+    earlier_data: bool = False,
+) -> Export:
     """Export the best weights of run `run_id` ("svm": the last baseline) to the new folder `out` (default:
     workspace/exports/<run>), and to a zip beside it.
 
@@ -128,12 +137,24 @@ def export_run(
         beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(
-            folder=folder, zip=zip_of(folder), run=chosen.id, parity=difference, parity_photos=compared,
-            openings=openings, left_out=fair.left_out, notes=fair.notes, validation=chosen.validation, test=test,
-            per_class=by_class, variants=beside,
-            temperature=warmth, calibration_error=errors, reliability=table,
-            coverage=coverage(validation.confidence("fp32"), right), threshold=threshold,
-        )  # fmt: skip
+            folder=folder,
+            zip=zip_of(folder),
+            run=chosen.id,
+            parity=difference,
+            parity_photos=compared,
+            openings=openings,
+            left_out=fair.left_out,
+            notes=fair.notes,
+            validation=chosen.validation,
+            test=test,
+            per_class=by_class,
+            variants=beside,
+            temperature=warmth,
+            calibration_error=errors,
+            reliability=table,
+            coverage=coverage(validation.confidence("fp32"), right),
+            threshold=threshold,
+        )
         facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
         if len(chosen.history):
@@ -163,9 +184,14 @@ def load_bundle(folder: str | Path) -> nn.Module:
 
 
 def _write_models(
-    workspace: Workspace, chosen: Candidate, photos: pd.DataFrame, made: Path, variants: tuple[str, ...],
-    threshold: float, progress: Progress,
-) -> dict[str, Any]:  # fmt: skip
+    workspace: Workspace,
+    chosen: Candidate,
+    photos: pd.DataFrame,
+    made: Path,
+    variants: tuple[str, ...],
+    threshold: float,
+    progress: Progress,
+) -> dict[str, Any]:
     """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
     network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
     graphs = {"fp32": network}
@@ -183,8 +209,14 @@ def _save(
     graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float, levels: photo.Levels
 ) -> None:
     for name, graph in graphs.items():
-        notes = {"run": chosen.id, "backbone": chosen.backbone, "cvtune": cvtune_nb.__version__, "threshold": threshold,
-                 "variant": name, "levels": levels}  # fmt: skip
+        notes = {
+            "run": chosen.id,
+            "backbone": chosen.backbone,
+            "cvtune": cvtune_nb.__version__,
+            "threshold": threshold,
+            "variant": name,
+            "levels": levels,
+        }
         whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
         onnx_model.save(whole, made / file_of(name))
 

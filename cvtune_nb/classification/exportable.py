@@ -45,9 +45,7 @@ class Candidate:
     provenance: Provenance
 
 
-def candidate(
-    workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False
-) -> Candidate:
+def candidate(workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False) -> Candidate:
     """The best epoch of the run `name` (an id, "best" or "last"), or, for "svm", the last baseline, fitted again on its
     cached features. Raises InputError when there is no such thing, and for a run with other classes than there are now,
     unless `earlier_data`."""
@@ -61,12 +59,21 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
     levels.require_same(workspace, run.levels, run.id)
     return Candidate(
-        run.id, "run", load_best(run), run.classes, run.config.backbone, run.config.image_size, run.config.to_dict(),
-        run.train, run.validation, run.history,
+        run.id,
+        "run",
+        load_best(run),
+        run.classes,
+        run.config.backbone,
+        run.config.image_size,
+        run.config.to_dict(),
+        run.train,
+        run.validation,
+        run.history,
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
-        "before any fine-tuning).", run.provenance,
-    )  # fmt: skip
+        "before any fine-tuning).",
+        run.provenance,
+    )
 
 
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
@@ -79,12 +86,20 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     network = classifier(kernel, networks.load(backbone, image_size=image_size), len(svm.classes))
     network.start_from(svm)
     return Candidate(
-        SVM, kernel, network.eval(), svm.classes, backbone, image_size,
+        SVM,
+        kernel,
+        network.eval(),
+        svm.classes,
+        backbone,
+        image_size,
         {"backbone": backbone, "image_size": image_size, "kernel": kernel, "C": C},
-        explorer.accuracy(C, kernel, "train"), explorer.accuracy(C, kernel, "validation"), pd.DataFrame(),
-        f"frozen, with an SVM on its features ({kernel} kernel)", f"An SVM with C = {C:g}, chosen on validation.",
+        explorer.accuracy(C, kernel, "train"),
+        explorer.accuracy(C, kernel, "validation"),
+        pd.DataFrame(),
+        f"frozen, with an SVM on its features ({kernel} kernel)",
+        f"An SVM with C = {C:g}, chosen on validation.",
         of_photos(explorer.photos),
-    )  # fmt: skip
+    )
 
 
 def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> nn.Module:
@@ -129,8 +144,12 @@ class RbfSvm(nn.Module):
     def start_from(self, svm: Svm) -> None:
         """Take over the numbers of a fitted SVM."""
         support, coefficients, intercepts, gamma = svm.kernel_machine()
-        for name, value in (("support", support), ("coefficients", coefficients), ("intercepts", intercepts),
-                            ("gamma", [gamma])):  # fmt: skip
+        for name, value in (
+            ("support", support),
+            ("coefficients", coefficients),
+            ("intercepts", intercepts),
+            ("gamma", [gamma]),
+        ):
             setattr(self, name, torch.as_tensor(value, dtype=torch.float32).contiguous())
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -106,13 +106,15 @@ class LastLayer:
             weight, bias = self._svm.weights()
             return (np.array(weight.T * SVM_SCALE, np.float32, order="C"), np.array(bias * SVM_SCALE, np.float32))
         random, width = torch.Generator().manual_seed(config.seed), self._parts["train"][0].shape[1]
-        drawn = [torch.empty(shape).uniform_(-(width**-0.5), width**-0.5, generator=random).numpy()
-                 for shape in ((len(self.classes), width), (len(self.classes),))]  # fmt: skip
+        drawn = [
+            torch.empty(shape).uniform_(-(width**-0.5), width**-0.5, generator=random).numpy()
+            for shape in ((len(self.classes), width), (len(self.classes),))
+        ]
         return np.ascontiguousarray(drawn[0].T), drawn[1].copy()
 
     def _row(
         self, epoch: int, rate: float, layer: "_Layer", parts: dict[str, tuple[np.ndarray, np.ndarray]]
-    ) -> dict[str, float]:  # fmt: skip
+    ) -> dict[str, float]:
         row = {"epoch": epoch, "learning_rate": rate, "seconds": 0.0}
         for split, (matrix, labels) in parts.items():
             logits = matrix @ layer.weight + layer.bias

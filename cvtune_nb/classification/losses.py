@@ -34,8 +34,10 @@ def similarity_loss(name: str) -> Loss | None:
         "multi-similarity": lambda: losses.MultiSimilarityLoss(alpha=2, beta=50, base=0.5),
         "supervised-contrastive": losses.SupConLoss,
     }[name]()
-    miner = {"triplet": miners.TripletMarginMiner(margin=0.2, type_of_triplets="semihard"),
-             "multi-similarity": miners.MultiSimilarityMiner()}.get(name)  # fmt: skip
+    miner = {
+        "triplet": miners.TripletMarginMiner(margin=0.2, type_of_triplets="semihard"),
+        "multi-similarity": miners.MultiSimilarityMiner(),
+    }.get(name)
     return lambda embeddings, labels: loss(embeddings, labels, miner(embeddings, labels) if miner else None)
 
 

@@ -17,8 +17,7 @@ the SVM"."""
 
 
 class Classifier(nn.Module):
-    """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did.
-    """
+    """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did."""
 
     def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool):
         super().__init__()
@@ -28,8 +27,7 @@ class Classifier(nn.Module):
     def forward(
         self, images: torch.Tensor, with_features: bool = False
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Logits (n, classes) of uint8 photos (n, size, size, 3); with_features: also what they come from, (n, width).
-        """
+        """Logits (n, classes) of uint8 photos (n, size, size, 3); with_features: and the features, (n, width)."""
         features = self.backbone(images)
         logits = self.classify(features)
         return (logits, features) if with_features else logits

@@ -130,8 +130,10 @@ def depth(levels: Levels) -> str:
     """How photos of more than 8 bits a channel become 8 bits, as text of a card; "" where it is the usual way."""
     if tuple(levels) == FULL:
         return ""
-    return (f"\n\nIt has learned from photos of more than 8 bits a channel: the value {levels[0]:g} was black and "
-            f"{levels[1]:g} white. `photo.py` reads such files in this way; elsewhere, scale them so.")  # fmt: skip
+    return (
+        f"\n\nIt has learned from photos of more than 8 bits a channel: the value {levels[0]:g} was black and "
+        f"{levels[1]:g} white. `photo.py` reads such files in this way; elsewhere, scale them so."
+    )
 
 
 def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any], photos: pd.DataFrame) -> str:
@@ -195,7 +197,7 @@ def surety(export: Any) -> str:
     row = export.coverage.iloc[(export.coverage["threshold"] - export.threshold).abs().argmin()]
     if export.threshold:
         words += (
-            f" Below a probability of {export.threshold:g} it says \"don't know\" (`sure` is false): on validation "
+            f' Below a probability of {export.threshold:g} it says "don\'t know" (`sure` is false): on validation '
             f"it answered {row['coverage']:.1%} of the photos, {row['accuracy']:.1%} of them right."
         )
     return words
@@ -215,9 +217,10 @@ def curves(history: pd.DataFrame) -> str:
 
     lines = [
         f'<polyline fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" points="'
-        + " ".join(at(epoch, value) for epoch, value in zip(epochs, history[f"{part}_accuracy"], strict=True)) + '"/>'
+        + " ".join(at(epoch, value) for epoch, value in zip(epochs, history[f"{part}_accuracy"], strict=True))
+        + '"/>'
         for part, colour, dash in (("train", "#D55E00", "6 4"), ("validation", "#0072B2", "none"))
-    ]  # fmt: skip
+    ]
     grid = []
     for value in np.arange(floor, 1.001, 0.1):
         x, y = at(int(epochs.min()), float(value)).split(",")

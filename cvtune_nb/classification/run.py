@@ -18,8 +18,15 @@ from cvtune_nb.runs import lock
 from cvtune_nb.runs.provenance import PHOTOS, Provenance, keep, of_photos, present
 from cvtune_nb.workspace import Workspace, now, photos_id
 
-HISTORY_COLUMNS = ["epoch", "learning_rate", "train_accuracy", "train_loss", "validation_accuracy", "validation_loss",
-                   "seconds"]  # fmt: skip
+HISTORY_COLUMNS = [
+    "epoch",
+    "learning_rate",
+    "train_accuracy",
+    "train_loss",
+    "validation_accuracy",
+    "validation_loss",
+    "seconds",
+]
 MEASURED_TRAIN_PHOTOS = 1_000
 """Train accuracy is measured on at most so many photos, drawn once by the seed: good to about 2 points."""
 UNFINISHED = ("stopped", "interrupted")
@@ -92,21 +99,37 @@ class Run:
     def to_dict(self) -> dict[str, Any]:
         """Plain values: result.json, and the JSON of `cvtune train`."""
         return {
-            "run": self.id, "state": self.state, "config": self.config.to_dict(), "best_epoch": self.best_epoch,
-            "train_accuracy": self.train.value, "validation_accuracy": self.validation.value,
-            "interval": self.validation.interval, "validation_photos": self.validation.n, "seconds": self.seconds,
-            "predicted_seconds": self.predicted_seconds, "changes": self.changes,
+            "run": self.id,
+            "state": self.state,
+            "config": self.config.to_dict(),
+            "best_epoch": self.best_epoch,
+            "train_accuracy": self.train.value,
+            "validation_accuracy": self.validation.value,
+            "interval": self.validation.interval,
+            "validation_photos": self.validation.n,
+            "seconds": self.seconds,
+            "predicted_seconds": self.predicted_seconds,
+            "changes": self.changes,
             "history": self.history.to_dict("records"),
-        }  # fmt: skip
+        }
 
     def save(self) -> None:
         """Write config.json and, once there is something to tell, history.csv and result.json."""
         write_json(
             self.folder / "config.json",
-            {"config": self.config.to_dict(), "classes": self.classes, "photos": self.photos, "counts": self.counts,
-             "train_photos": self.train_photos, "measured_on": self.measured_on, "levels": self.levels,
-             "predicted_seconds": self.predicted_seconds, "changes": self.changes, "saved": now()},
-        )  # fmt: skip
+            {
+                "config": self.config.to_dict(),
+                "classes": self.classes,
+                "photos": self.photos,
+                "counts": self.counts,
+                "train_photos": self.train_photos,
+                "measured_on": self.measured_on,
+                "levels": self.levels,
+                "predicted_seconds": self.predicted_seconds,
+                "changes": self.changes,
+                "saved": now(),
+            },
+        )
         if len(self.history):
             write_csv(self.folder / "history.csv", self.history)
         if self.state not in ("interrupted", TRAINING):
@@ -132,16 +155,30 @@ def new_folder(workspace: Workspace, config: Config) -> Path:
 
 
 def new_run(
-    workspace: Workspace, config: Config, photos: pd.DataFrame, counts: tuple[int, int], predicted_seconds: float,
+    workspace: Workspace,
+    config: Config,
+    photos: pd.DataFrame,
+    counts: tuple[int, int],
+    predicted_seconds: float,
     folder: Path | None = None,
-) -> Run:  # fmt: skip
+) -> Run:
     """Write a new run into `folder` (default: a new one). counts: photos that train and validation accuracy are
     measured on."""
     folder = folder or new_folder(workspace, config)
     own, empty = of_photos(photos), pd.DataFrame(columns=HISTORY_COLUMNS)
-    run = Run(folder.name, folder, config, list(own.classes), own.id, empty, counts,
-              predicted_seconds=predicted_seconds, train_photos=int((photos["split"] == "train").sum()),
-              measured_on=own.measured_on, levels=workspace.levels)  # fmt: skip
+    run = Run(
+        folder.name,
+        folder,
+        config,
+        list(own.classes),
+        own.id,
+        empty,
+        counts,
+        predicted_seconds=predicted_seconds,
+        train_photos=int((photos["split"] == "train").sum()),
+        measured_on=own.measured_on,
+        levels=workspace.levels,
+    )
     keep(folder, photos)
     run.save()
     return run
@@ -237,11 +274,21 @@ def on_disk(workspace: Workspace, run: str) -> Run:
         # the checkpoint's own history is the truth: a crash can have come between it and history.csv
         with safe_open(folder / "checkpoint.safetensors", "pt") as file:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
-    loaded = Run(run, folder, Config.from_values(**known["config"]), known["classes"], known["photos"], history,
-                 tuple(known["counts"]), train_photos=known.get("train_photos", known["counts"][0]),
-                 measured_on=known.get("measured_on", ""), levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
-    return replace(loaded, state=state_in(folder), predicted_seconds=known["predicted_seconds"],
-                   changes=known["changes"])  # fmt: skip
+    loaded = Run(
+        run,
+        folder,
+        Config.from_values(**known["config"]),
+        known["classes"],
+        known["photos"],
+        history,
+        tuple(known["counts"]),
+        train_photos=known.get("train_photos", known["counts"][0]),
+        measured_on=known.get("measured_on", ""),
+        levels=tuple(known.get("levels", (0, 0))),
+    )
+    return replace(
+        loaded, state=state_in(folder), predicted_seconds=known["predicted_seconds"], changes=known["changes"]
+    )
 
 
 def state_in(folder: Path) -> str:
@@ -283,14 +330,34 @@ def runs(workspace: Workspace) -> pd.DataFrame:
     for file in files:
         run = load_run(workspace, file.parent.name)
         none = run.history.empty
-        rows.append({
-            "run": run.id, "state": run.state, "data": run.provenance.standing(now_there), **run.config.to_dict(),
-            "best_epoch": run.best_epoch,
-            "train_accuracy": float("nan") if none else run.train.value,
-            "validation_accuracy": float("nan") if none else run.validation.value,
-            "low": run.validation.low, "high": run.validation.high, "seconds": run.seconds,
-            "predicted_seconds": run.predicted_seconds, "changed": bool(run.changes),
-        })  # fmt: skip
-    columns = ["run", "state", "data", *Config.__dataclass_fields__, "best_epoch", "train_accuracy",
-               "validation_accuracy", "low", "high", "seconds", "predicted_seconds", "changed"]  # fmt: skip
+        rows.append(
+            {
+                "run": run.id,
+                "state": run.state,
+                "data": run.provenance.standing(now_there),
+                **run.config.to_dict(),
+                "best_epoch": run.best_epoch,
+                "train_accuracy": float("nan") if none else run.train.value,
+                "validation_accuracy": float("nan") if none else run.validation.value,
+                "low": run.validation.low,
+                "high": run.validation.high,
+                "seconds": run.seconds,
+                "predicted_seconds": run.predicted_seconds,
+                "changed": bool(run.changes),
+            }
+        )
+    columns = [
+        "run",
+        "state",
+        "data",
+        *Config.__dataclass_fields__,
+        "best_epoch",
+        "train_accuracy",
+        "validation_accuracy",
+        "low",
+        "high",
+        "seconds",
+        "predicted_seconds",
+        "changed",
+    ]
     return pd.DataFrame(rows, columns=columns)

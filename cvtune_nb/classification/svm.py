@@ -127,12 +127,20 @@ class Baseline:
     def to_dict(self) -> dict[str, Any]:
         """Plain values: the JSON of `cvtune baseline`."""
         plain = {
-            "backbone": self.backbone, "image_size": self.image_size, "kernel": self.kernel, "C": self.C,
-            "train_accuracy": self.train.value, "validation_accuracy": self.validation.value,
-            "interval": self.validation.interval, "validation_photos": self.validation.n,
-            "images_per_second": self.images_per_second, "seconds": self.seconds, "cached": self.cached,
-            "C_table": self.C_table.to_dict("records"), "per_class": self.per_class.to_dict("records"),
-        }  # fmt: skip
+            "backbone": self.backbone,
+            "image_size": self.image_size,
+            "kernel": self.kernel,
+            "C": self.C,
+            "train_accuracy": self.train.value,
+            "validation_accuracy": self.validation.value,
+            "interval": self.validation.interval,
+            "validation_photos": self.validation.n,
+            "images_per_second": self.images_per_second,
+            "seconds": self.seconds,
+            "cached": self.cached,
+            "C_table": self.C_table.to_dict("records"),
+            "per_class": self.per_class.to_dict("records"),
+        }
         if self.test:
             plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval, "note": self.note}
         return plain
@@ -146,7 +154,7 @@ class Baseline:
 
 def C_table_file(  # noqa: N802 - the field calls it C
     workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int, kernel: str = "linear"
-) -> Path:  # fmt: skip
+) -> Path:
     """Where `SvmExplorer.C_table` is remembered for these photos and labels; until then no file is there."""
     return workspace.cache / f"svm-{backbones.file_name(backbone)}-{image_size}-{kernel}-{photos_id(photos)}.csv"
 
@@ -216,9 +224,13 @@ class SvmExplorer:
         return float(best.loc[np.log(best).abs().idxmin()])
 
     def fit(
-        self, C: float | None = None, kernel: str = "linear", open_test: bool = False, progress: Progress = silent,
+        self,
+        C: float | None = None,
+        kernel: str = "linear",
+        open_test: bool = False,
+        progress: Progress = silent,
         compare: bool = True,
-    ) -> Baseline:  # fmt: skip
+    ) -> Baseline:
         """The whole result for one C (None: chosen on validation) and kernel. compare: whether the C_table has all of
         C_VALUES, or only the C given, which takes a ninth of the time."""
         start = time.perf_counter()
@@ -231,19 +243,33 @@ class SvmExplorer:
         if open_test:
             self.workspace.open_test(f"baseline {self.backbone} {self.image_size} {kernel} C={chosen:g}")
             test, note = self._tested(svm)
-        rows = pd.DataFrame({
-            "path": self.photos.loc[self.photos["split"] == "validation", "path"].to_numpy(),
-            "label": truth, "predicted": predicted, "score": np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1),
-        })  # fmt: skip
+        rows = pd.DataFrame(
+            {
+                "path": self.photos.loc[self.photos["split"] == "validation", "path"].to_numpy(),
+                "label": truth,
+                "predicted": predicted,
+                "score": np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1),
+            }
+        )
         wrong = rows[rows["label"] != rows["predicted"]].sort_values("score", ascending=False, ignore_index=True)
         return Baseline(
-            self.backbone, self.image_size, kernel, chosen,
-            self.accuracy(chosen, kernel, "train"), metrics.accuracy(truth, predicted), test,
+            self.backbone,
+            self.image_size,
+            kernel,
+            chosen,
+            self.accuracy(chosen, kernel, "train"),
+            metrics.accuracy(truth, predicted),
+            test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
-            metrics.confusion(truth, predicted, self.classes), metrics.per_class(truth, predicted, self.classes),
-            wrong, rows, self.features.images_per_second,
-            self.features.seconds + time.perf_counter() - start, self.features.cached, note,
-        )  # fmt: skip
+            metrics.confusion(truth, predicted, self.classes),
+            metrics.per_class(truth, predicted, self.classes),
+            wrong,
+            rows,
+            self.features.images_per_second,
+            self.features.seconds + time.perf_counter() - start,
+            self.features.cached,
+            note,
+        )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:
         """Accuracy on the test photos of which it has learned no copy, and in words how many the others are."""
@@ -255,9 +281,14 @@ class SvmExplorer:
 
 
 def baseline(
-    workspace: Workspace, backbone: str | None = None, image_size: int = 224, C: float | None = None,
-    kernel: str = "linear", open_test: bool = False, progress: Progress = silent,
-) -> Baseline:  # fmt: skip
+    workspace: Workspace,
+    backbone: str | None = None,
+    image_size: int = 224,
+    C: float | None = None,
+    kernel: str = "linear",
+    open_test: bool = False,
+    progress: Progress = silent,
+) -> Baseline:
     """The frozen backbone and an SVM on the workspace's photos; C = None chooses it on validation. The result is
     kept in baseline.json. Raises InputError."""
     result = SvmExplorer(workspace, backbone, image_size, progress).fit(C, kernel, open_test, progress)
@@ -311,10 +342,12 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
         draws, used = [], 0
         for repeat in range(repeats if part < 1 else 1):
             random = np.random.default_rng([seed, repeat, round(part * 100)])
-            chosen = np.concatenate([
-                random.permutation(np.flatnonzero(labels == label))[: max(1, round(part * (labels == label).sum()))]
-                for label in explorer.classes
-            ])  # fmt: skip
+            chosen = np.concatenate(
+                [
+                    random.permutation(np.flatnonzero(labels == label))[: max(1, round(part * (labels == label).sum()))]
+                    for label in explorer.classes
+                ]
+            )
             draws.append(metrics.accuracy(truth, Svm(C).fit(matrix[chosen], labels[chosen]).predict(held_back)).value)
             used = len(chosen)
         mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))

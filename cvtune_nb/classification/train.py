@@ -64,9 +64,13 @@ class Part:
 
 @memory.kept()
 def fit(
-    workspace: Workspace, config: Config | None = None, run: str | None = None, on_epoch: OnEpoch | None = None,
-    progress: Progress = silent, patience: float = lock.PATIENCE,
-) -> Run:  # fmt: skip
+    workspace: Workspace,
+    config: Config | None = None,
+    run: str | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: Progress = silent,
+    patience: float = lock.PATIENCE,
+) -> Run:
     """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
 
     on_epoch is called with the Run after every epoch; raising Stopped in it or in `progress` ends training and keeps
@@ -109,9 +113,14 @@ def _smaller(workspace: Workspace, run: Run) -> Run:
 
 
 def _begun_or_resumed(
-    workspace: Workspace, config: Config | None, run: str | None, photos: pd.DataFrame, progress: Progress,
-    locked: contextlib.ExitStack, patience: float,
-) -> Run:  # fmt: skip
+    workspace: Workspace,
+    config: Config | None,
+    run: str | None,
+    photos: pd.DataFrame,
+    progress: Progress,
+    locked: contextlib.ExitStack,
+    patience: float,
+) -> Run:
     """The run to train: among several processes the first one's, which holds its lock."""
     current = None
     if distributed.rank() == 0:
@@ -127,8 +136,10 @@ def _begun(
     workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress, locked: contextlib.ExitStack
 ) -> Run:
     predicted = predict_cost(workspace, config, progress).seconds
-    counts = (min(MEASURED_TRAIN_PHOTOS, int((photos["split"] == "train").sum())),
-              int((photos["split"] == "validation").sum()))  # fmt: skip
+    counts = (
+        min(MEASURED_TRAIN_PHOTOS, int((photos["split"] == "train").sum())),
+        int((photos["split"] == "validation").sum()),
+    )
     folder = new_folder(workspace, config)
     locked.enter_context(training_it(folder))  # before it is written: nobody finds a new run that looks abandoned
     return new_run(workspace, config, photos, counts, predicted, folder)
@@ -148,7 +159,7 @@ def _resumed(
 
 def _train(
     workspace: Workspace, run: Run, photos: pd.DataFrame, on_epoch: OnEpoch, progress: distributed.InStep
-) -> Run:  # fmt: skip
+) -> Run:
     config, where, clock = run.config, device(), time.perf_counter()
     try:
         with distributed.first_alone():
@@ -220,7 +231,7 @@ def read_ahead(part: Part, batches: Iterable[torch.Tensor]) -> Iterator[tuple[to
 
 def step(
     network: nn.Module, optimizer: torch.optim.Optimizer, squares: np.ndarray, labels: torch.Tensor, config: Config
-) -> float:  # fmt: skip
+) -> float:
     """Train on one minibatch: this process's share of it as uint8 (n, side, side, 3), and its classes (n). Returns the
     loss before the step; where that is not finite no step is made."""
     where = next(network.parameters()).device
@@ -284,9 +295,13 @@ def _scores(logits: list[torch.Tensor], *parts: Part) -> dict[str, float]:
 
 
 def _keep(
-    run: Run, network: Classifier, optimizer: torch.optim.Optimizer, row: dict[str, float], validation: Part,
+    run: Run,
+    network: Classifier,
+    optimizer: torch.optim.Optimizer,
+    row: dict[str, float],
+    validation: Part,
     logits: torch.Tensor,
-) -> Run:  # fmt: skip
+) -> Run:
     rows = [*run.history.to_dict("records"), row]
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
     if run.best_epoch == row["epoch"]:

@@ -101,9 +101,13 @@ class Measured:
 
 
 def measure(
-    workspace: Workspace, folder: Path, variants: list[str], photos: pd.DataFrame, progress: Progress,
+    workspace: Workspace,
+    folder: Path,
+    variants: list[str],
+    photos: pd.DataFrame,
+    progress: Progress,
     most: int | None = None,
-) -> Measured:  # fmt: skip
+) -> Measured:
     """Every variant in `folder` on each of `photos`, decoded once, one photo at a time: the rows are those of
     `cvtune predict`. most: of the photos, evenly, that all but fp32 look at (None: all)."""
     models = {name: Model(folder, file_of(name)) for name in variants}

@@ -13,9 +13,27 @@ from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.console import Meter
 
 __all__ = [
-    "BAD_INPUT", "DONE", "LIMITS", "NETWORK", "STOPPED", "Result", "audit", "baseline", "budget_seconds", "detect",
-    "escalate", "export", "flag", "lab", "predict", "run", "sample", "serve", "similar", "train",
-]  # fmt: skip
+    "BAD_INPUT",
+    "DONE",
+    "LIMITS",
+    "NETWORK",
+    "STOPPED",
+    "Result",
+    "audit",
+    "baseline",
+    "budget_seconds",
+    "detect",
+    "escalate",
+    "export",
+    "flag",
+    "lab",
+    "predict",
+    "run",
+    "sample",
+    "serve",
+    "similar",
+    "train",
+]
 
 
 def lab(arguments: argparse.Namespace, _: Meter) -> Result:

@@ -54,9 +54,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
     report = workspace.audit / "report.html"
     text += f"\n\n{len(issues)} issues, {found.seconds:.0f} s; a page to mail: {report}; the tables lie beside it"
-    return Result(
-        {"issues": issues, "summary": found.summary, "report": str(report), "seconds": found.seconds}, text
-    )
+    return Result({"issues": issues, "summary": found.summary, "report": str(report), "seconds": found.seconds}, text)
 
 
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -107,8 +105,10 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                     meter.say(found_again(earlier))
                 cost = classification.predict_cost(workspace, config, meter)
                 past = past_in_words(past_errors(classification.runs(workspace)))
-                meter.say(f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
-                          + (f"; {past}" if past else ""))  # fmt: skip
+                meter.say(
+                    f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+                    + (f"; {past}" if past else "")
+                )
             if arguments.ray_workers:
                 from cvtune_nb.escalation.ray_cluster import train_over_workers
 
@@ -117,11 +117,9 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
 
         alone = distributed.count() == 1  # of several the first one's run counts, and it alone may find it locked
         run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
-    text = (
-        f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n"
-        + (f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else
-           NO_EPOCH)
-    )  # fmt: skip
+    text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n" + (
+        f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else NO_EPOCH
+    )
     found = run_values(run, workspace)
     text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)
@@ -144,8 +142,18 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     rungs = _rungs(arguments.rungs, values)
     result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
-    shown = ["rung", "backbone", "image_size", "epochs", "predicted_seconds", "seconds", "expected",
-             "validation_accuracy", "state", "note"]  # fmt: skip
+    shown = [
+        "rung",
+        "backbone",
+        "image_size",
+        "epochs",
+        "predicted_seconds",
+        "seconds",
+        "expected",
+        "validation_accuracy",
+        "state",
+        "note",
+    ]
     text = f"{table(found['rungs'], shown)}\n\nbest: {found['best'] or 'none'}; {found['why']}"
     best = load_run(workspace, result.best) if result.best else None
     if arguments.sweep and best and not meter.stop.is_set():

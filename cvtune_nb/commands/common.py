@@ -43,10 +43,16 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         raise InputError(f"{folder} is not a workspace yet: name your photos too, with --data")
     seed = PARAMETERS["seed"].check(getattr(arguments, "seed", None) or 0)
     workspace = open_workspace(
-        arguments.data, arguments.workspace, seed, progress, pixels_gb=arguments.pixels_gb, layout=arguments.layout,
-        draw_validation=arguments.draw_validation, black=getattr(arguments, "black", ""),
+        arguments.data,
+        arguments.workspace,
+        seed,
+        progress,
+        pixels_gb=arguments.pixels_gb,
+        layout=arguments.layout,
+        draw_validation=arguments.draw_validation,
+        black=getattr(arguments, "black", ""),
         white=getattr(arguments, "white", ""),
-    )  # fmt: skip
+    )
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
     recognised = workspace.recognised and f"recognised: {workspace.recognised}"
     for words in (workspace.moved, recognised, workspace.chosen, levels.in_words(workspace)):

@@ -21,8 +21,10 @@ def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
         if arguments.resume and values:
             raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
         dataset = _opened(arguments, meter, values.get("seed", 0))
-        found = {"problems": dataset.annotations.problems.to_dict("records"),
-                 "left_out": dataset.left_out.to_dict("records")}  # fmt: skip
+        found = {
+            "problems": dataset.annotations.problems.to_dict("records"),
+            "left_out": dataset.left_out.to_dict("records"),
+        }
         return _trained(arguments, meter, values, dataset, found)
     except InputError as error:
         error.found |= found
@@ -67,8 +69,10 @@ def _trained(
         resumed = load(arguments.resume)
         config, find = resumed.config, partial(load, resumed.id)
     else:
-        suggested = {"detector": detection.default()[0],
-                     "image_size": detection.suggested_size(train.boxes, train.photos)[0]}  # fmt: skip
+        suggested = {
+            "detector": detection.default()[0],
+            "image_size": detection.suggested_size(train.boxes, train.photos)[0],
+        }
         config = detection.DetectorConfig.from_values(**{**suggested, **values})
         find = partial(detection.earlier_run, dataset, config)
 
@@ -76,8 +80,10 @@ def _trained(
         if earlier:
             meter.say(found_again(earlier))
         cost, past = detection.predict_cost(dataset, config, meter), past_in_words(past_errors(detection.runs(dataset)))
-        meter.say(f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
-                  + (f"; {past}" if past else ""))  # fmt: skip
+        meter.say(
+            f"{config.detector} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
+            + (f"; {past}" if past else "")
+        )
         return detection.fit(dataset, config, run=earlier and earlier.id, progress=meter)
 
     run = trained(find, load, go_on, arguments.wait, meter)
@@ -102,8 +108,11 @@ def _trained(
             text += f"\n\n{verdict.words}\n" + "".join(f"{note}\n" for note in verdict.notes)
             text += table(verdict.scores.by_class.to_dict("records"), list(verdict.scores.by_class))
         if beside := detection.beside_classifier(dataset, verdicts[0]):
-            found["beside_classifier"] = {"detector": beside.detector.to_dict(), "words": beside.words,
-                                          "classifier": beside.classifier.to_dict()}  # fmt: skip
+            found["beside_classifier"] = {
+                "detector": beside.detector.to_dict(),
+                "words": beside.words,
+                "classifier": beside.classifier.to_dict(),
+            }
             text += f"\n\n{beside.words}"
     text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)

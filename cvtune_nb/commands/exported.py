@@ -36,19 +36,24 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
     return _told(
-        made, f"test accuracy {made.test or NOT_MEASURED}",
+        made,
+        f"test accuracy {made.test or NOT_MEASURED}",
         f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
         after=f"\n\n{table(made.variants.to_dict('records'), columns)}",
-    )  # fmt: skip
+    )
 
 
 def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.detection import export_detector, open_dataset
 
     dataset = open_dataset(
-        arguments.data, arguments.workspace, kind=arguments.boxes, progress=meter, black=arguments.black,
+        arguments.data,
+        arguments.workspace,
+        kind=arguments.boxes,
+        progress=meter,
+        black=arguments.black,
         white=arguments.white,
-    )  # fmt: skip
+    )
     made = export_detector(dataset, arguments.run, arguments.out, meter, arguments.earlier_data)
     return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
@@ -58,22 +63,33 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     workspace = open_workspace_of(arguments, meter, meter)
     made = export_similarity(
-        workspace, arguments.run, arguments.out, meter, arguments.components or "pca", arguments.distance or "cosine",
+        workspace,
+        arguments.run,
+        arguments.out,
+        meter,
+        arguments.components or "pca",
+        arguments.distance or "cosine",
         arguments.earlier_data,
-    )  # fmt: skip
+    )
     return _told(
-        made, f"{made.embedder.words}, {made.photos} photos in the index", f"validation: {made.validation.words}",
+        made,
+        f"{made.embedder.words}, {made.photos} photos in the index",
+        f"validation: {made.validation.words}",
         f"test: {made.test.words if made.test else NOT_MEASURED}",
-    )  # fmt: skip
+    )
 
 
 def _told(made: "Exported", *figures: str, after: str = "") -> Result:
     """What is printed of any export: where it is, its figures, how far they can be trusted."""
     lines = [
-        f"{made.folder}: {', '.join(made.files)}", str(made.zip), "", *figures, *made.notes,
+        f"{made.folder}: {', '.join(made.files)}",
+        str(made.zip),
+        "",
+        *figures,
+        *made.notes,
         f"test set opened {made.openings} time(s)",
         f"PyTorch and ONNX Runtime agree to {made.parity:.1e} ({made.parity_photos} photos)",
-    ]  # fmt: skip
+    ]
     return Result(made.to_dict(), "\n".join(lines) + after)
 
 
@@ -94,10 +110,14 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     if any("boxes" in row for row in rows):
         lines = (line for row in rows for line in lines_of(row))
         return with_left_out("predictions", rows, "\n".join(lines), left_out)
-    lines = [{"chance": f"{row['probability']:.1%}" if "label" in row else "-",
-              "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
-              "photo": row["path"] + (f" ({said})" if (said := row.get("error") or row.get("note")) else "")}
-             for row in rows]  # fmt: skip
+    lines = [
+        {
+            "chance": f"{row['probability']:.1%}" if "label" in row else "-",
+            "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
+            "photo": row["path"] + (f" ({said})" if (said := row.get("error") or row.get("note")) else ""),
+        }
+        for row in rows
+    ]
     sure = all(row.get("sure", True) for row in rows)
     note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
     return with_left_out("predictions", rows, table(lines, ["chance", "label", "photo"]) + note, left_out)
@@ -139,6 +159,7 @@ def alike(rows: list[dict[str, Any]]) -> str:
             note = f" ({row['note']})" if "note" in row else ""
             parts.append(f"nearest to {one_line(row['path'])}{note}\n{table(near, ['distance', 'label', 'path'])}")
     return "\n\n".join(parts)
+
 
 LIMITS = {
     "megabytes": "of a request (20)",

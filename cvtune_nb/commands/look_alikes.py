@@ -53,8 +53,11 @@ def _require_use(arguments: argparse.Namespace, case: str) -> None:
 
 def _ways(arguments: argparse.Namespace) -> dict[str, Any]:
     """How photos are compared."""
-    return {"distance": arguments.distance or "cosine", "rerank": arguments.rerank,
-            "components": arguments.components or "pca"}  # fmt: skip
+    return {
+        "distance": arguments.distance or "cosine",
+        "rerank": arguments.rerank,
+        "components": arguments.components or "pca",
+    }
 
 
 def _photos_to_look_up(arguments: argparse.Namespace) -> tuple[list[str], list[tuple[str, str]]]:

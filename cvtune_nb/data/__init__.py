@@ -27,10 +27,17 @@ NATIVE_SIZE = 224
 
 
 def open_workspace(
-    data: str | Path = "", workspace: str | Path = "", seed: int = 0, progress: Progress = silent,
-    on_sample: OnFirst | None = None, pixels_gb: float | str = "", layout: str = "",
-    draw_validation: bool | None = None, black: float | str = "", white: float | str = "",
-) -> Workspace:  # fmt: skip
+    data: str | Path = "",
+    workspace: str | Path = "",
+    seed: int = 0,
+    progress: Progress = silent,
+    on_sample: OnFirst | None = None,
+    pixels_gb: float | str = "",
+    layout: str = "",
+    draw_validation: bool | None = None,
+    black: float | str = "",
+    white: float | str = "",
+) -> Workspace:
     """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
 
     Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split
@@ -214,9 +221,7 @@ def keep_together(space: Workspace, copies: dict[str, str]) -> int:
     found = _layout(Path(space.source), space.folder, space.layout).found
     split = dict(zip(found["path"], found["split"], strict=True))
     given = pd.Series([split.get(path, "") for path in manifest["path"]], index=manifest.index, dtype=str)
-    group, split = _grouped(
-        manifest.assign(split=given), groups, space.seed, manifest["split"], space.draw_validation
-    )
+    group, split = _grouped(manifest.assign(split=given), groups, space.seed, manifest["split"], space.draw_validation)
     written = file.stat()
     space.save_manifest(manifest.assign(group=group, split=split), space.skipped())
     os.utime(file, ns=(written.st_atime_ns, written.st_mtime_ns))  # no photo was looked at: what changed since, counts
@@ -289,9 +294,7 @@ def conflicts(space: Workspace) -> pd.DataFrame:
     return manifest[contested & undecided][["path", "label", "sha256"]].reset_index(drop=True)
 
 
-def look(
-    file: Path, decode: bool = False, levels: photo.Levels = photo.FULL
-) -> tuple[str, int, int, int] | str:
+def look(file: Path, decode: bool = False, levels: photo.Levels = photo.FULL) -> tuple[str, int, int, int] | str:
     """sha256, width, height and bytes of a photo; or why it can't be read. decode: find out whether its pixels can be,
     too, at the least scale there is, with these levels."""
     try:

@@ -45,8 +45,16 @@ METHODS = {
 }
 """What zips can be compressed with that can't be read here, by number."""
 
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, StreamInflateError, EOFError, struct.error,
-           RuntimeError)  # fmt: skip
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    StreamInflateError,
+    EOFError,
+    struct.error,
+    RuntimeError,
+)
 """What is raised for archives that can't be read to the end."""
 
 MARKER = ".unpacked.json"

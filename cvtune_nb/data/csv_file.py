@@ -13,14 +13,48 @@ TABLES = (".csv", ".tsv", ".tab")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 PATH_COLUMNS = {
-    "path", "file", "filename", "filepath", "fname", "image", "imagepath", "imagename", "imagefile", "imageid", "img",
-    "imgpath", "imgname", "imgfile", "imgid", "photo", "photopath", "photoname", "photoid", "picture", "id", "name",
-    "uri", "relativepath",
-}  # fmt: skip
+    "path",
+    "file",
+    "filename",
+    "filepath",
+    "fname",
+    "image",
+    "imagepath",
+    "imagename",
+    "imagefile",
+    "imageid",
+    "img",
+    "imgpath",
+    "imgname",
+    "imgfile",
+    "imgid",
+    "photo",
+    "photopath",
+    "photoname",
+    "photoid",
+    "picture",
+    "id",
+    "name",
+    "uri",
+    "relativepath",
+}
 LABEL_COLUMNS = {
-    "label", "labels", "labelname", "class", "classes", "classname", "classlabel", "category", "categoryname",
-    "target", "y", "species", "breed", "tag", "tags",
-}  # fmt: skip
+    "label",
+    "labels",
+    "labelname",
+    "class",
+    "classes",
+    "classname",
+    "classlabel",
+    "category",
+    "categoryname",
+    "target",
+    "y",
+    "species",
+    "breed",
+    "tag",
+    "tags",
+}
 """Names of columns, in lower case and without blanks, dashes and underscores."""
 
 COLUMNS = "name the columns path,label[,split]"

@@ -100,8 +100,16 @@ def _of_set(ranges: Sequence[tuple[bool, float, float]]) -> dict:
     black, white = levels_for(min(lows), max(highs), floating)
     if (black, white) == photo.FULL and len(set(kinds)) > 1:
         white = 65535.0  # for both kinds
-    return {"black": black, "white": white, "chosen": False, "floating": floating, "typical": float(np.median(highs)),
-            "photos": 0, "outside": 0, "first_outside": ""}  # fmt: skip
+    return {
+        "black": black,
+        "white": white,
+        "chosen": False,
+        "floating": floating,
+        "typical": float(np.median(highs)),
+        "photos": 0,
+        "outside": 0,
+        "first_outside": "",
+    }
 
 
 def _is_unit(found: tuple[bool, float, float]) -> bool:
@@ -161,8 +169,11 @@ def choose(workspace: Workspace, black: float | str = "", white: float | str = "
     if not new[0] < new[1]:
         raise InputError(f"black is {new[0]:g} and white {new[1]:g}: choose a white above the black")
     if new != old or not before:
-        workspace.keep_depth({"photos": 0} | before | {"black": new[0], "white": new[1], "chosen": True, "outside": 0,
-                                                       "first_outside": ""})  # fmt: skip
+        workspace.keep_depth(
+            {"photos": 0}
+            | before
+            | {"black": new[0], "white": new[1], "chosen": True, "outside": 0, "first_outside": ""}
+        )
 
 
 def _number(name: str, given: float | str) -> float:
@@ -179,17 +190,24 @@ def require_high_depth(workspace: Workspace) -> None:
     """Raises InputError where levels were chosen for photos that have none; they are forgotten."""
     if workspace.depth and not workspace.depth["photos"]:
         workspace.keep_depth(None)
-        raise InputError(f"none of the photos in {workspace.source} has more than 8 bits a channel: leave black and "
-                         "white out")  # fmt: skip
+        raise InputError(
+            f"none of the photos in {workspace.source} has more than 8 bits a channel: leave black and white out"
+        )
 
 
 def require_same(workspace: Workspace, levels: photo.Levels, run: str) -> None:
     """Raises InputError where a run has learned from photos with other levels than the workspace has now."""
     if tuple(levels) != tuple(workspace.levels):
-        then, now = (f"{black:g} as black and {white:g} as white" if (black, white) != photo.FULL else
-                     "the full range of the files" for black, white in (levels, workspace.levels))  # fmt: skip
-        raise InputError(f"run {run} has learned from photos with {then}, and the workspace has {now}: train again, or "
-                         "open the photos with the --black and --white of the run")  # fmt: skip
+        then, now = (
+            f"{black:g} as black and {white:g} as white"
+            if (black, white) != photo.FULL
+            else "the full range of the files"
+            for black, white in (levels, workspace.levels)
+        )
+        raise InputError(
+            f"run {run} has learned from photos with {then}, and the workspace has {now}: train again, or "
+            "open the photos with the --black and --white of the run"
+        )
 
 
 def in_words(workspace: Workspace) -> str:

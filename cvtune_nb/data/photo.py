@@ -17,8 +17,23 @@ FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000
 """What is opened, by Pillow's names. Pillow knows more, but some of that runs other programs (EPS: Ghostscript), and
 some is told from random bytes by a hair (SPIDER, PCD)."""
 
-RAW = {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2",
-       ".srw"}  # fmt: skip
+RAW = {
+    ".3fr",
+    ".arw",
+    ".cr2",
+    ".cr3",
+    ".crw",
+    ".dng",
+    ".iiq",
+    ".nef",
+    ".nrw",
+    ".orf",
+    ".pef",
+    ".raf",
+    ".raw",
+    ".rw2",
+    ".srw",
+}
 """Extensions of what cameras store undeveloped. Many are TIFFs, and all that Pillow sees of them is a tiny preview."""
 
 MARGIN = 256 / 224
@@ -37,10 +52,14 @@ ORIENTATION = 0x0112
 """The EXIF tag that says how the camera was held."""
 
 TURN = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+}
 """What makes a photo of that orientation upright (EXIF 2.3, tag 0x0112)."""
 
 Levels = tuple[float, float]
@@ -328,10 +347,11 @@ def _byte(path, place: int) -> np.ndarray:
         if image.tile[0].args in ("LA;16B", ("LA;16B",)):
             image._mode = "RGBA"  # the four bytes of a pixel: high and low of grey, high and low of how opaque it is
         image.tile = [
-            tile._replace(codec_name="raw", args=(mode[place], 0, 1)) if image.format == "PPM" else
-            tile._replace(args=mode[place] if isinstance(tile.args, str) else (mode[place], *tile.args[1:]))
+            tile._replace(codec_name="raw", args=(mode[place], 0, 1))
+            if image.format == "PPM"
+            else tile._replace(args=mode[place] if isinstance(tile.args, str) else (mode[place], *tile.args[1:]))
             for tile, mode in zip(image.tile, modes, strict=True)
-        ]  # fmt: skip
+        ]
         image.load()
         found = np.asarray(image)
         return found[..., [place, place, place, 2 + place]] if modes[0] == ("RGBA", "RGBA") else found

@@ -29,8 +29,13 @@ EMPTY_SCENES = 0.1
 """Share of the scenes that show none of them."""
 BOXES = "boxes.json"
 """The boxes of the scenes, as COCO has them."""
-LOOK_ALIKES = (("lemon", "lime"), ("lemon", "tennis ball"), ("lime", "tennis ball"), ("orange", "tangerine"),
-               ("golf ball", "table tennis ball"))
+LOOK_ALIKES = (
+    ("lemon", "lime"),
+    ("lemon", "tennis ball"),
+    ("lime", "tennis ball"),
+    ("orange", "tangerine"),
+    ("golf ball", "table tennis ball"),
+)
 FLIPPED_SHARE = 0.04
 NEAR_DUPLICATES = 12
 OF_EACH_OTHER_KIND = 5
@@ -70,8 +75,14 @@ FIRST = 8
 """Photos of a class after which `on_first` is called: a row of the contact sheet."""
 
 
-def make_sample(directory: Path, images_per_class: int = 120, seed: int = 0, kind: str = "photos",
-                progress: Progress = silent, on_first: OnFirst | None = None) -> SampleReport:
+def make_sample(
+    directory: Path,
+    images_per_class: int = 120,
+    seed: int = 0,
+    kind: str = "photos",
+    progress: Progress = silent,
+    on_first: OnFirst | None = None,
+) -> SampleReport:
     """Write sample photos to `directory`/<class>/<file>.jpg, and what is wrong with them to planted.json.
 
     kind "photos": seven classes of `images_per_class` (4 to 1000) rendered photos each, but one class of two thirds
@@ -181,8 +192,15 @@ def _scenes(count: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float
                 images.append({"id": number, "file_name": name, "width": width, "height": height})
                 for label, (left, top, right, bottom) in marks:
                     sides = {"bbox": [left, top, right - left, bottom - top], "area": (right - left) * (bottom - top)}
-                    annotations.append({"id": len(annotations) + 1, "image_id": number, "iscrowd": 0, **sides,
-                                        "category_id": SCENE_CLASSES.index(label) + 1})  # fmt: skip
+                    annotations.append(
+                        {
+                            "id": len(annotations) + 1,
+                            "image_id": number,
+                            "iscrowd": 0,
+                            **sides,
+                            "category_id": SCENE_CLASSES.index(label) + 1,
+                        }
+                    )
                 yield number / count, name, content
         finally:
             pool.shutdown(cancel_futures=True)
@@ -200,8 +218,11 @@ def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]
     counts[SMALL_CLASS] = max(3, round(images_per_class * 2 / 3))
     total = sum(counts.values())
     numbers = iter(rng.permutation(total) + 1)
-    slots = [_Slot(0, label, f"{label}/IMG_{next(numbers):04d}.jpg", (label,))
-             for label in CLASSES for _ in range(counts[label])]
+    slots = [
+        _Slot(0, label, f"{label}/IMG_{next(numbers):04d}.jpg", (label,))
+        for label in CLASSES
+        for _ in range(counts[label])
+    ]
     slots = [replace(slot, number=number) for number, slot in enumerate(slots, 1)]
 
     # Faults go to the classes in turn, so that none gets most of them; originals of copies come from the other end.
@@ -227,8 +248,11 @@ def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]
     planted: dict[str, Any] = {"flipped": [], "ambiguous": [], "exact_duplicates": [], "near_duplicates": []}
     for k in range(max(1, round(FLIPPED_SHARE * total))):
         slot = plant()
-        others = [b if a == slot.label else a for a, b in LOOK_ALIKES if slot.label in (a, b)] if k % 2 else [
-            label for label in CLASSES if label != slot.label]
+        others = (
+            [b if a == slot.label else a for a, b in LOOK_ALIKES if slot.label in (a, b)]
+            if k % 2
+            else [label for label in CLASSES if label != slot.label]
+        )
         true_label = str(rng.choice(others))
         changed[slot.number] = replace(slot, shows=(true_label,))
         planted["flipped"].append({"path": slot.path, "label": slot.label, "true_label": true_label})
@@ -275,8 +299,9 @@ def _jpeg(rng: np.random.Generator, photo: Image.Image, quality: int) -> bytes:
     """A photo as a camera stores it; one in ten was taken with the camera turned, which EXIF says."""
     exif = Image.Exif()
     if rng.random() < 0.1:
-        tag, turn = [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90),
-                     (8, Image.Transpose.ROTATE_270)][rng.integers(3)]
+        tag, turn = [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270)][
+            rng.integers(3)
+        ]
         exif[_ORIENTATION] = tag
         photo = photo.transpose(turn)
     stream = io.BytesIO()

@@ -5,13 +5,45 @@ from collections import Counter
 from collections.abc import Iterable
 
 SPLIT_WORDS = {
-    "train": "train", "training": "train", "validation": "validation", "validate": "validation", "val": "validation",
-    "valid": "validation", "dev": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "validate": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
-FILLERS = {"set", "subset", "data", "dataset", "images", "image", "imgs", "img", "photos", "photo", "pictures",
-           "picture", "pics", "split", "part", "seg", "folder", "dir", "files", "jpg", "jpeg", "png", "tif", "tiff",
-           "bmp", "webp"}  # fmt: skip
+FILLERS = {
+    "set",
+    "subset",
+    "data",
+    "dataset",
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "photos",
+    "photo",
+    "pictures",
+    "picture",
+    "pics",
+    "split",
+    "part",
+    "seg",
+    "folder",
+    "dir",
+    "files",
+    "jpg",
+    "jpeg",
+    "png",
+    "tif",
+    "tiff",
+    "bmp",
+    "webp",
+}
 """Words that may stand beside a split's in the name of a folder without meaning anything: test_set, seg_train."""
 
 
@@ -61,8 +93,14 @@ def _spaced(name: str) -> str:
 
 def _split_in(word: str) -> str:
     """The split that a word means, or that one such as trainset or testimages begins with; else ""."""
-    return SPLIT_WORDS.get(word) or next((split for begin, split in SPLIT_WORDS.items()
-                 if word.startswith(begin) and word.removeprefix(begin) in FILLERS), "")  # fmt: skip
+    return SPLIT_WORDS.get(word) or next(
+        (
+            split
+            for begin, split in SPLIT_WORDS.items()
+            if word.startswith(begin) and word.removeprefix(begin) in FILLERS
+        ),
+        "",
+    )
 
 
 def label_and_split(name: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ TRUE, FALSE = {"true", "1", "1.0", "yes", "y", "t"}, {"false", "0", "0.0", "no",
 SAMPLE = 500
 """Lines that tell whether a table lists the photos beside it."""
 
+
 def read_table(file: Path, as_stated: bool = False) -> Layout:
     """The photos that a CSV file lists. Every line is used or refused; photos below its folder that it does not name
     are left out. as_stated: labels are taken as they stand, whatever they look like. Raises InputError."""

@@ -8,32 +8,125 @@ import stat
 from pathlib import Path
 
 SYSTEM_FOLDERS = {
-    "__macosx", "network trash folder", "temporary items",  # macOS
-    "$recycle.bin", "recycler", "recycled", "system volume information",  # Windows
+    "__macosx",
+    "network trash folder",
+    "temporary items",  # macOS
+    "$recycle.bin",
+    "recycler",
+    "recycled",
+    "system volume information",  # Windows
     "lost+found",  # Linux
-    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap",  # Synology
-    "@recycle", "@recently-snapshot", "@__thumb",  # QNAP
+    "@eadir",
+    "#recycle",
+    "#snapshot",
+    "@tmp",
+    "@sharebin",
+    "@sharesnap",  # Synology
+    "@recycle",
+    "@recently-snapshot",
+    "@__thumb",  # QNAP
     "~snapshot",  # NetApp
     "__pycache__",
-}  # fmt: skip
+}
 """Folders, in lower case, that systems and network storage put beside photos: bins, thumbnails, snapshots."""
 
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", ".ds_store", ".localized",
-                ".directory", ".picasa.ini", "picasa.ini", ".nomedia", ".gitkeep", ".gitignore",
-                ".unpacked.json"}  # fmt: skip
+SYSTEM_FILES = {
+    "thumbs.db",
+    "ehthumbs.db",
+    "ehthumbs_vista.db",
+    "desktop.ini",
+    "icon\r",
+    ".ds_store",
+    ".localized",
+    ".directory",
+    ".picasa.ini",
+    "picasa.ini",
+    ".nomedia",
+    ".gitkeep",
+    ".gitignore",
+    ".unpacked.json",
+}
 """Files, in lower case, that systems and programs put beside photos; passed over without a word, as are macOS's
 resource forks (._name), which exist once for each photo on some disks."""
 
 NOT_PHOTOS = {
-    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".ini", ".db", ".sqlite", ".yaml", ".yml", ".names",
-    ".toml", ".log", ".cache", ".parquet", ".npy", ".npz", ".mat", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth",
-    ".onnx", ".safetensors", ".tfrecord", ".tfrecords", ".record", ".data", ".lmdb",  # labels, tables, models
-    ".py", ".ipynb", ".html", ".htm", ".js", ".css", ".sh", ".bat", ".url", ".lnk",
-    ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z",
-    ".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".wmv", ".mpg", ".mp3", ".wav",
-    ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".rtf",
-    ".xmp", ".aae", ".thm", ".lrv", ".modd",  # what cameras and photo programs put beside a photo
-}  # fmt: skip
+    ".txt",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".md",
+    ".ini",
+    ".db",
+    ".sqlite",
+    ".yaml",
+    ".yml",
+    ".names",
+    ".toml",
+    ".log",
+    ".cache",
+    ".parquet",
+    ".npy",
+    ".npz",
+    ".mat",
+    ".h5",
+    ".hdf5",
+    ".pkl",
+    ".pickle",
+    ".pt",
+    ".pth",
+    ".onnx",
+    ".safetensors",
+    ".tfrecord",
+    ".tfrecords",
+    ".record",
+    ".data",
+    ".lmdb",  # labels, tables, models
+    ".py",
+    ".ipynb",
+    ".html",
+    ".htm",
+    ".js",
+    ".css",
+    ".sh",
+    ".bat",
+    ".url",
+    ".lnk",
+    ".zip",
+    ".tar",
+    ".gz",
+    ".tgz",
+    ".bz2",
+    ".xz",
+    ".rar",
+    ".7z",
+    ".mp4",
+    ".mov",
+    ".avi",
+    ".mkv",
+    ".m4v",
+    ".webm",
+    ".wmv",
+    ".mpg",
+    ".mp3",
+    ".wav",
+    ".pdf",
+    ".doc",
+    ".docx",
+    ".xls",
+    ".xlsx",
+    ".ppt",
+    ".pptx",
+    ".odt",
+    ".ods",
+    ".rtf",
+    ".xmp",
+    ".aae",
+    ".thm",
+    ".lrv",
+    ".modd",  # what cameras and photo programs put beside a photo
+}
 """Extensions of what people keep beside photos, which are not opened."""
 
 HIDDEN = "hidden"

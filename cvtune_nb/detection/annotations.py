@@ -62,9 +62,13 @@ class Annotations:
 
 
 def read_annotations(
-    root: Path, kind: str = "", progress: Progress = silent, photos: pd.DataFrame | None = None, required: bool = True,
+    root: Path,
+    kind: str = "",
+    progress: Progress = silent,
+    photos: pd.DataFrame | None = None,
+    required: bool = True,
     unreadable: Mapping[str, str] | None = None,
-) -> Annotations:  # fmt: skip
+) -> Annotations:
     """The photos in a folder and below it, and the boxes that VOC (XML), COCO (JSON) or YOLO (text) files there state.
 
     What is wrong with a file or a box is listed in `problems` and ends nothing: boxes outside the photo, without area
@@ -99,8 +103,10 @@ def read_annotations(
     if (not there and required) or (kind and kind not in there):
         raise _nothing_to_read(root, kind, tools)
     if not kind and len(there) > 1:
-        raise InputError(f"{root} has annotations of several kinds, {' and '.join(there)}: choose one, for example "
-                         f"with --boxes {there[0]} (BOXES in notebook 06)")  # fmt: skip
+        raise InputError(
+            f"{root} has annotations of several kinds, {' and '.join(there)}: choose one, for example "
+            f"with --boxes {there[0]} (BOXES in notebook 06)"
+        )
     kind = kind or next(iter(there), "")
     may_be_photos = [path for path, reason in reasons.items() if not reason]
     named = photos is None
@@ -120,10 +126,18 @@ def read_annotations(
     other = {path for paths in of_kind.values() for path in paths}
     left_out = [(_relative(path, root), reason) for path, reason in passed_over] + [
         (path, other_formats.in_words(tools[path]) if path in tools else OTHER_KIND if path in other else reason)
-        for path, reason in reasons.items() if path not in read and not (kind == "yolo" and yolo.is_class_file(path))
-    ]  # fmt: skip
-    return Annotations(root, kind, table.assign(seen=table["path"].isin(seen)), boxes, problems,
-                       pd.DataFrame(left_out, columns=["path", "reason"], dtype=str), tools)  # fmt: skip
+        for path, reason in reasons.items()
+        if path not in read and not (kind == "yolo" and yolo.is_class_file(path))
+    ]
+    return Annotations(
+        root,
+        kind,
+        table.assign(seen=table["path"].isin(seen)),
+        boxes,
+        problems,
+        pd.DataFrame(left_out, columns=["path", "reason"], dtype=str),
+        tools,
+    )
 
 
 def require_boxes(annotations: Annotations) -> None:
@@ -140,18 +154,26 @@ def write_coco(annotations: Annotations, file: Path) -> None:
     ids = {path: number for number, path in enumerate(rows["path"], 1)}
     sides = rows.set_index("path")[["width", "height"]]
     content: dict[str, Any] = {
-        "images": [{"id": ids[row.path], "file_name": row.path, "width": int(row.width), "height": int(row.height)}
-                   for row in rows.itertuples()],
+        "images": [
+            {"id": ids[row.path], "file_name": row.path, "width": int(row.width), "height": int(row.height)}
+            for row in rows.itertuples()
+        ],
         "categories": [{"id": number, "name": label} for label, number in numbers.items()],
         "annotations": [],
-    }  # fmt: skip
+    }
     for number, row in enumerate(annotations.boxes.itertuples(), 1):
         shares = np.array([row.left, row.top, row.width, row.height])
         box = [round(float(side), 2) for side in shares * np.tile(sides.loc[row.path], 2)]
-        content["annotations"].append({
-            "id": number, "image_id": ids[row.path], "category_id": numbers[row.label], "bbox": box,
-            "area": round(box[2] * box[3], 2), "iscrowd": 0,
-        })  # fmt: skip
+        content["annotations"].append(
+            {
+                "id": number,
+                "image_id": ids[row.path],
+                "category_id": numbers[row.label],
+                "bbox": box,
+                "area": round(box[2] * box[3], 2),
+                "iscrowd": 0,
+            }
+        )
     write_text(Path(file), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -43,10 +43,15 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the curve; None where there is no number."""
         return {
-            "ap": self.ap, "ap_interval": list(self.ap_interval), "ap50": self.ap50,
-            "ap50_interval": list(self.ap50_interval), "photos": self.photos, "boxes": self.boxes,
-            "by_class": _plain(self.by_class), "by_size": _plain(self.by_size),
-        }  # fmt: skip
+            "ap": self.ap,
+            "ap_interval": list(self.ap_interval),
+            "ap50": self.ap50,
+            "ap50_interval": list(self.ap50_interval),
+            "photos": self.photos,
+            "boxes": self.boxes,
+            "by_class": _plain(self.by_class),
+            "by_size": _plain(self.by_size),
+        }
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -71,8 +76,11 @@ def scores(part: Part, detections: pd.DataFrame, labels: Sequence[str], interval
         return Scores(0.0, (0.0, 1.0), 0.0, (0.0, 1.0), by_class, sizes, none, len(part.photos), 0)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         known = _coco(part.photos, truth, labels)
-        found = known.loadRes(_results(part.photos, detections, labels)) if len(detections) else _coco(
-            part.photos, truth[:0], labels)  # fmt: skip
+        found = (
+            known.loadRes(_results(part.photos, detections, labels))
+            if len(detections)
+            else _coco(part.photos, truth[:0], labels)
+        )
         measured = COCOeval(known, found, "bbox")
         most = int(detections.groupby("path").size().max()) if len(detections) else 0
         measured.params.maxDets = [1, 10, max(100, most)]
@@ -88,13 +96,22 @@ def scores(part: Part, detections: pd.DataFrame, labels: Sequence[str], interval
     by_class["ap"] = [mean(precision[:, :, k, 0]) for k in range(len(labels))]
     by_class["ap50"] = [mean(precision[0, :, k, 0]) for k in range(len(labels))]
     area = _areas(part.photos, truth)
-    by_size = pd.DataFrame({
-        "size": list(AREAS), "boxes": [int(((area >= low) & (area < high)).sum()) for low, high in AREAS.values()],
-        "ap": [mean(precision[:, :, :, place]) for place in (1, 2, 3)],
-    })  # fmt: skip
+    by_size = pd.DataFrame(
+        {
+            "size": list(AREAS),
+            "boxes": [int(((area >= low) & (area < high)).sum()) for low, high in AREAS.values()],
+            "ap": [mean(precision[:, :, :, place]) for place in (1, 2, 3)],
+        }
+    )
     recalls = measured.params.recThrs
-    curve = pd.concat([pd.DataFrame({"label": label, "recall": recalls, "precision": precision[0, :, k, 0]})
-                       for k, label in enumerate(labels) if there[k]], ignore_index=True)  # fmt: skip
+    curve = pd.concat(
+        [
+            pd.DataFrame({"label": label, "recall": recalls, "precision": precision[0, :, k, 0]})
+            for k, label in enumerate(labels)
+            if there[k]
+        ],
+        ignore_index=True,
+    )
     low = _intervals(measured, np.flatnonzero(there)) if intervals else ((0.0, 1.0), (0.0, 1.0))
     ap, ap50 = (float(by_class.loc[there, name].mean()) for name in ("ap", "ap50"))
     return Scores(ap, low[0], ap50, low[1], by_class, by_size, curve, len(part.photos), len(truth))
@@ -114,11 +131,13 @@ def _coco(photos: pd.DataFrame, boxes: pd.DataFrame, labels: Sequence[str]):
     rows = _in_pixels(photos, boxes, labels)
     made.dataset = {
         "info": {},
-        "images": [{"id": number, "width": int(row.width), "height": int(row.height)}
-                   for number, row in enumerate(photos.itertuples())],
+        "images": [
+            {"id": number, "width": int(row.width), "height": int(row.height)}
+            for number, row in enumerate(photos.itertuples())
+        ],
         "categories": [{"id": number, "name": label} for number, label in enumerate(labels)],
         "annotations": [{**row, "id": number, "iscrowd": 0} for number, row in enumerate(rows, 1)],
-    }  # fmt: skip
+    }
     made.createIndex()
     return made
 

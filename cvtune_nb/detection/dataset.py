@@ -111,9 +111,14 @@ class Part:
 
 
 def open_dataset(
-    data: str | Path = "", workspace: str | Path = "", seed: int = 0, kind: str = "", progress: Progress = silent,
-    black: float | str = "", white: float | str = "",
-) -> Dataset:  # fmt: skip
+    data: str | Path = "",
+    workspace: str | Path = "",
+    seed: int = 0,
+    kind: str = "",
+    progress: Progress = silent,
+    black: float | str = "",
+    white: float | str = "",
+) -> Dataset:
     """The photos in the folder (or zip) `data` and below it, with the boxes of VOC, COCO or YOLO files there and those
     that were drawn in notebook 06.
 
@@ -144,8 +149,10 @@ def _without_copies(stated: Annotations, photos: pd.DataFrame) -> Annotations:
     """With these photos, of which none without a box is taken for one without objects while a copy of it has boxes."""
     boxed = photos["path"].isin(stated.boxes["path"])
     copies = photos["seen"] & ~boxed & photos["sha256"].isin(photos.loc[boxed, "sha256"])
-    rows = [("", "", path, "copy", "a copy of it has boxes: it is not taken for a photo without objects", 0)
-            for path in photos.loc[copies, "path"]]  # fmt: skip
+    rows = [
+        ("", "", path, "copy", "a copy of it has boxes: it is not taken for a photo without objects", 0)
+        for path in photos.loc[copies, "path"]
+    ]
     photos = photos.assign(seen=photos["seen"] & ~copies)
     return replace(stated, photos=photos, problems=_and_others(stated.problems, rows))
 
@@ -180,8 +187,11 @@ def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> 
     if before is not None and any(file.parent.glob("runs/*/config.json")):
         # runs have learned from these: no photo of theirs is tested on because folders are read otherwise now
         was = dict(zip(before["path"], before["split"], strict=True))
-        learned = {row.sha256: was[row.path] for row, stated in zip(photos.itertuples(), given, strict=True)
-                   if stated in ("validation", "test") and was.get(row.path) not in (None, "", stated)}  # fmt: skip
+        learned = {
+            row.sha256: was[row.path]
+            for row, stated in zip(photos.itertuples(), given, strict=True)
+            if stated in ("validation", "test") and was.get(row.path) not in (None, "", stated)
+        }
     settled = learned | _of_classifiers(space)
     photos = photos.assign(split=_splits(photos, annotations.boxes, given, settled, space.seed))
     if before is None or before.to_dict("list") != photos[["path", "split"]].to_dict("list"):
@@ -193,10 +203,15 @@ def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> 
 
 def _in_another_split(photos: pd.DataFrame, given: list[str]) -> list[tuple]:
     """A problem for photos that are not in the split of their folder, for the workspace knew them before."""
-    other = [path for path, stated, split in zip(photos["path"], given, photos["split"], strict=True)
-             if stated in ("validation", "test") and split not in ("", stated)]  # fmt: skip
-    words = (f"{len(other)} photos in folders for validation or test are in another split, which this workspace has "
-             "used already: choose a new workspace to divide them as the folders do")  # fmt: skip
+    other = [
+        path
+        for path, stated, split in zip(photos["path"], given, photos["split"], strict=True)
+        if stated in ("validation", "test") and split not in ("", stated)
+    ]
+    words = (
+        f"{len(other)} photos in folders for validation or test are in another split, which this workspace has "
+        "used already: choose a new workspace to divide them as the folders do"
+    )
     return [("", "", other[0], "other split", words, 0)] if other else []
 
 
@@ -258,8 +273,9 @@ def _drawn_over(space: Workspace, annotations: Annotations) -> Annotations:
     journal, photos = drawn(space), annotations.photos
     keys = dict(zip(photos["path"], photos["sha256"], strict=True))
     touched = [path for path, key in keys.items() if key in journal]
-    rows = [(path, *box, BY_HAND, f"box {place}")
-            for path in touched for place, box in enumerate(journal[keys[path]], 1)]  # fmt: skip
+    rows = [
+        (path, *box, BY_HAND, f"box {place}") for path in touched for place, box in enumerate(journal[keys[path]], 1)
+    ]
     others = annotations.boxes[~annotations.boxes["path"].isin(touched)]
     boxes = pd.DataFrame(rows, columns=BOX_COLUMNS)
     boxes = pd.concat([others, boxes], ignore_index=True) if len(others) else boxes
@@ -299,8 +315,10 @@ def _splits(
     old = seen["sha256"].isin(list(settled))
     for row in pd.concat([seen[old], seen[~old].sort_values("draw")]).itertuples():
         strata = [counts[ALL], counts[row.label]]
-        lacking = {name: sum(share * (1 + stratum.total()) - stratum[name] for stratum in strata)
-                   for name, share in shares.items()}  # fmt: skip
+        lacking = {
+            name: sum(share * (1 + stratum.total()) - stratum[name] for stratum in strata)
+            for name, share in shares.items()
+        }
         settled.setdefault(row.sha256, max(lacking, key=lacking.__getitem__))
         if row.sha256 not in fixed:
             for stratum in strata:

@@ -66,8 +66,14 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"on": self.on, **self.scores.to_dict(), "threshold": self.threshold, "counts": self.counts,
-                "left_out": self.left_out, "notes": list(self.notes)}  # fmt: skip
+        return {
+            "on": self.on,
+            **self.scores.to_dict(),
+            "threshold": self.threshold,
+            "counts": self.counts,
+            "left_out": self.left_out,
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
@@ -102,17 +108,30 @@ def fairly(dataset: Dataset, run: DetectorRun, on: str) -> Fair:
 
 
 def verdict(
-    dataset: Dataset, run: DetectorRun, on: str = "validation", seen: pd.DataFrame | None = None,
+    dataset: Dataset,
+    run: DetectorRun,
+    on: str = "validation",
+    seen: pd.DataFrame | None = None,
     threshold: float | None = None,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Of the run's best epoch on validation; or of what was `seen` on another split, with a threshold that was chosen
     on validation. Only photos count by which it may be judged (`fairly`)."""
     fair, seen = fairly(dataset, run, on), run.detections() if seen is None else seen
     part, seen = fair.part, seen[seen["path"].isin(fair.part.photos["path"])]
     table = against_threshold(part, seen)
     chosen = best_threshold(table) if threshold is None else threshold
-    return Verdict(run, on, part, seen, scores(part, seen, run.classes), table, chosen, judged(part, seen, chosen),
-                   fair.left_out, fair.notes)  # fmt: skip
+    return Verdict(
+        run,
+        on,
+        part,
+        seen,
+        scores(part, seen, run.classes),
+        table,
+        chosen,
+        judged(part, seen, chosen),
+        fair.left_out,
+        fair.notes,
+    )
 
 
 def verdict_on_test(dataset: Dataset, chosen: Verdict, progress: Progress = silent) -> Verdict:
@@ -163,8 +182,11 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
     theirs = (known["label"] == known["predicted"]).tolist()
     compared = paired(theirs, ours)
     sides = f"its surest box names {sum(ours)} of {len(ours)} validation photos right, {name} {sum(theirs)}"
-    better = "the detector serves better here" if compared.low > 0 else (
-        "the classifier serves better here, and is simpler" if compared.high < 0 else compared.words)  # fmt: skip
+    better = (
+        "the detector serves better here"
+        if compared.low > 0
+        else ("the classifier serves better here, and is simpler" if compared.high < 0 else compared.words)
+    )
     return Beside(share(sum(ours), len(ours)), share(sum(theirs), len(theirs)), f"as a classifier, {sides}: {better}")
 
 
@@ -191,9 +213,14 @@ def _few_boxes(dataset: Dataset, found: Verdict) -> list[Finding]:
     if not few:
         return []
     words = ", ".join(f"{label} {count}" for label, count in few[:6])
-    return [Finding("few-boxes", "Some classes have few boxes: draw more",
-                    f"on training photos {words} (rule: under {ENOUGH_BOXES})",
-                    "2018's guide asks for 100 photos a class")]  # fmt: skip
+    return [
+        Finding(
+            "few-boxes",
+            "Some classes have few boxes: draw more",
+            f"on training photos {words} (rule: under {ENOUGH_BOXES})",
+            "2018's guide asks for 100 photos a class",
+        )
+    ]
 
 
 def _small_objects(dataset: Dataset, found: Verdict) -> list[Finding]:
@@ -209,9 +236,15 @@ def _small_objects(dataset: Dataset, found: Verdict) -> list[Finding]:
     change = {"image_size": int(larger)}
     if found.run.config.batch_size > 1:
         change |= {"batch_size": found.run.config.batch_size // 2, "learning_rate": found.run.config.learning_rate / 2}
-    return [Finding("small-objects", "Objects are small at this image size: look closer",
-                    f"the median side at {size} pixels is: {names} (rule: under {LEAST_PIXELS}); {words}", OURS,
-                    change)]  # fmt: skip
+    return [
+        Finding(
+            "small-objects",
+            "Objects are small at this image size: look closer",
+            f"the median side at {size} pixels is: {names} (rule: under {LEAST_PIXELS}); {words}",
+            OURS,
+            change,
+        )
+    ]
 
 
 def photos_side(photos: pd.DataFrame) -> float:
@@ -228,9 +261,15 @@ def _rising(_: Dataset, found: Verdict) -> list[Finding]:
     if found.run.best_epoch < history["epoch"].iloc[-1] or gain < RISING:
         return []
     epochs = min(PARAMETERS["epochs"].high, 2 * found.run.config.epochs)
-    return [Finding("rising", "It was still getting better: double the epochs",
-                    f"average precision rose by {gain:.3f} in the last {len(last)} epochs", OURS,
-                    {"epochs": int(epochs)})]  # fmt: skip
+    return [
+        Finding(
+            "rising",
+            "It was still getting better: double the epochs",
+            f"average precision rose by {gain:.3f} in the last {len(last)} epochs",
+            OURS,
+            {"epochs": int(epochs)},
+        )
+    ]
 
 
 def _confused(_: Dataset, found: Verdict) -> list[Finding]:
@@ -238,9 +277,16 @@ def _confused(_: Dataset, found: Verdict) -> list[Finding]:
     counts = found.part.boxes["label"].value_counts()
     pairs = mixed.groupby(["true", "label"]).size().sort_values(ascending=False)
     named = [(true, label, int(n)) for (true, label), n in pairs.items() if n >= 3 and n / counts[true] >= CONFUSED]
-    return [Finding("confused", f"{true} is taken for {label}", f"{n} of {counts[true]} boxes on {found.on}; look at "
-                    "them below: a wrong label, or boxes that need more photos of both", OURS)
-            for true, label, n in named[:2]]  # fmt: skip
+    return [
+        Finding(
+            "confused",
+            f"{true} is taken for {label}",
+            f"{n} of {counts[true]} boxes on {found.on}; look at "
+            "them below: a wrong label, or boxes that need more photos of both",
+            OURS,
+        )
+        for true, label, n in named[:2]
+    ]
 
 
 def _one_sided(_: Dataset, found: Verdict) -> list[Finding]:
@@ -248,11 +294,23 @@ def _one_sided(_: Dataset, found: Verdict) -> list[Finding]:
     missed, wrong = len(found.part.boxes) - count.get("found", 0), count.get("nothing there", 0)
     evidence = f"at threshold {found.threshold:g} {missed} missed, {wrong} of nothing, on {found.on}"
     if missed > 10 and missed >= ONE_SIDED * max(1, wrong):
-        return [Finding("missed", "It misses more than it makes up", f"{evidence}; look whether what it misses was "
-                        "drawn alike everywhere, or is small", OURS)]  # fmt: skip
+        return [
+            Finding(
+                "missed",
+                "It misses more than it makes up",
+                f"{evidence}; look whether what it misses was drawn alike everywhere, or is small",
+                OURS,
+            )
+        ]
     if wrong > 10 and wrong >= ONE_SIDED * max(1, missed):
-        return [Finding("made-up", "It makes up more than it misses", f"{evidence}; look whether boxes are missing in "
-                        "the photos, and add photos without objects", OURS)]  # fmt: skip
+        return [
+            Finding(
+                "made-up",
+                "It makes up more than it misses",
+                f"{evidence}; look whether boxes are missing in the photos, and add photos without objects",
+                OURS,
+            )
+        ]
     return []
 
 
@@ -262,9 +320,15 @@ def _crowded(dataset: Dataset, found: Verdict) -> list[Finding]:
     if fullest * 3 <= config.proposals:
         return []
     proposals = min(PARAMETERS["proposals"].high, -(-fullest * 3 // 50) * 50)
-    return [Finding("crowded", "The fullest photos need more proposals",
-                    f"{fullest} boxes in one photo, {config.proposals} places that are looked at (rule: under 3 a box)",
-                    OURS, {"proposals": int(proposals)})]  # fmt: skip
+    return [
+        Finding(
+            "crowded",
+            "The fullest photos need more proposals",
+            f"{fullest} boxes in one photo, {config.proposals} places that are looked at (rule: under 3 a box)",
+            OURS,
+            {"proposals": int(proposals)},
+        )
+    ]
 
 
 def _noise(dataset: Dataset, found: Verdict) -> list[Finding]:
@@ -278,6 +342,11 @@ def _noise(dataset: Dataset, found: Verdict) -> list[Finding]:
     low, high = found.scores.ap_interval
     if not low <= best["validation_ap"] <= high:
         return []
-    return [Finding("noise", f"No difference to {best['run']} that you could rely on",
-                    f"average precision {found.scores.ap:.3f} ({low:.3f} to {high:.3f}), there "
-                    f"{best['validation_ap']:.3f}", "bootstrap over photos (Efron 1979)")]  # fmt: skip
+    return [
+        Finding(
+            "noise",
+            f"No difference to {best['run']} that you could rely on",
+            f"average precision {found.scores.ap:.3f} ({low:.3f} to {high:.3f}), there {best['validation_ap']:.3f}",
+            "bootstrap over photos (Efron 1979)",
+        )
+    ]

@@ -92,9 +92,10 @@ class DetectorExport(Exported):
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return super().to_dict() | {
-            "validation": self.validation.to_dict(), "test": self.test and self.test.to_dict(),
+            "validation": self.validation.to_dict(),
+            "test": self.test and self.test.to_dict(),
             "threshold": self.validation.threshold,
-        }  # fmt: skip
+        }
 
 
 def export_detector(
@@ -116,8 +117,13 @@ def export_detector(
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
         graph = Graph(detector, run.config.image_size).eval()
-        notes = {"run": run.id, "detector": run.config.detector, "cvtune": cvtune_nb.__version__,
-                 "threshold": chosen.threshold, "levels": space.levels}  # fmt: skip
+        notes = {
+            "run": run.id,
+            "detector": run.config.detector,
+            "cvtune": cvtune_nb.__version__,
+            "threshold": chosen.threshold,
+            "levels": space.levels,
+        }
         onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
         write_json(made / "labels.json", {"labels": run.classes, "kind": "detector"})
         write_program(made)
@@ -137,15 +143,35 @@ def export_detector(
         write_csv(made / "boxes.csv", dataset.annotations.boxes)
         notes = tuple(filter(None, [standing_words(run.provenance, dataset.provenance), *fair.notes]))
         export = DetectorExport(
-            folder=folder, zip=zip_of(folder), run=run.id, parity=difference, parity_photos=count, openings=openings,
-            left_out=fair.left_out, notes=notes, validation=chosen, test=test,
-        )  # fmt: skip
-        write_json(made / "config.json", {
-            "made": now(), "kind": "detector", **run.to_dict(), "most": run.most, "parity": difference,
-            "validation": chosen.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
-            "test_left_out": fair.left_out, "notes": list(notes), "seed_of_split": space.seed, "levels": space.levels,
-            "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
-        })  # fmt: skip
+            folder=folder,
+            zip=zip_of(folder),
+            run=run.id,
+            parity=difference,
+            parity_photos=count,
+            openings=openings,
+            left_out=fair.left_out,
+            notes=notes,
+            validation=chosen,
+            test=test,
+        )
+        write_json(
+            made / "config.json",
+            {
+                "made": now(),
+                "kind": "detector",
+                **run.to_dict(),
+                "most": run.most,
+                "parity": difference,
+                "validation": chosen.to_dict(),
+                "test": test and test.to_dict(),
+                "test_openings": openings,
+                "test_left_out": fair.left_out,
+                "notes": list(notes),
+                "seed_of_split": space.seed,
+                "levels": space.levels,
+                "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
+            },
+        )
         write_text(made / "README.md", _card(export, dataset))
         export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
@@ -189,13 +215,23 @@ def _card(export: DetectorExport, dataset: Dataset) -> str:
     run, told = export.validation.run, export.test or export.validation
     counts = dataset.photos["split"].value_counts()
     return CARD.format(
-        name=export.folder.name, labels=", ".join(model_card.text(label) for label in run.classes),
-        detector=run.config.detector, size=run.config.image_size, made=now()[:10], validation=export.validation.words,
-        test=export.test.words if export.test else model_card.NOT_MEASURED, notes=model_card.listed(export.notes),
-        openings=export.openings, parity=export.parity, parity_photos=export.parity_photos,
-        by_class=model_card.table(told.scores.by_class), by_size=model_card.table(told.scores.by_size),
-        threshold=export.validation.threshold, photos=len(dataset.photos), boxes=len(dataset.annotations.boxes),
+        name=export.folder.name,
+        labels=", ".join(model_card.text(label) for label in run.classes),
+        detector=run.config.detector,
+        size=run.config.image_size,
+        made=now()[:10],
+        validation=export.validation.words,
+        test=export.test.words if export.test else model_card.NOT_MEASURED,
+        notes=model_card.listed(export.notes),
+        openings=export.openings,
+        parity=export.parity,
+        parity_photos=export.parity_photos,
+        by_class=model_card.table(told.scores.by_class),
+        by_size=model_card.table(told.scores.by_size),
+        threshold=export.validation.threshold,
+        photos=len(dataset.photos),
+        boxes=len(dataset.annotations.boxes),
         depth=model_card.depth(dataset.workspace.levels),
         split=frozen(run.provenance, dataset.provenance, dataset.workspace.seed),
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-    )  # fmt: skip
+    )

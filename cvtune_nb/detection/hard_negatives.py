@@ -50,9 +50,11 @@ def look(dataset: Dataset, run: DetectorRun, progress: Progress = silent) -> Rou
     photos = alarms.merge(empty[["path", "sha256"]], on="path").sort_values(["alarms", "score"], ascending=False)
     words = f"false alarms in {len(photos)} of {len(empty)} training photos without a box, at threshold {threshold:g}"
     worth = len(photos) >= max(FEWEST, LEAST_SHARE * len(empty))
-    if worth and run.start and alarms_on_validation(dataset, run) >= (
-        alarms_on_validation(dataset, load_run(dataset, run.start))
-    ):  # fmt: skip
+    if (
+        worth
+        and run.start
+        and alarms_on_validation(dataset, run) >= (alarms_on_validation(dataset, load_run(dataset, run.start)))
+    ):
         worth, words = False, f"{words}; the last round did not lower those on validation photos: stop here"
     elif not worth:
         words = f"{words}: too few for a round (rule: {FEWEST}, and {LEAST_SHARE:.0%} of them)"
@@ -72,8 +74,9 @@ def one_round(
     epoch. Raises InputError when the round is not worth its time."""
     if not found.worth:
         raise InputError(f"no round of hard negatives: {found.words}")
-    config = replace(run.config, epochs=max(1, run.config.epochs // ROUND),
-                     learning_rate=run.config.learning_rate / ROUND)  # fmt: skip
+    config = replace(
+        run.config, epochs=max(1, run.config.epochs // ROUND), learning_rate=run.config.learning_rate / ROUND
+    )
     hard = found.photos["sha256"].tolist()
     return fit(dataset, config, on_epoch=on_epoch, progress=progress, start=run.id, hard=hard)
 

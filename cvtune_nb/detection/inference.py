@@ -42,8 +42,9 @@ def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[s
         height, width = picture.shape[:2]
         boxes = answer["boxes"].float().cpu().numpy() / np.array([width, height, width, height], np.float32)
         boxes[:, 2:] -= boxes[:, :2]
-        found.append({"boxes": boxes, "labels": answer["labels"].cpu().numpy(),
-                      "scores": answer["scores"].float().cpu().numpy()})  # fmt: skip
+        found.append(
+            {"boxes": boxes, "labels": answer["labels"].cpu().numpy(), "scores": answer["scores"].float().cpu().numpy()}
+        )
     return found
 
 
@@ -57,6 +58,10 @@ def detections(
         numbers = range(start, min(start + TOGETHER, len(photos)))
         for number, found in zip(numbers, found_in(network, pictures.batch(numbers)), strict=True):
             path = photos["path"].iloc[number]
-            rows += [(path, classes[label - 1], *box, score) for box, label, score in
-                     zip(found["boxes"].tolist(), found["labels"].tolist(), found["scores"].tolist(), strict=True)]
+            rows += [
+                (path, classes[label - 1], *box, score)
+                for box, label, score in zip(
+                    found["boxes"].tolist(), found["labels"].tolist(), found["scores"].tolist(), strict=True
+                )
+            ]
     return pd.DataFrame(rows, columns=DETECTION_COLUMNS)

@@ -115,7 +115,7 @@ def within_reach(name: str) -> bool:
 
 def build(
     config: DetectorConfig, classes: int, anchors: Anchors, most: int = 100, pretrained: bool = True
-) -> FasterRCNN:  # fmt: skip
+) -> FasterRCNN:
     """An untrained detector of `classes` classes (numbered from 1; 0 is the background); the same seed gives the same
     layers. most: detections a photo. pretrained=False: its weights are about to be replaced.
 
@@ -123,11 +123,16 @@ def build(
     """
     torch.manual_seed(config.seed)
     limits = {
-        "min_size": config.image_size, "max_size": config.image_size, "box_score_thresh": LEAST_SCORE,
-        "box_detections_per_img": most, "rpn_post_nms_top_n_train": 2 * config.proposals,
-        "rpn_pre_nms_top_n_train": 4 * config.proposals, "rpn_post_nms_top_n_test": config.proposals,
-        "rpn_pre_nms_top_n_test": 4 * config.proposals, "box_batch_size_per_image": min(512, 2 * config.proposals),
-    }  # fmt: skip
+        "min_size": config.image_size,
+        "max_size": config.image_size,
+        "box_score_thresh": LEAST_SCORE,
+        "box_detections_per_img": most,
+        "rpn_post_nms_top_n_train": 2 * config.proposals,
+        "rpn_pre_nms_top_n_train": 4 * config.proposals,
+        "rpn_post_nms_top_n_test": config.proposals,
+        "rpn_pre_nms_top_n_test": 4 * config.proposals,
+        "box_batch_size_per_image": min(512, 2 * config.proposals),
+    }
     if config.detector in OF_TORCHVISION:
         detector = _torchvision(config.detector, pretrained, limits)
         detector.roi_heads.box_predictor = Predictor(
@@ -140,10 +145,13 @@ def build(
         backbone = with_fast_depthwise(networks.load(config.detector.removesuffix("_fpn"), pretrained))
         pyramid = Pyramid(backbone.network)
         detector = FasterRCNN(
-            pyramid, rpn_anchor_generator=_generator(config.detector, anchors), box_roi_pool=Pooling(MAPS, 7, 2),
-            box_head=TwoMLPHead(CHANNELS * 7 * 7, HIDDEN), box_predictor=Predictor(HIDDEN, classes + 1),
+            pyramid,
+            rpn_anchor_generator=_generator(config.detector, anchors),
+            box_roi_pool=Pooling(MAPS, 7, 2),
+            box_head=TwoMLPHead(CHANNELS * 7 * 7, HIDDEN),
+            box_predictor=Predictor(HIDDEN, classes + 1),
             **limits,
-        )  # fmt: skip
+        )
         mean = std = (0.5, 0.5, 0.5)
     detector.rpn.head.register_forward_hook(_in_float)
     detector.transform = AsItIs(config.image_size, config.image_size, list(mean), list(std), size_divisible=32)

@@ -143,13 +143,18 @@ def onnx_model(graph: Graph, labels: list[str], **notes: Any) -> onnx.ModelProto
     with exporting(), torch.no_grad():
         exported = torch.export.export(graph.eval(), example)
         made = torch.onnx.export(
-            exported, dynamo=True, opset_version=OPSET, input_names=["photo", "size"],
-            output_names=["boxes", "labels", "scores"], verbose=False,
-        ).model_proto  # fmt: skip
+            exported,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["photo", "size"],
+            output_names=["boxes", "labels", "scores"],
+            verbose=False,
+        ).model_proto
     forget_source_code(made)
     notes |= {"labels": labels, "image_size": size}
-    texts = {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-             for key, value in notes.items()}  # fmt: skip
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in notes.items()
+    }
     onnx.helper.set_model_props(made, texts)
     made.producer_name, made.graph.name = "cvtune", "detector"
     onnx.checker.check_model(made)

@@ -19,8 +19,10 @@ class Pictures:
     def __init__(self, store: RowStore, workspace: Workspace, photos: pd.DataFrame, image_size: int):
         self._store, self._workspace, self._size = store, workspace, image_size
         self._keys, self._paths = photos["sha256"].tolist(), photos["path"].tolist()
-        self._sides = [scaled_size(width, height, image_size) for width, height in
-                       zip(photos["width"], photos["height"], strict=True)]  # fmt: skip
+        self._sides = [
+            scaled_size(width, height, image_size)
+            for width, height in zip(photos["width"], photos["height"], strict=True)
+        ]
         self._lacking = set(store.missing(self._keys))
 
     def __len__(self) -> int:

@@ -37,8 +37,9 @@ class Pooling(MultiScaleRoIAlign):
         height, width = (torch.tensor([each.shape[axis] for each in maps]) for axis in (2, 3))
         which = wanted - levels[0]
         first = starts[which] + image * height[which] * width[which]
-        cells, weights = _cells(places / 2.0 ** wanted[:, None], height[which], width[which], across,
-                                self.sampling_ratio)  # fmt: skip
+        cells, weights = _cells(
+            places / 2.0 ** wanted[:, None], height[which], width[which], across, self.sampling_ratio
+        )
         rows = (cells + first.repeat_interleave(across * down)[:, None]).contiguous()
         found = embedding_bag(rows, table, per_sample_weights=weights.to(table.dtype), mode="sum")
         return found.view(len(places), across, down, channels).permute(0, 3, 1, 2)

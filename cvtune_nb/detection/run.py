@@ -79,25 +79,45 @@ class DetectorRun:
     def to_dict(self) -> dict[str, Any]:
         """Plain values: result.json, and the JSON of `cvtune detect`."""
         return {
-            "run": self.id, "state": self.state, "config": self.config.to_dict(), "classes": self.classes,
-            "anchors": {"sizes": list(self.anchors.sizes), "ratios": list(self.anchors.ratios),
-                        "covered": self.anchors.covered},
-            "best_epoch": self.best_epoch, "validation_ap": self.best("validation_ap"),
-            "validation_ap50": self.best("validation_ap50"), "seconds": self.seconds,
-            "predicted_seconds": self.predicted_seconds, "changes": self.changes, "start": self.start,
+            "run": self.id,
+            "state": self.state,
+            "config": self.config.to_dict(),
+            "classes": self.classes,
+            "anchors": {
+                "sizes": list(self.anchors.sizes),
+                "ratios": list(self.anchors.ratios),
+                "covered": self.anchors.covered,
+            },
+            "best_epoch": self.best_epoch,
+            "validation_ap": self.best("validation_ap"),
+            "validation_ap50": self.best("validation_ap50"),
+            "seconds": self.seconds,
+            "predicted_seconds": self.predicted_seconds,
+            "changes": self.changes,
+            "start": self.start,
             "history": self.history.to_dict("records"),
-        }  # fmt: skip
+        }
 
     def save(self) -> None:
         """Write config.json and, once there is something to tell, history.csv and result.json."""
         anchors = {"sizes": list(self.anchors.sizes), "ratios": list(self.anchors.ratios)}
         write_json(
             self.folder / "config.json",
-            {"config": self.config.to_dict(), "classes": self.classes, "anchors": anchors, "most": self.most,
-             "covered": self.anchors.covered, "data": self.data, "predicted_seconds": self.predicted_seconds,
-             "changes": self.changes, "start": self.start, "hard": self.hard, "measured_on": self.measured_on,
-             "saved": now()},
-        )  # fmt: skip
+            {
+                "config": self.config.to_dict(),
+                "classes": self.classes,
+                "anchors": anchors,
+                "most": self.most,
+                "covered": self.anchors.covered,
+                "data": self.data,
+                "predicted_seconds": self.predicted_seconds,
+                "changes": self.changes,
+                "start": self.start,
+                "hard": self.hard,
+                "measured_on": self.measured_on,
+                "saved": now(),
+            },
+        )
         if len(self.history):
             write_csv(self.folder / "history.csv", self.history)
         if self.state not in ("interrupted", TRAINING):
@@ -116,18 +136,34 @@ def new_folder(dataset: Dataset, config: DetectorConfig) -> Path:
 
 
 def new_run(
-    dataset: Dataset, config: DetectorConfig, anchors: Anchors, most: int, predicted: float,
-    folder: Path | None = None, **others: Any,
-) -> DetectorRun:  # fmt: skip
+    dataset: Dataset,
+    config: DetectorConfig,
+    anchors: Anchors,
+    most: int,
+    predicted: float,
+    folder: Path | None = None,
+    **others: Any,
+) -> DetectorRun:
     """Write a new run into `folder` (default: a new one). others: fields of DetectorRun. Raises InputError where it
     begins with a run of which it is not known what it has seen."""
     start = others.get("start")
     before = _seen_before(dataset, load_run(dataset, start)) if start else None
     folder = folder or new_folder(dataset, config)
     own, empty = dataset.provenance, pd.DataFrame(columns=HISTORY_COLUMNS)
-    run = DetectorRun(folder.name, folder, config, dataset.labels, anchors, most, own.id, empty,
-                      predicted_seconds=predicted, measured_on=own.measured_on,
-                      levels=dataset.workspace.levels, **others)  # fmt: skip
+    run = DetectorRun(
+        folder.name,
+        folder,
+        config,
+        dataset.labels,
+        anchors,
+        most,
+        own.id,
+        empty,
+        predicted_seconds=predicted,
+        measured_on=own.measured_on,
+        levels=dataset.workspace.levels,
+        **others,
+    )
     keep(folder, own.photos if before is None else pd.concat([own.photos, before], ignore_index=True))
     run.save()
     return run
@@ -182,9 +218,18 @@ def on_disk(dataset: Dataset, name: str) -> DetectorRun:
         with safe_open(folder / "checkpoint.safetensors", "pt") as file:
             history = pd.DataFrame(json.loads(file.metadata()["history"]), columns=HISTORY_COLUMNS)
     anchors = Anchors(tuple(known["anchors"]["sizes"]), tuple(known["anchors"]["ratios"]), known["covered"])
-    run = DetectorRun(name, folder, DetectorConfig.from_values(**known["config"]), known["classes"], anchors,
-                      known["most"], known["data"], history, measured_on=known.get("measured_on", ""),
-                      levels=tuple(known.get("levels", (0, 0))))  # fmt: skip
+    run = DetectorRun(
+        name,
+        folder,
+        DetectorConfig.from_values(**known["config"]),
+        known["classes"],
+        anchors,
+        known["most"],
+        known["data"],
+        history,
+        measured_on=known.get("measured_on", ""),
+        levels=tuple(known.get("levels", (0, 0))),
+    )
     told = {name: known[name] for name in ("predicted_seconds", "changes", "start", "hard")}
     return replace(run, state=state_in(folder), **told)
 
@@ -202,12 +247,30 @@ def runs(dataset: Dataset) -> pd.DataFrame:
     rows = []
     for file in sorted((dataset.folder / "runs").glob("*/config.json")):
         run = load_run(dataset, file.parent.name)
-        rows.append({
-            "run": run.id, "state": run.state, "data": run.provenance.standing(dataset.provenance),
-            **run.config.to_dict(), "best_epoch": run.best_epoch,
-            "validation_ap": run.best("validation_ap"), "validation_ap50": run.best("validation_ap50"),
-            "seconds": run.seconds, "predicted_seconds": run.predicted_seconds, "changed": bool(run.changes),
-        })  # fmt: skip
-    columns = ["run", "state", "data", *DetectorConfig.__dataclass_fields__, "best_epoch", "validation_ap",
-               "validation_ap50", "seconds", "predicted_seconds", "changed"]  # fmt: skip
+        rows.append(
+            {
+                "run": run.id,
+                "state": run.state,
+                "data": run.provenance.standing(dataset.provenance),
+                **run.config.to_dict(),
+                "best_epoch": run.best_epoch,
+                "validation_ap": run.best("validation_ap"),
+                "validation_ap50": run.best("validation_ap50"),
+                "seconds": run.seconds,
+                "predicted_seconds": run.predicted_seconds,
+                "changed": bool(run.changes),
+            }
+        )
+    columns = [
+        "run",
+        "state",
+        "data",
+        *DetectorConfig.__dataclass_fields__,
+        "best_epoch",
+        "validation_ap",
+        "validation_ap50",
+        "seconds",
+        "predicted_seconds",
+        "changed",
+    ]
     return pd.DataFrame(rows, columns=columns)

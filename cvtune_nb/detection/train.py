@@ -66,9 +66,14 @@ def require_learnable(dataset: Dataset) -> None:
 
 @memory.kept()
 def fit(
-    dataset: Dataset, config: DetectorConfig | None = None, run: str | None = None, on_epoch: OnEpoch | None = None,
-    progress: Progress = silent, start: str = "", hard: Sequence[str] = (),
-) -> DetectorRun:  # fmt: skip
+    dataset: Dataset,
+    config: DetectorConfig | None = None,
+    run: str | None = None,
+    on_epoch: OnEpoch | None = None,
+    progress: Progress = silent,
+    start: str = "",
+    hard: Sequence[str] = (),
+) -> DetectorRun:
     """Train a new run with `config`, or go on with the unfinished run called `run` from its last whole epoch.
 
     start: the run whose best epoch a new run begins with, its anchors too; hard: sha256 of training photos that are
@@ -104,9 +109,13 @@ def fit(
 
 
 def _begun(
-    dataset: Dataset, config: DetectorConfig, progress: Progress, locked: contextlib.ExitStack, start: str = "",
+    dataset: Dataset,
+    config: DetectorConfig,
+    progress: Progress,
+    locked: contextlib.ExitStack,
+    start: str = "",
     hard: Sequence[str] = (),
-) -> DetectorRun:  # fmt: skip
+) -> DetectorRun:
     predicted = predict_cost(dataset, config, progress).seconds
     train = dataset.part("train")
     fullest = int(train.boxes.groupby("path").size().max())
@@ -160,10 +169,13 @@ def _train(dataset: Dataset, run: DetectorRun, on_epoch: OnEpoch, progress: Prog
             seen = detections(network, validation.part.photos, validation.pictures, run.classes, looking)
             measured = scores(validation.part, seen, run.classes, intervals=False)
             row = {
-                "epoch": epoch, "learning_rate": float(f"{rate(config, epoch - 0.5):.6g}"),
-                "loss": float(np.mean(losses)), "validation_ap": measured.ap, "validation_ap50": measured.ap50,
+                "epoch": epoch,
+                "learning_rate": float(f"{rate(config, epoch - 0.5):.6g}"),
+                "loss": float(np.mean(losses)),
+                "validation_ap": measured.ap,
+                "validation_ap50": measured.ap50,
                 "seconds": time.perf_counter() - clock,
-            }  # fmt: skip
+            }
             clock = time.perf_counter()
             run = _keep(run, network, optimizer, row, seen)
             on_epoch(run)

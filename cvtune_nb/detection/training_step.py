@@ -27,9 +27,7 @@ def set_to_train(network: nn.Module) -> None:
             module.eval()
 
 
-def step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.ndarray], targets: list[dict]
-) -> float:  # fmt: skip
+def step(network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.ndarray], targets: list[dict]) -> float:
     """Train on one minibatch; returns the loss before the step. Where that is not finite no step is made."""
     where = next(network.parameters()).device
     with half(where):

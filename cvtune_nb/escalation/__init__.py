@@ -6,6 +6,17 @@ from cvtune_nb.escalation.ladder import LADDERS, ladder, own_rungs, read_rungs, 
 from cvtune_nb.escalation.parameter_sweep import Sweep, sweep
 
 __all__ = [
-    "LADDERS", "Escalation", "Promise", "Sweep", "escalate", "ladder", "own_rungs", "promises", "read_rungs",
-    "reference_2018", "save_rungs", "so_far", "sweep",
-]  # fmt: skip
+    "LADDERS",
+    "Escalation",
+    "Promise",
+    "Sweep",
+    "escalate",
+    "ladder",
+    "own_rungs",
+    "promises",
+    "read_rungs",
+    "reference_2018",
+    "save_rungs",
+    "so_far",
+    "sweep",
+]

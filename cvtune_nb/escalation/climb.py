@@ -19,9 +19,26 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.runs import lock
 from cvtune_nb.workspace import Workspace
 
-COLUMNS = ["rung", "run", "backbone", "image_size", "batch_size", "learning_rate", "epochs", "predicted_seconds",
-           "seconds", "expected", "expected_low", "expected_high", "train_accuracy", "validation_accuracy", "low",
-           "high", "state", "note"]  # fmt: skip
+COLUMNS = [
+    "rung",
+    "run",
+    "backbone",
+    "image_size",
+    "batch_size",
+    "learning_rate",
+    "epochs",
+    "predicted_seconds",
+    "seconds",
+    "expected",
+    "expected_low",
+    "expected_high",
+    "train_accuracy",
+    "validation_accuracy",
+    "low",
+    "high",
+    "state",
+    "note",
+]
 LOOK_AHEAD = 0.1
 """Share of the budget within which features of all rungs are computed first, so that their promises are measured: a
 rung that starts from the SVM needs them anyway."""
@@ -45,10 +62,15 @@ class Escalation:
 
 
 def escalate(
-    workspace: Workspace, configs: list[Config], budget_seconds: float = 1800.0,
-    on_rung: Callable[[Escalation], None] | None = None, progress: Progress = silent,
-    numbers: Sequence[int] = (), on: str = "local", others: Mapping[int, Config] | None = None,
-) -> Escalation:  # fmt: skip
+    workspace: Workspace,
+    configs: list[Config],
+    budget_seconds: float = 1800.0,
+    on_rung: Callable[[Escalation], None] | None = None,
+    progress: Progress = silent,
+    numbers: Sequence[int] = (),
+    on: str = "local",
+    others: Mapping[int, Config] | None = None,
+) -> Escalation:
     """Train the configs within budget_seconds. `numbers` says which rungs of a ladder they are; without it they are
     called 1, 2, ... on: "local", this machine; "ray", a Ray cluster (cluster.train_trials), which runs as many rungs at
     once as it has room for, each with all its epochs, the most promising first, and gives none up. others: rungs, by
@@ -111,16 +133,25 @@ def beaten(run: Run, finished: Sequence[Run]) -> str:
             most = max(most, other.validation.value - early["validation_accuracy"].max())
     if run.validation.high + most >= best.validation.value:
         return ""
-    return (f"given up in epoch {run.history['epoch'].max()}: {run.validation.high:.1%}, the upper end of its "
-            f"interval, and the {most * 100:.1f} points that runs rise from there on at most stay below {best.id}'s "
-            f"{best.validation.value:.1%}")  # fmt: skip
+    return (
+        f"given up in epoch {run.history['epoch'].max()}: {run.validation.high:.1%}, the upper end of its "
+        f"interval, and the {most * 100:.1f} points that runs rise from there on at most stay below {best.id}'s "
+        f"{best.validation.value:.1%}"
+    )
 
 
 class _Climb:
     """One climb: rows has one dict a rung, left the places of those still to run."""
 
-    def __init__(self, workspace: Workspace, configs: list[Config], numbers: Sequence[int], deadline: float,
-                 tell: Callable[[Escalation], None], progress: Progress):  # fmt: skip
+    def __init__(
+        self,
+        workspace: Workspace,
+        configs: list[Config],
+        numbers: Sequence[int],
+        deadline: float,
+        tell: Callable[[Escalation], None],
+        progress: Progress,
+    ):
         self.workspace, self.configs, self.deadline, self.tell = workspace, configs, deadline, tell
         self.progress, self.looking = progress, lambda _, words: progress(0.0, words)
         self.rows = [_row(number, config) for number, config in zip(numbers, configs, strict=True)]
@@ -149,8 +180,12 @@ class _Climb:
         except InputError:  # too few photos to tell: in the order given
             return
         for place, promise in zip(self.left, told, strict=True):
-            self.rows[place] |= {"expected": promise.accuracy, "expected_low": promise.low,
-                                 "expected_high": promise.high, "promise": promise}  # fmt: skip
+            self.rows[place] |= {
+                "expected": promise.accuracy,
+                "expected_low": promise.low,
+                "expected_high": promise.high,
+                "promise": promise,
+            }
 
     def run_next(self) -> None:
         """Run the rung that promises most for its time, or say why it is skipped."""
@@ -242,8 +277,10 @@ class _Climb:
             compared = metrics.paired(*aligned(right[row["run"]], right[best["run"]]))
             if compared.p >= 0.05:
                 factor = best["seconds"] / max(row["seconds"], 1e-9)
-                words += (f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: "
-                          f"stopping at rung {row['rung']} is the better bargain")  # fmt: skip
+                words += (
+                    f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: "
+                    f"stopping at rung {row['rung']} is the better bargain"
+                )
                 return Escalation(table, best["run"], words)
         if len(cheaper):
             words += "; every cheaper rung is worse beyond noise: worth its time"
@@ -271,11 +308,20 @@ class _Climb:
     def _fill(self, place: int, run: Run, note: str) -> None:
         row = self.rows[place]
         row |= {name: value for name, value in run.config.to_dict().items() if name in COLUMNS}
-        row |= {"run": run.id, "state": run.state, "note": "; ".join(filter(None, [*run.changes, note])),
-                "seconds": run.seconds, "predicted_seconds": run.predicted_seconds}  # fmt: skip
+        row |= {
+            "run": run.id,
+            "state": run.state,
+            "note": "; ".join(filter(None, [*run.changes, note])),
+            "seconds": run.seconds,
+            "predicted_seconds": run.predicted_seconds,
+        }
         if len(run.history):
-            row |= {"train_accuracy": run.train.value, "validation_accuracy": run.validation.value,
-                    "low": run.validation.low, "high": run.validation.high}  # fmt: skip
+            row |= {
+                "train_accuracy": run.train.value,
+                "validation_accuracy": run.validation.value,
+                "low": run.validation.low,
+                "high": run.validation.high,
+            }
 
     def _until(self, done: int, row: dict) -> Progress:
         """The progress of one rung as a part of the whole climb; it stops the rung when the budget has ended."""

@@ -13,7 +13,8 @@ from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
 
 LADDERS: dict[str, pd.DataFrame] = {
-    "resnet": pd.read_csv(io.StringIO("""\
+    "resnet": pd.read_csv(
+        io.StringIO("""\
 rung,backbone,image_size,batch_size,learning_rate,epochs,dropout,weight_decay,head,optimizer,time_2018,accuracy_2018
 1,resnet18,224,32,0.05,15,0.5,0.0005,random,sgd,1x,0.826
 2,resnet18,500,16,0.025,15,0.5,0.0005,random,sgd,2-5x,0.902
@@ -22,16 +23,19 @@ rung,backbone,image_size,batch_size,learning_rate,epochs,dropout,weight_decay,he
 5,resnet101,500,4,0.005,15,0.5,0.0005,random,sgd,,
 6,resnet152,500,4,0.005,15,0.5,0.0005,random,sgd,,
 7,resnet152,704,2,0.0025,15,0.5,0.0005,random,sgd,,
-""")),
-    "efficientnet_lite": pd.read_csv(io.StringIO("""\
+""")
+    ),
+    "efficientnet_lite": pd.read_csv(
+        io.StringIO("""\
 rung,backbone,image_size,batch_size,learning_rate,epochs,dropout,weight_decay,head,optimizer,time_2018,accuracy_2018
 1,efficientnet_lite0,224,32,0.0003,8,0,0.01,svm,adamw,,
 2,efficientnet_lite0,320,16,0.00015,8,0,0.01,svm,adamw,,
 3,efficientnet_lite2,224,16,0.00015,8,0,0.01,svm,adamw,,
 4,efficientnet_lite2,320,8,0.000075,8,0,0.01,svm,adamw,,
 5,efficientnet_lite2,448,4,0.0000375,8,0,0.01,svm,adamw,,
-""")),
-}  # fmt: skip
+""")
+    ),
+}
 """family -> table. The resnet rungs 1 to 4 are 2018's, with the mean accuracy on three data sets that was published
 with them (DESIGN section 3). Those of efficientnet_lite climb in the same way, for networks whose weights are installed
 with cvtune; they start from the SVM, so their rates are those that suit that start (parameters.py). Beyond rung 4

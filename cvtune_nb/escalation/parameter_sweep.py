@@ -44,9 +44,14 @@ class Sweep:
 
 
 def sweep(
-    workspace: Workspace, config: Config, trials: int = 8, budget_seconds: float = 3600.0,
-    on_trial: Callable[[Sweep], None] | None = None, progress: Progress = silent, on: str = "local",
-) -> Sweep:  # fmt: skip
+    workspace: Workspace,
+    config: Config,
+    trials: int = 8,
+    budget_seconds: float = 3600.0,
+    on_trial: Callable[[Sweep], None] | None = None,
+    progress: Progress = silent,
+    on: str = "local",
+) -> Sweep:
     """Search round `config`, which is the first trial, until there are `trials` of them or budget_seconds are over.
 
     What was tried is kept in sweeps/ of the workspace as Optuna's journal (JSON lines), so that calling it again goes
@@ -66,9 +71,15 @@ def sweep(
 
 
 def _search(
-    workspace: Workspace, config: Config, journal: Path, trials: int, deadline: float, tell: Callable[[Sweep], None],
-    progress: Progress, on: str,
-) -> Sweep:  # fmt: skip
+    workspace: Workspace,
+    config: Config,
+    journal: Path,
+    trials: int,
+    deadline: float,
+    tell: Callable[[Sweep], None],
+    progress: Progress,
+    on: str,
+) -> Sweep:
     study, ended = _study(journal, config), ""
     try:
         while len(_ended(study)) < trials and on == "ray":
@@ -92,9 +103,15 @@ def _search(
 
 
 def _run_trial(
-    workspace: Workspace, study: Any, trial: Any, config: Config, trials: int, deadline: float,
-    tell: Callable[[Sweep], None], progress: Progress,
-) -> None:  # fmt: skip
+    workspace: Workspace,
+    study: Any,
+    trial: Any,
+    config: Config,
+    trials: int,
+    deadline: float,
+    tell: Callable[[Sweep], None],
+    progress: Progress,
+) -> None:
     from optuna.trial import TrialState
 
     done = len(_ended(study))
@@ -128,9 +145,14 @@ def _run_trial(
 
 
 def _run_on_ray(
-    workspace: Workspace, study: Any, config: Config, count: int, deadline: float, tell: Callable[[Sweep], None],
+    workspace: Workspace,
+    study: Any,
+    config: Config,
+    count: int,
+    deadline: float,
+    tell: Callable[[Sweep], None],
     progress: Progress,
-) -> bool:  # fmt: skip
+) -> bool:
     """Run `count` trials at once; False when the deadline has cut one of them off."""
     from cvtune_nb.escalation.ray_cluster import train_trials
 
@@ -171,10 +193,13 @@ def _study(journal: Path, config: Config) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal), JournalFileOpenLock(str(journal))))
     study = optuna.create_study(
-        storage=storage, study_name=journal.stem, direction="maximize", load_if_exists=True,
+        storage=storage,
+        study_name=journal.stem,
+        direction="maximize",
+        load_if_exists=True,
         sampler=optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=FIRST),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST, n_warmup_steps=config.epochs // 2),
-    )  # fmt: skip
+    )
     if not study.trials:
         study.enqueue_trial(_centre(config))
     _ask_again(study)
@@ -207,8 +232,10 @@ def _centre(config: Config) -> dict[str, float]:
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:
     """Two digits are enough, and the same config is the same run."""
-    return {name: round(value / 0.05) * 0.05 if name == "dropout" else float(f"{value:.2g}")
-            for name, value in values.items()}  # fmt: skip
+    return {
+        name: round(value / 0.05) * 0.05 if name == "dropout" else float(f"{value:.2g}")
+        for name, value in values.items()
+    }
 
 
 def _ended(study: Any) -> list[Any]:
@@ -224,9 +251,14 @@ def _summary(workspace: Workspace, study: Any) -> Sweep:
         row |= {"state": trial.state.name.lower(), "note": trial.user_attrs.get("note", "")}
         if "run" in trial.user_attrs:
             run = load_run(workspace, trial.user_attrs["run"])
-            row |= {"run": run.id, "epochs": run.history["epoch"].max(), "seconds": run.seconds,
-                    "validation_accuracy": run.validation.value, "low": run.validation.low,
-                    "high": run.validation.high}  # fmt: skip
+            row |= {
+                "run": run.id,
+                "epochs": run.history["epoch"].max(),
+                "seconds": run.seconds,
+                "validation_accuracy": run.validation.value,
+                "low": run.validation.low,
+                "high": run.validation.high,
+            }
         rows.append(row)
     table = pd.DataFrame(rows, columns=COLUMNS)
     ran = table[table["validation_accuracy"].notna()].drop_duplicates("run", keep="last")
@@ -235,11 +267,16 @@ def _summary(workspace: Workspace, study: Any) -> Sweep:
     right = {name: right_of(load_run(workspace, name).predictions()) for name in ran["run"]}
     chosen = metrics.best_of(on_same_photos(right))
     best = ran.set_index("run").loc[chosen.run]
-    words = (f"trial {best['trial']:.0f} is best: learning rate {best['learning_rate']:g}, dropout "
-             f"{best['dropout']:g}, weight decay {best['weight_decay']:g}; {chosen.words}")  # fmt: skip
+    words = (
+        f"trial {best['trial']:.0f} is best: learning rate {best['learning_rate']:g}, dropout "
+        f"{best['dropout']:g}, weight decay {best['weight_decay']:g}; {chosen.words}"
+    )
     first = ran["run"].iloc[0]
     if chosen.run != first:
         compared = metrics.paired(*aligned(right[first], right[chosen.run]))
-        words += f"; against the rung's own values there is {compared.words}" if compared.p >= 0.05 else (
-            f"; against the rung's own values it is {compared.words}")  # fmt: skip
+        words += (
+            f"; against the rung's own values there is {compared.words}"
+            if compared.p >= 0.05
+            else (f"; against the rung's own values it is {compared.words}")
+        )
     return Sweep(table, chosen.run, words)

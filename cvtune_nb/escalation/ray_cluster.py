@@ -54,9 +54,13 @@ class Trial:
 
 
 def train_trials(
-    workspace: Workspace, configs: list[Config], on_epoch: Callable[[Run], None] | None = None,
-    progress: Progress = silent, deadline: float = math.inf, cpus: int | None = None,
-) -> list[Trial]:  # fmt: skip
+    workspace: Workspace,
+    configs: list[Config],
+    on_epoch: Callable[[Run], None] | None = None,
+    progress: Progress = silent,
+    deadline: float = math.inf,
+    cpus: int | None = None,
+) -> list[Trial]:
     """Train each config as one trial of Ray Tune; returns a Trial for each, in their order.
 
     Runs on the cluster Ray is connected to, else on that of RAY_ADDRESS or one that runs here, else on this machine
@@ -77,17 +81,22 @@ def train_trials(
         with _connected(), _talk(workspace) as folder:
             resources = _resources(len(waiting), cpus)
             job = _job(workspace, folder, different, resources)
-            lost = _follow(lambda: _tune(job, waiting, resources), workspace, folder, trials, on_epoch, progress,
-                           deadline)  # fmt: skip
+            lost = _follow(
+                lambda: _tune(job, waiting, resources), workspace, folder, trials, on_epoch, progress, deadline
+            )
         for number, words in lost.items():
             trials[number] = Trial(trials[number].config, trials[number].run, trials[number].note or words)
     return [trials[different.index(config)] for config in configs]
 
 
 def train_over_workers(
-    workspace: Workspace, config: Config, workers: int, progress: Progress = silent,
-    on_epoch: Callable[[Run], None] | None = None, run: str | None = None,
-) -> Run:  # fmt: skip
+    workspace: Workspace,
+    config: Config,
+    workers: int,
+    progress: Progress = silent,
+    on_epoch: Callable[[Run], None] | None = None,
+    run: str | None = None,
+) -> Run:
     """Train one run as a job of Ray Train: `workers` processes, each with a GPU where the cluster has any, share every
     minibatch (runs.distributed).
 
@@ -179,8 +188,11 @@ def _refuse_beyond(workers: int, resources: dict[str, float]) -> None:
     """Raises InputError when the cluster has no room for so many workers: Ray would wait for it for ever."""
     import ray
 
-    rooms = [min(node["Resources"].get(kind, 0) // need for kind, need in resources.items() if need)
-             for node in ray.nodes() if node["Alive"]]  # fmt: skip
+    rooms = [
+        min(node["Resources"].get(kind, 0) // need for kind, need in resources.items() if need)
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
     if not 1 <= workers <= sum(rooms):
         raise InputError(f"the Ray cluster has room for 1 to {int(sum(rooms))} workers, not {workers}: choose as many")
 
@@ -216,8 +228,13 @@ def _finished(run: Run | None) -> bool:
 
 def _job(workspace: Workspace, folder: Path, configs: list[Config], resources: dict[str, float]) -> dict[str, Any]:
     """What a worker is told, in plain values."""
-    return {"workspace": str(workspace.folder), "folder": str(folder), "threads": int(resources["CPU"]),
-            "configs": [config.to_dict() for config in configs], "number": 0}  # fmt: skip
+    return {
+        "workspace": str(workspace.folder),
+        "folder": str(folder),
+        "threads": int(resources["CPU"]),
+        "configs": [config.to_dict() for config in configs],
+        "number": 0,
+    }
 
 
 def _tune(job: dict[str, Any], numbers: list[int], resources: dict[str, float]) -> dict[int, str]:
@@ -252,9 +269,14 @@ def _train(job: dict[str, Any], workers: int, resources: dict[str, float]) -> No
 
 
 def _follow(
-    work: Callable[[], Any], workspace: Workspace, folder: Path, trials: list[Trial],
-    on_epoch: Callable[[Run], None] | None, progress: Progress, deadline: float = math.inf,
-) -> Any:  # fmt: skip
+    work: Callable[[], Any],
+    workspace: Workspace,
+    folder: Path,
+    trials: list[Trial],
+    on_epoch: Callable[[Run], None] | None,
+    progress: Progress,
+    deadline: float = math.inf,
+) -> Any:
     """Do `work` in a thread of its own, so that Stop and Ctrl-C arrive in this one, and keep `trials` up to date.
     Returns what work returns. Raises Stopped once all workers have ended."""
     done, stopped = Future(), False
@@ -308,8 +330,10 @@ def _so_far(trials: list[Trial]) -> tuple[float, str]:
     """The share of epochs done, and how far that is in words."""
     over = [bool(trial.note) or _finished(trial.run) for trial in trials]
     epochs = [int(trial.run.history["epoch"].max()) if _epochs(trial.run) else 0 for trial in trials]
-    shares = [1.0 if ended else epoch / max(1, trial.config.epochs)
-              for ended, epoch, trial in zip(over, epochs, trials, strict=True)]  # fmt: skip
+    shares = [
+        1.0 if ended else epoch / max(1, trial.config.epochs)
+        for ended, epoch, trial in zip(over, epochs, trials, strict=True)
+    ]
     of_all = f"{sum(over)} of {len(trials)} trials, " if len(trials) > 1 else ""
     return sum(shares) / len(trials), f"{of_all}{sum(epochs)} epochs"
 

@@ -38,10 +38,17 @@ class Exported:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            "folder": str(self.folder), "zip": str(self.zip), "run": self.run, "files": self.files,
-            "parity": self.parity, "parity_photos": self.parity_photos, "test_openings": self.openings,
-            "test_left_out": self.left_out, "notes": list(self.notes), "seconds": round(self.seconds, 2),
-        }  # fmt: skip
+            "folder": str(self.folder),
+            "zip": str(self.zip),
+            "run": self.run,
+            "files": self.files,
+            "parity": self.parity,
+            "parity_photos": self.parity_photos,
+            "test_openings": self.openings,
+            "test_left_out": self.left_out,
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 2),
+        }
 
 
 Kind = TypeVar("Kind", bound=Exported)

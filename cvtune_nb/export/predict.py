@@ -88,11 +88,20 @@ class Detector(Model):
 
     def row(self, found, top=5) -> dict:  # noqa: ARG002 - as Model.row
         """boxes of one photo, best first: label, score (0..1); left, top, width, height in shares (0..1) of it."""
-        return {"boxes": [
-            {"label": self.labels[label], "score": float(score), "left": float(box[0]), "top": float(box[1]),
-             "width": float(box[2] - box[0]), "height": float(box[3] - box[1])}
-            for box, label, score in zip(*found, strict=True) if score > 0 and score >= self.threshold
-        ]}  # fmt: skip
+        return {
+            "boxes": [
+                {
+                    "label": self.labels[label],
+                    "score": float(score),
+                    "left": float(box[0]),
+                    "top": float(box[1]),
+                    "width": float(box[2] - box[0]),
+                    "height": float(box[3] - box[1]),
+                }
+                for box, label, score in zip(*found, strict=True)
+                if score > 0 and score >= self.threshold
+            ]
+        }
 
 
 class Similar(Model):

@@ -49,8 +49,15 @@ def eight_bits(network: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
         files = [Path(folder) / name for name in ("network.onnx", "prepared.onnx", "small.onnx")]
         onnx.save(network, str(files[0]))
         quant_pre_process(str(files[0]), str(files[1]), skip_symbolic_shape=True)
-        quantize_static(str(files[1]), str(files[2]), Photos(), per_channel=True, activation_type=QuantType.QUInt8,
-                        weight_type=QuantType.QInt8, op_types_to_quantize=list(INT8_OPERATORS))  # fmt: skip
+        quantize_static(
+            str(files[1]),
+            str(files[2]),
+            Photos(),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=list(INT8_OPERATORS),
+        )
         return onnx.load(str(files[2]))
 
 

@@ -165,8 +165,9 @@ def _wrong_with(file: Path, labels: list[str]) -> str:
             return f"it would read another file, {where[:80]!r}"
         if isinstance(part, onnx.NodeProto | onnx.FunctionProto) and part.domain not in DOMAINS:
             return f"operators of unknown origin: {part.domain[:80]!r}"
-    put, got = ({value.name: value.type.tensor_type for value in values}
-                for values in (proto.graph.input, proto.graph.output))  # fmt: skip
+    put, got = (
+        {value.name: value.type.tensor_type for value in values} for values in (proto.graph.input, proto.graph.output)
+    )
     notes = {entry.key: entry.value for entry in proto.metadata_props}
     if list(got) == ["boxes", "labels", "scores"]:
         return _wrong_with_detector(put, got, notes, labels)

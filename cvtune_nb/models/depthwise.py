@@ -19,8 +19,15 @@ class Depthwise(nn.Conv2d):
     rounding), computed faster in training on a processor."""
 
     def __init__(self, conv: nn.Conv2d):
-        super().__init__(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,
-                         groups=conv.groups, bias=False)  # fmt: skip
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size,
+            conv.stride,
+            conv.padding,
+            groups=conv.groups,
+            bias=False,
+        )
         self.weight, self.bias, self.same = conv.weight, conv.bias, isinstance(conv, Conv2dSame)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -105,6 +112,15 @@ def _by_weight(gradient, images, weight, stride, padding):
 def _backward(gradient, images, weight, stride, padding, which):
     """PyTorch's own gradient, by the images (which = 0) or by the weight (1)."""
     return torch.ops.aten.convolution_backward(
-        gradient, images, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], len(weight),
+        gradient,
+        images,
+        weight,
+        None,
+        [stride] * 2,
+        [padding] * 2,
+        [1, 1],
+        False,
+        [0, 0],
+        len(weight),
         [which == 0, which == 1, False],
-    )[which]  # fmt: skip
+    )[which]

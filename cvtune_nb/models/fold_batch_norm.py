@@ -29,8 +29,9 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
     trial = deepcopy(network)
     for module in trial.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for values in filter(lambda tensor: tensor is not None,
-                                 (module.running_mean, module.running_var, module.weight, module.bias)):  # fmt: skip
+            for values in filter(
+                lambda tensor: tensor is not None, (module.running_mean, module.running_var, module.weight, module.bias)
+            ):
                 values.data.copy_(0.5 + torch.rand(values.shape, generator=random))
     with torch.no_grad():
         before = trial(images)
@@ -43,8 +44,7 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
 
 @dataclass(frozen=True)
 class Call:
-    """A module, the shape of what it was given, and the convolution whose very output that was (None: anything else).
-    """
+    """A module, the shape of what it was given, and the convolution whose very output that was (None: another)."""
 
     module: nn.Module
     shape: tuple[int, ...]
@@ -100,6 +100,8 @@ def _fold(network: nn.Module, pairs: list[tuple[str, str]]) -> None:
     for _, name in pairs:
         parent, _, leaf = name.rpartition(".")
         # timm's batch norms carry their activation
-        rest = nn.Sequential(getattr(network.get_submodule(name), "drop", nn.Identity()),
-                             getattr(network.get_submodule(name), "act", nn.Identity()))  # fmt: skip
+        rest = nn.Sequential(
+            getattr(network.get_submodule(name), "drop", nn.Identity()),
+            getattr(network.get_submodule(name), "act", nn.Identity()),
+        )
         setattr(network.get_submodule(parent), leaf, rest)

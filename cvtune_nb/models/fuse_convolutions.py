@@ -58,9 +58,17 @@ class Fused(nn.Module):
         if self.before:
             images = pad(images, self.before)
         found = torch.ops.mkldnn._convolution_pointwise(
-            images, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups, self.attribute,
-            self.scalars, "",
-        )  # fmt: skip
+            images,
+            self.weight,
+            self.bias,
+            self.padding,
+            self.stride,
+            self.dilation,
+            self.groups,
+            self.attribute,
+            self.scalars,
+            "",
+        )
         found.activated = self.activated
         return found
 

@@ -77,9 +77,14 @@ def onnx_way(network: networks.Backbone, images: np.ndarray) -> Way:
     file = io.BytesIO()
     with quiet("onnx_ir", "onnxscript", "torch.onnx", "torch.export"):
         torch.onnx.export(
-            network, (torch.from_numpy(images[:2]),), dynamo=True, input_names=["images"], output_names=["features"],
-            dynamic_shapes={"images": {0: torch.export.Dim("n", min=1, max=2**20)}}, verbose=False,
-        ).save(file)  # fmt: skip
+            network,
+            (torch.from_numpy(images[:2]),),
+            dynamo=True,
+            input_names=["images"],
+            output_names=["features"],
+            dynamic_shapes={"images": {0: torch.export.Dim("n", min=1, max=2**20)}},
+            verbose=False,
+        ).save(file)
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
     return lambda batch: session.run(None, {"images": np.ascontiguousarray(batch)})[0]
 

@@ -2,22 +2,25 @@
 
 from cvtune_nb.lazy_imports import lazily
 
-__all__, __getattr__ = lazily(__name__, {
-    "StartPanel": "start",
-    "AuditPanel": "audit",
-    "ObjectsPanel": "object_size",
-    "BaselinePanel": "baseline",
-    "TrainingPanel": "training",
-    "EscalationPanel": "escalation",
-    "GainsPanel": "gains",
-    "SweepPanel": "sweep",
-    "ExportPanel": "export",
-    "BoxesPanel": "annotation",
-    "DetectorPanel": "detector",
-    "DetectorExportPanel": "detector_export",
-    "SimilarityPanel": "similarity",
-    "TuningPanel": "similarity",
-    "OdditiesPanel": "outliers",
-    "ToLabelPanel": "to_label",
-    "SimilarityExportPanel": "similarity_export",
-})
+__all__, __getattr__ = lazily(
+    __name__,
+    {
+        "StartPanel": "start",
+        "AuditPanel": "audit",
+        "ObjectsPanel": "object_size",
+        "BaselinePanel": "baseline",
+        "TrainingPanel": "training",
+        "EscalationPanel": "escalation",
+        "GainsPanel": "gains",
+        "SweepPanel": "sweep",
+        "ExportPanel": "export",
+        "BoxesPanel": "annotation",
+        "DetectorPanel": "detector",
+        "DetectorExportPanel": "detector_export",
+        "SimilarityPanel": "similarity",
+        "TuningPanel": "similarity",
+        "OdditiesPanel": "outliers",
+        "ToLabelPanel": "to_label",
+        "SimilarityExportPanel": "similarity_export",
+    },
+)

@@ -57,10 +57,15 @@ class BoxesPanel(Panel):
         self.buttons.layout.display = self.bar.layout.display = "none"
         about = "Label of the selected box and of the next new one: choose a class, or type a new one."
         self.controls.children = [
-            self.which, self.label, w.HTML(f"<div class='cvtune-words'>{about}</div>"),
-            w.HBox([self.back, self.on]), w.HBox([self.nothing, self.undo]), self.where,
-            w.HTML(f"<div class='cvtune-faint'>{html.text(ABOUT_DRAWING)}</div>"), self.write,
-        ]  # fmt: skip
+            self.which,
+            self.label,
+            w.HTML(f"<div class='cvtune-words'>{about}</div>"),
+            w.HBox([self.back, self.on]),
+            w.HBox([self.nothing, self.undo]),
+            self.where,
+            w.HTML(f"<div class='cvtune-faint'>{html.text(ABOUT_DRAWING)}</div>"),
+            self.write,
+        ]
         self.right.children = [self.drawing]
         self.below.children = [self.picture, self.text]
         self._turning, self._soon = False, Soon(lambda _: self._draw_sizes())

@@ -57,11 +57,20 @@ class AuditPanel(Panel):
             button.on_click(self.guard(lambda _, action=action: self._decide_selected(action)))
         self.measure = w.Button(description="Measure what it brings", layout={"width": "auto"})
         keys = w.HTML(f"<div class='cvtune-faint'>{KEYS_IN_WORDS}</div>")
-        self.more.children = [self.kind, self.meaning, self.hide, w.HBox([self.back, self.on]), self.where,
-                              w.HBox([self.all, self.selected]), w.HBox(self.bulk, layout={"flex_flow": "row wrap"}),
-                              keys, self.measure]  # fmt: skip
-        self.cards = [Card(workspace, workspace.classes, self.guard(self.decide), self.guard(self._choose))
-                      for _ in range(A_PAGE)]  # fmt: skip
+        self.more.children = [
+            self.kind,
+            self.meaning,
+            self.hide,
+            w.HBox([self.back, self.on]),
+            self.where,
+            w.HBox([self.all, self.selected]),
+            w.HBox(self.bulk, layout={"flex_flow": "row wrap"}),
+            keys,
+            self.measure,
+        ]
+        self.cards = [
+            Card(workspace, workspace.classes, self.guard(self.decide), self.guard(self._choose)) for _ in range(A_PAGE)
+        ]
         self.gallery = w.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         self.right.children = [self.gallery, self.picture]
         self.below.children = [self.text]
@@ -144,19 +153,37 @@ class AuditPanel(Panel):
         """The decisions in force, in the shape of issues."""
         labels = dict(zip(self.manifest["path"], self.manifest["label"], strict=True))
         rows = [
-            {"path": path, "issue": act["reason"], "score": 0.0, "detail": f"was found as {labels[path]}",
-             "suggestion": "Undo takes your decision back", **dict.fromkeys(OTHERS, ""), "label": labels[path],
-             "other_label": "", "suggested_label": act["to"]}
+            {
+                "path": path,
+                "issue": act["reason"],
+                "score": 0.0,
+                "detail": f"was found as {labels[path]}",
+                "suggestion": "Undo takes your decision back",
+                **dict.fromkeys(OTHERS, ""),
+                "label": labels[path],
+                "other_label": "",
+                "suggested_label": act["to"],
+            }
             for path, act in acts.photos.items()
-        ]  # fmt: skip
+        ]
         paths = dict(zip(self.manifest["sha256"], self.manifest["path"], strict=True))
         for act in acts.pairs.values():
             path, other = paths.get(act["sha256"]), paths.get(act["to_sha256"])
             if path and other:
-                rows.append({"path": path, "issue": "duplicate", "score": 0.0, "detail": f"no copy of {other}",
-                             "suggestion": "A copy after all takes your decision back", **dict.fromkeys(OTHERS, ""),
-                             "other": other, "label": labels[path], "other_label": labels[other],
-                             "suggested_label": ""})  # fmt: skip
+                rows.append(
+                    {
+                        "path": path,
+                        "issue": "duplicate",
+                        "score": 0.0,
+                        "detail": f"no copy of {other}",
+                        "suggestion": "A copy after all takes your decision back",
+                        **dict.fromkeys(OTHERS, ""),
+                        "other": other,
+                        "label": labels[path],
+                        "other_label": labels[other],
+                        "suggested_label": "",
+                    }
+                )
         return pd.DataFrame(rows, columns=self.issues.columns)
 
     def _decided(self, issues: pd.DataFrame, acts: Decided) -> pd.Series:

@@ -43,8 +43,13 @@ class BaselinePanel(Panel):
             style={"description_width": "7.5em"},
             layout={"width": "330px"},
         )
-        self.kernel = w.ToggleButtons(options=KERNELS, value=kernel, description="Kernel", disabled=True,
-                                      style={"description_width": "7.5em", "button_width": "90px"})  # fmt: skip
+        self.kernel = w.ToggleButtons(
+            options=KERNELS,
+            value=kernel,
+            description="Kernel",
+            disabled=True,
+            style={"description_width": "7.5em", "button_width": "90px"},
+        )
         self.words = w.HTML()
         self.words.add_class("cvtune-words")
         self.best = w.Button(description="Choose C on validation", disabled=True, layout={"width": "auto"})

@@ -163,8 +163,10 @@ class DetectorPanel(RunPanel):
         paths = list(wrong["path"].value_counts().index[:SHOWN])
         paths += [path for path in found.part.photos["path"] if path not in paths][: max(0, SHOWN - len(paths))]
         space = self.dataset.workspace
-        self.examples.draw(plots.boxed(found.judged, paths[:SHOWN], space.path_of, levels=space.levels),
-                           f"validation photos with what was found and missed: {counts(found)}")  # fmt: skip
+        self.examples.draw(
+            plots.boxed(found.judged, paths[:SHOWN], space.path_of, levels=space.levels),
+            f"validation photos with what was found and missed: {counts(found)}",
+        )
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -205,8 +207,9 @@ def counts(found: Verdict) -> str:
 def by_class(found: Verdict) -> str:
     """Average precision by class and by size, as tables."""
     rows = found.scores.by_class
-    shown = rows.assign(**{name: ["" if pd.isna(value) else f"{value:.3f}" for value in rows[name]]
-                           for name in ("ap", "ap50")})  # fmt: skip
+    shown = rows.assign(
+        **{name: ["" if pd.isna(value) else f"{value:.3f}" for value in rows[name]] for name in ("ap", "ap50")}
+    )
     names = {"label": "class", "boxes": "boxes", "ap": "AP", "ap50": "AP50"}
     table = html.table(shown, names, f"On {found.scores.photos} {found.on} photos")
     size = found.scores.by_size
@@ -222,7 +225,15 @@ def _comparison(known: pd.DataFrame, caption: str) -> str:
         validation_ap50=rows["validation_ap50"].map("{:.3f}".format).mask(none, ""),
         time=[html.duration(seconds) for seconds in rows["seconds"]],
     )
-    names = {"run": "run", "state": "state", "validation_ap": "AP", "validation_ap50": "AP50", "time": "time",
-             "learning_rate": "learning rate", "batch_size": "minibatch", "epochs": "epochs",
-             "proposals": "proposals"}  # fmt: skip
+    names = {
+        "run": "run",
+        "state": "state",
+        "validation_ap": "AP",
+        "validation_ap50": "AP50",
+        "time": "time",
+        "learning_rate": "learning rate",
+        "batch_size": "minibatch",
+        "epochs": "epochs",
+        "proposals": "proposals",
+    }
     return html.table(shown, names, caption)

@@ -60,8 +60,9 @@ class DetectorExportPanel(LeavingPanel):
         known = known[known["best_epoch"] > 0].sort_values("validation_ap", ascending=False)
         shown = [(f"{row.run}: AP {row.validation_ap:.3f}", row.run) for row in known.itertuples()]
         earlier = set(known.loc[known["data"] != "", "run"])
-        self.choose_from(self.run, [each for each in shown if each[1] not in earlier],
-                         [each for each in shown if each[1] in earlier])  # fmt: skip
+        self.choose_from(
+            self.run, [each for each in shown if each[1] not in earlier], [each for each in shown if each[1] in earlier]
+        )
         self.go.disabled = known.empty
         self.photo.disabled = self.look.disabled = self.model is None
         self.say("Ready to export." if self.run.value else ONLY_EARLIER if len(known) else NO_DETECTOR)

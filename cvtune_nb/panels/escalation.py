@@ -232,8 +232,10 @@ class EscalationPanel(Panel):
         self._show_findings(result)
         done = result.rungs.dropna(subset=["validation_accuracy"])
         if len(done):
-            words = "; ".join(f"rung {row.rung} {row.train_accuracy:.1%} and {row.validation_accuracy:.1%}"
-                              for row in done.itertuples())  # fmt: skip
+            words = "; ".join(
+                f"rung {row.rung} {row.train_accuracy:.1%} and {row.validation_accuracy:.1%}"
+                for row in done.itertuples()
+            )
             self.gap.draw(plots.gaps_by_rung(done), f"train and validation accuracy by rung: {words}")
         timed = classification.runs(self.workspace)
         timed = timed[(timed["state"] == "done") & (timed["predicted_seconds"] > 0) & ~timed["changed"]]
@@ -304,8 +306,10 @@ def _rungs(rungs: pd.DataFrame) -> str:
         return ["" if pd.isna(value) else how(value) for value in rungs[column]]
 
     def interval(value: str, low: str, high: str) -> list[str]:
-        return ["" if pd.isna(row[value]) else f"{row[value]:.1%} ({row[low]:.1%} to {row[high]:.1%})"
-                for _, row in rungs.iterrows()]  # fmt: skip
+        return [
+            "" if pd.isna(row[value]) else f"{row[value]:.1%} ({row[low]:.1%} to {row[high]:.1%})"
+            for _, row in rungs.iterrows()
+        ]
 
     shown = rungs.assign(
         promised=interval("expected", "expected_low", "expected_high"),
@@ -315,7 +319,19 @@ def _rungs(rungs: pd.DataFrame) -> str:
         took=written("seconds", html.duration),
     )
     headings = {"image_size": "size", "batch_size": "minibatch", "validation": "validation (95% interval)"}
-    columns = ["rung", "backbone", "image_size", "batch_size", "epochs", "promised", "validation", "train", "predicted",
-               "took", "state", "note"]  # fmt: skip
+    columns = [
+        "rung",
+        "backbone",
+        "image_size",
+        "batch_size",
+        "epochs",
+        "promised",
+        "validation",
+        "train",
+        "predicted",
+        "took",
+        "state",
+        "note",
+    ]
     names = {column: headings.get(column, column) for column in columns}
     return html.table(shown, names, "The ladder so far")

@@ -32,9 +32,7 @@ ABOUT_THRESHOLD = (
 
 NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
 
-ONLY_EARLIER = (
-    f"There are only runs of {EARLIER}: train again (notebook 03_dnn_fine_tuning), or choose one of them."
-)
+ONLY_EARLIER = f"There are only runs of {EARLIER}: train again (notebook 03_dnn_fine_tuning), or choose one of them."
 
 
 class ExportPanel(LeavingPanel):
@@ -46,16 +44,35 @@ class ExportPanel(LeavingPanel):
     def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
         super().__init__(workspace)
         self.run = w.Dropdown(description="Run", style={"description_width": "5em"}, layout={"width": "330px"})
-        self.name = w.Text(value=name, description="Name", placeholder="as the run", style={"description_width": "5em"},
-                           layout={"width": "330px"})  # fmt: skip
-        self.threshold = w.FloatSlider(0.0, min=0.0, max=0.99, step=0.01, readout_format=".0%", description="Sure from",
-                                       continuous_update=False, style={"description_width": "5em"},
-                                       layout={"width": "330px"})  # fmt: skip
+        self.name = w.Text(
+            value=name,
+            description="Name",
+            placeholder="as the run",
+            style={"description_width": "5em"},
+            layout={"width": "330px"},
+        )
+        self.threshold = w.FloatSlider(
+            0.0,
+            min=0.0,
+            max=0.99,
+            step=0.01,
+            readout_format=".0%",
+            description="Sure from",
+            continuous_update=False,
+            style={"description_width": "5em"},
+            layout={"width": "330px"},
+        )
         self.variants = {
             name: w.Checkbox(value=True, description=words, indent=False) for name, words in SMALLER.items()
         }
-        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, disabled=True,
-                            style={"description_width": "5em"}, layout={"width": "330px"})  # fmt: skip
+        self.photo = w.Text(
+            description="Photo",
+            placeholder="path of a photo",
+            continuous_update=False,
+            disabled=True,
+            style={"description_width": "5em"},
+            layout={"width": "330px"},
+        )
         self.classify = w.Button(description="Classify it", disabled=True)
         self.upload = w.FileUpload(
             description="or choose a file", accept="image/*", disabled=True, layout={"width": "auto"}
@@ -112,9 +129,14 @@ class ExportPanel(LeavingPanel):
         return lambda progress: self._export(run, out, progress, variants, threshold, earlier)
 
     def _export(
-        self, run: str, out: Path | None, progress: Progress, variants: tuple[str, ...], threshold: float,
+        self,
+        run: str,
+        out: Path | None,
+        progress: Progress,
+        variants: tuple[str, ...],
+        threshold: float,
         earlier: bool,
-    ) -> Export:  # fmt: skip
+    ) -> Export:
         made = export_run(self.workspace, run, out, progress, variants, threshold, earlier)
         self.model, self.network = Model(made.folder), load_bundle(made.folder)
         return made

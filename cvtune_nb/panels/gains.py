@@ -31,9 +31,11 @@ class GainsPanel(Panel):
         super().__init__(workspace)
         self.ladder = ladder
         self.compute = w.Checkbox(
-            value=compute, indent=False, layout={"width": "330px"},
+            value=compute,
+            indent=False,
+            layout={"width": "330px"},
             description="compute the features that are missing",
-        )  # fmt: skip
+        )
         words = "of the next image size and the next deeper network: as long as notebook 02 takes with them"
         self.controls.children = [self.compute, w.HTML(f"<div class='cvtune-faint'>{words}</div>")]
         self.go.layout.width = "auto"
@@ -67,8 +69,13 @@ class GainsPanel(Panel):
 
     def _finding(self, gain: Gain) -> Finding:
         time = f"; such a run takes {html.duration(gain.seconds)}" if gain.seconds else ""
-        return Finding(f"gain-{gain.action}", f"{gain.title}: {gain.words}{time}", f"told from {gain.basis}",
-                       "errors removed from the SVM, carried over to this model", gain.change)  # fmt: skip
+        return Finding(
+            f"gain-{gain.action}",
+            f"{gain.title}: {gain.words}{time}",
+            f"told from {gain.basis}",
+            "errors removed from the SVM, carried over to this model",
+            gain.change,
+        )
 
     def _apply(self, finding: Finding) -> None:
         run = self.result()[2]

@@ -57,17 +57,23 @@ class SimilarityPanel(Panel):
     waiting = "Press Compare all photos above first, then run this cell again."
 
     def __init__(
-        self, workspace: Workspace, embedder: str = "", distance: str = "cosine", rerank: bool = False,
-        components: str = "pca", k: int = 12,
-    ):  # fmt: skip
+        self,
+        workspace: Workspace,
+        embedder: str = "",
+        distance: str = "cosine",
+        rerank: bool = False,
+        components: str = "pca",
+        k: int = 12,
+    ):
         super().__init__(workspace)
         wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         self.embedder = w.Dropdown(description="Network", **wide)
         self.offer(embedder)
         self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
         self.rerank = w.Checkbox(value=bool(rerank), description="Re-rank by common neighbours", indent=False)
-        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Numbers", value=components,
-                                     **wide)  # fmt: skip
+        self.components = w.Dropdown(
+            options=list(similarity.COMPONENTS), description="Numbers", value=components, **wide
+        )
         self.k = w.IntSlider(value=k, min=1, max=100, description="Photos", continuous_update=False, **wide)
         self.words, self.price = w.HTML(), w.HTML()
         for line in (self.words, self.price):
@@ -76,8 +82,11 @@ class SimilarityPanel(Panel):
         self.split = w.Dropdown(options=[NONE, "train", "validation", "test"], description="Only split", **wide)
         self.upload = w.FileUpload(accept="image/*", multiple=False, description="A photo of your own")
         self.upload.layout.width, self.upload.tooltip = "auto", "Or drop one on the photos to the right"
-        self.view = w.ToggleButtons(options=[LOOK_ALIKES, ALL, ON_MAP], description="Show",
-                                    style={"description_width": "3em", "button_width": "auto"})  # fmt: skip
+        self.view = w.ToggleButtons(
+            options=[LOOK_ALIKES, ALL, ON_MAP],
+            description="Show",
+            style={"description_width": "3em", "button_width": "auto"},
+        )
         self.back, self.on = w.Button(description="Previous page"), w.Button(description="Next page")
         for turn, key in ((self.back, "p"), (self.on, "n")):
             turn.tooltip = f"{turn.description}: key {key.upper()}"
@@ -258,8 +267,15 @@ class SimilarityPanel(Panel):
         """Fill the grid: what the query finds, or a page of photos to choose a query from."""
         alike = self.view.value == LOOK_ALIKES
         rows, name = self._alike(looked) if alike else self._browsed(looked.lookup.photos)
-        shown = [{"key": row.path, "caption": row.caption, "said": f"{row.caption}, {row.split}, {row.path}",
-                  "mark": row.mark} for row in rows.itertuples()]  # fmt: skip
+        shown = [
+            {
+                "key": row.path,
+                "caption": row.caption,
+                "said": f"{row.caption}, {row.split}, {row.path}",
+                "mark": row.mark,
+            }
+            for row in rows.itertuples()
+        ]
         self.grid.show(shown, [self._thumbnail(path) for path in rows["path"]], name)
 
     def _alike(self, looked: Looked) -> tuple[pd.DataFrame, str]:
@@ -319,13 +335,24 @@ class SimilarityPanel(Panel):
         return [*both, (looked.frozen.embedder.words, looked.frozen)] if looked.frozen else both
 
     def _measures_table(self) -> HTML:
-        rows = [{
-            "embedder": name, "first": html.percent(found.recall[1]),
-            **{f"r{k}": f"{found.recall[k].value:.1%}" for k in RANKS[1:]},
-            "map": str(found.mean_precision), "median": f"{found.median_rank:g}",
-        } for name, found in self._both()]  # fmt: skip
-        names = {"embedder": "network", "first": "recall@1 (95% interval)", "r5": "@5", "r10": "@10",
-                 "map": "mAP (95% interval)", "median": "median rank"}  # fmt: skip
+        rows = [
+            {
+                "embedder": name,
+                "first": html.percent(found.recall[1]),
+                **{f"r{k}": f"{found.recall[k].value:.1%}" for k in RANKS[1:]},
+                "map": str(found.mean_precision),
+                "median": f"{found.median_rank:g}",
+            }
+            for name, found in self._both()
+        ]
+        names = {
+            "embedder": "network",
+            "first": "recall@1 (95% interval)",
+            "r5": "@5",
+            "r10": "@10",
+            "map": "mAP (95% interval)",
+            "median": "median rank",
+        }
         looked = self.result()
         caption = f"{len(looked.measured.queries)} validation photos, looked up among the training photos"
         told = f"<div>Against the frozen network: {html.text(looked.compared)}.</div>" if looked.compared else ""

@@ -29,8 +29,9 @@ class SimilarityExportPanel(LeavingPanel):
         self.choose_from(self.embedder, now, [(f"run {of.run}", of.name) for of in known if of.data])
         self.embedder.value = wanted.name
         self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
-        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Numbers", value=components,
-                                     **wide)  # fmt: skip
+        self.components = w.Dropdown(
+            options=list(similarity.COMPONENTS), description="Numbers", value=components, **wide
+        )
         self.go.layout.width = "150px"
         self.controls.children = [self.embedder, self.earlier, self.distance, self.components, self.warning]
         self.right.children = [self.text]
@@ -38,8 +39,11 @@ class SimilarityExportPanel(LeavingPanel):
     def work(self) -> Work:
         """Read what is chosen."""
         name, distance, components, workspace = (
-            self.embedder.value, self.distance.value, self.components.value, self.workspace
-        )  # fmt: skip
+            self.embedder.value,
+            self.distance.value,
+            self.components.value,
+            self.workspace,
+        )
         earlier = self.earlier.value
         return lambda progress: export_similarity(workspace, name, None, progress, components, distance, earlier)
 

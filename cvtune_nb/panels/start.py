@@ -26,10 +26,13 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.workspace import Workspace, home
 
 _LAYOUTS = {
-    "as before, or recognised": "", "recognise it anew": RECOGNISE, "each folder is a class": "classes",
-    "train, validation, test folders": "splits", "the CSV file in the folder": "csv",
+    "as before, or recognised": "",
+    "recognise it anew": RECOGNISE,
+    "each folder is a class": "classes",
+    "train, validation, test folders": "splits",
+    "the CSV file in the folder": "csv",
     "beginnings of file names": "names",
-}  # fmt: skip
+}
 _DRAWN = {"as before, or nothing": "", "some of its train photos": "yes", "nothing: it is refused": "no"}
 _AS_ASKED = {"": None, "yes": True, "no": False}  # a dropdown shows None as no choice at all
 _WIDE = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
@@ -56,9 +59,7 @@ class StartPanel(Panel):
         what open_workspace takes."""
         return super().of("start", data=data, folder=workspace, layout=layout, draw_validation=draw_validation)
 
-    def __init__(
-        self, subject: str, data: str, folder: str, layout: str = "", draw_validation: bool | None = None
-    ):
+    def __init__(self, subject: str, data: str, folder: str, layout: str = "", draw_validation: bool | None = None):
         super().__init__(subject)
         if layout not in _LAYOUTS.values():
             known = ", ".join(value for value in _LAYOUTS.values() if value)
@@ -76,16 +77,25 @@ class StartPanel(Panel):
         )
         self.apply = w.Button(description="Show the photos so", layout={"width": "auto"})
         self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
-        self.levels = w.VBox([
-            _words("These photos have more than 8 bits a channel. Which values are shown black and white is one choice "
-                   "for all of them: numbers, or auto (decided from the photos). Another choice makes new pixels, and "
-                   "runs made before it belong to earlier data: they are not compared with new ones."),
-            self.black, self.white, self.apply,
-        ], layout={"display": "none"})  # fmt: skip
+        self.levels = w.VBox(
+            [
+                _words(
+                    "These photos have more than 8 bits a channel. Which values are shown black and white is a choice "
+                    "for all of them: numbers, or auto (decided from the photos). Another choice makes new pixels, and "
+                    "runs made before it belong to earlier data: they are not compared with new ones."
+                ),
+                self.black,
+                self.white,
+                self.apply,
+            ],
+            layout={"display": "none"},
+        )
         self.controls.children = [
             self.data,
-            _words("A folder with one folder a class, a CSV file with path,label, or a zip or tar of these. Empty: "
-                   "what was opened last, else the sample photos."),
+            _words(
+                "A folder with one folder a class, a CSV file with path,label, or a zip or tar of these. Empty: "
+                "what was opened last, else the sample photos."
+            ),
             self.layout,
             _words("Choose where your folders can be read in several ways. It is remembered."),
             self.drawn,
@@ -93,10 +103,12 @@ class StartPanel(Panel):
             self.folder,
             _words("Where results are kept. Your photos are only read, never changed. Empty: a folder of its own."),
             self.pixels,
-            _words("The most disk that decoded pixels may take, in gigabytes from 0 on, or all: what has room. Photos "
-                   "beyond it are decoded at each reading, which is slower."),
+            _words(
+                "The most disk that decoded pixels may take, in gigabytes from 0 on, or all: what has room. Photos "
+                "beyond it are decoded at each reading, which is slower."
+            ),
             self.levels,
-        ]  # fmt: skip
+        ]
         self.buttons.children = [self.go, self.sample, self.end]
         self.buttons.layout.flex_flow = "row wrap"
 
@@ -107,9 +119,16 @@ class StartPanel(Panel):
 
         def run(progress: Progress) -> Started:
             workspace = open_workspace(
-                data, folder, progress=progress, on_sample=self._preview, pixels_gb=limit, layout=layout,
-                draw_validation=draw_validation, black=black.strip(), white=white.strip(),
-            )  # fmt: skip
+                data,
+                folder,
+                progress=progress,
+                on_sample=self._preview,
+                pixels_gb=limit,
+                layout=layout,
+                draw_validation=draw_validation,
+                black=black.strip(),
+                white=white.strip(),
+            )
             self._show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
             return Started(workspace, benchmark.measure(backbones.default()[0]))
@@ -221,8 +240,12 @@ def _found(workspace: Workspace) -> str:
         f"Results are kept in {html.text(workspace.folder)}",
         _disk(workspace, photos),
     ]
-    said = (workspace.moved, workspace.recognised and f"recognised: {workspace.recognised}", workspace.chosen,
-            levels.in_words(workspace))  # fmt: skip
+    said = (
+        workspace.moved,
+        workspace.recognised and f"recognised: {workspace.recognised}",
+        workspace.chosen,
+        levels.in_words(workspace),
+    )
     lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
     if len(contested):
         lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
@@ -253,18 +276,30 @@ def _map(workspace: Workspace) -> str:
     audited = (workspace.audit / "summary.json").exists()
     steps: list[tuple[str, str, Any]] = [
         ("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
-        ("01_data_quality_audit", "what is wrong with the photos and labels",
-         audited and f"audited, {len(workspace.standing())} decisions"),
-        ("02_frozen_dnn_svm_baseline", "an accuracy in seconds",
-         f"{known['validation_accuracy']:.1%} on validation" if known else before and f"on {EARLIER}"),
-        ("03_dnn_fine_tuning", "train all layers",
-         ", ".join(filter(None, [f"{len(runs)} runs" if len(runs) else "", of_earlier]))),
-        ("04_parameter_escalation", "which size and network is worth its time",
-         tried > 1 and f"{tried} networks and sizes tried"),
+        (
+            "01_data_quality_audit",
+            "what is wrong with the photos and labels",
+            audited and f"audited, {len(workspace.standing())} decisions",
+        ),
+        (
+            "02_frozen_dnn_svm_baseline",
+            "an accuracy in seconds",
+            f"{known['validation_accuracy']:.1%} on validation" if known else before and f"on {EARLIER}",
+        ),
+        (
+            "03_dnn_fine_tuning",
+            "train all layers",
+            ", ".join(filter(None, [f"{len(runs)} runs" if len(runs) else "", of_earlier])),
+        ),
+        (
+            "04_parameter_escalation",
+            "which size and network is worth its time",
+            tried > 1 and f"{tried} networks and sizes tried",
+        ),
         ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
         ("06_small_objects", "boxes, and a detector that finds small things", detectors and f"{detectors} detectors"),
         ("07_image_similarity", "what looks most like a photo", similar and f"exported {', '.join(similar[:3])}"),
-    ]  # fmt: skip
+    ]
     left = "<td style='text-align:left'>"
     rows = "".join(
         f"<tr>{left}<a href='{name}.ipynb'>{name}</a></td>{left}{what}</td>"

@@ -37,8 +37,15 @@ class SweepPanel(Panel):
         for control in (self.trials, self.budget):
             control.observe(self.guard(lambda _: self._price()), "value")
         self._price()
-        self._draw(Sweep(pd.DataFrame(columns=["learning_rate", "dropout", "weight_decay", "validation_accuracy", "low",
-                                               "high", "state"]), "", ""))  # fmt: skip
+        self._draw(
+            Sweep(
+                pd.DataFrame(
+                    columns=["learning_rate", "dropout", "weight_decay", "validation_accuracy", "low", "high", "state"]
+                ),
+                "",
+                "",
+            )
+        )
         self.say("Not swept yet.")
 
     def unstarted(self) -> bool:
@@ -96,11 +103,23 @@ def _trials(trials: pd.DataFrame) -> str:
     if "trial" not in trials or trials.empty:
         return ""
     shown = trials.assign(
-        validation=["" if pd.isna(row.validation_accuracy) else
-                    f"{row.validation_accuracy:.1%} ({row.low:.1%} to {row.high:.1%})" for row in trials.itertuples()],
+        validation=[
+            ""
+            if pd.isna(row.validation_accuracy)
+            else f"{row.validation_accuracy:.1%} ({row.low:.1%} to {row.high:.1%})"
+            for row in trials.itertuples()
+        ],
         took=["" if pd.isna(value) else html.duration(value) for value in trials["seconds"]],
-    )  # fmt: skip
-    names = {"trial": "trial", "run": "run", "learning_rate": "learning rate", "dropout": "dropout",
-             "weight_decay": "weight decay", "validation": "validation (95% interval)", "took": "took",
-             "state": "state", "note": "note"}  # fmt: skip
+    )
+    names = {
+        "trial": "trial",
+        "run": "run",
+        "learning_rate": "learning rate",
+        "dropout": "dropout",
+        "weight_decay": "weight decay",
+        "validation": "validation (95% interval)",
+        "took": "took",
+        "state": "state",
+        "note": "note",
+    }
     return html.table(shown, names, "The sweep so far")

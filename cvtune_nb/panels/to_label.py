@@ -32,11 +32,14 @@ class ToLabelPanel(Panel):
         super().__init__(workspace)
         wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         self.embedder = embedder
-        self.folder = w.Text(value=folder, description="Folder", placeholder="photos without labels",
-                             continuous_update=False, **wide)  # fmt: skip
+        self.folder = w.Text(
+            value=folder, description="Folder", placeholder="photos without labels", continuous_update=False, **wide
+        )
         self.count = w.BoundedIntText(value=count, min=1, max=10_000, description="How many", **wide)
-        words = w.HTML("How many photos to label next (1 to 10,000). With few labels typical photos, one of each kind; "
-                       "later those that the labels leave in doubt, no two alike.")  # fmt: skip
+        words = w.HTML(
+            "How many photos to label next (1 to 10,000). With few labels typical photos, one of each kind; "
+            "later those that the labels leave in doubt, no two alike."
+        )
         self.open = w.Button(description="Show the folder", layout={"width": "auto"})
         self.chosen, self.grid = w.HTML(), PhotoGrid(choosable=True, opens=False)
         words.add_class("cvtune-words")
@@ -89,8 +92,10 @@ class ToLabelPanel(Panel):
     def paint(self, result: ToLabel) -> str:
         """Show what was chosen, in its order."""
         rows = result.table
-        captions = {row.path: f"{row.looks_like}? {row.probability:.0%}" if row.looks_like else row.why
-                    for row in rows.itertuples()}  # fmt: skip
+        captions = {
+            row.path: f"{row.looks_like}? {row.probability:.0%}" if row.looks_like else row.why
+            for row in rows.itertuples()
+        }
         self._fill(rows["path"].head(MOST).tolist(), captions, "photos to label next")
         self.text.value = html.status(
             f"<b>{len(rows)}</b> photos to label, listed in {html.text(str(result.file))}. Put each into the folder of "
@@ -100,8 +105,15 @@ class ToLabelPanel(Panel):
         return html.text(result.words)
 
     def _fill(self, paths: list[str], captions: dict[str, str], name: str) -> None:
-        shown = [{"key": path, "caption": captions.get(path, ""), "said": f"{Path(path).name} {captions.get(path, '')}",
-                  "mark": ""} for path in paths]  # fmt: skip
+        shown = [
+            {
+                "key": path,
+                "caption": captions.get(path, ""),
+                "said": f"{Path(path).name} {captions.get(path, '')}",
+                "mark": "",
+            }
+            for path in paths
+        ]
         levels = self.workspace.levels
         self.grid.show(shown, [thumbnail(Path(path), SIDE, levels) for path in paths], name)
         self._like([])

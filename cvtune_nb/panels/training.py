@@ -96,8 +96,9 @@ class TrainingPanel(RunPanel):
         """Have the preview's features at hand, where they are in the cache."""
         photos = photos_id(self.workspace.photos())
         if self._layer is not None and (self._layer.of, self._layer_photos) == (
-            (config.backbone, config.image_size), photos
-        ):  # fmt: skip
+            (config.backbone, config.image_size),
+            photos,
+        ):
             return
         try:
             self._layer = LastLayer(self.workspace, config.backbone, config.image_size)

@@ -76,9 +76,7 @@ def _more_photos(table: pd.DataFrame) -> str:
     return f"{earlier['train_photos']:.0f} to {most} brought {gain * 100:+.1f} points: {verdict}"
 
 
-def training_curves(
-    history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None
-) -> Figure:  # fmt: skip
+def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None) -> Figure:
     """Accuracy and loss of train and validation by epoch, the baseline as a line, and under them the gap between
     train and validation accuracy with its interval and the epoch in which it opened.
 

@@ -16,7 +16,7 @@ _FORMS = {
 
 def certainty(
     reliability: pd.DataFrame, errors: tuple[float, float], coverage: pd.DataFrame, threshold: float
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Left, how often answers were right against how sure the model was, before and after calibration, with 95%
     intervals. Right, which share of photos is answered, and how many of these answers are right, against the threshold
     below which the answer is "don't know".

@@ -63,8 +63,15 @@ def detector_curves(history: pd.DataFrame, epochs: int) -> Figure:
     left, right = made.subplots(1, 2)
     if len(history):
         left.plot(history["epoch"], history["validation_ap"], **{**VALIDATION, "label": "AP"})
-        left.plot(history["epoch"], history["validation_ap50"], color=GREEN, linestyle=":", marker="^", markersize=4,
-                  label="AP50")  # fmt: skip
+        left.plot(
+            history["epoch"],
+            history["validation_ap50"],
+            color=GREEN,
+            linestyle=":",
+            marker="^",
+            markersize=4,
+            label="AP50",
+        )
         left.legend(fontsize=8, loc="lower right")
         right.plot(history["epoch"], history["loss"], color=BLUE, marker="o", markersize=4)
     best = history.loc[history["validation_ap"].idxmax()] if len(history) else None
@@ -74,11 +81,19 @@ def detector_curves(history: pd.DataFrame, epochs: int) -> Figure:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    titled(left, "Not trained yet" if best is None else
-           f"Validation: AP {best['validation_ap']:.3f} in epoch {best['epoch']:.0f}")  # fmt: skip
+    titled(
+        left,
+        "Not trained yet"
+        if best is None
+        else f"Validation: AP {best['validation_ap']:.3f} in epoch {best['epoch']:.0f}",
+    )
     losses = history["loss"].tolist()
-    titled(right, "Loss" if len(losses) < 2 else f"The loss {'falls' if losses[-1] < losses[0] else 'rises'}: "
-           f"{losses[0]:.2f} to {losses[-1]:.2f}")  # fmt: skip
+    titled(
+        right,
+        "Loss"
+        if len(losses) < 2
+        else f"The loss {'falls' if losses[-1] < losses[0] else 'rises'}: {losses[0]:.2f} to {losses[-1]:.2f}",
+    )
     return made
 
 
@@ -91,15 +106,23 @@ def precision_recall(curve: pd.DataFrame, by_class: pd.DataFrame) -> Figure:
     colours = (BLUE, ORANGE, GREEN, GREY, INK)
     for place, row in enumerate(known.head(10).itertuples()):
         points = curve[curve["label"] == row.label]
-        axes.plot(points["recall"], points["precision"], color=colours[place % 5], linestyle=DASHES[place % 4],
-                  label=f"{shortened(row.label, 18)} {row.ap50:.2f}".replace("$", r"\$"))  # fmt: skip
+        axes.plot(
+            points["recall"],
+            points["precision"],
+            color=colours[place % 5],
+            linestyle=DASHES[place % 4],
+            label=f"{shortened(row.label, 18)} {row.ap50:.2f}".replace("$", r"\$"),
+        )
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall: share of the boxes that is found", ylabel="precision")
     axes.grid(alpha=0.3)
     if len(known):
         axes.legend(fontsize=8, loc="lower left", title="AP50", title_fontsize=8)
         worst = known.iloc[-1]
-        titled(axes, f"Found best: {shortened(known.iloc[0].label)}" + (
-            f"; worst: {shortened(worst.label)}, {worst.ap50:.2f}" if len(known) > 1 else ""))  # fmt: skip
+        titled(
+            axes,
+            f"Found best: {shortened(known.iloc[0].label)}"
+            + (f"; worst: {shortened(worst.label)}, {worst.ap50:.2f}" if len(known) > 1 else ""),
+        )
     else:
         titled(axes, "No boxes to measure on")
     return made
@@ -111,10 +134,24 @@ def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
     made = figure(6.4, 3.2)
     axes = made.subplots()
     axes.plot(table["threshold"], table["missed"], color=BLUE, marker="o", markersize=4, label="boxes missed")
-    axes.plot(table["threshold"], table["wrong"], color=ORANGE, linestyle="--", marker="s", markersize=4,
-              label="detections that are wrong")  # fmt: skip
-    axes.plot(table["threshold"], table["on_negatives"], color=GREY, linestyle=":", marker="^", markersize=4,
-              label="of these, in photos without a box")  # fmt: skip
+    axes.plot(
+        table["threshold"],
+        table["wrong"],
+        color=ORANGE,
+        linestyle="--",
+        marker="s",
+        markersize=4,
+        label="detections that are wrong",
+    )
+    axes.plot(
+        table["threshold"],
+        table["on_negatives"],
+        color=GREY,
+        linestyle=":",
+        marker="^",
+        markersize=4,
+        label="of these, in photos without a box",
+    )
     axes.axvline(chosen, color=INK, linestyle=":", linewidth=1)
     axes.set(xlim=(0, 1), xlabel="threshold: the least score that counts")
     axes.set_ylim(bottom=0)
@@ -125,9 +162,7 @@ def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
     return made
 
 
-def boxed(
-    judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool = True, levels: Levels = FULL
-) -> Figure:
+def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool = True, levels: Levels = FULL) -> Figure:
     """Photos with every box and detection on them, by what became of it. judged: path, kind, label, true, score, left,
     top, width, height in shares; paths: the photos to show, at most 6; known: whether it is known what is in them;
     levels: `workspace.levels`."""
@@ -149,17 +184,32 @@ def boxed(
             axes.add_patch(Rectangle(corner, *sides, fill=False, edgecolor="white", linewidth=2.6))
             axes.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=colour, linestyle=dash, linewidth=1.5))
             if row.kind != "found":
-                words = shortened(row.label, 12) if row.kind in ("missed", "nothing there", "found twice") else (
-                    f"{shortened(row.true, 10)} as {shortened(row.label, 10)}" if row.kind == "other class" else
-                    shortened(row.label, 12))  # fmt: skip
-                axes.text(*corner, words, fontsize=6, color="white", va="bottom", parse_math=False,
-                          bbox={"facecolor": colour, "pad": 1, "linewidth": 0})  # fmt: skip
+                words = (
+                    shortened(row.label, 12)
+                    if row.kind in ("missed", "nothing there", "found twice")
+                    else (
+                        f"{shortened(row.true, 10)} as {shortened(row.label, 10)}"
+                        if row.kind == "other class"
+                        else shortened(row.label, 12)
+                    )
+                )
+                axes.text(
+                    *corner,
+                    words,
+                    fontsize=6,
+                    color="white",
+                    va="bottom",
+                    parse_math=False,
+                    bbox={"facecolor": colour, "pad": 1, "linewidth": 0},
+                )
         wrong = int((~rows["kind"].isin(["found"])).sum())
         words = f"{wrong} wrong" if known else f"{len(rows)} found"
         axes.set_title(f"{shortened(path.split('/')[-1], 26)}: {words}", fontsize=8, parse_math=False)
     there = [kind for kind in LOOKS if (judged["kind"] == kind).any()]
-    handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=LOOKS[kind][0], linestyle=LOOKS[kind][1], linewidth=1.5)
-               for kind in there]  # fmt: skip
+    handles = [
+        Rectangle((0, 0), 1, 1, fill=False, edgecolor=LOOKS[kind][0], linestyle=LOOKS[kind][1], linewidth=1.5)
+        for kind in there
+    ]
     if there and known:
         made.legend(handles, [LOOKS[kind][2] for kind in there], loc="outside lower center", ncols=6, fontsize=8)
     title = f"The {len(paths)} photos with most mistakes" if len(paths) > 1 else "What is found, and what is not"

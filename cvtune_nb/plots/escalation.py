@@ -38,11 +38,21 @@ def accuracy_against_time(
     if len(done) and reference is not None and len(reference):
         times = reference[["time_low", "time_high"]].to_numpy() * done["seconds"].iloc[0]
         middle = np.sqrt(times.prod(1))
-        axes.errorbar(middle, reference["accuracy"], xerr=np.abs(times.T - middle), fmt="d", color=GREY, mfc="white",
-                      capsize=2, alpha=0.8, label="2018, other photos, from the fastest time here")  # fmt: skip
+        axes.errorbar(
+            middle,
+            reference["accuracy"],
+            xerr=np.abs(times.T - middle),
+            fmt="d",
+            color=GREY,
+            mfc="white",
+            capsize=2,
+            alpha=0.8,
+            label="2018, other photos, from the fastest time here",
+        )
         for x, row in zip(middle, reference.itertuples(), strict=True):
-            axes.annotate(f"{row.rung}", (x, row.accuracy), xytext=(5, 3), textcoords="offset points", fontsize=8,
-                          color=GREY)  # fmt: skip
+            axes.annotate(
+                f"{row.rung}", (x, row.accuracy), xytext=(5, 3), textcoords="offset points", fontsize=8, color=GREY
+            )
         lowest = min(lowest, reference["accuracy"].min())
     if "expected" in rungs and rungs["expected"].notna().any():
         told = rungs.dropna(subset=["expected", "predicted_seconds"])
@@ -54,11 +64,27 @@ def accuracy_against_time(
         front = accuracy.cummax().diff().fillna(1) > 0
         axes.plot(done["seconds"][front], accuracy[front], "--", color=ORANGE, alpha=0.6, label="best for its time")
         for row in done.itertuples():
-            axes.annotate(f"{row.rung}", (row.seconds, row.validation_accuracy), xytext=(6, 4), fontsize=10, color=INK,
-                          textcoords="offset points", fontweight="bold")  # fmt: skip
+            axes.annotate(
+                f"{row.rung}",
+                (row.seconds, row.validation_accuracy),
+                xytext=(6, 4),
+                fontsize=10,
+                color=INK,
+                textcoords="offset points",
+                fontweight="bold",
+            )
         names = "\n".join(f"{row.rung}: {shortened(row.backbone)} {row.image_size}" for row in done.itertuples())
-        axes.text(0.01, 0.02, names, transform=axes.transAxes, fontsize=8, color=INK, va="bottom", parse_math=False,
-                  bbox={"facecolor": "white", "edgecolor": GREY, "pad": 3, "alpha": 0.8})  # fmt: skip
+        axes.text(
+            0.01,
+            0.02,
+            names,
+            transform=axes.transAxes,
+            fontsize=8,
+            color=INK,
+            va="bottom",
+            parse_math=False,
+            bbox={"facecolor": "white", "edgecolor": GREY, "pad": 3, "alpha": 0.8},
+        )
         best = done.loc[accuracy.idxmax()]
         title = f"Highest: rung {best['rung']}, {best['validation_accuracy']:.1%} in {_time(best['seconds'])}"
         lowest = min(lowest, done["low"].min())
@@ -108,8 +134,15 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
     axes.plot(runs["predicted_seconds"], runs["seconds"], "s", color=ORANGE, label="run")
     error = runs["seconds"] / runs["predicted_seconds"] - 1
     for row in runs.itertuples():
-        axes.annotate(str(row.run)[:3], (row.predicted_seconds, row.seconds), xytext=(6, -3), fontsize=8, color=INK,
-                      textcoords="offset points", parse_math=False)  # fmt: skip
+        axes.annotate(
+            str(row.run)[:3],
+            (row.predicted_seconds, row.seconds),
+            xytext=(6, -3),
+            fontsize=8,
+            color=INK,
+            textcoords="offset points",
+            parse_math=False,
+        )
     _time_axis(axes.xaxis, *span, "predicted")
     _time_axis(axes.yaxis, *span, "real")
     axes.legend(fontsize=8, loc="upper left")
@@ -144,8 +177,12 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     axes.set_xlabel("predicted change, points (95% interval); hatched: can't be told from none")
     axes.grid(alpha=0.3, axis="x")
     first = table.iloc[0]
-    titled(axes, f"{first['title']}: {first['gain'] * 100:+.1f} points" if sure.any() and first["low"] > 0
-           else "Nothing promises a gain that can be told from none")  # fmt: skip
+    titled(
+        axes,
+        f"{first['title']}: {first['gain'] * 100:+.1f} points"
+        if sure.any() and first["low"] > 0
+        else "Nothing promises a gain that can be told from none",
+    )
     return made
 
 
@@ -159,8 +196,10 @@ def sweep(trials: pd.DataFrame) -> Figure:
     done = trials.dropna(subset=["validation_accuracy"])
     names = {"learning_rate": "learning rate", "dropout": "dropout", "weight_decay": "weight decay"}
     for axes, (name, words) in zip(places, names.items(), strict=True):
-        bars = [(done["validation_accuracy"] - done["low"]).clip(lower=0),
-                (done["high"] - done["validation_accuracy"]).clip(lower=0)]  # fmt: skip
+        bars = [
+            (done["validation_accuracy"] - done["low"]).clip(lower=0),
+            (done["high"] - done["validation_accuracy"]).clip(lower=0),
+        ]
         axes.errorbar(done[name], done["validation_accuracy"], bars, fmt="o", color=BLUE, mfc="white", capsize=3)
         if len(done):
             best = done.loc[done["validation_accuracy"].idxmax()]
@@ -203,4 +242,3 @@ def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-

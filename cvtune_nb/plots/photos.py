@@ -86,9 +86,12 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels
 
 
 def answer(
-    path: Path, table: pd.DataFrame, square: np.ndarray | None = None, heat: np.ndarray | None = None,
+    path: Path,
+    table: pd.DataFrame,
+    square: np.ndarray | None = None,
+    heat: np.ndarray | None = None,
     levels: Levels = FULL,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """One photo and, beside it, how probable a model finds its classes. table: label, probability, best first.
 
     square: the photo as the network sees it, uint8 RGB (s, s, 3), and heat, how much each place of it mattered, (s, s),

@@ -23,8 +23,17 @@ def recall(rows: pd.DataFrame) -> Figure:
         mine = rows[rows["embedder"] == name].set_index("measure").loc[measures]
         places = np.arange(len(measures)) + 0.12 * (number - (len(names) - 1) / 2)
         reach = np.abs(mine[["low", "high"]].to_numpy().T - mine["value"].to_numpy())
-        axes.errorbar(places, mine["value"], yerr=reach, color=color, marker=marker, linestyle=dash, linewidth=1,
-                      capsize=3, label=shortened(name, 48))  # fmt: skip
+        axes.errorbar(
+            places,
+            mine["value"],
+            yerr=reach,
+            color=color,
+            marker=marker,
+            linestyle=dash,
+            linewidth=1,
+            capsize=3,
+            label=shortened(name, 48),
+        )
     axes.set(xlim=(-0.5, len(measures) - 0.5), ylim=(0, 1.02), ylabel="share of queries; mAP")
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.grid(alpha=0.3)
@@ -46,8 +55,15 @@ def recall_by_class(by_class: pd.DataFrame) -> Figure:
     axes.barh(range(len(rows)), rows["recall_1"], color=BLUE, xerr=reach, ecolor=INK, capsize=2)
     for place, row in enumerate(rows.itertuples()):
         instead = f"instead {shortened(row.taken_for)}" if row.taken_for else ""
-        axes.text(1.02, place, f"{row.recall_1:.0%} of {row.photos}  {instead}", va="center", fontsize=8, color=INK,
-                  parse_math=False)  # fmt: skip
+        axes.text(
+            1.02,
+            place,
+            f"{row.recall_1:.0%} of {row.photos}  {instead}",
+            va="center",
+            fontsize=8,
+            color=INK,
+            parse_math=False,
+        )
     tick_names(axes.yaxis, rows["label"], fontsize=8)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="queries whose nearest photo is of their class (95% interval)")

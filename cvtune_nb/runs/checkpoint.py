@@ -30,7 +30,6 @@ class Checkpointed(Protocol):
         """The epoch whose weights are kept besides."""
 
 
-
 def save(run: Checkpointed, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}

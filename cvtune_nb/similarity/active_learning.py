@@ -46,9 +46,7 @@ class Useful:
     probability: np.ndarray
 
 
-def most_useful(
-    pool: np.ndarray, labelled: np.ndarray, labels: Sequence[str], count: int, seed: int = 0
-) -> Useful:
+def most_useful(pool: np.ndarray, labelled: np.ndarray, labels: Sequence[str], count: int, seed: int = 0) -> Useful:
     """`count` photos of the pool to label next.
 
     pool (n, width), labelled (m, width): vectors of length 1; labels: m. With few labels typical photos: one of each of
@@ -126,9 +124,14 @@ class ToLabel:
 
 
 def to_label(
-    workspace: Workspace, folder: str | Path, of: Embedder, count: int = 50, like: Sequence[str] = (), seed: int = 0,
+    workspace: Workspace,
+    folder: str | Path,
+    of: Embedder,
+    count: int = 50,
+    like: Sequence[str] = (),
+    seed: int = 0,
     progress: Progress = silent,
-) -> ToLabel:  # fmt: skip
+) -> ToLabel:
     """`count` photos in `folder` and below it to label next, given what the workspace's training photos teach already.
 
     like: photos (paths) of which more are wanted: only their nearest in the folder are considered. Photos that the
@@ -155,10 +158,16 @@ def to_label(
     train = known[known["split"] == "train"]
     progress(0.95, "choosing")
     useful = most_useful(pool, vectors(workspace, train, of, progress), train["label"], count, seed)
-    table = pd.DataFrame({
-        "path": found["path"].to_numpy()[useful.places], "label": "", "looks_like": useful.label,
-        "probability": useful.probability.round(4), "why": useful.why, "like": far[useful.places].round(4),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "path": found["path"].to_numpy()[useful.places],
+            "label": "",
+            "looks_like": useful.label,
+            "probability": useful.probability.round(4),
+            "why": useful.why,
+            "like": far[useful.places].round(4),
+        }
+    )
     number = 1
     while (file := workspace.folder / "similarity" / f"to-label-{number:03d}.csv").exists():
         number += 1
@@ -187,8 +196,10 @@ def unlabelled(
     if not rows:
         first = f" ({reasons[0][0]}: {reasons[0][1]})" if reasons else ""
         raise InputError(f"{root} has no photo that can be read{first}: give a folder with photos")
-    return (pd.DataFrame(rows, columns=["path", "sha256", "width", "height", "bytes"]),
-            pd.DataFrame(reasons, columns=["path", "reason"]))  # fmt: skip
+    return (
+        pd.DataFrame(rows, columns=["path", "sha256", "width", "height", "bytes"]),
+        pd.DataFrame(reasons, columns=["path", "reason"]),
+    )
 
 
 def _looked_at(paths: list[str], levels: Levels) -> pd.DataFrame | str:

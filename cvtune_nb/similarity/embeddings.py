@@ -87,19 +87,22 @@ def choices(workspace: Workspace) -> list[Embedder]:
     """What there is to choose from: the workspace's runs, best first, then every backbone whose weights are on disk,
     and last the runs of earlier data."""
     known = runs(workspace)
-    known = known[known["validation_accuracy"].notna()].sort_values(["data", "validation_accuracy"],
-                                                                    ascending=[True, False])  # fmt: skip
+    known = known[known["validation_accuracy"].notna()].sort_values(
+        ["data", "validation_accuracy"], ascending=[True, False]
+    )
     fine = [Embedder(row.run, row.backbone, row.image_size, row.run, row.data) for row in known.itertuples()]
     sizes = [*dict.fromkeys([224, *(known["image_size"])])]
-    frozen = [Embedder(f"{name}@{size}", name, int(size)) for name in backbones.KNOWN if backbones.on_disk(name)
-              for size in sizes]  # fmt: skip
+    frozen = [
+        Embedder(f"{name}@{size}", name, int(size))
+        for name in backbones.KNOWN
+        if backbones.on_disk(name)
+        for size in sizes
+    ]
     return sorted(fine + frozen, key=lambda of: of.data != "")
 
 
 @memory.kept()
-def vectors(
-    workspace: Workspace, photos: pd.DataFrame, with_: Embedder, progress: Progress = silent
-) -> np.ndarray:
+def vectors(workspace: Workspace, photos: pd.DataFrame, with_: Embedder, progress: Progress = silent) -> np.ndarray:
     """The vectors of `photos` (manifest columns; a path may also be one outside of the workspace's folder): float32
     (n, width), of length 1, in their order. Kept in the workspace's cache by content. Raises InputError."""
     if not with_.run:

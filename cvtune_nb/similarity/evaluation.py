@@ -74,20 +74,34 @@ class Measured:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            "embedder": self.embedder.name, "split": self.split, "distance": self.distance, "reranked": self.reranked,
-            "components": self.components, "queries": len(self.queries),
-            **{f"recall_{k}": found.value for k, found in self.recall.items()}, "interval_1": self.recall[1].interval,
+            "embedder": self.embedder.name,
+            "split": self.split,
+            "distance": self.distance,
+            "reranked": self.reranked,
+            "components": self.components,
+            "queries": len(self.queries),
+            **{f"recall_{k}": found.value for k, found in self.recall.items()},
+            "interval_1": self.recall[1].interval,
             "mean_average_precision": self.mean_precision.value,
             "mean_average_precision_interval": [self.mean_precision.low, self.mean_precision.high],
-            "median_rank": self.median_rank, "by_class": self.by_class.to_dict("records"),
-            "left_out": self.left_out, "note": self.note,
-        }  # fmt: skip
+            "median_rank": self.median_rank,
+            "by_class": self.by_class.to_dict("records"),
+            "left_out": self.left_out,
+            "note": self.note,
+        }
 
 
 def measure(
-    workspace: Workspace, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
-    components: str = "pca", progress: Progress = silent, by: str = "similarity", fair_to: Embedder | None = None,
-) -> Measured:  # fmt: skip
+    workspace: Workspace,
+    of: Embedder,
+    split: str = "validation",
+    distance: str = "cosine",
+    rerank: bool = False,
+    components: str = "pca",
+    progress: Progress = silent,
+    by: str = "similarity",
+    fair_to: Embedder | None = None,
+) -> Measured:
     """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery; what a run has
     trained on, or copies of it, is no query, on test nothing that it has seen; fair_to: the run for which that is so,
     where two are to be compared on the same queries. split "test" opens the test set, which is written down with what
@@ -137,23 +151,44 @@ def judged(queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray) -> 
     first = np.where(right.any(1), right.argmax(1) + 1, len(gallery) + 1)
     found_so_far = right.cumsum(1) / np.arange(1, len(gallery) + 1)
     precision = (found_so_far * right).sum(1) / np.maximum(right.sum(1), 1)
-    return pd.DataFrame({
-        "path": queries["path"].to_numpy(), "label": asked, "rank": first, "precision": precision,
-        "nearest": gallery["path"].to_numpy()[places[:, 0]], "found": labels[places[:, 0]],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "path": queries["path"].to_numpy(),
+            "label": asked,
+            "rank": first,
+            "precision": precision,
+            "nearest": gallery["path"].to_numpy()[places[:, 0]],
+            "found": labels[places[:, 0]],
+        }
+    )
 
 
 def measured(
-    queries: pd.DataFrame, of: Embedder, split: str = "validation", distance: str = "cosine", rerank: bool = False,
+    queries: pd.DataFrame,
+    of: Embedder,
+    split: str = "validation",
+    distance: str = "cosine",
+    rerank: bool = False,
     components: str = "pca",
-) -> Measured:  # fmt: skip
+) -> Measured:
     """The figures of judged queries."""
     first, precision = queries["rank"].to_numpy(), queries["precision"].to_numpy()
     recall = {k: metrics.share(int((first <= k).sum()), len(first)) for k in RANKS}
     mean, median = mean_interval(precision), float(np.median(first))
     classes = sorted({*queries["label"], *queries["found"]})
-    return Measured(of, split, distance, rerank, components, recall, mean, median, queries, _by_class(queries),
-                    metrics.confusion(queries["label"], queries["found"], classes))  # fmt: skip
+    return Measured(
+        of,
+        split,
+        distance,
+        rerank,
+        components,
+        recall,
+        mean,
+        median,
+        queries,
+        _by_class(queries),
+        metrics.confusion(queries["label"], queries["found"], classes),
+    )
 
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> Interval:
@@ -169,8 +204,17 @@ def _by_class(table: pd.DataFrame) -> pd.DataFrame:
     for label, mine in table.groupby("label"):
         found = metrics.share(int((mine["rank"] == 1).sum()), len(mine))
         others = mine.loc[mine["found"] != label, "found"].value_counts()
-        rows.append((label, len(mine), found.value, found.low, found.high, float(mine["precision"].mean()),
-                     "" if others.empty else others.index[0]))  # fmt: skip
+        rows.append(
+            (
+                label,
+                len(mine),
+                found.value,
+                found.low,
+                found.high,
+                float(mine["precision"].mean()),
+                "" if others.empty else others.index[0],
+            )
+        )
     columns = ["label", "photos", "recall_1", "low", "high", "mean_precision", "taken_for"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -188,7 +232,7 @@ class Compared:
         """Both, in words."""
         gain = self.mean_precision
         sure = "" if gain.low > 0 or gain.high < 0 else ", no difference you could rely on"
-        return (f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{sure})")
+        return f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{sure})"
 
 
 def compare(first: Measured, second: Measured) -> Compared:

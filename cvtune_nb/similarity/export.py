@@ -112,15 +112,22 @@ class SimilarityExport(Exported):
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return super().to_dict() | {
-            "embedder": self.embedder.name, "photos": self.photos, "validation": self.validation.to_dict(),
+            "embedder": self.embedder.name,
+            "photos": self.photos,
+            "validation": self.validation.to_dict(),
             "test": self.test and self.test.to_dict(),
-        }  # fmt: skip
+        }
 
 
 def export_similarity(
-    workspace: Workspace, name: str = "", out: str | Path | None = None, progress: Progress = silent,
-    components: str = "pca", distance: str = "cosine", earlier_data: bool = False,
-) -> SimilarityExport:  # fmt: skip
+    workspace: Workspace,
+    name: str = "",
+    out: str | Path | None = None,
+    progress: Progress = silent,
+    components: str = "pca",
+    distance: str = "cosine",
+    earlier_data: bool = False,
+) -> SimilarityExport:
     """Export the embedder called `name` (embeddings.embedder) with the vectors of all photos of the workspace to the
     new folder `out` (default: workspace/exports/similar-<name>), and to a zip beside it.
 
@@ -144,18 +151,30 @@ def export_similarity(
     with made_aside(folder) as made:
         progress(0.5, "writing the model")
         embedding = network(workspace, of, project)
-        notes = {"run": of.run, "embedder": of.name, "cvtune": cvtune_nb.__version__, "distance": json.dumps(distance),
-                 "levels": workspace.levels}  # fmt: skip
+        notes = {
+            "run": of.run,
+            "embedder": of.name,
+            "cvtune": cvtune_nb.__version__,
+            "distance": json.dumps(distance),
+            "levels": workspace.levels,
+        }
         graph = onnx_graph(embedding, rows.shape[1], workspace.classes, of.image_size, **notes)
         onnx_model.save(graph, made / "model.onnx")
         tensors = {key: tensor.contiguous() for key, tensor in embedding.state_dict().items()}
         write_tensors(made / "model.safetensors", tensors)
         np.save(made / "index.npy", rows.astype(np.float16), allow_pickle=False)
         write_csv(made / "gallery.csv", photos[["path", "label", "split"]])
-        write_json(made / "labels.json", {
-            "labels": workspace.classes, "kind": "similarity", "distance": distance, "image_size": of.image_size,
-            "embedder": of.name, "components": components,
-        })  # fmt: skip
+        write_json(
+            made / "labels.json",
+            {
+                "labels": workspace.classes,
+                "kind": "similarity",
+                "distance": distance,
+                "image_size": of.image_size,
+                "embedder": of.name,
+                "components": components,
+            },
+        )
         write_program(made)
         progress(0.6, "comparing with PyTorch")
         held_back = photos[photos["split"] == "validation"]
@@ -165,23 +184,50 @@ def export_similarity(
         test = measure(workspace, of, "test", distance, components=components, by=by) if there else None
         notes = tuple(filter(None, [standing_words(own, now_there), fair.words]))
         if len(photos) <= THUMBNAILS:
-            _write_thumbnails(workspace, photos, made / "thumbnails.zip",
-                              lambda share, words: progress(0.7 + 0.3 * share, words))  # fmt: skip
+            _write_thumbnails(
+                workspace, photos, made / "thumbnails.zip", lambda share, words: progress(0.7 + 0.3 * share, words)
+            )
         openings = workspace.test_openings()
         export = SimilarityExport(
-            folder=folder, zip=zip_of(folder), run=of.run, parity=difference, parity_photos=count, openings=openings,
-            left_out=fair.left_out, notes=notes, embedder=of, photos=len(photos), validation=validation, test=test,
-        )  # fmt: skip
-        write_json(made / "config.json", {
-            "made": now(), "kind": "similarity", "embedder": asdict(of), "distance": distance, "components": components,
-            "width": rows.shape[1], "photos": len(photos), "parity": difference, "parity_photos": count,
-            "validation": validation.to_dict(), "test": test and test.to_dict(), "test_openings": openings,
-            "test_left_out": fair.left_out, "notes": list(notes), "seed_of_split": workspace.seed,
-            "levels": workspace.levels,
-            "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
-        })  # fmt: skip
-        write_text(made / "README.md", _card(export, workspace, photos, made, rows.shape[1],
-                                                 frozen(own, now_there, workspace.seed)))  # fmt: skip
+            folder=folder,
+            zip=zip_of(folder),
+            run=of.run,
+            parity=difference,
+            parity_photos=count,
+            openings=openings,
+            left_out=fair.left_out,
+            notes=notes,
+            embedder=of,
+            photos=len(photos),
+            validation=validation,
+            test=test,
+        )
+        write_json(
+            made / "config.json",
+            {
+                "made": now(),
+                "kind": "similarity",
+                "embedder": asdict(of),
+                "distance": distance,
+                "components": components,
+                "width": rows.shape[1],
+                "photos": len(photos),
+                "parity": difference,
+                "parity_photos": count,
+                "validation": validation.to_dict(),
+                "test": test and test.to_dict(),
+                "test_openings": openings,
+                "test_left_out": fair.left_out,
+                "notes": list(notes),
+                "seed_of_split": workspace.seed,
+                "levels": workspace.levels,
+                "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
+            },
+        )
+        write_text(
+            made / "README.md",
+            _card(export, workspace, photos, made, rows.shape[1], frozen(own, now_there, workspace.seed)),
+        )
         export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
     return export
@@ -248,29 +294,48 @@ def _card(
     distance, counts = told.distance, photos["split"].value_counts()
     thumbnails = (made / "thumbnails.zip").exists()
     return CARD.format(
-        name=model_card.text(export.folder.name), photos=len(photos),
+        name=model_card.text(export.folder.name),
+        photos=len(photos),
         labels=", ".join(map(model_card.text, workspace.classes)),
         network=f"{model_card.text(of.backbone)} at {of.image_size} pixels, {f'run {of.run}' if of.run else 'frozen'}",
-        projected=f", {width} numbers a photo ({components})", distance=distance,
-        meaning=index.DISTANCES[distance], made=now()[:10],
+        projected=f", {width} numbers a photo ({components})",
+        distance=distance,
+        meaning=index.DISTANCES[distance],
+        made=now()[:10],
         figures=model_card.table(_figures(export.validation, *filter(None, [export.test]))),
-        chosen="The run was chosen by its validation accuracy, so the validation figures flatter" if of.run
+        chosen="The run was chosen by its validation accuracy, so the validation figures flatter"
+        if of.run
         else "The network is frozen: it has learned nothing from these photos",
-        notes=model_card.listed(export.notes), openings=export.openings,
+        notes=model_card.listed(export.notes),
+        openings=export.openings,
         included=", this one included" if export.test else "; no test photo was measured",
-        parity=export.parity, parity_photos=export.parity_photos, told=told.split,
-        by_class=model_card.table(told.by_class), depth=model_card.depth(workspace.levels), width=width,
-        short_side=photo.short_side(of.image_size), size=of.image_size,
+        parity=export.parity,
+        parity_photos=export.parity_photos,
+        told=told.split,
+        by_class=model_card.table(told.by_class),
+        depth=model_card.depth(workspace.levels),
+        width=width,
+        short_side=photo.short_side(of.image_size),
+        size=of.image_size,
         after="" if components == "none" else ", and the network's numbers are projected",
-        split=split, splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-        weights=model_card.weights(of.backbone), thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
+        split=split,
+        splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
+        weights=model_card.weights(of.backbone),
+        thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
-    )  # fmt: skip
+    )
 
 
 def _figures(*found: Measured) -> pd.DataFrame:
     """A row a split: its figures with their intervals, in words."""
-    return pd.DataFrame([
-        {"split": one.split, **{f"recall@{k}": str(one.recall[k]) for k in RANKS}, "mAP": str(one.mean_precision),
-         "median rank": f"{one.median_rank:g}"} for one in found
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "split": one.split,
+                **{f"recall@{k}": str(one.recall[k]) for k in RANKS},
+                "mAP": str(one.mean_precision),
+                "median rank": f"{one.median_rank:g}",
+            }
+            for one in found
+        ]
+    )

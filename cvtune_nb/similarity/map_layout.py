@@ -26,8 +26,10 @@ def methods() -> list[str]:
 def layout(rows: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
     """Places (n, 2) in 0..1, float32, of vectors (n, width). Raises InputError for a method that is not there."""
     if method not in methods():
-        raise InputError(f"there is no map by {method!r} here: choose {' or '.join(methods())}"
-                         + (", or pip install umap-learn" if method == "umap" else ""))  # fmt: skip
+        raise InputError(
+            f"there is no map by {method!r} here: choose {' or '.join(methods())}"
+            + (", or pip install umap-learn" if method == "umap" else "")
+        )
     if len(rows) < 3:
         places = np.zeros((len(rows), 2))
         places[:, 0] = np.arange(len(rows))

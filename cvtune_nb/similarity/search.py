@@ -61,9 +61,13 @@ class Lookup:
 
 
 def look_up(
-    workspace: Workspace, of: Embedder, distance: str = "cosine", rerank: bool = False,
-    components: str = "pca", progress: Progress = silent,
-) -> Lookup:  # fmt: skip
+    workspace: Workspace,
+    of: Embedder,
+    distance: str = "cosine",
+    rerank: bool = False,
+    components: str = "pca",
+    progress: Progress = silent,
+) -> Lookup:
     """All photos of the workspace, ready to be searched; the projection is learned from the training photos. Raises
     InputError."""
     photos = workspace.photos()

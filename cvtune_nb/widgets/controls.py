@@ -78,14 +78,30 @@ class Control:
 
 def _log(parameter: Parameter, value: float) -> w.Widget:
     low, high = math.log10(parameter.low), math.log10(parameter.high)
-    return w.FloatLogSlider(value=value, base=10, min=low, max=high, step=0.05, readout_format=".1e",
-                            description=parameter.label, continuous_update=False, **_LOOK)  # fmt: skip
+    return w.FloatLogSlider(
+        value=value,
+        base=10,
+        min=low,
+        max=high,
+        step=0.05,
+        readout_format=".1e",
+        description=parameter.label,
+        continuous_update=False,
+        **_LOOK,
+    )
 
 
 def _slider(kind: type, step: float) -> Callable[[Parameter, Any], w.Widget]:
     def make(parameter: Parameter, value: float) -> w.Widget:
-        return kind(value=value, min=parameter.low, max=parameter.high, step=step,
-                    description=parameter.label, continuous_update=False, **_LOOK)  # fmt: skip
+        return kind(
+            value=value,
+            min=parameter.low,
+            max=parameter.high,
+            step=step,
+            description=parameter.label,
+            continuous_update=False,
+            **_LOOK,
+        )
 
     return make
 
@@ -110,8 +126,13 @@ def _menu(parameter: Parameter, value: str) -> w.Widget:
 
 
 def _text(parameter: Parameter, value: str) -> w.Widget:
-    return w.Text(value=value, placeholder="[0.05]*7 + [0.005]*7 + [0.0005]", description=parameter.label,
-                  continuous_update=False, **_LOOK)  # fmt: skip
+    return w.Text(
+        value=value,
+        placeholder="[0.05]*7 + [0.005]*7 + [0.0005]",
+        description=parameter.label,
+        continuous_update=False,
+        **_LOOK,
+    )
 
 
 def _backbone(parameter: Parameter, value: str) -> w.Widget:

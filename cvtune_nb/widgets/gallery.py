@@ -52,8 +52,11 @@ class Card:
         buttons = {}
         for action, key in KEYS.items():
             words = "Not a copy" if action == "distinct" else action.capitalize()
-            buttons[action] = w.Button(description=words, tooltip=f"{words}: key {key.upper()}",
-                                       layout={"width": "154px" if action == "distinct" else "75px"})  # fmt: skip
+            buttons[action] = w.Button(
+                description=words,
+                tooltip=f"{words}: key {key.upper()}",
+                layout={"width": "154px" if action == "distinct" else "75px"},
+            )
             buttons[action].on_click(lambda _, action=action: self._decide(decide, action))
             buttons[action].add_class(f"cvtune-key-{key}")
             if action != "undo":

@@ -27,10 +27,16 @@ class RungTable(w.VBox):
     def show(self, configs: list[Config], ticked: set[int]) -> None:
         """Show these rungs; `ticked`: numbers, from 1 on."""
         self._rungs = list(configs)
-        self._lines = [_Line(number, config, number in ticked, self._changed, self._take_out)
-                       for number, config in enumerate(configs, 1)]  # fmt: skip
-        head = w.HBox([w.HTML("<b>Run</b>", layout={"width": "5em"}), *(
-            w.HTML(f"<b>{PARAMETERS[name].label}</b>", layout={"width": width}) for name, width in SHOWN.items())])
+        self._lines = [
+            _Line(number, config, number in ticked, self._changed, self._take_out)
+            for number, config in enumerate(configs, 1)
+        ]
+        head = w.HBox(
+            [
+                w.HTML("<b>Run</b>", layout={"width": "5em"}),
+                *(w.HTML(f"<b>{PARAMETERS[name].label}</b>", layout={"width": width}) for name, width in SHOWN.items()),
+            ]
+        )
         self.children = [head, *(line.box for line in self._lines), self._add]
 
     def configs(self) -> list[Config]:
@@ -74,8 +80,9 @@ class RungTable(w.VBox):
 class _Line:
     """One rung: run (whether to run it), a control for each of SHOWN, and words under it."""
 
-    def __init__(self, number: int, config: Config, ticked: bool, changed: Callable[[], None],
-                 take_out: Callable[[int], None]):  # fmt: skip
+    def __init__(
+        self, number: int, config: Config, ticked: bool, changed: Callable[[], None], take_out: Callable[[int], None]
+    ):
         self.run = w.Checkbox(value=ticked, description=str(number), indent=False, layout={"width": "5em"})
         self.controls = {name: _control(name, getattr(config, name), number) for name in SHOWN}
         self.words = w.HTML()
@@ -83,8 +90,9 @@ class _Line:
         out = w.Button(description="Take out", layout={"width": "auto"})
         out.tooltip = f"Take rung {number} out of the table; its runs stay"
         out.on_click(lambda _: take_out(number))
-        self.box = w.VBox([w.HBox([self.run, *self.controls.values(), out], layout={"flex_flow": "row wrap"}),
-                           self.words])  # fmt: skip
+        self.box = w.VBox(
+            [w.HBox([self.run, *self.controls.values(), out], layout={"flex_flow": "row wrap"}), self.words]
+        )
         for control in (self.run, *self.controls.values()):
             control.observe(lambda _: changed(), "value")
 
@@ -98,12 +106,16 @@ class _Line:
 
 def _control(name: str, value: Any, number: int) -> w.Widget:
     parameter = PARAMETERS[name]
-    look: dict[str, Any] = {"layout": {"width": SHOWN[name]}, "tooltip": f"Rung {number}: {parameter.label.lower()} "
-                            f"({parameter.range_in_words}): {parameter.meaning}"}  # fmt: skip
+    look: dict[str, Any] = {
+        "layout": {"width": SHOWN[name]},
+        "tooltip": f"Rung {number}: {parameter.label.lower()} ({parameter.range_in_words}): {parameter.meaning}",
+    }
     if name == "backbone":
         networks = backbones.table()
-        options = [(row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
-                   for row in networks.itertuples()]  # fmt: skip
+        options = [
+            (row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
+            for row in networks.itertuples()
+        ]
         if value not in networks["name"].tolist():
             options.append((value, value))
         return w.Dropdown(options=options, value=value, **look)

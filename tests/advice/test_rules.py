@@ -43,8 +43,16 @@ def table(*rows):
 
 def issues(*kinds):
     """The audit's table with one issue of each kind."""
-    rows = [("" if kind in ("few-images", "small-objects", "slow-storage") else f"{n}.jpg", kind, 0.5,
-             f"{n} per cent of {kind}", "do something") for n, kind in enumerate(kinds)]  # fmt: skip
+    rows = [
+        (
+            "" if kind in ("few-images", "small-objects", "slow-storage") else f"{n}.jpg",
+            kind,
+            0.5,
+            f"{n} per cent of {kind}",
+            "do something",
+        )
+        for n, kind in enumerate(kinds)
+    ]
     return pd.DataFrame(rows, columns=["path", "issue", "score", "detail", "suggestion"])
 
 
@@ -55,8 +63,14 @@ def luck(n=100, seed=0):
 
 def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
     run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts, state=state)
-    everything = {"photos": photos(), "runs": table((config.learning_rate, config.image_size, 0.9)),
-                  "right": right(4), "right_baseline": None, "right_others": {}, "issues": issues()}  # fmt: skip
+    everything = {
+        "photos": photos(),
+        "runs": table((config.learning_rate, config.image_size, 0.9)),
+        "right": right(4),
+        "right_baseline": None,
+        "right_others": {},
+        "issues": issues(),
+    }
     return Case(run, **(everything | others))
 
 
@@ -122,7 +136,7 @@ LOUD = {
         "half of your photos have 480 pixels or more",
         {"image_size": 320, "batch_size": 16, "learning_rate": 0.0015, "schedule": ""},
     ),
-}  # fmt: skip
+}
 
 SILENT = {
     "few-images": [case(photos=photos(100))],
@@ -186,8 +200,11 @@ def test_a_rule_speaks_when_it_should(rule):
         assert finding.change[name] == (pytest.approx(value) if isinstance(value, float) else value)
 
 
-@pytest.mark.parametrize(("rule", "number"), [(rule, n) for rule in RULES for n in range(len(SILENT[rule.code]))],
-                         ids=lambda value: getattr(value, "code", value))  # fmt: skip
+@pytest.mark.parametrize(
+    ("rule", "number"),
+    [(rule, n) for rule in RULES for n in range(len(SILENT[rule.code]))],
+    ids=lambda value: getattr(value, "code", value),
+)
 def test_a_rule_is_silent_otherwise(rule, number):
     assert rule.look(SILENT[rule.code][number]) is None
 
@@ -220,10 +237,18 @@ def test_every_rule_keeps_the_contract(rule, config):
     for rows in HISTORIES:
         for state in ("done", "stopped", "diverged"):
             finding = rules.spoken(
-                rule, case(rows, config, state, runs=runs, photos=photos(30, 2000, 2000, classes="abcdefgh"),
-                     right_baseline=right(3), right_others={f"00{n}": luck(seed=n) for n in range(2, 7)},
-                     issues=issues("few-images", "small-objects", "slow-storage", "dark"))
-            )  # fmt: skip
+                rule,
+                case(
+                    rows,
+                    config,
+                    state,
+                    runs=runs,
+                    photos=photos(30, 2000, 2000, classes="abcdefgh"),
+                    right_baseline=right(3),
+                    right_others={f"00{n}": luck(seed=n) for n in range(2, 7)},
+                    issues=issues("few-images", "small-objects", "slow-storage", "dark"),
+                ),
+            )
             if finding is None:
                 continue
             assert re.fullmatch(r"[a-z]+(-[a-z]+)*", finding.code)

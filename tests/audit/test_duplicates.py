@@ -55,8 +55,12 @@ COPIES = {
 
 
 TOO_MUCH_FOR_THE_HASH = [
-    "cropped by 15%", "with a border", "with a caption strip", "cropped off the centre", "turned by 3 degrees",
-]  # fmt: skip
+    "cropped by 15%",
+    "with a border",
+    "with a caption strip",
+    "cropped off the centre",
+    "turned by 3 degrees",
+]
 
 
 def store_of(images: list[Image.Image]) -> np.ndarray:

@@ -10,11 +10,15 @@ from cvtune_nb.audit.shortcuts import PROPERTIES, find, telling
 def made(count=240, classes=4, seed=0):
     """Photos whose files and light have nothing to do with their class or split."""
     random = np.random.default_rng(seed)
-    photos = pd.DataFrame({
-        "label": np.arange(count) % classes, "split": random.choice(["train", "validation", "test"], count),
-        "width": random.integers(300, 600, count), "height": random.integers(300, 600, count),
-        "bytes": random.integers(20_000, 60_000, count),
-    }).astype({"label": str})  # fmt: skip
+    photos = pd.DataFrame(
+        {
+            "label": np.arange(count) % classes,
+            "split": random.choice(["train", "validation", "test"], count),
+            "width": random.integers(300, 600, count),
+            "height": random.integers(300, 600, count),
+            "bytes": random.integers(20_000, 60_000, count),
+        }
+    ).astype({"label": str})
     return photos, pd.DataFrame(random.uniform(0, 1, (count, len(MEASURES))), columns=MEASURES)
 
 

@@ -45,11 +45,19 @@ def say_time(seed: int, history: pd.DataFrame, reached: float, took: float) -> N
     there = history.loc[history["validation_accuracy"] >= reached - 1e-9, "elapsed"]
     ours = there.iloc[0] if len(there) else -1.0
     within = history[(history["elapsed"] <= took) | (history.index == 0)]
-    say(row="accuracy", seed=seed, what="time to fastai's last validation accuracy", validation=reached,
-        fastai_s=took, ours_s=ours, times_faster=took / ours if len(there) else 0.0,
+    say(
+        row="accuracy",
+        seed=seed,
+        what="time to fastai's last validation accuracy",
+        validation=reached,
+        fastai_s=took,
+        ours_s=ours,
+        times_faster=took / ours if len(there) else 0.0,
         ours_epoch=history.loc[there.index[0], "epoch"] if len(there) else -1,
-        ours_epochs_in_equal_time=within["epoch"].iloc[-1], ours_whole_run_s=history["elapsed"].max(),
-        ours_best_validation=history["validation_accuracy"].max())  # fmt: skip
+        ours_epochs_in_equal_time=within["epoch"].iloc[-1],
+        ours_whole_run_s=history["elapsed"].max(),
+        ours_best_validation=history["validation_accuracy"].max(),
+    )
 
 
 def rights(both: pd.DataFrame, split: str) -> dict[str, np.ndarray]:
@@ -64,13 +72,29 @@ def say_accuracy(seed: int, both: pd.DataFrame) -> None:
         right = rights(both, split)
         for name, correct in right.items():
             found = metrics.share(int(correct.sum()), len(correct))
-            say(row="accuracy", seed=seed, split=split, side=name, accuracy=found.value, low=found.low,
-                high=found.high, photos=found.n)  # fmt: skip
+            say(
+                row="accuracy",
+                seed=seed,
+                split=split,
+                side=name,
+                accuracy=found.value,
+                low=found.low,
+                high=found.high,
+                photos=found.n,
+            )
         for ours, name in PAIRS:
             compared = metrics.paired(right[name], right[ours])
-            say(row="accuracy", seed=seed, split=split, compared=f"{ours}, minus {name}",
-                difference=compared.difference, low=compared.low, high=compared.high, p=compared.p,
-                words=compared.words)  # fmt: skip
+            say(
+                row="accuracy",
+                seed=seed,
+                split=split,
+                compared=f"{ours}, minus {name}",
+                difference=compared.difference,
+                low=compared.low,
+                high=compared.high,
+                p=compared.p,
+                words=compared.words,
+            )
 
 
 def say_mean(seeds: list[pd.DataFrame]) -> None:
@@ -85,6 +109,13 @@ def say_mean(seeds: list[pd.DataFrame]) -> None:
             by_photo = mean[ours] - mean[name]
             wider = np.append(by_photo, [0.5**0.5, -(0.5**0.5)])  # half a photo in each cell (Agresti and Min 2005)
             half = metrics.Z95 * wider.std() / np.sqrt(len(wider))
-            say(row="accuracy", seeds=len(seeds), split=split, compared=f"{ours}, minus {name}",
-                difference=by_photo.mean(), low=wider.mean() - half, high=wider.mean() + half,
-                photos=len(by_photo))  # fmt: skip
+            say(
+                row="accuracy",
+                seeds=len(seeds),
+                split=split,
+                compared=f"{ours}, minus {name}",
+                difference=by_photo.mean(),
+                low=wider.mean() - half,
+                high=wider.mean() + half,
+                photos=len(by_photo),
+            )

@@ -38,8 +38,12 @@ ISSUE = {kind: "blurry" if kind.startswith("blur") else kind for kind in BAD}
 
 def say(**figures: object) -> None:
     """Print one line of figures."""
-    print(json.dumps({key: value if isinstance(value, str | int) else round(float(value), 4)
-                      for key, value in figures.items()}), flush=True)  # fmt: skip
+    print(
+        json.dumps(
+            {key: value if isinstance(value, str | int) else round(float(value), 4) for key, value in figures.items()}
+        ),
+        flush=True,
+    )
 
 
 def scores(found: np.ndarray, true: np.ndarray) -> dict[str, float]:
@@ -73,8 +77,10 @@ def wrong_labels(data: Path, work: Path, seeds: int) -> None:
                 other = confused.argmax(axis=1)[truth] if kind == "look-alikes" else other
                 given = np.where(wrong, other, truth)
                 for method, (quality_of, flagged) in judged(matrix, photos, names, given, everyone, alone):
-                    figures = {"auroc": roc_auc_score(wrong, -quality_of),
-                               "average_precision": average_precision_score(wrong, -quality_of)}  # fmt: skip
+                    figures = {
+                        "auroc": roc_auc_score(wrong, -quality_of),
+                        "average_precision": average_precision_score(wrong, -quality_of),
+                    }
                     figures |= {} if flagged is None else scores(flagged, wrong)
                     rows.setdefault(method, []).append(figures)
             for method, seen in rows.items():
@@ -185,14 +191,23 @@ def copies_found(method: str, pairs: set[frozenset[str]], truth, seconds: float)
         for path in joined:
             together[path] = joined
     recall = {
-        kind: np.mean([original in together.get(path, ()) for path, (original, which) in truth.copies.items()
-                       if which == kind]) for kind in COPIES
-    }  # fmt: skip
+        kind: np.mean(
+            [original in together.get(path, ()) for path, (original, which) in truth.copies.items() if which == kind]
+        )
+        for kind in COPIES
+    }
     say(
-        check="copies", method=method, nine=np.mean([recall[kind] for kind in NINE]),
-        four=np.mean([recall[kind] for kind in FOUR]), precision=len(same) / max(len(same) + len(apart), 1),
-        pairs_planted=len(same), pairs_wrong=len(apart), pairs_there_before=len(before), seconds=seconds, **recall,
-    )  # fmt: skip
+        check="copies",
+        method=method,
+        nine=np.mean([recall[kind] for kind in NINE]),
+        four=np.mean([recall[kind] for kind in FOUR]),
+        precision=len(same) / max(len(same) + len(apart), 1),
+        pairs_planted=len(same),
+        pairs_wrong=len(apart),
+        pairs_there_before=len(before),
+        seconds=seconds,
+        **recall,
+    )
 
 
 def bad_found(method: str, flagged: dict[str, set[str]], truth) -> None:
@@ -200,9 +215,12 @@ def bad_found(method: str, flagged: dict[str, set[str]], truth) -> None:
     for kind, paths in flagged.items():
         planted = [path for path, (_, which) in truth.bad.items() if which == kind]
         say(
-            check="quality", method=method, kind=kind, recall=np.mean([path in paths for path in planted]),
+            check="quality",
+            method=method,
+            kind=kind,
+            recall=np.mean([path in paths for path in planted]),
             false_flags=np.mean([path in paths for path in truth.originals]),
-        )  # fmt: skip
+        )
 
 
 # -- shortcuts ------------------------------------------------------------------------------------------------
@@ -289,8 +307,13 @@ def times(data: Path, work: Path, peers: str) -> None:
     for name, command in commands.items():
         begun = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
-        say(check="time", method=name, seconds=time.perf_counter() - begun, exit=done.returncode,
-            error=done.stderr[-300:] if done.returncode else "")  # fmt: skip
+        say(
+            check="time",
+            method=name,
+            seconds=time.perf_counter() - begun,
+            exit=done.returncode,
+            error=done.stderr[-300:] if done.returncode else "",
+        )
 
 
 # -- memory ---------------------------------------------------------------------------------------------------
@@ -324,8 +347,13 @@ def memory(work: Path) -> None:
         command = [sys.executable, "-c", MEMORY, str(count), str(work / f"made-{count}")]
         begun = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
-        say(check="memory", photos=count, peak_mb=int(done.stdout or 0) / 1024, seconds=time.perf_counter() - begun,
-            error=done.stderr[-300:] if done.returncode else "")  # fmt: skip
+        say(
+            check="memory",
+            photos=count,
+            peak_mb=int(done.stdout or 0) / 1024,
+            seconds=time.perf_counter() - begun,
+            error=done.stderr[-300:] if done.returncode else "",
+        )
 
 
 def main() -> None:

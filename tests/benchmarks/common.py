@@ -18,8 +18,15 @@ BATCH = 32
 
 def say(**figures: object) -> None:
     """Print one line of figures."""
-    print(json.dumps({key: value if isinstance(value, str | int | list | dict) else round(float(value), 4)
-                      for key, value in figures.items()}), flush=True)  # fmt: skip
+    print(
+        json.dumps(
+            {
+                key: value if isinstance(value, str | int | list | dict) else round(float(value), 4)
+                for key, value in figures.items()
+            }
+        ),
+        flush=True,
+    )
 
 
 def seconds(work: Callable[[], object], times: int = 1) -> float:

@@ -74,8 +74,16 @@ def plain_detector(classes: int, seed: int, side: int) -> FasterRCNN:
     torch.manual_seed(seed)
     anchors = AnchorGenerator(((32,), (64,), (128,), (256,), (512,)), ((0.5, 1.0, 2.0),) * 5)
     pool = MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=2)
-    return FasterRCNN(Plain(), classes + 1, rpn_anchor_generator=anchors, box_roi_pool=pool, min_size=side,
-                      max_size=round(LONGER * side), image_mean=[0.5] * 3, image_std=[0.5] * 3)  # fmt: skip
+    return FasterRCNN(
+        Plain(),
+        classes + 1,
+        rpn_anchor_generator=anchors,
+        box_roi_pool=pool,
+        min_size=side,
+        max_size=round(LONGER * side),
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
 
 
 def photo_and_boxes(dataset: Dataset, part: Part, number: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -132,8 +140,12 @@ def found_plainly(dataset: Dataset, network: FasterRCNN, part: Part) -> pd.DataF
             answer = network([photo_and_boxes(dataset, part, number)[0]])[0]
         boxes = answer["boxes"].numpy() / np.array([row.width, row.height] * 2)
         boxes[:, 2:] -= boxes[:, :2]
-        rows += [(row.path, dataset.labels[label - 1], *box, score) for box, label, score in
-                 zip(boxes.tolist(), answer["labels"].tolist(), answer["scores"].tolist(), strict=True)]  # fmt: skip
+        rows += [
+            (row.path, dataset.labels[label - 1], *box, score)
+            for box, label, score in zip(
+                boxes.tolist(), answer["labels"].tolist(), answer["scores"].tolist(), strict=True
+            )
+        ]
     return pd.DataFrame(rows, columns=DETECTION_COLUMNS)
 
 
@@ -144,8 +156,14 @@ def ours(dataset: Dataset, seed: int, epochs: int, image_size: int) -> tuple[Ver
     config = detection.DetectorConfig("efficientnet_lite0_fpn", image_size=size, epochs=epochs, seed=seed)
     known = detection.earlier_run(dataset, config)
     run = detection.fit(dataset, config, run=known and known.id)
-    say(row="history", seed=seed, image_size=size, predicted_s=run.predicted_seconds, real_s=run.seconds,
-        ap=run.history["validation_ap"].round(3).tolist())  # fmt: skip
+    say(
+        row="history",
+        seed=seed,
+        image_size=size,
+        predicted_s=run.predicted_seconds,
+        real_s=run.seconds,
+        ap=run.history["validation_ap"].round(3).tolist(),
+    )
     return detection.verdict_on_test(dataset, detection.verdict(dataset, run)), run.seconds
 
 
@@ -174,8 +192,15 @@ def main() -> None:
         network.load_state_dict(load_file(kept))
         found = replace(verdict, detections=found_plainly(dataset, network, part))
         measured = scores(part, found.detections, dataset.labels)
-        say(row="detector", side="plain torchvision", seed=seed, pixels=arguments.plain_side, seconds=took,
-            epochs=epochs, **measured.to_dict())  # fmt: skip
+        say(
+            row="detector",
+            side="plain torchvision",
+            seed=seed,
+            pixels=arguments.plain_side,
+            seconds=took,
+            epochs=epochs,
+            **measured.to_dict(),
+        )
 
 
 if __name__ == "__main__":

@@ -39,8 +39,10 @@ def main() -> None:
 
     whole = open_workspace(arguments.data, work / "whole")
     audit(whole, arguments.backbone, arguments.image_size)  # pixels, features, groups of copies
-    write_json(whole.folder / "baseline.json", {"backbone": arguments.backbone, "image_size": arguments.image_size,
-                                                "validation_accuracy": 0.0})  # fmt: skip
+    write_json(
+        whole.folder / "baseline.json",
+        {"backbone": arguments.backbone, "image_size": arguments.image_size, "validation_accuracy": 0.0},
+    )
     manifest, found = whole.manifest(), {"photos": [], "labels": []}
 
     def changed(name: str, number: int, photos: pd.DataFrame) -> Workspace:
@@ -115,17 +117,30 @@ def right(workspace, learned: pd.DataFrame, manifest: pd.DataFrame, arguments: a
 
 def row(gain, before: np.ndarray, after: np.ndarray) -> dict[str, float]:
     """In shares of 1."""
-    return {"predicted": gain.gain, "low": gain.low, "high": gain.high, "real": float(after.mean() - before.mean()),
-            "before": float(before.mean()), "photos": len(before)}  # fmt: skip
+    return {
+        "predicted": gain.gain,
+        "low": gain.low,
+        "high": gain.high,
+        "real": float(after.mean() - before.mean()),
+        "before": float(before.mean()),
+        "photos": len(before),
+    }
 
 
 def summed(name: str, table: pd.DataFrame) -> None:
     """Errors in points and coverage."""
     error = (table["predicted"] - table["real"]) * 100
     inside = (table["low"] <= table["real"]) & (table["real"] <= table["high"])
-    say(simulated=name, times=len(table), predicted_points=table["predicted"].mean() * 100,
-        real_points=table["real"].mean() * 100, error_mean=error.mean(), error_absolute=error.abs().mean(),
-        error_largest=error.abs().max(), interval_held=float(inside.mean()))  # fmt: skip
+    say(
+        simulated=name,
+        times=len(table),
+        predicted_points=table["predicted"].mean() * 100,
+        real_points=table["real"].mean() * 100,
+        error_mean=error.mean(),
+        error_absolute=error.abs().mean(),
+        error_largest=error.abs().max(),
+        interval_held=float(inside.mean()),
+    )
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ def main() -> None:
     settings, peak = told(), watch_memory()
     folder = Path(settings["folder"])
     if not folder.exists():
-        make_photos(folder / "photos", [f"class {number}" for number in range(CLASSES)],
-                    settings["count"] // CLASSES, size=SIZE)  # fmt: skip
+        make_photos(
+            folder / "photos", [f"class {number}" for number in range(CLASSES)], settings["count"] // CLASSES, size=SIZE
+        )
     shutil.rmtree(folder / "workspace", ignore_errors=True)
     start = time.perf_counter()
     workspace = open_workspace(folder / "photos", folder / "workspace")
@@ -30,11 +31,18 @@ def main() -> None:
     computed = time.perf_counter()
     run = fit(workspace, Config("efficientnet_lite0", image_size=SIZE, epochs=1))
     n = len(photos)
-    print(json.dumps({
-        "photos": n, "open_s_a_photo": (opened - start) / n, "features_s_a_photo": (computed - opened) / n,
-        "epoch_s_a_photo": float(run.history["seconds"].iloc[-1]) / n,
-        "all_s_a_photo": (time.perf_counter() - start) / n, "peak_mb": peak(),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "photos": n,
+                "open_s_a_photo": (opened - start) / n,
+                "features_s_a_photo": (computed - opened) / n,
+                "epoch_s_a_photo": float(run.history["seconds"].iloc[-1]) / n,
+                "all_s_a_photo": (time.perf_counter() - start) / n,
+                "peak_mb": peak(),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -49,8 +49,15 @@ def measure_kill(work: Path) -> None:
         found = differences(unbroken, load_run(Workspace(space), "last"))
         different += [f"kill {len(epochs)}: {what}" for what in found]
         shutil.rmtree(space)
-    say(row="kill", kills=KILLS, differences=len(different), which="; ".join(different), ended_before_the_kill=late,
-        whole_epochs_when_killed=str(epochs), moments_drawn_from_s=whole)  # fmt: skip
+    say(
+        row="kill",
+        kills=KILLS,
+        differences=len(different),
+        which="; ".join(different),
+        ended_before_the_kill=late,
+        whole_epochs_when_killed=str(epochs),
+        moments_drawn_from_s=whole,
+    )
 
 
 def command(workspace: Path, resume: bool = False) -> list[str]:

@@ -58,8 +58,9 @@ def predicted(workspace: Workspace, run: Run, photos: pd.DataFrame, file: Path) 
     network.load_state_dict(load_file(file))
     network.eval()
     squares = pixels(workspace, photos, run.config.image_size)
-    numbers = [forward(network, squares.centre(batch.tolist())).argmax(1)
-               for batch in torch.arange(len(photos)).split(BATCH)]  # fmt: skip
+    numbers = [
+        forward(network, squares.centre(batch.tolist())).argmax(1) for batch in torch.arange(len(photos)).split(BATCH)
+    ]
     return [run.classes[number] for number in np.concatenate(numbers)]
 
 

@@ -62,10 +62,14 @@ def main() -> None:
     set_seed(settings["seed"], reproducible=True)
     # photos are first made only a little larger than image_size: documentation takes 460, which is slower
     loaders = ImageDataLoaders.from_folder(
-        photos, train="train", valid="validation", seed=settings["seed"], bs=BATCH,
+        photos,
+        train="train",
+        valid="validation",
+        seed=settings["seed"],
+        bs=BATCH,
         item_tfms=Resize(round(size * 256 / 224)),
         batch_tfms=[*aug_transforms(size=size), Normalize.from_stats([0.5] * 3, [0.5] * 3)],
-    )  # fmt: skip
+    )
     name = settings["backbone"].removesuffix(backbones.RANDOM)
     timm_name = f"tf_{name}" if "lite" in name else name
     learner = vision_learner(loaders, timm_name, pretrained=False, normalize=False, metrics=accuracy)
@@ -85,11 +89,15 @@ def main() -> None:
         for split in ("validation", "test"):
             files = sorted(get_image_files(photos / split))
             chances, _ = learner.get_preds(dl=loaders.test_dl(files))
-            tables.append(pd.DataFrame({
-                "path": [file.relative_to(photos).as_posix() for file in files],
-                "label": [file.parent.name for file in files],
-                "predicted": [loaders.vocab[number] for number in chances.argmax(1)],
-            }))  # fmt: skip
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "path": [file.relative_to(photos).as_posix() for file in files],
+                        "label": [file.parent.name for file in files],
+                        "predicted": [loaders.vocab[number] for number in chances.argmax(1)],
+                    }
+                )
+            )
     columns = ["epoch", "validation_accuracy", "train_seconds", "epoch_seconds", "seconds"]
     out.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(clock.rows, columns=columns).to_csv(out / "history.csv", index=False)

@@ -33,11 +33,19 @@ def main() -> None:
     data = resolve_data_config({"input_size": size}, model=model)
     loaders = [
         create_loader(
-            part, input_size=data["input_size"], batch_size=BATCH, is_training=split == "train", mean=data["mean"],
-            std=data["std"], interpolation="random" if split == "train" else data["interpolation"],
-            crop_pct=data["crop_pct"], num_workers=os.cpu_count(), device=device,
-        ) for split, part in parts.items()
-    ]  # fmt: skip
+            part,
+            input_size=data["input_size"],
+            batch_size=BATCH,
+            is_training=split == "train",
+            mean=data["mean"],
+            std=data["std"],
+            interpolation="random" if split == "train" else data["interpolation"],
+            crop_pct=data["crop_pct"],
+            num_workers=os.cpu_count(),
+            device=device,
+        )
+        for split, part in parts.items()
+    ]
     optimizer = create_optimizer_v2(model, "sgd", lr=0.05, weight_decay=2e-5, momentum=0.9)
     scheduler, _ = create_scheduler_v2(optimizer, num_epochs=1, updates_per_epoch=len(loaders[0]))
     loss_of, validation_loss, losses = LabelSmoothingCrossEntropy(0.1), nn.CrossEntropyLoss(), utils.AverageMeter()

@@ -180,14 +180,27 @@ def main() -> None:
         memory.append(server.megabytes())
         best = max(best, speed)
         p50, p95, p99 = 1000 * np.quantile(found, [0.5, 0.95, 0.99])
-        say(row="server", requests=arguments.requests, at_once=arguments.at_once, per_second=speed,
-            errors=arguments.requests - statuses[200], p50_ms=p50, p95_ms=p95, p99_ms=p99,
-            megabytes=memory[-1])  # fmt: skip
+        say(
+            row="server",
+            requests=arguments.requests,
+            at_once=arguments.at_once,
+            per_second=speed,
+            errors=arguments.requests - statuses[200],
+            p50_ms=p50,
+            p95_ms=p95,
+            p99_ms=p99,
+            megabytes=memory[-1],
+        )
     found = malformed(server, bodies[0], 200)
     alive = ask(server, bodies, 20, 2)[1]
-    say(row="malformed", requests=200, **{str(status): count for status, count in sorted(found.items(), key=str)},
+    say(
+        row="malformed",
+        requests=200,
+        **{str(status): count for status, count in sorted(found.items(), key=str)},
         refused=sum(n for status, n in found.items() if status != "none" and 400 <= status < 500),
-        answers_after=alive[200], megabytes=server.megabytes())  # fmt: skip
+        answers_after=alive[200],
+        megabytes=server.megabytes(),
+    )
     server.process.terminate()
     server.process.wait(60)
     after = loop(arguments.export, names, arguments.requests)

@@ -73,8 +73,15 @@ def search(width: int, sizes: tuple[int, ...] = (2_000, 20_000, 200_000)) -> Non
             found[name] = [gallery.search(query[None], 10).places[0] for query in queries]
             took[name] = (time.perf_counter() - start) / QUERIES * 1000
         same = [len(set(one) & set(other)) / 10 for one, other in zip(found["exact"], found["nearly"], strict=True)]
-        say(row="search", width=width, vectors=size, exact_ms=took["exact"], nearly_ms=took["nearly"], index_s=made,
-            recall_at_10=float(np.mean(same)))  # fmt: skip
+        say(
+            row="search",
+            width=width,
+            vectors=size,
+            exact_ms=took["exact"],
+            nearly_ms=took["nearly"],
+            index_s=made,
+            recall_at_10=float(np.mean(same)),
+        )
 
 
 def choice(workspace: Workspace, seeds: int, image_size: int, split: str) -> None:

@@ -41,16 +41,29 @@ def measure_features(folder: Path, work: Path, size: int) -> None:
         photos = workspace.photos()
         first = seconds(lambda: features(workspace, photos, backbone, size))  # noqa: B023 - called at once
         second = seconds(lambda: features(workspace, photos, backbone, size))  # noqa: B023
-        decoding, cheaper = (limits.least_decoding(workspace, photos, size, resampling)
-                             for resampling in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR))  # fmt: skip
+        decoding, cheaper = (
+            limits.least_decoding(workspace, photos, size, resampling)
+            for resampling in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)
+        )
         forward, way, fused = limits.least_forward(backbone, size)
         limit = decoding + forward * len(photos)
         plain = plain_loop(workspace, backbone, size, "features")["features"]
-        say(row="features", backbone=backbone, image_size=size, photos=len(photos), first_s=first, second_s=second,
-            limit_s=limit, limit_decoding_s=decoding, limit_way=way, plain_s=plain, first_over_limit=first / limit,
+        say(
+            row="features",
+            backbone=backbone,
+            image_size=size,
+            photos=len(photos),
+            first_s=first,
+            second_s=second,
+            limit_s=limit,
+            limit_decoding_s=decoding,
+            limit_way=way,
+            plain_s=plain,
+            first_over_limit=first / limit,
             first_over_limit_bilinear=first / (limit - decoding + cheaper),
             first_over_limit_fused=first / (decoding + fused * len(photos)),
-            plain_over_first=plain / first)  # fmt: skip
+            plain_over_first=plain / first,
+        )
         shutil.rmtree(workspace.folder)
 
 
@@ -65,18 +78,35 @@ def measure_epoch(folder: Path, work: Path, size: int, peers: str) -> None:
     for backbone in BACKBONES:
         workspace = fresh(folder, work)
         photos = workspace.photos()
-        figures = {"row": "epoch", "backbone": backbone, "image_size": size,
-                   "photos": int((photos["split"] == "train").sum())}  # fmt: skip
+        figures = {
+            "row": "epoch",
+            "backbone": backbone,
+            "image_size": size,
+            "photos": int((photos["split"] == "train").sum()),
+        }
         steps, epoch, measured = our_epoch(workspace, backbone, size)
         step, way = limits.least_step(backbone, size)
         forward, *_ = limits.least_forward(backbone, size)
         limit = step * figures["photos"]
         say(**figures, side="cvtune", steps_s=steps, epoch_s=epoch)
-        say(**figures, side="limit", steps_s=limit, epoch_s=limit + forward * measured, way=way,
-            ours_steps_over_it=steps / limit, ours_epoch_over_it=epoch / (limit + forward * measured))  # fmt: skip
+        say(
+            **figures,
+            side="limit",
+            steps_s=limit,
+            epoch_s=limit + forward * measured,
+            way=way,
+            ours_steps_over_it=steps / limit,
+            ours_epoch_over_it=epoch / (limit + forward * measured),
+        )
         for side, (its_steps, its_epoch) in others(workspace, folder, work, backbone, size, peers):
-            say(**figures, side=side, steps_s=its_steps, epoch_s=its_epoch, its_steps_over_ours=its_steps / steps,
-                its_epoch_over_ours=its_epoch / epoch)  # fmt: skip
+            say(
+                **figures,
+                side=side,
+                steps_s=its_steps,
+                epoch_s=its_epoch,
+                its_steps_over_ours=its_steps / steps,
+                its_epoch_over_ours=its_epoch / epoch,
+            )
         shutil.rmtree(workspace.folder)
 
 
@@ -84,8 +114,11 @@ def our_epoch(workspace: Workspace, backbone: str, size: int) -> tuple[float, fl
     """Seconds of the steps, seconds of the epoch with its accuracies, and on how many photos these were measured."""
     seen: dict[str, float] = {}
     head = "random" if backbone.endswith(backbones.RANDOM) else "svm"
-    run = fit(workspace, Config(backbone, image_size=size, epochs=1, head=head),
-              progress=lambda _, words: seen.setdefault(words, time.perf_counter()))  # fmt: skip
+    run = fit(
+        workspace,
+        Config(backbone, image_size=size, epochs=1, head=head),
+        progress=lambda _, words: seen.setdefault(words, time.perf_counter()),
+    )
     epoch = float(run.history["seconds"].iloc[-1])
     return seen["epoch 1 of 1: measuring"] - seen["epoch 1 of 1"], epoch, sum(run.counts)
 
@@ -121,8 +154,7 @@ def measure_slider(folder: Path, work: Path, size: int) -> None:
     }
     for what, times in moves.items():
         median, high = 1000 * np.median(times), 1000 * np.percentile(times, 95)
-        say(row="slider", what=what, photos=len(explorer.photos), moves=MOVES, median_ms=median,
-            percentile_95_ms=high)  # fmt: skip
+        say(row="slider", what=what, photos=len(explorer.photos), moves=MOVES, median_ms=median, percentile_95_ms=high)
 
 
 def measure_scale(work: Path, most: int) -> None:

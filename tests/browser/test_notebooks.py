@@ -362,9 +362,16 @@ def test_03_stop_and_run_the_cell_again(open_notebook, untrained):
 
 def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
     lab = opened(
-        open_notebook, "03_dnn_fine_tuning", untrained,
-        BACKBONE=NETWORK, IMAGE_SIZE=64, EPOCHS=1, BATCH_SIZE=16, LEARNING_RATE=1.0, HEAD="random",
-    )  # fmt: skip
+        open_notebook,
+        "03_dnn_fine_tuning",
+        untrained,
+        BACKBONE=NETWORK,
+        IMAGE_SIZE=64,
+        EPOCHS=1,
+        BATCH_SIZE=16,
+        LEARNING_RATE=1.0,
+        HEAD="random",
+    )
     lab.run_all()
     panel = lab.output("panel")
     button(lab, "Train").click()
@@ -383,9 +390,14 @@ def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
 
 def test_04_climb_apply_an_advice_and_climb_on(open_notebook, untrained):
     lab = opened(
-        open_notebook, "04_parameter_escalation", untrained,
-        FAMILY="efficientnet_lite", RUNGS="1", EPOCHS=1, IMAGE_SIZES="64,96",
-    )  # fmt: skip
+        open_notebook,
+        "04_parameter_escalation",
+        untrained,
+        FAMILY="efficientnet_lite",
+        RUNGS="1",
+        EPOCHS=1,
+        IMAGE_SIZES="64,96",
+    )
     lab.run_all()
     assert lab.errors() == ["NotReady: Press Run these rungs above first, then run this cell again."]
     panel = lab.output("panel")
@@ -489,8 +501,15 @@ def test_05_without_a_run_names_the_notebook_to_open(open_notebook, untrained):
 def test_06_draw_correct_train_and_see(open_notebook, tmp_path):
     """Three boxes drawn, one corrected, two short epochs, boxes on photos."""
     folder = make_scenes(tmp_path / "scenes", 16)
-    lab = open_notebook("06_small_objects", DATA=str(folder), WORKSPACE=str(tmp_path / "workspace"),
-                        DETECTOR="efficientnet_lite0_fpn", IMAGE_SIZE=128, EPOCHS=2, PROPOSALS=40)  # fmt: skip
+    lab = open_notebook(
+        "06_small_objects",
+        DATA=str(folder),
+        WORKSPACE=str(tmp_path / "workspace"),
+        DETECTOR="efficientnet_lite0_fpn",
+        IMAGE_SIZE=128,
+        EPOCHS=2,
+        PROPOSALS=40,
+    )
     lab.run_all()
     assert lab.errors() == ["NotReady: Press Train the detector above first, then run this cell again."]
     panel, mouse, keys = lab.output("boxes"), lab.page.mouse, lab.page.keyboard

@@ -156,5 +156,6 @@ def test_cost_in_words():
     assert Cost(370, 2140, 480, 0, 2200).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
     short = Cost(370, 2140, 480, 0, 1800).words
     assert short.endswith("; only 1.8 GB are free: halve minibatch and learning rate together")
-    assert Cost(370, 2140, 480, 12).words.endswith("of disk; 12 photos are decoded in every epoch, for there is no "
-                                                   "room to keep their pixels")  # fmt: skip
+    assert Cost(370, 2140, 480, 12).words.endswith(
+        "of disk; 12 photos are decoded in every epoch, for there is no room to keep their pixels"
+    )

@@ -104,8 +104,17 @@ def test_the_heat_is_where_the_light_is_however_places_are_laid_out(network, qua
     assert max(part.mean() for part in rows) < found.mean()
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "test_vit:random", "test_vit2:random", "test_vit3:random",
-                                  "test_vit4:random", "test_convnext:random"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "efficientnet_lite0",
+        "test_vit:random",
+        "test_vit2:random",
+        "test_vit3:random",
+        "test_vit4:random",
+        "test_convnext:random",
+    ],
+)
 def test_networks_of_every_kind_find_the_light(name):
     """The last layer is the direction from dark photos to such with a light, wherever it is."""
     network = Classifier(networks.load(name, image_size=96), 2, 0.0, normalise=True).eval()

@@ -263,8 +263,9 @@ def test_a_minibatch_that_needs_more_memory_than_there_is_is_halved_until_it_fit
     assert run.config.batch_size == 8
     assert run.config.learning_rate == pytest.approx(0.0003 * 8 / 32)
     assert [change.partition(",")[0] for change in run.changes] == [
-        "out of memory: minibatch 16", "out of memory: minibatch 8"
-    ]  # fmt: skip
+        "out of memory: minibatch 16",
+        "out of memory: minibatch 8",
+    ]
 
 
 def test_any_other_error_is_not_hidden(workspace, config, monkeypatch):

@@ -78,10 +78,15 @@ def test_validation_photos_drawn_from_train_are_frozen_like_others(fruit, tmp_pa
     space = open_workspace(fruit, tmp_path / "w", draw_validation=True)
     counts = space.manifest().groupby(["label", "split"]).size().to_dict()
     assert counts == {
-        ("lemon", "train"): 12, ("lemon", "validation"): 4, ("lemon", "test"): 3,
-        ("lime", "train"): 10, ("lime", "validation"): 2, ("lime", "test"): 3,
-        ("fig", "train"): 10, ("fig", "validation"): 2,
-    }  # fmt: skip
+        ("lemon", "train"): 12,
+        ("lemon", "validation"): 4,
+        ("lemon", "test"): 3,
+        ("lime", "train"): 10,
+        ("lime", "validation"): 2,
+        ("lime", "test"): 3,
+        ("fig", "train"): 10,
+        ("fig", "validation"): 2,
+    }
     given = {path: split for path, split in splits(space).items() if "lemon" in path or path.startswith("test/")}
     assert all(path.startswith(split[:3]) for path, split in given.items()), "what was given stays"
     old = splits(space)

@@ -27,18 +27,39 @@ def brightness(space):
 @pytest.mark.parametrize(
     ("lowest", "highest", "floating", "found"),
     [
-        (0, 255, False, (0, 255)), (0, 200, False, (0, 255)), (0, 256, False, (0, 1023)), (3, 1023, False, (0, 1023)),
-        (0, 1024, False, (0, 4095)), (0, 3000, False, (0, 4095)), (0, 4096, False, (0, 16383)),
-        (0, 16383, False, (0, 16383)), (0, 16384, False, FULL), (0, 65535, False, FULL),
+        (0, 255, False, (0, 255)),
+        (0, 200, False, (0, 255)),
+        (0, 256, False, (0, 1023)),
+        (3, 1023, False, (0, 1023)),
+        (0, 1024, False, (0, 4095)),
+        (0, 3000, False, (0, 4095)),
+        (0, 4096, False, (0, 16383)),
+        (0, 16383, False, (0, 16383)),
+        (0, 16384, False, FULL),
+        (0, 65535, False, FULL),
         (0, 65536, False, (0, 2**20 - 1)),
-        (0, 2**32 - 1, False, (0, 2**32 - 1)), (0, 0, False, FULL), (0, 1, False, (0, 255)),
-        (-1024, 3071, False, (-1024, 4095)), (-1000, 2000, False, (-1024, 2047)), (-1, 255, False, (-1, 255)),
-        (-32768, 32767, False, (-32768, 32767)), (-500, 0, False, (-512, 0)),
-        (0, 1, True, FULL), (0, 0.2, True, FULL), (-1, 1, True, (-1, 1)), (-0.3, 0.8, True, (-1, 1)),
-        (0, 6.97, True, (0, 7)), (0, 20, True, (0, 20)), (0, 200, True, (0, 255)), (0, 4000.5, True, (0, 4095)),
-        (0, 65535, True, (0, 65535)), (-1024, 3071, True, (-1100, 3100)), (-5, 1, True, (-5, 1)), (0, 0, True, FULL),
+        (0, 2**32 - 1, False, (0, 2**32 - 1)),
+        (0, 0, False, FULL),
+        (0, 1, False, (0, 255)),
+        (-1024, 3071, False, (-1024, 4095)),
+        (-1000, 2000, False, (-1024, 2047)),
+        (-1, 255, False, (-1, 255)),
+        (-32768, 32767, False, (-32768, 32767)),
+        (-500, 0, False, (-512, 0)),
+        (0, 1, True, FULL),
+        (0, 0.2, True, FULL),
+        (-1, 1, True, (-1, 1)),
+        (-0.3, 0.8, True, (-1, 1)),
+        (0, 6.97, True, (0, 7)),
+        (0, 20, True, (0, 20)),
+        (0, 200, True, (0, 255)),
+        (0, 4000.5, True, (0, 4095)),
+        (0, 65535, True, (0, 65535)),
+        (-1024, 3071, True, (-1100, 3100)),
+        (-5, 1, True, (-5, 1)),
+        (0, 0, True, FULL),
     ],
-)  # fmt: skip
+)
 def test_the_least_bits_that_hold_all_values_are_taken(lowest, highest, floating, found):
     assert levels_for(lowest, highest, floating) == found
 
@@ -132,12 +153,17 @@ def test_levels_may_be_chosen_at_the_first_opening(tmp_path):
     assert space.levels == (100, 900) and space.depth["chosen"] and space.depth["photos"] == 8
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"white": "bright"}, "white is 'bright': give a number, such as 4095, or auto"),
-    ({"black": "nan"}, "black is 'nan': give a number"), ({"white": "inf"}, "white is 'inf': give a number"),
-    ({"white": 0}, "black is 0 and white 0: choose a white above the black"),
-    ({"black": 9000}, "black is 9000 and white 4095"), ({"black": 5, "white": 4}, "black is 5 and white 4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"white": "bright"}, "white is 'bright': give a number, such as 4095, or auto"),
+        ({"black": "nan"}, "black is 'nan': give a number"),
+        ({"white": "inf"}, "white is 'inf': give a number"),
+        ({"white": 0}, "black is 0 and white 0: choose a white above the black"),
+        ({"black": 9000}, "black is 9000 and white 4095"),
+        ({"black": 5, "white": 4}, "black is 5 and white 4"),
+    ],
+)
 def test_levels_that_are_none_are_refused_and_change_nothing(tmp_path, given, words):
     make_deep(tmp_path / "p", 4095, 4)
     space = open_workspace(tmp_path / "p", tmp_path / "w")
@@ -152,8 +178,11 @@ def test_floating_point_photos_among_whole_numbers_are_left_out_with_the_reason(
     (tmp_path / "p" / "a" / "same.tif").write_bytes(tiff(ramp(4000, 3, dtype=np.float32)))
     space = open_workspace(tmp_path / "p", tmp_path / "w")
     assert space.levels == (0, 4095) and len(space.photos()) == 9
-    assert space.skipped().to_dict("list") == {"path": ["a/unit.tif"], "label": ["a"], "reason": [
-        "floating-point values up to 1, where the other photos have whole numbers; save it as these are"]}  # fmt: skip
+    assert space.skipped().to_dict("list") == {
+        "path": ["a/unit.tif"],
+        "label": ["a"],
+        "reason": ["floating-point values up to 1, where the other photos have whole numbers; save it as these are"],
+    }
 
 
 def test_whole_numbers_among_floating_point_photos_are_left_out_with_the_reason(tmp_path):
@@ -221,8 +250,18 @@ def test_what_is_kept_is_plain(tmp_path):
     make_deep(tmp_path / "p", 3000, 4)
     open_workspace(tmp_path / "p", tmp_path / "w")
     kept = json.loads((tmp_path / "w" / "workspace.json").read_text())["levels"]
-    assert kept == {"black": 0, "white": 4095, "chosen": False, "floating": False, "typical": 3000, "photos": 8,
-                    "lowest": 0, "highest": 3000, "outside": 0, "first_outside": ""}  # fmt: skip
+    assert kept == {
+        "black": 0,
+        "white": 4095,
+        "chosen": False,
+        "floating": False,
+        "typical": 3000,
+        "photos": 8,
+        "lowest": 0,
+        "highest": 3000,
+        "outside": 0,
+        "first_outside": "",
+    }
 
 
 def test_thumbnails_are_as_bright_as_the_pixels(tmp_path):

@@ -51,8 +51,9 @@ def test_opening_again_reads_and_writes_nothing_new(photos, tmp_path, monkeypatc
     space = open_workspace(photos, tmp_path / "w")
     before = {p: p.stat().st_mtime_ns for p in space.folder.rglob("*")}
     seen = []
-    monkeypatch.setattr(photo, "centre_square",
-                        lambda file, side, levels: seen.append(file.name) or pytest.fail("decoded"))  # fmt: skip
+    monkeypatch.setattr(
+        photo, "centre_square", lambda file, side, levels: seen.append(file.name) or pytest.fail("decoded")
+    )
     open_workspace(photos, tmp_path / "w", seed=5)
     assert {p: p.stat().st_mtime_ns for p in space.folder.rglob("*")} == before
     assert seen == []

@@ -28,16 +28,22 @@ def files(top):
     grey, colour = ramp(top), colours(*(ramp(top, seed) for seed in range(3)))
     opaque = np.full_like(grey, 65535)
     found = {
-        "PNG, grey": (png(grey), grey), "PNG, grey and alpha": (png(colours(grey, opaque)), grey),
-        "PNG, colour": (png(colour), colour), "PNG, colour and alpha": (png(np.dstack([colour, opaque])), colour),
-        "PPM": (pnm(colour, 65535), colour), "PGM": (pnm(grey, 65535), grey),
-    }  # fmt: skip
+        "PNG, grey": (png(grey), grey),
+        "PNG, grey and alpha": (png(colours(grey, opaque)), grey),
+        "PNG, colour": (png(colour), colour),
+        "PNG, colour and alpha": (png(np.dstack([colour, opaque])), colour),
+        "PPM": (pnm(colour, 65535), colour),
+        "PGM": (pnm(grey, 65535), grey),
+    }
     for order in "<>":
         found |= {
-            f"TIFF {order}, {name}{', compressed' if compressed else ''}": (tiff(values, order, compressed=compressed),
-                                                                          values)
-            for name, values in (("grey", grey), ("colour", colour)) for compressed in (False, True)
-        }  # fmt: skip
+            f"TIFF {order}, {name}{', compressed' if compressed else ''}": (
+                tiff(values, order, compressed=compressed),
+                values,
+            )
+            for name, values in (("grey", grey), ("colour", colour))
+            for compressed in (False, True)
+        }
         found[f"TIFF {order}, colour and alpha"] = tiff(np.dstack([colour, opaque]), order), colour
         found[f"TIFF {order}, planes"] = tiff(colour, order, planar=True), colour
         found[f"TIFF {order}, signed"] = tiff(grey.astype(np.int32), order), grey
@@ -72,19 +78,29 @@ def test_the_full_range_is_read_as_ever(values):
         assert np.array_equal(seen(content), plain)
 
 
-@pytest.mark.parametrize("save", [lambda image, to: image.save(to, "PNG"), lambda image, to: image.save(to, "JPEG"),
-                                  lambda image, to: image.save(to, "TIFF"), lambda image, to: image.save(to, "PPM"),
-                                  lambda image, to: image.convert("RGBA").save(to, "PNG"),
-                                  lambda image, to: image.convert("CMYK").save(to, "TIFF"),
-                                  lambda image, to: image.convert("L").save(to, "PNG"),
-                                  lambda image, to: image.quantize(8).save(to, "PNG")])  # fmt: skip
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda image, to: image.save(to, "PNG"),
+        lambda image, to: image.save(to, "JPEG"),
+        lambda image, to: image.save(to, "TIFF"),
+        lambda image, to: image.save(to, "PPM"),
+        lambda image, to: image.convert("RGBA").save(to, "PNG"),
+        lambda image, to: image.convert("CMYK").save(to, "TIFF"),
+        lambda image, to: image.convert("L").save(to, "PNG"),
+        lambda image, to: image.quantize(8).save(to, "PNG"),
+    ],
+)
 def test_levels_mean_nothing_for_8_bits(save):
     memory = io.BytesIO()
     save(Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 40, 3), np.uint8)), memory)
     assert not header(memory)[2]
-    for decode in (read_photo, lambda file, **levels: square(file, 32, **levels),
-                   lambda file, **levels: centre_square(file, 32, **levels),
-                   lambda file, **levels: scaled(file, 32, **levels)):  # fmt: skip
+    for decode in (
+        read_photo,
+        lambda file, **levels: square(file, 32, **levels),
+        lambda file, **levels: centre_square(file, 32, **levels),
+        lambda file, **levels: scaled(file, 32, **levels),
+    ):
         assert np.array_equal(decode(memory), decode(memory, levels=(-5, 4095)))
 
 
@@ -171,8 +187,11 @@ def test_floating_point_values_over_1_need_levels():
 def test_transparency_is_put_on_white():
     grey, opaque = ramp(4095), np.full((48, 48), 4095, np.uint16)
     opaque[:24] = 0
-    for content in (png(colours(grey, opaque)), png(colours(grey, grey, grey, opaque)),
-                    tiff(colours(grey, grey, grey, opaque))):  # fmt: skip
+    for content in (
+        png(colours(grey, opaque)),
+        png(colours(grey, grey, grey, opaque)),
+        tiff(colours(grey, grey, grey, opaque)),
+    ):
         shown = seen(content, (0, 4095))
         assert (shown[:24] == 255).all()
         assert np.abs(shown[24:] - wanted(grey, (0, 4095))[24:]).max() <= 1
@@ -182,10 +201,13 @@ def test_transparency_is_put_on_white():
 
 @pytest.mark.parametrize(
     "content",
-    [tiff(ramp(10, dtype=np.float64)), tiff(colours(ramp(4095), ramp(4095)), photometric=1),
-     tiff(ramp(4095), ">", photometric=-1)],
+    [
+        tiff(ramp(10, dtype=np.float64)),
+        tiff(colours(ramp(4095), ramp(4095)), photometric=1),
+        tiff(ramp(4095), ">", photometric=-1),
+    ],
     ids=["64-bit floating-point", "grey and alpha", "0 is white, big-endian"],
-)  # fmt: skip
+)
 def test_a_kind_of_tiff_that_can_not_be_read_is_named(content):
     with pytest.raises(UnreadablePhoto, match="a kind of TIFF that can't be opened here; save it as PNG"):
         seen(content)
@@ -204,10 +226,17 @@ def test_half_a_file_is_damaged():
             decode(content[: len(content) // 2])
 
 
-@pytest.mark.parametrize(("kind", "values"), [
-    ("png", ramp(4095)), ("png", ramp(255, dtype=np.uint8)), ("tif", ramp(4095)), ("tif", ramp(255, dtype=np.uint8)),
-    ("tif", ramp(4095, dtype=np.float32)),
-], ids=["16 bits", "8 bits", "TIFF of 16 bits", "TIFF of 8 bits", "floating-point TIFF"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("png", ramp(4095)),
+        ("png", ramp(255, dtype=np.uint8)),
+        ("tif", ramp(4095)),
+        ("tif", ramp(255, dtype=np.uint8)),
+        ("tif", ramp(4095, dtype=np.float32)),
+    ],
+    ids=["16 bits", "8 bits", "TIFF of 16 bits", "TIFF of 8 bits", "floating-point TIFF"],
+)
 def test_a_photo_on_its_side_is_turned(tmp_path, kind, values):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -46,8 +46,9 @@ def test_what_there_is_no_room_for_is_decoded_at_each_reading(workspace, monkeyp
     workspace.limit_pixels((kept_bytes(workspace) + 4.5 * 293 * 293 * 3) / 1e9)
     limit = kept_bytes(workspace) + 4.5 * 293 * 293 * 3
     seen = []
-    monkeypatch.setattr(module, "centre_square",
-                        lambda path, side, levels: seen.append(path.name) or centre_square(path, side))  # fmt: skip
+    monkeypatch.setattr(
+        module, "centre_square", lambda path, side, levels: seen.append(path.name) or centre_square(path, side)
+    )
     squares = pixels(workspace, photos, 256)
     assert (len(seen), kept_bytes(workspace) <= limit) == (4, True)
     for order in (slice(None), [8, 0, 3], [0, 1]):
@@ -78,8 +79,9 @@ def test_pixels_leave_room_on_the_disk(workspace, monkeypatch):
 def test_every_photo_is_decoded_once(workspace, monkeypatch):
     photos = workspace.photos()
     seen = []
-    monkeypatch.setattr(module, "centre_square",
-                        lambda path, side, levels: seen.append(path) or centre_square(path, side))  # fmt: skip
+    monkeypatch.setattr(
+        module, "centre_square", lambda path, side, levels: seen.append(path) or centre_square(path, side)
+    )
     pixels(workspace, photos.iloc[:4], 256)
     assert len(seen) == 4
     pixels(workspace, photos.iloc[:6], 256)

@@ -221,11 +221,14 @@ def test_an_empty_folder_is_filled_and_a_stop_leaves_nothing(tmp_path):
     assert make_sample(directory, kind="digits").images == 1797
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ({"kind": "cats"}, "'cats' is not known"),
-    ({"images_per_class": 3}, "from 4 to 1000"),
-    ({"seed": -1}, "seed is -1"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"kind": "cats"}, "'cats' is not known"),
+        ({"images_per_class": 3}, "from 4 to 1000"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
 def test_bad_input_is_said_in_one_sentence(tmp_path, arguments, said):
     with pytest.raises(InputError, match=said):
         make_sample(tmp_path / "new", **arguments)
@@ -272,10 +275,13 @@ def test_scenes_come_with_a_box_round_every_small_thing(tmp_path):
         left, top, width, height = row["bbox"]
         whole = sides[row["image_id"]]
         assert min(left, top) >= 0 and left + width <= whole["width"] and top + height <= whole["height"]
-    extents = [max(row["bbox"][2:]) / max(sides[row["image_id"]]["width"], sides[row["image_id"]]["height"])
-               for row in coco["annotations"]]  # fmt: skip
+    extents = [
+        max(row["bbox"][2:]) / max(sides[row["image_id"]]["width"], sides[row["image_id"]]["height"])
+        for row in coco["annotations"]
+    ]
     assert np.median(extents) < 0.2, "small objects"
     again = make_sample(tmp_path / "again", 12, kind="scenes")
     assert (again.directory / "boxes.json").read_bytes() == (tmp_path / "scenes" / "boxes.json").read_bytes()
     assert (again.directory / "scenes/IMG_0003.jpg").read_bytes() == (
-        tmp_path / "scenes" / "scenes/IMG_0003.jpg").read_bytes()  # fmt: skip
+        tmp_path / "scenes" / "scenes/IMG_0003.jpg"
+    ).read_bytes()

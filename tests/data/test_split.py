@@ -38,9 +38,12 @@ def test_seventy_fifteen_fifteen_in_every_class():
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [(2, {"train": 1, "validation": 1}), (3, {"train": 1, "validation": 1, "test": 1}),
-     (4, {"train": 2, "validation": 1, "test": 1})],
-)  # fmt: skip
+    [
+        (2, {"train": 1, "validation": 1}),
+        (3, {"train": 1, "validation": 1, "test": 1}),
+        (4, {"train": 2, "validation": 1, "test": 1}),
+    ],
+)
 def test_small_classes_come_first_to_training_then_to_validation(count, expected):
     table = manifest(a=many("a", count), b=many("b", 20))
     assert shares(table, assign_splits(table), "a") == expected
@@ -58,8 +61,8 @@ def test_the_seed_draws_and_order_and_names_do_not():
 def test_given_splits_stay():
     table = manifest(
         a=many("x", 5, "train") + many("y", 3, "validation") + many("z", 2, "test"),
-        b=many("u", 2, "train") + many("v", 2, "validation")
-    )  # fmt: skip
+        b=many("u", 2, "train") + many("v", 2, "validation"),
+    )
     assert assign_splits(table).tolist() == table["split"].tolist()
 
 

@@ -39,8 +39,21 @@ class Ordeal:
     def __init__(self, folder: Path) -> None:
         photos = make_photos(folder / "photos", CLASSES, per_class=12, size=96)
         self.paths = make_torture(photos, CLASSES)
-        command = [sys.executable, "-c", RUN, "audit", "--data", photos, "--workspace", folder / "w", "--json",
-                   "--backbone", "efficientnet_lite0", "--image-size", "64"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            RUN,
+            "audit",
+            "--data",
+            photos,
+            "--workspace",
+            folder / "w",
+            "--json",
+            "--backbone",
+            "efficientnet_lite0",
+            "--image-size",
+            "64",
+        ]
         made = subprocess.run([str(part) for part in command], capture_output=True, timeout=300)
         self.status, self.out, self.err = made.returncode, made.stdout, made.stderr.decode(errors="replace")
         self.workspace = Workspace(folder / "w")

@@ -75,8 +75,9 @@ def test_photos_that_can_not_be_read_are_named_with_their_boxes(good):
     voc(good / "broken.xml", "broken.jpg", thing(*BOX), thing(0, 0, 50, 50))
     read = read_annotations(good)
     assert read.problems[["kind", "photo", "boxes"]].values.tolist() == [
-        ["unreadable photo", "broken.jpg", 0], ["no photo", "broken.jpg", 2],
-    ]  # fmt: skip
+        ["unreadable photo", "broken.jpg", 0],
+        ["no photo", "broken.jpg", 2],
+    ]
     assert "its photo broken.jpg can't be used (damaged" in read.problems["words"].iloc[1]
     assert boxes(read) == [GOOD]
 
@@ -161,9 +162,10 @@ def test_files_that_were_not_used_are_listed_with_the_reason(good):
     photo(good / ".hidden" / "x.jpg")
     left_out = read_annotations(good, "voc").left_out
     assert left_out.set_index("path")["reason"].to_dict() == {
-        ".hidden": "hidden", "boxes.json": "annotations of another kind than those that were chosen",
+        ".hidden": "hidden",
+        "boxes.json": "annotations of another kind than those that were chosen",
         "notes.txt": "not a photo (.txt file)",
-    }  # fmt: skip
+    }
 
 
 def test_nothing_is_changed_and_progress_is_told(good):

@@ -11,7 +11,7 @@ from cvtune_nb.detection.average_precision import (
     judged,
     overlaps,
     scores,
-)  # fmt: skip
+)
 from cvtune_nb.detection.dataset import Part
 
 BOX = (0.2, 0.2, 0.2, 0.2)
@@ -118,18 +118,21 @@ def test_every_mistake_has_its_kind():
     other = 0.6, 0.6, 0.2, 0.2
     truth = part((0, "a", *BOX), (0, "b", *other), (1, "a", *BOX), (2, "a", *BOX), (2, "b", *other))
     seen = found(
-        (0, "a", *BOX, 0.9), (0, "a", 0.21, 0.2, 0.2, 0.2, 0.8),  # found, and found twice
+        (0, "a", *BOX, 0.9),
+        (0, "a", 0.21, 0.2, 0.2, 0.2, 0.8),  # found, and found twice
         (0, "a", *other, 0.7),  # other class
         (1, "a", 0.33, 0.2, 0.2, 0.2, 0.9),  # badly placed: the box is missed
         (2, "a", *BOX, 0.3),  # below the threshold
         (3, "b", *BOX, 0.9),  # nothing there
-    )  # fmt: skip
+    )
     table = judged(truth, seen, 0.5)
     kinds = table.groupby("path")["kind"].apply(sorted).to_dict()
     assert kinds == {
-        "0.jpg": ["found", "found twice", "other class"], "1.jpg": ["badly placed", "missed"],
-        "2.jpg": ["missed", "missed"], "3.jpg": ["nothing there"],
-    }  # fmt: skip
+        "0.jpg": ["found", "found twice", "other class"],
+        "1.jpg": ["badly placed", "missed"],
+        "2.jpg": ["missed", "missed"],
+        "3.jpg": ["nothing there"],
+    }
     taken = table[table["kind"] == "other class"].iloc[0]
     assert (taken["label"], taken["true"]) == ("a", "b")
     assert table.loc[table["kind"] == "nothing there", "true"].tolist() == [""]

@@ -35,10 +35,17 @@ def test_the_journal_only_grows_and_survives_a_cut_line(dataset):
     assert json.loads(journal(space).read_text().splitlines()[-1])["path"] == "a.jpg"
 
 
-@pytest.mark.parametrize("box", [
-    ("", 0.1, 0.1, 0.2, 0.2), (" ", 0.1, 0.1, 0.2, 0.2), ("a", -0.1, 0.1, 0.2, 0.2), ("a", 0.9, 0.1, 0.2, 0.2),
-    ("a", 0.1, 0.1, 0.0, 0.2), ("a", 0.1, 0.95, 0.1, 0.2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "box",
+    [
+        ("", 0.1, 0.1, 0.2, 0.2),
+        (" ", 0.1, 0.1, 0.2, 0.2),
+        ("a", -0.1, 0.1, 0.2, 0.2),
+        ("a", 0.9, 0.1, 0.2, 0.2),
+        ("a", 0.1, 0.1, 0.0, 0.2),
+        ("a", 0.1, 0.95, 0.1, 0.2),
+    ],
+)
 def test_a_box_that_can_not_be_is_refused_and_nothing_is_written(dataset, box):
     with pytest.raises(InputError, match=r"a\.jpg"):
         draw(dataset.workspace, "a.jpg", "k", [("good", 0.1, 0.1, 0.2, 0.2), box])

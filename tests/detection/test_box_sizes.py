@@ -21,9 +21,12 @@ def annotations(*rows, photos=3):
 def test_extents_are_of_the_larger_side_by_class_and_photo():
     found = sizes(annotations(("0.jpg", "cell", 0.1, 0.3), ("0.jpg", "cell", 0.1, 0.1), ("1.jpg", "dot", 0.05, 0.02)))
     assert found.classes.to_dict("list") == {
-        "label": ["cell", "dot"], "boxes": [2, 1], "photos": [1, 1], "extent": [pytest.approx(0.2), 0.05],
+        "label": ["cell", "dot"],
+        "boxes": [2, 1],
+        "photos": [1, 1],
+        "extent": [pytest.approx(0.2), 0.05],
         "small": [0.5, 1.0],
-    }  # fmt: skip
+    }
     assert found.extents.tolist() == [0.3, 0.1, 0.05]
     assert found.a_photo.tolist() == [2, 1]
     assert found.negatives == 1

@@ -151,10 +151,12 @@ def test_every_file_is_a_photo_or_read_or_listed(tmp_path):
     assert dataset.photos["path"].tolist() == ["001.jpg", "002", *(f"{number:03d}.jpg" for number in range(3, 13))]
     reasons = dataset.left_out.set_index("path")["reason"].to_dict()
     assert reasons == {
-        ".ipynb_checkpoints": "hidden", "@eaDir": "made by the system or by network storage",
+        ".ipynb_checkpoints": "hidden",
+        "@eaDir": "made by the system or by network storage",
         "IMG_1.HEIC": "a HEIC photo, which can't be opened here; save it as JPEG",
-        "LICENSE": "not a photo: a text file", "notes.txt": "not a photo (.txt file)",
-    }  # fmt: skip
+        "LICENSE": "not a photo: a text file",
+        "notes.txt": "not a photo (.txt file)",
+    }
     listed = read_csv(dataset.folder / "left_out.csv", path=str, reason=str)
     assert listed.to_dict("list") == dataset.left_out.to_dict("list")
 

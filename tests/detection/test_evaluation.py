@@ -104,10 +104,14 @@ def test_missing_much_and_making_up_much_are_told_apart(found, trained_detector)
     none = pd.DataFrame(columns=["path", "kind", "label", "true", "score", "left", "top", "width", "height"])
 
     def with_kinds(**counts):
-        rows = [("a", kind.replace("_", " "), "dot", "dot", 0.9, 0, 0, 0.1, 0.1) for kind, n in counts.items()
-                for _ in range(n)]  # fmt: skip
-        boxes = pd.DataFrame([("001.jpg", "dot")] * (counts.get("missed", 0) + counts.get("found", 0)),
-                             columns=["path", "label"])  # fmt: skip
+        rows = [
+            ("a", kind.replace("_", " "), "dot", "dot", 0.9, 0, 0, 0.1, 0.1)
+            for kind, n in counts.items()
+            for _ in range(n)
+        ]
+        boxes = pd.DataFrame(
+            [("001.jpg", "dot")] * (counts.get("missed", 0) + counts.get("found", 0)), columns=["path", "label"]
+        )
         return replace(found, judged=pd.DataFrame(rows, columns=none.columns), part=replace(found.part, boxes=boxes))
 
     assert "missed" in codes(dataset, with_kinds(missed=30, found=10, nothing_there=2))

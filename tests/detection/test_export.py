@@ -67,8 +67,20 @@ def test_what_lies_beside_the_photo_is_not_looked_at(trained_detector):
 
 def test_an_export_is_whole_and_its_figures_are_those_of_its_files(exported):
     dataset, run, made = exported
-    assert {"model.onnx", "model.safetensors", "labels.json", "config.json", "predict.py", "photo.py", "walk.py",
-            "README.md", "hashes.json", "data.csv", "boxes.csv", "test_detections.csv"} == set(made.files)  # fmt: skip
+    assert {
+        "model.onnx",
+        "model.safetensors",
+        "labels.json",
+        "config.json",
+        "predict.py",
+        "photo.py",
+        "walk.py",
+        "README.md",
+        "hashes.json",
+        "data.csv",
+        "boxes.csv",
+        "test_detections.csv",
+    } == set(made.files)
     assert made.parity < 1e-3 and made.parity_photos > 8
     assert dataset.workspace.test_openings() == made.openings == 1
     model = open_export(made.folder)
@@ -112,8 +124,11 @@ def test_it_is_served_with_the_same_answers(exported):
     server = Running(made.zip)
     try:
         assert server.ask("GET", "/labels")[2] == {
-            "labels": run.classes, "image_size": 128, "threshold": made.validation.threshold, "kind": "detector",
-        }  # fmt: skip
+            "labels": run.classes,
+            "image_size": 128,
+            "threshold": made.validation.threshold,
+            "kind": "detector",
+        }
         body = form(*((path.name, path.read_bytes()) for path in paths), ("broken.jpg", b"no photo"))
         status, _, value = server.ask("POST", "/predict", body, **MULTIPART)
     finally:

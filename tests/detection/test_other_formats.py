@@ -9,8 +9,27 @@ from cvtune_nb.errors import InputError
 from tests.annotation_files import boxed, coco, photo, said, text
 
 FILES = {
-    "Label Studio": ("labels.json", json.dumps([{"data": {"image": "a.jpg"}, "annotations": [{"result": [
-        {"type": "rectanglelabels", "from_name": "label", "value": {"x": 1, "rectanglelabels": ["cell"]}}]}]}])),
+    "Label Studio": (
+        "labels.json",
+        json.dumps(
+            [
+                {
+                    "data": {"image": "a.jpg"},
+                    "annotations": [
+                        {
+                            "result": [
+                                {
+                                    "type": "rectanglelabels",
+                                    "from_name": "label",
+                                    "value": {"x": 1, "rectanglelabels": ["cell"]},
+                                }
+                            ]
+                        }
+                    ],
+                }
+            ]
+        ),
+    ),
     "labelme": ("a.json", json.dumps({"version": "5.0", "shapes": [], "imagePath": "a.jpg", "imageData": None})),
     "VIA": ("via.json", json.dumps({"a.jpg1": {"filename": "a.jpg", "regions": [{"shape_attributes": {"x": 1}}]}})),
     "Supervisely": ("a.jpg.json", json.dumps({"objects": [{"classTitle": "cell", "points": {"exterior": [[1, 2]]}}]})),
@@ -27,7 +46,7 @@ FILES = {
     "VisDrone": ("a.txt", "684,8,273,116,0,0,0,0\n"),
     "a TFRecord": ("train.tfrecord", "\0\0"),
     "a MATLAB file": ("boxes.mat", "MATLAB 5.0"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("tool", FILES)
@@ -60,10 +79,18 @@ def test_many_files_of_a_tool_are_one_problem_and_open_for_drawing(tmp_path):
 def test_ordinary_files_are_nobodys(tmp_path):
     photo(tmp_path / "a.jpg")
     coco(tmp_path / "coco.json", "a.jpg")
-    for name, content in (("package.json", '{"name": "x", "version": "1"}'), ("pom.xml", "<project/>"),
-                          ("labels.csv", "path,label\na.jpg,cell\n"), ("notes.txt", "684 photos\n")):  # fmt: skip
+    for name, content in (
+        ("package.json", '{"name": "x", "version": "1"}'),
+        ("pom.xml", "<project/>"),
+        ("labels.csv", "path,label\na.jpg,cell\n"),
+        ("notes.txt", "684 photos\n"),
+    ):
         text(tmp_path / name, content)
     read = read_annotations(tmp_path)
     assert read.problems.empty
-    assert read.left_out["reason"].tolist() == ["not a photo (.csv file)", "not a photo (.txt file)",
-                                                "not a photo (.json file)", "not a photo (.xml file)"]  # fmt: skip
+    assert read.left_out["reason"].tolist() == [
+        "not a photo (.csv file)",
+        "not a photo (.txt file)",
+        "not a photo (.json file)",
+        "not a photo (.xml file)",
+    ]

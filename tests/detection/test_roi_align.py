@@ -12,8 +12,10 @@ SIZE = (240, 320)
 
 def maps(channels=16, images=3):
     torch.manual_seed(0)
-    return {name: torch.randn(images, channels, SIZE[0] // 2 ** (2 + n), SIZE[1] // 2 ** (2 + n), requires_grad=True)
-            for n, name in enumerate(NAMES)}  # fmt: skip
+    return {
+        name: torch.randn(images, channels, SIZE[0] // 2 ** (2 + n), SIZE[1] // 2 ** (2 + n), requires_grad=True)
+        for n, name in enumerate(NAMES)
+    }
 
 
 def places(rng, count, largest):

@@ -194,10 +194,18 @@ def test_predictions_learn_from_what_runs_took(trained_detector, dataset, detect
     assert before < 100
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("detector", "yolo"), ("image_size", 100), ("image_size", 2000), ("epochs", 0), ("batch_size", 3),
-    ("proposals", 5), ("learning_rate", 5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("detector", "yolo"),
+        ("image_size", 100),
+        ("image_size", 2000),
+        ("epochs", 0),
+        ("batch_size", 3),
+        ("proposals", 5),
+        ("learning_rate", 5),
+    ],
+)
 def test_parameters_are_checked(name, value):
     with pytest.raises(InputError, match=name):
         DetectorConfig.from_values(**{"detector": "efficientnet_lite0_fpn", name: value})

@@ -102,9 +102,12 @@ def done(nodes, opened, tmp_path_factory):
     workspace, folder, told = copied(opened, tmp_path_factory), tmp_path_factory.mktemp("journal"), []
     (folder / str(CONFIG.learning_rate)).touch()
     with mock.patch.object(ray_cluster, "_trial", watched("_trial", folder)):
-        trials = train_trials(workspace, [CONFIG, OTHER, TOO_LARGE, CONFIG],
-                              on_epoch=lambda run: told.append((run.id, len(run.history))),
-                              progress=lambda share, words: told.append((share, words)))  # fmt: skip
+        trials = train_trials(
+            workspace,
+            [CONFIG, OTHER, TOO_LARGE, CONFIG],
+            on_epoch=lambda run: told.append((run.id, len(run.history))),
+            progress=lambda share, words: told.append((share, words)),
+        )
     assert not (folder / str(CONFIG.learning_rate)).exists(), "nothing was killed"
     return workspace, trials, read_json_lines(folder / "journal.jsonl"), told
 

@@ -58,8 +58,10 @@ def spaces(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exports(spaces, tmp_path_factory):
-    return {name: export_run(space, "svm", tmp_path_factory.mktemp("out") / name, variants=())
-            for name, space in spaces.items()}  # fmt: skip
+    return {
+        name: export_run(space, "svm", tmp_path_factory.mktemp("out") / name, variants=())
+        for name, space in spaces.items()
+    }
 
 
 def paths_of(space):
@@ -84,14 +86,16 @@ def test_the_export_answers_as_one_of_8_bits(spaces, exports, name):
 @pytest.mark.parametrize("name", ["png", "tif"])
 def test_the_program_the_command_and_the_service_agree(spaces, exports, name, capsys):
     photos, folder = paths_of(spaces[name])[::5], exports[name].folder
-    made = subprocess.run([sys.executable, str(folder / "predict.py"), *photos, "--json"], capture_output=True,
-                          text=True, check=True)  # fmt: skip
+    made = subprocess.run(
+        [sys.executable, str(folder / "predict.py"), *photos, "--json"], capture_output=True, text=True, check=True
+    )
     program = chances(json.loads(made.stdout)["predictions"])
     assert cli.main(["predict", str(folder), *photos, "--json"]) == 0
     command = chances(json.loads(capsys.readouterr().out)["predictions"])
     service = Service(open_export(folder), Limits())
-    decoded = [service.model.row(service.model.together([service._decode(Path(path).read_bytes())])[0])
-               for path in photos]  # fmt: skip
+    decoded = [
+        service.model.row(service.model.together([service._decode(Path(path).read_bytes())])[0]) for path in photos
+    ]
     service.close()
     assert np.abs(program - command).max() < 1e-5 and np.abs(chances(decoded) - command).max() < 1e-5
 
@@ -112,8 +116,9 @@ def test_photos_that_do_not_go_with_the_levels_are_answered_with_a_note(exports,
     rows = open_export(exports["png"].folder).predict(files)
     assert [row.get("note") for row in rows] == [
         "its values, 0 to 60000, are cut off at 0 and 4095",
-        "its values reach 200 where 4095 is white, so it is nearly black", None,
-    ]  # fmt: skip
+        "its values reach 200 where 4095 is white, so it is nearly black",
+        None,
+    ]
     rows = open_export(exports["8"].folder).predict(files)  # it has never seen such photos
     assert [bool(row.get("note")) for row in rows] == [False, True, True]
     assert cli.main(["predict", str(exports["8"].folder), *files]) == 0
@@ -158,8 +163,11 @@ def test_a_run_of_other_levels_is_neither_gone_on_with_nor_exported(spaces, tmp_
     other = open_workspace(root, tmp_path / "w", white=2000)
     assert classification.earlier_run(other, config) is None
     for use in (lambda: export_run(other, run.id, variants=()), lambda: embedder(other, run.id)):
-        with pytest.raises(InputError, match="has learned from photos with 0 as black and 4095 as white, and the "
-                           "workspace has 0 as black and 2000 as white: train again, or open"):  # fmt: skip
+        with pytest.raises(
+            InputError,
+            match="has learned from photos with 0 as black and 4095 as white, and the "
+            "workspace has 0 as black and 2000 as white: train again, or open",
+        ):
             use()
     back = open_workspace(root, tmp_path / "w", white="auto")
     assert classification.earlier_run(back, config).id == run.id

@@ -20,14 +20,21 @@ NETWORK = "test_efficientnet:random"
 
 READ = {"a.jpg", "b.JPG", "noextension", "deeper/c.png"}
 CAN_NOT_BE_READ = {
-    "IMG_1.HEIC": "a HEIC photo", "c.cr2": "a camera RAW photo", "broken.jpg": "not a photo: a text file",
-    "empty.png": "the file is empty", "d.svg": "a drawing (SVG or XML)",
-}  # fmt: skip
+    "IMG_1.HEIC": "a HEIC photo",
+    "c.cr2": "a camera RAW photo",
+    "broken.jpg": "not a photo: a text file",
+    "empty.png": "the file is empty",
+    "d.svg": "a drawing (SVG or XML)",
+}
 PASSED_OVER = {
-    ".ipynb_checkpoints": "hidden", ".thumbnails": "hidden", "@eaDir": "made by the system",
-    "deeper/$RECYCLE.BIN": "made by the system", "notes.txt": "not a photo (.txt file)", "back": "a link to a folder",
+    ".ipynb_checkpoints": "hidden",
+    ".thumbnails": "hidden",
+    "@eaDir": "made by the system",
+    "deeper/$RECYCLE.BIN": "made by the system",
+    "notes.txt": "not a photo (.txt file)",
+    "back": "a link to a folder",
     "gone.jpg": "a link to nothing",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +59,15 @@ def finder(space, tmp_path_factory):
 def folder(tmp_path_factory):
     """Four photos, and all that is found beside photos."""
     root = tmp_path_factory.mktemp("mixed") / "photos"
-    for number, name in enumerate([*sorted(READ), ".ipynb_checkpoints/x.jpg", ".thumbnails/x.jpg", "@eaDir/a.jpg/x.jpg",
-                                   "deeper/$RECYCLE.BIN/x.jpg"]):  # fmt: skip
+    for number, name in enumerate(
+        [
+            *sorted(READ),
+            ".ipynb_checkpoints/x.jpg",
+            ".thumbnails/x.jpg",
+            "@eaDir/a.jpg/x.jpg",
+            "deeper/$RECYCLE.BIN/x.jpg",
+        ]
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(number).integers(0, 255, (60, 80, 3), np.uint8)
         Image.fromarray(pixels).save(root / name, "PNG" if name in ("noextension", "deeper/c.png") else "JPEG")
@@ -120,12 +134,21 @@ def test_label_next_lists_every_file(space, folder, capsys):
     assert left_out.keys() == CAN_NOT_BE_READ.keys() | PASSED_OVER.keys()
 
 
-@pytest.mark.parametrize("make", [lambda root: (root / ".hidden.jpg").write_bytes(b"x"),
-                                  lambda root: (root / "a.txt").write_text("x"), lambda _: None])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda root: (root / ".hidden.jpg").write_bytes(b"x"),
+        lambda root: (root / "a.txt").write_text("x"),
+        lambda _: None,
+    ],
+)
 def test_a_folder_without_photos_says_what_it_has_instead(classifier, space, tmp_path, capsys, make):
     make(tmp_path)
-    for call in (("predict", classifier, tmp_path), ("similar", space.folder, tmp_path),
-                 ("similar", space.folder, "--label-next", tmp_path)):  # fmt: skip
+    for call in (
+        ("predict", classifier, tmp_path),
+        ("similar", space.folder, tmp_path),
+        ("similar", space.folder, "--label-next", tmp_path),
+    ):
         assert cli.main([str(word) for word in call]) == 2
         said = capsys.readouterr().err.splitlines()[-1]
         assert "no photo" in said and str(tmp_path) in said

@@ -45,8 +45,9 @@ def photos(exported):
 
 @pytest.fixture(scope="module")
 def server(exported):
-    running = Running(exported.folder, "--max-megabytes", "1", "--max-photos", "4", "--max-megapixels", "2",
-                      "--max-seconds", "4")  # fmt: skip
+    running = Running(
+        exported.folder, "--max-megabytes", "1", "--max-photos", "4", "--max-megapixels", "2", "--max-seconds", "4"
+    )
     yield running
     if running.process.poll() is None:
         running.end()
@@ -135,7 +136,7 @@ BODIES = {
     "too many bytes": form(("a.jpg", b"x" * 1_100_000)),
     "binary names": form(("\udcff\x00".encode("utf-8", "surrogateescape").decode("latin-1"), b"x")),
     "headers without end": f"--{BOUNDARY}\r\n".encode() + b"A: b\r\n" * 5000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
@@ -148,9 +149,16 @@ def test_a_malformed_form_is_refused_in_one_sentence(server, body):
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [("", 415), ("text/plain", 415), ("application/json", 415), ("multipart/form-data", 400),
-     ("multipart/form-data; boundary=", 400), ("image/jpeg", 422), ("multipart/form-data; boundary=" + "x" * 300, 400)],
-)  # fmt: skip
+    [
+        ("", 415),
+        ("text/plain", 415),
+        ("application/json", 415),
+        ("multipart/form-data", 400),
+        ("multipart/form-data; boundary=", 400),
+        ("image/jpeg", 422),
+        ("multipart/form-data; boundary=" + "x" * 300, 400),
+    ],
+)
 def test_a_body_of_another_kind_is_refused(server, kind, status):
     found, _, value = server.ask("POST", "/predict", b"hello", content_type=kind)
     assert found == status
@@ -172,10 +180,10 @@ RAW = {
     "two lengths": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
     "a length of letters": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
     "a bad chunk": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
-                   b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
     "a length that is a lie": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
-                              b"Content-Length: 9999999999\r\n\r\nx",
-}  # fmt: skip
+    b"Content-Length: 9999999999\r\n\r\nx",
+}
 
 
 @pytest.mark.parametrize("content", RAW.values(), ids=RAW.keys())
@@ -401,9 +409,12 @@ def test_a_photo_gets_its_look_alikes(alike, photos, address):
 def test_look_alikes_are_described_and_shown_small(alike):
     server, _ = alike
     assert server.ask("GET", "/labels", **GIVEN)[2] == {
-        "labels": ["circle", "square", "stripes"], "image_size": 64, "distance": "cosine", "photos": 36,
+        "labels": ["circle", "square", "stripes"],
+        "image_size": 64,
+        "distance": "cosine",
+        "photos": 36,
         "kind": "similarity",
-    }  # fmt: skip
+    }
     connection = server.connection()
     connection.request("GET", "/thumbnails/35.jpg", headers={"Authorization": "Bearer secret"})
     answer = connection.getresponse()

@@ -74,8 +74,11 @@ def test_a_file_that_was_changed_is_named(folder, name):
         verification.checked(folder)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"sha256": 3}', '{"sha256": {"../x": "y", "model.onnx": "z"}}',
-                                     "[" * 100_000], ids=range(6))  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"sha256": 3}', '{"sha256": {"../x": "y", "model.onnx": "z"}}', "[" * 100_000],
+    ids=range(6),
+)
 def test_hashes_that_make_no_sense(folder, content):
     (folder / "hashes.json").write_text(content)
     with pytest.raises(InputError, match=r"no whole export|is not the file"):

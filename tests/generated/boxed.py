@@ -139,8 +139,10 @@ def coco(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[st
     groups: dict[str, list[Photo]] = {}
     for one in photos:
         folder = one.path.rpartition("/")[0]
-        file = {"one a folder": f"{folder}/_annotations.coco.json",
-                "annotations/instances": f"annotations/instances_{folder}.json"}.get(layout, "boxes.json")  # fmt: skip
+        file = {
+            "one a folder": f"{folder}/_annotations.coco.json",
+            "annotations/instances": f"annotations/instances_{folder}.json",
+        }.get(layout, "boxes.json")
         groups.setdefault(file, []).append(one)
     for file, members in groups.items():
         images, annotations = [], []
@@ -163,8 +165,11 @@ def coco(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[st
             images.append({"id": identity(99), "file_name": "gone.jpg", "width": 50, "height": 50})
             annotations.append({"id": 999, "image_id": identity(99), "category_id": 0, "bbox": [1, 1, 9, 9]})
             made.lost += 1
-        content = {"images": images, "annotations": annotations,
-                   "categories": [{"id": place, "name": name} for place, name in enumerate(names)]}  # fmt: skip
+        content = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": place, "name": name} for place, name in enumerate(names)],
+        }
         made.files[file] = (codecs.BOM_UTF8 if bom else b"") + json.dumps(content).encode()
     return f"{layout}, ids like {identity(1)!r}, outlines {outlines}, bom {bom}"
 
@@ -173,9 +178,11 @@ def voc(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[str
     """An XML file for each photo."""
     layout = ("beside", "beside in folders", "Annotations", "Annotations in splits")[int(rng.integers(4))]
     folders = {
-        "beside": {"": ""}, "beside in folders": {"camera 1": "", "camera 2": ""}, "Annotations": {"JPEGImages": ""},
+        "beside": {"": ""},
+        "beside in folders": {"camera 1": "", "camera 2": ""},
+        "Annotations": {"JPEGImages": ""},
         "Annotations in splits": {f"{words[split]}/JPEGImages": split for split in SPLITS},
-    }[layout]  # fmt: skip
+    }[layout]
     photos = _photos(made, rng, names, folders)
     stated = str(rng.choice(["name", "stem", "missing", "old name", "path"]))
     mark = rng.choice(["", "bom", "utf-16"])
@@ -183,15 +190,22 @@ def voc(made: Boxed, rng: np.random.Generator, names: list[str], words: dict[str
         if not _looked_at(made, rng, one):
             continue
         folder, _, name = one.path.rpartition("/")
-        called = {"name": name, "stem": name.removesuffix(".jpg"), "missing": "", "old name": f"DSC_{place}.jpg",
-                  "path": f"C:\\photos\\{name}"}[stated]  # fmt: skip
+        called = {
+            "name": name,
+            "stem": name.removesuffix(".jpg"),
+            "missing": "",
+            "old name": f"DSC_{place}.jpg",
+            "path": f"C:\\photos\\{name}",
+        }[stated]
         objects = "".join(
             f"<object><name>{label}</name><bndbox><xmin>{left * one.width}</xmin><ymin>{top * one.height}</ymin>"
             f"<xmax>{(left + width) * one.width}</xmax><ymax>{(top + height) * one.height}</ymax></bndbox></object>"
             for label, left, top, width, height in one.boxes
         )
-        text = (f"<annotation><folder>{folder}</folder><filename>{called}</filename><size><width>{one.width}</width>"
-                f"<height>{one.height}</height><depth>3</depth></size>{objects}</annotation>")  # fmt: skip
+        text = (
+            f"<annotation><folder>{folder}</folder><filename>{called}</filename><size><width>{one.width}</width>"
+            f"<height>{one.height}</height><depth>3</depth></size>{objects}</annotation>"
+        )
         path = one.path.replace("JPEGImages/", "Annotations/").removesuffix(".jpg") + ".xml"
         made.files[path] = _encoded(text, mark)
     return f"{layout}, filename: {stated}, {mark}"

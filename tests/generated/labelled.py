@@ -9,8 +9,20 @@ from tests.generated.made import SPLIT_NAMES, SPLITS, key, nfc, noise, photo, st
 
 LIKE_SPLITS = ("test tube", "dev board", "Train station", "42", "7")
 """Names of classes that can't be told from a split's once the two are written in one name."""
-CLASSES = (*LIKE_SPLITS, "cat", "dog", "blue jay", "Größe", "nai\u0308ve", "valley", "a_b", "x.y", "日本", "T-shirt",
-           "contest")  # fmt: skip
+CLASSES = (
+    *LIKE_SPLITS,
+    "cat",
+    "dog",
+    "blue jay",
+    "Größe",
+    "nai\u0308ve",
+    "valley",
+    "a_b",
+    "x.y",
+    "日本",
+    "T-shirt",
+    "contest",
+)
 """Names with blanks, digits, dots, accents written as two letters, and words that only look like a split's."""
 COUNTS = {"train": 5, "validation": 2, "test": 2}
 """Photos of a class in each split, where the set is divided."""
@@ -47,9 +59,13 @@ def folders(root: Path, number: int) -> Labelled:
     deeper = layout in ("class", "split/class") and rng.random() < 0.2
     doubtful = (layout == "class_split" and not set(names).isdisjoint(LIKE_SPLITS)) or (deeper and names[0] == "train")
     pattern = {
-        "class": "{c}", "split/class": "{s}/{c}", "class/split": "{c}/{s}", "class_split": "{c}_{s}",
-        "nested": "{s}/{s}/{c}", "unlabelled test": "{s}/{c}",
-    }[layout]  # fmt: skip
+        "class": "{c}",
+        "split/class": "{s}/{c}",
+        "class/split": "{c}/{s}",
+        "class_split": "{c}_{s}",
+        "nested": "{s}/{s}/{c}",
+        "unlabelled test": "{s}/{c}",
+    }[layout]
     files, truth, inside = {}, {}, set()
     for label in names:
         for split, count in {"": 9}.items() if layout == "class" else COUNTS.items():
@@ -78,9 +94,10 @@ COLUMNS = {
     "split": ("split", "set", "subset", "is_valid"),
 }
 SPLIT_VALUES = (
-    {"train": "train", "validation": "val", "test": "test"}, {"train": "Train", "validation": "valid", "test": "Test"},
+    {"train": "train", "validation": "val", "test": "test"},
+    {"train": "Train", "validation": "valid", "test": "Test"},
     {"train": "training", "validation": "validation", "test": "testing"},
-)  # fmt: skip
+)
 
 
 def table(root: Path, number: int) -> Labelled:
@@ -160,8 +177,10 @@ def ambiguous(root: Path, number: int) -> tuple[Path, list[str]]:
         named = [train, test]
     elif kind == 3:  # two labels in a cell
         put("p", 12)
-        rows = "".join(f"p/{place}.jpg,{'cat|small' if place % 3 == 0 else 'cat' if place % 2 else 'dog|small'}\n"
-                       for place in range(12))  # fmt: skip
+        rows = "".join(
+            f"p/{place}.jpg,{'cat|small' if place % 3 == 0 else 'cat' if place % 2 else 'dog|small'}\n"
+            for place in range(12)
+        )
         files["labels.csv"] = b"path,label\n" + rows.encode()
         named = ["labels.csv", "cat|small"]
     else:  # two columns that could be the label

@@ -12,12 +12,18 @@ import numpy as np
 from PIL import Image
 
 SPLIT_NAMES = (
-    ("train", "val", "test"), ("Train", "Valid", "Test"), ("training_set", "validation_set", "test_set"),
-    ("seg_train", "seg_val", "seg_test"), ("train2017", "val2017", "test2017"), ("TRAIN", "dev", "TEST"),
-    ("train_images", "val_images", "test_images"), ("training", "validation", "testing"),
-    ("abc_train", "abc_val", "abc_test"), ("trainset", "valset", "testset"),
+    ("train", "val", "test"),
+    ("Train", "Valid", "Test"),
+    ("training_set", "validation_set", "test_set"),
+    ("seg_train", "seg_val", "seg_test"),
+    ("train2017", "val2017", "test2017"),
+    ("TRAIN", "dev", "TEST"),
+    ("train_images", "val_images", "test_images"),
+    ("training", "validation", "testing"),
+    ("abc_train", "abc_val", "abc_test"),
+    ("trainset", "valset", "testset"),
     ("Train Images", "Val Images", "Test Images"),
-)  # fmt: skip
+)
 SPLITS = ("train", "validation", "test")
 
 SYSTEM_FILES = ("Thumbs.db", ".DS_Store", "desktop.ini", "._1.jpg")

@@ -20,11 +20,14 @@ def with_statistics(network):
     return network.eval()
 
 
-@pytest.mark.parametrize("make", [
-    lambda: torchvision.models.resnet18(weights=None),
-    lambda: timm.create_model("tf_efficientnet_lite0"),
-    lambda: timm.create_model("mobilenetv3_small_050"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torchvision.models.resnet18(weights=None),
+        lambda: timm.create_model("tf_efficientnet_lite0"),
+        lambda: timm.create_model("mobilenetv3_small_050"),
+    ],
+)
 def test_a_folded_network_says_the_same_without_batch_norms(make):
     network = with_statistics(make())
     images = torch.rand(2, 3, 96, 96)

@@ -87,7 +87,11 @@ def test_what_can_not_be_fused_is_left_as_it_is():
     network = Awkward().eval()
     copy = fused(network, images(32), torch.float32)
     assert [isinstance(part, Fused) for part in (copy.twice, copy.first, copy.last, copy.reflecting)] == [
-        False, True, True, False]  # fmt: skip
+        False,
+        True,
+        True,
+        False,
+    ]
     assert copy.first.activated and not copy.last.activated
     with torch.inference_mode():
         assert torch.allclose(copy(images(32)), network(images(32)), atol=1e-5)

@@ -95,7 +95,7 @@ def test_pretrained_positions_are_resampled(monkeypatch):
     own = timm.create_model("test_vit3", pretrained=False)
     with torch.no_grad():
         side = torch.linspace(0, 1, own.patch_embed.grid_size[0])
-        own.pos_embed[:, -len(side) ** 2 :] = side.repeat_interleave(len(side))[None, :, None]
+        own.pos_embed[:, -(len(side) ** 2) :] = side.repeat_interleave(len(side))[None, :, None]
     weights = {name: value.clone() for name, value in own.state_dict().items()}
     create = timm.create_model
 
@@ -170,8 +170,20 @@ def test_a_size_is_refused_before_a_photo_is_decoded(tmp_path, capsys, monkeypat
     photos = make_photos(tmp_path / "photos", per_class=4)
     monkeypatch.setattr("cvtune_nb.classification.features.pixels", lambda *_: pytest.fail("photos were decoded"))
     for command in (["audit"], ["baseline"], ["train", "--epochs", "1"], ["run", "--budget", "5m"]):
-        status = cli.main([command[0], "--data", str(photos), "--workspace", str(tmp_path / "work"), *command[1:],
-                           "--backbone", "test_vit:random", "--image-size", "100"])  # fmt: skip
+        status = cli.main(
+            [
+                command[0],
+                "--data",
+                str(photos),
+                "--workspace",
+                str(tmp_path / "work"),
+                *command[1:],
+                "--backbone",
+                "test_vit:random",
+                "--image-size",
+                "100",
+            ]
+        )
         assert status == 2
         words = capsys.readouterr().err.splitlines()[-1]
         assert words.endswith("at image_size 100, as it needs a multiple of 16: choose 96 or 112, or another backbone")

@@ -28,11 +28,21 @@ QUICK = {
     "01_data_quality_audit": {},
     "02_frozen_dnn_svm_baseline": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0"},
     "03_dnn_fine_tuning": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0", "EPOCHS": 1, "BATCH_SIZE": 16},
-    "04_parameter_escalation": {"FAMILY": "efficientnet_lite", "RUNGS": "1,2", "EPOCHS": 1, "IMAGE_SIZES": "64,96",
-                                "TRIALS": 2},
+    "04_parameter_escalation": {
+        "FAMILY": "efficientnet_lite",
+        "RUNGS": "1,2",
+        "EPOCHS": 1,
+        "IMAGE_SIZES": "64,96",
+        "TRIALS": 2,
+    },
     "05_export_and_use": {"NAME": "mine"},
-    "07_image_similarity": {"EMBEDDER": "efficientnet_lite0@64", "IMAGE_SIZE": 64, "EPOCHS": 1, "BATCH_SIZE": 16,
-                            "BACKBONE": "efficientnet_lite0"},
+    "07_image_similarity": {
+        "EMBEDDER": "efficientnet_lite0@64",
+        "IMAGE_SIZE": 64,
+        "EPOCHS": 1,
+        "BATCH_SIZE": 16,
+        "BACKBONE": "efficientnet_lite0",
+    },
 }
 DETECTOR = {"DETECTOR": "efficientnet_lite0_fpn", "IMAGE_SIZE": 128, "EPOCHS": 2, "PROPOSALS": 40}
 

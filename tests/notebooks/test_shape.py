@@ -9,9 +9,15 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NAMES = [
-    "00_start_here", "01_data_quality_audit", "02_frozen_dnn_svm_baseline", "03_dnn_fine_tuning",
-    "04_parameter_escalation", "05_export_and_use", "06_small_objects", "07_image_similarity",
-]  # fmt: skip
+    "00_start_here",
+    "01_data_quality_audit",
+    "02_frozen_dnn_svm_baseline",
+    "03_dnn_fine_tuning",
+    "04_parameter_escalation",
+    "05_export_and_use",
+    "06_small_objects",
+    "07_image_similarity",
+]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,6 +1,5 @@
 """Notebook 01's panels: findings are decided, objects are boxed."""
 
-
 import pytest
 
 from cvtune_nb.audit import load_audit, objects

@@ -1,7 +1,5 @@
 """Notebook 04's panels: rungs, what would help most, a sweep."""
 
-
-
 from cvtune_nb import classification
 from cvtune_nb.files import read_json_lines
 from cvtune_nb.panels import (

@@ -1,6 +1,5 @@
 """Notebook 00's panel: what it asks about the layout of the photos, and what it says about it."""
 
-
 import pytest
 
 from cvtune_nb.data import open_workspace

@@ -1,6 +1,5 @@
 """Notebook 03's panel: train, stop, resume, apply."""
 
-
 import pytest
 
 from cvtune_nb import classification

@@ -56,11 +56,15 @@ def test_curves_before_and_after_the_first_epoch():
 
 def test_precision_recall_names_best_and_worst():
     recall = np.linspace(0, 1, 101)
-    curve = pd.concat([pd.DataFrame({"label": label, "recall": recall, "precision": 1 - recall * cut})
-                       for label, cut in (("cell", 0.2), (ODD, 0.9))])  # fmt: skip
+    curve = pd.concat(
+        [
+            pd.DataFrame({"label": label, "recall": recall, "precision": 1 - recall * cut})
+            for label, cut in (("cell", 0.2), (ODD, 0.9))
+        ]
+    )
     by_class = pd.DataFrame([("cell", 0.9), (ODD, 0.5), ("none", np.nan)], columns=["label", "ap50"])
     words = drawn(plots.precision_recall(curve, by_class))
-    assert "Found best: cell; worst: <b>x</b> $1$ & \"é\", 0.50" in words
+    assert 'Found best: cell; worst: <b>x</b> $1$ & "é", 0.50' in words
 
 
 def test_precision_recall_without_boxes():
@@ -69,8 +73,16 @@ def test_precision_recall_without_boxes():
 
 
 def test_what_a_threshold_costs():
-    table = pd.DataFrame({"threshold": [0.3, 0.5], "found": [8, 6], "missed": [2, 4], "wrong": [9, 1],
-                          "on_negatives": [3, 0], "f1": [0.6, 0.7]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "threshold": [0.3, 0.5],
+            "found": [8, 6],
+            "missed": [2, 4],
+            "wrong": [9, 1],
+            "on_negatives": [3, 0],
+            "f1": [0.6, 0.7],
+        }
+    )
     figure = plots.against_threshold(table, 0.5)
     assert "At 0.5: 6 found, 4 missed, 1 wrong" in drawn(figure)
     assert figure.axes[0].get_ylim()[0] == 0

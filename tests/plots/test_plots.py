@@ -88,9 +88,7 @@ def test_confusion_without_mistakes():
 
 
 def test_c_curve_marks_the_chosen_c():
-    table = pd.DataFrame(
-        {"C": [0.1, 1, 10], "train_accuracy": [0.8, 0.9, 1], "validation_accuracy": [0.7, 0.8, 0.75]}
-    )
+    table = pd.DataFrame({"C": [0.1, 1, 10], "train_accuracy": [0.8, 0.9, 1], "validation_accuracy": [0.7, 0.8, 0.75]})
     figure = plots.c_curve(table, chosen=10)
     assert "C = 10: 75.0% on validation; C = 1 is the best" in texts(figure)
     assert figure.axes[0].get_ylim()[0] == 0
@@ -105,10 +103,15 @@ def test_learning_curve_says_whether_more_photos_help(last, verdict):
 
 
 def test_training_curves_show_gap_baseline_and_both_kinds_of_line():
-    history = pd.DataFrame({
-        "epoch": [1, 2, 3], "train_accuracy": [0.6, 0.9, 0.99], "validation_accuracy": [0.5, 0.8, 0.79],
-        "train_loss": [1.0, 0.5, 0.1], "validation_loss": [1.2, 0.7, float("nan")],
-    })  # fmt: skip
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "train_accuracy": [0.6, 0.9, 0.99],
+            "validation_accuracy": [0.5, 0.8, 0.79],
+            "train_loss": [1.0, 0.5, 0.1],
+            "validation_loss": [1.2, 0.7, float("nan")],
+        }
+    )
     figure = plots.training_curves(history, baseline=0.7)
     assert "Best 80.0% on validation, epoch 2" in texts(figure)
     assert "+20.0 points" in texts(figure)
@@ -120,10 +123,15 @@ def test_training_curves_show_gap_baseline_and_both_kinds_of_line():
 
 
 def test_the_gap_is_drawn_with_the_epoch_in_which_it_opened():
-    history = pd.DataFrame({
-        "epoch": [0, 1, 2], "train_accuracy": [0.8, 0.9, 1.0], "validation_accuracy": [0.8, 0.88, 0.85],
-        "train_loss": [1.0, 0.5, 0.1], "validation_loss": [1.2, 0.7, 0.7],
-    })  # fmt: skip
+    history = pd.DataFrame(
+        {
+            "epoch": [0, 1, 2],
+            "train_accuracy": [0.8, 0.9, 1.0],
+            "validation_accuracy": [0.8, 0.88, 0.85],
+            "train_loss": [1.0, 0.5, 0.1],
+            "validation_loss": [1.2, 0.7, 0.7],
+        }
+    )
     figure = plots.training_curves(history, 0.8, gap(history, (1000, 400)))
     assert "The gap opened in epoch 2: train is 15.0 points" in texts(figure)
     below = figure.axes[2]
@@ -139,18 +147,28 @@ def test_the_learning_rate_to_train_with_is_marked():
 
 
 def test_the_preview_says_what_the_last_layer_alone_would_do():
-    history = pd.DataFrame({
-        "epoch": [0, 1], "train_accuracy": [0.8, 0.9], "validation_accuracy": [0.75, 0.8],
-        "train_loss": [1.0, 0.5], "validation_loss": [1.2, 0.7],
-    })  # fmt: skip
+    history = pd.DataFrame(
+        {
+            "epoch": [0, 1],
+            "train_accuracy": [0.8, 0.9],
+            "validation_accuracy": [0.75, 0.8],
+            "train_loss": [1.0, 0.5],
+            "validation_loss": [1.2, 0.7],
+        }
+    )
     assert "Last layer alone: 75.0% to 80.0%" in texts(plots.last_layer_curves(history))
 
 
 def test_a_single_epoch_stands_on_a_whole_number():
-    history = pd.DataFrame({
-        "epoch": [0], "train_accuracy": [0.8], "validation_accuracy": [0.8], "train_loss": [1.0],
-        "validation_loss": [1.0],
-    })  # fmt: skip
+    history = pd.DataFrame(
+        {
+            "epoch": [0],
+            "train_accuracy": [0.8],
+            "validation_accuracy": [0.8],
+            "train_loss": [1.0],
+            "validation_loss": [1.0],
+        }
+    )
     gaps = pd.DataFrame({"epoch": [0], "gap": [0.0], "low": [-0.1], "high": [0.1]})
     for axes in plots.training_curves(history, 0.7, gaps).axes:
         low, high = axes.get_xlim()
@@ -158,18 +176,22 @@ def test_a_single_epoch_stands_on_a_whole_number():
 
 
 def test_training_curves_before_the_first_epoch():
-    empty = pd.DataFrame(
-        columns=["epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss"]
-    )
+    empty = pd.DataFrame(columns=["epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss"])
     assert pixels_of(plots.training_curves(empty)).size
 
 
 def test_accuracy_against_time_joins_the_pareto_front():
-    rungs = pd.DataFrame({
-        "rung": [1, 2, 3, 4], "backbone": "lite0", "image_size": 224, "seconds": [60, 200, 400, np.nan],
-        "validation_accuracy": [0.8, 0.7, 0.9, np.nan], "low": [0.7, 0.6, 0.8, np.nan],
-        "high": [0.85, 0.8, 0.95, np.nan],
-    })  # fmt: skip
+    rungs = pd.DataFrame(
+        {
+            "rung": [1, 2, 3, 4],
+            "backbone": "lite0",
+            "image_size": 224,
+            "seconds": [60, 200, 400, np.nan],
+            "validation_accuracy": [0.8, 0.7, 0.9, np.nan],
+            "low": [0.7, 0.6, 0.8, np.nan],
+            "high": [0.85, 0.8, 0.95, np.nan],
+        }
+    )
     figure = plots.accuracy_against_time(rungs, baseline=0.75)
     assert "Highest: rung 3, 90.0% in 6.7 min" in texts(figure)
     front = next(line for line in figure.axes[0].lines if line.get_label() == "best for its time")
@@ -181,12 +203,21 @@ def test_accuracy_against_time_before_any_rung():
     assert "No rung has finished yet" in texts(plots.accuracy_against_time(pd.DataFrame(columns=columns)))
 
 
-RUNGS = pd.DataFrame({
-    "rung": [1, 2, 3], "run": ["001-a", "002-b", "003-c"], "backbone": "lite0", "image_size": 224,
-    "predicted_seconds": [50, 250, 390], "seconds": [60, 200, 400], "train_accuracy": [0.99, 0.98, 0.97],
-    "validation_accuracy": [0.8, 0.85, 0.95], "low": [0.75, 0.8, 0.9], "high": [0.85, 0.9, 0.98],
-    "expected": [0.82, np.nan, 0.9],
-})  # fmt: skip
+RUNGS = pd.DataFrame(
+    {
+        "rung": [1, 2, 3],
+        "run": ["001-a", "002-b", "003-c"],
+        "backbone": "lite0",
+        "image_size": 224,
+        "predicted_seconds": [50, 250, 390],
+        "seconds": [60, 200, 400],
+        "train_accuracy": [0.99, 0.98, 0.97],
+        "validation_accuracy": [0.8, 0.85, 0.95],
+        "low": [0.75, 0.8, 0.9],
+        "high": [0.85, 0.9, 0.98],
+        "expected": [0.82, np.nan, 0.9],
+    }
+)
 
 
 def test_published_figures_stand_beside_the_rungs():
@@ -213,8 +244,9 @@ def test_predicted_against_real_time():
 
 
 def test_gains_that_can_not_be_told_from_none_are_hatched():
-    table = pd.DataFrame({"title": ["more photos", ODD], "gain": [0.02, 0.01], "low": [0.01, -0.01],
-                          "high": [0.03, 0.03]})  # fmt: skip
+    table = pd.DataFrame(
+        {"title": ["more photos", ODD], "gain": [0.02, 0.01], "low": [0.01, -0.01], "high": [0.03, 0.03]}
+    )
     real = pd.DataFrame({"title": ["more photos"], "predicted": [0.02], "real": [0.015]})
     figure = plots.gains(table, real)
     assert "more photos: +2.0 points" in texts(figure)
@@ -254,8 +286,16 @@ def test_answer_shows_the_photo_and_bars_from_zero_to_one(photo_folder):
 def test_certainty_says_what_calibration_brought_and_what_the_threshold_costs():
     rows = {"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "low": [0.3, 0.7], "high": [0.7, 0.9], "photos": [20, 80]}
     bins = pd.concat([pd.DataFrame(rows).assign(when=when) for when in ("before", "after")])
-    table = pd.DataFrame({"threshold": [0.0, 0.5, 0.9], "coverage": [1, 0.8, 0.0], "accuracy": [0.9, 0.95, 0.0],
-                          "low": [0.8, 0.9, 0], "high": [0.95, 0.99, 1], "answered": [100, 80, 0]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "threshold": [0.0, 0.5, 0.9],
+            "coverage": [1, 0.8, 0.0],
+            "accuracy": [0.9, 0.95, 0.0],
+            "low": [0.8, 0.9, 0],
+            "high": [0.95, 0.99, 1],
+            "answered": [100, 80, 0],
+        }
+    )
     words = texts(plots.certainty(bins, (0.12, 0.03), table, 0.5))
     assert "Calibrated it is off by 3.0%,\nbefore by 12.0% (100 photos)" in words
     words = texts(plots.certainty(bins, (0.03, 0.03 + 1e-9), table, 0.5))

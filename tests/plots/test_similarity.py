@@ -7,8 +7,11 @@ from tests.plots.test_detection import ODD, drawn
 
 
 def test_recall_of_two_networks_beside_each_other():
-    rows = [(name, f"recall@{k}", value, value - 0.05, value + 0.05, 200)
-            for name, at in (("run 001", 0.7), (ODD, 0.6)) for k, value in ((1, at), (5, at + 0.2))]  # fmt: skip
+    rows = [
+        (name, f"recall@{k}", value, value - 0.05, value + 0.05, 200)
+        for name, at in (("run 001", 0.7), (ODD, 0.6))
+        for k, value in ((1, at), (5, at + 0.2))
+    ]
     table = pd.DataFrame(rows, columns=["embedder", "measure", "value", "low", "high", "queries"])
     figure = plots.recall(table)
     assert f"70.0% of 200 queries; 60.0% with {ODD}" in drawn(figure)

@@ -14,16 +14,43 @@ from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed
 
-OPTIONS = ["--backbone", "efficientnet_lite0", "--image-size", "64", "--epochs", "3", "--batch-size", "16",
-           "--augmentation", "none", "--dropout", "0", "--seed", "3"]  # fmt: skip
+OPTIONS = [
+    "--backbone",
+    "efficientnet_lite0",
+    "--image-size",
+    "64",
+    "--epochs",
+    "3",
+    "--batch-size",
+    "16",
+    "--augmentation",
+    "none",
+    "--dropout",
+    "0",
+    "--seed",
+    "3",
+]
 SAME = Config("efficientnet_lite0", image_size=64, epochs=3, batch_size=16, augmentation="none", dropout=0.0, seed=3)
 
 
 def begin_in_two(workspace, *options):
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cvtune_nb", "train",
-               "--workspace", str(workspace.folder), *options, "--json"]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "cvtune_nb",
+        "train",
+        "--workspace",
+        str(workspace.folder),
+        *options,
+        "--json",
+    ]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
 
 
 def train_in_two(workspace, *options):

@@ -267,16 +267,34 @@ def test_it_waits_and_then_shows_the_run_that_was_finished_meanwhile(workspace, 
 def test_it_waits_and_then_goes_on_with_the_run_that_was_killed(workspace, other_process, monkeypatch, capsys):
     monkeypatch.setattr(lock, "POLL", 0.05)
     shown = ["--head", "random", "--epochs", "1"]
-    assert cli.main(["train", "--workspace", str(workspace.folder), "--backbone", CONFIG.backbone,
-                     "--image-size", "64", *shown]) == 0  # fmt: skip
+    assert (
+        cli.main(
+            ["train", "--workspace", str(workspace.folder), "--backbone", CONFIG.backbone, "--image-size", "64", *shown]
+        )
+        == 0
+    )
     run = load_run(workspace, "last")
     for name in ("result.json", "checkpoint.safetensors", "history.csv", "predictions.csv"):
         (run.folder / name).unlink()  # as if it had been killed in its first epoch
     process = other_process(run.folder / LOCK)
     threading.Timer(1.0, process.kill).start()
     capsys.readouterr()
-    assert cli.main(["train", "--workspace", str(workspace.folder), "--backbone", CONFIG.backbone,
-                     "--image-size", "64", *shown, "--wait"]) == 0  # fmt: skip
+    assert (
+        cli.main(
+            [
+                "train",
+                "--workspace",
+                str(workspace.folder),
+                "--backbone",
+                CONFIG.backbone,
+                "--image-size",
+                "64",
+                *shown,
+                "--wait",
+            ]
+        )
+        == 0
+    )
     again = load_run(workspace, run.id)
     assert (again.state, len(again.history), len(runs(workspace))) == ("done", 1, 1)
     assert f"run {run.id} has these parameters: going on with it" in capsys.readouterr().err

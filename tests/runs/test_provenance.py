@@ -15,9 +15,15 @@ def photos(*rows):
 
 
 THEN = photos(
-    ("c1", "cat", "train"), ("c2", "cat", "train"), ("c3", "cat", "validation"), ("c4", "cat", "test"),
-    ("d1", "dog", "train"), ("d2", "dog", "train"), ("d3", "dog", "validation"), ("d4", "dog", "test"),
-)  # fmt: skip
+    ("c1", "cat", "train"),
+    ("c2", "cat", "train"),
+    ("c3", "cat", "validation"),
+    ("c4", "cat", "test"),
+    ("d1", "dog", "train"),
+    ("d2", "dog", "train"),
+    ("d3", "dog", "validation"),
+    ("d4", "dog", "test"),
+)
 
 
 def own(table=THEN):

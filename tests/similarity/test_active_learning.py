@@ -98,12 +98,15 @@ def test_more_like_these(workspace, tmp_path):
     assert made.table["like"].notna().all()
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"folder": "nowhere"}, "is no folder"),
-    ({"count": 0}, "1 or more"),
-    ({"like": ["nothing.jpg"]}, "nothing.jpg can't be used"),
-    ({"folder": "empty"}, "no photo that can be read"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"folder": "nowhere"}, "is no folder"),
+        ({"count": 0}, "1 or more"),
+        ({"like": ["nothing.jpg"]}, "nothing.jpg can't be used"),
+        ({"folder": "empty"}, "no photo that can be read"),
+    ],
+)
 def test_bad_input_says_what_to_do(workspace, tmp_path, change, words):
     make_photos(tmp_path / "new", ("circle",), per_class=2, seed=9)
     (tmp_path / "empty").mkdir()

@@ -68,8 +68,20 @@ def own(model, space, number):
 
 
 def test_an_export_is_whole_and_its_figures_are_those_of_the_workspace(made, space):
-    assert {"model.onnx", "model.safetensors", "index.npy", "gallery.csv", "labels.json", "config.json", "predict.py",
-            "photo.py", "walk.py", "README.md", "hashes.json", "thumbnails.zip"} == set(made.files)  # fmt: skip
+    assert {
+        "model.onnx",
+        "model.safetensors",
+        "index.npy",
+        "gallery.csv",
+        "labels.json",
+        "config.json",
+        "predict.py",
+        "photo.py",
+        "walk.py",
+        "README.md",
+        "hashes.json",
+        "thumbnails.zip",
+    } == set(made.files)
     assert made.parity < 1e-3 and made.parity_photos > 8
     assert made.to_dict()["test_openings"] == made.openings >= 1
     photos = space.photos()
@@ -224,9 +236,12 @@ def test_nothing_is_overwritten_and_the_test_set_is_opened_once_an_export(space,
     assert second.folder.name == f"{tiny.folder.name}-2" and second.zip.exists()
     assert second.openings == space.test_openings() == before + 1
     assert second.to_dict() | {"validation": 0} == tiny.to_dict() | {
-        "validation": 0, "folder": str(second.folder), "zip": str(second.zip), "test_openings": second.openings,
+        "validation": 0,
+        "folder": str(second.folder),
+        "zip": str(second.zip),
+        "test_openings": second.openings,
         "seconds": round(second.seconds, 2),
-    }  # fmt: skip
+    }
 
 
 def test_what_onnx_runtime_computes_otherwise_is_not_exported(space, again, tmp_path, monkeypatch):
@@ -329,8 +344,20 @@ def test_similar_measures_a_run_beside_the_frozen_network(space, run, capsys):
 
 
 def test_export_from_the_command_line(space, run, again, tmp_path, capsys):
-    call = ["export", "--workspace", space.folder, "--run", "last", "--similarity", "--components", "pca-whitened",
-            "--distance", "euclidean", "--out", tmp_path / "mine"]  # fmt: skip
+    call = [
+        "export",
+        "--workspace",
+        space.folder,
+        "--run",
+        "last",
+        "--similarity",
+        "--components",
+        "pca-whitened",
+        "--distance",
+        "euclidean",
+        "--out",
+        tmp_path / "mine",
+    ]
     assert cli.main([str(word) for word in call]) == 0
     out = capsys.readouterr().out
     assert embedder(space, run).words in out and "72 photos in the index" in out and "validation: recall@1" in out
@@ -346,8 +373,18 @@ def test_similar_lists_what_to_label_next(workspace, tmp_path, capsys):
         turned.save(tmp_path / "new" / f"{number}.png")
     (tmp_path / "new" / "broken.jpg").write_text("<html>")
     like = workspace.path_of(photos["path"][1])
-    call = ["similar", workspace.folder, "--label-next", tmp_path / "new", "--count", 2, "--like", like,
-            "--embedder", LITE]  # fmt: skip
+    call = [
+        "similar",
+        workspace.folder,
+        "--label-next",
+        tmp_path / "new",
+        "--count",
+        2,
+        "--like",
+        like,
+        "--embedder",
+        LITE,
+    ]
     status, found, _ = called(capsys, *call)
     assert status == 0 and len(found["photos"]) == 2
     assert len(pd.read_csv(found["file"])) == 2

@@ -80,8 +80,9 @@ def test_re_ranking_brings_the_groups_closer_together():
     rows, labels = clusters(12, 30)
     held = np.arange(len(rows)) % 5 == 0
     gallery = Gallery(rows[~held])
-    plain, again = (own_group_first(way, rows[held], labels[~held], labels[held])
-                    for way in (gallery, Reranker(gallery)))  # fmt: skip
+    plain, again = (
+        own_group_first(way, rows[held], labels[~held], labels[held]) for way in (gallery, Reranker(gallery))
+    )
     assert plain < 0.8, "otherwise there is nothing to gain"
     assert again > plain + 0.1
 

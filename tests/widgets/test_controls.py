@@ -8,9 +8,16 @@ from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from cvtune_nb.widgets.controls import Control
 
 CHOSEN = {
-    "learning_rate": 0.05, "image_size": 96, "backbone": "resnet50", "epochs": 3, "batch_size": 8, "dropout": 0.2,
-    "weight_decay": 1e-5, "schedule": "[0.1, 0.01]", "seed": 123456,
-}  # fmt: skip
+    "learning_rate": 0.05,
+    "image_size": 96,
+    "backbone": "resnet50",
+    "epochs": 3,
+    "batch_size": 8,
+    "dropout": 0.2,
+    "weight_decay": 1e-5,
+    "schedule": "[0.1, 0.01]",
+    "seed": 123456,
+}
 VALUES = {name: CHOSEN.get(name) or parameter.choices[-1] for name, parameter in PARAMETERS.items()}
 """Another value than the default for every parameter; of a menu the last."""
 

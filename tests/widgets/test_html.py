@@ -12,8 +12,15 @@ SAFE = "&lt;b&gt;x &amp; &quot;é&quot;"
 
 def test_text_is_escaped_everywhere():
     table = html.table(pd.DataFrame({"label": [ODD]}), {"label": ODD}, ODD)
-    for made in (table, html.card(ODD, ODD), html.alert(InputError(ODD)), html.alert(ValueError(ODD)),
-                 html.image(b"\xff\xd8", ODD), html.listed([ODD]).data, html.copyable([ODD])):  # fmt: skip
+    for made in (
+        table,
+        html.card(ODD, ODD),
+        html.alert(InputError(ODD)),
+        html.alert(ValueError(ODD)),
+        html.image(b"\xff\xd8", ODD),
+        html.listed([ODD]).data,
+        html.copyable([ODD]),
+    ):
         assert "<b>x" not in made
         assert SAFE in made
 
@@ -37,9 +44,20 @@ def test_a_table_says_how_much_it_leaves_out():
 
 def test_a_picture_has_alt_text_and_an_output_that_stays():
     picture = html.Picture()
-    picture.draw(plots.training_curves(pd.DataFrame(
-        {"epoch": [1], "train_accuracy": [1.0], "validation_accuracy": [0.5], "train_loss": [0.1],
-         "validation_loss": [0.2]})), f"curves of {ODD}")  # fmt: skip
+    picture.draw(
+        plots.training_curves(
+            pd.DataFrame(
+                {
+                    "epoch": [1],
+                    "train_accuracy": [1.0],
+                    "validation_accuracy": [0.5],
+                    "train_loss": [0.1],
+                    "validation_loss": [0.2],
+                }
+            )
+        ),
+        f"curves of {ODD}",
+    )
     assert f'alt="curves of {SAFE}"' in picture.value
     data, metadata = picture.output()._repr_mimebundle_()
     assert data["image/png"]
@@ -52,5 +70,9 @@ def test_durations_in_words():
 
 def test_sizes_in_words():
     assert [html.size(count) for count in (812, 99_000, 250_000, 14_000_000, 1_290_000_000)] == [
-        "0.8 kB", "99.0 kB", "0.2 MB", "14.0 MB", "1.3 GB"
-    ]  # fmt: skip
+        "0.8 kB",
+        "99.0 kB",
+        "0.2 MB",
+        "14.0 MB",
+        "1.3 GB",
+    ]

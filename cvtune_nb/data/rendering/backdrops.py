@@ -7,8 +7,10 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from cvtune_nb.data.rendering.noise import cloud_noise
 
-CREDITS = ("Some blurred backgrounds are crops of two photos that come with scikit-learn: china.jpg by "
-           "danielbuechele and flower.jpg by vultilion, both CC BY 2.0 (flickr.com).")
+CREDITS = (
+    "Some blurred backgrounds are crops of two photos that come with scikit-learn: china.jpg by "
+    "danielbuechele and flower.jpg by vultilion, both CC BY 2.0 (flickr.com)."
+)
 
 
 @lru_cache(maxsize=1)

@@ -51,8 +51,10 @@ def look_up(sphere_map: np.ndarray, directions: np.ndarray) -> np.ndarray:
     size = np.abs(x) + np.abs(y) + np.abs(z) + np.float32(1e-6)
     x, y = x / size, y / size
     back = z < 0
-    x, y = (np.where(back, np.where(x < 0, np.abs(y) - 1, 1 - np.abs(y)), x),
-            np.where(back, np.where(y < 0, np.abs(x) - 1, 1 - np.abs(x)), y))
+    x, y = (
+        np.where(back, np.where(x < 0, np.abs(y) - 1, 1 - np.abs(y)), x),
+        np.where(back, np.where(y < 0, np.abs(x) - 1, 1 - np.abs(x)), y),
+    )
     column = np.clip((x + 1) * np.float32((MAP - 1) / 2), 0, MAP - 1.001)
     row = np.clip((y + 1) * np.float32((MAP - 1) / 2), 0, MAP - 1.001)
     left, top = column.astype(np.int64), row.astype(np.int64)

@@ -130,8 +130,14 @@ def _view(rng: np.random.Generator) -> View:
     width, height = (long, short) if rng.random() < 0.7 else (short, long)
     angle = np.deg2rad(rng.uniform(14, 48) if rng.random() < 0.68 else rng.uniform(48, 84))
     centre = width * rng.uniform(0.4, 0.6), height * rng.uniform(0.48, 0.62)
-    return View(width, height, centre, float(np.round(np.sin(angle), 9)), float(np.round(np.cos(angle), 9)),
-                long * rng.uniform(1.3, 2.2))
+    return View(
+        width,
+        height,
+        centre,
+        float(np.round(np.sin(angle), 9)),
+        float(np.round(np.cos(angle), 9)),
+        long * rng.uniform(1.3, 2.2),
+    )
 
 
 def _ground(rng: np.random.Generator, view: View, name: str) -> Image.Image:
@@ -145,13 +151,20 @@ def _ground(rng: np.random.Generator, view: View, name: str) -> Image.Image:
     # ground across = f s (x - cx) / w, away = f (cy - y) / w with w = f s - c (cy - y); then turned into the tile
     w0 = f * s - c * cy
     across, away = (f * s, 0.0, -f * s * cx), (0.0, -f, f * cy)
-    rows = [[cos * a - sin * b for a, b in zip(across, away, strict=True)],
-            [sin * a + cos * b for a, b in zip(across, away, strict=True)]]
+    rows = [
+        [cos * a - sin * b for a, b in zip(across, away, strict=True)],
+        [sin * a + cos * b for a, b in zip(across, away, strict=True)],
+    ]
     weight = np.array((0.0, c, w0))
     coefficients = [*((np.array(row) + m * weight) / w0 for row, m in zip(rows, middle, strict=True)), weight / w0]
     flat = [float(v) for v in np.concatenate(coefficients)][:8]
-    seen = tile.transform((view.width, view.height), Image.Transform.PERSPECTIVE, flat, Image.Resampling.BILINEAR,
-                          fillcolor=tuple(_mean_colour(tile).tolist()))
+    seen = tile.transform(
+        (view.width, view.height),
+        Image.Transform.PERSPECTIVE,
+        flat,
+        Image.Resampling.BILINEAR,
+        fillcolor=tuple(_mean_colour(tile).tolist()),
+    )
     if name in surfaces.DYED and rng.random() < 0.7:
         dye = np.clip(rng.uniform(0.35, 1.0) + rng.normal(0, 0.12, 3), 0.12, 1.05)
         seen = seen.point([int(min(255, v * d)) for d in dye for v in range(256)])
@@ -189,11 +202,21 @@ def _mean_colour(picture: Image.Image) -> np.ndarray:
 
 def _light(rng: np.random.Generator, view: View, ground: Image.Image) -> Light:
     kind = rng.choice(["window", "sun", "lamp", "overcast", "flash"], p=[0.34, 0.22, 0.2, 0.16, 0.08])
-    softness = {"window": rng.uniform(0.3, 0.6), "sun": rng.uniform(0.04, 0.1), "lamp": rng.uniform(0.1, 0.3),
-                "overcast": rng.uniform(0.6, 0.9), "flash": 0.08}[str(kind)]
+    softness = {
+        "window": rng.uniform(0.3, 0.6),
+        "sun": rng.uniform(0.04, 0.1),
+        "lamp": rng.uniform(0.1, 0.3),
+        "overcast": rng.uniform(0.6, 0.9),
+        "flash": 0.08,
+    }[str(kind)]
     key_share = {"window": 0.6, "sun": 0.78, "lamp": 0.72, "overcast": 0.3, "flash": 0.8}[str(kind)]
-    warmth = {"window": rng.normal(0.0, 0.08), "sun": rng.normal(0.05, 0.06), "lamp": rng.normal(0.26, 0.12),
-              "overcast": rng.normal(-0.06, 0.05), "flash": 0.0}[str(kind)]
+    warmth = {
+        "window": rng.normal(0.0, 0.08),
+        "sun": rng.normal(0.05, 0.06),
+        "lamp": rng.normal(0.26, 0.12),
+        "overcast": rng.normal(-0.06, 0.05),
+        "flash": 0.0,
+    }[str(kind)]
     if kind == "flash":
         towards = np.array((rng.normal(0, 0.1), 0.25, 1.0))
     else:
@@ -268,8 +291,16 @@ def _stand(rng: np.random.Generator, view: View, thing: Thing, across: float, aw
     radius = size * scale
     out_of_focus = abs(away) / min(view.width, view.height) * view.cosine * 9 - 0.8
     # the origin of the ground is where the camera aims: the subject's middle should be there, not its foot
-    return Placed(thing, turn, x, y - lift * radius * view.cosine * 0.5 + 0.25 * radius, radius, lift, reach,
-                  max(0.0, out_of_focus))
+    return Placed(
+        thing,
+        turn,
+        x,
+        y - lift * radius * view.cosine * 0.5 + 0.25 * radius,
+        radius,
+        lift,
+        reach,
+        max(0.0, out_of_focus),
+    )
 
 
 def _turn(rng: np.random.Generator, pose: str, up: np.ndarray) -> np.ndarray:
@@ -283,8 +314,13 @@ def _turn(rng: np.random.Generator, pose: str, up: np.ndarray) -> np.ndarray:
     other = rng.standard_normal(3)
     other = other - axis * (other * axis).sum()
     other = other / np.sqrt((other**2).sum())
-    third = np.array([axis[1] * other[2] - axis[2] * other[1], axis[2] * other[0] - axis[0] * other[2],
-                      axis[0] * other[1] - axis[1] * other[0]])
+    third = np.array(
+        [
+            axis[1] * other[2] - axis[2] * other[1],
+            axis[2] * other[0] - axis[0] * other[2],
+            axis[0] * other[1] - axis[1] * other[0],
+        ]
+    )
     return np.stack([other, third, axis], axis=1)
 
 

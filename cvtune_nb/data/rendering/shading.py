@@ -110,8 +110,15 @@ def _bump(normal: list[np.ndarray], hx: np.ndarray, hy: np.ndarray) -> list[np.n
     return _unit([nx - hx + along * nx, ny - hy + along * ny, nz + along * nz])
 
 
-def _shade(thing: Thing, tint: np.ndarray, mark: np.ndarray, normal: list[np.ndarray], light: Light,
-           point: list[np.ndarray], lift: float) -> np.ndarray:
+def _shade(
+    thing: Thing,
+    tint: np.ndarray,
+    mark: np.ndarray,
+    normal: list[np.ndarray],
+    light: Light,
+    point: list[np.ndarray],
+    lift: float,
+) -> np.ndarray:
     """Light (3, n) that n points of the surface send to the camera."""
     nx, ny, nz = normal
     share = np.clip(tint * np.float32(thing.tint) + np.float32(0.3), 0, 1)

@@ -27,7 +27,7 @@ class Shape:
         cosine = np.linspace(-1, 1, _TABLE)
         angle = np.arccos(np.abs(cosine)) / self.tip_width
         stem_side = np.where(cosine > 0, 1.0, 0.8)
-        radius = 1 + self.tip * stem_side * np.exp(-angle**2 * 1.2) * (0.6 + 0.4 * np.exp(-angle**2 * 6))
+        radius = 1 + self.tip * stem_side * np.exp(-(angle**2) * 1.2) * (0.6 + 0.4 * np.exp(-(angle**2) * 6))
         return radius.astype(np.float32), np.gradient(radius, cosine).astype(np.float32)
 
     def distance(self, q: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -62,7 +62,7 @@ class Shape:
         d = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), height]).reshape(3, -1)
         if self.kind == "ball":
             angle = np.arccos(np.abs(d[2])) / self.tip_width
-            size = 1 / (1 + self.tip * np.exp(-angle**2 * 1.2))
+            size = 1 / (1 + self.tip * np.exp(-(angle**2) * 1.2))
         elif self.kind == "tin":
             size = ((d[0] ** 2 + d[1] ** 2) ** 4 + d[2] ** 8) ** 0.125
         else:
@@ -77,8 +77,9 @@ def apply(matrix: np.ndarray, vectors: list[np.ndarray] | np.ndarray) -> list[np
     return [m[k, 0] * x + m[k, 1] * y + m[k, 2] * z for k in range(3)]
 
 
-def look_at(shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray,
-            steps: int = 10) -> tuple[np.ndarray, np.ndarray]:
+def look_at(
+    shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray, steps: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
     """For lines of sight along -z at (x, y): the z where each comes closest to the surface from the front, and the
     distance that is left there (about 0 where it hits). `to_object` takes camera space to the unstretched shape."""
     column = to_object.astype(np.float32)[:, 2]

@@ -48,8 +48,14 @@ def felt(seed: int) -> np.ndarray:
     """A tennis ball: fibres, and the one curved seam."""
     d = sphere_directions()
     t = np.linspace(0, 2 * np.pi, 2000)
-    seam = np.stack([0.72 * np.cos(t) + 0.28 * np.cos(3 * t), 0.72 * np.sin(t) - 0.28 * np.sin(3 * t),
-                     2 * np.sqrt(0.72 * 0.28) * np.sin(2 * t)], axis=1)
+    seam = np.stack(
+        [
+            0.72 * np.cos(t) + 0.28 * np.cos(3 * t),
+            0.72 * np.sin(t) - 0.28 * np.sin(3 * t),
+            2 * np.sqrt(0.72 * 0.28) * np.sin(2 * t),
+        ],
+        axis=1,
+    )
     angle = _angle_to(d, seam) * (1 + 0.06 * sphere_noise(d, 20, seed + 3))
     line = np.clip((0.062 - angle) / 0.02, 0, 1)
     fibres = sphere_noise(d, 26, seed) + 0.7 * sphere_noise(d, 14, seed + 1)
@@ -64,8 +70,12 @@ def _geodesic(n: int) -> np.ndarray:
     corners = np.concatenate([np.roll(corners, k, axis=1) for k in range(3)])
     near = np.abs(np.linalg.norm(corners[:, None] - corners[None], axis=-1) - 2) < 1e-9
     faces = [(i, j, k) for i in range(12) for j in range(i) for k in range(j) if near[i, j] & near[j, k] & near[i, k]]
-    points = [(a * corners[i] + b * corners[j] + (n - a - b) * corners[k]) / n
-              for i, j, k in faces for a in range(n + 1) for b in range(n + 1 - a)]
+    points = [
+        (a * corners[i] + b * corners[j] + (n - a - b) * corners[k]) / n
+        for i, j, k in faces
+        for a in range(n + 1)
+        for b in range(n + 1 - a)
+    ]
     points = np.array(points)
     return np.unique(np.round(points / np.linalg.norm(points, axis=1, keepdims=True), 9), axis=0)
 
@@ -108,5 +118,8 @@ def _stamp(d: np.ndarray, seed: int) -> np.ndarray:
 def stone(seed: int, grain: float) -> np.ndarray:
     """Anything else that may lie about: pebbles, wood, card."""
     d = sphere_directions()
-    return _map(0.02 * sphere_noise(d, 6, seed) + 0.006 * sphere_noise(d, 20, seed + 1),
-                sphere_noise(d * np.array([1, 1, grain]), 8, seed + 2), 0.0)
+    return _map(
+        0.02 * sphere_noise(d, 6, seed) + 0.006 * sphere_noise(d, 20, seed + 1),
+        sphere_noise(d * np.array([1, 1, grain]), 8, seed + 2),
+        0.0,
+    )

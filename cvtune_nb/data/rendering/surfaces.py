@@ -31,8 +31,10 @@ def _wood(seed: int, dark: tuple, light: tuple, planks: int) -> np.ndarray:
     plank = (column * planks // SIDE).astype(int)
     shift = rng.integers(0, SIDE, planks)
     rows = (np.arange(SIDE)[:, None] + shift[plank]) % SIDE
-    warp, fine, pores = (tile_noise(SIDE, sigma, seed + k)[rows, column.astype(int)]
-                         for k, sigma in enumerate([(70, 14), (60, 1.2), (9, 0.6)]))
+    warp, fine, pores = (
+        tile_noise(SIDE, sigma, seed + k)[rows, column.astype(int)]
+        for k, sigma in enumerate([(70, 14), (60, 1.2), (9, 0.6)])
+    )
     rings = np.sin(column * 0.21 + warp * 3.2 + shift[plank])
     tone = rng.standard_normal(planks)[plank] * 0.7
     picture = _painted(rings * 0.55 + fine * 0.6 + tone - 0.5 * np.maximum(pores - 1.2, 0), dark, light)
@@ -139,7 +141,8 @@ def _blades(seed: int, count: int, length: float, roots: tuple, tips: tuple) -> 
 def _carpet(seed: int) -> np.ndarray:
     tufts = tile_noise(SIDE, 2.2, seed)
     return _painted(tufts * 0.5 + 0.6 * tile_noise(SIDE, 0.7, seed + 1), (96, 94, 92), (214, 210, 204)) * _relief(
-        tufts, 0.25)
+        tufts, 0.25
+    )
 
 
 def _paper(seed: int) -> np.ndarray:

@@ -79,10 +79,15 @@ def fruit(rng: np.random.Generator, kind: str, towards: str | None = None) -> Th
     return Thing(
         shape=Shape((1.0, rng.uniform(0.96, 1.04), length), tip, rng.uniform(0.3, 0.42)),
         skin=skins.peel(100 + 10 * int(rng.integers(2)) + pores, pores),
-        base=colour(*skin_colour), tinted=colour(*patch), marked=colour(112, 104, 60),
-        tint=rng.uniform(0.1, 0.35), bump=mean([k.bump for k in kinds]) * rng.uniform(0.7, 1.2),
-        gloss=mean([k.gloss for k in kinds]) * rng.uniform(0.5, 1.3), polish=int(rng.integers(4, 6)),
-        depth=0.16, pose="lying" if length > 1.05 else "any" if rng.random() < 0.6 else "standing",
+        base=colour(*skin_colour),
+        tinted=colour(*patch),
+        marked=colour(112, 104, 60),
+        tint=rng.uniform(0.1, 0.35),
+        bump=mean([k.bump for k in kinds]) * rng.uniform(0.7, 1.2),
+        gloss=mean([k.gloss for k in kinds]) * rng.uniform(0.5, 1.3),
+        polish=int(rng.integers(4, 6)),
+        depth=0.16,
+        pose="lying" if length > 1.05 else "any" if rng.random() < 0.6 else "standing",
     )
 
 
@@ -91,9 +96,16 @@ def tennis_ball(rng: np.random.Generator) -> Thing:
     wear = rng.beta(1.2, 2.5)
     body = np.array((208, 220, 62)) * (1 - wear) + np.array((168, 164, 92)) * wear + rng.normal(0, 6, 3)
     return Thing(
-        shape=Shape(), skin=skins.felt(200 + 10 * int(rng.integers(2))), base=colour(*body),
-        tinted=colour(*(body * 0.82)), marked=colour(*(np.array((226, 226, 212)) - 60 * wear)), tint=0.3,
-        bump=rng.uniform(0.8, 1.3) * (1 - 0.5 * wear), gloss=0.0, depth=0.2, fuzz=rng.uniform(0.5, 1.0) * (1 - wear),
+        shape=Shape(),
+        skin=skins.felt(200 + 10 * int(rng.integers(2))),
+        base=colour(*body),
+        tinted=colour(*(body * 0.82)),
+        marked=colour(*(np.array((226, 226, 212)) - 60 * wear)),
+        tint=0.3,
+        bump=rng.uniform(0.8, 1.3) * (1 - 0.5 * wear),
+        gloss=0.0,
+        depth=0.2,
+        fuzz=rng.uniform(0.5, 1.0) * (1 - wear),
     )
 
 
@@ -102,9 +114,17 @@ def white_ball(rng: np.random.Generator, dimpled: bool) -> Thing:
     shade = rng.uniform(222, 246) + np.array((0, -1, -1)) * rng.uniform(0, 10)
     print_colour = [(34, 36, 44), (30, 62, 148), (180, 36, 40), (26, 110, 72)][rng.integers(4)]
     return Thing(
-        shape=Shape(), skin=skins.white_ball(300 + int(rng.integers(4)), dimpled), base=colour(*shade),
-        tinted=colour(*(shade * 0.93)), marked=colour(*print_colour), tint=0.2, bump=rng.uniform(0.35, 0.8),
-        gloss=rng.uniform(0.0, 0.15), polish=4, depth=0.15, span=(0.22, 0.38),
+        shape=Shape(),
+        skin=skins.white_ball(300 + int(rng.integers(4)), dimpled),
+        base=colour(*shade),
+        tinted=colour(*(shade * 0.93)),
+        marked=colour(*print_colour),
+        tint=0.2,
+        bump=rng.uniform(0.35, 0.8),
+        gloss=rng.uniform(0.0, 0.15),
+        polish=4,
+        depth=0.15,
+        span=(0.22, 0.38),
     )
 
 
@@ -121,15 +141,36 @@ def neutral(rng: np.random.Generator) -> Thing:
     plain = Thing(Shape(), skins.stone(400, 1.0), colour(*tone), colour(*(tone * 0.75)), colour(0, 0, 0), gloss=0.1)
     kind = rng.choice(["pebble", "block", "box", "tin", "cup"])
     if kind == "pebble":
-        return replace(plain, shape=Shape((1.0, rng.uniform(0.6, 0.95), rng.uniform(0.45, 0.7))), bump=1.5,
-                       pose="standing", shrink=rng.uniform(0.4, 0.8))
+        return replace(
+            plain,
+            shape=Shape((1.0, rng.uniform(0.6, 0.95), rng.uniform(0.45, 0.7))),
+            bump=1.5,
+            pose="standing",
+            shrink=rng.uniform(0.4, 0.8),
+        )
     if kind in ("block", "box"):
         wood = colour(*(np.array((196, 152, 102)) * rng.uniform(0.6, 1.1))) if kind == "block" else plain.base
         sizes = (1.0, rng.uniform(0.5, 1.0), rng.uniform(0.35, 0.8))
-        return replace(plain, shape=Shape(sizes, kind="block"), skin=skins.stone(410, 0.15), base=wood,
-                       tinted=wood * np.float32(0.75), bump=0.15, pose="standing", shrink=rng.uniform(0.5, 0.9))
+        return replace(
+            plain,
+            shape=Shape(sizes, kind="block"),
+            skin=skins.stone(410, 0.15),
+            base=wood,
+            tinted=wood * np.float32(0.75),
+            bump=0.15,
+            pose="standing",
+            shrink=rng.uniform(0.5, 0.9),
+        )
     vivid = tone + rng.normal(0, 22, 3)
     height = rng.uniform(0.5, 1.2)
-    return replace(plain, shape=Shape((0.75, 0.75, height), kind="tin"), base=colour(*vivid),
-                   tinted=colour(*(vivid * 0.9)), bump=0.0, gloss=0.6 if kind == "tin" else 0.25, polish=6,
-                   pose="standing", shrink=rng.uniform(0.7, 1.0))
+    return replace(
+        plain,
+        shape=Shape((0.75, 0.75, height), kind="tin"),
+        base=colour(*vivid),
+        tinted=colour(*(vivid * 0.9)),
+        bump=0.0,
+        gloss=0.6 if kind == "tin" else 0.25,
+        polish=6,
+        pose="standing",
+        shrink=rng.uniform(0.7, 1.0),
+    )

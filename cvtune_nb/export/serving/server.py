@@ -52,9 +52,11 @@ class Server(uvicorn.Server):
     def _close(self) -> None:
         """Let in who stands at the door, and shut it; who is in is still answered."""
         protocol = functools.partial(
-            self.config.http_protocol_class, config=self.config, server_state=self.server_state,
+            self.config.http_protocol_class,
+            config=self.config,
+            server_state=self.server_state,
             app_state=self.lifespan.state,
-        )  # fmt: skip
+        )
         with contextlib.suppress(BlockingIOError):
             while True:
                 plug, _ = self.listening.accept()
@@ -74,10 +76,21 @@ def serve(model: Model, host: str, port: int, token: str = "", limits: Limits | 
     InputError when the address can't be had."""
     app = application(model, limits, token)
     config = uvicorn.Config(
-        app, host, port, http="h11", ws="none", loop="asyncio", lifespan="on", access_log=False, log_level="warning",
-        server_header=False, h11_max_incomplete_event_size=LARGEST_HEAD, limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=30, timeout_graceful_shutdown=int(app.state.service.limits.seconds) + 1,
-    )  # fmt: skip
+        app,
+        host,
+        port,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(app.state.service.limits.seconds) + 1,
+    )
     listening = _listening(host, port)
     shown = f"[{host}]" if ":" in host else host
     if not token and host not in ("127.0.0.1", "::1", "localhost"):

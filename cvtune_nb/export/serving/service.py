@@ -75,11 +75,13 @@ class Service:
         lines = ["# TYPE cvtune_requests_total counter"]
         lines += [f'cvtune_requests_total{{status="{status}"}} {n}' for status, n in sorted(self.counts.items())]
         numbers = {
-            "photos_total": ("counter", self.batched), "batches_total": ("counter", self.batches),
+            "photos_total": ("counter", self.batched),
+            "batches_total": ("counter", self.batches),
             "request_seconds_sum": ("counter", round(self.seconds, 6)),
             "request_seconds_count": ("counter", self.answered),
-            "requests_working": ("gauge", self.working), "photos_waiting": ("gauge", self.waiting.qsize()),
-        }  # fmt: skip
+            "requests_working": ("gauge", self.working),
+            "photos_waiting": ("gauge", self.waiting.qsize()),
+        }
         for name, (kind, value) in numbers.items():
             lines += [f"# TYPE cvtune_{name} {kind}", f"cvtune_{name} {value}"]
         return "\n".join(lines) + "\n"
