@@ -1,5 +1,8 @@
-"""Sample photos with known faults, so that the first run needs no download: everyday things that a person would mix
-up now and then, rendered like photos, with wrong labels, duplicates and bad photos planted and written down."""
+"""Sample photos with known faults, so that the first run needs no download.
+
+Everyday things that a person would mix up now and then, rendered like photos, with wrong labels, duplicates and bad
+photos planted and written down.
+"""
 
 import io
 import json
@@ -143,7 +146,7 @@ def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
         counts = found.pop("classes")
         same = all(found.pop(key) == value for key, value in asked.items())
     except (OSError, ValueError, KeyError, AttributeError):
-        same, counts = False, {}
+        found, same, counts = {}, False, {}
     there = {entry.name for entry in directory.iterdir()} - {"planted.json", BOXES}
     if not same or there != set(counts) or any(len(list((directory / c).iterdir())) != n for c, n in counts.items()):
         raise InputError(f"{directory} already holds something else: give an empty or new folder for the sample photos")
