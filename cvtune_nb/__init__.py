@@ -5,8 +5,8 @@ ARCHITECTURE.md says what is where.
 
 import os
 
-# Before torch is loaded: threads that wait for work sleep instead of spinning. Where another process competes for
-# the cores, spinning made a training step up to 20 times slower (2 cores, EfficientNet-Lite0, 224 pixels).
+# Before torch is loaded: threads that wait for work sleep instead of spinning, which slows training down where another
+# process competes for the cores (docs/measurements.md, "Threads that wait for work").
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"

@@ -87,8 +87,8 @@ class RowStore:
     def forget(self, places: np.ndarray) -> bool:
         """Have the operating system drop the shards at `places` (n, 2) from memory, to measure how fast the disk is.
 
-        False where it can't be asked to. Whole shards, because the system keeps files in large pieces: on Linux 6.18
-        most single rows stayed in memory.
+        False where it can't be asked to. Whole shards, because the system keeps files in large pieces
+        (docs/measurements.md, "Dropping files from memory").
         """
         shards = [self._shards[number] for number in np.unique(places[:, 0])]
         if not hasattr(mmap, "MADV_DONTNEED"):

@@ -7,7 +7,7 @@ import pandas as pd
 from cvtune_nb.errors import InputError
 
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
-"""Share of each class's photos, where the data does not come with splits of its own (DESIGN, issue "Data")."""
+"""Share of each class's photos, where the data does not come with splits of its own."""
 
 FROM_TRAIN = {"train": 0.85, "validation": 0.15}
 """The same where only the train photos are divided."""
