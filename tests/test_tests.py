@@ -23,7 +23,6 @@ STILL_REACHING = {
     "audit/test_forecast.py",
     "classification/test_cost.py",
     "classification/test_last_layer_preview.py",
-    "classification/test_train.py",
     "conftest.py",
     "detection/test_average_precision.py",
     "detection/test_evaluation.py",
@@ -60,10 +59,12 @@ def reached(source: str) -> set[str]:
     """The private names of others that `source` uses: imported, as attributes, or patched by name."""
     names, own = set(), {"_"}
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            names |= {alias.name for alias in node.names} | set((node.module or "").split("."))
-        elif isinstance(node, ast.Import):
-            names |= {part for alias in node.names for part in alias.name.split(".")}
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", "")
+            imported = [f"{module}.{alias.name}".strip(".") for alias in node.names]
+            names |= {
+                part for name in imported if name.startswith(("cvtune_nb.", "tests.")) for part in name.split(".")
+            }
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "cls"):
             own.add(node.attr)
         elif isinstance(node, ast.Attribute):
