@@ -261,9 +261,10 @@ def parse_schedule(text: str) -> list[float]:
     def rates(node: ast.expr) -> list[float]:
         match node:
             case ast.List(elts=items):
-                numbers = [item.value for item in items if isinstance(item, ast.Constant)]
-                if len(numbers) == len(items) and all(type(number) in (int, float) for number in numbers):
-                    return [float(number) for number in numbers]
+                values = [item.value for item in items if isinstance(item, ast.Constant)]
+                numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+                if len(numbers) == len(items):
+                    return numbers
             case ast.BinOp(op=ast.Add(), left=left, right=right):
                 return rates(left) + rates(right)
             case ast.BinOp(op=ast.Mult(), left=ast.List() as values, right=ast.Constant(value=int() as times)):
