@@ -199,7 +199,7 @@ class Workspace:
         except ValueError:
             limit = -1.0
         if limit is not None and not 0 <= limit < float("inf"):
-            raise InputError(f"{gigabytes!r} is no limit for the pixels on disk: give gigabytes from 0 on, or all")
+            raise InputError(f"{gigabytes!r} is not a limit for the pixels on disk: give gigabytes from 0 up, or all")
         file = self.folder / "workspace.json"
         self.pixels_gb = limit
         write_json(file, {**read_json(file), "pixels_gb": limit})
@@ -326,7 +326,7 @@ class Workspace:
             if path not in manifest.index:
                 raise InputError(f"{path} is not a photo of this workspace ({self.folder}): open the data again")
             if action not in ACTIONS + PAIR_ACTIONS:
-                raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS + PAIR_ACTIONS)}")
+                raise InputError(f"{action!r} is not a decision: choose {', '.join(ACTIONS + PAIR_ACTIONS)}")
             if action == "relabel" and not to.strip():
                 raise InputError(f"relabel of {path} needs the new label: choose one")
             decision = {

@@ -160,7 +160,7 @@ def _decoded(file: Path) -> tuple[str, str, bool]:
         try:
             return data.decode(encoding), "UTF-16", False
         except UnicodeDecodeError:
-            raise _unreadable(file, "it is no text") from None
+            raise _unreadable(file, "it is not text") from None
     try:
         return data.decode(), "UTF-8", False
     except UnicodeDecodeError as error:
@@ -173,7 +173,7 @@ def _decoded(file: Path) -> tuple[str, str, bool]:
 
 def _not_utf8(file: Path, line: int) -> InputError:
     return InputError(
-        f"{file} line {line} is no UTF-8 text, and its letters can be read in several ways: save it as UTF-8 CSV "
+        f"{file} line {line} is not UTF-8 text, and its letters can be read in several ways: save it as UTF-8 CSV "
         "(in Excel: CSV UTF-8)"
     )
 
