@@ -179,7 +179,17 @@ def _not_utf8(file: Path, line: int) -> InputError:
 
 
 def require_known_encoding(table: Table, paths: list[str], labels: list[str]) -> None:
-    """An assumed encoding is known where names of files and folders on disk confirm each letter that it is about."""
+    """Raises InputError where a table's encoding was assumed and no name on disk confirms it.
+
+    Parameters
+    ----------
+    table
+        With the letters that its assumed encoding is about.
+    paths
+        Photos that it names and that exist, relative to its folder.
+    labels
+        Its labels; a folder called so confirms their letters.
+    """
     if not table.doubtful:
         return
     for place, (path, label) in enumerate(zip(paths, labels, strict=True)):

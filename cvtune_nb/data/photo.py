@@ -137,13 +137,24 @@ class UnreadablePhoto(ValueError):
 
 
 def read_photo(path, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
-    """The photo at `path` (or in a binary file object) as an upright 8-bit RGB image.
+    """The photo at `path` as an upright 8-bit RGB image.
 
-    EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency
-    is put on white; of an animation the first frame is taken. With `at_least` a JPEG may be decoded at a reduced
-    scale, as long as both its sides stay at least that many pixels. levels: those of the data set; they matter for
-    photos of more than 8 bits a channel only.
-    Raises UnreadablePhoto for a file that can't be used.
+    EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency is
+    put on white; of an animation the first frame is taken.
+
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    at_least
+        A JPEG may be decoded at a reduced scale, as long as both its sides stay at least that many pixels; 0: whole.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     with _readable(path), _opened(path) as image:
         _require_usable(image, path)
@@ -414,9 +425,26 @@ def short_side(image_size: int) -> int:
 
 
 def centre_square(path, side: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo's short side scaled to `side` and the long side cropped to its centre: uint8 RGB (side, side, 3).
+    """The photo's short side scaled to `side` and the long side cropped to its centre.
 
-    Raises UnreadablePhoto.
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    side
+        Pixels.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (side, side, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     photo = read_photo(path, side, levels)
     short = min(photo.size)
@@ -438,9 +466,26 @@ def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:
 
 
 def square(path, image_size: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo as the networks see it: uint8 RGB (image_size, image_size, 3), the middle of its centre square.
+    """The photo as classifiers see it: the middle of its centre square.
 
-    Raises UnreadablePhoto.
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    image_size
+        Pixels.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (image_size, image_size, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     return crop_centre(centre_square(path, short_side(image_size), levels), image_size)
 
@@ -452,9 +497,26 @@ def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
 
 
 def scaled(path, image_size: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo as detectors see it: upright, its longer side scaled to image_size, uint8 RGB (height, width, 3).
+    """The photo as detectors see it: upright, its longer side scaled to image_size.
 
-    Raises UnreadablePhoto.
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    image_size
+        Pixels.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (height, width, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     width, height = scaled_size(*upright_size(path), image_size)  # not of the decoded one, whose sides are rounded
     image = read_photo(path, min(width, height), levels)

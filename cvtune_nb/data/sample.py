@@ -88,13 +88,31 @@ def make_sample(
 ) -> SampleReport:
     """Write sample photos to `directory`/<class>/<file>.jpg, and what is wrong with them to planted.json.
 
-    kind "photos": seven classes of `images_per_class` (4 to 1000) rendered photos each, but one class of two thirds
-    of that. kind "digits": the 1,797 handwritten digits that come with scikit-learn, as they are. kind "scenes":
-    `images_per_class` rendered photos of many small things, and their boxes (BOXES), for a detector. The same seed
-    gives the same bytes. A finished sample of the same kind, size and seed is left as it is. on_first is called once,
-    when the first few rendered photos of every class are there, with the folder that they are in for now.
+    The same seed gives the same bytes. A finished sample of the same kind, size and seed is left as it is.
 
-    Raises InputError for anything else in `directory`, which is then not touched; OSError when the disk is full.
+    Parameters
+    ----------
+    directory
+        Empty, new, or with a finished sample.
+    images_per_class
+        4 to 1000; one class gets two thirds of that.
+    seed
+        0 or more.
+    kind
+        "photos": seven classes of rendered photos. "digits": the 1,797 handwritten digits that come with scikit-learn,
+        as they are. "scenes": rendered photos of many small things, and their boxes (BOXES), for a detector.
+    progress
+        Called with the share done (0..1) and a few words.
+    on_first
+        Called once, when the first few rendered photos of every class are there, with the folder that they are in for
+        now.
+
+    Raises
+    ------
+    InputError
+        For anything else in `directory`, which is then not touched.
+    OSError
+        When the disk is full.
     """
     directory = Path(directory)
     if kind not in KINDS:
