@@ -179,16 +179,16 @@ def _not_utf8(file: Path, line: int) -> InputError:
 
 
 def require_known_encoding(table: Table, paths: list[str], labels: list[str]) -> None:
-    """Raises InputError where a table's encoding was assumed and no name on disk confirms it.
+    """Raises InputError where a table's encoding was assumed and the names on disk do not confirm it.
 
     Parameters
     ----------
     table
-        With the letters that its assumed encoding is about.
+        What was read.
     paths
-        Photos that it names and that exist, relative to its folder.
+        The photo of each row, as it is called on disk.
     labels
-        Its labels; a folder called so confirms their letters.
+        The label of each row: with letters beyond ASCII it has to be part of the photo's path.
     """
     if not table.doubtful:
         return
