@@ -5,7 +5,6 @@ from cvtune_nb.lazy_imports import lazily
 __all__, __getattr__ = lazily(
     __name__,
     {
-        "Cost": "cost",
         "predict_cost": "cost",
         "Finder": "lr_finder",
         "find_learning_rate": "lr_finder",

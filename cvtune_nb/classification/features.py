@@ -38,7 +38,7 @@ class Features:
         return self.rows[:]
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def features(
     workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int = 224, progress: Progress = silent
 ) -> Features:

@@ -45,15 +45,6 @@ class Classifier(nn.Module):
             self.last.weight.copy_(torch.from_numpy(np.asarray(weight * SVM_SCALE, np.float32)))
             self.last.bias.copy_(torch.from_numpy(np.asarray(bias * SVM_SCALE, np.float32)))
 
-    def train(self, mode: bool = True) -> "Classifier":
-        """As in PyTorch, but the batch-norm statistics stay those of ImageNet: a minibatch of a few photos gives
-        no better ones."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
-
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
     """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""

@@ -1,5 +1,6 @@
 """The parameters of one training run of a detector."""
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -43,3 +44,7 @@ class DetectorConfig:
         if self.batch_size == 1:
             raise InputError("out of memory with a minibatch of one photo: choose a smaller image_size or detector")
         return replace(self, batch_size=self.batch_size // 2, learning_rate=self.learning_rate / 2)
+
+    def rate(self, done: float) -> float:
+        """The learning rate after `done` epochs (a whole number and a part): along a cosine."""
+        return self.learning_rate * (1 + math.cos(math.pi * min(1.0, done / self.epochs))) / 2

@@ -8,13 +8,15 @@ import pandas as pd
 from cvtune_nb.detection.average_precision import against_threshold, best_threshold
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.evaluation import verdict
-from cvtune_nb.detection.inference import detections, load_best
+from cvtune_nb.detection.inference import detections
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.pixels import pictures
 from cvtune_nb.detection.run import DetectorRun, load_run
-from cvtune_nb.detection.train import OnEpoch, fit
+from cvtune_nb.detection.train import fit
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import device
+from cvtune_nb.runs.fitting import OnEpoch
 
 FEWEST, LEAST_SHARE = 3, 0.02
 """Photos with false alarms, and their share of all photos without a box, from which a round is worth its time."""
@@ -68,7 +70,11 @@ def alarms_on_validation(dataset: Dataset, run: DetectorRun) -> int:
 
 
 def one_round(
-    dataset: Dataset, run: DetectorRun, found: Round, on_epoch: OnEpoch | None = None, progress: Progress = silent
+    dataset: Dataset,
+    run: DetectorRun,
+    found: Round,
+    on_epoch: OnEpoch[DetectorRun] | None = None,
+    progress: Progress = silent,
 ) -> DetectorRun:
     """A new run that goes on from the best epoch of `run`, with the photos that `look` found shown once more in every
     epoch. Raises InputError when the round is not worth its time."""

@@ -5,14 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torchvision.models.detection import FasterRCNN
 
 from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
-from cvtune_nb.detection.model import build, images_of
+from cvtune_nb.detection.model import images_of
 from cvtune_nb.detection.pixels import Pictures
-from cvtune_nb.detection.run import DetectorRun
-from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import half
 
@@ -20,23 +17,13 @@ TOGETHER = 4
 """Photos a forward pass."""
 
 
-def load_best(run: DetectorRun) -> FasterRCNN:
-    """The detector as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it has
-    one."""
-    if not (run.folder / "best.safetensors").exists():
-        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or choose another run")
-    network = build(run.config, len(run.classes), run.anchors, run.most, pretrained=False)
-    network.load_state_dict(load_file(run.folder / "best.safetensors"))
-    return network.eval()
-
-
 def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
     """boxes (n, 4: left, top, width, height in shares of the photo), labels (n, from 1), scores (n, best first) of
     each photo, uint8 (height, width, 3) scaled already."""
-    where = next(network.parameters()).device
+    device = next(network.parameters()).device
     network.eval()
-    with torch.inference_mode(), half(where):
-        answers = network(images_of(pictures, where))
+    with torch.inference_mode(), half(device):
+        answers = network(images_of(pictures, device))
     found = []
     for picture, answer in zip(pictures, answers, strict=True):
         height, width = picture.shape[:2]

@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 import numpy as np
 import torch
 import torchvision
+from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -19,6 +20,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from cvtune_nb.detection.anchors import Anchors
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.roi_align import Pooling
+from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
@@ -114,7 +116,7 @@ def within_reach(name: str) -> bool:
 
 
 def build(
-    config: DetectorConfig, classes: int, anchors: Anchors, most: int = 100, pretrained: bool = True
+    config: DetectorConfig, classes: int, anchors: Anchors, max_detections: int = 100, pretrained: bool = True
 ) -> FasterRCNN:
     """An untrained detector of `classes` classes (numbered from 1; 0 is the background); the same seed gives the same
     layers. most: detections a photo. pretrained=False: its weights are about to be replaced.
@@ -126,7 +128,7 @@ def build(
         "min_size": config.image_size,
         "max_size": config.image_size,
         "box_score_thresh": LEAST_SCORE,
-        "box_detections_per_img": most,
+        "box_detections_per_img": max_detections,
         "rpn_post_nms_top_n_train": 2 * config.proposals,
         "rpn_pre_nms_top_n_train": 4 * config.proposals,
         "rpn_post_nms_top_n_test": config.proposals,
@@ -158,15 +160,25 @@ def build(
     return detector.to(memory_format=torch.channels_last)
 
 
+def load_best(run: DetectorRun) -> FasterRCNN:
+    """The detector as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it has
+    one."""
+    if not (run.folder / "best.safetensors").exists():
+        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or choose another run")
+    network = build(run.config, len(run.classes), run.anchors, run.max_detections, pretrained=False)
+    network.load_state_dict(load_file(run.folder / "best.safetensors"))
+    return network.eval()
+
+
 def _in_float(_: nn.Module, __: tuple, answer: tuple[list[torch.Tensor], ...]) -> tuple[list[torch.Tensor], ...]:
     """Boxes are made with as many bits as the head's answer has, and with bfloat16's 8 they come to lie up to 2 pixels
     off, or to have no width at all, from which there is no loss."""
     return tuple([each.float() for each in maps] for maps in answer)
 
 
-def images_of(pictures: Sequence[np.ndarray], where: torch.device) -> list[torch.Tensor]:
+def images_of(pictures: Sequence[np.ndarray], device: torch.device) -> list[torch.Tensor]:
     """uint8 photos (height, width, 3) as float (3, height, width) in 0..1."""
-    return [torch.from_numpy(np.array(picture)).to(where).permute(2, 0, 1).float() / 255 for picture in pictures]
+    return [torch.from_numpy(np.array(picture)).to(device).permute(2, 0, 1).float() / 255 for picture in pictures]
 
 
 def _generator(name: str, anchors: Anchors) -> AnchorGenerator:
@@ -187,10 +199,10 @@ def _torchvision(name: str, pretrained: bool, limits: dict) -> FasterRCNN:
         detector = make(weights=None, weights_backbone=None, **limits)
         detector.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        where = Path(urlparse(weights.url).path).name
+        name_on_disk = Path(urlparse(weights.url).path).name
         raise InputError(
             f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
-            f"({str(error).splitlines()[0][:100]}): put {where} "
+            f"({str(error).splitlines()[0][:100]}): put {name_on_disk} "
             f"into {file.parent}, connect to the network once, or choose {LITE}, whose weights are installed"
         ) from None
     return detector

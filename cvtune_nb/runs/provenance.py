@@ -187,7 +187,7 @@ def groups_of(workspace: Workspace) -> dict[str, str]:
     return dict(zip(manifest["sha256"], manifest["group"], strict=True))
 
 
-def keep(folder: Path, photos: pd.DataFrame) -> None:
+def save_photos(folder: Path, photos: pd.DataFrame) -> None:
     """Write down the photos (COLUMNS) of the run in `folder`."""
     write_csv(folder / PHOTOS, photos[COLUMNS])
 

@@ -118,7 +118,7 @@ def test_alone_nothing_is_shared_and_stop_is_at_once():
     def stop(share, words):
         raise Stopped
 
-    with distributed.joined(), distributed.first_alone():
-        assert (distributed.rank(), distributed.count(), distributed.agreed("run")) == (0, 1, "run")
+    with distributed.process_group(), distributed.rank_zero_first():
+        assert (distributed.rank(), distributed.world_size(), distributed.broadcast("run")) == (0, 1, "run")
         with pytest.raises(Stopped):
-            distributed.InStep(stop)(0.5, "decoding")
+            distributed.StopTogether(stop)(0.5, "decoding")

@@ -10,17 +10,17 @@ from dataclasses import replace
 import pytest
 
 from cvtune_nb import cli
-from cvtune_nb.classification import cost, earlier_run, fit, load_run, runs
-from cvtune_nb.classification.run import LOCK, TRAINING, training_it
+from cvtune_nb.classification import earlier_run, fit, load_run, runs
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.runs import lock
+from cvtune_nb.runs import cost, lock
+from cvtune_nb.runs.store import LOCK, TRAINING, locked
 from tests.made_runs import CONFIG, made_run
 
 DOING = {"doing": "training run 001", "way_out": "wait for it"}
 HOLD = """
 import sys, time
 from pathlib import Path
-from cvtune_nb.runs import lock
+from cvtune_nb.runs import cost, lock
 with lock.holding(Path(sys.argv[1]), "training run 001", "wait for it"):
     print("held", flush=True)
     sys.stdin.read()
@@ -220,7 +220,7 @@ def test_a_run_whose_training_fails_is_free_again(workspace):
 
 def test_two_runs_are_made_side_by_side(workspace):
     first = made_run(workspace, 0.5, state="stopped")
-    with training_it(first.folder):
+    with locked(first.folder):
         other = fit(workspace, replace(CONFIG, epochs=1, head="random", seed=5))
         assert other.state == "done"
         assert load_run(workspace, first.id).state == TRAINING
