@@ -24,8 +24,8 @@ from cvtune_nb.workspace import Workspace
 PROBE_PHOTOS = 32
 """At most so many photos are in the minibatch that is tried: time a photo is about the same in larger ones."""
 SVM_SECONDS = 0.0004
-"""To fit the SVMs among which C is chosen, a training photo and class; measured on clothing (1,275 photos, 10 classes,
-1,280 features: 5.5 s)."""
+"""To fit the SVMs among which C is chosen, a training photo and class (docs/measurements.md, "Times that costs begin
+with")."""
 
 
 @memory.retain_freed_memory()
@@ -71,10 +71,11 @@ def _counts(photos: pd.DataFrame) -> tuple[int, int]:
 
 def calibrate(workspace: Workspace, run: Run) -> None:
     """Correct later predictions for runs like this one by what its epochs took (Speed.calibrate)."""
-    _speed(workspace, run.config).calibrate(run, *_counts(workspace.photos()))
+    speed(workspace, run.config).calibrate(run, *_counts(workspace.photos()))
 
 
-def _speed(workspace: Workspace, config: Config) -> Speed:
+def speed(workspace: Workspace, config: Config) -> Speed:
+    """How fast this machine trains such a run."""
     photos = min(config.batch_size, PROBE_PHOTOS)
     kind = f"{config.backbone} {config.image_size} {photos} {config.optimizer}"
     return Speed(workspace.cache / "speed.json", kind)
@@ -101,5 +102,4 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
 
         return Trial(network, step, lambda: measured(images), photos)
 
-    what = f"{config.backbone} at {config.image_size} pixels"
-    return _speed(workspace, config).probe(what, make, progress)
+    return speed(workspace, config).probe(config, make, progress)

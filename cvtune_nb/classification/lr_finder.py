@@ -98,10 +98,8 @@ def suggested(table: pd.DataFrame) -> Finder:
     """The rate that a range test (learning_rate, loss, smoothed of each step) speaks for.
 
     Where the loss fell, a tenth of the rate at which it was least (fastai's rule "minimum"). A start from the SVM can
-    hardly fall further: there, a third of the highest rate before it is forgotten. With EfficientNet-Lite0 that gave
-    .00012 (sample photos, 96 pixels), .00036 (digits, 96) and .0003 (clothing, 128); in whole runs of 4 epochs .0003
-    was the best of .00003, .0001, .0003 and .001 on sample photos and digits (runs.optimizer).
-    Raises InputError when no loss was finite.
+    hardly fall further: there, a third of the highest rate before it is forgotten (docs/measurements.md, "Suggested
+    learning rates"). Raises InputError when no loss was finite.
     """
     if table.empty:
         raise InputError("the loss is not finite at any learning rate: start from the SVM, or choose another backbone")

@@ -12,8 +12,8 @@ from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.parameters import Config
 
 SVM_SCALE = 3.0
-"""What an SVM's decision values (about -1..1) are multiplied by to be logits. Measured: KNOWHOW, "Fine-tuning from
-the SVM"."""
+"""What an SVM's decision values (about -1..1) are multiplied by to be logits: docs/measurements.md, "Scale of the
+SVM's weights"."""
 
 
 class Classifier(nn.Module):

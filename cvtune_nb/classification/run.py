@@ -48,11 +48,6 @@ class Run(StoredRun[Config]):
     MEASURES = ("train_accuracy", "validation_accuracy", "low", "high")
     OUTPUTS = "predictions.csv"
 
-    @staticmethod
-    def name_of(config: Config) -> str:
-        """resnet18-224."""
-        return f"{config.backbone.replace('/', '-').replace(':', '-')}-{config.image_size}"
-
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "Run":
         """The run that config.json tells of."""

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,9 +24,8 @@ from cvtune_nb.models import networks
 from cvtune_nb.models.inference import quick
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, fitting, lock
-from cvtune_nb.runs.fitting import Measured, OnEpoch
+from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import optimizer_for
-from cvtune_nb.runs.store import RunStore
 from cvtune_nb.workspace import Workspace, photos_id
 
 WARM_UP = 20
@@ -70,50 +68,31 @@ def fit(
     """
     photos = workspace.photos()
     require_learnable(photos)
-    return fitting.fit(ClassifierTask(workspace, config, photos), run, on_epoch, progress, patience)
+    task = Task(
+        run_store(workspace),
+        "photos or labels",
+        photos_id(photos),
+        partial(_new_run, workspace, photos, config),
+        partial(ClassifierTrainer, workspace, photos),
+        partial(cost.calibrate, workspace),
+    )
+    return fitting.fit(task, run, on_epoch, progress, patience)
 
 
-@dataclass(frozen=True)
-class ClassifierTask:
-    """Fine-tuning on the photos of a workspace. config: that of a new run."""
-
-    workspace: Workspace
-    config: Config | None
-    photos: pd.DataFrame
-
-    data = "photos or labels"
-
-    @property
-    def data_id(self) -> str:
-        """Names exactly these photos, labels and splits."""
-        return photos_id(self.photos)
-
-    @property
-    def store(self) -> RunStore[Config, Run]:
-        """The workspace's runs."""
-        return run_store(self.workspace)
-
-    def new_run(self, progress: Progress, new_folder: Callable[[Config], Path]) -> Run:
-        """Write a new run, once its cost is known."""
-        estimated = cost.predict_cost(self.workspace, self.config, progress)
-        splits = self.photos["split"]
-        counts = min(MEASURED_TRAIN_PHOTOS, int((splits == "train").sum())), int((splits == "validation").sum())
-        folder = new_folder(self.config)
-        return new_run(self.workspace, self.config, self.photos, counts, estimated.seconds, folder)
-
-    def trainer(self, run: Run, progress: Progress) -> "ClassifierTrainer":
-        """The run's photos and network."""
-        return ClassifierTrainer(self.workspace, run, self.photos, progress)
-
-    def calibrate(self, run: Run) -> None:
-        """Correct later cost estimates by what the run took."""
-        cost.calibrate(self.workspace, run)
+def _new_run(
+    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress, new_folder: NewFolder
+) -> Run:
+    """Written once its cost is known."""
+    estimated = cost.predict_cost(workspace, config, progress)
+    counts = photos["split"].value_counts()
+    measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
+    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(config))
 
 
 class ClassifierTrainer:
     """A classifier in training (runs.fitting.Trainer)."""
 
-    def __init__(self, workspace: Workspace, run: Run, photos: pd.DataFrame, progress: Progress):
+    def __init__(self, workspace: Workspace, photos: pd.DataFrame, run: Run, progress: Progress):
         config = run.config
         self.workspace, self.config, self.classes = workspace, config, run.classes
         self.train, self.validation = (

@@ -53,10 +53,11 @@ def _counts(photos: pd.DataFrame) -> tuple[int, int]:
 
 def calibrate(dataset: Dataset, run: DetectorRun) -> None:
     """Correct later predictions for runs like this one by what its epochs took (Speed.calibrate)."""
-    _speed(dataset, run.config).calibrate(run, *_counts(dataset.photos))
+    speed(dataset, run.config).calibrate(run, *_counts(dataset.photos))
 
 
-def _speed(dataset: Dataset, config: DetectorConfig) -> Speed:
+def speed(dataset: Dataset, config: DetectorConfig) -> Speed:
+    """How fast this machine trains such a run."""
     kind = f"{config.detector} {config.image_size} {config.proposals}"
     return Speed(dataset.workspace.cache / "speed-detectors.json", kind)
 
@@ -83,5 +84,4 @@ def _probe(dataset: Dataset, config: DetectorConfig, progress: Progress) -> dict
 
         return Trial(network, one_step, lambda: network(images_of(images, device)), PROBE_PHOTOS)
 
-    what = f"{config.detector} at {config.image_size} pixels"
-    return _speed(dataset, config).probe(what, make, progress)
+    return speed(dataset, config).probe(config, make, progress)

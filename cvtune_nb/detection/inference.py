@@ -13,12 +13,12 @@ from cvtune_nb.detection.pixels import Pictures
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import half
 
-TOGETHER = 4
+BATCH_SIZE = 4
 """Photos a forward pass."""
 
 
 def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """boxes (n, 4: left, top, width, height in shares of the photo), labels (n, from 1), scores (n, best first) of
+    """boxes (n, 4: left, top, width, height as fractions of the photo), labels (n, from 1), scores (n, best first) of
     each photo, uint8 (height, width, 3) scaled already."""
     device = next(network.parameters()).device
     network.eval()
@@ -40,11 +40,11 @@ def detections(
 ) -> pd.DataFrame:
     """DETECTION_COLUMNS of all that the detector finds in photos (path), whose pictures these are, in their order."""
     rows = []
-    for start in range(0, len(photos), TOGETHER):
+    for start in range(0, len(photos), BATCH_SIZE):
         progress(start / len(photos), f"looking at photos: {start} of {len(photos)}")
-        numbers = range(start, min(start + TOGETHER, len(photos)))
-        for number, found in zip(numbers, found_in(network, pictures.batch(numbers)), strict=True):
-            path = photos["path"].iloc[number]
+        indices = range(start, min(start + BATCH_SIZE, len(photos)))
+        for index, found in zip(indices, found_in(network, pictures.batch(indices)), strict=True):
+            path = photos["path"].iloc[index]
             rows += [
                 (path, classes[label - 1], *box, score)
                 for box, label, score in zip(

@@ -45,11 +45,6 @@ class DetectorRun(StoredRun[DetectorConfig]):
     MEASURES = ("validation_ap", "validation_ap50")
     OUTPUTS = "detections.csv"
 
-    @staticmethod
-    def name_of(config: DetectorConfig) -> str:
-        """efficientnet_lite0_fpn-480."""
-        return f"{config.detector}-{config.image_size}"
-
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "DetectorRun":
         """The run that config.json tells of."""

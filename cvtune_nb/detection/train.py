@@ -1,8 +1,8 @@
 """Training a detector: the pieces that the training loop (runs.fitting) asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,9 +23,8 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import device
 from cvtune_nb.runs import fitting, lock
-from cvtune_nb.runs.fitting import Measured, OnEpoch
+from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import adamw
-from cvtune_nb.runs.store import RunStore
 
 WARM_UP = 50
 """Steps over which the learning rate rises from nothing: layers that start at random would throw the others off."""
@@ -89,51 +88,30 @@ def fit(
         Another program trains the run.
     """
     require_learnable(dataset)
-    return fitting.fit(DetectorTask(dataset, config, start, hard), run, on_epoch, progress, patience)
+    task = Task(
+        run_store(dataset),
+        "photos or boxes",
+        dataset.id,
+        partial(_new_run, dataset, config, start, list(hard)),
+        partial(DetectorTrainer, dataset),
+        partial(cost.calibrate, dataset),
+    )
+    return fitting.fit(task, run, on_epoch, progress, patience)
 
 
-@dataclass(frozen=True)
-class DetectorTask:
-    """Training on the boxes of a data set. config, start and hard: those of a new run."""
-
-    dataset: Dataset
-    config: DetectorConfig | None
-    start: str = ""
-    hard: Sequence[str] = ()
-
-    data = "photos or boxes"
-
-    @property
-    def data_id(self) -> str:
-        """Names exactly these photos, boxes and splits."""
-        return self.dataset.id
-
-    @property
-    def store(self) -> RunStore[DetectorConfig, DetectorRun]:
-        """The data set's runs."""
-        return run_store(self.dataset)
-
-    def new_run(self, progress: Progress, new_folder: Callable[[DetectorConfig], Path]) -> DetectorRun:
-        """Write a new run, once its cost is known."""
-        dataset, config = self.dataset, self.config
-        estimated = cost.predict_cost(dataset, config, progress)
-        train = dataset.part("train")
-        fullest = int(train.boxes.groupby("path").size().max())
-        anchors, max_detections = suggest(train.boxes, train.photos, config.image_size), max(100, CROWDED * fullest)
-        if self.start:
-            before = load_run(dataset, self.start)
-            require_known(dataset, before)
-            anchors, max_detections = before.anchors, before.max_detections
-        folder = new_folder(config)
-        return new_run(dataset, config, anchors, max_detections, estimated.seconds, folder, self.start, list(self.hard))
-
-    def trainer(self, run: DetectorRun, progress: Progress) -> "DetectorTrainer":
-        """The run's photos and network."""
-        return DetectorTrainer(self.dataset, run, progress)
-
-    def calibrate(self, run: DetectorRun) -> None:
-        """Correct later cost estimates by what the run took."""
-        cost.calibrate(self.dataset, run)
+def _new_run(
+    dataset: Dataset, config: DetectorConfig, start: str, hard: list[str], progress: Progress, new_folder: NewFolder
+) -> DetectorRun:
+    """Written once its cost is known."""
+    estimated = cost.predict_cost(dataset, config, progress)
+    train = dataset.part("train")
+    fullest = int(train.boxes.groupby("path").size().max())
+    anchors, max_detections = suggest(train.boxes, train.photos, config.image_size), max(100, CROWDED * fullest)
+    if start:
+        before = load_run(dataset, start)
+        require_known(dataset, before)
+        anchors, max_detections = before.anchors, before.max_detections
+    return new_run(dataset, config, anchors, max_detections, estimated.seconds, new_folder(config), start, hard)
 
 
 class DetectorTrainer:

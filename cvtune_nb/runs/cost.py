@@ -16,13 +16,13 @@ from cvtune_nb.data.pixels import room
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, write_json
-from cvtune_nb.models import memory
-from cvtune_nb.models.networks import device, half
-from cvtune_nb.runs.store import TRAINING, UNFINISHED, StoredRun, TrainingConfig
+from cvtune_nb.models import memory, networks
+from cvtune_nb.parameters import TrainingConfig
+from cvtune_nb.runs.store import TRAINING, UNFINISHED, StoredRun
 from cvtune_nb.workspace import Workspace
 
 DECODE_SECONDS = 0.01
-"""To decode and scale one photo that is not in the cache yet; measured on photos of 400 x 533 pixels."""
+"""To decode and scale one photo that is not in the cache yet (docs/measurements.md, "Times that costs begin with")."""
 PAST = 3
 """How many of the last runs tell how far predictions are off."""
 
@@ -100,20 +100,20 @@ class Speed:
     @property
     def key(self) -> str:
         """Its name in the file."""
-        return f"{device().type} x{torch.get_num_threads()} {self.kind}"
+        return f"{networks.device().type} x{torch.get_num_threads()} {self.kind}"
 
     def _known(self) -> dict[str, dict[str, float]]:
         known = read_json(self.file) if self.file.exists() else {}
         known.pop("format", None)
         return known
 
-    def probe(self, what: str, make: Callable[[], Trial], progress: Progress) -> dict[str, float]:
+    def probe(self, config: TrainingConfig, make: Callable[[], Trial], progress: Progress) -> dict[str, float]:
         """What is known, measured where nothing is yet.
 
         Parameters
         ----------
-        what
-            The network and image size, in words.
+        config
+            What is measured, for messages.
         make
             Makes what is tried.
         progress
@@ -132,6 +132,7 @@ class Speed:
         """
         known = self._known()
         if self.key not in known:
+            what = f"{config.network} at {config.image_size} pixels"
             progress(0.0, f"measuring the speed of {what} on this machine")
             known[self.key] = _measure(make(), what)
             write_json(self.file, known)
@@ -160,7 +161,7 @@ class Speed:
 
 def _measure(trial: Trial, what: str) -> dict[str, float]:
     """Try a training step and a forward pass."""
-    on, kept = next(trial.network.parameters()).device, {}
+    device, kept = next(trial.network.parameters()).device, {}
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
@@ -179,7 +180,7 @@ def _measure(trial: Trial, what: str) -> dict[str, float]:
         ) from None
     train = _fastest(trial.step) / trial.photos
     trial.network.eval()
-    with torch.inference_mode(), half(on):
+    with torch.inference_mode(), networks.half(device):
         forward = _fastest(trial.forward) / trial.photos
     return {
         "train_seconds": train,
@@ -242,7 +243,7 @@ def estimate(
     needed = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
     # on disk: the best weights, the last ones and what the optimizer keeps; one more while they are replaced
     disk = kept * store.row_bytes + (copies + 1) * probe["weight_bytes"]
-    free = torch.cuda.mem_get_info()[0] if device().type == "cuda" else memory.free_bytes()
+    free = torch.cuda.mem_get_info()[0] if networks.device().type == "cuda" else memory.free_bytes()
     seconds = missing * DECODE_SECONDS + preparing + config.epochs * epoch
     return Cost(seconds, needed / 1e6, disk / 1e6, missing - kept, free / 1e6)
 

@@ -1,4 +1,4 @@
-"""The training loop, whatever is trained: classifiers and detectors bring a Task, which makes a Trainer."""
+"""The training loop, whatever is trained: what is to be trained is a Task, which makes a Trainer."""
 
 import contextlib
 import math
@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from torch import nn
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.models import memory
+from cvtune_nb.parameters import TrainingConfig
 from cvtune_nb.runs import checkpoint, distributed, lock
 from cvtune_nb.runs.distributed import StopTogether
 from cvtune_nb.runs.store import RESUMABLE, RunStore, StoredRun, locked
@@ -27,6 +28,7 @@ Rows = TypeVar("Rows", bound=Sized)
 Batch = TypeVar("Batch")
 OnEpoch = Callable[[R], None]
 """Called with the run after every epoch; it may raise Stopped."""
+NewFolder = Callable[[TrainingConfig], Path]
 Measured = tuple[dict[str, float], pd.DataFrame]
 """Columns of the history, and what the network says of the validation photos."""
 
@@ -58,29 +60,30 @@ class Trainer(Protocol[Rows, Batch]):
         """How good the network is after an epoch."""
 
 
-class Task(Protocol[R]):
-    """Something to train: what the loop asks of classifiers and detectors."""
+@dataclass(frozen=True)
+class Task(Generic[R]):
+    """Something to train.
 
-    @property
-    def store(self) -> RunStore[Any, R]:
-        """Where its runs are."""
+    Attributes
+    ----------
+    store
+        Where its runs are.
+    data, data_id
+        What must not have changed when a run is resumed ("photos or labels"), and a short name for exactly these.
+    new_run
+        Writes a new run into the folder that its second argument makes for the run's config, and locks.
+    trainer
+        Makes the run's Trainer: data, network and optimizer, the same for the same run.
+    calibrate
+        Corrects later cost estimates by what the run took.
+    """
 
-    @property
-    def data(self) -> str:
-        """What must not have changed when a run is resumed: "photos or labels"."""
-
-    @property
-    def data_id(self) -> str:
-        """A short name for exactly these."""
-
-    def new_run(self, progress: Progress, new_folder: Callable[[Any], Path]) -> R:
-        """Write a new run into the folder that `new_folder` makes for its config, and locks."""
-
-    def trainer(self, run: R, progress: Progress) -> Trainer:
-        """The run's data, network and optimizer. Deterministic: a resumed run begins with the same."""
-
-    def calibrate(self, run: R) -> None:
-        """Correct later cost estimates by what the run took."""
+    store: RunStore[Any, R]
+    data: str
+    data_id: str
+    new_run: Callable[[Progress, NewFolder], R]
+    trainer: Callable[[R, Progress], Trainer]
+    calibrate: Callable[[R], None]
 
 
 @memory.retain_freed_memory()
@@ -142,7 +145,7 @@ def _begun_or_resumed(
 ) -> R:
     """The run to train: rank 0 begins it or takes it up, and holds its lock until `stack` is closed."""
 
-    def new_folder(config: Any) -> Path:
+    def new_folder(config: TrainingConfig) -> Path:
         folder = task.store.new_folder(config)
         stack.enter_context(locked(folder))  # before the run is written: nobody finds a new one that looks abandoned
         return folder

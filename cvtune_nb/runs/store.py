@@ -6,13 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
 from safetensors import safe_open
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
+from cvtune_nb.parameters import TrainingConfig
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.provenance import PHOTOS, Provenance, save_photos
 from cvtune_nb.workspace import now
@@ -26,35 +27,6 @@ RESUMABLE = (*UNFINISHED, "beaten")
 LOCK = "run.lock"
 """The file in a run's folder that the process which trains it has locked."""
 WAY_OUT = "wait for it to end (--wait on the command line), or start another run (--seed)"
-
-
-class TrainingConfig(Protocol):
-    """The parameters of a run, as far as the engine needs to know them."""
-
-    @property
-    def epochs(self) -> int:
-        """How often every training photo is shown."""
-
-    @property
-    def batch_size(self) -> int:
-        """Photos in a minibatch."""
-
-    @property
-    def learning_rate(self) -> float:
-        """The highest rate."""
-
-    @property
-    def seed(self) -> int:
-        """The same seed gives the same run."""
-
-    def rate(self, done: float) -> float:
-        """The learning rate after `done` epochs (a whole number and a part)."""
-
-    def halved(self) -> "TrainingConfig":
-        """Minibatch and learning rate halved. Raises InputError when the minibatch is one photo."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The parameters as plain values."""
 
 
 C = TypeVar("C", bound=TrainingConfig)
@@ -93,7 +65,7 @@ class StoredRun(Generic[C]):
     measured_on: str = ""
     levels: tuple[float, float] = (0, 0)
 
-    CONFIG: ClassVar[Any]
+    CONFIG: ClassVar[type[TrainingConfig]]
     """The class of its config."""
     HISTORY: ClassVar[list[str]]
     """Columns of its history."""
@@ -105,11 +77,6 @@ class StoredRun(Generic[C]):
     """The file with what the best epoch said of the validation photos."""
 
     # -- what a subclass says -----------------------------------------------------------------------------------
-
-    @staticmethod
-    def name_of(config: C) -> str:
-        """What a folder with a run of this config is called, behind its number."""
-        raise NotImplementedError
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "StoredRun[C]":
@@ -210,13 +177,14 @@ class RunStore(Generic[C, R]):
     # -- new runs -----------------------------------------------------------------------------------------------
 
     def new_folder(self, config: C) -> Path:
-        """The folder of a new run: 001-<name>, or with the next free number. Of several processes that ask at once,
-        each gets one of its own. The run is there once `new` has written it."""
+        """The folder of a new run: 001-resnet18-224, or with the next free number. Of several processes that ask at
+        once, each gets one of its own. The run is there once `new` has written it."""
+        name = f"{config.network.replace('/', '-').replace(':', '-')}-{config.image_size}"
         self.folder.mkdir(parents=True, exist_ok=True)
         numbers = (int(folder.name[:3]) for folder in self.folder.iterdir() if folder.name[:3].isdigit())
         number = max(numbers, default=0) + 1
         while True:
-            folder = self.folder / f"{number:03d}-{self.kind.name_of(config)}"
+            folder = self.folder / f"{number:03d}-{name}"
             try:
                 folder.mkdir()
                 return folder

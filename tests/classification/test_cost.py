@@ -12,7 +12,7 @@ from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json
-from cvtune_nb.runs.cost import DECODE_SECONDS
+from cvtune_nb.runs.cost import DECODE_SECONDS, Speed
 
 
 def test_cost_is_linear_in_epochs(workspace, config):
@@ -25,7 +25,7 @@ def test_cost_is_linear_in_epochs(workspace, config):
 
 def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, monkeypatch):
     probe = {"train_seconds": 2.0, "forward_seconds": 1.0, "weight_bytes": 1e6, "activation_bytes": 2e6}
-    monkeypatch.setattr(cost, "_probe", lambda *a: probe)
+    monkeypatch.setattr(Speed, "probe", lambda *_: probe)
     photos = workspace.photos()
     train, validation = ((photos["split"] == name).sum() for name in ("train", "validation"))
     one = replace(config, epochs=1, head="random")

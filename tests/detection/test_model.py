@@ -94,7 +94,7 @@ def test_weights_on_disk_are_loaded_and_only_the_last_layer_is_new(no_network, t
 
     torch.manual_seed(5)
     source = fasterrcnn_mobilenet_v3_large_fpn(weights=None, weights_backbone=None).state_dict()
-    weights = model._coco("mobilenet_v3_large_fpn")
+    weights = model.coco_weights("mobilenet_v3_large_fpn")
     file = torch_home / weights.url.split("/")[-1]
     torch.save(source, file)
     monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: torch.load(file, weights_only=True))
@@ -106,7 +106,7 @@ def test_weights_on_disk_are_loaded_and_only_the_last_layer_is_new(no_network, t
 
 
 def test_damaged_weights_are_named(no_network, torch_home):
-    weights = model._coco("resnet50_fpn")
+    weights = model.coco_weights("resnet50_fpn")
     (torch_home / weights.url.split("/")[-1]).write_bytes(b"not weights")
     with pytest.raises(InputError, match="damaged"):
         build(DetectorConfig("resnet50_fpn"), 2, USUAL)
