@@ -62,9 +62,23 @@ def fit(
     progress: Progress = silent,
     patience: float = lock.PATIENCE,
 ) -> Run:
-    """Train a new run with `config`, or go on with the unfinished run called `run`: see runs.fitting.fit.
+    """Train a new run with `config`, or go on with the unfinished run called `run`.
 
-    Raises InputError, and lock.Held when another program trains the run.
+    Parameters
+    ----------
+    workspace
+        The photos it learns from and is measured on.
+    config, run
+        The parameters of a new run, or the id of the one to go on with.
+    on_epoch, progress, patience
+        As in runs.fitting.fit.
+
+    Raises
+    ------
+    InputError
+        A class has no photos to learn from or to measure on, or as runs.fitting.fit.
+    lock.Held
+        Another program trains the run.
     """
     photos = workspace.photos()
     require_learnable(photos)
@@ -148,8 +162,22 @@ class ClassifierTrainer:
 def step(
     network: nn.Module, optimizer: torch.optim.Optimizer, squares: np.ndarray, labels: torch.Tensor, config: Config
 ) -> float:
-    """Train on one minibatch: this process's share of it as uint8 (n, side, side, 3), and its classes (n). Returns the
-    loss before the step; where that is not finite no step is made."""
+    """Train on one minibatch.
+
+    Parameters
+    ----------
+    network, optimizer
+        The classifier in training mode, and what moves its weights.
+    squares, labels
+        This process's photos of the minibatch, uint8 (n, side, side, 3), and their class ids (n).
+    config
+        Augmentation and loss.
+
+    Returns
+    -------
+    float
+        The mean loss of the whole minibatch before the step. Where it is not finite no step is made.
+    """
     device = next(network.parameters()).device
     images = augmented(torch.from_numpy(squares).to(device), config)
     with networks.half(device):
@@ -188,7 +216,24 @@ def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> 
 def start_from_svm(
     workspace: Workspace, network: Classifier, parts: tuple[Part, ...], config: Config, progress: Progress
 ) -> list[torch.Tensor]:
-    """Make the baseline's SVM the last layer; the logits of the parts follow from the features it was fitted on."""
+    """Make the baseline's SVM the last layer.
+
+    Parameters
+    ----------
+    workspace, config
+        Whose SVM: that of the config's backbone and image size, with the best C.
+    network
+        The classifier that gets it.
+    parts
+        Photos to classify with it.
+    progress
+        Called while features are computed.
+
+    Returns
+    -------
+    list of torch.Tensor
+        The logits (n, classes) of each part, from the features that the SVM was fitted on.
+    """
     explorer = SvmExplorer(workspace, config.backbone, config.image_size, progress)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()

@@ -38,7 +38,24 @@ def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[s
 def detections(
     network: FasterRCNN, photos: pd.DataFrame, pictures: Pictures, classes: Sequence[str], progress: Progress = silent
 ) -> pd.DataFrame:
-    """DETECTION_COLUMNS of all that the detector finds in photos (path), whose pictures these are, in their order."""
+    """All that a detector finds in photos.
+
+    Parameters
+    ----------
+    network
+        The detector.
+    photos, pictures
+        The photos (path), and their pixels in the same order.
+    classes
+        The names of the class ids from 1 on.
+    progress
+        Called at every minibatch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        DETECTION_COLUMNS, photo by photo, the surest first.
+    """
     rows = []
     for start in range(0, len(photos), BATCH_SIZE):
         progress(start / len(photos), f"looking at photos: {start} of {len(photos)}")

@@ -180,10 +180,9 @@ def build(
 def load_best(run: DetectorRun) -> FasterRCNN:
     """The detector as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it has
     one."""
-    if not (run.folder / "best.safetensors").exists():
-        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or choose another run")
+    weights = load_file(run.best_weights())
     network = build(run.config, len(run.classes), run.anchors, run.max_detections, pretrained=False)
-    network.load_state_dict(load_file(run.folder / "best.safetensors"))
+    network.load_state_dict(weights)
     return network.eval()
 
 

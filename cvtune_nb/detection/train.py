@@ -69,12 +69,16 @@ def fit(
     start: str = "",
     hard: Sequence[str] = (),
 ) -> DetectorRun:
-    """Train a new run with `config`, or go on with the unfinished run called `run`: see runs.fitting.fit.
+    """Train a new run with `config`, or go on with the unfinished run called `run`.
 
     Parameters
     ----------
-    dataset, config, run, on_epoch, progress, patience
-        As there.
+    dataset
+        The photos and boxes it learns from and is measured on.
+    config, run
+        The parameters of a new run, or the id of the one to go on with.
+    on_epoch, progress, patience
+        As in runs.fitting.fit.
     start
         The run whose best epoch a new one begins with, its anchors too.
     hard

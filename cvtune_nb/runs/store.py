@@ -107,6 +107,13 @@ class StoredRun(Generic[C]):
         """The state after the last whole epoch: network and optimizer."""
         return self.folder / "checkpoint.safetensors"
 
+    def best_weights(self) -> Path:
+        """The file with the network's weights after the best epoch. Raises InputError before any."""
+        file = self.folder / "best.safetensors"
+        if not file.exists():
+            raise InputError(f"run {self.id} has no finished epoch yet: resume it, or choose another run")
+        return file
+
     @property
     def best_epoch(self) -> int:
         """The best epoch on validation; ties: the first. -1 before any."""
