@@ -184,32 +184,20 @@ def _train(task: Task[R], run: R, on_epoch: OnEpoch[R], progress: StopTogether) 
     try:
         with distributed.rank_zero_first():
             trainer = task.trainer(run, progress)
-        network, optimizer = trainer.network, trainer.optimizer
         if len(run.history):
-            checkpoint.restore(run, network, optimizer)
+            checkpoint.restore(run, trainer.network, trainer.optimizer)
         elif distributed.rank() == 0 and (measured := trainer.start(progress)):
             seconds, clock = time.perf_counter() - clock, time.perf_counter()
             run = _keep(run, trainer, {"epoch": 0, "learning_rate": 0.0, "seconds": seconds}, measured)
             on_epoch(run)
-        wrapped = distributed.wrap_ddp(network)
+        network = distributed.wrap_ddp(trainer.network)
         for epoch in range(int(run.history["epoch"].max()) + 1 if len(run.history) else 1, config.epochs + 1):
-            torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
-            train_mode(network)
-            batches = [rows for rows in trainer.batches(epoch) if len(rows) >= distributed.world_size()]
-            if rank := distributed.rank():
-                torch.manual_seed(config.seed * 1_000 + epoch + rank * 1_000_000_007)  # other crops in each process
-            losses = []
-            for number, batch in enumerate(read_ahead(trainer.read, map(distributed.shard, batches))):
-                share = (epoch - 1 + 0.8 * number / len(batches)) / config.epochs
-                progress.each_minibatch(share, f"epoch {epoch} of {config.epochs}")
-                for group in optimizer.param_groups:
-                    group["lr"] = trainer.learning_rate(epoch - 1 + number / len(batches), len(batches))
-                losses.append(trainer.step(wrapped, batch))
-                if not math.isfinite(losses[-1]):
-                    return replace(run, state="diverged")
+            losses = _epoch(trainer, network, config, epoch, progress)
+            if not all(map(math.isfinite, losses)):
+                return replace(run, state="diverged")
             measured = trainer.measure(_measuring(progress, epoch, config.epochs))
             seconds, clock = time.perf_counter() - clock, time.perf_counter()
-            if not all(math.isfinite(value) for value in measured[0].values()):  # the epoch's last step ran away
+            if not all(map(math.isfinite, measured[0].values())):  # the epoch's last step ran away
                 return replace(run, state="diverged")
             if distributed.rank() == 0:
                 rate, loss = float(f"{config.rate(epoch - 0.5):.6g}"), float(np.mean(losses))
@@ -221,6 +209,27 @@ def _train(task: Task[R], run: R, on_epoch: OnEpoch[R], progress: StopTogether) 
     except Stopped:
         return replace(run, state="stopped")
     return replace(run, state="done")
+
+
+def _epoch(
+    trainer: Trainer, network: nn.Module, config: TrainingConfig, epoch: int, progress: StopTogether
+) -> list[float]:
+    """Train for an epoch; returns the loss of each step, the last of which is not finite where training diverged."""
+    torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
+    train_mode(trainer.network)
+    batches = [rows for rows in trainer.batches(epoch) if len(rows) >= distributed.world_size()]
+    if rank := distributed.rank():
+        torch.manual_seed(config.seed * 1_000 + epoch + rank * 1_000_000_007)  # other crops in each process
+    losses = []
+    for number, batch in enumerate(read_ahead(trainer.read, map(distributed.shard, batches))):
+        share = (epoch - 1 + 0.8 * number / len(batches)) / config.epochs
+        progress.each_minibatch(share, f"epoch {epoch} of {config.epochs}")
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = trainer.learning_rate(epoch - 1 + number / len(batches), len(batches))
+        losses.append(trainer.step(network, batch))
+        if not math.isfinite(losses[-1]):
+            break
+    return losses
 
 
 def _measuring(progress: Progress, epoch: int, epochs: int) -> Progress:
