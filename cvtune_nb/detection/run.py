@@ -72,6 +72,7 @@ class DetectorRun(StoredRun[DetectorConfig]):
             "start": self.start,
             "hard": self.hard,
             "measured_on": self.measured_on,
+            "levels": self.levels,
         }
 
     def to_dict(self) -> dict[str, Any]:
