@@ -48,8 +48,19 @@ class Finder:
 def find_learning_rate(workspace: Workspace, config: Config, progress: Progress = silent) -> Finder:
     """Train a throw-away classifier that begins as `fit` would, for up to 60 minibatches, with rates from 1e-5 to 1.
 
-    Nothing is kept of it but pixels and features in the cache; runs are not touched. Stopped raised by `progress`
-    passes through. Raises InputError like `fit`, and when memory runs out or no rate lets the loss stay finite.
+    Nothing is kept of it but pixels and features in the cache; runs are not touched.
+
+    Parameters
+    ----------
+    workspace, config
+        The photos, and the parameters of a run; its learning rate is not used.
+    progress
+        Called at every minibatch; Stopped, raised in it, passes through.
+
+    Raises
+    ------
+    InputError
+        As `fit`, and when memory runs out or no rate lets the loss stay finite.
     """
     photos = workspace.photos()
     require_learnable(photos)

@@ -196,7 +196,17 @@ def step(
 
 
 def part_of(photos: pd.DataFrame, split: str, workspace: Workspace, image_size: int, progress: Progress) -> Part:
-    """The photos of one split; class ids follow the order of the classes' names."""
+    """The photos of one split, decoded.
+
+    Parameters
+    ----------
+    photos, split
+        Which: rows of Workspace.photos. Class ids follow the order of the names of all their classes.
+    workspace, image_size
+        Where their pixels are kept, and at which size.
+    progress
+        Called while photos are decoded.
+    """
     rows = photos[photos["split"] == split].reset_index(drop=True)
     class_ids = {label: class_id for class_id, label in enumerate(sorted(photos["label"].unique()))}
     labels = torch.tensor([class_ids[label] for label in rows["label"]])

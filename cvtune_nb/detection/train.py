@@ -166,7 +166,17 @@ class DetectorTrainer:
 
 
 def shown(dataset: Dataset, split: str, run: DetectorRun, progress: Progress) -> Shown:
-    """The photos of one split as the run sees them."""
+    """The photos of one split as a run sees them.
+
+    Parameters
+    ----------
+    dataset, split
+        Which photos: train or validation.
+    run
+        Its image size, and its classes by their ids.
+    progress
+        Called while photos are decoded.
+    """
     part = dataset.part(split)
     class_ids = {label: class_id for class_id, label in enumerate(run.classes, 1)}
     by_photo = dict(list(part.boxes.groupby("path")))
@@ -183,7 +193,22 @@ def shown(dataset: Dataset, split: str, run: DetectorRun, progress: Progress) ->
 def augmented(
     train: Shown, row: int, config: DetectorConfig, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
-    """One photo as augmentation has it, and its boxes in pixels."""
+    """One training photo, scaled and mirrored by chance.
+
+    Parameters
+    ----------
+    train, row
+        Which photo.
+    config
+        How it is augmented.
+    rng
+        Draws the same numbers whatever the config says.
+
+    Returns
+    -------
+    tuple
+        The photo, uint8 (height, width, 3); boxes (n, 4: left, top, right, bottom in pixels) and labels (n, from 1).
+    """
     picture, boxes = train.pictures[row], train.boxes[row].copy()
     scale, mirrored = rng.uniform(*SCALED), rng.random() < 0.5
     if config.augmentation != "none":
