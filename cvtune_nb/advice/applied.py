@@ -33,7 +33,7 @@ def outcome(workspace: Workspace, run: Run) -> Finding | None:
     except InputError:  # its folder was deleted
         return None
     first, second = aligned(right_of(before.predictions()), right_of(run.predictions()))
-    if first.empty or before.photos != run.photos:
+    if first.empty or before.data_id != run.data_id:
         return None
     compared = metrics.paired(first, second)
     verdict = "helped" if compared.p < 0.05 and compared.difference > 0 else "did harm" if compared.p < 0.05 else ""

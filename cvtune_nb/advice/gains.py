@@ -295,10 +295,10 @@ def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> b
     before, after = base.config.to_dict(), run.config.to_dict()
     if gain["action"] in ("photos", "labels"):
         grew = run.train_photos >= 1.5 * entry["train_photos"]
-        return after == before and run.photos != base.photos and grew == (gain["action"] == "photos")
+        return after == before and run.data_id != base.data_id and grew == (gain["action"] == "photos")
     wanted = {name: value for name, value in gain["change"].items() if name in ("image_size", "backbone", "epochs")}
     kept = ("image_size", "backbone", "epochs", "head", "optimizer")
-    return run.photos == base.photos and all(after[name] == wanted.get(name, before[name]) for name in kept)
+    return run.data_id == base.data_id and all(after[name] == wanted.get(name, before[name]) for name in kept)
 
 
 def _real(base: Run, later: Run) -> float | None:

@@ -59,7 +59,7 @@ def _trained(
 ) -> Result:
     """The run that was asked for, and how good it is; `found` is what --json tells besides."""
     from cvtune_nb import detection
-    from cvtune_nb.classification.cost import past_errors, past_in_words
+    from cvtune_nb.runs.cost import past_errors, past_in_words
 
     detection.require_boxes(dataset.annotations)
     detection.require_learnable(dataset)

@@ -11,7 +11,8 @@ from cvtune_nb.classification.svm import baseline_predictions
 from cvtune_nb.detection.anchors import LEAST_PIXELS, sides_in_pixels, suggested_size
 from cvtune_nb.detection.average_precision import Scores, against_threshold, best_threshold, judged, scores
 from cvtune_nb.detection.dataset import Dataset, Part
-from cvtune_nb.detection.inference import detections, load_best
+from cvtune_nb.detection.inference import detections
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.pixels import pictures
 from cvtune_nb.detection.run import DetectorRun, load_run, runs
 from cvtune_nb.errors import InputError

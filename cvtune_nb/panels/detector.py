@@ -7,7 +7,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.detection import anchors, hard_negatives
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.cost import predict_cost
@@ -19,6 +18,7 @@ from cvtune_nb.detection.train import fit
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
+from cvtune_nb.runs.cost import Cost
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work

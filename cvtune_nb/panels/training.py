@@ -8,7 +8,6 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
@@ -17,6 +16,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.runs.cost import Cost
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
