@@ -6,12 +6,14 @@ alike in features, or alike in a perceptual hash in any of 8 orientations. Then 
 laid exactly over each other (audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +21,13 @@ from scipy.cluster.hierarchy import DisjointSet
 from scipy.fft import dctn
 
 from cvtune_nb.audit.alignment import FINE, orientations, overlap, views
+from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.audit.images import grey, shrink
-from cvtune_nb.audit.issue import issue, quoted, table
 from cvtune_nb.data.split import KEEP_FIRST
 from cvtune_nb.files import Progress, silent
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 BLOCK, COLUMNS = 256, 2048
 """Photos that are looked at together, and those that they are compared with at a time."""
@@ -252,51 +257,79 @@ def orientation_hashes(small: np.ndarray) -> np.ndarray:
     return np.where(low > np.median(low, axis=-1, keepdims=True), np.float32(1), np.float32(-1))
 
 
-def describe(photos: pd.DataFrame, copies: Duplicates) -> pd.DataFrame:
-    """Issues of kinds "two-classes", "leak" and "duplicate" for each photo that has copies: which they are and what to
-    do about them. photos: path,label,split,sha256,width,height,bytes, as `find` had them."""
-    groups, pairs = copies.groups, copies.pairs
+@dataclass(frozen=True)
+class _Copy:
+    """A photo that has copies: which one it is shown beside, what they have in common, and what to do about it; labels
+    and splits are those of all its copies."""
+
+    path: str
+    label: str
+    score: float
+    twin: pd.Series
+    what: str
+    remedy: str
+    labels: list[str]
+    splits: list[str]
+
+
+def two_classes(context: Context) -> list[Issue]:
+    """Copies that carry different labels."""
+    rows = []
+    for copy in _copies(context):
+        if len(copy.labels) > 1:
+            detail = f"{copy.what}, which is labelled {quoted([copy.twin['label']])}; this one {quoted([copy.label])}"
+            if copy.label == copy.twin["label"]:
+                detail = f"{copy.what}; copies are labelled {quoted(copy.labels)}"
+            decide = f"decide which of {quoted(copy.labels)} is right: relabel it or exclude it"
+            rows.append(issue(copy.path, copy.score, detail, decide, copy.twin["path"]))
+    return rows
+
+
+def leaks(context: Context) -> list[Issue]:
+    """Copies that are in different splits."""
+    return [
+        issue(
+            copy.path,
+            copy.score,
+            f"{copy.what}; copies are in {' and '.join(copy.splits)}",
+            copy.remedy,
+            copy.twin["path"],
+        )
+        for copy in _copies(context)
+        if len(copy.splits) > 1
+    ]
+
+
+def duplicates(context: Context) -> list[Issue]:
+    """All copies."""
+    return [issue(copy.path, copy.score, copy.what, copy.remedy, copy.twin["path"]) for copy in _copies(context)]
+
+
+def _copies(context: Context) -> Iterator[_Copy]:
+    """Each photo that has copies, group by group, in the order in which they should be kept."""
+    photos, found = context.photos, context.duplicates
     similarity = np.zeros(len(photos))
     for side in ("first", "second"):
-        np.maximum.at(similarity, pairs[side].to_numpy(int), pairs["similarity"].to_numpy(float))
+        np.maximum.at(similarity, found.pairs[side].to_numpy(int), found.pairs["similarity"].to_numpy(float))
     ranked = pd.DataFrame(
         {
             "row": np.arange(len(photos)),
-            "group": groups,
-            "split": photos["split"].map({name: place for place, name in enumerate(KEEP_FIRST)}).to_numpy(),
+            "group": found.groups,
+            "split": photos["split"].map({name: index for index, name in enumerate(KEEP_FIRST)}).to_numpy(),
             "pixels": -(photos["width"] * photos["height"]).to_numpy(),
             "bytes": -photos["bytes"].to_numpy(),
             "path": photos["path"].to_numpy(),
         }
     ).sort_values(["group", "split", "pixels", "bytes", "path"])
-    rows = []
     for _, members in ranked[ranked["group"].duplicated(keep=False)].groupby("group", sort=False):
-        rows += _group_issues(photos.iloc[members["row"]], similarity[members["row"]])
-    return table(rows)
-
-
-def _group_issues(copies: pd.DataFrame, similarity: np.ndarray) -> list[dict]:
-    """The issues of one group, its photos in the order in which they should be kept."""
-    best = copies.iloc[0]
-    labels, splits = sorted(copies["label"].unique()), sorted(copies["split"].unique())
-    rows = []
-    for number, (photo, score) in enumerate(zip(copies.itertuples(), similarity, strict=True)):
-        twin = best if number else copies.iloc[1]
-        equal = photo.sha256 == twin["sha256"]
-        what = f"{'the same file as' if equal else 'looks the same as'} {twin['path']} (similarity {score:.2f})"
-        clear = (
-            f"keep this one of the {len(copies)} copies, exclude the others"
-            if not number
-            else f"exclude it: {best['path']} stays"
-        )
-        if len(labels) > 1:
-            decide = f"decide which of {quoted(labels)} is right: relabel it or exclude it"
-            detail = f"{what}, which is labelled {quoted([twin['label']])}; this one {quoted([photo.label])}"
-            if photo.label == twin["label"]:
-                detail = f"{what}; copies are labelled {quoted(labels)}"
-            rows.append(issue(photo.path, "two-classes", score, detail, decide, twin["path"]))
-        if len(splits) > 1:
-            detail = f"{what}; copies are in {' and '.join(splits)}"
-            rows.append(issue(photo.path, "leak", score, detail, clear, twin["path"]))
-        rows.append(issue(photo.path, "duplicate", score, what, clear, twin["path"]))
-    return rows
+        copies = photos.iloc[members["row"]]
+        labels, splits = sorted(copies["label"].unique()), sorted(copies["split"].unique())
+        best, next_best = copies.iloc[0], copies.iloc[1]
+        for number, (photo, score) in enumerate(zip(copies.itertuples(), similarity[members["row"]], strict=True)):
+            twin = best if number else next_best
+            how = "the same file as" if photo.sha256 == twin["sha256"] else "looks the same as"
+            what = f"{how} {twin['path']} (similarity {score:.2f})"
+            remedy = f"exclude it: {best['path']} stays"
+            if not number:
+                remedy = f"keep this one of the {len(copies)} copies, exclude the others"
+            yield _Copy(photo.path, photo.label, score, twin, what, remedy, labels, splits)

@@ -8,8 +8,12 @@ those (Nystrom's method: Williams and Seeger 2001), so that memory stays the sam
 photos. Photos of the test split are judged but never judge: what is cleaned in training must not depend on them.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +22,11 @@ from scipy.linalg.blas import dsyrk
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from cvtune_nb.audit.issue import issue, quoted, table
+from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.files import Progress, silent
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 LANDMARKS = 2_000
 """Photos that the others are described by. They cost 0.15 GB of memory."""
@@ -65,106 +72,184 @@ FEWEST = 3
 wrong."""
 
 
-def find(
+@dataclass(frozen=True)
+class Judgement:
+    """What a model that has not seen them says of n photos.
+
+    Attributes
+    ----------
+    paths, classes : numpy.ndarray
+        Paths of the photos (n,), and the names of the classes.
+    labels : numpy.ndarray
+        Class of each photo's label, int (n,).
+    probability : numpy.ndarray
+        Of each class, float (n, classes).
+    claim : numpy.ndarray
+        How much the class that claims a photo most does so, 0 to 1 (n,).
+    known : numpy.ndarray
+        How many photos of each class judge, int (classes,).
+    beside : dict
+        Of a doubted photo's index: paths of photos that surely show what it looks like.
+    """
+
+    paths: np.ndarray
+    classes: np.ndarray
+    labels: np.ndarray
+    probability: np.ndarray
+    claim: np.ndarray
+    known: np.ndarray
+    beside: dict[int, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Classes of each photo, the most probable first (n, classes)."""
+        return np.argsort(-self.probability, axis=1, kind="stable")
+
+    @property
+    def first(self) -> np.ndarray:
+        """The most probable class of each photo (n,)."""
+        return self.order[:, 0]
+
+    @property
+    def second(self) -> np.ndarray:
+        """The second most probable class of each photo (n,)."""
+        return self.order[:, 1]
+
+    def of(self, classes: np.ndarray) -> np.ndarray:
+        """The probability of one class for each photo (n,)."""
+        return self.probability[np.arange(len(self.labels)), classes]
+
+    @property
+    def heard(self) -> np.ndarray:
+        """Photos whose class has enough judges, bool (n,). Left out of a class of three, a photo has two others to be
+        recognised by; with fewer, no opinion."""
+        return self.known[self.labels] >= FEWEST
+
+    @property
+    def mislabelled(self) -> np.ndarray:
+        """Photos that look like another class than their label's, bool (n,)."""
+        wrong = (self.of(self.labels) < SUSPECT) & (self.first != self.labels)
+        return self.heard & wrong & (self.known[self.first] >= FEWEST)
+
+    @property
+    def ambiguous(self) -> np.ndarray:
+        """Photos that look as much like another class as like their own, bool (n,)."""
+        second = self.of(self.second)
+        shared = (self.of(self.first) + second >= SHARED) & (second >= SECOND)
+        return self.heard & shared & ((self.first == self.labels) | (self.second == self.labels))
+
+    @property
+    def opinions(self) -> pd.DataFrame:
+        """A row for each photo: label_quality (0..1, 1 is best), suggested_label and its probability, second_label and
+        its probability."""
+        second = self.of(self.second)
+        return pd.DataFrame(
+            {
+                "label_quality": self.of(self.labels).round(4),
+                "suggested_label": self.classes[self.first],
+                "suggested_probability": self.of(self.first).round(4),
+                "second_label": np.where(second > 0, self.classes[self.second], ""),
+                "second_probability": second.round(4),
+            }
+        )
+
+    def named(self, index: int, number: int) -> str:
+        """A class in quotes with its probability for a photo."""
+        return f"{quoted([self.classes[number]])} ({self.probability[index, number]:.2f})"
+
+
+def mislabelled(context: Context) -> list[Issue]:
+    """Photos that look like another class than their label says."""
+    judged = context.judgement
+    own, first = judged.of(judged.labels), judged.first
+    return [
+        issue(
+            judged.paths[i],
+            1 - own[i],
+            f"labelled {quoted([judged.classes[judged.labels[i]]])} (probability {own[i]:.2f}), looks like "
+            f"{judged.named(i, first[i])}",
+            f"relabel it as {quoted([judged.classes[first[i]]])} if you see that too; keep it if the label is right",
+            *judged.beside[i],
+        )
+        for i in np.flatnonzero(judged.mislabelled)
+    ]
+
+
+def ambiguous(context: Context) -> list[Issue]:
+    """Photos between two classes, their own among them."""
+    judged = context.judgement
+    first, second = judged.first, judged.second
+    return [
+        issue(
+            judged.paths[i],
+            2 * judged.probability[i, second[i]],
+            f"looks like {judged.named(i, first[i])} and like {judged.named(i, second[i])}",
+            "exclude it if it shows both or neither; keep it if you clearly see "
+            f"{quoted([judged.classes[judged.labels[i]]])}",
+            *judged.beside[i],
+        )
+        for i in np.flatnonzero(judged.ambiguous)
+    ]
+
+
+def outliers(context: Context) -> list[Issue]:
+    """Photos that look like none of the classes."""
+    judged = context.judgement
+    return [
+        issue(
+            judged.paths[i],
+            1 - judged.claim[i],
+            f"looks like none of the classes, least unlike {quoted([judged.classes[judged.first[i]]])}",
+            f"exclude it if it does not show {quoted([judged.classes[judged.labels[i]]])} as you mean it",
+        )
+        for i in np.flatnonzero(judged.heard & (judged.claim < UNCLAIMED))
+    ]
+
+
+def judge(
     photos: pd.DataFrame,
     features: np.ndarray,
     groups: np.ndarray,
     judges: np.ndarray,
     landmarks: int = LANDMARKS,
     progress: Progress = silent,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judge every label.
+) -> Judgement:
+    """Judge every label by a model that has seen neither the photo nor its copies.
 
-    photos: path,label (n rows); features: features[rows] -> float (len(rows), width); groups: (n,) int, equal for
-    copies of one photo, which don't help to judge each other; judges: (n,) bool, photos whose labels the model may
-    learn from. Returns (scores, issues): scores has label_quality (probability of the photo's label, 0 bad .. 1
-    good), suggested_label, suggested_probability, second_label, second_probability, in the order of photos; issues
-    are of kinds "mislabelled", "ambiguous" and "outlier".
+    Parameters
+    ----------
+    photos : pandas.DataFrame
+        path,label of n photos.
+    features : array
+        features[rows] is float (len(rows), width).
+    groups : numpy.ndarray
+        int (n,), equal for copies of one photo.
+    judges : numpy.ndarray
+        bool (n,), the photos that the model learns from.
+    landmarks : int
+        Photos that the others are described by.
+    progress : Progress
+        Called with the fraction done and words.
     """
+    paths = photos["path"].to_numpy()
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
-    if (known > 0).sum() < 2:
-        return _undecided(photos), table([])
+    if (known > 0).sum() < 2:  # nothing to compare with: every label is as good as it gets
+        certain = np.eye(len(classes) + 1)[labels]
+        return Judgement(paths, np.append(classes, ""), labels, certain, np.ones(len(photos)), np.zeros_like(known))
     view = View(features, judges)
     scores = leave_one_out(view, labels, groups, judges, len(classes), landmarks, progress)
-    probability = calibrated(scores, labels, judges)
-
-    order = np.argsort(-probability, axis=1, kind="stable")
-    rows = np.arange(len(photos))
-    first, second = order[:, 0], order[:, 1]
-    own = probability[rows, labels]
-    opinions = pd.DataFrame(
-        {
-            "label_quality": own.round(4),
-            "suggested_label": classes[first],
-            "suggested_probability": probability[rows, first].round(4),
-            "second_label": classes[second],
-            "second_probability": probability[rows, second].round(4),
-        }
-    )
-    # Left out of a class of three, a photo has two others to be recognised by; with fewer, no opinion.
-    heard = known[labels] >= FEWEST
-    mislabelled = heard & (own < SUSPECT) & (first != labels) & (known[first] >= FEWEST)
-    both = probability[rows, first] + probability[rows, second]
-    shared = (both >= SHARED) & (probability[rows, second] >= SECOND) & ((first == labels) | (second == labels))
-    paths = photos["path"].to_numpy()
-    sure = judges & (first == labels) & (own > SURE)
-    likeness = np.where(first == labels, second, first)
-    doubted = np.flatnonzero(heard & (mislabelled | shared))
-    nearest = dict(zip(doubted, examples(view, groups, doubted, likeness, labels, sure), strict=True))
-    beside = {i: [paths[at] for at in found if at >= 0] for i, found in nearest.items()}
-    found = [
-        issue(
-            paths[i],
-            "mislabelled",
-            1 - own[i],
-            f"labelled {quoted([classes[labels[i]]])} (probability {own[i]:.2f}), looks like "
-            f"{quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f})",
-            f"relabel it as {quoted([classes[first[i]]])} if you see that too; keep it if the label is right",
-            *beside[i],
-        )
-        for i in np.flatnonzero(mislabelled)
-    ] + [
-        issue(
-            paths[i],
-            "ambiguous",
-            2 * probability[i, second[i]],
-            f"looks like {quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f}) and like "
-            f"{quoted([classes[second[i]]])} ({probability[i, second[i]]:.2f})",
-            f"exclude it if it shows both or neither; keep it if you clearly see {quoted([classes[labels[i]]])}",
-            *beside[i],
-        )
-        for i in np.flatnonzero(heard & shared)
-    ]
     nothing = 2 / len(classes) - 1  # the scores of all classes sum to 2 - classes: the best is never below this
     claim = (scores.max(axis=1) - nothing) / (1 - nothing) if len(classes) > 2 else np.ones(len(photos))
-    found += [
-        issue(
-            paths[i],
-            "outlier",
-            1 - claim[i],
-            f"looks like none of the classes, least unlike {quoted([classes[first[i]]])}",
-            f"exclude it if it does not show {quoted([classes[labels[i]]])} as you mean it",
-        )
-        for i in np.flatnonzero(heard & (claim < UNCLAIMED))
-    ]
+    judged = Judgement(paths, classes, labels, calibrated(scores, labels, judges), claim, known)
+
+    doubted = np.flatnonzero(judged.mislabelled | judged.ambiguous)
+    likeness = np.where(judged.first == labels, judged.second, judged.first)
+    sure = judges & (judged.first == labels) & (judged.of(labels) > SURE)
+    nearest = examples(view, groups, doubted, likeness, labels, sure)
+    beside = {i: [paths[row] for row in rows if row >= 0] for i, rows in zip(doubted, nearest, strict=True)}
     progress(1.0, "judged all labels")
-    return opinions, table(found)
-
-
-def _undecided(photos: pd.DataFrame) -> pd.DataFrame:
-    """The scores of a set in which there is nothing to compare with: every label is as good as it gets."""
-    labels = photos["label"].to_numpy()
-    return pd.DataFrame(
-        {
-            "label_quality": 1.0,
-            "suggested_label": labels,
-            "suggested_probability": 1.0,
-            "second_label": "",
-            "second_probability": 0.0,
-        },
-        index=range(len(photos)),
-    )
+    return replace(judged, beside=beside)
 
 
 class View:

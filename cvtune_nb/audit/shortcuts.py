@@ -2,11 +2,18 @@
 things shown, and is gone in the next set of photos. The same measure says whether given splits look alike.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from cvtune_nb.audit.issue import issue, quoted, table
+from cvtune_nb.audit.check import Issue, issue, quoted
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 TELLING, TOO_TELLING = 0.80, 0.90
 """AUROC of one property for one class against the rest from which it is a warning, and from which an error.
@@ -33,7 +40,7 @@ PROPERTIES = {
     "aspect": "shape of the file",
     "density": "bytes a pixel of the file",
 }
-"""Columns of the table that `find` looks at, in words."""
+"""What is looked at: columns of `properties`, in words."""
 
 
 def properties(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
@@ -44,20 +51,14 @@ def properties(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     return made.assign(width=width, height=height, aspect=width / height, density=density)[list(PROPERTIES)]
 
 
-def find(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Issues of kinds "shortcut" (a property gives a class away) and "split-drift" (a property gives a split away).
-
-    photos: label,split,width,height,bytes; measures: of quality.measure, in the same order. The issues have an empty
-    path: they are about a class or split, not about a photo.
-    """
-    values = properties(photos, measures)
-    rows = []
-    for found in telling(values, photos["label"], TELLING):
+def shortcut(context: Context) -> list[Issue]:
+    """Properties that give a class away, about the class and not about a photo."""
+    values, rows = properties(context.photos, context.measures), []
+    for found in telling(values, context.photos["label"], TELLING):
         how = "alone nearly gives it away" if found["auroc"] < TOO_TELLING else "alone gives it away"
         rows.append(
             issue(
                 "",
-                "shortcut",
                 found["auroc"],
                 f"class {quoted([found['name']])}: {PROPERTIES[found['property']]} {how} (AUROC {found['auroc']:.2f}, "
                 f"by chance at most {found['chance']:.2f}); it is {found['direction']} than in the others",
@@ -65,18 +66,22 @@ def find(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
                 "that instead of what they show",
             )
         )
-    for found in telling(values, photos["split"], APART):
-        rows.append(
-            issue(
-                "",
-                "split-drift",
-                found["auroc"],
-                f"split {quoted([found['name']])}: {PROPERTIES[found['property']]} is {found['direction']} than in "
-                f"the others (AUROC {found['auroc']:.2f}, by chance at most {found['chance']:.2f})",
-                "draw the splits at random from all photos, unless the difference is meant",
-            )
+    return rows
+
+
+def split_drift(context: Context) -> list[Issue]:
+    """Properties that give a split away."""
+    values = properties(context.photos, context.measures)
+    return [
+        issue(
+            "",
+            found["auroc"],
+            f"split {quoted([found['name']])}: {PROPERTIES[found['property']]} is {found['direction']} than in "
+            f"the others (AUROC {found['auroc']:.2f}, by chance at most {found['chance']:.2f})",
+            "draw the splits at random from all photos, unless the difference is meant",
         )
-    return table(rows)
+        for found in telling(values, context.photos["split"], APART)
+    ]
 
 
 def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int = SHUFFLES) -> list[dict]:

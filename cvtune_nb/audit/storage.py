@@ -1,6 +1,8 @@
 """Are photos read more slowly than the network takes them? Measured here, on these photos, cold: from their files as
 they are, and from the pixels that are packed in the workspace."""
 
+from __future__ import annotations
+
 import io
 import os
 import time
@@ -8,16 +10,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.audit.issue import issue, table
+from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.files import forget
 from cvtune_nb.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 ROUNDS = 3
 """Files and packed pixels are read in turns, so many times; each figure is the median of its rounds."""
@@ -107,16 +112,17 @@ def measure(
     return Storage(*rates, network, float(reading / (reading + decoding)), cold)
 
 
-def find(storage: Storage | None) -> pd.DataFrame:
-    """One issue of kind "slow-storage" about the whole set, or none."""
+def slow_storage(context: Context) -> list[Issue]:
+    """Whether the storage, or the decoding of files, is slower than the network."""
+    storage = context.storage
     if storage is None or storage.network is None:
-        return table([])
+        return []
     state = "read for the first time" if storage.cold else "read from memory or disk"
     network = f"the network takes {storage.network:.0f}"
     if storage.network > MARGIN * storage.packed:
         what = f"{state}, packed pixels come at {storage.packed:.0f} photos a second and {network}"
         remedy = "put the workspace on a disk of this machine (--workspace, or WORKSPACE in the notebooks)"
-        return table([issue("", "slow-storage", 1 - storage.packed / storage.network, what, remedy)])
+        return [issue("", 1 - storage.packed / storage.network, what, remedy)]
     if storage.network > MARGIN * storage.files:
         what = f"{state}, photos come from their files at {storage.files:.0f} a second ({storage.reading:.0%} of that "
         what += f"time is reading, the rest decoding) and {network}"
@@ -124,5 +130,5 @@ def find(storage: Storage | None) -> pd.DataFrame:
         remedy += f"{storage.packed:.0f} a second, {storage.packed / storage.files:.0f} times faster"
         if storage.reading > 0.5:
             remedy += "; before the next image size, which is packed anew, copy the photos to a disk of this machine"
-        return table([issue("", "slow-storage", 1 - storage.files / storage.network, what, remedy)])
-    return table([])
+        return [issue("", 1 - storage.files / storage.network, what, remedy)]
+    return []
