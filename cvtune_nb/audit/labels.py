@@ -235,8 +235,10 @@ def judge(
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
     if (known > 0).sum() < 2:  # nothing to compare with: every label is as good as it gets
-        certain = np.eye(len(classes) + 1)[labels]
-        return Judgement(paths, np.append(classes, ""), labels, certain, np.ones(len(photos)), np.zeros_like(known))
+        certain = np.eye(len(classes) + 2)[labels]
+        return Judgement(
+            paths, np.append(classes, ["", ""]), labels, certain, np.ones(len(photos)), np.zeros_like(known)
+        )
     view = View(features, judges)
     scores = leave_one_out(view, labels, groups, judges, len(classes), landmarks, progress)
     nothing = 2 / len(classes) - 1  # the scores of all classes sum to 2 - classes: the best is never below this
