@@ -3,10 +3,11 @@
 from typing import Any
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.rule import Finding, aligned, right_of
+from cvtune_nb.advice.rule import aligned, right_of
 from cvtune_nb.classification import Run, load_run
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace, now
 
 SOURCE = "paired comparison on the same validation photos (McNemar)"

@@ -1,17 +1,18 @@
-"""The rules, in the order in which their findings are shown: what is broken first."""
+"""The rules, in the order in which their findings are shown: what is broken first. To add one: a class, and its name in
+RULES."""
 
 import math
-from dataclasses import replace
 from typing import ClassVar
 
 from cvtune_nb import metrics
 from cvtune_nb.advice.next_values import larger_photos, rate
-from cvtune_nb.advice.rule import Case, Finding, Rule, aligned, case_of, on_same_photos
+from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.data.pixels import median_side
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace
 
 METHOD = "the tuning guide of the Azure ML Package for Computer Vision, 2018"
@@ -24,7 +25,7 @@ MANY = 4
 accuracy .88) the best of 2 equal runs looks .8 points better than it is, of 5 1.7, of 10 1.8, of 20 2.1."""
 
 
-class Diverged(Rule):
+class Diverged(Rule[Case]):
     """The loss was lost."""
 
     code = "diverged"
@@ -33,7 +34,7 @@ class Diverged(Rule):
 
     def look(self, case: Case) -> Finding | None:
         """A tenth of the rate."""
-        config, losses = case.run.config, case.run.history["train_loss"]
+        config, losses = case.config, case.run.history["train_loss"]
         if case.run.state == "diverged":
             evidence = f"the loss became infinite with learning rate {config.learning_rate:g}"
         elif len(case.trained) and len(losses) > 1 and losses.iloc[-1] > losses.iloc[0] + math.log(2):
@@ -43,7 +44,7 @@ class Diverged(Rule):
         return self.finding("Training ran away", evidence, learning_rate=rate(config.learning_rate / 10), schedule="")
 
 
-class Underfit(Rule):
+class Underfit(Rule[Case]):
     """It has not learned its own training photos."""
 
     code = "underfit"
@@ -54,7 +55,7 @@ class Underfit(Rule):
         """Twice the epochs while the loss falls, half the rate once it does not."""
         if case.trained.empty or DIVERGED.look(case) or 1 - case.last["train_accuracy"] <= TRAIN_ERROR:
             return None
-        config, losses = case.run.config, case.trained["train_loss"].tolist()
+        config, losses = case.config, case.trained["train_loss"].tolist()
         evidence = f"train error is {1 - case.last['train_accuracy']:.1%} after {len(losses)} epochs (rule: over 5%)"
         if len(losses) < 2 or losses[-1] < 0.95 * losses[-2]:
             return self.finding(
@@ -71,7 +72,7 @@ class Underfit(Rule):
         )
 
 
-class Overfit(Rule):
+class Overfit(Rule[Case]):
     """It knows its training photos by heart."""
 
     code = "overfit"
@@ -88,7 +89,7 @@ class Overfit(Rule):
             return None
         epoch = metrics.opened(metrics.gap(case.run.history, case.run.counts))
         since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
-        config = case.run.config
+        config = case.config
         return self.finding(
             "It knows its training photos by heart",
             f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
@@ -99,7 +100,7 @@ class Overfit(Rule):
         )
 
 
-class BelowBaseline(Rule):
+class BelowBaseline(Rule[Case]):
     """Fine-tuning has not paid."""
 
     code = "below-baseline"
@@ -117,12 +118,12 @@ class BelowBaseline(Rule):
             "Not better than the frozen network and SVM",
             f"fine-tuned against SVM on the same validation photos: {compared.words}; "
             "the SVM is the cheaper model, unless a lower rate helps",
-            learning_rate=rate(case.run.config.learning_rate / 3),
+            learning_rate=rate(case.config.learning_rate / 3),
             schedule="",
         )
 
 
-class Edge(Rule):
+class Edge(Rule[Case]):
     """The best value of one parameter lies at the edge of what was tried; lower, upper: how far to go beyond it."""
 
     source = BEYOND
@@ -133,7 +134,7 @@ class Edge(Rule):
 
     def look(self, case: Case) -> Finding | None:
         """A value beyond the edge."""
-        config = case.run.config
+        config = case.config
         alike = case.runs[case.runs["validation_accuracy"].notna() & (case.runs["backbone"] == config.backbone)]
         tried = alike[(alike[self.fixed] == getattr(config, self.fixed)) & (alike["head"] == config.head)]
         values = sorted(tried[self.name].unique())
@@ -175,7 +176,7 @@ class ImageSizeEdge(Edge):
         return round(value / 32) * 32
 
 
-class Noise(Rule):
+class Noise(Rule[Case]):
     """Two runs can't be told apart."""
 
     code = "noise"
@@ -194,7 +195,7 @@ class Noise(Rule):
         return self.finding(f"Run {other} is as good, as far as one can tell", evidence)
 
 
-class BestOfMany(Rule):
+class BestOfMany(Rule[Case]):
     """The accuracy of the best run flatters it, for it was chosen by it."""
 
     code = "best-of-many"
@@ -210,7 +211,7 @@ class BestOfMany(Rule):
         return self.finding(title, metrics.best_of(right).words)
 
 
-class FewImages(Rule):
+class FewImages(Rule[Case]):
     """Some classes have few photos."""
 
     code = "few-images"
@@ -230,7 +231,7 @@ class FewImages(Rule):
         return self.finding("Some classes have few photos", evidence)
 
 
-class FromAudit(Rule):
+class FromAudit(Rule[Case]):
     """An issue of the whole set that the audit found."""
 
     source = METHOD
@@ -256,7 +257,7 @@ class SlowStorage(FromAudit):
     when = "reading is slower than the network consumes"
 
 
-class Unreviewed(Rule):
+class Unreviewed(Rule[Case]):
     """The audit found photos that nobody has decided about."""
 
     code = "unreviewed"
@@ -288,7 +289,7 @@ class Unreviewed(Rule):
         )
 
 
-class WideFeatures(Rule):
+class WideFeatures(Rule[Case]):
     """A network with a wider last layer was not tried."""
 
     code = "wide-features"
@@ -298,7 +299,7 @@ class WideFeatures(Rule):
     def look(self, case: Case) -> Finding | None:
         """That backbone."""
         table = backbones.table()
-        own = backbones.KNOWN.get(case.run.config.backbone)
+        own = backbones.KNOWN.get(case.config.backbone)
         wider = table[(table["weights"] == "on disk") & (table["features"] > (own.width if own else 10_000))]
         wider = wider[~wider["name"].isin(case.runs["backbone"])]
         if wider.empty:
@@ -311,7 +312,7 @@ class WideFeatures(Rule):
         )
 
 
-class NextRung(Rule):
+class NextRung(Rule[Case]):
     """It learned its training photos, and there is a rung above."""
 
     code = "next-rung"
@@ -324,7 +325,7 @@ class NextRung(Rule):
             return None
         if DIVERGED.look(case) or UNDERFIT.look(case):
             return None
-        change = larger_photos(case.run.config, case.photos)
+        change = larger_photos(case.config, case.photos)
         if not change:
             return None
         return self.finding(
@@ -337,7 +338,7 @@ class NextRung(Rule):
 
 DIVERGED, UNDERFIT = Diverged(), Underfit()
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule[Case], ...] = (
     DIVERGED,
     UNDERFIT,
     Overfit(),
@@ -358,12 +359,4 @@ RULES: tuple[Rule, ...] = (
 def advise(workspace: Workspace, run: Run) -> list[Finding]:
     """What the rules say about `run`, the most pressing first."""
     case = case_of(workspace, run)
-    return [finding for rule in RULES if (finding := spoken(rule, case)) is not None]
-
-
-def spoken(rule: Rule, case: Case) -> Finding | None:
-    """What a rule says, without its change when that would change nothing: the parameter is at its limit already."""
-    finding = rule.look(case)
-    if finding and finding.change and replace(case.run.config, **finding.change) == case.run.config:
-        return replace(finding, change={})
-    return finding
+    return [finding for rule in RULES if (finding := rule.speak(case)) is not None]

@@ -8,7 +8,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
-from cvtune_nb.advice import Finding
 from cvtune_nb.classification.cost import past_errors, past_in_words
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
@@ -27,6 +26,7 @@ from cvtune_nb.escalation import (
 from cvtune_nb.models import backbones
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings

@@ -16,6 +16,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
@@ -178,7 +179,7 @@ class TrainingPanel(RunPanel):
         title = f"A learning rate of {found.suggestion:g} suits this start"
         source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
         self._about = ""
-        self.findings.show([advice.Finding("rate", title, found.words, source, change)])
+        self.findings.show([Finding("rate", title, found.words, source, change)])
         return f"{html.text(title)}: Apply moves the slider."
 
     def _follow(self, job: Job) -> None:
@@ -196,7 +197,7 @@ class TrainingPanel(RunPanel):
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
         self.compared.value = self.comparison_of(self.table())
 
-    def _apply(self, finding: advice.Finding) -> None:
+    def _apply(self, finding: Finding) -> None:
         super()._apply(finding)
         if self._about:
             advice.write_down(self.workspace, finding, self._about)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.advice import Finding, outcome, write_down
+from cvtune_nb.advice import outcome, write_down
 from cvtune_nb.classification.run import new_run
 from cvtune_nb.files import read_json_lines, write_csv
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.finding import Finding
 
 CONFIG = Config("efficientnet_lite0", image_size=64)
 ADVICE = Finding("overfit", "It overfits", "by 20%", "2018", {"dropout": 0.2, "weight_decay": 0.03})

@@ -1,15 +1,15 @@
-import inspect
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.advice import RULES, Case, Finding, advise, rules
+from cvtune_nb.advice import RULES, Case, advise, rules
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.finding import Finding
+from tests.rule_contract import finds, keeps_its_form, keeps_the_contract
 
 CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0.003)
 
@@ -191,13 +191,7 @@ def test_no_two_rules_have_the_same_code():
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_a_rule_speaks_when_it_should(rule):
-    situation, says, change = LOUD[rule.code]
-    finding = rule.look(situation)
-    assert finding.code == rule.code
-    assert says in f"{finding.title}; {finding.evidence}"
-    assert finding.change.keys() == change.keys()
-    for name, value in change.items():
-        assert finding.change[name] == (pytest.approx(value) if isinstance(value, float) else value)
+    finds(rule, *LOUD[rule.code])
 
 
 @pytest.mark.parametrize(
@@ -227,16 +221,13 @@ HISTORIES = [
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 @pytest.mark.parametrize("config", EXTREMES, ids=lambda config: config.backbone)
 def test_every_rule_keeps_the_contract(rule, config):
-    """Whatever it looks at, a rule gives None or a Finding with whole words and a change that can be carried out."""
-    assert inspect.getdoc(type(rule))
-    assert rule.when
-    assert rule.source
+    keeps_its_form(rule)
     runs = table((config.learning_rate, config.image_size, 0.9), (config.learning_rate / 2, 64, 0.8)).assign(
         backbone=config.backbone, head=config.head
     )
     for rows in HISTORIES:
         for state in ("done", "stopped", "diverged"):
-            finding = rules.spoken(
+            keeps_the_contract(
                 rule,
                 case(
                     rows,
@@ -249,16 +240,6 @@ def test_every_rule_keeps_the_contract(rule, config):
                     issues=issues("few-images", "small-objects", "slow-storage", "dark"),
                 ),
             )
-            if finding is None:
-                continue
-            assert re.fullmatch(r"[a-z]+(-[a-z]+)*", finding.code)
-            assert finding.title
-            assert finding.evidence
-            assert finding.source
-            assert re.search(r"\d|notebook", finding.evidence), "evidence holds numbers"
-            if finding.change:
-                changed = Config.from_values(**(config.to_dict() | finding.change))
-                assert changed != config, "Apply would change nothing"
 
 
 def test_a_loss_that_rose_is_called_running_away():
