@@ -56,7 +56,7 @@ class Gain:
     def words(self) -> str:
         """For example "+1.2 points (0.3 to 2.1)"; an interval that covers zero says what that means."""
         points = f"{self.gain * 100:+.1f} points ({self.low * 100:.1f} to {self.high * 100:.1f})"
-        return points if self.sure else f"{points}: can't be told from no gain"
+        return points if self.sure else f"{points}: no reliable gain"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values."""

@@ -10,6 +10,7 @@ from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.data.pixels import median_side
+from cvtune_nb.metrics import Verdict
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.runs.finding import Finding
@@ -101,23 +102,29 @@ class Overfit(Rule[Case]):
 
 
 class BelowBaseline(Rule[Case]):
-    """Fine-tuning has not paid."""
+    """Fine-tuning has not paid, or not yet for certain."""
 
     code = "below-baseline"
-    when = "the fine-tuned network is not better than the SVM on the same validation photos"
+    when = "the fine-tuned network is not certainly better than the SVM on the same validation photos"
     source = PAIRED
 
     def look(self, case: Case) -> Finding | None:
-        """A third of the rate; or keep the SVM."""
+        """A third of the rate, or keep the SVM; of a probable gain only more validation photos."""
         if case.right_baseline is None or case.trained.empty:
             return None
         compared = metrics.paired(*aligned(case.right_baseline, case.right))
-        if case.right_baseline.all() or (compared.p < 0.05 and compared.difference > 0):
+        if case.right_baseline.all() or compared.verdict is Verdict.BETTER:
             return None
+        evidence = f"fine-tuned against SVM on the same validation photos: {compared.words}"
+        if compared.verdict is Verdict.PROBABLY_BETTER:
+            return self.finding(
+                "Probably better than the frozen network and SVM, not yet certain",
+                f"{evidence}; more validation photos, or the same comparison on other folds, would settle it",
+            )
+        worse = "Worse than" if compared.verdict is Verdict.WORSE else "No reliable difference from"
         return self.finding(
-            "Not better than the frozen network and SVM",
-            f"fine-tuned against SVM on the same validation photos: {compared.words}; "
-            "the SVM is the cheaper model, unless a lower rate helps",
+            f"{worse} the frozen network and SVM",
+            f"{evidence}; the SVM is the cheaper model, unless a lower rate helps",
             learning_rate=rate(case.config.learning_rate / 3),
             schedule="",
         )
@@ -177,10 +184,10 @@ class ImageSizeEdge(Edge):
 
 
 class Noise(Rule[Case]):
-    """Two runs can't be told apart."""
+    """Which of two runs is better is not certain."""
 
     code = "noise"
-    when = "the best other run differs by no more than chance"
+    when = "it is not certain which is better, this run or the best other one"
     source = PAIRED
 
     def look(self, case: Case) -> Finding | None:
@@ -188,11 +195,17 @@ class Noise(Rule[Case]):
         if not case.right_others or case.right.empty:
             return None
         other = max(case.right_others, key=lambda name: case.right_others[name].mean())
-        compared = metrics.paired(*aligned(case.right_others[other], case.right))
-        if compared.p < 0.05:
+        theirs, ours = aligned(case.right_others[other], case.right)
+        compared = metrics.paired(theirs, ours)
+        if compared.p < metrics.CERTAIN:
             return None
-        evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would tell them apart"
-        return self.finding(f"Run {other} is as good, as far as one can tell", evidence)
+        title = f"No reliable difference from run {other}"
+        if compared.verdict is Verdict.PROBABLY_BETTER:
+            title = f"Probably better than run {other}, not yet certain"
+        elif metrics.paired(ours, theirs).verdict is Verdict.PROBABLY_BETTER:
+            title = f"Run {other} is probably better, not yet certain"
+        evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would settle it"
+        return self.finding(title, evidence)
 
 
 class BestOfMany(Rule[Case]):

@@ -236,7 +236,7 @@ class Noise(Rule[DetectorCase]):
             return None
         precision = f"average precision {case.found.scores.ap:.3f} ({low:.3f} to {high:.3f})"
         return self.finding(
-            f"No difference to {best['run']} that you could rely on", f"{precision}, there {best['validation_ap']:.3f}"
+            f"No reliable difference from {best['run']}", f"{precision}, there {best['validation_ap']:.3f}"
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cvtune_nb import metrics
 from cvtune_nb.classification import best_run as best_classifier
 from cvtune_nb.classification.svm import baseline_predictions
 from cvtune_nb.detection.average_precision import Scores, against_threshold, best_threshold, judged, scores
@@ -14,7 +15,7 @@ from cvtune_nb.detection.pixels import pictures
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.metrics import Accuracy, paired, share
+from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models.networks import device
 from cvtune_nb.runs.provenance import groups_of
 
@@ -167,11 +168,11 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
     told = dict(zip(surest["path"], surest["label"], strict=True))
     ours = [told.get(path) == label for path, label in zip(known["path"], known["label"], strict=True)]
     theirs = (known["label"] == known["predicted"]).tolist()
-    compared = paired(theirs, ours)
+    compared = metrics.paired(theirs, ours)
     sides = f"its surest box names {sum(ours)} of {len(ours)} validation photos right, {name} {sum(theirs)}"
-    better = (
-        "the detector serves better here"
-        if compared.low > 0
-        else ("the classifier serves better here, and is simpler" if compared.high < 0 else compared.words)
-    )
-    return Beside(share(sum(ours), len(ours)), share(sum(theirs), len(theirs)), f"as a classifier, {sides}: {better}")
+    better = {
+        metrics.Verdict.BETTER: "the detector serves better here",
+        metrics.Verdict.WORSE: "the classifier serves better here, and is simpler",
+    }.get(compared.verdict, compared.words)
+    accuracies = [metrics.share(sum(right), len(right)) for right in (ours, theirs)]
+    return Beside(*accuracies, f"as a classifier, {sides}: {better}")

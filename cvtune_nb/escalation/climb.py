@@ -275,13 +275,15 @@ class _Climb:
         cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
         for _, row in cheaper.iterrows():
             compared = metrics.paired(*aligned(right[row["run"]], right[best["run"]]))
-            if compared.p >= 0.05:
-                factor = best["seconds"] / max(row["seconds"], 1e-9)
-                words += (
-                    f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: "
-                    f"stopping at rung {row['rung']} is the better bargain"
-                )
-                return Escalation(table, best["run"], words)
+            if compared.verdict is metrics.Verdict.BETTER:
+                continue
+            factor = best["seconds"] / max(row["seconds"], 1e-9)
+            words += f"; rung {row['rung']} took 1/{factor:.1f} of its time: "
+            if compared.verdict is metrics.Verdict.PROBABLY_BETTER:
+                words += f"rung {best['rung']} is {compared.words}: more validation photos would settle it"
+            else:
+                words += f"{compared.words}, so stopping at rung {row['rung']} is the better bargain"
+            return Escalation(table, best["run"], words)
         if len(cheaper):
             words += "; every cheaper rung is worse beyond noise: worth its time"
         return Escalation(table, best["run"], words)

@@ -274,9 +274,5 @@ def _summary(workspace: Workspace, study: Any) -> Sweep:
     first = ran["run"].iloc[0]
     if chosen.run != first:
         compared = metrics.paired(*aligned(right[first], right[chosen.run]))
-        words += (
-            f"; against the rung's own values there is {compared.words}"
-            if compared.p >= 0.05
-            else (f"; against the rung's own values it is {compared.words}")
-        )
+        words += f"; against the rung's own values: {compared.words}"
     return Sweep(table, chosen.run, words)

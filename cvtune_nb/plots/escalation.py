@@ -174,7 +174,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     left, right = axes.get_xlim()
     axes.set_xlim(min(left, -1), max(right, 1))  # small gains look small
     axes.set_yticks(places, [shortened(title, 44) for title in rows["title"]], parse_math=False)
-    axes.set_xlabel("predicted change, points (95% interval); hatched: can't be told from none")
+    axes.set_xlabel("predicted change, points (95% interval); hatched: no reliable gain")
     axes.grid(alpha=0.3, axis="x")
     first = table.iloc[0]
     titled(

@@ -35,7 +35,10 @@ def test_what_was_applied_is_written_down(workspace, run_with):
     assert (entry["run"], entry["code"], entry["change"]) == (before.id, "overfit", ADVICE.change)
 
 
-@pytest.mark.parametrize(("wrong", "verdict"), [(5, "helped"), (60, "did harm"), (29, "made no difference")])
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [(5, "helped"), (60, "did harm"), (29, "made no reliable difference"), (25, "probably helped, not yet certain")],
+)
 def test_the_run_after_an_advice_says_whether_it_helped(workspace, run_with, wrong, verdict):
     before = run_with(30)
     write_down(workspace, ADVICE, before.id)

@@ -43,7 +43,7 @@ def test_what_is_asked_for_is_computed(workspace):
 
 def test_an_interval_that_covers_zero_says_so():
     gain = gains.Gain("photos", "t", 0.01, -0.01, 0.03, None, "")
-    assert gain.words == "+1.0 points (-1.0 to 3.0): can't be told from no gain"
+    assert gain.words == "+1.0 points (-1.0 to 3.0): no reliable gain"
     assert replace(gain, low=0.002).words == "+1.0 points (0.2 to 3.0)"
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,8 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.advice import RULES, Case, advise, rules
-from cvtune_nb.classification.run import HISTORY_COLUMNS, Run
+from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
+from cvtune_nb.files import write_csv
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
@@ -100,10 +102,14 @@ LOUD = {
     ),
     "below-baseline": (
         case(right=right(10), right_baseline=right(8)),
-        "no difference you could rely on (-2.0 points",
+        "no reliable difference (-2.0 points",
         {"learning_rate": 0.001, "schedule": ""},
     ),
-    "noise": (case(right=right(10), right_others={"002": right(8)}), "against 002: no difference you could rely", {}),
+    "noise": (
+        case(right=right(10), right_others={"002": right(8)}),
+        "No reliable difference from run 002; against 002: no reliable",
+        {},
+    ),
     "lr-edge": (
         case(runs=table((0.001, 224, 0.8), (0.003, 224, 0.9))),
         "tried 0.001, 0.003; best 0.003",
@@ -242,6 +248,45 @@ def test_every_rule_keeps_the_contract(rule, config):
             )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "title", "words", "apply"),
+    [
+        (6, "Worse than the frozen network and SVM", "unless a lower rate helps", True),
+        (11, "No reliable difference from the frozen network and SVM", "unless a lower rate helps", True),
+        (17, "Probably better than the frozen network and SVM, not yet certain", "more validation photos", False),
+        (18, None, "", False),
+    ],
+)
+def test_against_the_baseline_there_are_four_things_to_say(workspace, wrong, title, words, apply):
+    """The run is wrong about 12 of 88 photos, the SVM about the first so many; they agree about the others."""
+
+    def predictions(count):
+        said = np.where(np.arange(88) < count, "square", "disc")
+        return pd.DataFrame({"path": [f"{n}.jpg" for n in range(88)], "label": "disc", "predicted": said})
+
+    run = new_run(workspace, CONFIG, workspace.photos(), (48, 88), 1.0)
+    write_csv(run.folder / "predictions.csv", predictions(12).assign(probability=1.0))
+    write_csv(workspace.folder / "baseline.csv", predictions(wrong).assign(score=1.0))
+    found = {finding.code: finding for finding in advise(workspace, replace(run, history=GOOD))}
+    assert ("below-baseline" in found) == (title is not None)
+    if title:
+        finding = found["below-baseline"]
+        assert finding.title == title and words in finding.evidence
+        assert ("learning_rate" in finding.change) == apply
+
+
+@pytest.mark.parametrize(
+    ("wrong", "title"),
+    [
+        (7, "Run 002 is probably better, not yet certain"),
+        (12, "No reliable difference from run 002"),
+        (17, "Probably better than run 002, not yet certain"),
+    ],
+)
+def test_of_two_runs_three_uncertain_things_are_said(wrong, title):
+    assert rules.Noise().look(case(right=right(12), right_others={"002": right(wrong)})).title == title
+
+
 def test_a_loss_that_rose_is_called_running_away():
     rose = case(history([0.5, 0.5], [0.5, 0.5], [1.0, 1.8]))
     assert rules.DIVERGED.look(rose).evidence == "train loss rose from 1.00 to 1.80"
@@ -281,5 +326,5 @@ def test_advice_compares_with_the_baseline_and_other_runs(trained_run):
 
     second = fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0, seed=1))
     findings = {finding.code: finding for finding in advise(workspace, second)}
-    assert f"against {first.id}: no difference" in findings["noise"].evidence
+    assert f"against {first.id}: no reliable difference" in findings["noise"].evidence
     assert "below-baseline" not in findings  # nothing was trained: only the start from the SVM is there
