@@ -62,7 +62,7 @@ class Underfit(Rule[Case]):
             return self.finding(
                 "It has not learned enough: double the epochs",
                 f"{evidence}, and the loss was still falling",
-                epochs=min(200, 2 * config.epochs),
+                epochs=min(PARAMETERS["epochs"].high, 2 * config.epochs),
                 schedule="",
             )
         return self.finding(
@@ -96,8 +96,8 @@ class Overfit(Rule[Case]):
             f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
             f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
             "may still test well: judge by validation",
-            dropout=min(0.9, round(config.dropout + 0.2, 2)),
-            weight_decay=min(0.1, config.weight_decay * 3),
+            dropout=min(PARAMETERS["dropout"].high, round(config.dropout + 0.2, 2)),
+            weight_decay=min(PARAMETERS["weight_decay"].high, config.weight_decay * 3),
         )
 
 

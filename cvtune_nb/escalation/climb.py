@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
@@ -22,11 +22,7 @@ from cvtune_nb.workspace import Workspace
 COLUMNS = [
     "rung",
     "run",
-    "backbone",
-    "image_size",
-    "batch_size",
-    "learning_rate",
-    "epochs",
+    *(parameter.name for parameter in fields(Config)),
     "predicted_seconds",
     "seconds",
     "expected",
@@ -309,7 +305,7 @@ class _Climb:
 
     def _fill(self, place: int, run: Run, note: str) -> None:
         row = self.rows[place]
-        row |= {name: value for name, value in run.config.to_dict().items() if name in COLUMNS}
+        row |= run.config.to_dict()
         row |= {
             "run": run.id,
             "state": run.state,
@@ -376,5 +372,5 @@ class _Climb:
 
 
 def _row(number: int, config: Config) -> dict:
-    shown = {name: value for name, value in config.to_dict().items() if name in COLUMNS}
-    return dict.fromkeys(COLUMNS, float("nan")) | {"rung": number, "run": "", "state": "waiting", "note": ""} | shown
+    known = {"rung": number, "run": "", "state": "waiting", "note": ""}
+    return dict.fromkeys(COLUMNS, float("nan")) | known | config.to_dict()

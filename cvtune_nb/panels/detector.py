@@ -20,6 +20,7 @@ from cvtune_nb.detection.train import fit
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
+from cvtune_nb.parameters import differing
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
@@ -232,9 +233,5 @@ def _comparison(known: pd.DataFrame, caption: str) -> str:
         "validation_ap": "AP",
         "validation_ap50": "AP50",
         "time": "time",
-        "learning_rate": "learning rate",
-        "batch_size": "minibatch",
-        "epochs": "epochs",
-        "proposals": "proposals",
     }
-    return html.table(shown, names, caption)
+    return html.table(shown, names | differing(rows, PARAMETERS, ("learning_rate", "epochs")), caption)

@@ -15,7 +15,7 @@ from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
-from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
@@ -235,19 +235,6 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
     shown = rows.assign(
         validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
     )
-    parameters = [
-        "learning_rate",
-        "batch_size",
-        "optimizer",
-        "dropout",
-        "weight_decay",
-        "epochs",
-        "schedule",
-        "head",
-        "loss",
-        "seed",
-    ]
-    differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]
     names = {
         "run": "run",
         "state": "state",
@@ -255,4 +242,4 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
         "train": "train",
         "time": "time",
     }
-    return html.table(shown, names | {name: PARAMETERS[name].label for name in differing}, caption, most=12)
+    return html.table(shown, names | differing(rows, always=("learning_rate", "epochs")), caption, most=12)
