@@ -18,7 +18,7 @@ Issue = dict[str, Any]
 """One row of the table, without the name of the check: what `issue` makes."""
 
 OTHERS = ["other", "other_2", "other_3"]
-"""The photos to show beside this one: its copy, or the nearest photos that surely show what this one looks like; else
+"""The photos to show beside this one: its copy, or the nearest photos that surely show what it looks like; else
 empty."""
 
 COLUMNS = ["path", "issue", "score", "detail", "suggestion", *OTHERS]
@@ -32,9 +32,18 @@ COMMON, AT_LEAST = 0.05, 5
 class Check:
     """One check of the audit, registered in audit.checks.
 
-    name: the kind of issue, as the table has it; meaning: what it means, one sentence without a full stop; run: finds
-    the issues; about_copies: whether the photo shown beside is a copy; note_if_common: what is true of many photos
-    becomes a sentence about the set, and no photo is listed.
+    Attributes
+    ----------
+    name : str
+        The kind of issue, as the table has it.
+    meaning : str
+        What the issue means: one sentence without a full stop.
+    run : callable
+        Finds the issues.
+    about_copies : bool
+        Whether the photo shown beside is a copy.
+    note_if_common : bool
+        Whether an issue that many photos have becomes a sentence about the set, and no photo is listed.
     """
 
     name: str

@@ -1,5 +1,7 @@
-"""All checks of the audit, the ones that matter most first. To add one: a function that takes a Context and gives
-issues, and a line here."""
+"""All checks of the audit, the ones that matter most first.
+
+To add one: a function that takes a Context and gives issues, and a line here.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -53,8 +55,7 @@ ABOUT_COPIES = tuple(check.name for check in CHECKS if check.about_copies)
 
 
 def table(found: Mapping[str, Iterable[Issue]]) -> pd.DataFrame:
-    """Issues by the name of their check as a DataFrame with COLUMNS, in the order of CHECKS, worst first within a
-    kind."""
+    """Issues by the name of their check, as a DataFrame: in the order of CHECKS, worst first within a kind."""
     rows = [{**row, "issue": kind} for kind in KINDS for row in found.get(kind, ())]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return (

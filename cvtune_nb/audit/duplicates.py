@@ -1,9 +1,9 @@
-"""The same photo more than once: byte for byte, or resized, recompressed, cropped, turned, mirrored, brightened, with
-a border or a caption.
+"""The same photo more than once.
 
-In two steps, so that the cost stays near that of one matrix product. First a few candidates for each photo:
-alike in features, or alike in a perceptual hash in any of 8 orientations. Then each pair of candidates is
-laid exactly over each other (audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
+Byte for byte, or resized, recompressed, cropped, turned, mirrored, brightened, with a border or a caption. In two
+steps, so that the cost stays near that of one matrix product. First a few candidates for each photo: alike in features,
+or alike in a perceptual hash in any of 8 orientations. Then each pair of candidates is laid exactly over each other
+(audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
 """
 
 from __future__ import annotations
@@ -43,11 +43,8 @@ still found together with all of them, through the copies of its copies."""
 SAME_CORRELATION = 0.80
 SAME_COSINE = 0.94
 """A pair of candidates is one photo from this correlation of their pixels, laid exactly over each other, or this
-cosine of their features; where photos of one class look much alike, `limits_for` asks for more (of clothes .87). Of 520
-copies planted among 1,988 photos of clothes: recall .99 for the nine usual kinds and .98 for borders, caption strips,
-crops off the centre and turns by 3 degrees; at most 2 of 516 pairs were no copies. The most alike of those were at
-.89, with features at a cosine of .80 or more. Of the 17 copies among the sample photos, 17, and nothing else; among
-600 scanned digits one pair."""
+cosine of their features; where photos of one class look much alike, `limits_for` asks for more
+(docs/measurements.md, "Copies of photos")."""
 
 AT_MOST_CORRELATION = 0.96
 AT_MOST_COSINE = 0.99
@@ -55,14 +52,21 @@ AT_MOST_COSINE = 0.99
 
 LIKE_A_COPY = 0.90
 LOOKALIKES, FEW_COPIES = 400, 0.1
-"""Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the share of them
+"""Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the fraction of them
 that may be taken for copies, by this correlation or SAME_COSINE."""
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """groups: (n,) int, the number of each photo's group of copies, photos without copies are alone in
-    theirs; pairs: first, second (row numbers), similarity (0..1, 1 for equal files), exact."""
+    """Which photos are copies.
+
+    Attributes
+    ----------
+    groups : numpy.ndarray
+        The number of each photo's group of copies, int (n,); a photo without copies is alone in its group.
+    pairs : pandas.DataFrame
+        first,second (row numbers),similarity (0 to 1, 1 for equal files),exact.
+    """
 
     groups: np.ndarray
     pairs: pd.DataFrame
@@ -75,10 +79,20 @@ def find(
     progress: Progress = silent,
     distinct: Iterable[frozenset[str]] = (),
 ) -> Duplicates:
-    """Groups of copies.
+    """Find groups of copies.
 
-    photos: label,sha256 (n rows); features: (n, width) not negative or centred, as they come from the network;
-    store: store[indices] -> uint8 (n, side, side, 3); distinct: pairs {sha256, sha256} that are never in one group.
+    Parameters
+    ----------
+    photos : pandas.DataFrame
+        label,sha256 (n rows).
+    features : numpy.ndarray
+        As they come from the network, not centred, (n, width).
+    store : Pixels
+        store[indices] is uint8 (len(indices), side, side, 3).
+    progress : Progress
+        Called with the fraction done and words.
+    distinct : iterable of frozenset
+        Pairs {sha256, sha256} that are never in one group.
     """
     pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos, features, store, progress)])
     pairs = pairs.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
@@ -86,8 +100,11 @@ def find(
 
 
 def grouped(pairs: pd.DataFrame, sha256: pd.Series, distinct: Iterable[frozenset[str]] = ()) -> np.ndarray:
-    """The number of each photo's group (n,): what pairs connect, the most alike first, as long as that brings no two
-    photos together that are known to be distinct."""
+    """The number of each photo's group (n,).
+
+    A group is what pairs connect, the most alike first, as long as that brings no two photos together that are known to
+    be distinct.
+    """
     groups = DisjointSet(range(len(sha256)))
     row = {key: place for place, key in enumerate(sha256)}
     apart = [[row[key] for key in pair] for pair in distinct if all(key in row for key in pair)]
@@ -136,8 +153,11 @@ def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress:
 
 @dataclass(frozen=True)
 class Look:
-    """What photos are compared by: features (n, width), of which `rows` are meant, and their pixels `small` (rows,
-    FINE, FINE) grey. Places are places in rows."""
+    """What photos are compared by.
+
+    Features (n, width), of which `rows` are meant, and their pixels `small` (rows, FINE, FINE) in grey. Places are
+    places in rows.
+    """
 
     features: np.ndarray
     rows: np.ndarray
@@ -167,11 +187,11 @@ class Limits:
 
 
 def limits_for(labels: np.ndarray, look: Look) -> Limits:
-    """The limits for this set: a copy is three times nearer to its original than the nearest 1% of pairs of one
-    class, and at least as near as SAME_CORRELATION or SAME_COSINE say. Pairs that may be copies themselves don't
-    count, as long as they are few.
+    """The limits for this set.
 
-    labels: of the photos. The pairs are drawn with a fixed seed.
+    A copy is three times nearer to its original than the nearest 1% of pairs of one class, and at least as near as
+    SAME_CORRELATION or SAME_COSINE say. Pairs that may be copies themselves don't count, as long as they are few. The
+    pairs are drawn with a fixed seed. labels: of the photos.
     """
     random = np.random.default_rng(0)
     places = {label: np.flatnonzero(labels == label) for label in set(labels)}
@@ -214,8 +234,10 @@ def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDID
 
 
 class Closest:
-    """For each of some rows the NEIGHBOURS columns of the largest values from `least` on, of a matrix that is shown a
-    few columns at a time."""
+    """For each of some rows the NEIGHBOURS columns of the largest values from `least` on.
+
+    The matrix is shown a few columns at a time.
+    """
 
     def __init__(self, rows: int, least: float):
         self.least = least
@@ -259,8 +281,11 @@ def orientation_hashes(small: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Copy:
-    """A photo that has copies: which one it is shown beside, what they have in common, and what to do about it; labels
-    and splits are those of all its copies."""
+    """A photo that has copies.
+
+    Which one it is shown beside, what they have in common, and what to do about it; labels and splits are those of all
+    its copies.
+    """
 
     path: str
     label: str

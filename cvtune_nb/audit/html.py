@@ -52,8 +52,10 @@ $body
 
 
 def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFrame, summary: dict[str, Any]) -> Path:
-    """Write audit/report.html: what was found, the worst SHOWN of each kind with their photos, and what to do. The
-    arguments are the parts of an Audit. Returns the file."""
+    """Write audit/report.html: what was found, the worst SHOWN of each kind with their photos, and what to do.
+
+    The arguments are the parts of an Audit. Returns the file.
+    """
     labels = dict(zip(scores["path"], scores["label"], strict=True))
     about_photos = issues[issues["path"] != ""]
     sections = [(kind, rows, rows.head(SHOWN)) for kind, rows in about_photos.groupby("issue", sort=False)]

@@ -1,11 +1,11 @@
-"""Does a photo look like its label says? Every photo is judged by a model that has not seen it, nor its
-copies.
+"""Whether photos look like their labels say.
 
-The model is a least-squares SVM on frozen features, because leaving a photo out of it has an exact answer in
-closed form: one factorisation gives the opinion of n models that each did not see one photo. Up to LANDMARKS photos
-it knows every photo it learns from; of more it draws so many, and describes all others by how alike they are to
-those (Nystrom's method: Williams and Seeger 2001), so that memory stays the same and time grows with the number of
-photos. Photos of the test split are judged but never judge: what is cleaned in training must not depend on them.
+Every photo is judged by a model that has not seen it, nor its copies. The model is a least-squares SVM on frozen
+features, because leaving a photo out of it has an exact answer in closed form: one factorisation gives the opinion of n
+models that each did not see one photo. Up to LANDMARKS photos it knows every photo it learns from; of more it draws so
+many, and describes all others by how alike they are to those (Nystrom's method: Williams and Seeger 2001), so that
+memory stays the same and time grows with the number of photos. Photos of the test split are judged but never judge:
+what is cleaned in training must not depend on them.
 """
 
 from __future__ import annotations
@@ -35,14 +35,11 @@ BLOCK = 1_024
 """Photos that are looked at together."""
 
 SUSPECT = 0.03
-"""A label with less probability than this is listed as mislabelled. F1 on clothing with 3, 8 and 20% of the labels
-flipped to any class: .66, .83, .90; to classes it is mixed up with: .64, .76, .84. (KNOWHOW's .05 with plain
-temperature scaling, on the same photos: .65, .84, .89 and .63, .76, .82.) Part of the false alarms are labels that
-were wrong before."""
+"""A label with less probability than this is listed as mislabelled (docs/measurements.md, "Wrong labels")."""
 
 LEAST_WRONG = 0.1
-"""The share of wrong labels that is assumed at least: without it a set of well separated classes with 7% wrong labels
-would hide them."""
+"""The fraction of wrong labels that is assumed at least: without it a set of well separated classes with 7% wrong
+labels would hide them."""
 
 SHARED = 0.9
 SECOND = 0.35
@@ -51,14 +48,11 @@ them .35 of it. Ours."""
 
 UNCLAIMED = 0.15
 """A photo is an outlier when the class that claims it most does so by less than this: 0 is what all classes say of
-something they know nothing about, 1 is certain. Among the sample photos, clothing and digits, with 5 to 40 photos of
-another of these sets put in under random labels, this claim ranks the strangers with AUROC .93 to .998; the distance
-to the nearest photos only with .07 to .98, as strangers come in groups. Below .15 lie 13 to 80% of the strangers and
-.2 to .7% of a set's own photos."""
+something they know nothing about, 1 is certain (docs/measurements.md, "Photos of no class")."""
 
 MOST_SURE = 10.0
-"""The largest factor of scores before they become probabilities. On clothing 5 is best for the SVM; a set without any
-doubtful photo would ask for an infinite one, and then the first photo between two classes would look certain too."""
+"""The largest factor of scores before they become probabilities. A set without any doubtful photo would ask for an
+infinite one, and then the first photo between two classes would look certain too."""
 
 SURE = 0.5
 """A photo shows its class for sure when no class is more probable than its label, and its label is more probable
@@ -68,8 +62,7 @@ EXAMPLES = 3
 """Photos that are shown beside a doubted one."""
 
 FEWEST = 3
-"""Photos that a class must have among those that judge, before the labels of others or its own are called
-wrong."""
+"""Photos that a class must have among those that judge, before the labels of others or its own are called wrong."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +114,10 @@ class Judgement:
 
     @property
     def heard(self) -> np.ndarray:
-        """Photos whose class has enough judges, bool (n,). Left out of a class of three, a photo has two others to be
-        recognised by; with fewer, no opinion."""
+        """Photos whose class has enough judges, bool (n,).
+
+        Left out of a class of three, a photo has two others to be recognised by; with fewer, no opinion.
+        """
         return self.known[self.labels] >= FEWEST
 
     @property
@@ -140,8 +135,11 @@ class Judgement:
 
     @property
     def opinions(self) -> pd.DataFrame:
-        """A row for each photo: label_quality (0..1, 1 is best), suggested_label and its probability, second_label and
-        its probability."""
+        """A row for each photo, in their order.
+
+        label_quality (0 to 1, 1 is best), suggested_label and suggested_probability, second_label and
+        second_probability.
+        """
         second = self.of(self.second)
         return pd.DataFrame(
             {
@@ -278,14 +276,31 @@ def leave_one_out(
     landmarks: int = LANDMARKS,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """What a least-squares SVM says of each photo when that photo's whole group is left out: (n, classes),
-    about -1 for no and +1 for yes.
+    """What a least-squares SVM says of each photo when that photo's whole group is left out.
 
     K is the RBF kernel, as wide as the median distance; L L' that of the landmarks; row i of Z = K L'^-1 describes
     photo i. Ridge regression on Z has the hat matrix H = Z (Z'Z + I)^-1 Z', and the residual of a left-out group B is
     (I - H_BB)^-1 times its residual when it is not left out (exact but for the mean of Y and the landmarks, which
     still count everyone; Cawley and Talbot 2004, An, Liu and Venkatesh 2007). With every judge a landmark this is
     regression with the full kernel. Memory: 8 bytes x (6 landmarks^2 + n classes); time: n x landmarks^2.
+
+    Parameters
+    ----------
+    view : View
+        Features of the photos.
+    labels, groups, judges : numpy.ndarray
+        Class, group of copies (int) and whether it judges (bool) of each photo, (n,).
+    classes : int
+        How many there are.
+    landmarks : int
+        Photos that the others are described by.
+    progress : Progress
+        Called with the fraction done and words.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, classes), about -1 for no and +1 for yes.
     """
     inside = np.flatnonzero(judges)
     drawn = _draw(inside, labels, landmarks)
@@ -335,13 +350,19 @@ def leave_one_out(
 
 
 def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np.ndarray:
-    """Probabilities (n, classes): softmax of the scores times a factor, chosen together with a share of wrong labels
-    so that the judges' labels are most likely.
+    """Probabilities (n, classes): softmax of the scores times a factor.
 
-    Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") with one change: a label is
-    wrong, any class at random, with a probability that is estimated too. Without it wrong labels make every photo
-    doubtful, the more of them the more, and in the end none stands out. On clothing the factor stays between 5.3 and
-    6 whether 0, 3, 8 or 20% of the labels are flipped; without the change it falls from 5.4 to 3.3.
+    The factor is chosen together with a fraction of wrong labels so that the judges' labels are most likely:
+    temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") with one change: a label is wrong,
+    any class at random, with a probability that is estimated too. Without it wrong labels make every photo doubtful,
+    the more of them the more, and in the end none stands out (docs/measurements.md, "Wrong labels").
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        What `leave_one_out` gives, (n, classes).
+    labels, judges : numpy.ndarray
+        Class of each photo, and whether it counts (bool), (n,).
     """
     known, truth = scores[judges], labels[judges]
 
@@ -358,8 +379,26 @@ def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np
 def examples(
     view: View, groups: np.ndarray, rows: np.ndarray, likeness: np.ndarray, labels: np.ndarray, sure: np.ndarray
 ) -> np.ndarray:
-    """For each of `rows` the nearest photos of the class `likeness` (n,) among the sure ones (n,), not copies of itself
-    nor of each other, nearest first: (len(rows), EXAMPLES) row numbers, -1 where there are no more."""
+    """For each of `rows` the nearest photos that surely show what it looks like.
+
+    Parameters
+    ----------
+    view : View
+        Features of the photos.
+    groups : numpy.ndarray
+        int (n,): copies of a photo, and of each other, are not shown.
+    rows : numpy.ndarray
+        Row numbers of the photos that are asked about.
+    likeness, labels : numpy.ndarray
+        The class that each photo looks like, and that of its label, int (n,).
+    sure : numpy.ndarray
+        Photos that show their class for sure, bool (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Row numbers (len(rows), EXAMPLES), nearest first, -1 where there are no more.
+    """
     found = np.full((len(rows), EXAMPLES), -1)
     for kind in np.unique(likeness[rows]):
         known = np.flatnonzero(sure & (labels == kind))
@@ -379,8 +418,10 @@ def examples(
 
 
 def _draw(inside: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the rows `inside`, in their order: as many of each class as there are, but no more of a large
-    class than it takes, so that small ones are known too (fixed seed)."""
+    """At most `count` of the rows `inside`, in their order (fixed seed).
+
+    As many of each class as there are, but no more of a large class than it takes, so that small ones are known too.
+    """
     if len(inside) <= count:
         return inside
     order = np.random.default_rng(0).permutation(inside)

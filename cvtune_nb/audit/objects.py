@@ -1,5 +1,8 @@
-"""How large is what the photos show? A person drags a box around it in a few sampled photos; nothing that was tried
-could tell it without them (class-activation maps do not grow with the object)."""
+"""How large it is what the photos show.
+
+A person drags a box around it in a few sampled photos; nothing that was tried could tell it without them
+(class-activation maps do not grow with the object).
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,22 @@ SMALL = 0.20
 Vision (2018) advised detection instead of classification from there."""
 
 Box = tuple[float, float, float, float]
-"""Left, top, width, height in shares (0..1) of the upright photo's width and height."""
+"""Left, top, width, height as fractions (0..1) of the upright photo's width and height."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """boxes: how many photos were boxed; median: of the larger side of each box, a share (0..1) of the photo's width
-    or height; words say what follows from it."""
+    """How large objects are.
+
+    Attributes
+    ----------
+    boxes : int
+        How many photos were boxed.
+    median : float
+        Of the larger side of each box, as a fraction (0..1) of the photo's width or height.
+    words : str
+        What follows from it.
+    """
 
     boxes: int
     median: float

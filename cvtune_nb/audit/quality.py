@@ -1,8 +1,7 @@
-"""Photos that are bad as photos: dark, over-exposed, low in contrast, blurry, small, oddly shaped,
-unreadable.
+"""Photos that are bad as photos: dark, over-exposed, low in contrast, blurry, small, oddly shaped, unreadable.
 
-Light, contrast and blur are measured on the pixels the network sees (decoded once, kept by data.pixels), size
-and shape on the file's own width and height.
+Light, contrast and blur are measured on the pixels the network sees (decoded once, kept by data.pixels), size and shape
+on the file's own width and height.
 """
 
 from __future__ import annotations
@@ -31,9 +30,8 @@ DARK = 0.45
 """Dark: 99% of the pixels are below this brightness, by their brightest channel."""
 
 BURNT, BRIGHT = 0.30, 0.70
-"""Over-exposed: some channel is at its end (250 of 255) in this share of the pixels, and the mean brightness is at
-least .70, so that a yellow thing is not taken for it. Found 30 of 30 over-exposed among photos of clothes and 5 of 5
-among the sample photos, where KNOWHOW's 35% of white pixels found 25 and 1."""
+"""Over-exposed: some channel is at its end (250 of 255) in this fraction of the pixels, and the mean brightness is at
+least .70, so that a yellow thing is not taken for it (docs/measurements.md, "Over-exposed photos")."""
 
 CONTRAST = 0.20
 """Low contrast: the 1st and the 99th percentile of brightness are closer than this."""
@@ -142,8 +140,11 @@ def _sides(context: Context) -> tuple[np.ndarray, np.ndarray]:
 
 
 def meant_as_photo(label: str, reason: str) -> bool:
-    """Whether a file that was left out was meant to be one of the photos: not one beside the class folders
-    (no label), nor one that says by its name that it is something else ("not a photo (.txt file)")."""
+    """Whether a file that was left out was meant to be one of the photos.
+
+    Not one beside the class folders (no label), nor one that says by its name that it is something else ("not a photo
+    (.txt file)").
+    """
     return bool(label) and not reason.startswith("not a photo (")
 
 
@@ -151,8 +152,10 @@ MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_h
 
 
 def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress: Progress = silent) -> pd.DataFrame:
-    """What `measure` gives for photos (sha256, n rows; store in the same order), kept in the workspace's cache by
-    content: only new photos are looked at."""
+    """What `measure` gives for photos (sha256, n rows; store in the same order).
+
+    It is kept in the workspace's cache by content: only new photos are looked at.
+    """
     cache = RowStore(workspace.cache / f"light-{FORMULA}-{store.side}", (len(MEASURES),), "float64")
     first = dict(zip(reversed(photos["sha256"]), reversed(range(len(photos))), strict=True))
     new = cache.missing(list(photos["sha256"]))
@@ -161,9 +164,12 @@ def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress
 
 
 def measure(store: Any, rows: np.ndarray, progress: Progress = silent) -> pd.DataFrame:
-    """Of the photos store[rows], uint8 (n, side, side, 3), each 0..1: brightness (99th percentile of the brightest
-    channel), mean (brightness), contrast (99th minus 1st percentile of grey), burnt (share of pixels with a channel
-    from 250 of 255 on), sharpness (of all pixels) and sharpness_half (at half size)."""
+    """Light and sharpness of the photos store[rows], uint8 (n, side, side, 3), each 0 to 1.
+
+    brightness (99th percentile of the brightest channel), mean (brightness), contrast (99th minus 1st percentile of
+    grey), burnt (fraction of pixels with a channel from 250 of 255 on), sharpness (of all pixels), sharpness_half (at
+    half size).
+    """
     blocks = [np.empty((0, len(MEASURES)))]
     parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -24,14 +24,19 @@ _SCORE_TEXT = dict.fromkeys(["path", "label", "split", "suggested_label", "secon
 class Audit:
     """What an audit found.
 
-    issues: path,issue,score,detail,suggestion,other,other_2,other_3 (audit.check explains them; score 0..1, 1 is
-    worst).
-    scores: a row for each photo: path,label,split,label_quality (0 bad .. 1 good),suggested_label,
-    suggested_probability,second_label,second_probability,group (the same number for copies of one photo),
-    brightness,mean,contrast,burnt,sharpness,sharpness_half (quality.measure explains them).
-    summary: photos, issues (kind -> photos listed), forecast (a sentence: what a review could bring, or
-    ""), notes (sentences about the whole set), groups (of copies), backbone, image_size, storage (storage.Storage
-    explains it).
+    Attributes
+    ----------
+    issues : pandas.DataFrame
+        path,issue,score,detail,suggestion,other,other_2,other_3: audit.check explains them.
+    scores : pandas.DataFrame
+        A row for each photo: path,label,split,label_quality (0 to 1, 1 is best),suggested_label,suggested_probability,
+        second_label,second_probability,group (the same number for copies of one photo), and what quality.measure gives.
+    summary : dict
+        photos, issues (kind -> photos listed), forecast (what a review could bring, in a sentence, or ""), notes
+        (sentences about the whole set), groups (of copies), backbone, image_size, storage (storage.Storage explains
+        it).
+    seconds : float
+        How long it took.
     """
 
     issues: pd.DataFrame
@@ -43,13 +48,12 @@ class Audit:
 def audit(
     workspace: Workspace, backbone: str | None = None, image_size: int = 224, progress: Progress = silent
 ) -> Audit:
-    """Check all photos, as the person's decisions so far have left them, and write audit/issues.csv,
-    scores.csv, summary.json and report.html.
+    """Check all photos, as the person's decisions so far have left them.
 
-    Relabelled photos are judged under their new label, excluded ones are gone, and an issue that the person
-    decided to keep is not listed again. Copies are kept in one split from then on (data.keep_together); but for
-    that, nothing but those four files and the cache is written. Raises InputError when the backbone's weights
-    can't be had or image_size is beyond the photos.
+    Writes audit/issues.csv, scores.csv, summary.json and report.html. Relabelled photos are judged under their new
+    label, excluded ones are gone, and an issue that the person decided to keep is not listed again. Copies are kept in
+    one split from then on (data.keep_together); but for that, nothing but those four files and the cache is written.
+    Raises InputError when the backbone's weights can't be had or image_size is beyond the photos.
     """
     start = time.perf_counter()
     context = Context(workspace, backbone or backbones.default()[0], image_size, progress)
@@ -91,8 +95,10 @@ that were learned by heart"
 
 
 def load_audit(workspace: Workspace) -> Audit | None:
-    """The last audit of this workspace, or None if there was none. Decisions made since then are not in
-    it."""
+    """The last audit of this workspace, or None if there was none.
+
+    Decisions made since then are not in it.
+    """
     try:
         summary = read_json(workspace.audit / "summary.json")
         issues = read_csv(workspace.audit / "issues.csv", **_ISSUE_TEXT)
@@ -104,7 +110,9 @@ def load_audit(workspace: Workspace) -> Audit | None:
 
 
 def _kept(kind: str, path: str, standing: dict[str, dict[str, Any]]) -> bool:
-    """Whether the person decided to live with this issue. A reason that names a kind of issue keeps the photo
-    in spite of that kind only; any other reason, in spite of all."""
+    """Whether the person decided to live with this issue.
+
+    A reason that names a kind of issue keeps the photo in spite of that kind only; any other reason, in spite of all.
+    """
     act = standing.get(path, {})
     return act.get("action") == "keep" and (act["reason"] == kind or act["reason"] not in KINDS)

@@ -1,5 +1,7 @@
-"""Could a model cheat? A property of the file or of the light that gives a class away is learned in place of the
-things shown, and is gone in the next set of photos. The same measure says whether given splits look alike.
+"""Whether a model could cheat.
+
+A property of the file or of the light that gives a class away is learned in place of the things shown, and is gone in
+the next set of photos. The same measure says whether given splits look alike.
 """
 
 from __future__ import annotations
@@ -16,9 +18,8 @@ if TYPE_CHECKING:
     from cvtune_nb.audit.context import Context
 
 TELLING, TOO_TELLING = 0.80, 0.90
-"""AUROC of one property for one class against the rest from which it is a warning, and from which an error.
-Source: our measurement on clothing, where the strongest natural one is .74 and darkening three quarters of a class
-makes .885 (KNOWHOW)."""
+"""AUROC of one property for one class against the rest from which it is a warning, and from which an error
+(docs/measurements.md, "Properties that give a class away")."""
 
 APART = 0.70
 """AUROC of one property for one split against the others from which the splits are called different. Ours."""
@@ -85,11 +86,25 @@ def split_drift(context: Context) -> list[Issue]:
 
 
 def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int = SHUFFLES) -> list[dict]:
-    """Which columns of `values` tell which of `names` from the rest: name,property,auroc,chance,direction.
+    """Which columns of `values` tell which of `names` from the rest.
 
-    auroc (.5..1): the chance that the property of one photo of the class lies on that side of one of another; at
-    least `least`, and more than any class and property reached in `shuffles` shuffles of the names (fixed seed), so
-    that a false alarm is rarer than one set in `shuffles`. A class gets its most telling property only.
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        What `properties` gives (n rows).
+    names : pandas.Series
+        Class or split of each photo.
+    least : float
+        AUROC from which a property counts.
+    shuffles : int
+        Times the names are shuffled (fixed seed): a property must reach more than any did in all of them, so that a
+        false alarm is rarer than one set in so many.
+
+    Returns
+    -------
+    list of dict
+        name, property, auroc (.5 to 1: the chance that the property of one photo of the class lies on that side of one
+        of another), chance, direction. A class gets its most telling property only.
     """
     names = names.to_numpy(dtype=str)
     kept, counts = np.unique(names, return_counts=True)
@@ -119,8 +134,7 @@ def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int 
 
 
 def _auroc(ranks: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """(classes, properties), from ranks (n, properties) and membership (n, classes): Mann and Whitney's U as a
-    share."""
+    """Mann and Whitney's U as a fraction (classes, properties), of ranks (n, properties) and members (n, classes)."""
     inside = member.sum(axis=0)[:, None]
     outside = len(member) - inside
     return (member.T.astype(float) @ ranks - inside * (inside + 1) / 2) / np.maximum(inside * outside, 1)

@@ -1,5 +1,8 @@
-"""Are photos read more slowly than the network takes them? Measured here, on these photos, cold: from their files as
-they are, and from the pixels that are packed in the workspace."""
+"""Whether photos are read more slowly than the network takes them.
+
+Measured here, on these photos, cold: from their files as they are, and from the pixels that are packed in the
+workspace.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,19 @@ going on at the same time explains it as well."""
 
 @dataclass(frozen=True)
 class Storage:
-    """Photos a second: files, read and decoded on all cores; packed, from the workspace; network, taken by the frozen
-    network (None: not known). reading: share (0..1) of the files' time that is reading, the rest is decoding. cold:
-    whether this machine's memory was cleared of them first (Linux), or they may have come from there."""
+    """How fast photos are read.
+
+    Attributes
+    ----------
+    files, packed : float
+        Photos a second, read and decoded from their files on all cores, and from the packed pixels.
+    network : float or None
+        Photos a second that the frozen network takes; None: not known.
+    reading : float
+        Fraction (0 to 1) of the files' time that is reading; the rest is decoding.
+    cold : bool
+        Whether this machine's memory was cleared of them first (Linux), or they may have come from there.
+    """
 
     files: float
     packed: float
@@ -64,11 +77,27 @@ def measure(
     network: float | None,
     read: Callable[[Path], bytes] = Path.read_bytes,
 ) -> Storage | None:
-    """Read some photos from their files and from `packed` (their pixels, in the same order), for less than 2 seconds
-    in all; None when none can be read.
+    """Read some photos from their files and from their packed pixels, for less than 2 seconds in all.
 
-    photos: path (n rows); network: photos a second that it takes; read: how a file is read. The packed photos are
-    neighbours, as features are computed from them.
+    The packed photos are neighbours, as features are computed from them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the photos are.
+    photos : pandas.DataFrame
+        path (n rows).
+    packed : Pixels
+        Their pixels, in the same order.
+    network : float or None
+        Photos a second that the network takes.
+    read : callable
+        How a file is read.
+
+    Returns
+    -------
+    Storage or None
+        None when no photo can be read.
     """
     order = np.random.default_rng(0).permutation(len(photos))[: ROUNDS * FILES]
     paths = [workspace.path_of(path) for path in photos["path"].iloc[order]]
