@@ -12,7 +12,7 @@ from cvtune_nb.audit.duplicates import Duplicates
 from cvtune_nb.audit.labels import Judgement
 from cvtune_nb.audit.learning import Outlook
 from cvtune_nb.audit.storage import Storage
-from cvtune_nb.classification.features import features, network_speed
+from cvtune_nb.classification.features import FeatureSpec, features, network_speed
 from cvtune_nb.data import keep_together
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.rows import Rows
@@ -25,8 +25,7 @@ class Context:
     """The photos of a workspace, n of them, as the person's decisions have left them, and what is known about them."""
 
     workspace: Workspace
-    backbone: str
-    image_size: int
+    spec: FeatureSpec
     progress: Progress = silent
 
     @cached_property
@@ -47,12 +46,12 @@ class Context:
     @cached_property
     def rows(self) -> Rows:
         """Features (n, width) of the frozen network, read as they are indexed."""
-        return features(self.workspace, self.photos, self.backbone, self.image_size, self._part(0.0, 0.7)).rows
+        return features(self.workspace, self.photos, self.spec, self._part(0.0, 0.7)).rows
 
     @cached_property
     def pixels(self) -> Pixels:
         """What the network sees: pixels[indices] is uint8 (len(indices), side, side, 3)."""
-        return pixels(self.workspace, self.photos, self.image_size)
+        return pixels(self.workspace, self.photos, self.spec.preprocessing)
 
     @cached_property
     def duplicates(self) -> Duplicates:
@@ -87,7 +86,7 @@ class Context:
     @cached_property
     def storage(self) -> Storage | None:
         """How fast photos are read here, and how fast the network takes them."""
-        speed = network_speed(self.workspace, self.backbone, self.image_size)
+        speed = network_speed(self.workspace, self.spec)
         return storage.measure(self.workspace, self.photos, self.pixels, speed)
 
     def keep_copies_together(self) -> int:

@@ -110,7 +110,7 @@ def small_objects(context: Context) -> list[Issue]:
     seen = extent({key: box for key, box in boxes(context.workspace).items() if key in known})
     if not seen.small:
         return []
-    size = context.image_size
+    size = context.spec.image_size
     return [
         issue(
             "",

@@ -97,7 +97,7 @@ def blurry(context: Context) -> list[Issue]:
 
 def small(context: Context) -> list[Issue]:
     """Photos with fewer pixels than the network's input."""
-    short, size = _sides(context)[0], context.image_size
+    short, size = _sides(context)[0], context.spec.image_size
     words = f"its short side is {{:.0f}} pixels; the network looks at {size}"
     remedy = "replace it by a larger photo, or choose a smaller image_size"
     return _listed(context, short < size, 1 - short / size, words, short, remedy)

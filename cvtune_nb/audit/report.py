@@ -12,8 +12,8 @@ from cvtune_nb.audit.checks import CHECKS, KINDS, table
 from cvtune_nb.audit.context import Context
 from cvtune_nb.audit.forecast import forecast
 from cvtune_nb.audit.html import write_report
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
-from cvtune_nb.models import backbones
 from cvtune_nb.workspace import Workspace
 
 _ISSUE_TEXT = dict.fromkeys(["path", "issue", "detail", "suggestion", *OTHERS], str)
@@ -45,9 +45,7 @@ class Audit:
     seconds: float
 
 
-def audit(
-    workspace: Workspace, backbone: str | None = None, image_size: int = 224, progress: Progress = silent
-) -> Audit:
+def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progress = silent) -> Audit:
     """Check all photos, as the person's decisions so far have left them.
 
     Writes audit/issues.csv, scores.csv, summary.json and report.html. Relabelled photos are judged under their new
@@ -56,7 +54,7 @@ def audit(
     Raises InputError when the backbone's weights can't be had or image_size is beyond the photos.
     """
     start = time.perf_counter()
-    context = Context(workspace, backbone or backbones.default()[0], image_size, progress)
+    context = Context(workspace, spec or FeatureSpec.default(), progress)
     standing = workspace.standing()
     moved = context.keep_copies_together()
     found, notes = {}, [MOVED.format(moved)] if moved else []
@@ -77,8 +75,7 @@ def audit(
         "forecast": gain.words if gain else "",
         "notes": notes,
         "groups": int((np.bincount(groups) > 1).sum()) if len(photos) else 0,
-        "backbone": context.backbone,
-        "image_size": image_size,
+        **context.spec.to_dict(),
         "storage": speed.to_dict() if speed else {},
     }
     progress(1.0, "writing down what was found")

@@ -57,5 +57,5 @@ def _outlier(paths: np.ndarray, labels: np.ndarray, place: int, near: np.ndarray
 def copies(workspace: Workspace, of: Embedder, progress: Progress = silent) -> pd.DataFrame:
     """Photos that are there more than once, found as the audit does, in features of the frozen backbone and in pixels.
     Pairs that the person said are none are left out. Rows like audit/issues.csv."""
-    context = Context(workspace, of.backbone, of.image_size, progress)
+    context = Context(workspace, of.spec, progress)
     return table({check.name: check.run(context) for check in CHECKS if check.about_copies})

@@ -7,6 +7,8 @@ import pandas as pd
 from cvtune_nb.audit.check import Check
 from cvtune_nb.audit.checks import CHECKS, table
 from cvtune_nb.audit.context import Context
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.workspace import Workspace
 
 BY_NAME: dict[str, Check] = {check.name: check for check in CHECKS}
@@ -17,7 +19,7 @@ OF_PHOTOS = ("corrupt", "dark", "over-exposed", "low-contrast", "blurry", "small
 
 def known(workspace: Workspace | None = None, image_size: int = 224, **parts: Any) -> Context:
     """A context with these of its parts: photos, measures ..."""
-    made = Context(workspace, "efficientnet_lite0", image_size)
+    made = Context(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(image_size)))
     for name, value in parts.items():
         assert name in vars(Context), name
         setattr(made, name, value)
