@@ -200,7 +200,7 @@ def _write_models(
     images = [photo.square(workspace.path_of(path), chosen.image_size, levels) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
-        graphs[name] = VARIANTS[name](network, np.stack(images))
+        graphs[name] = VARIANTS[name].make(network, np.stack(images))
     _save(graphs, made, chosen, 1.0, threshold, levels)
     return graphs
 

@@ -22,9 +22,6 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.workspace import Workspace
 
-SMALLER = {"fp16": "fp16: half the size, for GPUs and phones", "int8": "int8: a quarter of it, fast on processors"}
-assert SMALLER.keys() == VARIANTS.keys()
-
 ABOUT_THRESHOLD = (
     "Below this probability (0 to 99%) the model says that it does not know; 0: it always answers. "
     "Move it after the export, too: the curve shows what it costs."
@@ -63,7 +60,8 @@ class ExportPanel(LeavingPanel):
             layout={"width": "330px"},
         )
         self.variants = {
-            name: w.Checkbox(value=True, description=words, indent=False) for name, words in SMALLER.items()
+            name: w.Checkbox(value=True, description=f"{name}: {variant.meaning}", indent=False)
+            for name, variant in VARIANTS.items()
         }
         self.photo = w.Text(
             description="Photo",
