@@ -169,15 +169,14 @@ def load_bundle(folder: str | Path) -> nn.Module:
     """The exported network in PyTorch, ready to use: uint8 photos (n, image_size, image_size, 3) to logits
     (n, classes). Raises InputError when `folder` is no export, or a file in it is not the one that was exported."""
     folder = verification.checked(folder)
-    kind = read_json(folder / "labels.json").get("kind", "classifier")
-    if kind != "classifier":
+    if (kind := predict.kind_of(folder).KIND) != predict.Model.KIND:
         raise InputError(f"{folder} holds no classifier ({kind}): use it with cvtune_nb.export.open_export")
     try:
         facts = read_json(folder / "config.json")
         weights = safetensors.torch.load_file(folder / "model.safetensors")
         return rebuilt(facts["kind"], facts["config"], facts["classes"], weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        raise InputError(f"{folder} is no whole export ({error}): export the run again") from None
+        raise InputError(f"{folder} is incomplete ({error}): export the run again") from None
 
 
 # -- the files ------------------------------------------------------------------------------------------------

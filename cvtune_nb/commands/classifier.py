@@ -38,8 +38,8 @@ FIRST_RUNGS = 4
         "--kind",
         choices=("photos", "digits", "scenes"),
         default="photos",
-        help="photos: rendered ones; digits: scikit-learn's 1,797 handwritten digits; scenes: N rendered photos of many "
-        "small objects, with their boxes",
+        help="photos: rendered; digits: scikit-learn's 1,797 handwritten ones; scenes: N rendered photos of many small "
+        "objects, with their boxes",
     ),
     *parameters(["seed"]),
 )
@@ -78,7 +78,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     *PHOTOS,
     *LAYOUT,
     *parameters(NETWORK),
-    argument("--C", type=float, metavar="X", help="how closely the SVM fits the training photos (chosen on validation)"),
+    argument("--C", type=float, metavar="X", help="how closely the SVM fits the training set (chosen on validation)"),
     argument("--kernel", choices=("linear", "rbf"), default="linear", help="kernel of the SVM (linear)"),
     OPEN_TEST,
 )

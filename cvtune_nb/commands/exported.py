@@ -27,9 +27,7 @@ NOT_MEASURED = "not measured, no photos"
 
 USES_AN_EXPORT = (
     argument("export", metavar="EXPORT", help="the folder or zip that `cvtune export` made"),
-    argument(
-        "--variant", choices=("fp32", *VARIANTS), default="fp32", help="which variant of the model to use (fp32)"
-    ),
+    argument("--variant", choices=("fp32", *VARIANTS), default="fp32", help="which variant of the model to use (fp32)"),
 )
 
 
@@ -45,7 +43,7 @@ USES_AN_EXPORT = (
     argument("--earlier-data", action="store_true", help="export a run even if its classes are not those of today"),
     argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)"),
     BOXES,
-    argument("--similarity", action="store_true", help="export the run to find look-alikes, with an index of all photos"),
+    argument("--similarity", action="store_true", help="export it to find look-alikes, with an index of all photos"),
     COMPONENTS,
     DISTANCE,
     argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is written beside it"),
@@ -143,7 +141,6 @@ def _told(made: "Exported", *figures: str, after: str = "") -> Result:
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     """classify photos, find objects in them or look up similar ones, with an exported model"""
     from cvtune_nb.export import open_export
-    from cvtune_nb.export.predict import lines_of
 
     model = open_export(arguments.export, arguments.variant)
     paths, left_out = photos_named(arguments.images)
@@ -152,11 +149,11 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
         meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
         rows += model.predict([path])
     require_one(rows)
-    if any("similar" in row for row in rows):
-        return with_left_out("predictions", rows, alike(rows), left_out)
-    if any("boxes" in row for row in rows):
-        lines = (line for row in rows for line in lines_of(row))
-        return with_left_out("predictions", rows, "\n".join(lines), left_out)
+    return with_left_out("predictions", rows, AS_TEXT[model.KIND](rows), left_out)
+
+
+def classified(rows: list[dict[str, Any]]) -> str:
+    """What is printed of photos that were classified: path, and label, probability and sure, or error."""
     lines = [
         {
             "chance": f"{row['probability']:.1%}" if "label" in row else "-",
@@ -167,7 +164,14 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     ]
     sure = all(row.get("sure", True) for row in rows)
     note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
-    return with_left_out("predictions", rows, table(lines, ["chance", "label", "photo"]) + note, left_out)
+    return table(lines, ["chance", "label", "photo"]) + note
+
+
+def boxes_found(rows: list[dict[str, Any]]) -> str:
+    """What is printed of photos in which objects were looked for: path, and boxes or error."""
+    from cvtune_nb.export.predict import Detector, lines_of
+
+    return "\n".join(lines_of(rows, Detector))
 
 
 def photos_named(given: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -207,6 +211,9 @@ def alike(rows: list[dict[str, Any]]) -> str:
             parts.append(f"nearest to {one_line(row['path'])}{note}\n{table(near, ['distance', 'label', 'path'])}")
     return "\n\n".join(parts)
 
+
+AS_TEXT = {"classifier": classified, "detector": boxes_found, "similarity": alike}
+"""By kind of export: from the rows of its `predict` to text."""
 
 LIMITS = {
     "megabytes": "size of a request (20)",

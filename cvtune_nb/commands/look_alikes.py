@@ -102,7 +102,7 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
             "made, or the folder of a workspace"
         )
     (paths, left_out), model = _photos_to_look_up(arguments), open_export(where)
-    if not isinstance(model, Similar):
+    if model.KIND != Similar.KIND:
         raise InputError(f"{where} does not hold look-alikes: use `cvtune predict`, or `cvtune export --similarity`")
     rows = []
     for number, path in enumerate(paths):

@@ -125,7 +125,7 @@ def export_detector(
             "levels": space.levels,
         }
         onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
-        write_json(made / "labels.json", {"labels": run.classes, "kind": "detector"})
+        write_json(made / "labels.json", {"labels": run.classes, "kind": predict.Detector.KIND})
         write_program(made)
         model = predict.opened(made)
         progress(0.2, "comparing with PyTorch")
@@ -158,7 +158,7 @@ def export_detector(
             made / "config.json",
             {
                 "made": now(),
-                "kind": "detector",
+                "kind": predict.Detector.KIND,
                 **run.to_dict(),
                 "most": run.most,
                 "parity": difference,

@@ -16,7 +16,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
-from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, kept, noted
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
@@ -32,7 +32,7 @@ NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tun
 ONLY_EARLIER = f"There are only runs of {EARLIER}: train again (notebook 03_dnn_fine_tuning), or choose one of them."
 
 
-class ExportPanel(LeavingPanel):
+class ExportPanel(BaseExportPanel):
     """Choose a run by its figures, export it, see what the test set says, and classify a photo with the result."""
 
     button = "Export"

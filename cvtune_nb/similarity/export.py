@@ -255,7 +255,7 @@ def compare(
             ours = embedding(torch.from_numpy(square[None].copy())).numpy()[0]
         whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
         for given in (model.prepared(io.BytesIO(content)), whole):
-            most = max(most, float(np.abs(ours - model.together([given])[0]).max()))
+            most = max(most, float(np.abs(ours - model.infer([given])[0]).max()))
         if not most <= TOLERANCE:
             raise InputError(
                 f"ONNX Runtime's vectors differ from PyTorch's by {most:.2g} (limit {TOLERANCE:g}) on {name}, so "

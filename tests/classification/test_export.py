@@ -264,7 +264,7 @@ def test_what_is_no_export_is_refused(made, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(ValueError, match=r"holds no model\.onnx of cvtune's"):
         Model(tmp_path)
-    with pytest.raises(InputError, match="no whole export"):
+    with pytest.raises(InputError, match="incomplete"):
         load_bundle(tmp_path)
 
 

@@ -22,8 +22,8 @@ class Declared:
     def __init__(self):
         self.helps = []
 
-    def add_argument(self, *_, help="", **__):
-        self.helps.append(help)
+    def add_argument(self, *_, **settings):
+        self.helps.append(settings.get("help"))
 
 
 def parser_of(one) -> argparse.ArgumentParser:

@@ -339,13 +339,15 @@ def test_batches_answer_each_photo_with_its_own_row():
     from cvtune_nb.export.serving.service import BATCH, Service
 
     class Fake:
+        SEARCHES = False
+
         def __init__(self):
             self.sizes = []
 
         def prepared(self, content):
             return np.asarray(Image.open(content))
 
-        def together(self, photos):
+        def infer(self, photos):
             self.sizes.append(len(photos))
             time.sleep(0.01)
             return [pixels[0, 0].astype(float) for pixels in photos]
