@@ -1,19 +1,14 @@
 """Export a run: a folder with all that is needed to use the model elsewhere, checked before it is kept."""
 
-import contextlib
 import hashlib
-import platform
 import time
-import warnings
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import safetensors.torch
-import torch
 from torch import nn
 
 import cvtune_nb
@@ -24,20 +19,17 @@ from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, m
 from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict, verification
-from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, write_program, zip_of
+from cvtune_nb.export.formats import FORMATS
+from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import compare
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
-from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.workspace import Workspace, now
 
 COMPARED = 1_000
 """Photos of a split, drawn evenly over the classes, on which the smaller variants are judged and the temperature is
 chosen: good to about 2 points."""
-
-PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
-"""Whose versions the model card gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +110,10 @@ def export_run(
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
         difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.image_size)
-        _write_pytorch(chosen, probabilities, made)
+        for one in FORMATS:
+            one.write(probabilities, chosen.image_size, made / one.file)
+        write_json(made / "labels.json", {"labels": chosen.classes})
+        write_program(made)
 
         rows = fair.test
         openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
@@ -220,19 +215,6 @@ def _save(
         onnx_model.save(whole, made / file_of(name))
 
 
-def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> None:
-    """Weights to rebuild the network from, the program that torch.export makes of it, labels and the little program."""
-    tensors = {name: tensor.contiguous() for name, tensor in chosen.network.state_dict().items()}
-    write_tensors(made / "model.safetensors", tensors)
-    program = onnx_model.program(probabilities, chosen.image_size)
-    program.example_inputs = None  # they would be pickled
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about weights that are views of others
-        torch.export.save(program, made / "model.pt2")
-    write_json(made / "labels.json", {"labels": chosen.classes})
-    write_program(made)
-
-
 # -- the figures ----------------------------------------------------------------------------------------------
 
 
@@ -292,14 +274,5 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
             "decisions": len(workspace.standing()),
             "audit": read_json(summary)["issues"] if summary.exists() else None,
         },
-        "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
+        "versions": versions(),
     }
-
-
-def versions() -> dict[str, str]:
-    """Of PACKAGES, those that are installed."""
-    found = {}
-    for package in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

@@ -13,7 +13,7 @@ from cvtune_nb.detection.run import runs
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Detector
 from cvtune_nb.panels.detector import by_class, counts
-from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, kept, noted
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
@@ -122,7 +122,7 @@ class DetectorExportPanel(BaseExportPanel):
         """What the export says."""
         yield f"{made.run} is now a folder that runs without us: {made.folder}"
         if made.test:
-            (low, high), promised = made.test.scores.ap50_interval, made.validation.scores.ap50
+            (low, high), validation = made.test.scores.ap50_interval, made.validation.scores.ap50
             figures = f"AP {made.test.scores.ap:.3f}, AP50 {made.test.scores.ap50:.3f} ({low:.3f} to {high:.3f})"
             on = f"On {made.test.scores.photos} photos that nothing was chosen on"
-            yield f"{on}: {figures}, {kept(low, promised, high)}: {promised:.3f}."
+            yield f"{on}: {figures}, {beside_validation(low, validation, high)} ({validation:.3f})."

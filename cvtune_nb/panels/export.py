@@ -16,7 +16,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
-from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, kept, noted
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
@@ -232,9 +232,9 @@ class ExportPanel(BaseExportPanel):
         """What the export says."""
         yield f"{made.run} is now a folder that runs without us: {made.folder}"
         if made.test:
-            promised = made.validation.value
+            validation = made.validation.value
             yield f"On {made.test.n} photos that nothing was chosen on, it gets {html.percent(made.test)} right."
-            yield f"That is {kept(made.test.low, promised, made.test.high)}: {promised:.1%}."
+            yield f"That is {beside_validation(made.test.low, validation, made.test.high)} ({validation:.1%})."
         before, after = made.calibration_error
         calibrated = f", calibrated by {after:.1%}" if made.temperature != 1 else ": too few photos to calibrate"
         yield f"Its probabilities were off by {before:.1%} on average{calibrated}."

@@ -94,6 +94,6 @@ def noted(made: Exported) -> str:
     return "".join(f"<div class='cvtune-words'>{html.text(note)}.</div>" for note in made.notes)
 
 
-def kept(low: float, promised: float, high: float) -> str:
+def beside_validation(low: float, validation: float, high: float) -> str:
     """Whether the figure of validation lies within the interval of that of test."""
-    return "as validation promised" if low <= promised <= high else "not what validation promised"
+    return "in agreement with validation" if low <= validation <= high else "not in agreement with validation"
