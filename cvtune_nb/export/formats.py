@@ -41,6 +41,8 @@ def write_pt2(network: Probabilities, image_size: int, file: Path) -> None:
     """What torch.export makes of the network: photos scaled already to calibrated probabilities."""
     program = onnx_model.program(network, image_size)
     program.example_inputs = None  # they would be pickled
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about weights that are views of others
         torch.export.save(program, file)

@@ -1,5 +1,8 @@
 """What holds of every variant, every other file of a network, and every kind of export."""
 
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -14,6 +17,7 @@ from cvtune_nb.export.variants import VARIANTS, file_of
 from cvtune_nb.files import write_json
 from cvtune_nb.models import networks
 
+CHECKOUT = Path(__file__).parents[2]
 LABELS, SIZE = ["a", "b", "c"], 64
 
 
@@ -67,6 +71,11 @@ def test_a_file_of_the_network_gives_the_same_probabilities(kept, classifier, ph
     network = onnx_model.Probabilities(classifier, 2.0).eval()
     kept.write(network, SIZE, tmp_path / kept.file)
     assert [file.name for file in tmp_path.iterdir()] == [kept.file]
+    content = (tmp_path / kept.file).read_bytes()
+    if zipfile.is_zipfile(tmp_path / kept.file):
+        with zipfile.ZipFile(tmp_path / kept.file) as packed:
+            content = b"".join(map(packed.read, packed.namelist()))
+    assert str(CHECKOUT).encode() not in content, "a path of the machine that exported it"
     other = Classifier(networks.load("test_resnet:random", image_size=SIZE), len(LABELS), 0.0, normalise=True)
     again = READ[kept.file](tmp_path / kept.file, onnx_model.Probabilities(other.eval(), 2.0).eval())
     images = torch.from_numpy(photos)
