@@ -109,9 +109,9 @@ def export_run(
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
-        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.image_size)
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.image_size)
         for one in FORMATS:
-            one.write(probabilities, chosen.image_size, made / one.file)
+            one.write(probabilities, chosen.spec.image_size, made / one.file)
         write_json(made / "labels.json", {"labels": chosen.classes})
         write_program(made)
 
@@ -187,11 +187,11 @@ def _write_models(
     progress: Progress,
 ) -> dict[str, Any]:
     """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
     levels = workspace.levels
-    images = [photo.square(workspace.path_of(path), chosen.image_size, levels) for path in train["path"]]
+    images = [photo.square(workspace.path_of(path), chosen.spec.image_size, levels) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
@@ -205,13 +205,13 @@ def _save(
     for name, graph in graphs.items():
         notes = {
             "run": chosen.id,
-            "backbone": chosen.backbone,
+            "backbone": chosen.spec.backbone,
             "cvtune": cvtune_nb.__version__,
             "threshold": threshold,
             "variant": name,
             "levels": levels,
         }
-        whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
+        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.image_size, warmth, **notes)
         onnx_model.save(whole, made / file_of(name))
 
 

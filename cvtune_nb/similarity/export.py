@@ -156,7 +156,7 @@ def export_similarity(
             "distance": json.dumps(distance),
             "levels": workspace.levels,
         }
-        graph = onnx_graph(embedding, rows.shape[1], workspace.classes, of.image_size, **notes)
+        graph = onnx_graph(embedding, rows.shape[1], workspace.classes, of.spec.image_size, **notes)
         onnx_model.save(graph, made / "model.onnx")
         tensors = {key: tensor.contiguous() for key, tensor in embedding.state_dict().items()}
         write_tensors(made / "model.safetensors", tensors)
@@ -168,7 +168,7 @@ def export_similarity(
                 "labels": workspace.classes,
                 "kind": "similarity",
                 "distance": distance,
-                "image_size": of.image_size,
+                "image_size": of.spec.image_size,
                 "embedder": of.name,
                 "components": components,
             },
@@ -291,7 +291,7 @@ def _card(
         name=model_card.text(export.folder.name),
         photos=len(photos),
         labels=", ".join(map(model_card.text, workspace.classes)),
-        network=f"{model_card.text(of.backbone)} at {of.image_size} pixels, {f'run {of.run}' if of.run else 'frozen'}",
+        network=f"{model_card.text(str(of.spec))}, {f'run {of.run}' if of.run else 'frozen'}",
         projected=f", {width} numbers a photo ({components})",
         distance=distance,
         meaning=index.DISTANCES[distance],
@@ -309,12 +309,12 @@ def _card(
         by_class=model_card.table(told.by_class),
         depth=model_card.depth(workspace.levels),
         width=width,
-        short_side=photo.short_side(of.image_size),
-        size=of.image_size,
+        short_side=of.spec.preprocessing.side,
+        size=of.spec.image_size,
         after="" if components == "none" else ", and the network's numbers are projected",
         split=split,
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-        weights=model_card.weights(of.backbone),
+        weights=model_card.weights(of.spec.backbone),
         thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
     )

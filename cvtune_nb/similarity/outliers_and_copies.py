@@ -59,7 +59,7 @@ def copies(workspace: Workspace, of: Embedder, progress: Progress = silent) -> p
     """Photos that are there more than once, found as the audit does, in features of the frozen backbone and in pixels.
     Pairs that the person said are none are left out. Rows like audit/issues.csv."""
     photos = workspace.photos(contested=True)
-    rows = features(workspace, photos, of.backbone, of.image_size, progress).rows
-    squares = pixels(workspace, photos, of.image_size)
+    rows = features(workspace, photos, of.spec, progress).rows
+    squares = pixels(workspace, photos, of.spec.preprocessing)
     found = duplicates.find(photos, rows, squares, progress, workspace.distinct())
     return table(duplicates.describe(photos, found).to_dict("records"))
