@@ -4,6 +4,7 @@ import base64
 import html
 import traceback
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -14,28 +15,7 @@ from matplotlib.figure import Figure
 from cvtune_nb import plots
 from cvtune_nb.errors import InputError, in_words
 
-STYLE = """<style>
-.cvtune {color: var(--jp-ui-font-color1, #222); max-width: 1240px;}
-.cvtune .widget-html, .cvtune .widget-html-content {line-height: 1.4; height: auto; overflow: visible;
-  overflow-wrap: anywhere;}
-.cvtune .cvtune-words, .cvtune-faint {color: var(--jp-ui-font-color2, #555); font-size: 12px;}
-.cvtune .cvtune-left {flex: 0 0 350px; padding-right: 18px;}
-.cvtune .cvtune-right {flex: 1 1 480px; min-width: 0;}
-.cvtune .cvtune-picture img {max-width: 100%; height: auto; display: block;}
-.cvtune .cvtune-number {font-size: 24px; font-weight: 600;}
-table.cvtune-table {border-collapse: collapse; margin: 6px 0; font-size: 12px; font-variant-numeric: tabular-nums;}
-table.cvtune-table caption {text-align: left; font-weight: 600; padding: 2px 0;}
-table.cvtune-table th, table.cvtune-table td {overflow-wrap: break-word;
-  padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--jp-border-color2, #ddd); background: none;}
-table.cvtune-table td.number, table.cvtune-table th.number {text-align: right;}
-.cvtune-card {border-left: 4px solid #0072B2; padding: 4px 10px; margin: 4px 0;
-  background: var(--jp-layout-color2, #f4f4f4); color: var(--jp-ui-font-color1, #222);}
-.cvtune-alert {border-left: 4px solid #b00020; padding: 6px 10px; background: #fff3f3; color: #3b0008;}
-.cvtune-alert pre {white-space: pre-wrap; color: #3b0008;}
-.cvtune button:focus-visible, .cvtune select:focus-visible, .cvtune input:focus-visible,
-.cvtune .noUi-handle:focus-visible, .cvtune .cvtune-photo:focus {outline: 2px solid #0072B2; outline-offset: 1px;}
-</style>"""
+STYLE = f"<style>{Path(__file__).with_name('panel.css').read_text(encoding='utf-8')}</style>"
 
 
 def text(value: Any) -> str:
