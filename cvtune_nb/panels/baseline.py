@@ -14,6 +14,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import button, look, small_print
 from cvtune_nb.workspace import Workspace
 
 
@@ -40,8 +41,7 @@ class BaselinePanel(Panel):
             description="C",
             disabled=True,
             continuous_update=False,
-            style={"description_width": "7.5em"},
-            layout={"width": "330px"},
+            **look(),
         )
         self.kernel = w.ToggleButtons(
             options=KERNELS,
@@ -50,9 +50,8 @@ class BaselinePanel(Panel):
             disabled=True,
             style={"description_width": "7.5em", "button_width": "90px"},
         )
-        self.words = w.HTML()
-        self.words.add_class("cvtune-words")
-        self.best = w.Button(description="Choose C on validation", disabled=True, layout={"width": "auto"})
+        self.words = small_print()
+        self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box]
         self.more.children = [self.C, self.kernel, self.words, self.best]
         self.explorer: SvmExplorer | None = None

@@ -22,6 +22,7 @@ from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button
 
 SHOWN = 6
 """Photos with boxes in a picture."""
@@ -43,8 +44,8 @@ class DetectorPanel(RunPanel):
         suggested = {"image_size": chosen.get("image_size") or size, "detector": chosen.get("detector") or default()[0]}
         given = {**chosen, **suggested}
         super().__init__(dataset, {name: Control(PARAMETERS[name], given.get(name)) for name in PARAMETERS})
-        self.harder = w.Button(description="One round of hard negatives", layout={"width": "auto"})
-        self.harder.tooltip = "Goes on from the run above with the photos in which it found something though nothing is"
+        goes_on = "Goes on from the run above with the photos in which it found something where nothing is"
+        self.harder = button("One round of hard negatives", goes_on)
         self.go.layout.width = "150px"
         self.end.layout.width = self.resume.layout.width = "85px"
         self.about, self._verdict, self._no_round = w.HTML(), None, ""

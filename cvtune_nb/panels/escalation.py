@@ -31,6 +31,7 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, Work, headless
+from cvtune_nb.widgets.layout import look
 from cvtune_nb.widgets.rung_table import RungTable, in_words
 from cvtune_nb.workspace import Workspace
 
@@ -65,15 +66,14 @@ class EscalationPanel(Panel):
         if family not in LADDERS:
             raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(LADDERS)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
-        look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look)
+        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
-            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
         places = [("this machine", "local"), ("a Ray cluster", "ray")]
-        self.on = w.Dropdown(options=places, value=on, description="Run on", **look)
+        self.on = w.Dropdown(options=places, value=on, description="Run on", **look())
         self.sum = w.HTML()
         self.table = RungTable(self.guard(self._edited))
         self.found = Findings(self.guard(self._apply), PARAMETERS)

@@ -22,11 +22,13 @@ class Panel:
     """One step of the workbook. A subclass makes its controls, and defines `work` and `paint`.
 
     button: what the main button says. by_itself: whether work starts when the panel is shown (it takes seconds),
-    or waits for the press. waiting: what a cell that needs the result says until then.
+    or waits for the press. interruptible: whether the main button works at any time and ends what is under way.
+    waiting: what a cell that needs the result says until then.
     """
 
     button: ClassVar[str] = "Run"
     by_itself: ClassVar[bool] = False
+    interruptible: ClassVar[bool] = False
     waiting: ClassVar[str] = "Press Run above first, then run this cell again."
 
     @classmethod
@@ -87,9 +89,9 @@ class Panel:
         return self.begin(self.work(), block)
 
     def begin(self, work: Work, block: bool = False) -> bool:
-        """Run `work` as this panel's job; False when one is running already."""
+        """Run `work` as this panel's job; False when one is running already that may not be interrupted."""
         self.alert.value = ""
-        return self.job.start(lambda progress: self._painted(work(progress)), block)
+        return self.job.start(lambda progress: self._painted(work(progress)), block, self.interruptible)
 
     def result(self) -> Any:
         """What the work gave. Until then it raises NotReady, which a notebook shows as one friendly line."""
@@ -112,7 +114,8 @@ class Panel:
 
     def _follow(self, job: Job) -> None:
         """Show the job's state. Called in the working thread: writes nothing that the person edits."""
-        self.go.disabled, self.end.disabled = job.running, not job.running or job.stopping
+        self.go.disabled = job.running and not self.interruptible
+        self.end.disabled = not job.running or job.stopping
         self.bar.value = 1.0 if job.state == "done" else job.share
         if job.running:
             self.say(html.text(job.words) or "Starting")

@@ -17,6 +17,7 @@ from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
+from cvtune_nb.widgets.layout import folded, small_print
 
 ENDED = {"stopped": "Stopped; Resume goes on from its last whole epoch.", "diverged": "Stopped: the loss was lost."}
 
@@ -36,11 +37,10 @@ class RunPanel(Panel):
         super().__init__(subject)
         self.controls_of = controls_of
         self.resume = w.Button(description="Resume")
-        self.cost_line, self.compared = w.HTML(), w.HTML()
-        self.cost_line.add_class("cvtune-words")
+        self.cost_line, self.compared = small_print(), w.HTML()
         self.findings = Findings(self.guard(self._apply), controls_of)
         others = [control.box for name, control in controls_of.items() if name not in self.first]
-        self.folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
+        self.folded = folded("More parameters", others)
         self.buttons.children = [self.go, self.end, self.resume]
         self.buttons.layout.flex_flow = "row wrap"
         self.resume.on_click(self.guard(lambda _: self._resume()))

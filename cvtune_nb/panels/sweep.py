@@ -10,6 +10,7 @@ from cvtune_nb.escalation import Sweep, sweep
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work, headless
+from cvtune_nb.widgets.layout import look, small_print
 from cvtune_nb.workspace import Workspace
 
 USUAL = 8
@@ -26,13 +27,11 @@ class SweepPanel(Panel):
         """trials: 0 leaves the sweep out where nobody can press the button."""
         super().__init__(workspace)
         self.wanted = trials
-        look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
-        self.trials = w.BoundedIntText(value=trials or USUAL, min=1, max=500, description="Trials", **look)
+        self.trials = w.BoundedIntText(value=trials or USUAL, min=1, max=500, description="Trials", **look())
         self.budget = w.BoundedFloatText(
-            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
-        self.about = w.HTML()
-        self.about.add_class("cvtune-words")
+        self.about = small_print()
         self.controls.children = [self.trials, self.budget, self.about]
         for control in (self.trials, self.budget):
             control.observe(self.guard(lambda _: self._price()), "value")

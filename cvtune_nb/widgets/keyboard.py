@@ -1,5 +1,4 @@
-"""Keys pressed inside a panel stay inside it, and review photos: in JupyterLab `a` on a focused button would insert a
-cell."""
+"""Keys pressed inside a panel stay inside it: in JupyterLab `a` on a focused button would insert a cell."""
 
 from pathlib import Path
 
@@ -11,8 +10,7 @@ class OwnKeys(anywidget.AnyWidget):
 
     Whatever has the focus inside a panel is marked as no business of JupyterLab's shortcuts; Lumino looks for the mark
     on the focused element itself, so it has to be set when the focus arrives. And a letter clicks what has the class
-    `cvtune-key-LETTER`: in the photo card (`cvtune-photo`) that has the focus, else in its panel. Arrows go from card
-    to card; after a decision (`cvtune-onward`) the next card has the focus.
+    `cvtune-key-LETTER` in the panel that has the focus.
     """
 
     _esm = Path(__file__).with_suffix(".js")

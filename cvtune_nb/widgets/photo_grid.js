@@ -1,28 +1,21 @@
 function render({ model, el }) {
-    const grid = document.createElement("div");
-    grid.className = "cvtune-grid";
-    grid.setAttribute("role", "listbox");
-    el.append(grid);
+    const grid = element("div", el, "cvtune-grid", { role: "listbox" });
     let chosen = new Set(), links = [], shown = 0;
 
     const make = (photo, number) => {
-        const item = document.createElement("div"), caption = document.createElement("span");
-        const picture = document.createElement("img"), tick = document.createElement("i");
-        item.setAttribute("role", "option");
-        item.setAttribute("aria-label", photo.said || photo.caption);
-        item.dataset.lmSuppressShortcuts = "true";
-        item.dataset.key = photo.key;
-        item.dataset.mark = photo.mark ?? "";
-        item.tabIndex = number ? -1 : 0;
-        links.push(URL.createObjectURL(new Blob([model.get("images")[number]], { type: "image/jpeg" })));
-        picture.src = links[number];
-        picture.alt = "";  // what there is to say is said by the option
-        picture.draggable = false;
-        item.title = caption.textContent = photo.caption;
-        item.append(picture, caption);
-        tick.textContent = "✓";
-        tick.setAttribute("aria-hidden", "true");
-        if (model.get("choosable")) item.append(tick);
+        const item = element("div", null, "", {
+            role: "option",
+            "aria-label": photo.said || photo.caption,
+            "data-lm-suppress-shortcuts": true,
+            "data-key": photo.key,
+            "data-mark": photo.mark ?? "",
+            tabindex: number ? -1 : 0,
+            title: photo.caption,
+        });
+        links.push(address(model.get("images")[number]));
+        element("img", item, "", { src: links[number], alt: "", draggable: "false" });  // the option says what it shows
+        element("span", item).textContent = photo.caption;
+        if (model.get("choosable")) element("i", item, "", { "aria-hidden": "true" }).textContent = "✓";
         return item;
     };
     const draw = () => {
@@ -84,10 +77,7 @@ function render({ model, el }) {
         } else if (event.key === " ") {
             if (!event.repeat) turn(all[here]);
         } else {
-            const row = all.filter((item) => item.offsetTop === all[0].offsetTop).length;
-            const below = all[last].offsetTop > all[here].offsetTop ? Math.min(here + row, last) : here;
-            const to = { ArrowLeft: here - 1, ArrowRight: here + 1, ArrowUp: here - row, ArrowDown: below,
-                         Home: 0, End: last }[event.key];
+            const to = place(all, here, event.key);
             if (to === undefined) return;
             all[to]?.focus();
         }

@@ -7,6 +7,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from cvtune_nb.widgets import script
+
 
 class PhotoGrid(anywidget.AnyWidget):
     """photos: a dict for each: key; caption, the text under it; said, the sentence that screen readers get; mark: a
@@ -60,4 +62,4 @@ class PhotoGrid(anywidget.AnyWidget):
             self.on_select(list(self.selected))
 
     _css = Path(__file__).with_suffix(".css")
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("photos", "photo_grid")

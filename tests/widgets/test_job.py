@@ -93,3 +93,21 @@ def test_headless_without_a_kernel_unless_told_otherwise(monkeypatch):
     assert headless()
     monkeypatch.setenv("CVTUNE_HEADLESS", "0")
     assert not headless()
+
+
+def test_work_that_comes_instead_ends_what_is_under_way():
+    job, begun, told = Job(), threading.Event(), []
+    job.listeners.append(lambda job: told.append(job.state))
+
+    def endless(progress):
+        while True:
+            progress(0.5, "still at it")
+            begun.set()
+
+    job.start(endless)
+    assert begun.wait(10)
+    assert not job.start(lambda progress: "refused")
+    assert job.start(lambda progress: "this one", instead=True)
+    assert job.wait(10)
+    assert (job.state, job.result, job.error) == ("done", "this one", None)
+    assert set(told) == {"running", "done"}, "the first one is neither stopped nor failed to those who listen"
