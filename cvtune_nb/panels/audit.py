@@ -36,7 +36,7 @@ class AuditPanel(Panel):
 
     def __init__(self, workspace: Workspace):
         super().__init__(workspace)
-        self.kind = w.Dropdown(description="Issue", **look("3em"))
+        self.kind = w.Dropdown(description="Issue", **look("3em", "330px"))
         self.hide = w.Checkbox(description="Hide what is decided", indent=False, layout={"width": "auto"})
         self.pager = Pager("page", self.guard(self.turn))
         self.where, self.meaning, self.selected = w.HTML(), small_print(), w.HTML()
@@ -54,10 +54,9 @@ class AuditPanel(Panel):
         self._thumbnail = functools.lru_cache(2000)(self._thumbnail_of)
         self._show_selected()
 
-        style, keys, *_ = self.box.children
+        self.bar.layout.width = "160px"
         self.box.children = [
-            style,
-            keys,
+            self.box.children[0],
             row(self.go, self.end, self.bar, self.status),
             self.alert,
             row(self.kind, self.pager, self.where, self.hide),
@@ -248,7 +247,7 @@ class AuditPanel(Panel):
             raise NotReady("Nothing is decided yet: decide about a few photos above, then run this cell again.")
         self.result()
         self._measured(self.job.progress if self.job.running else lambda *_: None)
-        self.report(self._still_picture, lambda: HTML(html.text(self.measured.words)))
+        self.report(self.picture, lambda: HTML(html.text(self.measured.words)))
 
     def lessons(self) -> HTML:
         """What we learned, from the audit and the decisions."""

@@ -173,15 +173,11 @@ class DetectorPanel(RunPanel):
 
     def curves_report(self) -> None:
         """Precision against recall, and what a threshold does, as they stay in the notebook."""
-        self.report(lambda: self._still(self.curves), lambda: self._still(self.thresholds))
+        self.report(self.curves, self.thresholds)
 
     def examples_report(self) -> None:
         """Photos with what was found and missed, as they stay in the notebook."""
-        self.report(lambda: self._still(self.examples))
-
-    def _still(self, picture: html.Picture) -> Any:
-        self.result()
-        return picture.output() if picture.png else HTML("<i>No picture yet.</i>")
+        self.report(self.examples)
 
     def lessons(self) -> HTML:
         """What we learned, from the run above."""

@@ -80,8 +80,8 @@ class EscalationPanel(Panel):
         self.why, self.gap, self.time = w.HTML(), html.Picture(), html.Picture()
         self.controls.children = [self.family, self.budget, self.on, self.sum]
         self.below.children = [self.why, self.found, self.gap, self.time]
-        style, keys, columns, *rest = self.box.children
-        self.box.children = [style, keys, self.table, columns, *rest]
+        page, *rest = self.box.children
+        self.box.children = [page, self.table, *rest]
         self._prices: dict[Config, classification.Cost] = {}
         self._impossible: set[Config] = set()
         self._promised: dict[Config, Promise] = {}
@@ -272,11 +272,7 @@ class EscalationPanel(Panel):
 
     def pictures(self) -> None:
         """The pictures and the table as ordinary outputs."""
-        more = (lambda: self._still(self.gap), lambda: self._still(self.time))
-        self.report(self._still_picture, self._still_text, *more)
-
-    def _still(self, picture: html.Picture) -> Any:
-        return picture.output() if picture.png else HTML("")
+        self.report(self.picture, self.text, *(picture for picture in (self.gap, self.time) if picture.png))
 
     def lessons(self) -> HTML:
         """What we learned, from the rungs above."""

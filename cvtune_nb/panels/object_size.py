@@ -12,7 +12,7 @@ from cvtune_nb.widgets.box_editor import Drawing
 from cvtune_nb.widgets.layout import Pager
 from cvtune_nb.workspace import Workspace
 
-SIDE = 480
+SIDE = 900
 """Longest side of the photo, in pixels."""
 
 

@@ -19,6 +19,9 @@ from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.layout import folded, small_print
 
+FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
+"""What is said of a prediction that no finished run has corrected yet."""
+
 ENDED = {"stopped": "Stopped; Resume goes on from its last whole epoch.", "diverged": "Stopped: the loss was lost."}
 
 
@@ -121,8 +124,8 @@ class RunPanel(Panel):
             return
         if still() and not self.job.running:
             past = past_in_words(past_errors(self.table()))
-            words = f"This will take <b>{html.text(cost.words)}</b>"
-            self.cost_line.value = html.status(f"{words}; {past}." if past else f"{words}.")
+            words = f"This will take <b>{html.text(cost.words)}</b>; {past or FIRST}."
+            self.cost_line.value = html.status(words)
             self.priced(config)
 
     # -- running ----------------------------------------------------------------------------------------------
@@ -168,6 +171,8 @@ class RunPanel(Panel):
 
     def _follow(self, job: Job) -> None:
         super()._follow(job)
+        if job.words.startswith("epoch") and (left := job.left) is not None:
+            self.say(f"{html.text(job.words)}; about {html.duration(left)} left, as measured so far.")
         self.resume.disabled = job.running or self._unfinished() is None
         if not job.running and not headless():
             self._predict_soon()

@@ -91,7 +91,7 @@ class SweepPanel(Panel):
     def outcome(self) -> None:
         """Picture, table and sentence as ordinary outputs; nothing where no sweep was wanted."""
         if self.wanted or self.job.state != "idle":
-            self.report(self._still_picture, self._still_text, self.lessons)
+            self.report(self.picture, self.text, self.lessons)
 
     def lessons(self) -> HTML:
         """What the sweep says."""

@@ -7,8 +7,9 @@ function render({ model, el }) {
     frame.setAttribute("role", "group");
     frame.dataset.lmSuppressShortcuts = "true";
     photo.draggable = false;
-    photo.onload = () => {  // small photos are shown larger, so that a box can be drawn
-        const scale = Math.min(640 / photo.naturalWidth, 520 / photo.naturalHeight);
+    photo.onload = () => {  // as large as there is room
+        const wide = Math.max(el.parentElement?.clientWidth ?? 0, 480), high = Math.max(0.72 * window.innerHeight, 360);
+        const scale = Math.min(wide / photo.naturalWidth, high / photo.naturalHeight);
         photo.style.width = `${photo.naturalWidth * scale}px`;
     };
     frame.append(photo);

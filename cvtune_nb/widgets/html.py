@@ -4,7 +4,6 @@ import base64
 import html
 import traceback
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -14,8 +13,6 @@ from matplotlib.figure import Figure
 
 from cvtune_nb import plots
 from cvtune_nb.errors import InputError, in_words
-
-STYLE = f"<style>{Path(__file__).with_name('panel.css').read_text(encoding='utf-8')}</style>"
 
 
 def text(value: Any) -> str:
@@ -144,19 +141,25 @@ def image(data: bytes, alt: str, width: int | None = None) -> str:
     return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}"{wide}>'
 
 
+SHARPER = 1.5
+"""How much finer than at their own size pictures are drawn, so that they stay sharp on a wide page."""
+
+
 class Picture(ipywidgets.HTML):
     """A live picture: a figure drawn as PNG, with alt text, which ipywidgets.Image can't have."""
 
     def __init__(self) -> None:
         super().__init__()
         self.add_class("cvtune-picture")
-        self.png, self.alt = b"", ""
+        self.png, self.alt, self._width = b"", "", 0
 
     def draw(self, figure: Figure, alt: str) -> None:
-        """Show `figure`, from any thread."""
-        self.png, self.alt = plots.png(figure), alt
-        self.value = image(self.png, alt, round(figure.get_figwidth() * figure.dpi))
+        """Show `figure`, from any thread: as wide as there is room, up to the width at which it is still sharp."""
+        width = round(figure.get_figwidth() * figure.dpi)
+        figure.set_dpi(SHARPER * figure.dpi)
+        self.png, self.alt, self._width = plots.png(figure), alt, width
+        self.value = f'<div style="max-width:{SHARPER * width:.0f}px">{image(self.png, alt)}</div>'
 
     def output(self) -> Image:
         """The same as an ordinary output of a cell, which stays when the kernel is gone."""
-        return Image(data=self.png, format="png", alt=self.alt, metadata={"needs_background": "light"})
+        return Image(self.png, format="png", width=self._width, alt=self.alt, metadata={"needs_background": "light"})

@@ -57,6 +57,7 @@ class Job:
         self.listeners: list[Callable[[Job], None]] = []
         self._lock, self._stop, self._ended = threading.Lock(), threading.Event(), threading.Event()
         self._reported, self._next = 0.0, None
+        self._since = 0.0, 0.0  # when this stretch of the work began, and at which share
 
     @property
     def running(self) -> bool:
@@ -67,6 +68,13 @@ class Job:
     def stopping(self) -> bool:
         """Whether it was asked to stop and has not ended yet."""
         return self.running and self._stop.is_set()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end, at the speed measured so far; None before there is enough to go by."""
+        began, share = self._since
+        took, done = time.monotonic() - began, self.share - share
+        return took / done * (1 - self.share) if self.running and took > 2 and done > 0.01 else None
 
     def start(self, work: Work, block: bool = False, instead: bool = False) -> bool:
         """Run `work`, in a thread, or with block=True in place, where its error is raised.
@@ -98,8 +106,10 @@ class Job:
         """The Progress given to the work. Raises Stopped after `stop`."""
         if self._stop.is_set():
             raise Stopped("stopped by the person")
-        self.share, self.words = share, words
         now = time.monotonic()
+        if share < self.share or not self._since[0]:  # the next step of the work counts from 0 again
+            self._since = now, share
+        self.share, self.words = share, words
         if now - self._reported > 1 / REPORTS_A_SECOND:
             self._reported = now
             self._tell()
@@ -110,6 +120,7 @@ class Job:
 
     def _begin(self) -> None:
         self.state, self.error, self.share, self.words = "running", None, 0.0, ""
+        self._since = 0.0, 0.0
         self._stop.clear()
 
     def _run(self, work: Work | None) -> None:

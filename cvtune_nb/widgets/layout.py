@@ -7,13 +7,13 @@ import ipywidgets as w
 
 from cvtune_nb.widgets.html import text
 
-WIDTH = "330px"
-"""Of a field; the left column of a panel has room for one."""
+WIDTH = "calc(100% - 4px)"
+"""Of a field: all of the left column of a panel."""
 
 
-def look(label: str = "7.5em") -> dict[str, Any]:
+def look(label: str = "7.5em", width: str = WIDTH) -> dict[str, Any]:
     """Style and layout of a field. label: the width of its description, so that fields stand under each other."""
-    return {"style": {"description_width": label}, "layout": {"width": WIDTH}}
+    return {"style": {"description_width": label}, "layout": {"width": width}}
 
 
 def row(*children: w.Widget) -> w.HBox:
@@ -23,7 +23,7 @@ def row(*children: w.Widget) -> w.HBox:
 
 def folded(title: str, children: Iterable[w.Widget]) -> w.Accordion:
     """Controls that a person seldom needs, behind a title that opens them."""
-    return w.Accordion([w.VBox(list(children))], titles=[title], layout={"width": "345px"})
+    return w.Accordion([w.VBox(list(children))], titles=[title], layout={"width": WIDTH})
 
 
 def button(label: str, tooltip: str = "", key: str = "", **traits: Any) -> w.Button:

@@ -11,9 +11,13 @@ const press = (event) => {
     event.preventDefault();
     event.stopPropagation();
 };
+let panels = 0;
+const count = (by) => document.body.classList.toggle("cvtune-live", (panels += by) > 0);
 function render({ el }) {
     el.style.display = "none";
     document.addEventListener("focusin", mark);  // the same functions again: added only once
     document.addEventListener("keydown", press);
+    count(1);
+    return () => count(-1);
 }
 export default { render };
