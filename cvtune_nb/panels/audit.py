@@ -18,7 +18,7 @@ from cvtune_nb.widgets.job import NotReady, Work, headless
 from cvtune_nb.widgets.layout import Pager, button, look, row, small_print
 from cvtune_nb.workspace import Workspace
 
-A_PAGE = 32
+A_PAGE = 40
 """Photos a page of the gallery."""
 SMALL, LARGE = 150, 480
 """Longest side of a photo among many, and of the one in hand, in pixels."""
@@ -47,7 +47,7 @@ class AuditPanel(Panel):
         self.gallery.on_look = self.guard(self._look)
         self.all = button("Select this page", "Select all photos of this page, or none", "a")
         self.bulk = [button(words) for words in BULK]
-        self.measure = button("Measure what it brings")
+        self.measure = button("Measure the gain")
         self.review: Review | None = None
         self.chosen: dict[str, dict[str, Any]] = {}  # path: finding, of any kind and page
         self.rows, self.measured, self._listing = [], None, False  # while the kinds are listed, the page stays

@@ -88,7 +88,7 @@ class BaselinePanel(Panel):
             control.disabled = False
         took = html.duration(result.seconds)
         self.cost.value = (
-            f"Features came from the cache; all in all {took}."
+            f"Features came from the cache; it took {took} in all."
             if result.cached
             else f"It took {took}: features at {result.images_per_second:.0f} photos a second; now they are cached."
         )
@@ -123,7 +123,7 @@ class BaselinePanel(Panel):
         )
         self.words.value = (
             f'<div role="status" aria-live="polite">C <b>{self.C.value:g}</b> ({size}), kernel <b>{self.kernel.value}'
-            "</b>. C weighs the training photos against a simple boundary.</div>"
+            "</b>. The larger C, the more each training photo counts against a simple boundary.</div>"
         )
 
     def _show(self, result: Baseline) -> None:

@@ -41,8 +41,8 @@ EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "lo
 
 
 class EscalationPanel(Panel):
-    """Edit and tick rungs, see what each will cost and promises, set a budget; watch accuracy against time; see where
-    to stop, why, and what to try next."""
+    """Edit and tick rungs, see the estimated time and expected accuracy of each, set a budget; watch accuracy against
+    time; see where to stop, why, and what to try next."""
 
     button = "Run these rungs"
     waiting = "Press Run these rungs above first, then run this cell again."
@@ -140,7 +140,7 @@ class EscalationPanel(Panel):
         self._add_up()
         self._predict_soon()
 
-    # -- what it will cost, and promises -----------------------------------------------------------------------
+    # -- estimated time and expected accuracy -----------------------------------------------------------------------
 
     def _predict_soon(self) -> None:
         """Predict in a thread once the table has come to rest, where there is a person to read it."""
@@ -149,7 +149,7 @@ class EscalationPanel(Panel):
             self._soon()
 
     def _predict(self, still: Still = lambda: True) -> None:
-        """Fill in price and promise of every rung, one after the other, beside the kernel, while they are wanted."""
+        """Fill in time and expected accuracy of every rung, one after the other, beside the kernel, while wanted."""
         try:
             configs = self.table.configs()
         except InputError as error:
@@ -169,7 +169,7 @@ class EscalationPanel(Panel):
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
             if config in self._promised:
                 told = self._promised[config]
-                price += f"; promises {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+                price += f"; expected accuracy {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
@@ -184,7 +184,7 @@ class EscalationPanel(Panel):
         known = [self._prices[config].seconds for config in possible if config in self._prices]
         over = sum(known) > self.budget.value * 60
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
-        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(possible) else "time not predicted yet"
+        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(possible) else "time not estimated yet"
         if not possible:
             total = "can't be run here"
         elif len(possible) < len(rungs):
@@ -308,26 +308,18 @@ def _rungs(rungs: pd.DataFrame) -> str:
         ]
 
     shown = rungs.assign(
-        promised=interval("expected", "expected_low", "expected_high"),
+        expected_accuracy=interval("expected", "expected_low", "expected_high"),
         validation=interval("validation_accuracy", "low", "high"),
         train=written("train_accuracy", "{:.1%}".format),
         predicted=written("predicted_seconds", html.duration),
         took=written("seconds", html.duration),
     )
-    headings = {"image_size": "size", "batch_size": "minibatch", "validation": "validation (95% interval)"}
-    columns = [
-        "rung",
-        "backbone",
-        "image_size",
-        "batch_size",
-        "epochs",
-        "promised",
-        "validation",
-        "train",
-        "predicted",
-        "took",
-        "state",
-        "note",
-    ]
-    names = {column: headings.get(column, column) for column in columns}
+    headings = {
+        "image_size": "size",
+        "batch_size": "minibatch",
+        "expected_accuracy": "expected (95% interval)",
+        "validation": "validation (95% interval)",
+    }
+    columns = "rung backbone image_size batch_size epochs expected_accuracy validation train predicted took state note"
+    names = {column: headings.get(column, column) for column in columns.split()}
     return html.table(shown, names, "The ladder so far")

@@ -22,7 +22,7 @@ from cvtune_nb.widgets.layout import folded, small_print
 FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
 """What is said of a prediction that no finished run has corrected yet."""
 
-ENDED = {"stopped": "Stopped; Resume goes on from its last whole epoch.", "diverged": "Stopped: the loss was lost."}
+ENDED = {"stopped": "Stopped; Resume continues from its last whole epoch.", "diverged": "Stopped: the loss diverged."}
 
 
 class RunPanel(Panel):
@@ -112,7 +112,7 @@ class RunPanel(Panel):
         self._soon.cancel()
         if self.job.running:
             return
-        self.cost_line.value = html.status("Predicting time and memory …")
+        self.cost_line.value = html.status("Estimating time and memory …")
         self._soon()
 
     def _predict(self, still: Still = lambda: True) -> None:

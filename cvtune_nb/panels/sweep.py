@@ -1,4 +1,4 @@
-"""Notebook 04: a sweep of learning rate, dropout and weight decay round the best rung."""
+"""Notebook 04: a sweep of learning rate, dropout and weight decay around the best rung."""
 
 import ipywidgets as w
 import pandas as pd
@@ -59,11 +59,11 @@ class SweepPanel(Panel):
     def _price(self) -> None:
         run = self._best()
         if run is None:
-            self.about.value = html.status("There is no run to search round yet: run a rung first.")
+            self.about.value = html.status("There is no run to search around yet: run a rung first.")
             return
         count, minutes = self.trials.value, self.budget.value
         self.about.value = html.status(
-            f"Round {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
+            f"Around {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
             f"dropout 0 to 0.6, weight decay a tenth to 10 times {run.config.weight_decay:g}. {count} trials of "
             f"{html.duration(run.seconds)} each are <b>about {html.duration(count * run.seconds)}</b>"
             f"{', more than the budget' if count * run.seconds > minutes * 60 else ''}."
@@ -73,7 +73,7 @@ class SweepPanel(Panel):
         """Read trials and budget, and find the best run."""
         run, trials, seconds = self._best(), self.trials.value, self.budget.value * 60
         if run is None:
-            raise InputError("there is no run to search round yet: run a rung of the ladder first")
+            raise InputError("there is no run to search around yet: run a rung of the ladder first")
         return lambda progress: sweep(self.workspace, run.config, trials, seconds, self._draw, progress)
 
     def _draw(self, found: Sweep) -> None:

@@ -234,19 +234,8 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
     shown = rows.assign(
         validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
     )
-    parameters = [
-        "learning_rate",
-        "batch_size",
-        "optimizer",
-        "dropout",
-        "weight_decay",
-        "epochs",
-        "schedule",
-        "head",
-        "loss",
-        "seed",
-    ]
-    differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]
+    usual = ("learning_rate", "epochs")
+    differing = [name for name in PARAMETERS if name in usual or rows[name].nunique() > 1]
     names = {
         "run": "run",
         "state": "state",

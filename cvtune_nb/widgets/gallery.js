@@ -3,14 +3,17 @@ const HELP = "Keys: arrows go from photo to photo; Enter decides as suggested, R
     + "E excludes, K keeps, D says that two photos are not copies, U takes the last decision back; space selects, "
     + "A selects the page; N and P turn the page.";
 
+const sentence = (words) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}.`;
+
 function render({ model, el }) {
     const root = element("div", el, "cvtune-gallery");
-    const list = element("div", root, "cvtune-gallery-list", { role: "listbox", "aria-multiselectable": true });
+    const many = element("div", root, "cvtune-gallery-many");
+    const list = element("div", many, "cvtune-gallery-list", { role: "listbox", "aria-multiselectable": true });
+    element("div", many, "cvtune-faint").textContent = HELP;
     const detail = element("div", root, "cvtune-gallery-detail", { role: "group", "aria-label": "The photo, large" });
     const large = element("div", detail, "cvtune-gallery-large"), about = element("div", detail);
     const actions = element("div", detail, "cvtune-gallery-actions");
     const others = element("div", detail, "cvtune-gallery-others");
-    element("div", detail, "cvtune-faint").textContent = HELP;
     const button = (action, words, key) => {
         const made = element("button", actions, "", { type: "button", "data-lm-suppress-shortcuts": true });
         made.append(words, " ");
@@ -57,7 +60,7 @@ function render({ model, el }) {
         about.replaceChildren();
         element("b", about).textContent = photo.label ? `Labelled ${photo.label}` : "No label";
         about.append(`, score ${photo.score.toFixed(2)}`);
-        element("div", about).textContent = `${photo.detail}. ${photo.suggestion}.`;
+        element("div", about).textContent = [photo.detail, photo.suggestion].map(sentence).join(" ");
         element("div", about, "cvtune-faint").textContent = photo.path;
         element("div", about, "cvtune-gallery-state").textContent = words ? `✓ ${words}` : "not decided";
         actions.hidden = !photo.decidable;

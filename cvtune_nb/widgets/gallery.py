@@ -36,7 +36,7 @@ class GalleryPhoto:
     def to_dict(self) -> dict[str, Any]:
         """What the page gets."""
         about = f"labelled {self.label}" if self.label else "no label"
-        caption = f"{self.label} → {self.to}" if self.suggested == "relabel" else self.label or "no label"
+        caption = f"{self.label}\n→ {self.to}" if self.suggested == "relabel" else self.label or "no label"
         return {**asdict(self), "about": f"{about}. {self.detail}", "caption": caption}
 
 

@@ -48,7 +48,7 @@ def test_the_gallery_shows_the_wrong_label_with_its_suggestion(audited):
     audited.kind.value = "mislabelled"
     photo = photo_of(audited, "wrong.jpg")
     assert (photo["label"], photo["to"], photo["suggested"]) == ("stripes", "circle", "relabel")
-    assert photo["caption"] == "stripes → circle" and photo["about"].startswith("labelled stripes. ")
+    assert photo["caption"] == "stripes\n→ circle" and photo["about"].startswith("labelled stripes. ")
     assert photo["others"] == ["looks like this circle"] * 3
     assert all(image.startswith(b"\xff\xd8") for image in audited.gallery.images)
     assert words_of(audited, "wrong.jpg") == ""

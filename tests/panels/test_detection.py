@@ -236,7 +236,7 @@ def test_a_loss_that_is_lost_at_once_offers_a_smaller_rate(dataset, monkeypatch)
     panel = DetectorPanel(dataset, **QUICK)
     monkeypatch.setattr(train, "step", lambda *_: float("nan"))
     panel.start(block=True)
-    assert "the loss was lost" in panel.status.value and "Best epoch" not in panel.status.value
+    assert "the loss diverged" in panel.status.value and "Best epoch" not in panel.status.value
     [card] = panel.findings.children
     card.children[1].click()
     assert panel.controls_of["learning_rate"].value == pytest.approx(0.0001)
