@@ -83,7 +83,7 @@ def issue(path: str, score: float, detail: str, suggestion: str, *others: str) -
     }
 
 
-def quoted(names: Iterable[str]) -> str:
+def quoted(names: Iterable[object]) -> str:
     """Names for a sentence: "a", "b" and "c"."""
-    names = [f'"{name}"' for name in names]
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
+    quotes = [f'"{name}"' for name in names]
+    return " and ".join(filter(None, [", ".join(quotes[:-1]), quotes[-1]])) if quotes else ""

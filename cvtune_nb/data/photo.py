@@ -381,7 +381,9 @@ def _byte(path, place: int) -> np.ndarray:
         image.tile = [
             tile._replace(codec_name="raw", args=(mode[place], 0, 1))
             if image.format == "PPM"
-            else tile._replace(args=mode[place] if isinstance(tile.args, str) else (mode[place], *tile.args[1:]))
+            else tile._replace(
+                args=mode[place] if isinstance(tile.args, str) else (mode[place], *(tile.args or ())[1:])
+            )
             for tile, mode in zip(image.tile, modes, strict=True)
         ]
         image.load()
@@ -396,12 +398,12 @@ def _byte_modes(image: ImageFile.ImageFile) -> list[tuple[str, str]] | None:
     """
     if image.format == "PPM":
         return [("RGB;16B", "RGB;16L")] if image.tile[0].args == ("RGB", 65535) else None
-    tags, modes = _tags(image), []
+    tags, modes = _tags(image), list[tuple[str, str]]()
     separate = tags.get(PLANES) == 2
     if image.format not in ("PNG", "TIFF") or _is_grey(image):
         return None
     for tile in image.tile:
-        raw = tile.args if isinstance(tile.args, str) else tile.args[0]
+        raw = tile.args if isinstance(tile.args, str) else (tile.args or ("",))[0]
         if separate and tile.codec_name == "raw" and 16 in tags.get(BITS, ()):
             raw += ";16B" if tags.prefix == b"MM" else ";16L"
         name, _, depth = raw.partition(";")

@@ -53,15 +53,16 @@ def most_useful(pool: np.ndarray, labelled: np.ndarray, labels: Sequence[str], c
     as many groups as there will be labelled ones, groups without a label first. Later uncertain ones, no two alike: of
     the least certain by the SVM (smallest margin between its two likeliest classes) one of each of `count` groups.
     """
-    labels = np.asarray(labels, dtype=object)
+    known = np.asarray(labels, dtype=object)
     count = min(count, len(pool))
-    classes = sorted(set(labels))
+    classes = sorted(set(known))
     sure, label = np.zeros(len(pool)), np.full(len(pool), "", dtype=object)
+    chances = None
     if len(classes) > 1:
-        svm = Svm(1.0).fit(labelled, labels)
+        svm = Svm(1.0).fit(labelled, known)
         chances = softmax(SVM_SCALE * svm.scores(pool), axis=1)
         label, sure = np.array(svm.classes, dtype=object)[chances.argmax(1)], chances.max(1)
-    if len(labels) < FEW * max(2, len(classes)):
+    if chances is None or len(labels) < FEW * len(classes):
         places, why = _typical(pool, labelled, count, seed), "typical"
     else:
         ordered = np.sort(chances, axis=1)
