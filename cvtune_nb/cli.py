@@ -7,7 +7,6 @@ Exit status: 0 done, 2 bad input (one sentence says what to do), 3 stopped early
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import signal
@@ -67,7 +66,7 @@ def _print(text: str) -> None:
     """`text` on stdout, whatever its encoding, and also when nobody reads to the end (| head)."""
     if not text:
         return
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)

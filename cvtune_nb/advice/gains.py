@@ -181,8 +181,7 @@ def _compared(before: pd.Series, after: pd.Series) -> tuple[float, float, float]
     errors = _resampled(before.to_numpy(), after.to_numpy())
     ratios = errors[:, 1] / errors[:, 0]
     now = (1 - after.mean() + 0.5 / len(after)) / (1 - before.mean() + 0.5 / len(before))
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return float(now), float(low), float(high)
+    return float(now), *(float(value) for value in np.quantile(ratios, [0.025, 0.975]))
 
 
 def _more_photos(
@@ -195,8 +194,7 @@ def _more_photos(
     slope = (height[:, -1] - height[:, 0]) / (len(SHARES) - 1)  # least squares on three places, equally far apart
     exact = [math.log(1 - right.mean() + 0.5 / len(right)) for right in curve]
     now = (exact[-1] - exact[0]) / (len(SHARES) - 1)
-    low, high = np.exp(np.quantile(slope, [0.025, 0.975]))
-    return math.exp(now), float(low), float(high)
+    return math.exp(now), *(float(value) for value in np.exp(np.quantile(slope, [0.025, 0.975])))
 
 
 def _scaled(
@@ -257,8 +255,7 @@ def _cleaner_labels(
     mine, svm = (part.drop(asked, errors="ignore") for part in (right, own))
     factor = (1 - mine.mean() + 0.5 / len(mine)) / (1 - svm.mean() + 0.5 / len(svm)) if len(mine) and len(svm) else 1.0
     basis = "the SVM, taught what the audit suggests for these photos, cross-validated"
-    gain, low, high = (float(end) / shown * factor for end in ends)
-    return Gain("labels", title, gain, low, high, None, basis)
+    return Gain("labels", title, *(float(end) / shown * factor for end in ends), None, basis)
 
 
 def _steps(photos: pd.DataFrame, config: Config) -> list[dict[str, Any]]:

@@ -149,8 +149,9 @@ class Edge(Rule[Case]):
             return None
         best = tried.loc[tried["validation_accuracy"].idxmax(), self.name]
         factor = self.upper if best == values[-1] else self.lower if best == values[0] else None
+        value = self.rounded(best * factor) if factor else 0
         parameter = PARAMETERS[self.name]
-        if not factor or not parameter.low <= (value := self.rounded(best * factor)) <= parameter.high:
+        if not parameter.low <= value <= parameter.high:
             return None
         title = f"The best {parameter.label.lower()} is the {'highest' if factor > 1 else 'lowest'} you tried"
         words = f"tried {', '.join(f'{v:g}' for v in values)}; best {best:g}: look beyond it"
@@ -312,9 +313,7 @@ class WideFeatures(Rule[Case]):
         """That backbone."""
         table = backbones.table()
         own = backbones.KNOWN.get(case.config.backbone)
-        if own is None:
-            return None
-        wider = table[(table["weights"] == "on disk") & (table["features"] > own.width)]
+        wider = table[(table["weights"] == "on disk") & (table["features"] > (own.width if own else 10_000))]
         wider = wider[~wider["name"].isin(case.runs["backbone"])]
         if wider.empty:
             return None

@@ -83,7 +83,7 @@ def issue(path: str, score: float, detail: str, suggestion: str, *others: str) -
     }
 
 
-def quoted(names: Iterable[object]) -> str:
+def quoted(names: Iterable[str]) -> str:
     """Names for a sentence: "a", "b" and "c"."""
-    quotes = [f'"{name}"' for name in names]
-    return " and ".join(filter(None, [", ".join(quotes[:-1]), quotes[-1]])) if quotes else ""
+    names = [f'"{name}"' for name in names]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""

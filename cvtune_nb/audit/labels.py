@@ -23,7 +23,6 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from cvtune_nb.audit.check import Issue, issue, quoted
-from cvtune_nb.data.rows import Rows
 from cvtune_nb.files import Progress, silent
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def mislabelled(context: Context) -> list[Issue]:
             f"relabel it as {quoted([judged.classes[first[i]]])} if you see that too; keep it if the label is right",
             *judged.beside[i],
         )
-        for i in np.flatnonzero(judged.mislabelled).tolist()
+        for i in np.flatnonzero(judged.mislabelled)
     ]
 
 
@@ -187,7 +186,7 @@ def ambiguous(context: Context) -> list[Issue]:
             f"{quoted([judged.classes[judged.labels[i]]])}",
             *judged.beside[i],
         )
-        for i in np.flatnonzero(judged.ambiguous).tolist()
+        for i in np.flatnonzero(judged.ambiguous)
     ]
 
 
@@ -207,7 +206,7 @@ def outliers(context: Context) -> list[Issue]:
 
 def judge(
     photos: pd.DataFrame,
-    features: np.ndarray | Rows,
+    features: np.ndarray,
     groups: np.ndarray,
     judges: np.ndarray,
     landmarks: int = LANDMARKS,

@@ -100,7 +100,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     )
 
 
-def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> "Classifier | RbfSvm":
+def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> nn.Module:
     """The network of an SVM with that kernel and so many support vectors, before it has any numbers."""
     if kernel == "linear":
         return Classifier(backbone, classes, 0.0, normalise=True)
@@ -124,12 +124,6 @@ def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: 
 class RbfSvm(nn.Module):
     """A backbone and an SVM with an RBF kernel, as scikit-learn decides with it: one vote for each pair of classes, and
     of equals the one with the greater sum of decision values (sklearn.utils.multiclass._ovr_decision_function)."""
-
-    support: torch.Tensor
-    coefficients: torch.Tensor
-    intercepts: torch.Tensor
-    gamma: torch.Tensor
-    sides: torch.Tensor
 
     def __init__(self, backbone: networks.Backbone, classes: int, support: int):
         super().__init__()

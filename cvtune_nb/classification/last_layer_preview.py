@@ -90,14 +90,12 @@ class LastLayer:
                 if time.perf_counter() - start > limit:
                     ended = f"the first {epoch - 1} of {config.epochs} epochs, as many as can be shown at once"
                     break
-            if not ended:
-                row = self._row(epoch, middle, layer, parts)
-                if all(math.isfinite(value) for value in row.values()):
-                    rows.append(row)
-                else:
-                    ended = f"the loss is lost in epoch {epoch}"
+            row = None if ended else self._row(epoch, middle, layer, parts)
+            if row and not all(math.isfinite(value) for value in row.values()):
+                ended = f"the loss is lost in epoch {epoch}"
             if ended:
                 break
+            rows.append(row)
         table = pd.DataFrame(rows, columns=HISTORY_COLUMNS).astype({"epoch": int})
         return Preview(table, self._words(config, ended))
 

@@ -96,11 +96,9 @@ def fit(
 
 
 def _new_run(
-    workspace: Workspace, photos: pd.DataFrame, config: Config | None, progress: Progress, new_folder: NewFolder
+    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress, new_folder: NewFolder
 ) -> Run:
     """Written once its cost is known."""
-    if config is None:
-        raise ValueError("give the config of a new run, or the id of the run to go on with")
     estimated = cost.predict_cost(workspace, config, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])

@@ -246,8 +246,7 @@ def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
         if value is not None and not 0 < value < 1e6:
             raise InputError(f"--max-{name} is {value:g}: give a number over 0 and below 1000000")
     kinds = {name: int if name in ("photos", "waiting") else float for name in LIMITS}
-    chosen: dict[str, Any] = {name: kinds[name](value) for name, value in given.items() if value is not None}
-    limits = serving.Limits(**chosen)
+    limits = serving.Limits(**{name: kinds[name](value) for name, value in given.items() if value is not None})
     if not 0 <= arguments.port < 65536:
         raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
     model = open_export(arguments.export, arguments.variant)

@@ -85,9 +85,9 @@ def fairly(dataset: Dataset, run: DetectorRun, on: str) -> Fair:
     if on == "test":
         unseen = run.provenance.unseen(photos, present, groups_of(dataset.workspace))
         photos, notes = unseen.photos, [unseen.words]
-    elif not run.provenance.comparable(present) and (photos_then := run.provenance.photos) is not None:
-        measured = photos_then.query("split == 'validation'").drop(columns="split")
-        same = present.listed.merge(measured, on=["sha256", "label"])
+    elif not run.provenance.comparable(present) and run.provenance.photos is not None:
+        measured = run.provenance.photos.query("split == 'validation'").drop(columns="split")
+        same = present.photos.merge(measured, on=["sha256", "label"])
         photos = photos[photos["sha256"].isin(same["sha256"])]
     if foreign:
         notes.append(f"{foreign} {on} photos with objects of classes that it does not know: not counted")
@@ -105,8 +105,8 @@ def verdict(
 ) -> Verdict:
     """Of the run's best epoch on validation; or of what was `seen` on another split, with a threshold that was chosen
     on validation. Only photos count by which it may be judged (`fairly`)."""
-    fair, every = fairly(dataset, run, on), run.detections() if seen is None else seen
-    part, seen = fair.part, every[every["path"].isin(fair.part.photos["path"])]
+    fair, seen = fairly(dataset, run, on), run.detections() if seen is None else seen
+    part, seen = fair.part, seen[seen["path"].isin(fair.part.photos["path"])]
     table = against_threshold(part, seen)
     chosen = best_threshold(table) if threshold is None else threshold
     return Verdict(
@@ -175,5 +175,5 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
         metrics.Verdict.BETTER: "the detector serves better here",
         metrics.Verdict.WORSE: "the classifier serves better here, and is simpler",
     }.get(compared.verdict, compared.words)
-    own, other = (metrics.share(sum(right), len(right)) for right in (ours, theirs))
-    return Beside(own, other, f"as a classifier, {sides}: {better}")
+    accuracies = [metrics.share(sum(right), len(right)) for right in (ours, theirs)]
+    return Beside(*accuracies, f"as a classifier, {sides}: {better}")

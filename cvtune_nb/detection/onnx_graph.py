@@ -25,10 +25,6 @@ class Graph(nn.Module):
     are a constant, since every photo comes in a frame of one size, and features are pooled by ONNX's own operator.
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
-    anchors: torch.Tensor
-
     def __init__(self, detector: FasterRCNN, image_size: int):
         super().__init__()
         # maps of up to 32 pixels a cell: the frame is padded to a multiple of that, as torchvision does
@@ -187,8 +183,6 @@ def onnx_model(graph: Graph, labels: list[str], **notes: Any) -> onnx.ModelProto
             input_names=["photo", "size"],
             output_names=["boxes", "labels", "scores"],
             verbose=False,
-        )
-    assert made is not None  # dynamo gives the program instead of writing it
-    proto = made.model_proto
-    forget_source_code(proto)
-    return finished(proto, "detector", **notes, labels=labels, image_size=size)
+        ).model_proto
+    forget_source_code(made)
+    return finished(made, "detector", **notes, labels=labels, image_size=size)

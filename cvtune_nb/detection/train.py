@@ -104,16 +104,9 @@ def fit(
 
 
 def _new_run(
-    dataset: Dataset,
-    config: DetectorConfig | None,
-    start: str,
-    hard: list[str],
-    progress: Progress,
-    new_folder: NewFolder,
+    dataset: Dataset, config: DetectorConfig, start: str, hard: list[str], progress: Progress, new_folder: NewFolder
 ) -> DetectorRun:
     """Written once its cost is known."""
-    if config is None:
-        raise ValueError("give the config of a new run, or the id of the run to go on with")
     estimated = cost.predict_cost(dataset, config, progress)
     train = dataset.part("train")
     fullest = int(train.boxes.groupby("path").size().max())

@@ -52,7 +52,7 @@ def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProg
     name = "images"
     shapes = {name: {0: torch.export.Dim("n", min=1, max=2**20)}}
     # PyTorch can't take its fused attention apart where positions are added to it (MaxViT); timm's own gives the same
-    fused: list[Any] = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
+    fused = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
     for module in fused:
         module.fused_attn = False
     try:
@@ -70,7 +70,6 @@ def network(exported: torch.export.ExportedProgram, output: str = "logits") -> o
         made = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
         )
-    assert made is not None  # dynamo gives the program instead of writing it
     proto = made.model_proto
     forget_source_code(proto)
     return proto

@@ -30,10 +30,6 @@ class Model:
     NOTES = ("labels", "image_size", "short_side", "threshold")  # in the metadata of the model
     TOP = 5  # labels in a row, unless asked otherwise
     SEARCHES = False  # whether it looks photos up in a gallery
-    labels: list[str]
-    image_size: int
-    short_side: int
-    threshold: float
 
     def __init__(self, folder, file="model.onnx"):
         self.folder = Path(folder)
@@ -149,7 +145,6 @@ class Similar(Model):
     MOST = 1_000  # photos that may be asked for
     SEARCHES = True
     BLOCK = 4_096  # photos of the gallery that are compared at a time
-    distance: str
 
     def __init__(self, folder, file="model.onnx"):
         super().__init__(folder, file)

@@ -6,8 +6,6 @@ images of 96 channels, 113 x 113, stride 2, of which the forward pass takes 5). 
 from the fast ones.
 """
 
-from typing import TypeVar
-
 import torch
 from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.padding import pad_same
@@ -15,7 +13,6 @@ from torch import nn
 from torch.nn.functional import pad
 
 NHWC = torch.channels_last
-N = TypeVar("N", bound=nn.Module)
 
 
 class Depthwise(nn.Conv2d):
@@ -42,7 +39,7 @@ class Depthwise(nn.Conv2d):
         return _Convolution.apply(images.to(dtype), self.weight.to(dtype), bias, self.stride[0], self.padding[0])
 
 
-def with_fast_depthwise(network: N) -> N:
+def with_fast_depthwise(network: nn.Module) -> nn.Module:
     """`network` with each depthwise convolution of an odd kernel replaced, in place."""
     for parent in list(network.modules()):
         for name, conv in parent.named_children():

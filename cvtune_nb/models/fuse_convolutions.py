@@ -3,7 +3,7 @@ and its activation, its weights rounded and laid out once."""
 
 import math
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +11,6 @@ from torch.nn.functional import pad
 
 from cvtune_nb.models.fold_batch_norm import calls
 
-N = TypeVar("N", bound=nn.Module)
 ACTIVATIONS = {
     nn.ReLU6: ("hardtanh", [0.0, 6.0]),
     nn.ReLU: ("relu", []),
@@ -89,7 +88,7 @@ class Unless(nn.Module):
         return self.activation(images)
 
 
-def fused(network: N, images: torch.Tensor, dtype: torch.dtype) -> N:
+def fused(network: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> nn.Module:
     """A copy of `network`, which is on the processor and in eval mode, with its convolutions Fused: for `images` like
     these, without gradients. It is not tried here whether the copy says the same. May raise errors of many kinds,
     for PyTorch promises nothing about what this is made of (torch.compile's own operators)."""

@@ -4,7 +4,6 @@ import functools
 import io
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,7 +22,6 @@ photo of 224 x 224."""
 SAME = 1e-3
 """Largest difference of features, as a share of the largest feature, that counts as the same."""
 
-N = TypeVar("N", bound=nn.Module)
 Way = Callable[[np.ndarray], np.ndarray]
 """uint8 images (n, size, size, 3) to float32 features (n, width)."""
 
@@ -49,7 +47,7 @@ def fastest(network: networks.Backbone, images: np.ndarray, photos: int) -> Way:
     return other if same(expected, found) and _seconds(other, images) < _seconds(plain, images) else plain
 
 
-def quick(network: N, images: np.ndarray, photos: int) -> N:
+def quick(network: nn.Module, images: np.ndarray, photos: int) -> nn.Module:
     """A fused copy of `network` (fusing.fused), which is in eval mode, for `photos` uint8 images like these; the
     network itself on a GPU, where so few photos don't pay for it, and where the copy would say something else."""
     where = next(network.parameters()).device
@@ -79,7 +77,7 @@ def onnx_way(network: networks.Backbone, images: np.ndarray) -> Way:
 
     file = io.BytesIO()
     with quiet("onnx_ir", "onnxscript", "torch.onnx", "torch.export"):
-        made = torch.onnx.export(
+        torch.onnx.export(
             network,
             (torch.from_numpy(images[:2]),),
             dynamo=True,
@@ -87,9 +85,7 @@ def onnx_way(network: networks.Backbone, images: np.ndarray) -> Way:
             output_names=["features"],
             dynamic_shapes={"images": {0: torch.export.Dim("n", min=1, max=2**20)}},
             verbose=False,
-        )
-    assert made is not None  # dynamo gives the program instead of writing it
-    made.save(file)  # pyright: ignore[reportArgumentType] - takes an open file, too
+        ).save(file)
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
     return lambda batch: session.run(None, {"images": np.ascontiguousarray(batch)})[0]
 

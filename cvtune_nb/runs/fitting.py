@@ -36,41 +36,28 @@ Measured = tuple[dict[str, float], pd.DataFrame]
 class Trainer(Protocol[Rows, Batch]):
     """A network in training: what the loop asks of it."""
 
-    @property
-    def network(self) -> nn.Module:
-        """What learns."""
-        ...
-
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """What moves its weights."""
-        ...
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
 
     def start(self, progress: Progress) -> Measured | None:
         """Before the first epoch of a new run: give the network the weights it starts with. What is measured then
         becomes epoch 0; None: nothing is."""
-        ...
 
     def batches(self, epoch: int) -> Sequence[Rows]:
         """The rows of each minibatch of an epoch, in a new order."""
-        ...
 
     def read(self, rows: Rows) -> Batch:
         """The minibatch of these rows. Called in a thread of its own, in the order of the minibatches."""
-        ...
 
     def learning_rate(self, done: float, steps: int) -> float:
         """The learning rate after `done` epochs of so many steps."""
-        ...
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """Train `network` (self.network, as all processes train it) on one minibatch; returns the loss before the
         step. Where that is not finite no step is made."""
-        ...
 
     def measure(self, progress: Progress) -> Measured:
         """How good the network is after an epoch."""
-        ...
 
 
 @dataclass(frozen=True)

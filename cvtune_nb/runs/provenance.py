@@ -57,13 +57,6 @@ class Provenance:
             return self.source
         return read_csv(self.source, **dict.fromkeys(COLUMNS, str)) if self.source.exists() else None
 
-    @property
-    def listed(self) -> pd.DataFrame:
-        """The photos, where there is a list of them, as of those that there are now."""
-        photos = self.photos
-        assert photos is not None
-        return photos
-
     def comparable(self, other: "Provenance") -> bool:
         """Whether accuracies on one and on the other may be compared: the same classes, and the same validation photos
         with the same labels."""
@@ -92,7 +85,7 @@ class Provenance:
 
     def _renamed(self, present: "Provenance", gone: list[str], new: list[str]) -> dict[str, str]:
         """Classes that are gone, and the new ones that most of their photos are in now."""
-        then, now, renamed = self.photos, present.listed, {}
+        then, now, renamed = self.photos, present.photos, {}
         if then is None:
             return {}
         for label in gone:
@@ -107,7 +100,7 @@ class Provenance:
             return UNLISTED
         then, now = (
             set(table.loc[table["split"] == "validation", ["sha256", "label"]].itertuples(index=False, name=None))
-            for table in (self.listed, present.listed)
+            for table in (self.photos, present.photos)
         )
         count = len({key for key, _ in then ^ now})
         if not count:
@@ -120,8 +113,8 @@ class Provenance:
             return 0
         if self.photos is None:
             return None
-        then = self.listed[self.listed["split"] != BEFORE]
-        both = then.drop_duplicates("sha256").merge(present.listed.drop_duplicates("sha256"), on="sha256")
+        then = self.photos[self.photos["split"] != BEFORE]
+        both = then.drop_duplicates("sha256").merge(present.photos.drop_duplicates("sha256"), on="sha256")
         return int((both["split_x"] != both["split_y"]).sum())
 
     def unseen(self, photos: pd.DataFrame, present: "Provenance", groups: Mapping[str, str]) -> Unseen:

@@ -53,16 +53,15 @@ def most_useful(pool: np.ndarray, labelled: np.ndarray, labels: Sequence[str], c
     as many groups as there will be labelled ones, groups without a label first. Later uncertain ones, no two alike: of
     the least certain by the SVM (smallest margin between its two likeliest classes) one of each of `count` groups.
     """
-    known = np.asarray(labels, dtype=object)
+    labels = np.asarray(labels, dtype=object)
     count = min(count, len(pool))
-    classes = sorted(set(known))
+    classes = sorted(set(labels))
     sure, label = np.zeros(len(pool)), np.full(len(pool), "", dtype=object)
-    chances = None
     if len(classes) > 1:
-        svm = Svm(1.0).fit(labelled, known)
+        svm = Svm(1.0).fit(labelled, labels)
         chances = softmax(SVM_SCALE * svm.scores(pool), axis=1)
         label, sure = np.array(svm.classes, dtype=object)[chances.argmax(1)], chances.max(1)
-    if chances is None or len(labels) < FEW * len(classes):
+    if len(labels) < FEW * max(2, len(classes)):
         places, why = _typical(pool, labelled, count, seed), "typical"
     else:
         ordered = np.sort(chances, axis=1)

@@ -175,9 +175,6 @@ class Embedding(nn.Module):
     """An embedder as one network, the projection included: uint8 images (n, size, size, 3) to vectors (n, width or
     dimensions) of length 1."""
 
-    mean: torch.Tensor
-    matrix: torch.Tensor
-
     def __init__(self, backbone: networks.Backbone, project: Projection):
         super().__init__()
         self.backbone, self.projected = backbone, project.matrix is not None

@@ -37,7 +37,7 @@ def outliers(photos: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         mean = far[mine].mean(1)
         middle = np.median(mean)
         spread = max(1.4826 * float(np.median(np.abs(mean - middle))), 1e-6)
-        for place, excess in zip(mine.tolist(), (mean - middle) / spread, strict=True):
+        for place, excess in zip(mine, (mean - middle) / spread, strict=True):
             if excess > FAR:
                 issues.append(_outlier(paths, labels, place, near[place], excess))
     return table({"outlier": issues})

@@ -45,9 +45,8 @@ def application(model: Model, limits: Limits | None = None, token: str = "") -> 
     for path in PAGE:
         app.add_api_route(path, addresses.page)
     app.add_middleware(SmallHeads)
-    # each is given errors of its own class only, which the declared type does not know
-    app.add_exception_handler(Refused, addresses.refused)  # pyright: ignore[reportArgumentType]
-    app.add_exception_handler(HTTPException, addresses.unknown)  # pyright: ignore[reportArgumentType]
+    app.add_exception_handler(Refused, addresses.refused)
+    app.add_exception_handler(HTTPException, addresses.unknown)
     return app
 
 
