@@ -105,7 +105,7 @@ def train_over_workers(
     Raises InputError, also when the cluster has no room for so many workers.
     """
     before = load_run(workspace, run) if run else earlier_run(workspace, config)
-    if before and _finished(before):
+    if _finished(before):
         return before
     if before:
         require_idle(before)
@@ -124,10 +124,9 @@ def train_over_workers(
         except Stopped:
             if not trials[0].run:
                 raise
-    trained = trials[0].run
-    if trials[0].note or not trained:
-        raise InputError(trials[0].note or "no worker has begun the run: see what Ray says, and train again")
-    return trained
+    if trials[0].note:
+        raise InputError(trials[0].note)
+    return trials[0].run
 
 
 # -- the cluster --------------------------------------------------------------------------------------------
@@ -249,7 +248,7 @@ def _tune(job: dict[str, Any], numbers: list[int], resources: dict[str, float]) 
     return {
         result.config["number"]: f"given up after {RETRIES} retries: {str(result.error).strip().splitlines()[-1]}"
         for result in results
-        if result.error and result.config
+        if result.error
     }
 
 
@@ -327,7 +326,7 @@ def _epochs(run: Run | None) -> int:
 def _so_far(trials: list[Trial]) -> tuple[float, str]:
     """The share of epochs done, and how far that is in words."""
     over = [bool(trial.note) or _finished(trial.run) for trial in trials]
-    epochs = [int(trial.run.history["epoch"].max()) if trial.run and _epochs(trial.run) else 0 for trial in trials]
+    epochs = [int(trial.run.history["epoch"].max()) if _epochs(trial.run) else 0 for trial in trials]
     shares = [
         1.0 if ended else epoch / max(1, trial.config.epochs)
         for ended, epoch, trial in zip(over, epochs, trials, strict=True)

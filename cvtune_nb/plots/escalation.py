@@ -68,9 +68,9 @@ def accuracy_against_time(
             )
         lowest = min(lowest, reference["accuracy"].min())
     if "expected" in rungs and rungs["expected"].notna().any():
-        expected = rungs.dropna(subset=["expected", "predicted_seconds"])
-        axes.plot(expected["predicted_seconds"], expected["expected"], "x", color=BLUE, label="expected before it ran")
-        lowest = min([lowest, *expected["expected"]])
+        told = rungs.dropna(subset=["expected", "predicted_seconds"])
+        axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="expected before it ran")
+        lowest = min([lowest, *told["expected"]])
     if len(done):
         bars = [(accuracy - done["low"]).clip(lower=0), (done["high"] - accuracy).clip(lower=0)]
         axes.errorbar(done["seconds"], accuracy, bars, fmt="s", color=ORANGE, capsize=4, label="rung, 95% interval")
@@ -199,7 +199,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
         axes,
         f"{first['title']}: {first['gain'] * 100:+.1f} points"
         if sure.any() and first["low"] > 0
-        else "No reliable gain is expected of anything",
+        else "Nothing brings a reliable gain",
     )
     return made
 

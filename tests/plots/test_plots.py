@@ -251,7 +251,7 @@ def test_gains_that_can_not_be_told_from_none_are_hatched():
     figure = plots.gains(table, real)
     assert "more photos: +2.0 points" in texts(figure)
     assert [bool(bar.get_hatch()) for bar in figure.axes[0].patches[:2]] == [True, False]
-    assert "No reliable gain" in texts(plots.gains(table.iloc[1:]))
+    assert "Nothing brings a reliable gain" in texts(plots.gains(table.iloc[1:]))
 
 
 def test_a_sweep_shows_each_parameter():
