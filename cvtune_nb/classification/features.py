@@ -139,7 +139,7 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
 
 def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:
     """Where the features are kept, by content."""
-    return RowStore(workspace.cache / f"features-{spec.key}", (width(spec.backbone),), "float32")
+    return RowStore(workspace.cache / f"features-{spec.key}", (sizes.width(spec.backbone),), "float32")
 
 
 def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
@@ -153,13 +153,3 @@ def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
 
 def _speed_file(workspace: Workspace, spec: FeatureSpec) -> Path:
     return workspace.cache / f"speed-{spec.key}.json"
-
-
-@functools.cache
-def width(name: str) -> int:
-    """How many features a photo the backbone called `name` gives. Raises InputError when there is no such network."""
-    plain = name.removesuffix(backbones.RANDOM)
-    if plain in backbones.KNOWN:
-        return backbones.KNOWN[plain].width
-    backbones.require_known(plain)
-    return sizes.width(plain)

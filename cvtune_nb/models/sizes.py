@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models.backbones import KNOWN, RANDOM
+from cvtune_nb.models.backbones import KNOWN, RANDOM, family_of, require_known
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.quiet import quiet
 
@@ -89,8 +89,8 @@ def native(name: str) -> int:
 
 
 def _asked(plain: str) -> bool:
-    """Whether the network has to be asked: the convolutional ones of KNOWN take any size."""
-    if plain in KNOWN:
+    """Whether the network has to be asked."""
+    if family_of(plain).any_size:
         return False
     import timm
 
@@ -116,9 +116,17 @@ def arguments(name: str, image_size: int) -> dict[str, int] | None:
     return given if _features(network, image_size) is not None else None
 
 
-@functools.cache
 def width(name: str) -> int:
-    """Features a photo that a network of timm gives."""
+    """How many features a photo the backbone called `name` gives. Raises InputError when there is no such network."""
+    plain = name.removesuffix(RANDOM)
+    if plain in KNOWN:
+        return KNOWN[plain].width
+    require_known(plain)
+    return _width(plain)
+
+
+@functools.cache
+def _width(name: str) -> int:
     return _features(_sketch(name), native(name))
 
 

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from cvtune_nb.classification.features import width
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.models.inference import onnx_way, quick
 from cvtune_nb.models.memory import kept
+from cvtune_nb.models.sizes import width
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import BATCH, seconds
 from tests.benchmarks.plain import plain_network
