@@ -24,7 +24,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import memory
 from cvtune_nb.models.inference import quick
-from cvtune_nb.models.networks import device, half
+from cvtune_nb.models.networks import device, mixed_precision
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace
@@ -72,7 +72,7 @@ PAST = 3
 """How many of the last runs tell how far predictions are off."""
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
     """What `classification.fit` with this config will take on this machine: linear in photos and epochs, with the time
     a photo measured once for each backbone, image size, minibatch and optimizer, and corrected by what finished runs of
@@ -166,7 +166,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
 
         def step() -> None:
             network.train()
-            with half(where):
+            with mixed_precision(where):
                 logits = network(images)
             optimizer.zero_grad()
             cross_entropy(logits.float(), labels).backward()
@@ -214,7 +214,7 @@ def probed(file: Path, key: str, what: str, make: Callable[[], Probe], progress:
             ) from None
         train = _fastest(probe.step) / probe.photos
         probe.network.eval()
-        with torch.inference_mode(), half(where):
+        with torch.inference_mode(), mixed_precision(where):
             forward = _fastest(probe.forward) / probe.photos
         known[key] = {
             "train_seconds": train,

@@ -45,7 +45,7 @@ class Finder:
     words: str
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def find_learning_rate(workspace: Workspace, config: Config, progress: Progress = silent) -> Finder:
     """Train a throw-away classifier that begins as `fit` would, for up to 60 minibatches, with rates from 1e-5 to 1.
 

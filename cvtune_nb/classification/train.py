@@ -37,7 +37,7 @@ from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
 from cvtune_nb.models import memory
 from cvtune_nb.models.inference import quick
-from cvtune_nb.models.networks import device, forward, half
+from cvtune_nb.models.networks import device, forward, mixed_precision
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import checkpoint, distributed, lock
 from cvtune_nb.runs.optimizer import optimizer_for
@@ -64,7 +64,7 @@ class Part:
         return Part(self.squares.take(chosen), self.labels[chosen], self.photos.iloc[chosen])
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def fit(
     workspace: Workspace,
     config: Config | None = None,
@@ -239,7 +239,7 @@ def step(
     loss before the step; where that is not finite no step is made."""
     where = next(network.parameters()).device
     images = augmented(torch.from_numpy(squares).to(where), config)
-    with half(where):
+    with mixed_precision(where):
         logits, features = network(images, with_features=True)
     loss = cross_entropy(logits.float(), labels.to(where), label_smoothing=SMOOTHING)
     if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share

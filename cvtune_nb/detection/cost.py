@@ -24,7 +24,7 @@ PROBED = 2
 """Photos in the minibatch that is tried."""
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def predict_cost(dataset: Dataset, config: DetectorConfig, progress: Progress = silent) -> Cost:
     """What `loop.fit` with this config will take on this machine: linear in photos and epochs, with the time of a photo
     measured once for each detector, image size and number of proposals, and corrected by what finished runs of that

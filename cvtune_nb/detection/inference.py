@@ -14,7 +14,7 @@ from cvtune_nb.detection.pixels import Pictures
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models.networks import half
+from cvtune_nb.models.networks import mixed_precision
 
 TOGETHER = 4
 """Photos a forward pass."""
@@ -35,7 +35,7 @@ def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[s
     each photo, uint8 (height, width, 3) scaled already."""
     where = next(network.parameters()).device
     network.eval()
-    with torch.inference_mode(), half(where):
+    with torch.inference_mode(), mixed_precision(where):
         answers = network(images_of(pictures, where))
     found = []
     for picture, answer in zip(pictures, answers, strict=True):

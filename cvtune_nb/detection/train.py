@@ -64,7 +64,7 @@ def require_learnable(dataset: Dataset) -> None:
         )
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def fit(
     dataset: Dataset,
     config: DetectorConfig | None = None,

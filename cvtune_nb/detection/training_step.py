@@ -8,7 +8,7 @@ from torch import nn
 
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.model import images_of
-from cvtune_nb.models.networks import half
+from cvtune_nb.models.networks import mixed_precision
 
 
 def optimizer_for(network: nn.Module, config: DetectorConfig) -> torch.optim.Optimizer:
@@ -30,7 +30,7 @@ def set_to_train(network: nn.Module) -> None:
 def step(network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.ndarray], targets: list[dict]) -> float:
     """Train on one minibatch; returns the loss before the step. Where that is not finite no step is made."""
     where = next(network.parameters()).device
-    with half(where):
+    with mixed_precision(where):
         losses = network(images_of(images, where), [{k: v.to(where) for k, v in target.items()} for target in targets])
     loss = sum(value.float() for value in losses.values())
     if math.isfinite(float(loss.detach())):

@@ -30,8 +30,11 @@ IMAGENET = Colours((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class Entry(NamedTuple):
-    """A network that menus offer. width: features a photo; imagenet: its accuracy on ImageNet's 1,000 classes (0..1;
-    torchvision's documentation, and for EfficientNet-Lite its authors')."""
+    """A network that menus offer.
+
+    width: features a photo; imagenet: its accuracy on ImageNet's 1,000 classes (0..1; torchvision's documentation, and
+    for EfficientNet-Lite its authors').
+    """
 
     name: str
     width: int
@@ -49,7 +52,7 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """Networks that are handled alike.
+    """Networks that are handled alike: all that the product has to know about them.
 
     name: as menus show it.
     source: where their weights come from, which also builds them.

@@ -15,8 +15,10 @@ TRACED = 64
 
 
 class Backbone(nn.Module):
-    """A network without its last layer and its batch norms (folding.folded), with the normalisation of colours that it
-    was trained with."""
+    """A network without its last layer that normalises colours as it was trained with, its batch norms folded.
+
+    width: features a photo.
+    """
 
     def __init__(self, network: nn.Module, width: int, colours: Colours, image_size: int = TRACED):
         super().__init__()
@@ -65,32 +67,34 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None) -> B
 
 
 def device() -> torch.device:
-    """Where networks run on this machine: the first CUDA device, else Apple's GPU, else the processor."""
+    """The device that networks run on: the first CUDA device, else Apple's GPU, else the processor."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-HALF = {"avx512_bf16", "amx_bf16", "bf16", "sve_bf16"}
-"""Instructions, by torch.cpu.get_capabilities' names, with which a processor is faster in bfloat16 than in float32.
-Measured with avx512_bf16: ResNet-18 2 times, EfficientNet-Lite0 2.5 times as fast."""
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "sve_bf16"}
+"""Instructions, by torch.cpu.get_capabilities' names, with which a processor is faster in bfloat16 than in float32:
+docs/measurements.md, "bfloat16 on a processor"."""
 
 
-def computes_in_half(where: torch.device) -> bool:
-    """Whether this machine has instructions for bfloat16 there."""
-    if where.type == "cuda":
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16."""
+    if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return where.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in HALF)
+    return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in BFLOAT16)
 
 
-def half(where: torch.device) -> torch.autocast:
-    """A context in which networks compute in bfloat16 where that is fast, else in float32."""
-    return torch.autocast(where.type, torch.bfloat16, enabled=computes_in_half(where))
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """A context in which networks compute in bfloat16 if the device is fast at it, else in float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
 def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
-    """The network's output (n, ...) as float32 for uint8 images (n, size, size, 3), without gradients, as fast as this
-    machine can (see half)."""
-    where = next(itertools.chain(network.parameters(), network.buffers())).device
-    with torch.inference_mode(), half(where):
-        return network(torch.from_numpy(images).to(where)).float().cpu().numpy()
+    """The network's output for images, without gradients and in `mixed_precision`: float32 (n, ...).
+
+    images: uint8 (n, size, size, 3).
+    """
+    device = next(itertools.chain(network.parameters(), network.buffers())).device
+    with torch.inference_mode(), mixed_precision(device):
+        return network(torch.from_numpy(images).to(device)).float().cpu().numpy()

@@ -66,8 +66,22 @@ class Source(Protocol):
         """Whether they are on disk or could be fetched now (asked for 3 seconds)."""
 
     def build(self, name: str, pretrained: bool, **given: int) -> "nn.Module":
-        """The network called `name` without its last layer; given: what sizes.arguments says. Raises InputError when
-        the weights can't be had."""
+        """The network without its last layer.
+
+        Parameters
+        ----------
+        name
+            As its family lists it.
+        pretrained
+            False: random weights.
+        given
+            What sizes.arguments says; nothing for families that take any size.
+
+        Raises
+        ------
+        InputError
+            The weights can't be had.
+        """
 
 
 class Torchvision:
@@ -82,7 +96,7 @@ class Torchvision:
         return self.on_disk(name) or answers(self.entry(name).url)
 
     def entry(self, name: str) -> "WeightsEnum":
-        """torchvision's entry for the weights."""
+        """The weights, as torchvision lists them."""
         # V1, not V2: features of networks trained with the newer recipes transfer worse when frozen
         # (Kornblith and others 2021, "Why do better loss functions lead to less transferable features?")
         import torchvision
