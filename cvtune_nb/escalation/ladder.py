@@ -30,6 +30,8 @@ rung,backbone,image_size,time_low,time_high,accuracy
 
 COLUMNS = [name for name in PARAMETERS if name != "seed"]
 """Of rungs.csv: every parameter but the seed; a column that is left out has its default."""
+WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text")]
+"""Columns that hold words, not numbers."""
 
 
 def ladders() -> list[str]:
@@ -62,8 +64,7 @@ def read_rungs(file: Path) -> list[Config]:
     """The rungs in a CSV file with a column for each parameter, at least `backbone`. Raises InputError that names the
     file and the rung."""
     try:
-        words = dict.fromkeys(["backbone", "schedule", "head", "optimizer", "augmentation"], str)
-        table = read_csv(Path(file), **words)
+        table = read_csv(Path(file), **dict.fromkeys(WORDS, str))
     except (OSError, ValueError) as error:
         raise InputError(f"{file} can't be read as a table of rungs ({error}): give a CSV file") from None
     names = [name for name in table.columns if name != "rung"]

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
-from cvtune_nb.models.inference import onnx_way, quick
+from cvtune_nb.models.inference import onnx_forward, quick
 from cvtune_nb.models.memory import retain_freed_memory
 from cvtune_nb.models.sizes import width
 from cvtune_nb.workspace import Workspace
@@ -55,7 +55,7 @@ def least_forward(backbone: str, size: int) -> tuple[float, str, float]:
     floats = torch.rand(BATCH, 3, size, size).to(memory_format=torch.channels_last)
     ours = networks.load(backbone).eval()
     kinds = {"plain": plain_network(backbone).eval().to(memory_format=torch.channels_last), "folded": ours.network}
-    graph = onnx_way(ours, images)
+    graph = onnx_forward(ours, images)
 
     def forward(network: nn.Module, half: bool) -> Callable[[], None]:
         def work() -> None:
