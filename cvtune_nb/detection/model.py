@@ -171,7 +171,7 @@ def build(
             box_predictor=Predictor(HIDDEN, classes + 1),
             **limits,
         )
-        mean, std = backbones.family_of(config.detector.removesuffix("_fpn")).colours
+        mean, std = backbone.colours
     detector.rpn.head.register_forward_hook(_in_float)
     detector.transform = AsItIs(config.image_size, config.image_size, list(mean), list(std), size_divisible=32)
     return detector.to(memory_format=torch.channels_last)

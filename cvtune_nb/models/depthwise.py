@@ -5,6 +5,8 @@ of 3 x 3; the rest is up to 50 times slower: docs/measurements.md, "Depthwise co
 cases are put together from the fast ones.
 """
 
+from typing import TypeVar
+
 import torch
 from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.padding import pad_same
@@ -12,6 +14,8 @@ from torch import nn
 from torch.nn.functional import pad
 
 NHWC = torch.channels_last
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Depthwise(nn.Conv2d):
@@ -40,7 +44,7 @@ class Depthwise(nn.Conv2d):
         return _Convolution.apply(images.to(dtype), self.weight.to(dtype), bias, self.stride[0], self.padding[0])
 
 
-def with_fast_depthwise(network: nn.Module) -> nn.Module:
+def with_fast_depthwise(network: Network) -> Network:
     """`network` with each depthwise convolution of an odd kernel replaced, in place."""
     for parent in list(network.modules()):
         for name, conv in parent.named_children():

@@ -1,7 +1,6 @@
 """The fastest way this machine has to turn photos into features."""
 
 import functools
-import io
 import time
 from collections.abc import Callable
 
@@ -89,9 +88,8 @@ def onnx_forward(network: networks.Backbone, images: np.ndarray) -> Forward:
     """The network in ONNX Runtime, in float32, for any number of images of this size."""
     import onnxruntime
 
-    file = io.BytesIO()
     with quiet("onnx_ir", "onnxscript", "torch.onnx", "torch.export"):
-        torch.onnx.export(
+        made = torch.onnx.export(
             network,
             (torch.from_numpy(images[:2]),),
             dynamo=True,
@@ -99,8 +97,10 @@ def onnx_forward(network: networks.Backbone, images: np.ndarray) -> Forward:
             output_names=["features"],
             dynamic_shapes={"images": {0: torch.export.Dim("n", min=1, max=2**20)}},
             verbose=False,
-        ).save(file)
-    session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+        )
+    assert made, "dynamo gives a program"
+    graph = made.model_proto.SerializeToString()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     return lambda batch: session.run(None, {"images": np.ascontiguousarray(batch)})[0]
 
 

@@ -1,6 +1,7 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +21,13 @@ class Backbone(nn.Module):
     width: features a photo.
     """
 
+    network: nn.Module
+    shift: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, network: nn.Module, width: int, colours: Colours, image_size: int = TRACED):
         super().__init__()
+        self.colours = colours
         mean, std = map(torch.tensor, colours)
         self.network, self.width = folded(network, image_size).to(memory_format=torch.channels_last), width
         self.register_buffer("shift", -mean / std, persistent=False)
@@ -58,12 +64,18 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None) -> B
     if image_size and pretrained:
         sizes.require(name, image_size)
     family, width = backbones.family_of(name), sizes.width(name)
-    given = sizes.arguments(plain, image_size) if image_size and not family.any_size else None
+    given, traced = {}, TRACED
+    if not family.any_size:
+        given = (sizes.arguments(plain, image_size) or {}) if image_size else {}
+        traced = given.get("img_size") or sizes.native(plain)
     torch.manual_seed(0)
-    network = family.source.build(plain, pretrained and plain == name, **(given or {}))
-    colours = family.colours or Colours(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
-    traced = TRACED if family.any_size else image_size if given else sizes.native(plain)
-    return Backbone(network, width, colours, traced)
+    network = family.source.build(plain, pretrained and plain == name, **given)
+    return Backbone(network, width, family.colours or _colours(network), traced)
+
+
+def _colours(network: Any) -> Colours:
+    """What timm says of a network."""
+    return Colours(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
 
 
 def device() -> torch.device:

@@ -101,7 +101,7 @@ def _must_be_tried(plain: str) -> bool:
 @functools.cache
 def arguments(name: str, image_size: int) -> dict[str, int] | None:
     """What `timm.create_model` needs besides the name for `image_size`; None when the network can't be built for it."""
-    from timm.layers import PatchEmbed
+    from timm.layers.patch_embed import PatchEmbed
 
     if _features(_sketch(name), image_size) is not None:
         return {}
@@ -110,8 +110,8 @@ def arguments(name: str, image_size: int) -> dict[str, int] | None:
         network = _sketch(name, **given)
     except Exception:  # noqa: BLE001 - each family of networks refuses a size, or the argument, in a way of its own
         return None
-    patches = [module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)]
-    if any(image_size % side for side in (patches or [()])[0]):  # the photo's last rows would not be seen
+    patches = next((module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)), ())
+    if any(image_size % int(side) for side in patches):  # the photo's last rows would not be seen
         return None
     return given if _features(network, image_size) is not None else None
 
@@ -127,7 +127,9 @@ def width(name: str) -> int:
 
 @functools.cache
 def _width(name: str) -> int:
-    return _features(_sketch(name), native(name))
+    found = _features(_sketch(name), native(name))
+    assert found, "a network takes the size that it was trained with"
+    return found
 
 
 def _features(network: "nn.Module", image_size: int) -> int | None:

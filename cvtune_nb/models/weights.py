@@ -8,8 +8,9 @@ import importlib
 import pickle  # for its error only: weights are loaded with weights_only
 import time
 import urllib.request
+from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
 
 from cvtune_nb.errors import InputError
@@ -59,13 +60,16 @@ def out_of_reach(name: str, place: str, error: Exception | None) -> InputError:
 class Source(Protocol):
     """Where the weights of a family of networks come from."""
 
+    @abstractmethod
     def on_disk(self, name: str) -> bool:
         """Whether the weights of the network called `name` can be loaded without a network connection."""
 
+    @abstractmethod
     def within_reach(self, name: str) -> bool:
         """Whether they are on disk or could be fetched now (asked for 3 seconds)."""
 
-    def build(self, name: str, pretrained: bool, **given: int) -> "nn.Module":
+    @abstractmethod
+    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":
         """The network without its last layer.
 
         Parameters
@@ -103,7 +107,7 @@ class Torchvision:
 
         return torchvision.models.get_model_weights(name).IMAGENET1K_V1
 
-    def build(self, name: str, pretrained: bool) -> "nn.Module":
+    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":  # noqa: ARG002 - any size is taken
         """As Source says."""
         import torchvision
         from torch import nn
@@ -134,7 +138,9 @@ class Package:
         """As Source says."""
         return self.file(name) is not None
 
-    within_reach = on_disk
+    def within_reach(self, name: str) -> bool:
+        """As Source says: what is not installed can't be fetched."""
+        return self.on_disk(name)
 
     def package(self, name: str) -> str:
         """The package, as Python imports it."""
@@ -146,14 +152,14 @@ class Package:
             package = importlib.import_module(self.package(name))
         except ImportError:
             return None
-        return next(iter(sorted(Path(package.__file__).parent.rglob("*.pth"))), None)
+        return next(iter(sorted(Path(str(package.__file__)).parent.rglob("*.pth"))), None)
 
-    def build(self, name: str, pretrained: bool) -> "nn.Module":
+    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":  # noqa: ARG002 - any size is taken
         """As Source says."""
         import timm
         import torch
 
-        network = timm.create_model(f"tf_{name}", pretrained=False)
+        network: Any = timm.create_model(f"tf_{name}", pretrained=False)
         if pretrained:
             file = self.file(name)
             if file is None:
@@ -177,8 +183,9 @@ class Timm:
         from huggingface_hub import try_to_load_from_cache
 
         config = timm.get_pretrained_cfg(name)
-        kept = (try_to_load_from_cache(config.hf_hub_id, file) for file in HUB_FILES) if config else ()
-        return any(isinstance(path, str) for path in kept)
+        if not config or not config.hf_hub_id:
+            return False
+        return any(isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in HUB_FILES)
 
     def within_reach(self, name: str) -> bool:
         """As Source says."""
@@ -186,7 +193,7 @@ class Timm:
 
         return self.on_disk(name) or answers(constants.ENDPOINT)
 
-    def build(self, name: str, pretrained: bool, **given: int) -> "nn.Module":
+    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
         from huggingface_hub import constants
