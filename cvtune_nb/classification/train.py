@@ -182,7 +182,7 @@ def step(
     """
     device = next(network.parameters()).device
     images = augmented(torch.from_numpy(squares).to(device), config)
-    with networks.half(device):
+    with networks.mixed_precision(device):
         logits, features = network(images, with_features=True)
     loss = cross_entropy(logits.float(), labels.to(device), label_smoothing=SMOOTHING)
     if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
