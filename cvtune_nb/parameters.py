@@ -1,11 +1,17 @@
 """Every parameter a person can tune, declared once: sliders, command-line flags and checks are made from here."""
 
+from __future__ import annotations
+
 import ast
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import Field, asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -237,6 +243,33 @@ _OF_DETECTORS = [
 DETECTOR_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _OF_DETECTORS}
 """Those of a detector: what a classifier has, too, with values that suit it."""
 
+
+def differing(
+    rows: pd.DataFrame, parameters: Mapping[str, Parameter] = PARAMETERS, always: Collection[str] = ()
+) -> dict[str, str]:
+    """The parameters that tell runs apart.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        A row for each run, a column for each parameter.
+    parameters : Mapping
+        Those of the task, by name.
+    always : Collection
+        Names that are shown even where all runs have the same value.
+
+    Returns
+    -------
+    dict
+        Name -> label, in the order of `parameters`.
+    """
+    return {
+        name: parameter.label
+        for name, parameter in parameters.items()
+        if name in rows and (name in always or rows[name].nunique() > 1)
+    }
+
+
 RECIPE_2018 = {
     "learning_rate": 0.05,
     "schedule": "",
@@ -359,7 +392,7 @@ class Config(TrainingConfig):
             object.__setattr__(self, "epochs", len(rates))
             object.__setattr__(self, "learning_rate", PARAMETERS["learning_rate"].check(max(rates)))
 
-    def halved(self) -> "Config":
+    def halved(self) -> Config:
         """The same run in less memory: minibatch and learning rate halved together, the rule of 2018's ladder.
 
         Raises InputError when the minibatch is one photo already.

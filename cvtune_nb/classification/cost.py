@@ -13,7 +13,7 @@ from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import memory, networks, sizes
+from cvtune_nb.models import memory, networks
 from cvtune_nb.models.inference import quick
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Cost, Speed, Trial, epoch_seconds, estimate
@@ -46,18 +46,18 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
         As networks.load, and when image_size is beyond the photos.
     """
     photos = workspace.photos()
-    sizes.require(config.backbone, config.image_size)
-    pixels.refuse_beyond(photos, config.image_size)
+    spec = features.FeatureSpec.of(config)
+    spec.require_usable(photos)
     probe = _probe(workspace, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
     keys = photos["sha256"].drop_duplicates().tolist()
     preparing = 0.0
     if config.head == "svm":
-        todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
+        todo = features.store_of(workspace, spec).missing(keys)
         preparing += len(todo) * probe["forward_seconds"]
-        if not C_table_file(workspace, photos, config.backbone, config.image_size).exists():
+        if not C_table_file(workspace, photos, spec).exists():
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
-    store = pixels.serving(workspace, keys, config.image_size)
+    store = pixels.serving(workspace, keys, spec.preprocessing)
     return estimate(
         workspace, config, probe, epoch, (store, keys), preparing, copies=4 if config.optimizer == "adamw" else 3
     )

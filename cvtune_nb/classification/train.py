@@ -13,11 +13,13 @@ from torch.nn.functional import cross_entropy, normalize
 
 from cvtune_nb.classification import cost
 from cvtune_nb.classification.augmentation import augmented
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.losses import order, similarity_loss
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
@@ -111,7 +113,7 @@ class ClassifierTrainer:
         config = run.config
         self.workspace, self.config, self.classes = workspace, config, run.classes
         self.train, self.validation = (
-            part_of(photos, split, workspace, config.image_size, progress) for split in ("train", "validation")
+            part_of(photos, split, workspace, Preprocessing.of(config), progress) for split in ("train", "validation")
         )
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
         self.network = build(config, run.classes).to(networks.device())
@@ -197,22 +199,24 @@ def step(
     return total / photos
 
 
-def part_of(photos: pd.DataFrame, split: str, workspace: Workspace, image_size: int, progress: Progress) -> Part:
+def part_of(
+    photos: pd.DataFrame, split: str, workspace: Workspace, preprocessing: Preprocessing, progress: Progress
+) -> Part:
     """The photos of one split, decoded.
 
     Parameters
     ----------
     photos, split
         Which: rows of Workspace.photos. Class ids follow the order of the names of all their classes.
-    workspace, image_size
-        Where their pixels are kept, and at which size.
+    workspace, preprocessing
+        Where their pixels are kept, and what a network is shown of them.
     progress
         Called while photos are decoded.
     """
     rows = photos[photos["split"] == split].reset_index(drop=True)
     class_ids = {label: class_id for class_id, label in enumerate(sorted(photos["label"].unique()))}
     labels = torch.tensor([class_ids[label] for label in rows["label"]])
-    return Part(pixels(workspace, rows, image_size, progress), labels, rows)
+    return Part(pixels(workspace, rows, preprocessing, progress), labels, rows)
 
 
 def _logits(network: nn.Module, part: Part, classes: int, each_batch: Callable[[], None]) -> torch.Tensor:
@@ -232,7 +236,7 @@ def start_from_svm(
     Parameters
     ----------
     workspace, config
-        Whose SVM: that of the config's backbone and image size, with the best C.
+        Whose SVM: that of the config's backbone and preprocessing, with the best C.
     network
         The classifier that gets it.
     parts
@@ -245,7 +249,7 @@ def start_from_svm(
     list of torch.Tensor
         The logits (n, classes) of each part, from the features that the SVM was fitted on.
     """
-    explorer = SvmExplorer(workspace, config.backbone, config.image_size, progress)
+    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()
     rows = pd.Series(range(len(explorer.photos)), index=explorer.photos["path"])

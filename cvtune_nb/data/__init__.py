@@ -12,6 +12,7 @@ from cvtune_nb.data import levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
 from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
@@ -22,8 +23,8 @@ from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_nam
 
 __all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
 
-NATIVE_SIZE = 224
-"""The image size whose pixels are kept while every photo is decoded for its check anyway: most networks' own."""
+NATIVE = Preprocessing(224)
+"""What pixels are kept for while every photo is decoded for its check anyway: most networks' own size."""
 
 
 def open_workspace(
@@ -272,7 +273,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
     The pixels that had to be decoded for it are kept. Photos of more than 8 bits a channel come last, when it is known
     what all of them hold.
     """
-    side = store_of(space, NATIVE_SIZE).shape[0]
+    side = NATIVE.side
     deep: dict[str, tuple[str, int, int]] = {}
     facts, reasons = [], []
 
@@ -291,7 +292,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
             return f"can't be read ({error.strerror or error})"
 
     def look_at(paths: list[str]) -> None:
-        store = store_of(space, NATIVE_SIZE)
+        store = store_of(space, NATIVE)
         disk = f"their pixels: {min(len(paths), room(space, store)) * store.row_bytes / 1e9:.1f} GB of disk"
         for start in range(0, len(paths), store.shard_rows):
             batch = paths[start : start + store.shard_rows]

@@ -117,7 +117,7 @@ def outcome(dataset: Dataset, after: DetectorRun) -> str:
     was, now = (alarms_on_validation(dataset, run) for run in (before, after))
     first, second = (verdict(dataset, run).scores for run in (before, after))
     low, high = first.ap_interval
-    same = "no difference you could rely on" if low <= second.ap <= high else "a difference beyond chance"
+    same = "no reliable difference" if low <= second.ap <= high else "a difference beyond chance"
     kept = after.id if now < was and second.ap >= low else before.id
     return (
         f"hard negatives: {was} false alarms on validation photos without a box before, {now} after; AP {first.ap:.3f} "

@@ -8,12 +8,15 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification import svm
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import button, look, small_print
 from cvtune_nb.workspace import Workspace
 
 
@@ -40,8 +43,7 @@ class BaselinePanel(Panel):
             description="C",
             disabled=True,
             continuous_update=False,
-            style={"description_width": "7.5em"},
-            layout={"width": "330px"},
+            **look(),
         )
         self.kernel = w.ToggleButtons(
             options=KERNELS,
@@ -50,9 +52,8 @@ class BaselinePanel(Panel):
             disabled=True,
             style={"description_width": "7.5em", "button_width": "90px"},
         )
-        self.words = w.HTML()
-        self.words.add_class("cvtune-words")
-        self.best = w.Button(description="Choose C on validation", disabled=True, layout={"width": "auto"})
+        self.words = small_print()
+        self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box]
         self.more.children = [self.C, self.kernel, self.words, self.best]
         self.explorer: SvmExplorer | None = None
@@ -69,11 +70,11 @@ class BaselinePanel(Panel):
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        backbone, image_size = self.backbone.value, self.image_size.value
+        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value))
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
         def run(progress: Progress) -> Baseline:
-            self.explorer = SvmExplorer(self.workspace, backbone, image_size, progress)
+            self.explorer = SvmExplorer(self.workspace, spec, progress)
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)
             return result
@@ -89,7 +90,7 @@ class BaselinePanel(Panel):
             control.disabled = False
         took = html.duration(result.seconds)
         self.cost.value = (
-            f"Features came from the cache; all in all {took}."
+            f"Features came from the cache; it took {took} in all."
             if result.cached
             else f"It took {took}: features at {result.images_per_second:.0f} photos a second; now they are cached."
         )
@@ -124,7 +125,7 @@ class BaselinePanel(Panel):
         )
         self.words.value = (
             f'<div role="status" aria-live="polite">C <b>{self.C.value:g}</b> ({size}), kernel <b>{self.kernel.value}'
-            "</b>. C weighs the training photos against a simple boundary.</div>"
+            "</b>. The larger C, the more each training photo counts against a simple boundary.</div>"
         )
 
     def _show(self, result: Baseline) -> None:
@@ -132,8 +133,8 @@ class BaselinePanel(Panel):
         self.text.value = html.status(
             f'<span class="cvtune-number">{result.validation.value:.1%}</span> of {result.validation.n} validation '
             f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"
-            f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, {html.text(result.backbone)} "
-            f"at {result.image_size} pixels."
+            f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, "
+            f"{html.text(str(result.spec))}."
         ) + _classes(result)
 
     def _draw(self, result: Baseline) -> None:
@@ -177,7 +178,7 @@ class BaselinePanel(Panel):
         seen = self.result()
         worst = seen.per_class.sort_values("recall").iloc[0]
         gap = (seen.train.value - seen.validation.value) * 100
-        network = f"{seen.backbone} at {seen.image_size} pixels, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
+        network = f"{seen.spec}, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
         lines = [
             f"{network} gets {html.percent(seen.validation)} of the validation photos right: the figure to beat.",
             f"On the training photos it is {gap:+.1f} points from that.",

@@ -3,7 +3,9 @@
 import pytest
 
 from cvtune_nb.classification import fit, load_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel
 from cvtune_nb.panels.export import ONLY_EARLIER
 from cvtune_nb.panels.similarity_export import SimilarityExportPanel
@@ -23,7 +25,7 @@ def exclude_one(workspace, split="validation"):
 @pytest.fixture
 def earlier(workspace):
     """(workspace, run): a run, after which a validation photo was excluded."""
-    baseline(workspace, "efficientnet_lite0", 64)
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     run = made_run(workspace, 1.0)
     exclude_one(workspace)
     return workspace, run
@@ -55,7 +57,7 @@ def test_no_panel_takes_one_for_the_best(earlier):
     workspace, run = earlier
     panel = EscalationPanel(workspace)
     assert SweepPanel(workspace)._best() is None
-    assert "no run to search round" in SweepPanel(workspace).about.value
+    assert "no run to search around" in SweepPanel(workspace).about.value
     work = GainsPanel(workspace, panel).work()
     assert work.__closure__ and not any(getattr(cell.cell_contents, "id", "") == run.id for cell in work.__closure__)
     new = made_run(workspace, 0.5)
