@@ -3,6 +3,7 @@
 import pickle  # for its error only: weights are loaded with weights_only
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
@@ -48,7 +49,10 @@ class Pyramid(nn.Module):
     """A backbone of timm's EfficientNet kind and its feature pyramid: images (n, 3, height, width) to five maps of
     CHANNELS channels."""
 
-    def __init__(self, network: nn.Module):
+    network: Any
+    """timm's networks declare their parts at run time."""
+
+    def __init__(self, network: Any):
         super().__init__()
         stages = {info["reduction"]: info for info in network.feature_info if info["reduction"] in REDUCTIONS}
         self.network, self.taps = network, [int(stages[size]["module"].split(".")[1]) for size in REDUCTIONS]

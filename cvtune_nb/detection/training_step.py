@@ -33,7 +33,7 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.n
         losses = network(
             images_of(images, device), [{k: v.to(device) for k, v in target.items()} for target in targets]
         )
-    loss = sum(value.float() for value in losses.values())
+    loss = sum((value.float() for value in losses.values()), torch.zeros(()))
     (total,) = distributed.all_reduce_values(loss.item())
     if math.isfinite(total):
         optimizer.zero_grad()
