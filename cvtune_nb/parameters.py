@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
@@ -322,6 +322,7 @@ class TrainingConfig:
     """
 
     DECLARED: ClassVar[dict[str, Parameter]]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     image_size: int
     epochs: int
     batch_size: int

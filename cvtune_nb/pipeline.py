@@ -13,7 +13,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.console import table
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import Escalation, escalate, ladder
+from cvtune_nb.escalation import Escalation, escalate, ladder_of
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
@@ -268,13 +268,12 @@ class Workbook:
 
     def higher_rungs(self) -> list[Config]:
         """The rungs of the ladder above the config: those of its family with a deeper network or larger photos."""
-        names = list(backbones.KNOWN)
-        if self.config.backbone not in names:
-            return []
+        family = [entry.name for entry in backbones.family_of(self.config.backbone).networks]
+        names = family if self.config.backbone in family else [self.config.backbone]
         mine = names.index(self.config.backbone), self.config.image_size
         return [
             replace(rung, seed=self.config.seed)
-            for rung in ladder(backbones.KNOWN[self.config.backbone].family)
+            for rung in ladder_of(self.config.backbone)
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]
 

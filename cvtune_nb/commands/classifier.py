@@ -258,16 +258,13 @@ def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
     or all in a CSV file."""
     from dataclasses import replace
 
-    from cvtune_nb.escalation import ladder, read_rungs
+    from cvtune_nb.escalation import ladder_of, read_rungs
     from cvtune_nb.models import backbones
 
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    name = values.get("backbone") or backbones.default()[0]
-    if name not in backbones.KNOWN:
-        raise InputError(f"there is no ladder for {name}: choose one of {', '.join(backbones.KNOWN)}")
-    rungs = [replace(rung, seed=seed) for rung in ladder(backbones.KNOWN[name].family)]
+    rungs = [replace(rung, seed=seed) for rung in ladder_of(values.get("backbone") or backbones.default()[0])]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

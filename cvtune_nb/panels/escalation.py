@@ -11,11 +11,11 @@ from cvtune_nb import advice, classification, plots
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
-    LADDERS,
     Escalation,
     Promise,
     escalate,
     ladder,
+    ladders,
     own_rungs,
     promises,
     reference_2018,
@@ -62,12 +62,12 @@ class EscalationPanel(Panel):
         some. on: "local" or "ray"."""
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
-        family = family or backbones.KNOWN[backbones.default()[0]].family
-        if family not in LADDERS:
-            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(LADDERS)}")
+        family = family or backbones.family_of(backbones.default()[0]).name
+        if family not in ladders():
+            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(ladders())}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look())
+        self.family = w.Dropdown(options=[*ladders(), *([OWN] if own else [])], description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
@@ -134,7 +134,7 @@ class EscalationPanel(Panel):
         if self.family.value == OWN or rungs != self._ladder():
             save_rungs(self.workspace, rungs)
             self._editing = True  # the table is what it is already
-            self.family.options = [*LADDERS, OWN]
+            self.family.options = [*ladders(), OWN]
             self.family.value = OWN
             self._editing = False
         self._add_up()

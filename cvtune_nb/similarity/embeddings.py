@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from cvtune_nb.classification import load_best, load_run, ranked, runs
-from cvtune_nb.classification.features import FeatureSpec, features, fill, store_of, width
+from cvtune_nb.classification.features import FeatureSpec, features, fill, store_of
 from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data import levels
 from cvtune_nb.data.pixels import pixels, refuse_beyond
@@ -19,7 +19,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import backbones, memory, networks
+from cvtune_nb.models import backbones, memory, networks, sizes
 from cvtune_nb.workspace import Workspace
 
 DIMENSIONS = 128
@@ -74,7 +74,7 @@ def embedder(workspace: Workspace, name: str = "") -> Embedder:
     if size and not (size.isdigit() and 32 <= int(size) <= 1000):
         raise InputError(f"{name!r} is no embedder: give a run's id, or a backbone and its image size like {_usual()}")
     try:
-        width(backbone)
+        sizes.width(backbone)
     except InputError as error:
         raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_usual()}") from None
     return _frozen(FeatureSpec(backbone, Preprocessing(int(size or 224))))
@@ -98,12 +98,12 @@ def choices(workspace: Workspace) -> list[Embedder]:
     fine = [
         Embedder(row["run"], FeatureSpec.from_dict(row), row["run"], row["data"]) for row in known.to_dict("records")
     ]
-    sizes = [*dict.fromkeys([224, *(known["image_size"])])]
+    used = dict.fromkeys([224, *known["image_size"]])
     frozen = [
         _frozen(FeatureSpec(name, Preprocessing(int(size))))
         for name in backbones.KNOWN
         if backbones.on_disk(name)
-        for size in sizes
+        for size in used
     ]
     return sorted(fine + frozen, key=lambda of: of.data != "")
 
@@ -129,7 +129,7 @@ def _store(workspace: Workspace, of: Embedder) -> RowStore:
     if not of.run:
         return store_of(workspace, of.spec)
     weights = hashlib.sha256((workspace.runs / of.run / "best.safetensors").read_bytes()).hexdigest()[:12]
-    return RowStore(workspace.cache / f"embeddings-{of.run}-{weights}", (width(of.spec.backbone),), "float32")
+    return RowStore(workspace.cache / f"embeddings-{of.run}-{weights}", (sizes.width(of.spec.backbone),), "float32")
 
 
 def missing(workspace: Workspace, photos: pd.DataFrame, of: Embedder) -> int:
