@@ -23,6 +23,7 @@ from scipy.fft import dctn
 from cvtune_nb.audit.alignment import FINE, orientations, overlap, views
 from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.audit.images import grey, shrink
+from cvtune_nb.data.rows import Rows
 from cvtune_nb.data.split import KEEP_FIRST
 from cvtune_nb.files import Progress, silent
 
@@ -74,8 +75,8 @@ class Duplicates:
 
 def find(
     photos: pd.DataFrame,
-    features: np.ndarray,
-    store: Any,
+    features: Rows | np.ndarray,
+    store: Rows | np.ndarray,
     progress: Progress = silent,
     distinct: Iterable[frozenset[str]] = (),
 ) -> Duplicates:
@@ -123,7 +124,7 @@ def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"first": first[second], "second": second, "similarity": 1.0, "exact": True})
 
 
-def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progress = silent) -> pd.DataFrame:
+def near_pairs(photos: pd.DataFrame, features: Rows | np.ndarray, store: Rows | np.ndarray, progress: Progress = silent) -> pd.DataFrame:
     """Pairs of different files that show the same photo."""
     rows = np.flatnonzero(~photos["sha256"].duplicated().to_numpy())  # equal files are compared once
     hashes = np.empty((8, len(rows), 64), np.int8)
@@ -138,7 +139,7 @@ def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress:
         limits = limits_for(photos["label"].to_numpy(dtype=object)[rows], look)
         candidates = candidate_pairs(look, hashes, limits.candidate)
 
-        found = [np.empty((0, 3))]
+        found: list[np.ndarray] = [np.empty((0, 3))]
         parts = [candidates[start : start + BLOCK] for start in range(0, len(candidates), BLOCK)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for number, (pairs, (cosine, alike)) in enumerate(zip(parts, pool.map(look.compare, parts), strict=True)):
@@ -159,7 +160,7 @@ class Look:
     places in rows.
     """
 
-    features: np.ndarray
+    features: Rows | np.ndarray
     rows: np.ndarray
     small: np.ndarray
 
@@ -219,7 +220,7 @@ def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDID
     hashes: (8, n, 64) of -1 and 1, one for each orientation.
     """
     n = len(look.rows)
-    keys = [np.empty(0, np.int64)]  # smaller place * n + larger place: 8 bytes a pair
+    keys: list[np.ndarray] = [np.empty(0, np.int64)]  # smaller place * n + larger place: 8 bytes a pair
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         x, code = look.unit(block), hashes[0, block].astype(np.float32)

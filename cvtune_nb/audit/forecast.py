@@ -1,7 +1,6 @@
 """What a review could bring, before anyone has looked at a photo."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.rows import Rows
 from cvtune_nb.metrics import Accuracy, Paired
 
 FORECAST_C = 1.0
@@ -46,7 +46,7 @@ class Forecast:
 
 
 def forecast(
-    photos: pd.DataFrame, features: Any, groups: np.ndarray, judges: np.ndarray, suspects: set[str]
+    photos: pd.DataFrame, features: Rows | np.ndarray, groups: np.ndarray, judges: np.ndarray, suspects: set[str]
 ) -> Forecast | None:
     """What reviewing the suspects could bring.
 
