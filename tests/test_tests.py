@@ -19,17 +19,12 @@ STILL_LONG = {
     "test_cli.py",
 }
 STILL_REACHING = {
-    "advice/test_gains.py",
-    "audit/test_forecast.py",
     "classification/test_cost.py",
     "classification/test_last_layer_preview.py",
     "conftest.py",
     "detection/test_average_precision.py",
-    "detection/test_evaluation.py",
     "detection/test_model.py",
     "detection/test_train.py",
-    "escalation/test_locked.py",
-    "escalation/test_ray_cluster.py",
     "export/test_depth.py",
     "jupyter/test_launch.py",
     "models/test_backbones.py",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -124,7 +124,9 @@ def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"first": first[second], "second": second, "similarity": 1.0, "exact": True})
 
 
-def near_pairs(photos: pd.DataFrame, features: Rows | np.ndarray, store: Rows | np.ndarray, progress: Progress = silent) -> pd.DataFrame:
+def near_pairs(
+    photos: pd.DataFrame, features: Rows | np.ndarray, store: Rows | np.ndarray, progress: Progress = silent
+) -> pd.DataFrame:
     """Pairs of different files that show the same photo."""
     rows = np.flatnonzero(~photos["sha256"].duplicated().to_numpy())  # equal files are compared once
     hashes = np.empty((8, len(rows), 64), np.int8)

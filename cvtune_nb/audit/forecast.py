@@ -74,7 +74,7 @@ def forecast(
         made of copies of one photo.
     """
     count = int((photos["path"].isin(suspects) & judges).sum())
-    drawn = _draw(groups, judges)
+    drawn = subsample(groups, judges)
     photos, groups, features = photos.iloc[drawn], groups[drawn], features[drawn]
     labels = photos["label"].to_numpy(dtype=object)
     listed = photos["path"].isin(suspects).to_numpy()
@@ -100,7 +100,7 @@ def forecast(
     return Forecast(count, before, after, comparison, words)
 
 
-def _draw(groups: np.ndarray, judges: np.ndarray) -> np.ndarray:
+def subsample(groups: np.ndarray, judges: np.ndarray) -> np.ndarray:
     """Rows of the judges, at most about ENOUGH, with all their copies (fixed seed)."""
     inside = np.flatnonzero(judges)
     if len(inside) <= ENOUGH:

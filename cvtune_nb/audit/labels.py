@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -243,10 +243,8 @@ def judge(
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
     if (known > 0).sum() < 2:  # nothing to compare with: every label is as good as it gets
-        certain = np.eye(len(classes) + 2)[labels]
-        return Judgement(
-            paths, np.append(classes, ["", ""]), labels, certain, np.ones(len(photos)), np.zeros_like(known)
-        )
+        certain, names = np.eye(len(classes) + 2)[labels], [*classes.tolist(), "", ""]
+        return Judgement(paths, names, labels, certain, np.ones(len(photos)), np.zeros_like(known))
     view = View(features, judges)
     scores = leave_one_out(view, labels, groups, judges, len(classes), landmarks, progress)
     nothing = 2 / len(classes) - 1  # the scores of all classes sum to 2 - classes: the best is never below this
@@ -344,17 +342,17 @@ def leave_one_out(
         rows = np.concatenate(members)
         z = described(rows)
         said = mean + z @ weights
-        half = solve_triangular(factor, z.T, lower=True, overwrite_b=True, check_finite=False).T
-        told = np.where(judges[rows, None], targets[rows] - said, 0.0)
-        weight = np.square(half).sum(axis=1)[:, None]
-        scores[rows] = said - told * weight / (1 - weight)
+        solved = solve_triangular(factor, z.T, lower=True, overwrite_b=True, check_finite=False).T
+        residuals = np.where(judges[rows, None], targets[rows] - said, 0.0)
+        weight = np.square(solved).sum(axis=1)[:, None]
+        scores[rows] = said - residuals * weight / (1 - weight)
         start = 0
         for group in members:
             at = slice(start, start := start + len(group))
             held = judges[group]
             if len(group) > 1 and held.any():
-                hat = half[at] @ half[at][held].T
-                residual = np.linalg.solve(np.eye(held.sum()) - hat[held], told[at][held])
+                hat = solved[at] @ solved[at][held].T
+                residual = np.linalg.solve(np.eye(held.sum()) - hat[held], residuals[at][held])
                 scores[group] = said[at] - hat @ residual
     return scores
 

@@ -50,7 +50,12 @@ class Outlook:
 
 
 def outlook(
-    photos: pd.DataFrame, features: Rows | np.ndarray, groups: np.ndarray, training: np.ndarray, small: Sequence[str], wanted: int
+    photos: pd.DataFrame,
+    features: Rows | np.ndarray,
+    groups: np.ndarray,
+    training: np.ndarray,
+    small: Sequence[str],
+    wanted: int,
 ) -> dict[str, Outlook]:
     """What each class of `small` would gain if all of them had `wanted` photos.
 
@@ -111,7 +116,9 @@ def outlook(
     return found
 
 
-def _thinned(fit: np.ndarray, labels: np.ndarray, small: Sequence[str], part: float, random: np.random.Generator) -> np.ndarray:
+def _thinned(
+    fit: np.ndarray, labels: np.ndarray, small: Sequence[str], part: float, random: np.random.Generator
+) -> np.ndarray:
     """The rows `fit`, of the small classes only a part of them."""
     kept = [fit[~np.isin(labels[fit], small)]]
     for label in small:

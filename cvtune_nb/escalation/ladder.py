@@ -1,5 +1,7 @@
-"""The ladders: rungs of parameters, in the order of their price. Rungs are data; any list of configs is a ladder
-too, and a person's own is kept in the workspace as rungs.csv."""
+"""The ladders: rungs of parameters, the cheapest first.
+
+Rungs are data; any list of configs is a ladder too, and a person's own is kept in the workspace as rungs.csv.
+"""
 
 import io
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ rung,backbone,image_size,batch_size,learning_rate,epochs,dropout,weight_decay,he
     ),
 }
 """family -> table. The resnet rungs 1 to 4 are 2018's, with the mean accuracy on three data sets that was published
-with them (DESIGN section 3). Those of efficientnet_lite climb in the same way, for networks whose weights are installed
+with them. Those of efficientnet_lite climb in the same way, for networks whose weights are installed
 with cvtune; they start from the SVM, so their rates are those that suit that start (parameters.py). Beyond rung 4
 networks get deeper or photos larger, minibatch and rate halved again."""
 
@@ -56,8 +58,10 @@ def ladder(family: str) -> list[Config]:
 
 
 def read_rungs(file: Path) -> list[Config]:
-    """The rungs in a CSV file with a column for each parameter, at least `backbone`. Raises InputError that names the
-    file and the rung."""
+    """The rungs in a CSV file with a column for each parameter, at least `backbone`.
+
+    Raises InputError that names the file and the rung.
+    """
     try:
         table = read_csv(Path(file), **dict.fromkeys(WORDS, str))
     except (OSError, ValueError) as error:
@@ -90,8 +94,10 @@ def save_rungs(workspace: Workspace, rungs: Sequence[Config]) -> None:
 
 
 def reference_2018() -> pd.DataFrame:
-    """What was published in 2018: rung,backbone,image_size,time_low,time_high (times that of rung 1),accuracy (0..1,
-    mean of three data sets)."""
+    """What was published in 2018.
+
+    rung,backbone,image_size,time_low,time_high (times that of rung 1),accuracy (0 to 1, mean of three data sets).
+    """
     table = LADDERS["resnet"].dropna(subset=["accuracy_2018"])
     times = table["time_2018"].str.rstrip("x").str.split("-")
     return table[["rung", "backbone", "image_size"]].assign(

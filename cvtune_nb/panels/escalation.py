@@ -14,11 +14,11 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
     LADDERS,
     Escalation,
-    Promise,
+    ExpectedAccuracy,
     escalate,
+    expected_accuracies,
     ladder,
     own_rungs,
-    promises,
     reference_2018,
     save_rungs,
     so_far,
@@ -84,7 +84,7 @@ class EscalationPanel(Panel):
         self.box.children = [style, keys, self.table, columns, *rest]
         self._prices: dict[Config, classification.Cost] = {}
         self._impossible: set[Config] = set()
-        self._promised: dict[Config, Promise] = {}
+        self._expected: dict[Config, ExpectedAccuracy] = {}
         self._soon = Soon(self._predict)
         self._editing, self._about = False, ""
         self._list_rungs(set(_numbers(rungs, "RUNGS")))
@@ -161,15 +161,15 @@ class EscalationPanel(Panel):
             if config not in self._prices and not self.job.running:
                 try:
                     self._prices[config] = classification.predict_cost(self.workspace, config)
-                    self._promised[config] = promises(self.workspace, [config])[0]
+                    self._expected[config] = expected_accuracies(self.workspace, [config])[0]
                 except (InputError, OSError, ValueError, RuntimeError) as error:
                     price = html.text(error)
                     self._impossible.add(config)
             if config in self._prices:
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
-            if config in self._promised:
-                told = self._promised[config]
-                price += f"; promises {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+            if config in self._expected:
+                expected = self._expected[config]
+                price += f"; expected {expected.accuracy:.1%} ({expected.low * 100:.0f} to {expected.high * 100:.0f}%)"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
@@ -312,13 +312,13 @@ def _rungs(rungs: pd.DataFrame) -> str:
         ]
 
     shown = rungs.assign(
-        promised=interval("expected", "expected_low", "expected_high"),
+        expected=interval("expected", "expected_low", "expected_high"),
         validation=interval("validation_accuracy", "low", "high"),
         train=written("train_accuracy", "{:.1%}".format),
         predicted=written("predicted_seconds", html.duration),
         took=written("seconds", html.duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
-    figures = ("promised", "validation", "train", "predicted", "took", "state", "note")
+    figures = ("expected", "validation", "train", "predicted", "took", "state", "note")
     names = {"rung": "rung", **parameters, **{name: name for name in figures}}
     return html.table(shown, names | {"validation": "validation (95% interval)"}, "The ladder so far")

@@ -69,7 +69,7 @@ def accuracy_against_time(
         lowest = min(lowest, reference["accuracy"].min())
     if "expected" in rungs and rungs["expected"].notna().any():
         told = rungs.dropna(subset=["expected", "predicted_seconds"])
-        axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="promised before it ran")
+        axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="expected before it ran")
         lowest = min([lowest, *told["expected"]])
     if len(done):
         bars = [(accuracy - done["low"]).clip(lower=0), (done["high"] - accuracy).clip(lower=0)]
@@ -199,7 +199,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
         axes,
         f"{first['title']}: {first['gain'] * 100:+.1f} points"
         if sure.any() and first["low"] > 0
-        else "Nothing promises a gain that can be told from none",
+        else "Nothing brings a reliable gain",
     )
     return made
 

@@ -63,5 +63,5 @@ def test_of_many_photos_some_are_drawn_with_all_their_copies(flipped, monkeypatc
     groups = np.arange(150) // 2
     told = forecast(photos, features, groups, wrong)
     assert told.photos == 38 and told.before.n < 100 and "on 100 photos" in told.words
-    drawn = module._draw(groups, np.ones(150, bool))
+    drawn = module.subsample(groups, np.ones(150, bool))
     assert all(((drawn == row).any() == (drawn == row ^ 1).any()) for row in range(150))

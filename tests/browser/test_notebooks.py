@@ -404,7 +404,7 @@ def test_04_climb_apply_an_advice_and_climb_on(open_notebook, untrained):
     assert lab.errors() == ["NotReady: Press Run these rungs above first, then run this cell again."]
     panel = lab.output("panel")
     expect(panel).to_contain_text("1 rung:", timeout=LONG)
-    expect(panel).to_contain_text("; promises ", timeout=LONG)
+    expect(panel).to_contain_text("; expected ", timeout=LONG)
     second = panel.get_by_role("checkbox").nth(1)
     second.focus()
     lab.page.keyboard.press("Space")

@@ -63,14 +63,14 @@ def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):
     assert panel.alert.value == ""
 
 
-def test_each_rung_says_its_price_and_what_it_promises(workspace):
+def test_each_rung_says_its_price_and_what_to_expect(workspace):
     panel = EscalationPanel(workspace, **LADDER)
     panel._predict()
     words = panel.table._lines[0].words.value
     for said in ("Optimizer: adamw", "Dropout: 0", "L2 weight decay: 0.01", "Augmentation: crop-flip", "Loss: cross-"):
         assert said in words
     assert "of memory" in words
-    assert "; promises " in words
+    assert "; expected " in words
     assert "1 rung: <b>" in panel.sum.value
 
 

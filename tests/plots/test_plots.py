@@ -225,7 +225,7 @@ def test_published_figures_stand_beside_the_rungs():
     axes = plots.accuracy_against_time(RUNGS, 0.75, reference).axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert any(label.startswith("2018, other photos") for label in labels)
-    assert "promised before it ran" in labels
+    assert "expected before it ran" in labels
     assert axes.get_xscale() == "log"
     assert axes.get_ylim()[0] <= 0.65
     assert "(axis begins at 60%)" in axes.get_ylabel()
@@ -251,7 +251,7 @@ def test_gains_that_can_not_be_told_from_none_are_hatched():
     figure = plots.gains(table, real)
     assert "more photos: +2.0 points" in texts(figure)
     assert [bool(bar.get_hatch()) for bar in figure.axes[0].patches[:2]] == [True, False]
-    assert "Nothing promises a gain" in texts(plots.gains(table.iloc[1:]))
+    assert "Nothing brings a reliable gain" in texts(plots.gains(table.iloc[1:]))
 
 
 def test_a_sweep_shows_each_parameter():
