@@ -41,7 +41,7 @@ def outcome(workspace: Workspace, run: Run) -> Finding | None:
     except InputError:  # its folder was deleted
         return None
     first, second = aligned(right_of(before.predictions()), right_of(run.predictions()))
-    if first.empty or before.photos != run.photos:
+    if first.empty or before.data_id != run.data_id:
         return None
     compared = metrics.paired(first, second)
     title = f"“{entry['title']}” {OUTCOMES[compared.verdict]}"

@@ -349,9 +349,9 @@ def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> b
     before, after = base.config.to_dict(), run.config.to_dict()
     if gain["action"] in ("photos", "labels"):
         grew = run.train_photos >= 1.5 * entry["train_photos"]
-        return after == before and run.photos != base.photos and grew == (gain["action"] == "photos")
+        return after == before and run.data_id != base.data_id and grew == (gain["action"] == "photos")
     wanted = before | gain["change"]
-    return run.photos == base.photos and all(after[name] == wanted[name] for name in wanted if name not in TUNED)
+    return run.data_id == base.data_id and all(after[name] == wanted[name] for name in wanted if name not in TUNED)
 
 
 def _real(base: Run, later: Run) -> float | None:

@@ -10,7 +10,8 @@ from cvtune_nb.classification import best_run as best_classifier
 from cvtune_nb.classification.svm import baseline_predictions
 from cvtune_nb.detection.average_precision import Scores, against_threshold, best_threshold, judged, scores
 from cvtune_nb.detection.dataset import Dataset, Part
-from cvtune_nb.detection.inference import detections, load_best
+from cvtune_nb.detection.inference import detections
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.pixels import pictures
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError

@@ -36,6 +36,9 @@ class ExpectedAccuracy:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.accuracy:.1%} ({self.low:.0%} to {self.high:.0%})"
+
     def better_than(self, best: float) -> float:
         """How far it may be expected to exceed the accuracy `best` (Jones and others 1998, expected improvement)."""
         spread = max(1e-6, (self.high - self.low) / (2 * Z95))
@@ -91,7 +94,7 @@ def _finished(workspace: Workspace, photos: pd.DataFrame) -> list[Run]:
     """The runs that ran to their end on just these photos and labels."""
     known, wanted = runs(workspace), photos_id(photos)
     loaded = [load_run(workspace, name) for name in known.loc[known["state"] == "done", "run"]]
-    return [run for run in loaded if run.photos == wanted and run.config.epochs and len(run.history)]
+    return [run for run in loaded if run.data_id == wanted and run.config.epochs and len(run.history)]
 
 
 def _frozen(spec: FeatureSpec, known: dict[FeatureSpec, float]) -> float:

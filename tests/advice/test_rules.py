@@ -64,7 +64,7 @@ def luck(n=100, seed=0):
 
 
 def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
-    run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts, state=state)
+    run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts=counts, state=state)
     everything = {
         "photos": photos(),
         "runs": table((config.learning_rate, config.image_size, 0.9)),

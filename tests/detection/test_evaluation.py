@@ -48,7 +48,7 @@ def test_a_detector_is_compared_with_the_classifier_on_the_same_photos(workspace
     assert dict(splits) == dict(dataset.photos.set_index("path")["split"]), "the splits are those of the classifier"
     part = dataset.part("validation")
     seen = part.boxes[DETECTION_COLUMNS[:-1]].assign(score=0.9)
-    run = DetectorRun("1", tmp_path, None, dataset.labels, None, 100, "", pd.DataFrame())
+    run = DetectorRun("1", tmp_path, None, dataset.labels, "", pd.DataFrame(), anchors=None, max_detections=100)
     whole = verdict(dataset, run, "validation", seen)
     beside = beside_classifier(dataset, whole)
     svm = baseline_predictions(workspace)

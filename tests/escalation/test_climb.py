@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from cvtune_nb.classification import load_run, runs
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import ExpectedAccuracy, climb, escalate
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.cost import Cost
 
 RUNGS = [Config("efficientnet_lite0", image_size=64, epochs=4), Config("efficientnet_lite0", image_size=96, epochs=4)]
 
@@ -283,7 +283,7 @@ def finished(accuracies, state="done", n=1000, epochs=None):
     config = Config("efficientnet_lite0", epochs=epochs or len(accuracies))
     rows = [(e, 0.1, 0.99, 0.1, accuracy, 0.2, 1.0) for e, accuracy in enumerate(accuracies, 1)]
     history = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
-    return Run("001", Path("001"), config, ["a", "b"], "", history, (n, n), state)
+    return Run("001", Path("001"), config, ["a", "b"], "", history, state, counts=(n, n))
 
 
 @pytest.mark.parametrize(

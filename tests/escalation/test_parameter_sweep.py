@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.classification import load_run, runs
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import parameter_sweep
 from cvtune_nb.escalation.parameter_sweep import COLUMNS, FIRST, sweep
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.cost import Cost
 
 RUNG = Config("efficientnet_lite0", image_size=64, epochs=4, learning_rate=0.001)
 
