@@ -18,10 +18,6 @@ MINE = "decided by you"
 """The kind under which all decisions in force are listed, so that any of them can be taken back."""
 
 
-LOOKS_LIKE = ("mislabelled", "ambiguous", "outlier")
-"""Kinds of finding whose other photos are not copies, but examples of the class that the photo looks like."""
-
-
 @dataclass(frozen=True)
 class State:
     """What is decided about one finding. action: about the photo, or ""; apart: it and the other are no copies."""
