@@ -107,13 +107,13 @@ def grouped(pairs: pd.DataFrame, sha256: pd.Series, distinct: Iterable[frozenset
     be distinct.
     """
     groups = DisjointSet(range(len(sha256)))
-    row = {key: place for place, key in enumerate(sha256)}
+    row = {key: index for index, key in enumerate(sha256)}
     apart = [[row[key] for key in pair] for pair in distinct if all(key in row for key in pair)]
     for first, second in zip(pairs["first"], pairs["second"], strict=True):
         joined = {groups[first], groups[second]}
         if not any({groups[one], groups[other]} == joined for one, other in apart):
             groups.merge(first, second)
-    return np.unique([groups[place] for place in range(len(sha256))], return_inverse=True)[1]
+    return np.unique([groups[index] for index in range(len(sha256))], return_inverse=True)[1]
 
 
 def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
@@ -158,26 +158,26 @@ def near_pairs(
 class Look:
     """What photos are compared by.
 
-    Features (n, width), of which `rows` are meant, and their pixels `small` (rows, FINE, FINE) in grey. Places are
-    places in rows.
+    Features (n, width), of which `rows` are meant, and their pixels `small` (rows, FINE, FINE) in grey. An index is one
+    into `rows`.
     """
 
     features: Rows | np.ndarray
     rows: np.ndarray
     small: np.ndarray
 
-    def unit(self, places: np.ndarray | slice) -> np.ndarray:
-        """Features of length 1, float32 (places, width)."""
-        x = np.asarray(self.features[self.rows[places]], dtype=np.float32)
+    def unit(self, indices: np.ndarray | slice) -> np.ndarray:
+        """Features of length 1, float32 (indices, width)."""
+        x = np.asarray(self.features[self.rows[indices]], dtype=np.float32)
         return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
     def compare(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cosine of features and correlation of pixels of pairs (p, 2) of places."""
-        seen, place = np.unique(pairs, return_inverse=True)
-        place = place.reshape(pairs.shape)
+        """Cosine of features and correlation of pixels of pairs (p, 2) of indices."""
+        seen, index = np.unique(pairs, return_inverse=True)
+        index = index.reshape(pairs.shape)
         x = self.unit(seen)
-        cosine = np.einsum("pw,pw->p", x[place[:, 0]], x[place[:, 1]])
-        return cosine, overlap(views(self.small[seen]), place)
+        cosine = np.einsum("pw,pw->p", x[index[:, 0]], x[index[:, 1]])
+        return cosine, overlap(views(self.small[seen]), index)
 
 
 @dataclass(frozen=True)
@@ -197,9 +197,9 @@ def limits_for(labels: np.ndarray, look: Look) -> Limits:
     pairs are drawn with a fixed seed. labels: of the photos.
     """
     random = np.random.default_rng(0)
-    places = {label: np.flatnonzero(labels == label) for label in set(labels)}
+    indices = {label: np.flatnonzero(labels == label) for label in set(labels)}
     firsts = random.integers(0, len(labels), LOOKALIKES) if len(labels) else []
-    pairs = np.array([(first, random.choice(places[labels[first]])) for first in firsts], dtype=int).reshape(-1, 2)
+    pairs = np.array([(first, random.choice(indices[labels[first]])) for first in firsts], dtype=int).reshape(-1, 2)
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     if not len(pairs):
         return Limits(CANDIDATE_COSINE, SAME_COSINE, SAME_CORRELATION)
@@ -217,12 +217,12 @@ def limits_for(labels: np.ndarray, look: Look) -> Limits:
 
 
 def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDIDATE_COSINE) -> np.ndarray:
-    """Pairs (p, 2) of places, the smaller first, that are worth a closer look.
+    """Pairs (p, 2) of indices, the smaller first, that are worth a closer look.
 
     hashes: (8, n, 64) of -1 and 1, one for each orientation.
     """
     n = len(look.rows)
-    keys: list[np.ndarray] = [np.empty(0, np.int64)]  # smaller place * n + larger place: 8 bytes a pair
+    keys: list[np.ndarray] = [np.empty(0, np.int64)]  # smaller index * n + larger index: 8 bytes a pair
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         x, code = look.unit(block), hashes[0, block].astype(np.float32)
