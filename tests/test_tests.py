@@ -15,13 +15,9 @@ STILL_LONG = {
     "similarity/test_export.py",
 }
 STILL_REACHING = {
-    "advice/test_gains.py",
-    "audit/test_forecast.py",
     "classification/test_last_layer_preview.py",
     "conftest.py",
     "detection/test_average_precision.py",
-    "escalation/test_locked.py",
-    "escalation/test_ray_cluster.py",
     "export/test_depth.py",
     "jupyter/test_launch.py",
     "models/test_backbones.py",

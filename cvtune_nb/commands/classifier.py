@@ -25,7 +25,7 @@ from cvtune_nb.commands.command import (
 from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, trained
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.parameters import PARAMETERS, differing
 
 if TYPE_CHECKING:
     from cvtune_nb.classification.features import FeatureSpec
@@ -191,9 +191,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     found = escalation_values(result)
     shown = [
         "rung",
-        "backbone",
-        "image_size",
-        "epochs",
+        *differing(result.rungs, always=("backbone", "image_size", "epochs")),
         "predicted_seconds",
         "seconds",
         "expected",

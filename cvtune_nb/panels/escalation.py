@@ -12,12 +12,12 @@ from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
     Escalation,
-    Promise,
+    ExpectedAccuracy,
     escalate,
+    expected_accuracies,
     ladder,
     ladders,
     own_rungs,
-    promises,
     reference_2018,
     save_rungs,
     so_far,
@@ -84,7 +84,7 @@ class EscalationPanel(Panel):
         self.box.children = [page, self.table, *rest]
         self._prices: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
-        self._promised: dict[Config, Promise] = {}
+        self._expected: dict[Config, ExpectedAccuracy] = {}
         self._soon = Soon(self._predict)
         self._editing, self._about = False, ""
         self._list_rungs(set(_numbers(rungs, "RUNGS")))
@@ -161,15 +161,14 @@ class EscalationPanel(Panel):
             if config not in self._prices and not self.job.running:
                 try:
                     self._prices[config] = classification.predict_cost(self.workspace, config)
-                    self._promised[config] = promises(self.workspace, [config])[0]
+                    self._expected[config] = expected_accuracies(self.workspace, [config])[0]
                 except (InputError, OSError, ValueError, RuntimeError) as error:
                     price = html.text(error)
                     self._impossible.add(config)
             if config in self._prices:
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
-            if config in self._promised:
-                told = self._promised[config]
-                price += f"; expected accuracy {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+            if config in self._expected:
+                price += f"; expected accuracy {html.text(self._expected[config])}"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
