@@ -14,9 +14,21 @@ RANGE = (0.05, 20.0)
 
 
 def temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """What logits (n, classes) are divided by so that softmax makes the true classes (n,), as columns, likeliest:
-    Guo and others 2017, "On calibration of modern neural networks". No answer changes, only how sure it is. 1.0 with
-    fewer photos than ENOUGH."""
+    """Temperature that logits are divided by so that softmax makes the true classes likeliest.
+
+    No answer changes, only how sure it is (Guo and others 2017, "On calibration of modern neural networks").
+
+    Parameters
+    ----------
+    logits
+        (n, classes).
+    truth
+        (n,), columns of the true classes.
+
+    Returns
+    -------
+    The temperature; 1.0 with fewer photos than ENOUGH.
+    """
     if len(truth) < ENOUGH:
         return 1.0
 

@@ -78,8 +78,10 @@ AnyExport = TypeVar("AnyExport", bound=Exported)
 
 
 def destination(workspace: Workspace, name: str, out: str | Path | None) -> Path:
-    """The new folder `out`, or one in the workspace that is called `name`, with a number when that is taken. Raises
-    InputError where `out` holds something."""
+    """The new folder `out`, or one in the workspace that is called `name`, with a number where that is taken.
+
+    Raises InputError where `out` holds something.
+    """
     return free_name(workspace.exports / name) if out is None else empty(Path(out).expanduser())
 
 
@@ -111,7 +113,7 @@ def empty(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def made_aside(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its name at the end, or vanishes on an error."""
+    """A temporary folder beside `folder` that takes its name in the end, or vanishes on an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:

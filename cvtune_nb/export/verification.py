@@ -35,12 +35,23 @@ _TEXT = 10_000_000
 
 
 def checked(place: str | Path, into: Path | None = None) -> Path:
-    """The folder of an export that may be used: `place` itself, or, where that is a zip, what is unpacked from it into
-    `into` (default: a folder of its own among the temporary ones, made once for each zip).
+    """The folder of an export that may be used: `place` itself, or what is unpacked from it where it is a zip.
 
     Checked before anything is loaded: names, sizes and kinds of the files, their hashes (hashes.json), that the ONNX
-    files are whole in themselves (no data in other files, no operators of unknown origin), and that inputs, outputs and
-    labels fit together. Raises InputError that says which file is wrong.
+    files read no other files and have no operators of unknown origin, and that inputs, outputs and labels are those of
+    the export's kind.
+
+    Parameters
+    ----------
+    place
+        A folder or a zip.
+    into
+        Where a zip is unpacked; by default a temporary folder of its own, made once for each zip.
+
+    Raises
+    ------
+    InputError
+        Says which file is wrong.
     """
     place = Path(place).expanduser()
     if place.is_file():

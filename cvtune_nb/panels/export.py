@@ -160,8 +160,10 @@ class ExportPanel(BaseExportPanel):
     # -- a photo ----------------------------------------------------------------------------------------------
 
     def _draw_certainty(self, made: Export) -> None:
-        """How sure it is, with what the threshold that is chosen now costs; the model that is tried below has it at
-        once."""
+        """How sure the model is, and what the threshold chosen now costs.
+
+        The model that is tried below gets that threshold, too.
+        """
         threshold = self.model.threshold = round(self.threshold.value, 2)
         before, after = made.calibration_error
         words = f"Sure and right differ by {after:.1%}, before calibration by {before:.1%}; threshold {threshold:.0%}"

@@ -29,8 +29,10 @@ class BaseExportPanel(Panel):
         self.warn()
 
     def choose_from(self, menu: w.Dropdown, options: list[tuple[str, str]], earlier: list[tuple[str, str]]) -> None:
-        """Fill a menu with runs (what is shown, id), those of earlier data last. Of these none is chosen by itself, and
-        one that is chosen has a box beside it."""
+        """Fill a menu with runs (what is shown, id), those of earlier data last.
+
+        None of these is chosen by itself, and one that is chosen has a box beside it.
+        """
         chosen, self._of_earlier = menu.value, {name for _, name in earlier}
         menu.options = [*options, *((f"{EARLIER}: {words}", name) for words, name in earlier)]
         first = options[0][1] if options else None

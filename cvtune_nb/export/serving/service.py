@@ -16,8 +16,10 @@ BATCH = 16
 
 
 class Service:
-    """One model that answers requests: photos are decoded in threads, and those that wait at the same time go through
-    the network together."""
+    """One model that answers requests.
+
+    Photos are decoded in threads, and those that wait at the same time go through the network together.
+    """
 
     def __init__(self, model: Model, limits: Limits):
         self.model, self.limits, self.working, self.closing = model, limits, 0, False
