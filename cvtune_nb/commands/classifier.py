@@ -120,16 +120,16 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same command again resumes a run that was stopped"""
     from cvtune_nb import classification
-    from cvtune_nb.classification.cost import past_errors, past_in_words
     from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.pipeline import run_values
     from cvtune_nb.runs import distributed
+    from cvtune_nb.runs.cost import past_errors, past_in_words
 
     values = parameters_given(arguments, tuple(PARAMETERS))
     if arguments.resume and values:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
-    with distributed.joined():
-        with distributed.first_alone():
+    with distributed.process_group():
+        with distributed.rank_zero_first():
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
@@ -137,7 +137,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
-            with distributed.first_alone():
+            with distributed.rank_zero_first():
                 if earlier:
                     meter.say(found_again(earlier))
                 cost = classification.predict_cost(workspace, config, meter)
@@ -151,7 +151,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                 return train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
             return classification.fit(workspace, config, run=earlier and earlier.id, progress=meter)
 
-        alone = distributed.count() == 1  # of several the first one's run counts, and it alone may find it locked
+        alone = distributed.world_size() == 1  # of several the first one's run counts, and it alone may find it locked
         run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n" + (
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else NO_EPOCH

@@ -56,8 +56,8 @@ def trained(
     While another program trains that run it is waited for with `wait`, and `load`, by its id, tells how far it is; what
     is found then is trained, or shown. Raises lock.Held without `wait`, and Stopped when the person ends the wait.
     """
-    from cvtune_nb.classification.run import require_idle
     from cvtune_nb.runs import lock
+    from cvtune_nb.runs.store import require_idle
 
     while True:
         run = find()
@@ -76,7 +76,7 @@ def trained(
 
 def found_again(run: Any) -> str:
     """What is said of an earlier run with the parameters that are asked for."""
-    from cvtune_nb.classification.run import RESUMABLE
+    from cvtune_nb.runs.store import RESUMABLE
 
     words = ": going on with it" if run.state in RESUMABLE else f" and is {run.state}: showing it"
     return f"run {run.id} has these parameters{words}"

@@ -86,7 +86,7 @@ def _trained(
 ) -> Result:
     """The run that was asked for, and how good it is; `found` is what --json tells besides."""
     from cvtune_nb import detection
-    from cvtune_nb.classification.cost import past_errors, past_in_words
+    from cvtune_nb.runs.cost import past_errors, past_in_words
 
     detection.require_boxes(dataset.annotations)
     detection.require_learnable(dataset)
@@ -123,7 +123,7 @@ def _trained(
     text = f"run {run.id}: {run.state}\n\n"
     text += table(run.history.to_dict("records"), list(run.history)) if len(run.history) else NO_EPOCH
     verdicts = [detection.verdict(dataset, run)]
-    found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
+    found["findings"] = [finding.to_dict() for finding in detection.advise(dataset, verdicts[0])]
     if len(run.history):
         if arguments.open_test:
             detection.require_tested(dataset, run)  # before it is counted as opened

@@ -18,7 +18,7 @@ from cvtune_nb.data.split import SPLITS
 from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.evaluation import Verdict, fairly, verdict
-from cvtune_nb.detection.inference import load_best
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.onnx_graph import Graph, onnx_model
 from cvtune_nb.detection.run import load_run
 from cvtune_nb.export import predict
@@ -181,7 +181,7 @@ def export_detector(
                 "made": now(),
                 "kind": predict.Detector.KIND,
                 **run.to_dict(),
-                "most": run.most,
+                "most": run.max_detections,
                 "parity": difference,
                 "validation": chosen.to_dict(),
                 "test": test and test.to_dict(),

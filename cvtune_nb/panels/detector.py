@@ -7,21 +7,24 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.detection import anchors, hard_negatives
+from cvtune_nb.detection.advice import advise
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.cost import predict_cost
 from cvtune_nb.detection.dataset import Dataset
-from cvtune_nb.detection.evaluation import Verdict, beside_classifier, findings, verdict
+from cvtune_nb.detection.evaluation import Verdict, beside_classifier, verdict
 from cvtune_nb.detection.model import default, why
 from cvtune_nb.detection.run import DetectorRun, load_run, runs
 from cvtune_nb.detection.train import fit
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
+from cvtune_nb.parameters import differing
+from cvtune_nb.runs.cost import Cost
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button
 
 SHOWN = 6
 """Photos with boxes in a picture."""
@@ -43,8 +46,8 @@ class DetectorPanel(RunPanel):
         suggested = {"image_size": chosen.get("image_size") or size, "detector": chosen.get("detector") or default()[0]}
         given = {**chosen, **suggested}
         super().__init__(dataset, {name: Control(PARAMETERS[name], given.get(name)) for name in PARAMETERS})
-        self.harder = w.Button(description="One round of hard negatives", layout={"width": "auto"})
-        self.harder.tooltip = "Goes on from the run above with the photos in which it found something though nothing is"
+        goes_on = "Goes on from the run above with the photos in which it found something where nothing is"
+        self.harder = button("One round of hard negatives", goes_on)
         self.go.layout.width = "150px"
         self.end.layout.width = self.resume.layout.width = "85px"
         self.about, self._verdict, self._no_round = w.HTML(), None, ""
@@ -150,7 +153,7 @@ class DetectorPanel(RunPanel):
             self.thresholds.draw(plots.against_threshold(found.by_threshold, found.threshold), words)
             self._draw_examples(found)
             self.text.value += by_class(found)
-        self.findings.show(findings(self.dataset, found))
+        self.findings.show(advise(self.dataset, found))
         self.compared.value = self.comparison_of(self.table())
 
     def draw_nothing(self) -> None:
@@ -172,15 +175,11 @@ class DetectorPanel(RunPanel):
 
     def curves_report(self) -> None:
         """Precision against recall, and what a threshold does, as they stay in the notebook."""
-        self.report(lambda: self._still(self.curves), lambda: self._still(self.thresholds))
+        self.report(self.curves, self.thresholds)
 
     def examples_report(self) -> None:
         """Photos with what was found and missed, as they stay in the notebook."""
-        self.report(lambda: self._still(self.examples))
-
-    def _still(self, picture: html.Picture) -> Any:
-        self.result()
-        return picture.output() if picture.png else HTML("<i>No picture yet.</i>")
+        self.report(self.examples)
 
     def lessons(self) -> HTML:
         """What we learned, from the run above."""
@@ -196,7 +195,7 @@ class DetectorPanel(RunPanel):
         ]
         if beside := beside_classifier(self.dataset, found):
             lines.append(f"{beside.words[:1].upper()}{beside.words[1:]}.")
-        return html.listed([*lines, *(f"{f.title}: {f.evidence}." for f in findings(self.dataset, found))])
+        return html.listed([*lines, *(f"{f.title}: {f.evidence}." for f in advise(self.dataset, found))])
 
 
 def counts(found: Verdict) -> str:
@@ -231,9 +230,5 @@ def _comparison(known: pd.DataFrame, caption: str) -> str:
         "validation_ap": "AP",
         "validation_ap50": "AP50",
         "time": "time",
-        "learning_rate": "learning rate",
-        "batch_size": "minibatch",
-        "epochs": "epochs",
-        "proposals": "proposals",
     }
-    return html.table(shown, names, caption)
+    return html.table(shown, names | differing(rows, PARAMETERS, ("learning_rate", "epochs")), caption)

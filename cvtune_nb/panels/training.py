@@ -8,7 +8,6 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
@@ -16,10 +15,13 @@ from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
-from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
+from cvtune_nb.runs.cost import Cost
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button, row
 from cvtune_nb.workspace import Workspace, photos_id
 
 
@@ -35,16 +37,15 @@ class TrainingPanel(RunPanel):
         """chosen: any of PARAMETERS; the rest start at their defaults."""
         given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
-        self.recommended = w.Button(description="Recommended")
-        self.recipe = w.Button(description="2018 recipe")
-        self.find = w.Button(description="Find learning rate", layout={"width": "auto"})
-        self.find.tooltip = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
-        for button in (self.go, self.end, self.resume):
-            button.layout.width = "105px"
+        self.recommended, self.recipe = button("Recommended"), button("2018 recipe")
+        tries = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
+        self.find = button("Find learning rate", tries)
+        for press in (self.go, self.end, self.resume):
+            press.layout.width = "105px"
         self._about = ""
         self.controls.children = [
             *(self.controls_of[name].box for name in self.first),
-            w.HBox([self.recommended, self.recipe, self.find], layout={"flex_flow": "row wrap"}),
+            row(self.recommended, self.recipe, self.find),
             self.cost_line,
         ]
         self.more.children = [self.folded]
@@ -180,7 +181,7 @@ class TrainingPanel(RunPanel):
         title = f"A learning rate of {found.suggestion:g} suits this start"
         source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
         self._about = ""
-        self.findings.show([advice.Finding("rate", title, found.words, source, change)])
+        self.findings.show([Finding("rate", title, found.words, source, change)])
         return f"{html.text(title)}: Apply moves the slider."
 
     def _follow(self, job: Job) -> None:
@@ -198,7 +199,7 @@ class TrainingPanel(RunPanel):
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
         self.compared.value = self.comparison_of(self.table())
 
-    def _apply(self, finding: advice.Finding) -> None:
+    def _apply(self, finding: Finding) -> None:
         super()._apply(finding)
         if self._about:
             advice.write_down(self.workspace, finding, self._about)
@@ -236,19 +237,6 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
     shown = rows.assign(
         validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
     )
-    parameters = [
-        "learning_rate",
-        "batch_size",
-        "optimizer",
-        "dropout",
-        "weight_decay",
-        "epochs",
-        "schedule",
-        "head",
-        "loss",
-        "seed",
-    ]
-    differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]
     names = {
         "run": "run",
         "state": "state",
@@ -256,4 +244,4 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
         "train": "train",
         "time": "time",
     }
-    return html.table(shown, names | {name: PARAMETERS[name].label for name in differing}, caption, most=12)
+    return html.table(shown, names | differing(rows, always=("learning_rate", "epochs")), caption, most=12)

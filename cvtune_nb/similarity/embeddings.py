@@ -108,7 +108,7 @@ def choices(workspace: Workspace) -> list[Embedder]:
     return sorted(fine + frozen, key=lambda of: of.data != "")
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def vectors(workspace: Workspace, photos: pd.DataFrame, with_: Embedder, progress: Progress = silent) -> np.ndarray:
     """The vectors of `photos` (manifest columns; a path may also be one outside of the workspace's folder): float32
     (n, width), of length 1, in their order. Kept in the workspace's cache by content. Raises InputError."""

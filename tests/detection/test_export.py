@@ -13,7 +13,8 @@ import torch
 from cvtune_nb.data.photo import scaled
 from cvtune_nb.detection import export, export_detector, load_run
 from cvtune_nb.detection.export import compare
-from cvtune_nb.detection.inference import found_in, load_best
+from cvtune_nb.detection.inference import found_in
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.onnx_graph import Graph
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export

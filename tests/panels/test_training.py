@@ -3,12 +3,12 @@
 import pytest
 
 from cvtune_nb import classification
-from cvtune_nb.advice import Finding
 from cvtune_nb.files import read_json_lines
 from cvtune_nb.panels import (
     TrainingPanel,
 )
 from cvtune_nb.parameters import RECIPE_2018, Config
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets.job import NotReady
 from tests.pressing import SMALL, finished, press
 
@@ -18,7 +18,7 @@ QUICK = {**SMALL, "epochs": 2, "batch_size": 16}
 def test_train_gives_curves_findings_and_a_row_to_compare(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
     panel._predict()
-    assert "This will take" in panel.cost_line.value
+    assert "This will take" in panel.cost_line.value and "the first estimate here" in panel.cost_line.value
     press(panel)
     run = panel.result()
     assert run.history["epoch"].max() == 2
