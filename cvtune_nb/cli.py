@@ -7,6 +7,7 @@ stopped early with the work kept.
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import signal
@@ -66,7 +67,7 @@ def _print(text: str) -> None:
     """`text` on stdout, whatever its encoding, and also when nobody reads to the end (| head)."""
     if not text:
         return
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)

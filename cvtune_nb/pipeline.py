@@ -20,18 +20,18 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 
 AUDIT_SHARE = 0.4
-"""Share of the time left after which an audit is broken off; the baseline uses the features it computed."""
+"""Fraction of the time left after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
-"""Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
+"""Fraction of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
 LEAST_EPOCHS = 3
-"""Epochs below which a higher rung is not worth its start (KNOWHOW: what fine-tuning from the SVM needs)."""
+"""Epochs below which a higher rung is not worth its start (docs/measurements.md, "A sketch of fine-tuning")."""
 USUAL_C = 1.0
-"""C of the SVM where there is no time to choose it; the best one on the full clothing set (KNOWHOW)."""
+"""C of the SVM where there is no time to choose it (docs/measurements.md, "A sketch of fine-tuning")."""
 MARGIN = 0.85
-"""Share of the time left that is planned with, because predictions of cost are not exact."""
+"""Fraction of the time left that is planned with, because estimated costs are not exact."""
 EXPORT_SECONDS = 60.0
-"""Time set aside for writing and checking the ONNX file, besides that for the test photos: about 30 on two quiet cores,
-three times that where other processes compete."""
+"""Time set aside for writing and checking the ONNX file, besides that for the test photos (docs/measurements.md, "Time
+of an export")."""
 
 
 def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:

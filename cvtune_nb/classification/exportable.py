@@ -131,8 +131,8 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     )
 
 
-def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> nn.Module:
-    """The network of an SVM with that kernel and so many support vectors, before it has any numbers."""
+def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> "Classifier | RbfSvm":
+    """The network of an SVM with that kernel and number of support vectors, before it has any weights."""
     if kernel == "linear":
         return Classifier(backbone, classes, 0.0, normalise=True)
     return RbfSvm(backbone, classes, support)
@@ -171,6 +171,12 @@ class RbfSvm(nn.Module):
     values (sklearn.utils.multiclass._ovr_decision_function).
     """
 
+    support: torch.Tensor
+    coefficients: torch.Tensor
+    intercepts: torch.Tensor
+    gamma: torch.Tensor
+    sides: torch.Tensor
+
     def __init__(self, backbone: networks.Backbone, classes: int, support: int):
         super().__init__()
         pairs = list(combinations(range(classes), 2))
@@ -186,7 +192,7 @@ class RbfSvm(nn.Module):
         self.register_buffer("sides", sides, persistent=False)
 
     def start_from(self, svm: Svm) -> None:
-        """Take over the numbers of a fitted SVM."""
+        """Take the weights of a fitted SVM."""
         support, coefficients, intercepts, gamma = svm.kernel_machine()
         for name, value in (
             ("support", support),
@@ -205,5 +211,5 @@ class RbfSvm(nn.Module):
         first, second = self.sides
         won = (decisions > 0).to(decisions.dtype)
         votes = won @ first + (1 - won) @ second
-        surety = decisions @ first - decisions @ second
-        return SVM_SCALE * (votes + surety / (3 * (surety.abs() + 1)))
+        margin = decisions @ first - decisions @ second
+        return SVM_SCALE * (votes + margin / (3 * (margin.abs() + 1)))

@@ -214,7 +214,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
             gains, silent = [], [str(error)]
         found["gains"] = [gain.to_dict() for gain in gains]
         text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
-        text += "".join(f"\n- not told: {line}" for line in silent)
+        text += "".join(f"\n- not estimated: {line}" for line in silent)
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 
 
@@ -254,8 +254,10 @@ def _features(values: dict[str, Any]) -> "FeatureSpec":
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
-    """The rungs that `text` names, by number: "1,2" of the ladder of the backbone's family (without it the first four),
-    or all in a CSV file."""
+    """The rungs that `text` names, by number.
+
+    "1,2": those of the ladder of the backbone's family; without text its first four; or all in a CSV file.
+    """
     from dataclasses import replace
 
     from cvtune_nb.escalation import ladder, read_rungs

@@ -79,7 +79,7 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     )
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
-    return _told(
+    return _exported(
         made,
         f"test accuracy {made.test or NOT_MEASURED}",
         f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
@@ -99,7 +99,7 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
         white=arguments.white,
     )
     made = export_detector(dataset, arguments.run, arguments.out, meter, arguments.earlier_data)
-    return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
+    return _exported(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
 
 def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -115,7 +115,7 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
         arguments.distance or "cosine",
         arguments.earlier_data,
     )
-    return _told(
+    return _exported(
         made,
         f"{made.embedder.words}, {made.photos} photos in the index",
         f"validation: {made.validation.words}",
@@ -123,8 +123,8 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
     )
 
 
-def _told(made: "Exported", *figures: str, after: str = "") -> Result:
-    """What is printed of any export: where it is, its figures, how far they can be trusted."""
+def _exported(made: "Exported", *figures: str, after: str = "") -> Result:
+    """The result of any export: where it is, its figures, how far they can be trusted."""
     lines = [
         f"{made.folder}: {', '.join(made.files)}",
         str(made.zip),
@@ -241,16 +241,18 @@ def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
         from cvtune_nb.export import serving
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is not installed: pip install 'cvtune-nb[serve]'") from None
-    given = {name: getattr(arguments, f"max_{name}") for name in LIMITS}
-    for name, value in given.items():
-        if value is not None and not 0 < value < 1e6:
+    limits: dict[str, Any] = {}
+    for name in LIMITS:
+        value = getattr(arguments, f"max_{name}")
+        if value is None:
+            continue
+        if not 0 < value < 1e6:
             raise InputError(f"--max-{name} is {value:g}: give a number over 0 and below 1000000")
-    kinds = {name: int if name in ("photos", "waiting") else float for name in LIMITS}
-    limits = serving.Limits(**{name: kinds[name](value) for name, value in given.items() if value is not None})
+        limits[name] = int(value) if name in ("photos", "waiting") else value
     if not 0 <= arguments.port < 65536:
         raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
     model = open_export(arguments.export, arguments.variant)
     meter.close()
     token = os.environ.get("CVTUNE_TOKEN", "") if arguments.token is None else arguments.token
-    serving.serve(model, arguments.host, arguments.port, token, limits)
+    serving.serve(model, arguments.host, arguments.port, token, serving.Limits(**limits))
     return Result({}, "")

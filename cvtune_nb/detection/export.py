@@ -148,7 +148,7 @@ def export_detector(
         onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
         write_json(made / "labels.json", {"labels": run.classes, "kind": predict.Detector.KIND})
         write_program(made)
-        model = predict.opened(made)
+        model = predict.Detector(made)
         progress(0.2, "comparing with PyTorch")
         difference, count = compare(graph, model, dataset, dataset.part("validation"))
         fair = fairly(dataset, run, "test")

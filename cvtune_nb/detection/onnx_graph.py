@@ -25,6 +25,10 @@ class Graph(nn.Module):
     are a constant, since every photo comes in a frame of one size, and features are pooled by ONNX's own operator.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+    anchors: torch.Tensor
+
     def __init__(self, detector: FasterRCNN, image_size: int):
         super().__init__()
         # maps of up to 32 pixels a cell: the frame is padded to a multiple of that, as torchvision does
@@ -188,13 +192,15 @@ def onnx_model(graph: Graph, labels: list[str], **notes: Any) -> onnx.ModelProto
     example = torch.zeros((size, size, 3), dtype=torch.uint8), torch.tensor([size, size])
     with exporting(), torch.no_grad():
         exported = torch.export.export(graph.eval(), example)
-        made = torch.onnx.export(
+        program = torch.onnx.export(
             exported,
             dynamo=True,
             opset_version=OPSET,
             input_names=["photo", "size"],
             output_names=["boxes", "labels", "scores"],
             verbose=False,
-        ).model_proto
+        )
+    assert program is not None  # as it is with dynamo
+    made = program.model_proto
     forget_source_code(made)
     return finished(made, "detector", **notes, labels=labels, image_size=size)

@@ -53,10 +53,9 @@ def exporting() -> Iterator[None]:
 def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProgram:
     """`classifier` (uint8 RGB images (n, image_size, image_size, 3), any n) as torch.export sees it."""
     example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
-    name = "images"
-    shapes = {name: {0: torch.export.Dim("n", min=1, max=2**20)}}
-    # PyTorch can't take its fused attention apart where positions are added to it (MaxViT); timm's own gives the same
-    fused = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
+    shapes = {"images": {0: torch.export.Dim("n", min=1, max=2**20)}}
+    # the exporter can't decompose PyTorch's fused attention with a position bias (MaxViT); timm's own gives the same
+    fused: list[Any] = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
     for module in fused:
         module.fused_attn = False
     try:
@@ -73,6 +72,7 @@ def network(exported: torch.export.ExportedProgram, output: str = "logits") -> o
         made = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
         )
+    assert made is not None  # as it is with dynamo
     proto = made.model_proto
     forget_source_code(proto)
     return proto

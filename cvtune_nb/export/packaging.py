@@ -133,7 +133,7 @@ def made_aside(folder: Path) -> Iterator[Path]:
 def write_program(made: Path) -> None:
     """The program that uses the model without cvtune and PyTorch."""
     for module in (predict, photo, walk):
-        shutil.copy(module.__file__, made)
+        shutil.copy(str(module.__file__), made)
 
 
 def versions() -> dict[str, str]:

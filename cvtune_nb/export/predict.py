@@ -38,6 +38,11 @@ class Model:
     TOP = 5  # labels in a row, unless asked otherwise
     SEARCHES = False  # whether it looks photos up in a gallery
 
+    labels: list[str]
+    image_size: int
+    short_side: int
+    threshold: float
+
     def __init__(self, folder, file="model.onnx"):
         self.folder = Path(folder)
         try:
@@ -158,6 +163,8 @@ class Similar(Model):
     MOST = 1_000  # photos that may be asked for
     SEARCHES = True
     BLOCK = 4_096  # photos of the gallery that are compared at a time
+
+    distance: str
 
     def __init__(self, folder, file="model.onnx"):
         super().__init__(folder, file)

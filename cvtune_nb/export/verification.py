@@ -26,7 +26,7 @@ LARGEST_SIDE = 10_000
 DOMAINS = {"", "ai.onnx", "com.microsoft"}
 """Where the operators of our models come from: ONNX itself, and ONNX Runtime's for 8-bit numbers."""
 LARGEST_RATIO = 100
-"""Bytes of a file over those it takes in the zip. Ours: weights 1.1, tables up to 10; zip bombs 1,000 and more."""
+"""Bytes of a file over those it takes in the zip (docs/measurements.md, "Files of an export")."""
 HASHES = "hashes.json"
 ELEMENTS = {"uint8": onnx.TensorProto.UINT8, "int64": onnx.TensorProto.INT64, "float32": onnx.TensorProto.FLOAT}
 """How ONNX calls what inputs and outputs are made of."""

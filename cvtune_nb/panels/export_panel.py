@@ -11,6 +11,7 @@ from cvtune_nb.export.packaging import Exported
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import NotReady
 
 
 class BaseExportPanel(Panel):
@@ -23,6 +24,7 @@ class BaseExportPanel(Panel):
 
     def __init__(self, workspace: Any):
         super().__init__(workspace)
+        self.model: predict.Model | None = None
         self.warning = w.HTML()
         self.earlier = w.Checkbox(description="Export it even if its classes are not those of today", indent=False)
         self.earlier.layout.display = "none"
@@ -44,6 +46,12 @@ class BaseExportPanel(Panel):
         asked = change["new"] in self._of_earlier
         self.earlier.layout.display = None if asked else "none"
         self.earlier.value = self.earlier.value and asked
+
+    def exported_model(self) -> predict.Model:
+        """The model to try; NotReady until there is one."""
+        if self.model is None:
+            raise NotReady(self.waiting)
+        return self.model
 
     def sentences(self, made: Any) -> Iterable[str]:
         """What the export says, in sentences; the first is what was exported."""

@@ -42,7 +42,7 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     panel.classify.click()
     assert "stripes" in panel.answer.value
     assert panel.looked.png
-    assert "which places spoke for it" in panel.looked.alt
+    assert "which parts of it spoke for that" in panel.looked.alt
     assert made.variants["variant"].tolist() == ["fp32", "int8"]
     assert "beside fp32" in panel.text.value
     before = panel.picture.png
@@ -74,7 +74,7 @@ def test_the_baseline_can_be_exported_and_is_not_sure_of_everything(workspace, p
     panel.photo.value = str(next((planted / "stripes").glob("stripes*.jpg")))
     panel.model.threshold = 1.1
     panel.classify.click()
-    assert "don't know" in panel.answer.value
+    assert "its answer is: not sure" in panel.answer.value
 
 
 def test_a_name_with_a_slash_is_refused(workspace):

@@ -47,8 +47,8 @@ def application(model: Model, limits: Limits | None = None, token: str = "") -> 
     for path in PAGE:
         app.add_api_route(path, addresses.page)
     app.add_middleware(SmallHeads)
-    app.add_exception_handler(Refused, addresses.refused)
-    app.add_exception_handler(HTTPException, addresses.unknown)
+    app.add_exception_handler(Refused, addresses.refused)  # pyright: ignore[reportArgumentType] - of all exceptions
+    app.add_exception_handler(HTTPException, addresses.unknown)  # pyright: ignore[reportArgumentType]
     return app
 
 
