@@ -88,7 +88,7 @@ class ExportPanel(BaseExportPanel):
             w.HBox([self.classify, self.upload]),
         ]
         self.right.children = [self.text, self.picture, self.answer, self.looked]
-        self.network: "nn.Module | None" = None
+        self.network: nn.Module | None = None
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
         self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
@@ -195,15 +195,14 @@ class ExportPanel(BaseExportPanel):
     def _classify(self, path: str, name: str) -> None:
         self.alert.value = ""
         model = self.exported_model()
+        assert self.network is not None  # it comes with the model
         answer = model.predict([path])[0]
         if "error" in answer:
             raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
         square = photo.square(path, model.image_size, model.levels)
         try:
-            mattered = (
-                heat(self.network, square, model.labels.index(answer["label"])) if self.network is not None else None
-            )
+            mattered = heat(self.network, square, model.labels.index(answer["label"]))
         except InputError:  # a network without a feature map
             square = mattered = None
         words = f"{answer['label']}, {answer['probability']:.1%}"
