@@ -4,18 +4,10 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.command import (
-    BOXES,
-    COMPONENTS,
-    DISTANCE,
-    LAYOUT,
-    PHOTOS,
-    Result,
-    argument,
-    command,
-    flag,
-)
+from cvtune_nb.commands import flags
+from cvtune_nb.commands.command import Result, command
 from cvtune_nb.commands.common import open_workspace_of
+from cvtune_nb.commands.flags import argument, flag
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
@@ -32,8 +24,8 @@ USES_AN_EXPORT = (
 
 
 @command(
-    *PHOTOS,
-    *LAYOUT,
+    *flags.PHOTOS,
+    *flags.LAYOUT,
     argument(
         "--run",
         required=True,
@@ -42,10 +34,10 @@ USES_AN_EXPORT = (
     ),
     argument("--earlier-data", action="store_true", help="export a run even if its classes are not those of today"),
     argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)"),
-    BOXES,
+    flags.BOXES,
     argument("--similarity", action="store_true", help="export it to find look-alikes, with an index of all photos"),
-    COMPONENTS,
-    DISTANCE,
+    flags.COMPONENTS,
+    flags.DISTANCE,
     argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is written beside it"),
     argument(
         "--variants",

@@ -41,7 +41,7 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
     arguments = [
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.open_browser={open_browser and _has_browser()}",
+        f"--ServerApp.open_browser={open_browser and has_browser()}",
         f"--LabApp.default_url=/lab/tree/notebooks/{notebook}",
         "--LabApp.extension_manager=readonly",  # no list of extensions is fetched from the network
     ]
@@ -64,7 +64,7 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
     return 0
 
 
-def _has_browser() -> bool:
+def has_browser() -> bool:
     """False on a Linux machine without a display, where Python would start a text browser in the terminal."""
     return sys.platform != "linux" or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 

@@ -73,9 +73,10 @@ class BaseExportPanel(Panel):
 
     def how_to_use(self) -> None:
         """A few lines that use it anywhere onnxruntime, numpy and Pillow are."""
-        self.report(self._how_to_use)
+        self.report(self.usage)
 
-    def _how_to_use(self) -> HTML:
+    def usage(self) -> HTML:
+        """What `how_to_use` shows."""
         made = self.result()
         return html.uses(str(made.folder), self.program_lines(made))
 

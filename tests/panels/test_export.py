@@ -50,13 +50,13 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
     panel.threshold.value = 0.95
     assert panel.picture.png != before
     assert panel.model.threshold == 0.95
-    assert "model.threshold = 0.95" in panel._how_to_use().data
+    assert "model.threshold = 0.95" in panel.usage().data
     panel.threshold.value = 0.0
     panel.photo.value = str(planted / "circle" / "broken.jpg")
     panel.classify.click()
     assert 'role="alert"' in panel.alert.value
     scope = {}
-    code = panel._how_to_use().data.split("<pre>")[1].split("</pre>")[0].replace("&#x27;", "'")
+    code = panel.usage().data.split("<pre>")[1].split("</pre>")[0].replace("&#x27;", "'")
     exec(code.replace("'photo.jpg'", repr(str(next((planted / "stripes").glob("stripes*.jpg"))))), scope)
     assert scope["Model"]
 

@@ -36,7 +36,7 @@ class Service:
     async def _row(self, name: str, content: bytes, top: int) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         try:
-            pixels = await loop.run_in_executor(self.decoders, self._decode, content)
+            pixels = await loop.run_in_executor(self.decoders, self.decode, content)
         except photo.UnreadablePhoto as error:
             return {"name": name, "error": str(error)}
         answer = loop.create_future()
@@ -46,7 +46,8 @@ class Service:
             return {"name": name, **await loop.run_in_executor(self.decoders, self.model.row, found, top)}
         return {"name": name, **self.model.row(found, top)}
 
-    def _decode(self, content: bytes) -> np.ndarray:
+    def decode(self, content: bytes) -> np.ndarray:
+        """A photo as the model wants it. Raises photo.UnreadablePhoto, also for one with too many pixels."""
         width, height = photo.upright_size(io.BytesIO(content))
         if width * height <= self.limits.megapixels * 1e6:
             return self.model.prepared(io.BytesIO(content))
