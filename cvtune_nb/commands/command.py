@@ -36,7 +36,7 @@ class Command:
 
 
 def command(*arguments: Argument, has_result: bool = True) -> Callable[..., Command]:
-    """Make a Command of a function of the arguments and a Meter: its name and docstring are those of the command."""
+    """Make a Command of a function of the arguments and a Meter; its name is the command's, its docstring the help."""
 
     def made(run: Callable[[argparse.Namespace, Meter], Result]) -> Command:
         return Command(run.__name__, run.__doc__ or "", run, arguments, has_result)

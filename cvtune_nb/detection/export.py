@@ -22,10 +22,10 @@ from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.onnx_graph import Graph, onnx_model
 from cvtune_nb.detection.run import load_run
 from cvtune_nb.export import predict
+from cvtune_nb.export.formats import write_weights
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import require_close, trial_photos
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
-from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import frozen, require_present, standing_words
 from cvtune_nb.workspace import now
 
@@ -158,8 +158,7 @@ def export_detector(
             seen = _seen(model, dataset, fair.part, progress)
             test = verdict(dataset, run, "test", seen, chosen.threshold)
             write_csv(made / "test_detections.csv", seen)
-        tensors = {name: tensor.contiguous() for name, tensor in detector.state_dict().items()}
-        write_tensors(made / "model.safetensors", tensors)
+        write_weights(detector, made / "model.safetensors")
         write_csv(made / "data.csv", dataset.photos[["path", "split", "sha256"]])
         write_csv(made / "boxes.csv", dataset.annotations.boxes)
         notes = tuple(filter(None, [standing_words(run.provenance, dataset.provenance), *fair.notes]))

@@ -58,7 +58,7 @@ def checked(place: str | Path, into: Path | None = None) -> Path:
         return _unpacked(place, into)
     if not (place / "model.onnx").is_file():
         raise InputError(f"{place} holds no model.onnx: give the folder or the zip that `cvtune export` made")
-    _require_whole(place, place)
+    _require_complete(place, place)
     return place
 
 
@@ -88,7 +88,7 @@ def _unpacked(file: Path, into: Path | None) -> Path:
             try:
                 for entry in entries:
                     _copy(packed, entry, aside / entry.filename, file)
-                _require_whole(aside, file)
+                _require_complete(aside, file)
                 if into is None:
                     shutil.rmtree(folder, ignore_errors=True)
                 aside.rename(folder)
@@ -136,7 +136,7 @@ def _copy(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, file: Path)
             target.write(block)
 
 
-def _require_whole(folder: Path, place: Path) -> None:
+def _require_complete(folder: Path, place: Path) -> None:
     """What hashes.json says is there and unchanged, and every model is one."""
     hashes = _object(folder / HASHES, place).get("sha256")
     if not isinstance(hashes, dict) or "model.onnx" not in hashes:

@@ -57,7 +57,7 @@ class ExportPanel(BaseExportPanel):
             max=0.99,
             step=0.01,
             readout_format=".0%",
-            description="Sure from",
+            description="Threshold",
             continuous_update=False,
             style={"description_width": "5em"},
             layout={"width": "330px"},
