@@ -132,7 +132,19 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
 
 
 def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> "Classifier | RbfSvm":
-    """The network of an SVM with that kernel and number of support vectors, before it has any weights."""
+    """The network of an SVM, before it has any weights.
+
+    Parameters
+    ----------
+    kernel
+        "linear" or "rbf".
+    backbone
+        The frozen network.
+    classes
+        How many.
+    support
+        Number of support vectors of an RBF kernel.
+    """
     if kernel == "linear":
         return Classifier(backbone, classes, 0.0, normalise=True)
     return RbfSvm(backbone, classes, support)

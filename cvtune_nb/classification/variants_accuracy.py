@@ -41,7 +41,17 @@ class Fair:
 
 
 def fairly(workspace: Workspace, own: Provenance, photos: pd.DataFrame) -> Fair:
-    """The photos that a classifier may be measured by, of the workspace's `photos`; own: what it has learned from."""
+    """The photos that a classifier may be measured by.
+
+    Parameters
+    ----------
+    workspace
+        Where they are.
+    own
+        What the classifier has learned from.
+    photos
+        The photos of the workspace.
+    """
     now, groups = of_photos(photos), groups_of(workspace)
     mine = photos[photos["label"].isin(own.classes)]
     validation = own.unlearned(mine[mine["split"] == "validation"], now, groups)
@@ -84,7 +94,17 @@ class Measured:
         return self.chances[variant].max(axis=1)
 
     def right(self, variant: str, photos: pd.DataFrame, classes: list[str]) -> np.ndarray:
-        """Which photos it gets right (n,); one that can't be read is wrong. photos: the rows that were measured."""
+        """Which photos a variant gets right (n,); one that can't be read is wrong.
+
+        Parameters
+        ----------
+        variant
+            Its name.
+        photos
+            The rows that were measured.
+        classes
+            Names of the classes, in the order of probabilities.
+        """
         found = np.array(classes, dtype=object)[self.chances[variant].argmax(axis=1)]
         truth = photos["label"].to_numpy()[self.seen[variant]]
         return (found == truth) & np.isfinite(self.chances[variant]).all(axis=1)

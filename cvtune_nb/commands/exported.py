@@ -178,7 +178,19 @@ def photos_named(given: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def with_left_out(name: str, rows: list[dict[str, Any]], text: str, left_out: list[tuple[str, str]]) -> Result:
-    """The rows of a command, under `name` in its JSON, and what was left out of the folders that were named."""
+    """The result of a command that was given photos and folders.
+
+    Parameters
+    ----------
+    name
+        Of the rows in the JSON.
+    rows
+        One for each photo.
+    text
+        What is printed of them.
+    left_out
+        (path, reason) of the files in the folders that were left out.
+    """
     from cvtune_nb.export.predict import words_of
 
     values = {name: rows, "left_out": [{"path": path, "reason": reason} for path, reason in left_out]}

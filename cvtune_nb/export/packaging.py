@@ -78,9 +78,21 @@ AnyExport = TypeVar("AnyExport", bound=Exported)
 
 
 def destination(workspace: Workspace, name: str, out: str | Path | None) -> Path:
-    """The new folder `out`, or one in the workspace that is called `name`, with a number where that is taken.
+    """The folder that an export is written to, which does not exist yet, or is empty.
 
-    Raises InputError where `out` holds something.
+    Parameters
+    ----------
+    workspace
+        Where exports go by default.
+    name
+        Of the folder there; it gets a number where that is taken.
+    out
+        Another folder; None: that one.
+
+    Raises
+    ------
+    InputError
+        Where `out` holds something.
     """
     return free_name(workspace.exports / name) if out is None else empty(Path(out).expanduser())
 

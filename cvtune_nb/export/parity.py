@@ -75,9 +75,23 @@ def trial_photos(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, 
 
 
 def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
-    """Largest difference between the probabilities (n, classes) of PyTorch and of the exported model.
+    """Compare probabilities of one photo.
 
-    Raises InputError when it is over TOLERANCE, or not a number; `what` says on which photo.
+    Parameters
+    ----------
+    ours, theirs
+        Those of PyTorch and of the exported model, (n, classes).
+    what
+        Which photo it is.
+
+    Returns
+    -------
+    The largest difference.
+
+    Raises
+    ------
+    InputError
+        When it is over TOLERANCE, or not a number.
     """
     difference = float(np.abs(ours - theirs).max(initial=0.0))
     require_close(difference, TOLERANCE, f"probabilities on {what}")
@@ -85,7 +99,22 @@ def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
 
 
 def require_close(difference: float, tolerance: float, what: str) -> None:
-    """Raises InputError when a difference is over the tolerance, or not a number; what: such as "boxes on a.jpg"."""
+    """Refuse a model that ONNX Runtime computes differently.
+
+    Parameters
+    ----------
+    difference
+        The largest between PyTorch and ONNX Runtime.
+    tolerance
+        The largest that is accepted.
+    what
+        Of what, such as "boxes on a.jpg".
+
+    Raises
+    ------
+    InputError
+        When it is over the tolerance, or not a number.
+    """
     if not difference <= tolerance:
         raise InputError(
             f"ONNX Runtime and PyTorch differ by {difference:.2g} (limit {tolerance:g}) in the {what}, so nothing was "

@@ -28,11 +28,28 @@ def checkout() -> Path:
 
 
 def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_browser: bool = True) -> int:
-    """Serve JupyterLab until it is stopped (Ctrl-C), with `notebook` open; returns the exit status 0.
+    """Serve JupyterLab until it is stopped (Ctrl-C), with a notebook open.
 
-    It listens on 127.0.0.1 only and asks for the token that Jupyter makes up at each start; the whole link is
-    printed, and opened in the browser unless `open_browser` is False or there is none. `port`: 1-65535, None for
-    8888 or the next free one. Raises InputError for a missing notebook and a port that can't be used.
+    It listens on 127.0.0.1 only and asks for the token that Jupyter makes up at each start; the whole link is printed,
+    and opened in the browser if there is one.
+
+    Parameters
+    ----------
+    notebook
+        File in notebooks/.
+    port
+        1 to 65535; None: 8888, or the next free one.
+    open_browser
+        False: only print the link.
+
+    Returns
+    -------
+    The exit status, 0.
+
+    Raises
+    ------
+    InputError
+        For a notebook that is missing, and a port that can't be used.
     """
     root = checkout()
     if not (root / "notebooks" / notebook).is_file():

@@ -31,9 +31,17 @@ class BaseExportPanel(Panel):
         self.warn()
 
     def choose_from(self, menu: w.Dropdown, options: list[tuple[str, str]], earlier: list[tuple[str, str]]) -> None:
-        """Fill a menu with runs (what is shown, id), those of earlier data last.
+        """Fill a menu with runs.
 
-        None of these is chosen by itself, and one that is chosen has a box beside it.
+        Parameters
+        ----------
+        menu
+            The menu.
+        options
+            What is shown of a run, and its id; the first is chosen.
+        earlier
+            The same for runs of earlier data, which come last. None of them is chosen by itself, and one that a person
+            chooses has a box beside it.
         """
         chosen, self._of_earlier = menu.value, {name for _, name in earlier}
         menu.options = [*options, *((f"{EARLIER}: {words}", name) for words, name in earlier)]

@@ -33,7 +33,14 @@ HEADERS = {
 def application(model: Model, limits: Limits | None = None, token: str = "") -> FastAPI:
     """The web service of an exported model.
 
-    With a `token`, all but the page and /health ask for it ("Authorization: Bearer TOKEN").
+    Parameters
+    ----------
+    model
+        What is served.
+    limits
+        What a request may cost.
+    token
+        All but the page and /health ask for it ("Authorization: Bearer TOKEN"); "": nothing does.
     """
     addresses = Addresses(Service(model, limits or Limits()), token)
     app = FastAPI(title="cvtune", docs_url=None, redoc_url=None, openapi_url=None, lifespan=addresses.lifespan)

@@ -92,7 +92,22 @@ class LastAnswer(Response):
 
 
 def top_of(request: Request, usual: int, most: int) -> int:
-    """How many labels of a photo, or photos like it, are asked for (?top=). Raises Refused."""
+    """How many labels of a photo, or photos like it, a request asks for (?top=).
+
+    Parameters
+    ----------
+    request
+        The request.
+    usual
+        How many where it does not say.
+    most
+        How many it may ask for.
+
+    Raises
+    ------
+    Refused
+        When that is no number from 1 to `most`.
+    """
     given = request.query_params.get("top", str(usual))
     if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= max(usual, most)):
         raise Refused(400, f"top is {given[:20]!r}: give a number from 1 to {max(usual, most)}")
