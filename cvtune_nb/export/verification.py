@@ -137,7 +137,7 @@ def _copy(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, file: Path)
 
 
 def _require_complete(folder: Path, place: Path) -> None:
-    """What hashes.json says is there and unchanged, and every model is one."""
+    """What hashes.json says is there and unchanged, it names every model, and every model is one."""
     hashes = _object(folder / HASHES, place).get("sha256")
     if not isinstance(hashes, dict) or "model.onnx" not in hashes:
         raise InputError(f"{place} is incomplete ({HASHES} does not name model.onnx): export it again")
@@ -153,14 +153,14 @@ def _require_complete(folder: Path, place: Path) -> None:
     kind = KINDS.get(str(about.get("kind", Model.KIND)))
     if kind is None:
         raise InputError(f"{place} is of a kind that is not known here ({str(about['kind'])[:20]}): update cvtune")
-    if lacking := [name for name in kind.FILES if name not in hashes]:
+    models = [file_of(name) for name in ("fp32", *VARIANTS) if (folder / file_of(name)).exists()]
+    if lacking := [name for name in (*kind.FILES, *models) if name not in hashes]:
         raise InputError(f"{place} is incomplete ({HASHES} does not name {lacking[0]}): export it again")
     labels = about.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
         raise InputError(f"{place} is incomplete (labels.json holds no list of labels): export it again")
-    for name in ("fp32", *VARIANTS):
-        if file_of(name) in hashes:
-            _require_model(folder / file_of(name), place, labels, kind)
+    for name in models:
+        _require_model(folder / name, place, labels, kind)
 
 
 def _require_model(file: Path, place: Path, labels: list[str], kind: type[Model]) -> None:
