@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cvtune_nb.commands.command import COMPONENTS, DISTANCE, OPEN_TEST, Result, argument, command, flag
+from cvtune_nb.commands.command import Result, command
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.exported import alike, photos_named, require_one, with_left_out
+from cvtune_nb.commands.flags import COMPONENTS, DISTANCE, OPEN_TEST, argument, flag
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 

@@ -206,7 +206,7 @@ def test_an_index_is_exported_and_asked(workspace):
     assert "opened once" in panel.warning.value
     photo = workspace.path_of(workspace.photos()["path"].iloc[3])
     assert opened(made.folder).predict([photo])[0]["similar"][0]["path"] == workspace.photos()["path"].iloc[3]
-    assert "Similar(" in panel._how_to_use().data
+    assert "Similar(" in panel.usage().data
     assert "has been opened once" in panel.lessons().data
 
 
