@@ -19,7 +19,7 @@ __all__, __getattr__ = lazily(
         "DetectorExportPanel": "detector_export",
         "SimilarityPanel": "similarity",
         "TuningPanel": "similarity",
-        "OdditiesPanel": "outliers",
+        "OutliersPanel": "outliers",
         "ToLabelPanel": "to_label",
         "SimilarityExportPanel": "similarity_export",
     },

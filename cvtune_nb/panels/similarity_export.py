@@ -6,7 +6,8 @@ import ipywidgets as w
 
 from cvtune_nb import similarity
 from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
-from cvtune_nb.similarity.export import SimilarityExport, export_similarity
+from cvtune_nb.panels.similarity_parts import WIDE, MetricMenus
+from cvtune_nb.similarity.export import SimilarityExport
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
@@ -21,38 +22,27 @@ class SimilarityExportPanel(LeavingPanel):
 
     def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "cosine", components: str = "pca"):
         super().__init__(workspace)
-        wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
-        self.embedder = w.Dropdown(description="Network", **wide)
-        wanted = similarity.embedder(workspace, embedder)
-        known = {of.name: of for of in [*similarity.choices(workspace), wanted]}.values()
-        now = [(of.words, of.name) for of in known if not of.data]
-        self.choose_from(self.embedder, now, [(f"run {of.run}", of.name) for of in known if of.data])
-        self.embedder.value = wanted.name
-        self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
-        self.components = w.Dropdown(
-            options=list(similarity.COMPONENTS), description="Numbers", value=components, **wide
-        )
+        self.embedder, self.menus = w.Dropdown(description="Network", **WIDE), MetricMenus(distance, components)
+        known = similarity.list_embedders(workspace, embedder)
+        present = [(each.words, each.name) for each in known if not each.data]
+        self.choose_from(self.embedder, present, [(f"run {each.run}", each.name) for each in known if each.data])
+        self.embedder.value = similarity.find_embedder(workspace, embedder).name
         self.go.layout.width = "150px"
-        self.controls.children = [self.embedder, self.earlier, self.distance, self.components, self.warning]
+        menus = self.menus.distance, self.menus.components
+        self.controls.children = [self.embedder, self.earlier, *menus, self.warning]
         self.right.children = [self.text]
 
     def work(self) -> Work:
         """Read what is chosen."""
-        name, distance, components, workspace = (
-            self.embedder.value,
-            self.distance.value,
-            self.components.value,
-            self.workspace,
-        )
-        earlier = self.earlier.value
-        return lambda progress: export_similarity(workspace, name, None, progress, components, distance, earlier)
+        workspace, name, metric, earlier = self.workspace, self.embedder.value, self.menus.metric, self.earlier.value
+        return lambda progress: similarity.export_similarity(workspace, name, None, progress, metric, earlier)
 
     def paint(self, result: SimilarityExport) -> str:
         """The figures."""
-        told = result.test or result.validation
+        scores = result.final
         self.text.value = html.status(
-            f'<span class="cvtune-number">{told.recall[1].value:.1%}</span> recall@1 on {len(told.queries)} '
-            f"{told.split} photos.<br>{html.text(told.words)}.<br>{agreement(result)}"
+            f'<span class="cvtune-number">{scores.recall[1].value:.1%}</span> recall@1 on {len(scores.queries)} '
+            f"{scores.split} photos.<br>{html.text(scores.words)}.<br>{agreement(result)}"
         ) + noted(result)
         return self.exported(result)
 
@@ -60,6 +50,6 @@ class SimilarityExportPanel(LeavingPanel):
         """What the export says."""
         yield f"{made.embedder.words} is now a folder with an index of {made.photos} photos: {made.folder}"
         if made.test:
-            share, promised = made.test.recall[1], made.validation.recall[1].value
-            as_promised = f"{kept(share.low, promised, share.high)} ({promised:.1%})"
-            yield f"On photos that nothing was chosen on: {made.test.words}, {as_promised}."
+            test, expected = made.test.recall[1], made.validation.recall[1].value
+            verdict = f"{kept(test.low, expected, test.high)} ({expected:.1%})"
+            yield f"On photos that nothing was chosen on: {made.test.words}, {verdict}."
