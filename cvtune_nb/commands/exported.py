@@ -67,7 +67,7 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
         arguments.run,
         arguments.out,
         meter,
-        Metric(arguments.components or "pca", arguments.distance or "cosine"),
+        Metric.of(arguments.components, arguments.distance),
         arguments.earlier_data,
     )
     return _told(

@@ -36,7 +36,7 @@ def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.similarity import Metric, find_embedder
 
-    metric = Metric(arguments.components or "pca", arguments.distance or "cosine")
+    metric = Metric.of(arguments.components, arguments.distance)
     given = argparse.Namespace(data="", workspace=str(where), pixels_gb="", layout="", draw_validation=None)
     workspace = open_workspace_of(given, meter, meter)
     embedder = find_embedder(workspace, arguments.embedder)

@@ -16,6 +16,7 @@ from cvtune_nb.panels.similarity_parts import WIDE, MetricMenus, offer_embedders
 from cvtune_nb.panels.training import TrainingPanel
 from cvtune_nb.similarity.evaluation import RANKS, Evaluation
 from cvtune_nb.similarity.map_layout import PhotoMap
+from cvtune_nb.similarity.metric import Metric
 from cvtune_nb.similarity.search import PhotoIndex
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work, headless
@@ -45,13 +46,14 @@ class SimilarityPanel(Panel):
         self,
         workspace: Workspace,
         embedder: str = "",
-        distance: str = "cosine",
+        distance: str = "",
         rerank: bool = False,
-        components: str = "pca",
+        components: str = "",
         k: int = 12,
     ):
         super().__init__(workspace)
-        self.embedder, self.menus = w.Dropdown(description="Network", **WIDE), MetricMenus(distance, components)
+        self.embedder = w.Dropdown(description="Network", **WIDE)
+        self.menus = MetricMenus(Metric.of(components, distance))
         self.offer(embedder)
         self.rerank = w.Checkbox(value=bool(rerank), description="Re-rank by common neighbours", indent=False)
         self.method = w.Dropdown(options=list(similarity.METHODS), description="Map by", **WIDE)

@@ -8,6 +8,7 @@ from cvtune_nb import similarity
 from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
 from cvtune_nb.panels.similarity_parts import WIDE, MetricMenus
 from cvtune_nb.similarity.export import SimilarityExport
+from cvtune_nb.similarity.metric import Metric
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
@@ -20,9 +21,12 @@ class SimilarityExportPanel(LeavingPanel):
     waiting = "Press Export the index above first, then run this cell again."
     program = "Similar"
 
-    def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "cosine", components: str = "pca"):
+    def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "", components: str = ""):
         super().__init__(workspace)
-        self.embedder, self.menus = w.Dropdown(description="Network", **WIDE), MetricMenus(distance, components)
+        self.embedder, self.menus = (
+            w.Dropdown(description="Network", **WIDE),
+            MetricMenus(Metric.of(components, distance)),
+        )
         known = similarity.list_embedders(workspace, embedder)
         present = [(each.words, each.name) for each in known if not each.data]
         self.choose_from(self.embedder, present, [(f"run {each.run}", each.name) for each in known if each.data])

@@ -22,11 +22,10 @@ WIDE: dict[str, Any] = {"style": {"description_width": "7.5em"}, "layout": {"wid
 class MetricMenus:
     """Two menus from which a metric is chosen."""
 
-    def __init__(self, distance: str, components: str):
-        self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **WIDE)
-        self.components = w.Dropdown(
-            options=list(similarity.COMPONENTS), value=components, description="Components", **WIDE
-        )
+    def __init__(self, metric: Metric):
+        self.distance = w.Dropdown(options=list(similarity.DISTANCES), description="Distance", **WIDE)
+        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Components", **WIDE)
+        self.distance.value, self.components.value = metric.distance, metric.components
 
     @property
     def metric(self) -> Metric:

@@ -34,8 +34,6 @@ and Weinshall 2022, "Active learning on a budget: opposite strategies suit high 
 CANDIDATES = 20
 """Times as many photos as those asked for, the nearest to the examples, that are considered for "more like these"."""
 
-PHOTO = ["path", "sha256", "width", "height", "bytes"]
-
 
 @dataclass(frozen=True)
 class Selection:
@@ -171,8 +169,10 @@ def label_next(
     pool = embed(workspace, found, embedder, progress)
     distances = np.full(len(found), np.nan)
     if like:
-        examples = embed(workspace, _read_examples(like, workspace.levels), embedder, progress)
-        nearest = VectorIndex(examples).search(pool, 1).distances[:, 0]
+        examples, unreadable = _read([str(Path(path).resolve()) for path in like], silent, workspace.levels)
+        if unreadable:
+            raise InputError("{} can't be used ({}): choose another photo".format(*unreadable[0]))
+        nearest = VectorIndex(embed(workspace, examples, embedder, progress)).search(pool, 1).distances[:, 0]
         keep = np.sort(nearest.argsort(kind="stable")[: CANDIDATES * count])
         found, pool, distances = found.iloc[keep].reset_index(drop=True), pool[keep], nearest[keep]
     known = workspace.photos()
@@ -220,27 +220,24 @@ def read_unlabelled(
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos to choose from")
     paths, passed_over = walk.photos_in([root])
-    read, rows, reasons = partial(look, decode=True, levels=levels), [], list(passed_over)
+    photos, unreadable = _read(paths, progress, levels)
+    left_out = pd.DataFrame([*passed_over, *unreadable], columns=["path", "reason"])
+    if photos.empty:
+        first = f" ({left_out['path'][0]}: {left_out['reason'][0]})" if len(left_out) else ""
+        raise InputError(f"{root} has no photo that can be read{first}: give a folder with photos")
+    return photos, left_out
+
+
+def _read(paths: Sequence[str], progress: Progress, levels: Levels) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """path, sha256, width, height, bytes of the photos that can be read; and the path of each other one, with why."""
+    rows, unreadable = [], []
     with ThreadPoolExecutor() as threads:
-        for number, (path, seen) in enumerate(zip(paths, threads.map(read, map(Path, paths)), strict=True)):
+        read = threads.map(partial(look, decode=True, levels=levels), map(Path, paths))
+        for number, (path, seen) in enumerate(zip(paths, read, strict=True)):
             if number % 16 == 0:
                 progress(number / len(paths), f"reading photos: {number} of {len(paths)}")
             if isinstance(seen, str):
-                reasons.append((path, seen))
+                unreadable.append((path, seen))
             else:
                 rows.append((path, *seen))
-    if not rows:
-        first = f" ({reasons[0][0]}: {reasons[0][1]})" if reasons else ""
-        raise InputError(f"{root} has no photo that can be read{first}: give a folder with photos")
-    return pd.DataFrame(rows, columns=PHOTO), pd.DataFrame(reasons, columns=["path", "reason"])
-
-
-def _read_examples(paths: Sequence[str], levels: Levels) -> pd.DataFrame:
-    """PHOTO of some photos. Raises InputError for one that can't be read."""
-    rows = []
-    for path in paths:
-        seen = look(Path(path), decode=True, levels=levels)
-        if isinstance(seen, str):
-            raise InputError(f"{path} can't be used ({seen}): choose another photo")
-        rows.append((str(Path(path).resolve()), *seen))
-    return pd.DataFrame(rows, columns=PHOTO)
+    return pd.DataFrame(rows, columns=["path", "sha256", "width", "height", "bytes"]), unreadable

@@ -1,6 +1,7 @@
 """How good are the answers? Photos that the network never learned from are looked up among the training photos."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,26 +46,47 @@ class Interval:
 class Scores:
     """How well photos of `split` find photos of their class among the training photos.
 
-    recall: k -> share of queries with a photo of their class among the k nearest; mean_precision: mean average
-    precision of the whole ranking, over queries; median_rank: of the first photo of the query's class (beside recall@1,
-    for a median of 1 hides nearly half of the queries). queries: path, label, rank (of the first photo of its class),
-    precision (its average precision), nearest (path), found (the nearest one's label). by_class: label, photos,
-    recall_1, low, high, mean_precision, taken_for (the class most often found instead, "" for none). left_out: test
-    photos that are not counted; note: why, in a sentence, "" for none.
+    queries: path, label, rank (of the first photo of its class), precision (its average precision), nearest (path),
+    found (the nearest one's label). left_out: test photos that are not counted; note: why, in a sentence, "" for none.
     """
 
     embedder: Embedder
-    split: str
-    metric: Metric
-    reranked: bool
-    recall: dict[int, Accuracy]
-    mean_precision: Interval
-    median_rank: float
     queries: pd.DataFrame
-    by_class: pd.DataFrame
-    confusion: pd.DataFrame
+    split: str = "validation"
+    metric: Metric = DEFAULT
+    reranked: bool = False
     left_out: int = 0
     note: str = ""
+
+    @cached_property
+    def recall(self) -> dict[int, Accuracy]:
+        """k -> share of queries with a photo of their class among the k nearest."""
+        ranks = self.queries["rank"]
+        return {k: metrics.share(int((ranks <= k).sum()), len(ranks)) for k in RANKS}
+
+    @cached_property
+    def mean_precision(self) -> Interval:
+        """Mean average precision of the whole ranking, over queries."""
+        return mean_interval(self.queries["precision"].to_numpy())
+
+    @property
+    def median_rank(self) -> float:
+        """Of the first photo of the query's class (beside recall@1: a median of 1 hides nearly half of the queries)."""
+        return float(self.queries["rank"].median())
+
+    @cached_property
+    def by_class(self) -> pd.DataFrame:
+        """label, photos, recall_1, low, high, mean_precision, taken_for (the class most often found instead, "" for
+        none)."""
+        rows = []
+        for label, members in self.queries.groupby("label"):
+            recall = metrics.share(int((members["rank"] == 1).sum()), len(members))
+            others = members.loc[members["found"] != label, "found"].value_counts()
+            taken_for = "" if others.empty else others.index[0]
+            mean = float(members["precision"].mean())
+            rows.append((label, len(members), recall.value, recall.low, recall.high, mean, taken_for))
+        columns = ["label", "photos", "recall_1", "low", "high", "mean_precision", "taken_for"]
+        return pd.DataFrame(rows, columns=columns)
 
     @property
     def words(self) -> str:
@@ -241,8 +263,8 @@ def evaluate_split(
         progress(start / len(asked), f"ranking: {start} of {len(asked)} photos")
         indices = searcher.search(asked[start : start + step], len(known)).indices
         parts.append(judge(queries.iloc[start : start + step], gallery, indices))
-    scores = summarise(pd.concat(parts, ignore_index=True), embedder, split, metric, rerank)
-    return replace(scores, left_out=fair.left_out, note=fair.words)
+    judged = pd.concat(parts, ignore_index=True)
+    return Scores(embedder, judged, split, metric, rerank, fair.left_out, fair.words)
 
 
 def fair_queries(workspace: Workspace, embedder: Embedder, split: str) -> Unseen:
@@ -281,55 +303,12 @@ def judge(queries: pd.DataFrame, gallery: pd.DataFrame, indices: np.ndarray) -> 
     )
 
 
-def summarise(
-    queries: pd.DataFrame,
-    embedder: Embedder,
-    split: str = "validation",
-    metric: Metric = DEFAULT,
-    reranked: bool = False,
-) -> Scores:
-    """The figures of judged queries (Scores.queries); the other arguments say what was judged."""
-    first, precision = queries["rank"].to_numpy(), queries["precision"].to_numpy()
-    classes = sorted({*queries["label"], *queries["found"]})
-    return Scores(
-        embedder,
-        split,
-        metric,
-        reranked,
-        recall={k: metrics.share(int((first <= k).sum()), len(first)) for k in RANKS},
-        mean_precision=mean_interval(precision),
-        median_rank=float(np.median(first)),
-        queries=queries,
-        by_class=_by_class(queries),
-        confusion=metrics.confusion(queries["label"], queries["found"], classes),
-    )
-
-
 def mean_interval(values: np.ndarray, seed: int = 0) -> Interval:
     """Mean of n values with its percentile bootstrap interval (Efron 1979)."""
     random = np.random.default_rng(seed)
     means = [values[random.integers(len(values), size=len(values))].mean() for _ in range(DRAWS)]
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high))
-
-
-def _by_class(queries: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for label, members in queries.groupby("label"):
-        recall = metrics.share(int((members["rank"] == 1).sum()), len(members))
-        others = members.loc[members["found"] != label, "found"].value_counts()
-        rows.append(
-            {
-                "label": label,
-                "photos": len(members),
-                "recall_1": recall.value,
-                "low": recall.low,
-                "high": recall.high,
-                "mean_precision": float(members["precision"].mean()),
-                "taken_for": "" if others.empty else others.index[0],
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def paired_gain(first: Scores, second: Scores) -> Gain:

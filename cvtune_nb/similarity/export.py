@@ -291,22 +291,17 @@ def write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, pro
 
 
 def _facts(export: SimilarityExport, workspace: Workspace, width: int) -> dict[str, Any]:
-    """What config.json holds."""
+    """What config.json holds. width: of a vector."""
+    metric, values = export.validation.metric, export.to_dict()
+    figures = ("photos", "parity", "parity_photos", "validation", "test", "test_openings", "test_left_out", "notes")
     return {
         "made": now(),
         "kind": "similarity",
         "embedder": asdict(export.embedder),
-        "distance": export.validation.metric.distance,
-        "components": export.validation.metric.components,
+        "distance": metric.distance,
+        "components": metric.components,
         "width": width,
-        "photos": export.photos,
-        "parity": export.parity,
-        "parity_photos": export.parity_photos,
-        "validation": export.validation.to_dict(),
-        "test": export.test and export.test.to_dict(),
-        "test_openings": export.openings,
-        "test_left_out": export.left_out,
-        "notes": list(export.notes),
+        **{name: values[name] for name in figures},
         "seed_of_split": workspace.seed,
         "levels": workspace.levels,
         "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},

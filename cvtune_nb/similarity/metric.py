@@ -39,6 +39,11 @@ class Metric:
             if (chosen := getattr(self, name)) not in choices:
                 raise InputError(f"{name} is {chosen!r}: choose {' or '.join(choices)}")
 
+    @classmethod
+    def of(cls, components: str = "", distance: str = "") -> "Metric":
+        """The metric of these names, "" for the default ones. Raises InputError."""
+        return cls(components or cls.components, distance or cls.distance)
+
     def projection(self, vectors: np.ndarray, dimensions: int = DIMENSIONS) -> "Projection":
         """What is done to embeddings before they are compared, learned from those of the training photos.
 

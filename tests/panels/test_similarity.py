@@ -100,16 +100,18 @@ def test_a_photo_of_ones_own_is_the_query(panel, tmp_path):
 
 
 def test_another_distance_and_re_ranking_answer_by_themselves(panel):
-    before = panel.search.found()["distance"].tolist()
+    before, maps = panel.search.found()["distance"].tolist(), panel.search.map.shown
     panel.menus.distance.value = "manhattan"
     finished(panel)
     assert panel.search.found()["distance"].tolist() != before
     panel.rerank.value = True
     finished(panel)
     assert panel.result().evaluation.validation.reranked
+    assert panel.search.map.shown == maps, "the vectors are the same"
     panel.menus.components.value = "none"
     finished(panel)
     assert panel.result().index.searcher.vectors.shape[1] == 1280
+    assert panel.search.map.shown == maps + 1
 
 
 def test_the_map_can_be_made_anew(panel):

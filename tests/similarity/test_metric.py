@@ -37,7 +37,7 @@ def test_distances_are_those_of_scipy(distance):
 
 
 def test_equal_metrics_are_one_key_and_unknown_names_are_refused():
-    assert len({Metric("pca", "cosine"), Metric(), Metric("none")}) == 2
+    assert len({Metric("pca", "cosine"), Metric(), Metric.of("", ""), Metric("none")}) == 2
     with pytest.raises(InputError, match="components is 'all': choose pca or pca-whitened or none"):
         Metric("all")
     with pytest.raises(InputError, match="distance is 'hamming': choose cosine or euclidean or manhattan"):
