@@ -23,8 +23,8 @@ class Parameter:
     meaning: str
     default: Any
     scale: str
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     unit: str = ""
     choices: tuple[str, ...] = ()
     name_2018: str = ""
@@ -34,7 +34,7 @@ class Parameter:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
         if self.choices:
             return " or ".join(self.choices)
-        if self.low is None:
+        if self.scale in ("text", "name"):
             return "text"
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
@@ -260,8 +260,11 @@ def parse_schedule(text: str) -> list[float]:
 
     def rates(node: ast.expr) -> list[float]:
         match node:
-            case ast.List(elts=items) if all(type(getattr(item, "value", None)) in (int, float) for item in items):
-                return [float(item.value) for item in items]
+            case ast.List(elts=items):
+                values = [item.value for item in items if isinstance(item, ast.Constant)]
+                numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+                if len(numbers) == len(items):
+                    return numbers
             case ast.BinOp(op=ast.Add(), left=left, right=right):
                 return rates(left) + rates(right)
             case ast.BinOp(op=ast.Mult(), left=ast.List() as values, right=ast.Constant(value=int() as times)):
@@ -318,8 +321,10 @@ class Config:
         return asdict(self)
 
     def halved(self) -> "Config":
-        """The same run in less memory: minibatch and learning rate halved together (the rule of 2018's ladder).
-        Raises InputError when the minibatch is one photo already."""
+        """The same run in less memory: minibatch and learning rate halved together, the rule of 2018's ladder.
+
+        Raises InputError when the minibatch is one photo already.
+        """
         if self.batch_size == 1:
             raise InputError("out of memory with a minibatch of one photo: choose a smaller image_size or backbone")
         schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""

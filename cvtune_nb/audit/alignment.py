@@ -106,7 +106,7 @@ def _made_exact(seen: Views, places: list[_Place]) -> np.ndarray:
     The inverse compositional algorithm with an affine warp (Baker and Matthews 2004, "Lucas-Kanade 20 years on"),
     on patches of mean 0 and length 1, so that light and contrast don't matter.
     """
-    exact = np.tile(np.eye(3), (len(places), 1, 1))
+    found, exact = np.full(len(places), -1.0), np.tile(np.eye(3), (len(places), 1, 1))
     exact[:, 0, 0] = exact[:, 1, 1] = [1 / place.scale for place in places]
     exact[:, :2, 2] = [(place.y, place.x) for place in places]
     for (_, _, steps), detail in zip(LEVELS, seen.levels, strict=True):

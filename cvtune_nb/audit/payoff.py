@@ -7,11 +7,10 @@ import numpy as np
 from cvtune_nb import metrics
 from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.audit.report import load_audit
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy, Paired
-from cvtune_nb.models import backbones
 from cvtune_nb.workspace import Workspace
 
 
@@ -29,19 +28,18 @@ class Payoff:
     words: str
 
 
-def payoff(workspace: Workspace, backbone: str | None = None, progress: Progress = silent) -> Payoff:
+def payoff(workspace: Workspace, progress: Progress = silent) -> Payoff:
     """Compare training before and after the standing decisions, with the last audit's features (cached).
 
     The test photos are not looked at. Raises InputError when the backbone's weights can't be had.
     """
     last = load_audit(workspace)
-    backbone = backbone or (last.summary["backbone"] if last else backbones.default()[0])
-    image_size = last.summary["image_size"] if last else 224
+    spec = FeatureSpec.from_dict(last.summary) if last else FeatureSpec.default()
     actions = [act["action"] for act in workspace.standing().values()]
     relabelled, excluded = actions.count("relabel"), actions.count("exclude")
 
     found, after = workspace.manifest(), workspace.photos()
-    matrix = features(workspace, found, backbone, image_size, progress).matrix
+    matrix = features(workspace, found, spec, progress).matrix
     row_of = dict(zip(found["path"], range(len(found)), strict=True))
     undisputed = found.groupby("sha256")["label"].transform("nunique") == 1
     before = found[undisputed & (found["split"] == "train")]

@@ -11,11 +11,10 @@ from cvtune_nb.audit import dataset, duplicates, labels, learning, objects, qual
 from cvtune_nb.audit.forecast import forecast
 from cvtune_nb.audit.html import write_report
 from cvtune_nb.audit.issue import KINDS, OTHERS, table
-from cvtune_nb.classification.features import features, network_speed
+from cvtune_nb.classification.features import FeatureSpec, features, network_speed
 from cvtune_nb.data import keep_together
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
-from cvtune_nb.models import backbones
 from cvtune_nb.workspace import Workspace
 
 _ISSUE_TEXT = dict.fromkeys(["path", "issue", "detail", "suggestion", *OTHERS], str)
@@ -42,9 +41,7 @@ class Audit:
     seconds: float
 
 
-def audit(
-    workspace: Workspace, backbone: str | None = None, image_size: int = 224, progress: Progress = silent
-) -> Audit:
+def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progress = silent) -> Audit:
     """Check all photos, as the person's decisions so far have left them, and write audit/issues.csv,
     scores.csv, summary.json and report.html.
 
@@ -54,28 +51,28 @@ def audit(
     can't be had or image_size is beyond the photos.
     """
     start = time.perf_counter()
-    backbone = backbone or backbones.default()[0]
+    spec = spec or FeatureSpec.default()
     photos = workspace.photos(contested=True)
     skipped = workspace.skipped()
     standing = workspace.standing()
 
-    rows = features(workspace, photos, backbone, image_size, _part(progress, 0.0, 0.7)).rows
-    store = pixels(workspace, photos, image_size)
+    rows = features(workspace, photos, spec, _part(progress, 0.0, 0.7)).rows
+    store = pixels(workspace, photos, spec.preprocessing)
     copies = duplicates.find(photos, rows, store, _part(progress, 0.7, 0.8), workspace.distinct())
     moved = keep_together(workspace, _group_names(photos["sha256"], copies.groups))
     photos, in_use = workspace.photos(contested=True), workspace.photos()
     judges = (photos["path"].isin(in_use["path"]) & (photos["split"] != "test")).to_numpy()
     opinions, doubts = labels.find(photos, rows, copies.groups, judges, progress=_part(progress, 0.8, 0.9))
     light = quality.measured(workspace, photos, store, _part(progress, 0.9, 1.0))
-    bad = quality.find(photos, light, skipped, image_size)
+    bad = quality.find(photos, light, skipped, spec.image_size)
 
     small = dataset.small_classes(in_use)
     training = np.flatnonzero(photos["path"].isin(in_use["path"]) & (photos["split"] == "train"))
     outlooks = learning.outlook(photos, rows, copies.groups, training, list(small), dataset.ENOUGH_IMAGES)
-    speed = storage.measure(workspace, photos, store, network_speed(workspace, backbone, image_size))
+    speed = storage.measure(workspace, photos, store, network_speed(workspace, spec))
     whole = [
         shortcuts.find(photos, bad.measures),
-        objects.find(workspace, photos, image_size),
+        objects.find(workspace, photos, spec.image_size),
         dataset.find(in_use, outlooks),
         storage.find(speed),
     ]
@@ -92,8 +89,7 @@ def audit(
         "forecast": gain.words if gain else "",
         "notes": ([MOVED.format(moved)] if moved else []) + bad.notes,
         "groups": int((np.bincount(copies.groups) > 1).sum()) if len(photos) else 0,
-        "backbone": backbone,
-        "image_size": image_size,
+        **spec.to_dict(),
         "storage": speed.to_dict() if speed else {},
     }
     progress(1.0, "writing down what was found")

@@ -22,7 +22,7 @@ from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
-from cvtune_nb.models import memory, sizes
+from cvtune_nb.models import memory
 from cvtune_nb.models.inference import quick
 from cvtune_nb.models.networks import device, half
 from cvtune_nb.parameters import Config
@@ -78,21 +78,21 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     a photo measured once for each backbone, image size, minibatch and optimizer, and corrected by what finished runs of
     that kind took (`learn`). Raises InputError like `networks.load`, and when image_size is beyond the photos."""
     photos = workspace.photos()
-    sizes.require(config.backbone, config.image_size)
-    pixels.refuse_beyond(photos, config.image_size)
+    spec = features.FeatureSpec.of(config)
+    spec.require_usable(photos)
     probe = _probe(workspace, config, progress)
     epoch = _epoch(probe, *(int((photos["split"] == name).sum()) for name in ("train", "validation")))
     epoch *= probe.get("pace", 1.0)
     keys = photos["sha256"].drop_duplicates().tolist()
-    store = pixels.serving(workspace, keys, config.image_size)
+    store = pixels.serving(workspace, keys, spec.preprocessing)
     missing = len(store.missing(keys))
     kept = min(missing, pixels.room(workspace, store))
     start = missing * DECODE_SECONDS
     epoch += (missing - kept) * DECODE_SECONDS
     if config.head == "svm":
-        todo = features.store_of(workspace, config.backbone, config.image_size).missing(keys)
+        todo = features.store_of(workspace, spec).missing(keys)
         start += len(todo) * probe["forward_seconds"]
-        if not C_table_file(workspace, photos, config.backbone, config.image_size).exists():
+        if not C_table_file(workspace, photos, spec).exists():
             start += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     copies = 4 if config.optimizer == "adamw" else 3  # weights, gradients, and what the optimizer keeps of each
     needed = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
@@ -174,7 +174,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
 
         return Probe(network, step, lambda: seeing(images), photos)
 
-    what = f"{config.backbone} at {config.image_size} pixels"
+    what = str(features.FeatureSpec.of(config))
     return probed(workspace.cache / "speed.json", _key(config), what, make, progress)
 
 

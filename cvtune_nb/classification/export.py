@@ -117,7 +117,7 @@ def export_run(
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
-        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.image_size)
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.image_size)
         _write_pytorch(chosen, probabilities, made)
 
         rows = fair.test
@@ -193,11 +193,11 @@ def _write_models(
     progress: Progress,
 ) -> dict[str, Any]:
     """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
     levels = workspace.levels
-    images = [photo.square(workspace.path_of(path), chosen.image_size, levels) for path in train["path"]]
+    images = [photo.square(workspace.path_of(path), chosen.spec.image_size, levels) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name](network, np.stack(images))
@@ -211,13 +211,13 @@ def _save(
     for name, graph in graphs.items():
         notes = {
             "run": chosen.id,
-            "backbone": chosen.backbone,
+            "backbone": chosen.spec.backbone,
             "cvtune": cvtune_nb.__version__,
             "threshold": threshold,
             "variant": name,
             "levels": levels,
         }
-        whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
+        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.image_size, warmth, **notes)
         onnx_model.save(whole, made / file_of(name))
 
 
@@ -225,7 +225,7 @@ def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> N
     """Weights to rebuild the network from, the program that torch.export makes of it, labels and the little program."""
     tensors = {name: tensor.contiguous() for name, tensor in chosen.network.state_dict().items()}
     write_tensors(made / "model.safetensors", tensors)
-    program = onnx_model.program(probabilities, chosen.image_size)
+    program = onnx_model.program(probabilities, chosen.spec.image_size)
     program.example_inputs = None  # they would be pickled
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about weights that are views of others

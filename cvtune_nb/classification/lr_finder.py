@@ -12,6 +12,7 @@ import torch
 from cvtune_nb.classification.losses import order
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.train import part_of, read_ahead, start_from_svm, step
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -64,7 +65,7 @@ def find_learning_rate(workspace: Workspace, config: Config, progress: Progress 
 def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """learning_rate,loss,smoothed of each step until the loss is lost; the loss is the one that training follows."""
     where, classes = device(), sorted(photos["label"].unique())
-    train = part_of(photos, "train", workspace, config.image_size, progress)
+    train = part_of(photos, "train", workspace, Preprocessing.of(config), progress)
     network = build(config, classes).to(where)
     if config.head == "svm":
         start_from_svm(workspace, network, (), config, progress)

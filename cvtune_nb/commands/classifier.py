@@ -5,7 +5,7 @@ import re
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands.common import (
     DONE,
@@ -22,6 +22,9 @@ from cvtune_nb.commands.common import (
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from cvtune_nb.classification.features import FeatureSpec
 
 FIRST_RUNGS = 4
 """Rungs that are climbed when none are named: those of 2018."""
@@ -48,7 +51,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
-    found = look(workspace, *_network(values), progress=meter)
+    found = look(workspace, _features(values), meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
@@ -65,14 +68,14 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     workspace = open_workspace_of(arguments, meter, meter)
     found = fit_baseline(
         workspace,
-        *_network(values),
+        _features(values),
         C=arguments.C,
         kernel=arguments.kernel,
         open_test=arguments.open_test,
         progress=meter,
     )
     text = (
-        f"{found.backbone} at {found.image_size} pixels, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
+        f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"test {found.test}\n" if found.test else "")
         + (f"{found.note}\n" if found.note else "")
@@ -85,6 +88,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same parameters again go on with a run that was stopped"""
     from cvtune_nb import classification
     from cvtune_nb.classification.cost import past_errors, past_in_words
+    from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.pipeline import run_values
     from cvtune_nb.runs import distributed
 
@@ -106,8 +110,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                 cost = classification.predict_cost(workspace, config, meter)
                 past = past_in_words(past_errors(classification.runs(workspace)))
                 meter.say(
-                    f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
-                    + (f"; {past}" if past else "")
+                    f"{FeatureSpec.of(config)}, epochs: {config.epochs}, {cost.words}" + (f"; {past}" if past else "")
                 )
             if arguments.ray_workers:
                 from cvtune_nb.escalation.ray_cluster import train_over_workers
@@ -187,16 +190,17 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 def _config(values: dict[str, Any]) -> Any:
     from cvtune_nb.parameters import Config
 
-    backbone, image_size = _network(values)
-    return Config.from_values(**{**values, "backbone": backbone, "image_size": image_size})
+    return Config.from_values(**{**values, **_features(values).to_dict()})
 
 
-def _network(values: dict[str, Any]) -> tuple[str, int]:
+def _features(values: dict[str, Any]) -> "FeatureSpec":
     """The backbone and image size given, or those to start with."""
+    from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.data.preprocessing import Preprocessing
     from cvtune_nb.models import backbones, sizes
 
     backbone = values.get("backbone") or backbones.default()[0]
-    return backbone, values.get("image_size") or sizes.default(backbone)
+    return FeatureSpec(backbone, Preprocessing(values.get("image_size") or sizes.default(backbone)))
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:

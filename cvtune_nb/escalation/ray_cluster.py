@@ -24,12 +24,11 @@ from typing import Any
 import torch
 
 from cvtune_nb.classification import Run, earlier_run, fit, load_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.run import TRAINING, UNFINISHED, require_idle
-from cvtune_nb.data import pixels
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
-from cvtune_nb.models import sizes
 from cvtune_nb.models.networks import device
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, lock
@@ -113,8 +112,7 @@ def train_over_workers(
         require_idle(before)
     photos = workspace.photos()  # what is wrong with them is said before workers start, which takes minutes
     require_learnable(photos)
-    sizes.require(config.backbone, config.image_size)
-    pixels.refuse_beyond(photos, config.image_size)
+    FeatureSpec.of(config).require_usable(photos)
     trials = [Trial(config, before)]
     with _connected(), _talk(workspace) as folder:
         resources = _resources(workers, None)

@@ -4,15 +4,19 @@ Classifying needs onnxruntime, numpy and Pillow (and onnx, to look at an export 
 imported when it is first asked for.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.lazy_imports import lazily
 
-# the model cards of all exports say that it is here
-__all__, __getattr__ = lazily(__name__, {"load_bundle": "cvtune_nb.classification.export"})
-__all__ += ["open_export"]
+__all__ = ["load_bundle", "open_export"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_bundle":  # the model cards of all exports say that it is here
+        return import_module("cvtune_nb.classification.export").load_bundle
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def open_export(place: str | Path, variant: str = "fp32") -> Any:

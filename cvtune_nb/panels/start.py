@@ -14,6 +14,7 @@ from cvtune_nb.classification import svm
 from cvtune_nb.data import conflicts, levels, open_workspace
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
@@ -256,7 +257,11 @@ def _found(workspace: Workspace) -> str:
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     """What the decoded pixels take on disk, and what those of other image sizes would add."""
-    added = {size: needed_bytes(workspace, photos, size) for size in (224, 320, 500) if size <= largest_size(photos)}
+    added = {
+        size: needed_bytes(workspace, photos, Preprocessing(size))
+        for size in (224, 320, 500)
+        if size <= largest_size(photos)
+    }
     more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items() if count)
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
     free = html.size(shutil.disk_usage(workspace.folder).free)

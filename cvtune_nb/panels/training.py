@@ -9,6 +9,7 @@ from IPython.display import HTML
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
 from cvtune_nb.classification.cost import Cost
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
@@ -95,13 +96,14 @@ class TrainingPanel(RunPanel):
     def _read_features(self, config: Config) -> None:
         """Have the preview's features at hand, where they are in the cache."""
         photos = photos_id(self.workspace.photos())
-        if self._layer is not None and (self._layer.of, self._layer_photos) == (
-            (config.backbone, config.image_size),
+        spec = FeatureSpec.of(config)
+        if self._layer is not None and (self._layer.spec, self._layer_photos) == (
+            spec,
             photos,
         ):
             return
         try:
-            self._layer = LastLayer(self.workspace, config.backbone, config.image_size)
+            self._layer = LastLayer(self.workspace, spec)
             self._layer_photos = photos
         except InputError as why:
             self._layer, self.preview_words.value = None, html.text(str(why))
@@ -113,7 +115,7 @@ class TrainingPanel(RunPanel):
         if self._layer is None or self._moving or self.job.running:
             return
         layer, config = self._layer, self.config()
-        if layer.of != (config.backbone, config.image_size):
+        if layer.spec != FeatureSpec.of(config):
             return
         preview = layer.preview(config)
         self.preview.draw(plots.last_layer_curves(preview.table), preview.words)

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
@@ -21,12 +23,21 @@ _TIMES = [
 def accuracy_against_time(
     rungs: pd.DataFrame, baseline: float | None = None, reference: pd.DataFrame | None = None
 ) -> Figure:
-    """Accuracy with its 95% interval against time (log); the Pareto front (nothing both faster and better) is joined
-    by a line, and what a rung promised before it ran stands beside it.
+    """Accuracy with its 95% interval against time, on a logarithmic axis.
 
-    rungs: columns rung, backbone, image_size, seconds, validation_accuracy, low, high, and if they were told expected
-    and predicted_seconds; rungs not run yet have no accuracy. baseline: as in `training_curves`. reference: what was
-    published for a ladder, drawn at its times relative to the fastest rung's: rung,time_low,time_high,accuracy.
+    The Pareto front (nothing both faster and better) is joined by a line, and what was expected of a rung before it ran
+    stands beside it.
+
+    Parameters
+    ----------
+    rungs
+        rung,backbone,image_size,seconds,validation_accuracy,low,high, and where they are known
+        expected,predicted_seconds; rungs that did not run yet have no accuracy.
+    baseline
+        Validation accuracy (0..1) of the frozen network with an SVM, if known.
+    reference
+        What was published for a ladder, drawn at its times relative to the fastest rung's:
+        rung,time_low,time_high,accuracy.
     """
     made = figure(8.4, 3.9)
     axes = made.subplots()
@@ -98,8 +109,10 @@ def accuracy_against_time(
 
 
 def gaps_by_rung(rungs: pd.DataFrame) -> Figure:
-    """Train and validation accuracy of every rung, joined by their gap. rungs: columns rung, train_accuracy,
-    validation_accuracy, low, high; at least one with an accuracy."""
+    """Train and validation accuracy of every rung, joined by their gap.
+
+    rungs: rung,train_accuracy,validation_accuracy,low,high; at least one with an accuracy.
+    """
     done = rungs.dropna(subset=["validation_accuracy"]).reset_index(drop=True)
     made = figure(8.4, 0.9 + 0.42 * max(2, len(done)))
     axes = made.subplots()
@@ -123,12 +136,15 @@ def gaps_by_rung(rungs: pd.DataFrame) -> Figure:
 
 
 def predicted_against_real(runs: pd.DataFrame) -> Figure:
-    """Real time of runs against the time predicted before they began, both on logarithmic axes; on the line they are
-    equal. runs: columns run, predicted_seconds, seconds; at least one row."""
+    """Real time of runs against the time estimated before they began, on logarithmic axes; on the line they are equal.
+
+    runs: run,predicted_seconds,seconds; at least one row.
+    """
     made = figure(5.6, 4.2)
     axes = made.subplots()
     ends = runs[["predicted_seconds", "seconds"]].to_numpy(dtype=float)
-    span = np.array([ends.min() / 1.6, ends.max() * 1.6])
+    low, high = float(ends.min()) / 1.6, float(ends.max()) * 1.6
+    span = np.array([low, high])
     axes.plot(span, span, color=GREY, linewidth=1, label="as predicted")
     axes.fill_between(span, span * 0.8, span * 1.2, color=GREY, alpha=0.15, label="within 20%")
     axes.plot(runs["predicted_seconds"], runs["seconds"], "s", color=ORANGE, label="run")
@@ -143,8 +159,8 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
             textcoords="offset points",
             parse_math=False,
         )
-    _time_axis(axes.xaxis, *span, "predicted")
-    _time_axis(axes.yaxis, *span, "real")
+    _time_axis(axes.xaxis, low, high, "predicted")
+    _time_axis(axes.yaxis, low, high, "real")
     axes.legend(fontsize=8, loc="upper left")
     titled(axes, f"Predictions are off by {error.abs().median():.0%} (median of {len(runs)})")
     return made
@@ -217,7 +233,7 @@ def sweep(trials: pd.DataFrame) -> Figure:
     return made
 
 
-def _zoomed(axes, lowest: float) -> None:
+def _zoomed(axes: Axes, lowest: float) -> None:
     """An accuracy axis that begins below `lowest`, and says so: rungs lie close together."""
     bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
     axes.set_ylim(bottom, 1.005)
@@ -226,7 +242,7 @@ def _zoomed(axes, lowest: float) -> None:
     axes.grid(alpha=0.3)
 
 
-def _time_axis(axis, low: float, high: float, words: str) -> None:
+def _time_axis(axis: XAxis | YAxis, low: float, high: float, words: str) -> None:
     """A logarithmic axis from `low` to `high` seconds with round times; on a long one every second or third of them."""
     axes = axis.axes
     (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")

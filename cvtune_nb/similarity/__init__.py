@@ -1,29 +1,29 @@
 """Look-alikes: photos ranked by how much they look like another one, from what the workspace has already."""
 
+from typing import TYPE_CHECKING
+
 from cvtune_nb.lazy_imports import lazily
 
-__all__, __getattr__ = lazily(
-    __name__,
-    {
-        "COMPONENTS": "metric",
-        "DISTANCES": "metric",
-        "Metric": "metric",
-        "find_embedder": "model",
-        "list_embedders": "model",
-        "embed": "embeddings",
-        "estimate_cost": "cost",
-        "build_index": "search",
-        "evaluate": "evaluation",
-        "evaluate_split": "evaluation",
-        "paired_gain": "evaluation",
-        "METHODS": "map_layout",
-        "layout": "map_layout",
-        "map_photos": "map_layout",
-        "find_copies": "outliers_and_copies",
-        "find_outliers": "outliers_and_copies",
-        "find_outliers_and_copies": "outliers_and_copies",
-        "label_next": "active_learning",
-        "select": "active_learning",
-        "export_similarity": "export",
-    },
-)
+if TYPE_CHECKING:
+    from cvtune_nb.similarity.active_learning import label_next as label_next
+    from cvtune_nb.similarity.active_learning import select as select
+    from cvtune_nb.similarity.cost import estimate_cost as estimate_cost
+    from cvtune_nb.similarity.embeddings import embed as embed
+    from cvtune_nb.similarity.evaluation import evaluate as evaluate
+    from cvtune_nb.similarity.evaluation import evaluate_split as evaluate_split
+    from cvtune_nb.similarity.evaluation import paired_gain as paired_gain
+    from cvtune_nb.similarity.export import export_similarity as export_similarity
+    from cvtune_nb.similarity.map_layout import METHODS as METHODS
+    from cvtune_nb.similarity.map_layout import layout as layout
+    from cvtune_nb.similarity.map_layout import map_photos as map_photos
+    from cvtune_nb.similarity.metric import COMPONENTS as COMPONENTS
+    from cvtune_nb.similarity.metric import DISTANCES as DISTANCES
+    from cvtune_nb.similarity.metric import Metric as Metric
+    from cvtune_nb.similarity.model import find_embedder as find_embedder
+    from cvtune_nb.similarity.model import list_embedders as list_embedders
+    from cvtune_nb.similarity.outliers_and_copies import find_copies as find_copies
+    from cvtune_nb.similarity.outliers_and_copies import find_outliers as find_outliers
+    from cvtune_nb.similarity.outliers_and_copies import find_outliers_and_copies as find_outliers_and_copies
+    from cvtune_nb.similarity.search import build_index as build_index
+else:
+    __all__, __getattr__ = lazily(__name__)

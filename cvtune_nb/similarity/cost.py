@@ -22,5 +22,5 @@ class Cost:
 def estimate_cost(workspace: Workspace, embedder: Embedder) -> Cost:
     """What embedding all photos of the workspace costs, based on the speed that was last measured on this machine."""
     count = count_missing(workspace, workspace.photos(), embedder)
-    speed = network_speed(workspace, embedder.backbone, embedder.image_size) or FIRST_GUESS
+    speed = network_speed(workspace, embedder.spec) or FIRST_GUESS
     return Cost(count, count / speed)

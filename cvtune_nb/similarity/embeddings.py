@@ -39,12 +39,12 @@ def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progre
         For weights that can't be had, and for an image size beyond the photos.
     """
     if not embedder.run:
-        return normalised(features(workspace, photos, embedder.backbone, embedder.image_size, progress).matrix)
-    refuse_beyond(photos, embedder.image_size)
+        return normalised(features(workspace, photos, embedder.spec, progress).matrix)
+    refuse_beyond(photos, embedder.spec.image_size)
     run, store = load_run(workspace, embedder.run), _store(workspace, embedder)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     if todo := store.missing(list(unique.index)):
-        squares = pixels(workspace, unique.loc[todo], embedder.image_size, progress)
+        squares = pixels(workspace, unique.loc[todo], embedder.spec.preprocessing, progress)
         fill(store, todo, squares, load_best(run).backbone, progress)
     return normalised(store.get(list(photos["sha256"])))
 
@@ -58,6 +58,8 @@ def _store(workspace: Workspace, embedder: Embedder) -> RowStore:
     """Where the vectors, not scaled to length 1 yet, are kept: those of a run by the content of its weights, for a run
     that is resumed becomes another network."""
     if not embedder.run:
-        return store_of(workspace, embedder.backbone, embedder.image_size)
+        return store_of(workspace, embedder.spec)
     weights = hashlib.sha256((workspace.runs / embedder.run / "best.safetensors").read_bytes()).hexdigest()[:12]
-    return RowStore(workspace.cache / f"embeddings-{embedder.run}-{weights}", (width(embedder.backbone),), "float32")
+    return RowStore(
+        workspace.cache / f"embeddings-{embedder.run}-{weights}", (width(embedder.spec.backbone),), "float32"
+    )

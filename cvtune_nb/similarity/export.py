@@ -6,7 +6,7 @@ import platform
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -264,12 +264,12 @@ def _write_model(
         "distance": json.dumps(metric.distance),
         "levels": workspace.levels,
     }
-    graph = onnx_graph(network, width, workspace.classes, embedder.image_size, **notes)
+    graph = onnx_graph(network, width, workspace.classes, embedder.spec.image_size, **notes)
     onnx_model.save(graph, made / "model.onnx")
     tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
     write_tensors(made / "model.safetensors", tensors)
     about = {"labels": workspace.classes, "kind": "similarity", "distance": metric.distance}
-    about |= {"image_size": embedder.image_size, "embedder": embedder.name, "components": metric.components}
+    about |= {"image_size": embedder.spec.image_size, "embedder": embedder.name, "components": metric.components}
     write_json(made / "labels.json", about)
 
 
@@ -297,7 +297,7 @@ def _facts(export: SimilarityExport, workspace: Workspace, width: int) -> dict[s
     return {
         "made": now(),
         "kind": "similarity",
-        "embedder": asdict(export.embedder),
+        "embedder": export.embedder.to_dict(),
         "distance": metric.distance,
         "components": metric.components,
         "width": width,
@@ -319,8 +319,7 @@ def _card(
         name=model_card.text(export.folder.name),
         photos=len(photos),
         labels=", ".join(map(model_card.text, workspace.classes)),
-        network=f"{model_card.text(embedder.backbone)} at {embedder.image_size} pixels, "
-        f"{f'run {embedder.run}' if embedder.run else 'frozen'}",
+        network=f"{model_card.text(str(embedder.spec))}, {f'run {embedder.run}' if embedder.run else 'frozen'}",
         projected=f", {width} numbers a photo ({metric.components})",
         distance=metric.distance,
         meaning=DISTANCES[metric.distance],
@@ -338,12 +337,12 @@ def _card(
         by_class=model_card.table(final.by_class),
         depth=model_card.depth(workspace.levels),
         width=width,
-        short_side=photo.short_side(embedder.image_size),
-        size=embedder.image_size,
+        short_side=embedder.spec.preprocessing.side,
+        size=embedder.spec.image_size,
         after="" if metric.components == "none" else ", and the network's numbers are projected",
         split=split,
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-        weights=model_card.weights(embedder.backbone),
+        weights=model_card.weights(embedder.spec.backbone),
         thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
     )

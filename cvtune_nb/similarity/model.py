@@ -1,13 +1,15 @@
 """Embedders: the networks without a last layer that turn photos into vectors, and how they are found by name."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from cvtune_nb.classification import load_best, load_run, ranked, runs
-from cvtune_nb.classification.features import width
+from cvtune_nb.classification.features import FeatureSpec, width
 from cvtune_nb.data import levels
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, networks
 from cvtune_nb.similarity.metric import Projection
@@ -16,26 +18,36 @@ from cvtune_nb.workspace import Workspace
 
 @dataclass(frozen=True)
 class Embedder:
-    """What turns photos into vectors. name: a run's id, or BACKBONE@SIZE for a frozen network; run: "" for a frozen
-    one; image_size: pixels; data: "earlier data" for a run that may not be compared with others (provenance)."""
+    """What turns photos into vectors.
+
+    name: a run's id, or BACKBONE@SIZE for a frozen network; spec: its backbone and what that is shown; run: "" for a
+    frozen one; data: "earlier data" for a run that may not be compared with others (provenance).
+    """
 
     name: str
-    backbone: str
-    image_size: int
+    spec: FeatureSpec
     run: str = ""
     data: str = ""
 
     @property
     def frozen(self) -> "Embedder":
         """The same backbone at the same size, as it was before it learned from these photos."""
-        return Embedder(f"{self.backbone}@{self.image_size}", self.backbone, self.image_size)
+        return _frozen(self.spec)
 
     @property
     def words(self) -> str:
         """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
         if self.run:
             return f"run {self.run}" + (f" ({self.data})" if self.data else "")
-        return f"frozen {self.backbone} at {self.image_size} pixels"
+        return f"frozen {self.spec}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"name": self.name, **self.spec.to_dict(), "run": self.run, "data": self.data}
+
+
+def _frozen(spec: FeatureSpec) -> Embedder:
+    return Embedder(f"{spec.backbone}@{spec.image_size}", spec)
 
 
 def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
@@ -50,7 +62,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
             raise InputError(f"run {run.id} has not finished an epoch yet: resume it first, or choose another run")
         levels.require_same(workspace, run.levels, run.id)
         data = known.set_index("run").at[run.id, "data"]
-        return Embedder(run.id, run.config.backbone, run.config.image_size, run.id, data)
+        return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
     backbone, _, size = name.partition("@")
     if size and not (size.isdigit() and 32 <= int(size) <= 1000):
         raise InputError(
@@ -60,7 +72,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         width(backbone)
     except InputError as error:
         raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_example()}") from None
-    return Embedder(f"{backbone}@{size or 224}", backbone, int(size or 224))
+    return _frozen(FeatureSpec(backbone, Preprocessing(int(size or 224))))
 
 
 def _example() -> str:
@@ -74,10 +86,12 @@ def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
     known = known[known["validation_accuracy"].notna()].sort_values(
         ["data", "validation_accuracy"], ascending=[True, False]
     )
-    tuned = [Embedder(row.run, row.backbone, row.image_size, row.run, row.data) for row in known.itertuples()]
+    tuned = [
+        Embedder(row["run"], FeatureSpec.from_dict(row), row["run"], row["data"]) for row in known.to_dict("records")
+    ]
     sizes = dict.fromkeys([224, *known["image_size"]])
     frozen = [
-        Embedder(f"{backbone}@{size}", backbone, int(size))
+        _frozen(FeatureSpec(backbone, Preprocessing(int(size))))
         for backbone in backbones.KNOWN
         if backbones.on_disk(backbone)
         for size in sizes
@@ -108,5 +122,5 @@ def load_network(workspace: Workspace, embedder: Embedder, projection: Projectio
     if embedder.run:
         backbone = load_best(load_run(workspace, embedder.run)).backbone
     else:
-        backbone = networks.load(embedder.backbone, image_size=embedder.image_size)
+        backbone = networks.load(embedder.spec.backbone, image_size=embedder.spec.image_size)
     return EmbeddingNetwork(backbone, projection or Projection()).eval()

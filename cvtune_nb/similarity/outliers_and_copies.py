@@ -80,7 +80,7 @@ def find_copies(workspace: Workspace, embedder: Embedder, progress: Progress = s
     """Photos that are there more than once, found as the audit does, in features of the frozen backbone and in pixels.
     Pairs that the person said are none are left out. Rows like audit/issues.csv."""
     photos = workspace.photos(contested=True)
-    rows = features(workspace, photos, embedder.backbone, embedder.image_size, progress).rows
-    squares = pixels(workspace, photos, embedder.image_size)
+    rows = features(workspace, photos, embedder.spec, progress).rows
+    squares = pixels(workspace, photos, embedder.spec.preprocessing)
     found = duplicates.find(photos, rows, squares, progress, workspace.distinct())
     return table(duplicates.describe(photos, found).to_dict("records"))

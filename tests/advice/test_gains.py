@@ -9,12 +9,15 @@ from cvtune_nb.advice import gains, real_gains, what_helps
 from cvtune_nb.advice.cross_validation import FOLDS, answers
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import fit, runs
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json_lines
 from cvtune_nb.parameters import Config
 
 CONFIG = Config("efficientnet_lite0", image_size=64, epochs=4, batch_size=16)
+SPEC = FeatureSpec.of(CONFIG)
 
 
 def by_action(found):
@@ -55,7 +58,7 @@ def test_the_learning_curve_is_a_power_law(workspace, monkeypatch):
         return pd.Series(np.arange(1000) >= parts[part] * 1000, index=[str(n) for n in range(1000)], dtype=float)
 
     monkeypatch.setattr(gains, "answers", told)
-    now, low, high = gains._more_photos(workspace, None, CONFIG, None)
+    now, low, high = gains._more_photos(workspace, None, SPEC, None)
     assert now == pytest.approx(0.5, abs=0.01)
     assert 0.4 < low < now < high < 0.6
 
@@ -79,7 +82,7 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
     names = sorted(photos["label"].unique())
     photos.loc[wrong, "label"] = [names[names.index(label) - 1] for label in photos["label"][wrong]]
     workspace.save_manifest(photos, workspace.skipped())
-    audit(workspace, "efficientnet_lite0", 64)
+    audit(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     asked = []
 
     def told(workspace, photos, config, progress, part=1.0, taught=None):
@@ -98,16 +101,16 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
 
 def test_answers_are_remembered_and_never_about_photos_that_were_learned(workspace, monkeypatch):
     photos = workspace.photos()
-    right = answers(workspace, photos, CONFIG)
+    right = answers(workspace, photos, SPEC)
     assert set(right.index) == set(photos.loc[photos["split"] != "test", "path"])
     assert right.isin([0.0, 1.0]).all()
-    half = answers(workspace, photos, CONFIG, part=0.5)
+    half = answers(workspace, photos, SPEC, part=0.5)
     assert half.isin([0.0, 0.5, 1.0]).all()
     monkeypatch.setattr("cvtune_nb.advice.cross_validation.features", lambda *a: pytest.fail("it was computed again"))
-    pd.testing.assert_series_equal(answers(workspace, photos, CONFIG), right, check_names=False)
+    pd.testing.assert_series_equal(answers(workspace, photos, SPEC), right, check_names=False)
     scrambled = pd.Series(np.random.default_rng(0).permutation(photos["label"]), index=photos["path"])
     monkeypatch.undo()
-    assert answers(workspace, photos, CONFIG, taught=scrambled).mean() < right.mean()
+    assert answers(workspace, photos, SPEC, taught=scrambled).mean() < right.mean()
 
 
 def test_too_few_photos_tell_nothing(workspace):
@@ -121,7 +124,7 @@ def test_too_few_photos_tell_nothing(workspace):
 
 def test_what_a_prediction_came_to(workspace):
     first = fit(workspace, CONFIG)
-    SvmExplorer(workspace, "efficientnet_lite0", 96)
+    SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(96)))
     told = by_action(what_helps(workspace, first)[0])
     assert set(told) == {"photos", "image_size", "epochs"}
     assert real_gains(workspace).empty

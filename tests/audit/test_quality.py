@@ -6,6 +6,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from cvtune_nb.audit import quality
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.preprocessing import Preprocessing
 from tests.photos import draw_photo, make_photos
 
 SIDE = 128
@@ -125,12 +126,12 @@ def test_blocks_change_nothing(clean, monkeypatch):
 def test_what_was_measured_is_kept_by_content(tmp_path, monkeypatch):
     space = open_workspace(make_photos(tmp_path / "photos", ("a", "b"), per_class=5, size=64), tmp_path / "w")
     photos = space.photos()
-    store = pixels(space, photos, 64)
+    store = pixels(space, photos, Preprocessing(64))
     first = quality.measured(space, photos, store)
     pd.testing.assert_frame_equal(first, quality.measure(store, np.arange(len(photos))))
     looked = []
     monkeypatch.setattr(quality, "measure", lambda store, rows, progress: looked.append(len(rows)) or first.iloc[:0])
     turned = photos.iloc[::-1].reset_index(drop=True)
-    again = quality.measured(space, turned, pixels(space, turned, 64))
+    again = quality.measured(space, turned, pixels(space, turned, Preprocessing(64)))
     pd.testing.assert_frame_equal(again, first.iloc[::-1].reset_index(drop=True))
     assert looked == [0]

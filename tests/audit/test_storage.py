@@ -4,10 +4,13 @@ import pytest
 
 from cvtune_nb.audit import storage
 from cvtune_nb.audit.storage import Storage
-from cvtune_nb.classification.features import features, network_speed
+from cvtune_nb.classification.features import FeatureSpec, features, network_speed
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.preprocessing import Preprocessing
 from tests.photos import make_photos
+
+SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(64))
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +18,7 @@ def opened(tmp_path_factory):
     folder = tmp_path_factory.mktemp("storage")
     space = open_workspace(make_photos(folder / "photos", ("a", "b"), per_class=12, size=96), folder / "w")
     photos = space.photos()
-    return space, photos, pixels(space, photos, 64)
+    return space, photos, pixels(space, photos, Preprocessing(64))
 
 
 def test_slow_files_are_said_with_the_factor_of_the_remedy(opened):
@@ -56,14 +59,14 @@ def test_files_that_are_gone_are_passed_over(opened):
         raise FileNotFoundError(path)
 
     assert storage.measure(space, photos, packed, 1.0, read) is None
-    assert storage.measure(space, photos.iloc[:0], pixels(space, photos.iloc[:0], 64), 1.0) is None
+    assert storage.measure(space, photos.iloc[:0], pixels(space, photos.iloc[:0], Preprocessing(64)), 1.0) is None
 
 
 def test_the_speed_of_the_network_is_written_down(opened):
     space, photos, _ = opened
-    assert network_speed(space, "efficientnet_lite0", 64) is None
-    features(space, photos, "efficientnet_lite0", 64)
-    speed = network_speed(space, "efficientnet_lite0", 64)
+    assert network_speed(space, SPEC) is None
+    features(space, photos, SPEC)
+    speed = network_speed(space, SPEC)
     assert speed > 0
-    features(space, photos, "efficientnet_lite0", 64)
-    assert network_speed(space, "efficientnet_lite0", 64) == speed
+    features(space, photos, SPEC)
+    assert network_speed(space, SPEC) == speed

@@ -24,12 +24,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cvtune_nb.audit import duplicates, labels, quality, shortcuts
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
 from tests.benchmarks.faults import BAD, COPIES, FOUR, NINE, plant
 
-BACKBONE, SIZE = "efficientnet_lite0", 224
+SPEC = FeatureSpec("efficientnet_lite0")
 SHARES = (0.03, 0.08, 0.20)
 PERMUTATIONS = 200
 ISSUE = {kind: "blurry" if kind.startswith("blur") else kind for kind in BAD}
@@ -60,7 +60,7 @@ def wrong_labels(data: Path, work: Path, seeds: int) -> None:
     """Labels flipped to any class, or to the class that theirs is mixed up with most."""
     workspace = open_workspace(data, work / "plain")
     photos = workspace.photos()
-    matrix = features(workspace, photos, BACKBONE, SIZE).matrix
+    matrix = features(workspace, photos, SPEC).matrix
     names, truth = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     confused = np.zeros((len(names), len(names)))
     np.add.at(confused, (truth, cross_validated(matrix, truth).argmax(axis=1)), 1)
@@ -129,8 +129,8 @@ def copies_and_bad(data: Path, work: Path, each: int) -> None:
     truth = plant(data, folder, each)
     workspace = open_workspace(folder, work / f"planted-{each}-workspace")
     photos = workspace.photos(contested=True)
-    rows = features(workspace, photos, BACKBONE, SIZE).rows
-    store = pixels(workspace, photos, SIZE)
+    rows = features(workspace, photos, SPEC).rows
+    store = pixels(workspace, photos, SPEC.preprocessing)
     paths = photos["path"].to_numpy()
 
     start = time.perf_counter()
@@ -142,7 +142,7 @@ def copies_and_bad(data: Path, work: Path, each: int) -> None:
         others = {path for path, (_, which) in truth.bad.items() if which != kind}
         kept = np.flatnonzero(~photos["path"].isin(others))
         some, light = photos.iloc[kept].reset_index(drop=True), measures.iloc[kept].reset_index(drop=True)
-        found = quality.find(some, light, workspace.skipped(), SIZE).issues
+        found = quality.find(some, light, workspace.skipped(), SPEC.image_size).issues
         flagged[kind] = set(found.loc[found["issue"] == issue, "path"])
     bad_found("cvtune", flagged, truth)
     try:
@@ -230,7 +230,7 @@ def telling_properties(data: Path, work: Path) -> None:
     """False alarms on permuted labels, and whether a class three quarters of which are darkened is found."""
     workspace = open_workspace(data, work / "plain")
     photos = workspace.photos()
-    store = pixels(workspace, photos, SIZE)
+    store = pixels(workspace, photos, SPEC.preprocessing)
     measures = quality.measure(store, np.arange(len(photos)))
     values = shortcuts.properties(photos, measures)
     random = np.random.default_rng(0)

@@ -11,8 +11,10 @@ from playwright.sync_api import Locator, expect
 
 from cvtune_nb import classification
 from cvtune_nb.audit import audit, objects
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.detection import open_dataset
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
@@ -28,8 +30,8 @@ LONG = 240_000
 def done(planted, tmp_path_factory):
     """A workspace in which audit, baseline and one run are done, so that every notebook can be opened alone."""
     workspace = open_workspace(planted, tmp_path_factory.mktemp("done") / "workspace")
-    audit(workspace, NETWORK)
-    baseline(workspace, NETWORK, 64)
+    audit(workspace, FeatureSpec(NETWORK))
+    baseline(workspace, FeatureSpec(NETWORK, Preprocessing(64)))
     classification.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
     return workspace.folder
 
@@ -142,7 +144,7 @@ def copies(planted, tmp_path):
         shutil.copy(photo, folder / "circle" / f"again {number}.jpg")
     ImageOps.mirror(Image.open(photo)).save(folder / "circle" / "again 5.jpg")
     space = open_workspace(folder, tmp_path / "copies")
-    audit(space, NETWORK)
+    audit(space, FeatureSpec(NETWORK))
     return space
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from cvtune_nb import classification
 from cvtune_nb.classification import cost, fit, predict_cost
 from cvtune_nb.classification.cost import Cost, duration
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
 from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data.pixels import kept_bytes
@@ -34,7 +35,7 @@ def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, 
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
     fits = train * photos["label"].nunique() * cost.SVM_SECONDS
     assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos) + fits)
-    C_table_file(workspace, photos, one.backbone, one.image_size).touch()
+    C_table_file(workspace, photos, FeatureSpec.of(one)).touch()
     assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos))
     larger = replace(one, image_size=256)
     found = predict_cost(workspace, larger)

@@ -5,9 +5,11 @@ from scipy.special import softmax
 from torch import nn
 
 from cvtune_nb.classification import build, load_best
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.photo import square
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
 
@@ -20,7 +22,7 @@ def images(n=4, size=64):
 def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace, classes):
     for path in workspace.photos().query("label not in @classes")["path"]:
         workspace.decide(path, "exclude")
-    explorer = SvmExplorer(workspace, "efficientnet_lite0", 64)
+    explorer = SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     svm = explorer.svm(1.0)
     classifier = build(Config("efficientnet_lite0", image_size=64), list(classes)).eval()
     classifier.start_from(svm)

@@ -16,8 +16,10 @@ import torch
 
 from cvtune_nb import classification
 from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export, verification
 from cvtune_nb.parameters import Config
@@ -253,7 +255,7 @@ def test_a_pickle_in_a_cache_of_rows_is_not_loaded(exported, tmp_path):
         for file in arrays:
             file.write_bytes(content.getvalue())
         with contextlib.suppress(Exception):  # refused or computed anew: both are right, as long as nothing ran
-            baseline(workspace, "resnet18:random", 64)
+            baseline(workspace, FeatureSpec("resnet18:random", Preprocessing(64)))
     finally:
         for file, bytes_ in kept.items():
             file.write_bytes(bytes_)

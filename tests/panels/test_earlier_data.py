@@ -3,8 +3,10 @@
 import pytest
 
 from cvtune_nb.classification import fit, load_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.run import training_it
 from cvtune_nb.classification.svm import baseline
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel
 from cvtune_nb.panels.export import ONLY_EARLIER
 from cvtune_nb.panels.similarity_export import SimilarityExportPanel
@@ -23,7 +25,7 @@ def exclude_one(workspace, split="validation"):
 @pytest.fixture
 def earlier(workspace):
     """(workspace, run): a run, after which a validation photo was excluded."""
-    baseline(workspace, "efficientnet_lite0", 64)
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     run = made_run(workspace, 1.0)
     exclude_one(workspace)
     return workspace, run

@@ -14,5 +14,5 @@ def test_the_rest_is_estimated_by_the_speed_of_this_machine(workspace):
     assert similarity.estimate_cost(workspace, embedder).seconds == len(photos) / FIRST_GUESS
     similarity.embed(workspace, photos.head(40), embedder)
     left = len(photos) - 40
-    speed = network_speed(workspace, "efficientnet_lite0", 96)
+    speed = network_speed(workspace, embedder.spec)
     assert similarity.estimate_cost(workspace, embedder).seconds == left / speed

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb import classification, similarity
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity.active_learning import read_unlabelled
 from cvtune_nb.similarity.embeddings import count_missing
@@ -16,7 +17,7 @@ def test_frozen_vectors_are_the_cached_features_of_length_one(workspace):
     embedder = similarity.find_embedder(workspace, FROZEN)
     assert count_missing(workspace, photos, embedder) == 0
     rows = similarity.embed(workspace, photos, embedder)
-    expected = features(workspace, photos, "efficientnet_lite0", 64).matrix
+    expected = features(workspace, photos, FeatureSpec("efficientnet_lite0", Preprocessing(64))).matrix
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(rows * np.linalg.norm(expected, axis=1, keepdims=True), expected, atol=1e-4)
 
@@ -24,7 +25,7 @@ def test_frozen_vectors_are_the_cached_features_of_length_one(workspace):
 def test_a_run_gives_other_vectors_which_are_kept_until_it_changes(workspace):
     run = classification.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=1, loss="triplet"))
     embedder = similarity.find_embedder(workspace)
-    assert (embedder.name, embedder.run, embedder.image_size) == (run.id, run.id, 64)
+    assert (embedder.name, embedder.run, embedder.spec.image_size) == (run.id, run.id, 64)
     photos = workspace.photos()
     assert count_missing(workspace, photos, embedder) == len(photos)
     rows = similarity.embed(workspace, photos, embedder)

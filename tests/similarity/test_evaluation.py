@@ -6,13 +6,15 @@ import pytest
 
 from cvtune_nb import similarity
 from cvtune_nb.classification import fit
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.similarity import Metric, evaluation
 from cvtune_nb.similarity.evaluation import Scores, judge
 from cvtune_nb.similarity.model import Embedder
 from tests.made_runs import CONFIG
 
-EMBEDDER = Embedder("x@64", "x", 64)
+EMBEDDER = Embedder("x@64", FeatureSpec("x", Preprocessing(64)))
 GALLERY = pd.DataFrame({"path": ["g0", "g1", "g2", "g3"], "label": ["cat", "cat", "dog", "dog"]})
 
 

@@ -21,8 +21,8 @@ def test_embedders_are_runs_what_is_on_disk_and_the_one_that_is_named(workspace)
 
 
 def test_without_a_size_it_is_224_pixels(workspace):
-    assert similarity.find_embedder(workspace, "efficientnet_lite0@").image_size == 224
-    assert similarity.find_embedder(workspace, "efficientnet_lite0").image_size == 224
+    assert similarity.find_embedder(workspace, "efficientnet_lite0@").spec.image_size == 224
+    assert similarity.find_embedder(workspace, "efficientnet_lite0").spec.image_size == 224
 
 
 @pytest.mark.parametrize("name", ["nothing", "efficientnet_lite0@7", "efficientnet_lite0@x"])
