@@ -25,15 +25,17 @@ ANY = "any"
 
 
 class PhotoSearch:
-    """Until `show` gives it an index it is empty. box: grid and query; filters: what is shown of them; map: below.
+    """Until `show` gives it an index it is empty.
 
-    guard: makes callbacks whose errors reach the page (Panel.guard).
+    box: query and grid; filters: what of it is shown; map: all photos. found: the look-alikes that are shown (path,
+    label, split, distance), nearest first. guard: makes callbacks whose errors reach the page (Panel.guard).
     """
 
     def __init__(self, workspace: Workspace, k: int, guard: Callable[[Callable[..., Any]], Callable[..., Any]]):
         self.workspace = workspace
         self.index: PhotoIndex | None = None
         self.query: Query | None = None
+        self.found = pd.DataFrame()
         self.page, self._image = 0, b""
         self.k = w.IntSlider(value=k, min=1, max=100, description="Photos", continuous_update=False, **WIDE)
         self.label = w.Dropdown(options=[ANY, *workspace.classes], description="Only class", **WIDE)
@@ -61,13 +63,15 @@ class PhotoSearch:
             control.observe(guard(lambda _: self._turn(0)), "value")
 
     def show(self, index: PhotoIndex) -> None:
-        """Search this index from now on: with the photo that was asked for before, if it is in there, else with the
-        first validation photo."""
+        """Search this index from now on.
+
+        With the photo that was asked for before, if it is in there, else with the first validation photo.
+        """
         self.index, paths = index, index.photos["path"]
         first = str(paths[index.matching(split="validation")].iloc[0])
         asked = self.query.name if self.query and self.query.number is not None else ""
-        self._set_query(index.query(asked if (paths == asked).any() else first))
-        self._fill()
+        query = self._set_query(index.query(asked if (paths == asked).any() else first))
+        self._fill(index, query)
 
     def show_map(self, photos: PhotoMap) -> None:
         """Show the photos of the index on a map."""
@@ -92,23 +96,20 @@ class PhotoSearch:
             self._image = small(self.workspace, io.BytesIO(content), 2 * SIDE)
             self._see(LOOK_ALIKES)
 
-    def _set_query(self, query: Query) -> None:
+    def _set_query(self, query: Query) -> Query:
         self.query, self._image = query, small(self.workspace, self.workspace.path_of(query.name), 2 * SIDE)
+        return query
 
     def _uploaded(self, files: Any) -> None:
         if files:
             self.ask_file(bytes(files[0]["content"]), files[0]["name"])
             self.upload.value = ()
 
-    def found(self) -> pd.DataFrame:
-        """What is shown as look-alikes: path, label, split, distance, nearest first."""
-        return self.index.nearest(self.query, self.k.value, self._filtered())
-
     # -- the grid ---------------------------------------------------------------------------------------------
 
-    def _filtered(self) -> np.ndarray:
+    def _filtered(self, index: PhotoIndex) -> np.ndarray:
         label, split = ("" if menu.value == ANY else menu.value for menu in (self.label, self.split))
-        return self.index.matching(label, split)
+        return index.matching(label, split)
 
     def _see(self, view: str) -> None:
         if self.view.value == view:
@@ -118,18 +119,19 @@ class PhotoSearch:
 
     def _turn(self, page: int) -> None:
         self.page = page
-        if self.index:
-            self._fill()
+        if self.index and self.query:
+            self._fill(self.index, self.query)
 
-    def _fill(self) -> None:
+    def _fill(self, index: PhotoIndex, query: Query) -> None:
         """Fill the grid: what the query finds, or a page of photos to choose a query from."""
-        rows, name = self._look_alikes() if self.view.value == LOOK_ALIKES else self._browsed()
+        rows, name = self._look_alikes(index, query) if self.view.value == LOOK_ALIKES else self._browsed(index)
         rows = rows.assign(said=rows["caption"] + ", " + rows["split"] + ", " + rows["path"])
         show_photos(self.grid, rows, lambda path: small(self.workspace, self.workspace.path_of(path)), name)
 
-    def _look_alikes(self) -> tuple[pd.DataFrame, str]:
+    def _look_alikes(self, index: PhotoIndex, query: Query) -> tuple[pd.DataFrame, str]:
         """What the query finds, as cards, and what all of it is called."""
-        rows, query, photos = self.found(), self.query, self.index.photos
+        self.found = index.nearest(query, self.k.value, self._filtered(index))
+        rows, photos = self.found, index.photos
         label = "" if query.number is None else photos["label"].iloc[query.number]
         self.asked.value = _about(query, label, rows["label"], self._image)
         self.range.value, self.page = "", 0
@@ -139,9 +141,9 @@ class PhotoSearch:
         captions = [f"{row.distance:.3f} {row.label}" for row in rows.itertuples()]
         return rows.assign(caption=captions, mark=marks), f"look-alikes of {query.name}, nearest first"
 
-    def _browsed(self) -> tuple[pd.DataFrame, str]:
+    def _browsed(self, index: PhotoIndex) -> tuple[pd.DataFrame, str]:
         """The same of a page of all photos, or of those selected on the map."""
-        on_map, rows = self.view.value == ON_MAP, self.index.photos[self._filtered()]
+        on_map, rows = self.view.value == ON_MAP, index.photos[self._filtered(index)]
         if on_map:
             rows = rows.loc[[number for number in self.map.selected if number in rows.index]]
         pages = max(1, -(-len(rows) // A_PAGE))
@@ -157,8 +159,10 @@ class PhotoSearch:
 
 
 def _about(query: Query, label: str, found: pd.Series, image: bytes) -> str:
-    """The query, and how many of the photos found (their labels) are of its class. label: "" for a photo of one's
-    own."""
+    """The query, and how many of the photos that were found are of its class.
+
+    label: the query's, "" for a photo of one's own; found: theirs.
+    """
     common = found.mode()
     if label:
         words = f"labelled <b>{html.text(label)}</b>; so are {int((found == label).sum())} of the {len(found)} nearest"

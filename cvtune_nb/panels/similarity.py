@@ -1,5 +1,6 @@
 """Notebook 07: a photo as a query, and what looks most like it; how good that is, and a map of all photos."""
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,14 +135,12 @@ class SimilarityPanel(Panel):
     def _map_again(self) -> None:
         """The map by the method that is chosen; what was found stays as it is."""
         self._show_words()
-        method, shown = self.method.value, self.job.result
+        if shown := self.job.result:
+            self.begin(functools.partial(self._with_map, shown, self.method.value))
 
-        def run(progress: Progress) -> Compared:
-            progress(0.1, f"making the map by {method}")
-            return replace(shown, map=self._map_of(shown.index, method))
-
-        if shown:
-            self.begin(run)
+    def _with_map(self, shown: Compared, method: str, progress: Progress) -> Compared:
+        progress(0.1, f"making the map by {method}")
+        return replace(shown, map=self._map_of(shown.index, method))
 
     def paint(self, result: Compared) -> str:
         """Show a first query, the map, and how good it is."""

@@ -58,10 +58,14 @@ def show_photos(grid: PhotoGrid, rows: pd.DataFrame, image: Callable[[str], byte
 
     Parameters
     ----------
-    grid : is filled
-    rows : path, caption, said (what screen readers say), mark ("same", "other" or "")
-    image : gives the JPEG of a path
-    name : what screen readers call the grid
+    grid
+        Is filled.
+    rows
+        Path, caption, said (what screen readers say), mark ("same", "other" or "").
+    image
+        Gives the JPEG of a path.
+    name
+        What screen readers call the grid.
     """
     cards = [{"key": row.path, "caption": row.caption, "said": row.said, "mark": row.mark} for row in rows.itertuples()]
     grid.show(cards, [image(path) for path in rows["path"]], name)

@@ -37,8 +37,11 @@ CANDIDATES = 20
 
 @dataclass(frozen=True)
 class Selection:
-    """indices: of the pool, int, in the order to label them; reason: "typical" or "uncertain"; labels, probabilities:
-    what the labelled photos say about each so far, "" and 0 without any."""
+    """The photos of a pool to label next.
+
+    indices: theirs in the pool, int, in the order to label them; reason: "typical" or "uncertain"; labels,
+    probabilities: what the labelled photos say about each so far, "" and 0 without any.
+    """
 
     indices: np.ndarray
     reason: str
@@ -57,26 +60,29 @@ def select(
 
     Parameters
     ----------
-    pool : (n, width), vectors of length 1
-    labelled : (m, width), the same of the photos with a label
-    labels : m, theirs
-    count : how many to select; all of a smaller pool
-    seed : decides between equally good ones
+    pool
+        (n, width), vectors of length 1.
+    labelled
+        (m, width), the same of the photos with a label.
+    labels
+        M, theirs.
+    count
+        How many to select; all of a smaller pool.
+    seed
+        Decides between equally good ones.
     """
-    labels = np.asarray(labels, dtype=object)
-    count = min(count, len(pool))
-    classes = sorted(set(labels))
-    confidence, guess = np.zeros(len(pool)), np.full(len(pool), "", dtype=object)
+    known, count = np.asarray(labels, dtype=object), min(count, len(pool))
+    classes = set(known)
+    guess, confidence, uncertainty = np.full(len(pool), "", dtype=object), np.zeros(len(pool)), np.zeros(len(pool))
     if len(classes) > 1:
-        svm = Svm(1.0).fit(labelled, labels)
+        svm = Svm(1.0).fit(labelled, known)
         probabilities = softmax(SVM_SCALE * svm.scores(pool), axis=1)
         guess = np.array(svm.classes, dtype=object)[probabilities.argmax(1)]
-        confidence = probabilities.max(1)
-    if len(labels) < FEW * max(2, len(classes)):
+        ordered = np.sort(probabilities, axis=1)
+        confidence, uncertainty = ordered[:, -1], 1 - (ordered[:, -1] - ordered[:, -2])
+    if len(classes) < 2 or len(known) < FEW * len(classes):
         indices, reason = _typical(pool, labelled, count, seed), "typical"
     else:
-        ordered = np.sort(probabilities, axis=1)
-        uncertainty = 1 - (ordered[:, -1] - ordered[:, -2])
         indices, reason = _uncertain(pool, uncertainty, count, seed), "uncertain"
     return Selection(indices, reason, guess[indices], confidence[indices])
 
@@ -110,16 +116,21 @@ def _uncertain(pool: np.ndarray, uncertainty: np.ndarray, count: int, seed: int)
 
 
 def _central(assigned: np.ndarray, distances: np.ndarray, clusters: Iterable[int]) -> list[int]:
-    """Of each cluster that is not empty, in that order, the row nearest to its centre. assigned: (n,), the cluster of
-    each row; distances: (n, clusters) from the centres."""
+    """Of each cluster that is not empty, in that order, the row nearest to its centre.
+
+    assigned: (n,), the cluster of each row; distances: (n, clusters) from the centres.
+    """
     members = ((cluster, np.flatnonzero(assigned == cluster)) for cluster in clusters)
     return [int(rows[distances[rows, cluster].argmin()]) for cluster, rows in members if len(rows)]
 
 
 @dataclass(frozen=True)
 class LabelList:
-    """table: path, label (empty: to be filled in), looks_like, probability, why, like (distance to the nearest of the
-    examples, NaN without any). file: where it was written; left_out: path, reason of files that are no photos."""
+    """The list of photos to label next.
+
+    table: path, label (empty: to be filled in), looks_like, probability, why, like (distance to the nearest of the
+    examples, NaN without any). file: where it was written; left_out: path, reason of files that are no photos.
+    """
 
     table: pd.DataFrame
     file: Path
@@ -147,12 +158,18 @@ def label_next(
 
     Parameters
     ----------
-    workspace, embedder : whose photos are known, and what turns photos into vectors
-    folder : photos without labels, in it and below it; those that the workspace has already are left out
-    count : how many to list
-    like : paths of examples; only their nearest in the folder are considered
-    seed : as in `select`
-    progress : is told how far it is
+    workspace, embedder
+        Whose photos are known, and what turns photos into vectors.
+    folder
+        Photos without labels, in it and below it; those that the workspace has already are left out.
+    count
+        How many to list.
+    like
+        Paths of examples; only their nearest in the folder are considered.
+    seed
+        As in `select`.
+    progress
+        Called with the share done (0 to 1) and what is under way.
 
     Raises
     ------
@@ -202,14 +219,19 @@ def read_unlabelled(
 
     Parameters
     ----------
-    folder : any folder
-    progress : is told how far it is
-    levels : Workspace.levels, for photos of more than 8 bits
+    folder
+        Any folder.
+    progress
+        Called with the share done (0 to 1) and what is under way.
+    levels
+        Workspace.levels, for photos of more than 8 bits.
 
     Returns
     -------
-    photos : path (absolute), sha256, width, height, bytes
-    left_out : path, reason of the other files there
+    photos
+        Path (absolute), sha256, width, height, bytes.
+    left_out
+        Path, reason of the other files there.
 
     Raises
     ------

@@ -1,5 +1,7 @@
-"""Photos as points: an embedder turns each into a vector of length 1, photos that look alike into vectors that point
-the same way. Vectors are kept in the workspace's cache, by the content of the photo."""
+"""Photos as vectors of length 1: those of photos that look alike point the same way.
+
+They are kept in the workspace's cache, by the content of the photo.
+"""
 
 import hashlib
 
@@ -23,10 +25,14 @@ def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progre
 
     Parameters
     ----------
-    workspace : whose cache is used
-    photos : manifest columns; a path may also be one outside of the workspace's folder
-    embedder : the network
-    progress : is told how far it is
+    workspace
+        Whose cache is used.
+    photos
+        Manifest columns; a path may also be one outside of the workspace's folder.
+    embedder
+        The network.
+    progress
+        Called with the share done (0 to 1) and what is under way.
 
     Returns
     -------
@@ -55,8 +61,10 @@ def count_missing(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder
 
 
 def _store(workspace: Workspace, embedder: Embedder) -> RowStore:
-    """Where the vectors, not scaled to length 1 yet, are kept: those of a run by the content of its weights, for a run
-    that is resumed becomes another network."""
+    """Where the vectors are kept, not scaled to length 1 yet.
+
+    Those of a run by the content of its weights, for a run that is resumed becomes another network.
+    """
     if not embedder.run:
         return store_of(workspace, embedder.spec)
     weights = hashlib.sha256((workspace.runs / embedder.run / "best.safetensors").read_bytes()).hexdigest()[:12]

@@ -60,7 +60,7 @@ class Scores:
 
     @cached_property
     def recall(self) -> dict[int, Accuracy]:
-        """k -> share of queries with a photo of their class among the k nearest."""
+        """Share of queries with a photo of their class among the k nearest, by k."""
         ranks = self.queries["rank"]
         return {k: metrics.share(int((ranks <= k).sum()), len(ranks)) for k in RANKS}
 
@@ -76,8 +76,10 @@ class Scores:
 
     @cached_property
     def by_class(self) -> pd.DataFrame:
-        """label, photos, recall_1, low, high, mean_precision, taken_for (the class most often found instead, "" for
-        none)."""
+        """A row for each class.
+
+        label, photos, recall_1, low, high, mean_precision, taken_for (the class most often found instead, "" for none).
+        """
         rows = []
         for label, members in self.queries.groupby("label"):
             recall = metrics.share(int((members["rank"] == 1).sum()), len(members))
@@ -134,8 +136,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class Gain:
-    """Two embedders on the same queries: recall@1 of the second minus that of the first (metrics.paired), and the same
-    of the mean average precision."""
+    """Two embedders on the same queries: the figures of the second minus those of the first.
+
+    recall: of recall@1 (metrics.paired); mean_precision: of the mean average precision.
+    """
 
     recall: metrics.Paired
     mean_precision: Interval
@@ -150,8 +154,11 @@ class Gain:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An embedder on validation; for a run the same network frozen, on the same queries, and what training gained; and
-    on test, where that was opened (test_openings: how often so far)."""
+    """How well an embedder finds photos of the same class.
+
+    frozen, gain: for a run the same network frozen, on the same queries, and what training gained; test: only where
+    that was opened (test_openings: how often so far).
+    """
 
     validation: Scores
     frozen: Scores | None = None
@@ -190,10 +197,14 @@ def evaluate(
 
     Parameters
     ----------
-    workspace, embedder : whose photos, and what turns them into vectors
-    metric, rerank : how photos are compared, as in search.build_index
-    open_test : whether the test photos are queries, too; this is counted
-    progress : is told how far it is
+    workspace, embedder
+        Whose photos, and what turns them into vectors.
+    metric, rerank
+        How photos are compared, as in search.build_index.
+    open_test
+        Whether the test photos are queries, too; this is counted.
+    progress
+        Called with the share done (0 to 1) and what is under way.
 
     Raises
     ------
@@ -224,10 +235,14 @@ def evaluate_split(
 
     Parameters
     ----------
-    workspace, embedder, metric, rerank, progress : as in `evaluate`
-    split : "validation" or "test"; "test" opens the test set, which is counted
-    opened_by : what the test set was opened for, to be written down
-    fair_to : the run that must not have seen the queries; None for `embedder`. Give it where two embedders are to be
+    workspace, embedder, metric, rerank, progress
+        As in `evaluate`.
+    split
+        "validation" or "test"; "test" opens the test set, which is counted.
+    opened_by
+        What the test set was opened for, to be written down.
+    fair_to
+        The run that must not have seen the queries; None for `embedder`. Give it where two embedders are to be
         compared on the same queries.
 
     Returns
@@ -283,8 +298,10 @@ def judge(queries: pd.DataFrame, gallery: pd.DataFrame, indices: np.ndarray) -> 
 
     Parameters
     ----------
-    queries, gallery : path, label
-    indices : (queries, gallery) int, rows of the gallery, the nearest first
+    queries, gallery
+        Path, label.
+    indices
+        (queries, gallery) int, rows of the gallery, the nearest first.
     """
     labels, asked = gallery["label"].to_numpy(dtype=object), queries["label"].to_numpy(dtype=object)
     right = labels[indices] == asked[:, None]

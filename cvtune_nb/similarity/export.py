@@ -20,6 +20,7 @@ import cvtune_nb
 from cvtune_nb.classification import load_run, model_card
 from cvtune_nb.classification.export import versions
 from cvtune_nb.data import photo, thumbnail
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import SPLITS
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict
@@ -101,9 +102,11 @@ The program files in this folder are under the MIT licence. The photos have term
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarityExport(Exported):
-    """Exported look-alikes. run is "" where the network is frozen; parity is that of components of a vector; photos: in
-    the index; validation, test: how well photos of these splits find theirs among the training photos, the second None
-    without test photos."""
+    """Exported look-alikes.
+
+    run is "" where the network is frozen; parity is that of components of a vector; photos: in the index; validation,
+    test: how well photos of these splits find theirs among the training photos, the second None without test photos.
+    """
 
     embedder: Embedder
     photos: int
@@ -141,12 +144,18 @@ def export_similarity(
 
     Parameters
     ----------
-    workspace : whose photos are indexed
-    name : of the embedder, as in model.find_embedder
-    out : a new folder; None for workspace/exports/similar-<name>
-    progress : is told how far it is
-    metric : how vectors are compared; its projection is learned from the training photos
-    earlier_data : take a run whose classes are not those there are now, too
+    workspace
+        Whose photos are indexed.
+    name
+        Of the embedder, as in model.find_embedder.
+    out
+        A new folder; None for workspace/exports/similar-<name>.
+    progress
+        Called with the share done (0 to 1) and what is under way.
+    metric
+        How vectors are compared; its projection is learned from the training photos.
+    earlier_data
+        Take a run whose classes are not those there are now, too.
 
     Raises
     ------
@@ -173,7 +182,9 @@ def export_similarity(
         write_program(made)
         progress(0.6, "comparing with PyTorch")
         held_back = photos[photos["split"] == "validation"]
-        parity, parity_photos = compare(workspace, network, predict.opened(made), held_back)
+        parity, parity_photos = compare(
+            workspace, network, predict.Similar(made), held_back, embedder.spec.preprocessing
+        )
         fair, test = fair_queries(workspace, embedder, "test"), None
         if len(fair.photos):
             test = evaluate_split(workspace, embedder, "test", metric, opened_by=f"export {folder.name}")
@@ -215,19 +226,29 @@ def onnx_graph(
 
 
 def compare(
-    workspace: Workspace, network: EmbeddingNetwork, model: predict.Similar, photos: pd.DataFrame
+    workspace: Workspace,
+    network: EmbeddingNetwork,
+    model: predict.Similar,
+    photos: pd.DataFrame,
+    preprocessing: Preprocessing,
 ) -> tuple[float, int]:
     """Compare the vectors of PyTorch and of ONNX Runtime on some photos, each scaled by Pillow and by the graph.
 
     Parameters
     ----------
-    workspace, photos : from which up to PARITY_PHOTOS are taken evenly, and odd kinds are made of the first of them
-    network, model : the same, in PyTorch and in ONNX Runtime
+    workspace, photos
+        From which up to PARITY_PHOTOS are taken evenly, and odd kinds are made of the first of them.
+    network, model
+        The same, in PyTorch and in ONNX Runtime.
+    preprocessing
+        What the network is shown.
 
     Returns
     -------
-    difference : the largest of a component of a vector
-    photos : on how many
+    difference
+        The largest of a component of a vector.
+    photos
+        On how many.
 
     Raises
     ------
@@ -236,10 +257,10 @@ def compare(
     """
     largest, contents = 0.0, compared(workspace, photos)
     for name, content in contents:
-        square = photo.square(io.BytesIO(content), model.image_size, workspace.levels)
+        square = photo.square(io.BytesIO(content), preprocessing.image_size, workspace.levels)
         with torch.inference_mode():
             ours = network(torch.from_numpy(square[None].copy())).numpy()[0]
-        whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
+        whole = np.asarray(photo.read_photo(io.BytesIO(content), preprocessing.side, workspace.levels))
         for given in (model.prepared(io.BytesIO(content)), whole):
             largest = max(largest, float(np.abs(ours - model.together([given])[0]).max()))
         if not largest <= TOLERANCE:

@@ -26,8 +26,11 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class VectorIndex:
-    """vectors: of the gallery, projected as `metric` asks, (n, width) float32 of length 1; approximate: whether search
-    may miss some, None for where there are LARGE or more. Raises InputError."""
+    """The vectors of a gallery, ready to be searched.
+
+    vectors: projected as `metric` asks, (n, width) float32 of length 1; approximate: whether search may miss some, None
+    for where there are LARGE or more. Raises InputError.
+    """
 
     vectors: np.ndarray
     metric: Metric = DEFAULT
@@ -38,8 +41,7 @@ class VectorIndex:
             raise InputError("there is no approximate search by manhattan distance: choose cosine or euclidean")
 
     def search(self, queries: np.ndarray, k: int) -> Neighbours:
-        """The k nearest (all, where there are fewer) of each of the queries (q, width), projected vectors of length
-        1."""
+        """The k nearest of each query (all, where there are fewer). queries: (q, width), projected, of length 1."""
         k = min(k, len(self.vectors))
         large = len(self.vectors) >= LARGE and self.metric.distance != "manhattan"
         if large if self.approximate is None else self.approximate:

@@ -28,8 +28,10 @@ retrieval: the benefit of PCA and whitening")."""
 
 @dataclass(frozen=True)
 class Metric:
-    """How far apart two photos are. components: one of COMPONENTS; distance: one of DISTANCES. Raises InputError for
-    any other name."""
+    """How far apart two photos are.
+
+    components: one of COMPONENTS; distance: one of DISTANCES. Raises InputError for any other name.
+    """
 
     components: str = "pca"
     distance: str = "cosine"
@@ -51,8 +53,10 @@ class Metric:
 
         Parameters
         ----------
-        vectors : (n, width) float32, of length 1
-        dimensions : components to keep; never more than half as many as there are photos
+        vectors
+            (n, width) float32, of length 1.
+        dimensions
+            Components to keep; never more than half as many as there are photos.
 
         Returns
         -------

@@ -51,8 +51,10 @@ def _frozen(spec: FeatureSpec) -> Embedder:
 
 
 def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
-    """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels). "": the best
-    run of the workspace, or before there is one the default backbone, frozen. Raises InputError."""
+    """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels).
+
+    "": the best run of the workspace, or before there is one the default backbone, frozen. Raises InputError.
+    """
     known = runs(workspace)
     if not name:
         name = backbones.default()[0] if ranked(known).empty else "best"
@@ -80,8 +82,10 @@ def _example() -> str:
 
 
 def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
-    """All there is to choose from: the workspace's runs, best first, then every backbone whose weights are on disk, and
-    the one called `name` (find_embedder) if it is none of these; runs of earlier data come last. Raises InputError."""
+    """All there is to choose from, and the one called `name` (find_embedder). Raises InputError.
+
+    The workspace's runs, best first; then every backbone whose weights are on disk; last the runs of earlier data.
+    """
     known = runs(workspace)
     known = known[known["validation_accuracy"].notna()].sort_values(
         ["data", "validation_accuracy"], ascending=[True, False]
@@ -101,8 +105,13 @@ def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
 
 
 class EmbeddingNetwork(nn.Module):
-    """An embedder as one network, the projection included: uint8 images (n, size, size, 3) to vectors (n, width or
-    dimensions) of length 1."""
+    """An embedder as one network, the projection included.
+
+    uint8 images (n, size, size, 3) to vectors (n, width or dimensions) of length 1.
+    """
+
+    mean: torch.Tensor
+    matrix: torch.Tensor
 
     def __init__(self, backbone: networks.Backbone, projection: Projection):
         super().__init__()

@@ -1,5 +1,7 @@
-"""What embeddings say about the photos themselves: outliers, and photos that are there more than once. Rows like those
-of the audit, so that they are decided in the same way."""
+"""What embeddings say about the photos themselves: outliers, and photos that are there more than once.
+
+Rows like those of the audit, so that they are decided in the same way.
+"""
 
 import time
 
@@ -44,12 +46,13 @@ def find_outliers(photos: pd.DataFrame, vectors: np.ndarray) -> pd.DataFrame:
     """Photos far from all others of their class: rows like audit/issues.csv, the farthest first.
 
     photos: path,label; vectors: theirs, (n, width), of length 1. Where most of the nearest photos are of one other
-    class, the suggestion says so; the three nearest of those are shown beside it."""
+    class, the suggestion says so; the three nearest of those are shown beside it.
+    """
     k = min(NEIGHBOURS, len(photos) - 1)
     if k < 1:
         return table([])
     found = VectorIndex(vectors).search(vectors, k + 1)
-    paths, labels = photos["path"].to_numpy(dtype=object), photos["label"].to_numpy(dtype=object)
+    paths, labels = photos["path"].tolist(), photos["label"].to_numpy(dtype=object)
     itself = found.indices == np.arange(len(photos))[:, None]
     itself[~itself.any(1), -1] = True  # among equal photos others may have taken its place
     near, distances = found.indices[~itself].reshape(-1, k), found.distances[~itself].reshape(-1, k)
@@ -59,13 +62,13 @@ def find_outliers(photos: pd.DataFrame, vectors: np.ndarray) -> pd.DataFrame:
         means = distances[members].mean(1)
         median = np.median(means)
         deviation = max(1.4826 * float(np.median(np.abs(means - median))), 1e-6)
-        for photo, excess in zip(members, (means - median) / deviation, strict=True):
+        for photo, excess in zip(members.tolist(), (means - median) / deviation, strict=True):
             if excess > FAR:
                 issues.append(_outlier(paths, labels, photo, near[photo], excess))
     return table(issues)
 
 
-def _outlier(paths: np.ndarray, labels: np.ndarray, photo: int, near: np.ndarray, excess: float) -> dict:
+def _outlier(paths: list[str], labels: np.ndarray, photo: int, near: np.ndarray, excess: float) -> dict:
     classes, counts = np.unique(labels[near].astype(str), return_counts=True)
     usual = classes[counts.argmax()]
     detail = f"farther from its neighbours than is usual for {labels[photo]}, by {excess:.1f} standard deviations"
@@ -77,8 +80,10 @@ def _outlier(paths: np.ndarray, labels: np.ndarray, photo: int, near: np.ndarray
 
 
 def find_copies(workspace: Workspace, embedder: Embedder, progress: Progress = silent) -> pd.DataFrame:
-    """Photos that are there more than once, found as the audit does, in features of the frozen backbone and in pixels.
-    Pairs that the person said are none are left out. Rows like audit/issues.csv."""
+    """Photos that are there more than once, found as the audit does, by features and pixels.
+
+    Pairs that the person said are no copies are left out. Rows like audit/issues.csv.
+    """
     photos = workspace.photos(contested=True)
     rows = features(workspace, photos, embedder.spec, progress).rows
     squares = pixels(workspace, photos, embedder.spec.preprocessing)

@@ -1,5 +1,8 @@
-"""k-reciprocal re-ranking (Zhong and others 2017, "Re-ranking person re-identification with k-reciprocal encoding"): a
-photo is a better answer when the query is among its nearest, too, and when both have the same neighbours."""
+"""k-reciprocal re-ranking: a photo is a better answer when query and photo are neighbours of each other.
+
+And when both have the same neighbours: Zhong and others 2017, "Re-ranking person re-identification with k-reciprocal
+encoding".
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,8 +24,11 @@ RERANKED = 200
 
 @dataclass(frozen=True)
 class Reranker:
-    """Re-ranks what the search of an index finds. Each query is ranked by itself, as in use: it learns nothing from
-    other queries, which the paper has in its graph, too. What is known of the gallery is computed once."""
+    """Re-ranks what the search of an index finds.
+
+    Each query is ranked by itself, as in use: it learns nothing from other queries, which the paper has in its graph,
+    too. What is known of the gallery is computed once.
+    """
 
     index: VectorIndex
 
@@ -32,8 +38,11 @@ class Reranker:
         return self.index.vectors
 
     def search(self, queries: np.ndarray, k: int) -> Neighbours:
-        """The k nearest by lambda * plain distance + (1 - lambda) * Jaccard distance of the encodings, for queries
-        (q, width). Distances are those; plain ones are divided by the largest re-ranked one, as in the paper."""
+        """The k nearest of the queries (q, width), re-ranked.
+
+        Distances are lambda * plain distance + (1 - lambda) * Jaccard distance of the encodings; plain ones are divided
+        by the largest re-ranked one, as in the paper.
+        """
         n = len(self.vectors)
         found = self.index.search(queries, min(n, max(k, RERANKED)))
         indices, distances = found.indices.copy(), found.distances.copy()
@@ -47,8 +56,10 @@ class Reranker:
         return Neighbours(indices[:, :k], distances[:, :k])
 
     def _jaccard(self, query: np.ndarray, near: np.ndarray, plain: np.ndarray) -> np.ndarray:
-        """Jaccard distances between the query's encoding and those of the photos in `near`, its nearest with their
-        distances."""
+        """Jaccard distances between the encoding of a query and those of its nearest photos.
+
+        near: their indices; plain: their distances.
+        """
         limits = self._graph[1]
         k = min(NEAREST, len(near))
         # reciprocal: the query would be among that photo's own nearest
@@ -79,8 +90,10 @@ class Reranker:
 
     @cached_property
     def _graph(self) -> tuple[np.ndarray, np.ndarray, list[set[int]]]:
-        """Of every photo of the gallery: its neighbours (n, k), itself first; the distance within which a query would
-        be one of them (n,); and its reciprocal ones among half as many."""
+        """The neighbours of every photo of the gallery, (n, k), itself first.
+
+        And the distance within which a query would be one of them, (n,); and its reciprocal ones among half as many.
+        """
         index = self.index
         if len(self.vectors) >= MANY and index.metric.distance != "manhattan":
             index = replace(index, approximate=True)

@@ -27,8 +27,11 @@ CANDIDATES = 2_000
 
 @dataclass(frozen=True)
 class Query:
-    """A photo that is looked up. name: its path, or what the person's file is called; vector: (width,), projected;
-    number: its row in the index, None for a photo from elsewhere."""
+    """A photo that is looked up.
+
+    name: its path, or what the person's file is called; vector: (width,), projected; number: its row in the index, None
+    for a photo from elsewhere.
+    """
 
     name: str
     vector: np.ndarray
@@ -80,9 +83,12 @@ class PhotoIndex:
 
         Parameters
         ----------
-        query : from `query` or `query_file`
-        k : how many photos; fewer come back where there are fewer
-        among : bool (n,), which photos may be found; None for all
+        query
+            From `query` or `query_file`.
+        k
+            How many photos; fewer come back where there are fewer.
+        among
+            Bool (n,), which photos may be found; None for all.
 
         Returns
         -------
@@ -133,10 +139,14 @@ def build_index(
 
     Parameters
     ----------
-    workspace, embedder : whose photos, and what turns them into vectors
-    metric : how vectors are compared; its projection is learned from the training photos
-    rerank : whether what is found is re-ranked by common neighbours (reranking.Reranker)
-    progress : is told how far it is
+    workspace, embedder
+        Whose photos, and what turns them into vectors.
+    metric
+        How vectors are compared; its projection is learned from the training photos.
+    rerank
+        Whether what is found is re-ranked by common neighbours (reranking.Reranker).
+    progress
+        Called with the share done (0 to 1) and what is under way.
 
     Raises
     ------
