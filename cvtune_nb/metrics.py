@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,11 @@ from scipy.stats import binomtest
 
 Z95 = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
+
+CERTAIN, PROBABLE = 0.05, 0.2
+"""Two-sided p values below which a difference counts as certain (the usual convention, Fisher 1925), and a gain as
+probable: if gains and losses were equally likely beforehand, it is real with a probability of about 1 - p / 2, 90% or
+more, which the IPCC calls "very likely" (Mastrandrea and others 2010, guidance on the treatment of uncertainties)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,15 @@ def per_class(truth: ArrayLike, predicted: ArrayLike, classes: Iterable[str]) ->
     return pd.DataFrame(rows, columns=["label", "photos", "precision", "recall", "low", "high"])
 
 
+class Verdict(StrEnum):
+    """What may be said of the second of two classifiers, beside the first."""
+
+    WORSE = "worse"
+    NO_DIFFERENCE = "no reliable difference"
+    PROBABLY_BETTER = "probably better, not yet certain"
+    BETTER = "better"
+
+
 @dataclass(frozen=True)
 class Paired:
     """Two classifiers on the same photos: accuracy of the second minus the first, and how sure one can be of it.
@@ -95,6 +110,11 @@ class Paired:
     high: float
     p: float
     words: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """What may be said of the second."""
+        return _verdict(self.difference, self.p)
 
 
 def paired(right_first: ArrayLike, right_second: ArrayLike) -> Paired:
@@ -112,11 +132,18 @@ def paired(right_first: ArrayLike, right_second: ArrayLike) -> Paired:
     g, loss, m = gained + 0.5, lost + 0.5, n + 2
     half = Z95 * math.sqrt(g + loss - (g - loss) ** 2 / m) / m
     low, high = max(-1.0, (g - loss) / m - half), min(1.0, (g - loss) / m + half)
-    if p < 0.05:
-        words = f"{abs(difference) * 100:.1f} points {'better' if difference > 0 else 'worse'} (p = {p:.2g})"
+    verdict = _verdict(difference, p)
+    if verdict in (Verdict.BETTER, Verdict.WORSE):
+        words = f"{abs(difference) * 100:.1f} points {verdict} (p = {p:.2g})"
     else:
-        words = f"no difference you could rely on ({difference * 100:+.1f} points, p = {p:.2g}, {n} photos)"
+        words = f"{verdict} ({difference * 100:+.1f} points, p = {p:.2g}, {n} photos)"
     return Paired(difference, low, high, p, words)
+
+
+def _verdict(difference: float, p: float) -> Verdict:
+    if p < CERTAIN:
+        return Verdict.BETTER if difference > 0 else Verdict.WORSE
+    return Verdict.PROBABLY_BETTER if p < PROBABLE and difference > 0 else Verdict.NO_DIFFERENCE
 
 
 @dataclass(frozen=True)

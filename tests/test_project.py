@@ -170,9 +170,6 @@ ELSEWHERE = re.compile(r"\b(DESIGN|KNOWHOW)\b|\b[Ii]ssues? #?\d+|\b[Ii]ssue [\"â
 """How documents are called that are not in this repository."""
 STILL_OPEN = {
     "cvtune_nb/advice/rule.py",
-    "cvtune_nb/audit/labels.py",
-    "cvtune_nb/audit/quality.py",
-    "cvtune_nb/audit/shortcuts.py",
     "cvtune_nb/classification/model.py",
     "cvtune_nb/classification/svm.py",
     "cvtune_nb/classification/train.py",

@@ -29,6 +29,8 @@ from cvtune_nb.workspace import Workspace, now, photos_id
 
 SHARES = (0.25, 0.5, 1.0)
 """Parts of the training photos that the learning curve is fitted to, each twice as large as the one before."""
+TUNED = ("learning_rate", "batch_size", "schedule", "dropout", "weight_decay", "seed")
+"""Parameters that are set anew with every step: a run that differs in these, too, still shows what the step brought."""
 RESAMPLES = 1_000
 """Bootstrap samples of the photos behind every interval."""
 
@@ -57,7 +59,7 @@ class Gain:
     def words(self) -> str:
         """For example "+1.2 points (0.3 to 2.1)"; an interval that covers zero says what that means."""
         points = f"{self.gain * 100:+.1f} points ({self.low * 100:.1f} to {self.high * 100:.1f})"
-        return points if self.sure else f"{points}: can't be told from no gain"
+        return points if self.sure else f"{points}: no reliable gain"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values."""
@@ -295,10 +297,9 @@ def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> b
     before, after = base.config.to_dict(), run.config.to_dict()
     if gain["action"] in ("photos", "labels"):
         grew = run.train_photos >= 1.5 * entry["train_photos"]
-        return after == before and run.photos != base.photos and grew == (gain["action"] == "photos")
-    wanted = {name: value for name, value in gain["change"].items() if name in ("image_size", "backbone", "epochs")}
-    kept = ("image_size", "backbone", "epochs", "head", "optimizer")
-    return run.photos == base.photos and all(after[name] == wanted.get(name, before[name]) for name in kept)
+        return after == before and run.data_id != base.data_id and grew == (gain["action"] == "photos")
+    wanted = before | gain["change"]
+    return run.data_id == base.data_id and all(after[name] == wanted[name] for name in wanted if name not in TUNED)
 
 
 def _real(base: Run, later: Run) -> float | None:

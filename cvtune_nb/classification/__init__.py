@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
-    from cvtune_nb.classification.cost import Cost as Cost
     from cvtune_nb.classification.cost import predict_cost as predict_cost
     from cvtune_nb.classification.export import Export as Export
     from cvtune_nb.classification.export import export_run as export_run

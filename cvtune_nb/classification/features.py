@@ -90,7 +90,7 @@ class Features:
         return self.rows[:]
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, progress: Progress = silent) -> Features:
     """The features of `photos` (manifest columns), computed once and kept in the workspace's cache by content.
 

@@ -54,8 +54,8 @@ class LastLayer:
             rows = np.flatnonzero(splits == split)
             self.photos[split] = len(rows)
             chosen = np.sort(np.random.default_rng(workspace.seed).permutation(rows)[:PHOTOS])
-            numbers = {label: number for number, label in enumerate(self.classes)}
-            labels = np.array([numbers[label] for label in explorer.photos["label"].iloc[chosen]])
+            class_ids = {label: class_id for class_id, label in enumerate(self.classes)}
+            labels = np.array([class_ids[label] for label in explorer.photos["label"].iloc[chosen]])
             self._parts[split] = explorer.features.rows[chosen], labels
         matrix, labels = self._parts["train"]
         # fit chooses C on validation; for more photos than are drawn that would take minutes, and C = 1 serves
@@ -132,7 +132,7 @@ class LastLayer:
             words += f"; an epoch has {steps} steps here and {whole:,} in training, which learns more in each"
         if ended:
             words += f"; {ended}"
-        # measured (sample photos, 96 pixels, SGD at .003, 2 epochs): .783 -> .783 here, .467 and .617 in whole runs
+        # how far the two can be apart: docs/measurements.md, "Preview and whole run"
         return f"{words}. Training changes all layers: a rate that does no harm here can be too high there."
 
 
@@ -145,7 +145,7 @@ class _Layer:
         self._random, self._steps = np.random.default_rng(config.seed), 0
 
     def step(self, matrix: np.ndarray, labels: np.ndarray, rate: float) -> None:
-        """One step on features (n, width) and numbers of classes (n,)."""
+        """One step on features (n, width) and class ids (n,)."""
         if self.config.dropout:
             kept = self._random.integers(0, 256, matrix.shape, dtype=np.uint8) >= round(256 * self.config.dropout)
             matrix = matrix * kept * np.float32(1 / (1 - self.config.dropout))

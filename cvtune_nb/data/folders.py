@@ -13,7 +13,6 @@ from cvtune_nb.data.layout import OUTSIDE, Layout, alike, composed, in_words, la
 from cvtune_nb.data.split_names import SPLIT_WORDS, label_and_split, only_filler, split_of, splits_of
 from cvtune_nb.errors import InputError
 
-NO_FOLDER_CLASS = "has no class folders, and so no labels"
 OPPOSITES = {"valid": "invalid", "training": "match"}
 """Classes that are called like a split, by what their opposite is called."""
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a person chooses about how photos become a network's input: the middle of the centre square, `image_size`
-    pixels wide.
+    """What a network is shown of a photo: the middle of its centre square, `image_size` pixels wide.
 
     Black and white of photos of more than 8 bits are the data set's (`Workspace.levels`); the cache has a folder for
     each choice of them.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
+    from cvtune_nb.detection.advice import advise as advise
     from cvtune_nb.detection.anchors import suggested_size as suggested_size
     from cvtune_nb.detection.annotations import Annotations as Annotations
     from cvtune_nb.detection.annotations import read_annotations as read_annotations
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from cvtune_nb.detection.dataset import open_dataset as open_dataset
     from cvtune_nb.detection.evaluation import Verdict as Verdict
     from cvtune_nb.detection.evaluation import beside_classifier as beside_classifier
-    from cvtune_nb.detection.evaluation import findings as findings
     from cvtune_nb.detection.evaluation import require_tested as require_tested
     from cvtune_nb.detection.evaluation import verdict as verdict
     from cvtune_nb.detection.evaluation import verdict_on_test as verdict_on_test

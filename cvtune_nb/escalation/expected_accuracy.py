@@ -74,7 +74,7 @@ def _finished(workspace: Workspace, photos: pd.DataFrame) -> list[Run]:
     """The runs that ran to their end on just these photos and labels."""
     known, wanted = runs(workspace), photos_id(photos)
     loaded = [load_run(workspace, name) for name in known.loc[known["state"] == "done", "run"]]
-    return [run for run in loaded if run.photos == wanted and run.config.epochs and len(run.history)]
+    return [run for run in loaded if run.data_id == wanted and run.config.epochs and len(run.history)]
 
 
 def _frozen(spec: FeatureSpec, known: dict[FeatureSpec, float]) -> float:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import ipywidgets as w
 
 from cvtune_nb import similarity
-from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
+from cvtune_nb.export.predict import Similar
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.panels.similarity_parts import WIDE, MetricMenus
 from cvtune_nb.similarity.export import SimilarityExport
 from cvtune_nb.similarity.metric import Metric
@@ -14,12 +15,12 @@ from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
 
 
-class SimilarityExportPanel(LeavingPanel):
+class SimilarityExportPanel(BaseExportPanel):
     """Choose what turns photos into vectors, export it with the index of all photos, see what the test set says."""
 
     button = "Export the index"
     waiting = "Press Export the index above first, then run this cell again."
-    program = "Similar"
+    kind = Similar
 
     def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "", components: str = ""):
         super().__init__(workspace)
@@ -54,6 +55,6 @@ class SimilarityExportPanel(LeavingPanel):
         """What the export says."""
         yield f"{made.embedder.words} is now a folder with an index of {made.photos} photos: {made.folder}"
         if made.test:
-            test, expected = made.test.recall[1], made.validation.recall[1].value
-            verdict = f"{kept(test.low, expected, test.high)} ({expected:.1%})"
-            yield f"On photos that nothing was chosen on: {made.test.words}, {verdict}."
+            test, validation = made.test.recall[1], made.validation.recall[1].value
+            beside = f"{beside_validation(test.low, validation, test.high)} ({validation:.1%})"
+            yield f"On photos that nothing was chosen on: {made.test.words}, {beside}."

@@ -17,6 +17,7 @@ from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.errors import InputError
+from cvtune_nb.export import exports_in
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
 from cvtune_nb.panels.panel import Panel
@@ -274,8 +275,8 @@ def _map(workspace: Workspace) -> str:
     earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
     of_earlier = f"{earlier} of {EARLIER}" if earlier else ""
     tried = len(runs[["backbone", "image_size"]].drop_duplicates())
-    exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
-    similar = [path.parent.name for path in workspace.exports.glob("*/index.npy")]
+    kinds = exports_in(workspace.exports)
+    exports, similar = list(kinds), [name for name, kind in kinds.items() if kind == "similarity"]
     known = svm.last_baseline(workspace)
     detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
     audited = (workspace.audit / "summary.json").exists()

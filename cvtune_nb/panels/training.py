@@ -8,7 +8,6 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
@@ -16,7 +15,9 @@ from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
-from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
+from cvtune_nb.runs.cost import Cost
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
@@ -180,7 +181,7 @@ class TrainingPanel(RunPanel):
         title = f"A learning rate of {found.suggestion:g} suits this start"
         source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
         self._about = ""
-        self.findings.show([advice.Finding("rate", title, found.words, source, change)])
+        self.findings.show([Finding("rate", title, found.words, source, change)])
         return f"{html.text(title)}: Apply moves the slider."
 
     def _follow(self, job: Job) -> None:
@@ -198,7 +199,7 @@ class TrainingPanel(RunPanel):
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
         self.compared.value = self.comparison_of(self.table())
 
-    def _apply(self, finding: advice.Finding) -> None:
+    def _apply(self, finding: Finding) -> None:
         super()._apply(finding)
         if self._about:
             advice.write_down(self.workspace, finding, self._about)
@@ -236,19 +237,6 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
     shown = rows.assign(
         validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
     )
-    parameters = [
-        "learning_rate",
-        "batch_size",
-        "optimizer",
-        "dropout",
-        "weight_decay",
-        "epochs",
-        "schedule",
-        "head",
-        "loss",
-        "seed",
-    ]
-    differing = [name for name in parameters if rows[name].nunique() > 1 or name in ("learning_rate", "epochs")]
     names = {
         "run": "run",
         "state": "state",
@@ -256,4 +244,4 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
         "train": "train",
         "time": "time",
     }
-    return html.table(shown, names | {name: PARAMETERS[name].label for name in differing}, caption, most=12)
+    return html.table(shown, names | differing(rows, always=("learning_rate", "epochs")), caption, most=12)

@@ -1,6 +1,7 @@
 """Pictures of the ladder: accuracy against time, gaps, predicted against real time; what would help; a sweep."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDATION, figure, shortened, titled
 
 _TIMES = [
@@ -190,7 +192,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     left, right = axes.get_xlim()
     axes.set_xlim(min(left, -1), max(right, 1))  # small gains look small
     axes.set_yticks(places, [shortened(title, 44) for title in rows["title"]], parse_math=False)
-    axes.set_xlabel("predicted change, points (95% interval); hatched: can't be told from none")
+    axes.set_xlabel("predicted change, points (95% interval); hatched: no reliable gain")
     axes.grid(alpha=0.3, axis="x")
     first = table.iloc[0]
     titled(
@@ -202,16 +204,16 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     return made
 
 
-def sweep(trials: pd.DataFrame) -> Figure:
-    """Validation accuracy with its interval against each parameter of a sweep.
+def sweep(trials: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """Validation accuracy with its interval against each of the parameters `names` of a sweep.
 
-    trials: columns learning_rate, dropout, weight_decay, validation_accuracy, low, high, state; the best is filled.
+    trials: columns validation_accuracy, low, high and the names; the best is filled.
     """
     made = figure(8.4, 2.9)
-    places = made.subplots(1, 3, sharey=True)
+    places = made.subplots(1, len(names), sharey=True)
     done = trials.dropna(subset=["validation_accuracy"])
-    names = {"learning_rate": "learning rate", "dropout": "dropout", "weight_decay": "weight decay"}
-    for axes, (name, words) in zip(places, names.items(), strict=True):
+    for axes, parameter in zip(places, (PARAMETERS[name] for name in names), strict=True):
+        name = parameter.name
         bars = [
             (done["validation_accuracy"] - done["low"]).clip(lower=0),
             (done["high"] - done["validation_accuracy"]).clip(lower=0),
@@ -220,10 +222,10 @@ def sweep(trials: pd.DataFrame) -> Figure:
         if len(done):
             best = done.loc[done["validation_accuracy"].idxmax()]
             axes.plot([best[name]], [best["validation_accuracy"]], "s", color=ORANGE, markersize=8, zorder=3)
-        if name != "dropout" and len(done):
+        if parameter.scale == "log" and len(done):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel(words)
+        axes.set_xlabel(parameter.label)
         axes.grid(alpha=0.3)
     _zoomed(places[0], done["low"].min() if len(done) else 0.0)
     if len(done):

@@ -19,7 +19,7 @@ from cvtune_nb.similarity.model import Embedder
 from cvtune_nb.workspace import Workspace
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progress: Progress = silent) -> np.ndarray:
     """The vectors of photos, computed where the cache lacks them.
 

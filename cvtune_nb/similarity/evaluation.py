@@ -148,7 +148,7 @@ class Gain:
     def words(self) -> str:
         """Both, in words."""
         gain = self.mean_precision
-        doubt = "" if gain.low > 0 or gain.high < 0 else ", no difference you could rely on"
+        doubt = "" if gain.low > 0 or gain.high < 0 else ", no reliable difference"
         return f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{doubt})"
 
 

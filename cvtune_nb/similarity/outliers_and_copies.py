@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.audit import Audit, duplicates
-from cvtune_nb.audit.issue import issue, table
-from cvtune_nb.classification.features import features
-from cvtune_nb.data.pixels import pixels
+from cvtune_nb.audit import Audit
+from cvtune_nb.audit.check import Issue, issue
+from cvtune_nb.audit.checks import CHECKS, table
+from cvtune_nb.audit.context import Context
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.similarity.embeddings import embed
 from cvtune_nb.similarity.index import VectorIndex
@@ -50,7 +50,7 @@ def find_outliers(photos: pd.DataFrame, vectors: np.ndarray) -> pd.DataFrame:
     """
     k = min(NEIGHBOURS, len(photos) - 1)
     if k < 1:
-        return table([])
+        return table({})
     found = VectorIndex(vectors).search(vectors, k + 1)
     paths, labels = photos["path"].tolist(), photos["label"].to_numpy(dtype=object)
     itself = found.indices == np.arange(len(photos))[:, None]
@@ -65,10 +65,10 @@ def find_outliers(photos: pd.DataFrame, vectors: np.ndarray) -> pd.DataFrame:
         for photo, excess in zip(members.tolist(), (means - median) / deviation, strict=True):
             if excess > FAR:
                 issues.append(_outlier(paths, labels, photo, near[photo], excess))
-    return table(issues)
+    return table({"outlier": issues})
 
 
-def _outlier(paths: list[str], labels: np.ndarray, photo: int, near: np.ndarray, excess: float) -> dict:
+def _outlier(paths: list[str], labels: np.ndarray, photo: int, near: np.ndarray, excess: float) -> Issue:
     classes, counts = np.unique(labels[near].astype(str), return_counts=True)
     usual = classes[counts.argmax()]
     detail = f"farther from its neighbours than is usual for {labels[photo]}, by {excess:.1f} standard deviations"
@@ -76,7 +76,7 @@ def _outlier(paths: list[str], labels: np.ndarray, photo: int, near: np.ndarray,
     if usual != labels[photo] and counts.max() > len(near) / 2:
         suggestion = f"most of the nearest photos are {usual}: relabel or exclude it"
     shown = [paths[other] for other in near if labels[other] == usual][:3]
-    return issue(paths[photo], "outlier", 1 - FAR / excess, detail, suggestion, *shown)
+    return issue(paths[photo], 1 - FAR / excess, detail, suggestion, *shown)
 
 
 def find_copies(workspace: Workspace, embedder: Embedder, progress: Progress = silent) -> pd.DataFrame:
@@ -84,8 +84,5 @@ def find_copies(workspace: Workspace, embedder: Embedder, progress: Progress = s
 
     Pairs that the person said are no copies are left out. Rows like audit/issues.csv.
     """
-    photos = workspace.photos(contested=True)
-    rows = features(workspace, photos, embedder.spec, progress).rows
-    squares = pixels(workspace, photos, embedder.spec.preprocessing)
-    found = duplicates.find(photos, rows, squares, progress, workspace.distinct())
-    return table(duplicates.describe(photos, found).to_dict("records"))
+    context = Context(workspace, embedder.spec, progress)
+    return table({check.name: check.run(context) for check in CHECKS if check.about_copies})

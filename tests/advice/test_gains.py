@@ -13,8 +13,10 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import read_json_lines
-from cvtune_nb.parameters import Config
+from cvtune_nb.files import append_json_lines, read_json_lines
+from cvtune_nb.parameters import PARAMETERS, Config
+from tests.made_runs import made_run
+from tests.other_values import OTHERS
 
 CONFIG = Config("efficientnet_lite0", image_size=64, epochs=4, batch_size=16)
 SPEC = FeatureSpec.of(CONFIG)
@@ -46,7 +48,7 @@ def test_what_is_asked_for_is_computed(workspace):
 
 def test_an_interval_that_covers_zero_says_so():
     gain = gains.Gain("photos", "t", 0.01, -0.01, 0.03, None, "")
-    assert gain.words == "+1.0 points (-1.0 to 3.0): can't be told from no gain"
+    assert gain.words == "+1.0 points (-1.0 to 3.0): no reliable gain"
     assert replace(gain, low=0.002).words == "+1.0 points (0.2 to 3.0)"
 
 
@@ -145,3 +147,14 @@ def test_what_a_prediction_came_to(workspace):
     entry = read_json_lines(workspace.folder / "gains.jsonl")[0]
     assert entry["run"] == first.id
     assert math.isclose(entry["accuracy"], first.validation.value)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_run_that_differs_in_more_than_the_step_is_not_what_came_of_it(workspace, name):
+    first = made_run(workspace, 0.5)
+    gain = {"action": "image_size", "title": "Larger", "gain": 0.1, "low": 0.0, "high": 0.2}
+    entry = {"run": first.id, "last_run": first.id, "train_photos": 1, "gains": [gain | {"change": {"image_size": 96}}]}
+    append_json_lines(workspace.folder / "gains.jsonl", entry)
+    made_run(workspace, 0.7, **{name: OTHERS[name], "image_size": 96})
+    # a schedule brings its own number of epochs
+    assert len(real_gains(workspace)) == (name in (*gains.TUNED, "image_size") and name != "schedule")

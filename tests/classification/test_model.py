@@ -12,6 +12,7 @@ from cvtune_nb.data.photo import square
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.fitting import train_mode
 
 
 def images(n=4, size=64):
@@ -59,7 +60,8 @@ class WithNorm(nn.Sequential):
 
 
 def test_a_batch_norm_that_stays_keeps_its_statistics():
-    classifier = Classifier(WithNorm(), 2, 0.5, normalise=False).train()
+    classifier = Classifier(WithNorm(), 2, 0.5, normalise=False)
+    train_mode(classifier)
     norm = classifier.backbone[0]
     assert not norm.training
     assert classifier.dropout.training

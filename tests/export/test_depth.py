@@ -95,9 +95,7 @@ def test_the_program_the_command_and_the_service_agree(spaces, exports, name, ca
     assert cli.main(["predict", str(folder), *photos, "--json"]) == 0
     command = chances(json.loads(capsys.readouterr().out)["predictions"])
     service = Service(open_export(folder), Limits())
-    decoded = [
-        service.model.row(service.model.together([service._decode(Path(path).read_bytes())])[0]) for path in photos
-    ]
+    decoded = [service.model.row(service.model.infer([service._decode(Path(path).read_bytes())])[0]) for path in photos]
     service.close()
     assert np.abs(program - command).max() < 1e-5 and np.abs(chances(decoded) - command).max() < 1e-5
 

@@ -190,4 +190,4 @@ def test_an_export_of_another_kind_is_no_gallery(folder, space, capsys):
     verification.write_hashes(folder)
     photo = space.path_of(space.photos()["path"][0])
     assert cli.main(["similar", str(folder), str(photo)]) == 2
-    assert "holds no model.onnx of cvtune's" in capsys.readouterr().err
+    assert "its output is vectors, not probabilities" in capsys.readouterr().err

@@ -9,8 +9,6 @@ from cvtune_nb.data.rendering.shapes import Shape
 from cvtune_nb.data.rendering.tone import colour
 
 SMALL_CLASS = "lime"
-FINE_PAIR = ("golf ball", "table tennis ball")
-"""Two classes that differ by nothing but dimples, which vanish when the photo is made small."""
 
 
 @dataclass(frozen=True)
