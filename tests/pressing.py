@@ -1,5 +1,9 @@
 """Panels used as a person would, without a browser: press, and wait for the end."""
 
+from typing import Any
+
+from ipywidgets import Widget
+
 from cvtune_nb.panels.panel import Panel
 
 SMALL = {"backbone": "efficientnet_lite0", "image_size": 64}
@@ -15,3 +19,9 @@ def finished(panel: Panel) -> Panel:
 def press(panel: Panel) -> Panel:
     panel.go.click()
     return finished(panel)
+
+
+def arrives(widget: Widget, content: dict[str, Any]) -> None:
+    """A message from the page to a widget."""
+    data = {"method": "custom", "content": content}
+    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})

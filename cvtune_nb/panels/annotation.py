@@ -18,10 +18,10 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.box_editor import Drawing
 from cvtune_nb.widgets.debounce import Soon
 from cvtune_nb.widgets.job import headless
+from cvtune_nb.widgets.layout import Pager, button, look
 
 SIDE = 900
 """Longest side of the photo that is drawn on, in pixels."""
-_WIDE = {"style": {"description_width": "5em"}, "layout": {"width": "330px"}}
 WHICH = ("all photos", "with boxes", "nothing to find", "not looked at")
 ABOUT_DRAWING = (
     "Drag on the photo to draw a box; click one to select it, drag it to move it, drag its lower right corner to "
@@ -38,21 +38,17 @@ class BoxesPanel(Panel):
     def of(cls, dataset: Dataset, **values: Any) -> Self:
         """The panel for this dataset."""
         panel = super().of(dataset, **values)
-        panel.choose(panel.at)
+        panel.choose(panel.pager.at)
         return panel
 
     def __init__(self, dataset: Dataset):
         super().__init__(dataset)
         self.drawing = Drawing()
-        self.which = w.Dropdown(options=WHICH, description="Show", **_WIDE)
-        self.label = w.Combobox(description="Label", placeholder="choose or type", ensure_option=False, **_WIDE)
-        self.back, self.on = w.Button(description="Previous photo"), w.Button(description="Next photo")
-        self.nothing = w.Button(description="Nothing to find here", layout={"width": "auto"})
-        self.undo = w.Button(description="Undo")
-        self.write = w.Button(description="Write all as a COCO file", layout={"width": "auto"})
-        for button, key in ((self.back, "p"), (self.on, "n"), (self.undo, "u")):
-            button.tooltip = f"{button.description}: key {key.upper()}"
-            button.add_class(f"cvtune-key-{key}")
+        self.which = w.Dropdown(options=WHICH, description="Show", **look("5em"))
+        self.label = w.Combobox(description="Label", placeholder="choose or type", ensure_option=False, **look("5em"))
+        self.pager = Pager("photo", self.guard(self.turn))
+        self.nothing, self.undo = button("Nothing to find here"), button("Undo", key="u")
+        self.write = button("Write all as a COCO file")
         self.where = w.HTML()
         self.buttons.layout.display = self.bar.layout.display = "none"
         about = "Label of the selected box and of the next new one: choose a class, or type a new one."
@@ -60,7 +56,7 @@ class BoxesPanel(Panel):
             self.which,
             self.label,
             w.HTML(f"<div class='cvtune-words'>{about}</div>"),
-            w.HBox([self.back, self.on]),
+            self.pager,
             w.HBox([self.nothing, self.undo]),
             self.where,
             w.HTML(f"<div class='cvtune-faint'>{html.text(ABOUT_DRAWING)}</div>"),
@@ -69,8 +65,6 @@ class BoxesPanel(Panel):
         self.right.children = [self.drawing]
         self.below.children = [self.picture, self.text]
         self._turning, self._soon = False, Soon(lambda _: self._draw_sizes())
-        self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
-        self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
         self.nothing.on_click(self.guard(lambda _: self._nothing()))
         self.undo.on_click(self.guard(lambda _: self._undo()))
         self.write.on_click(self.guard(lambda _: self._write()))
@@ -110,10 +104,9 @@ class BoxesPanel(Panel):
 
     def turn(self, to: int) -> None:
         """Show the photo number `to` with its boxes."""
-        self.at = min(max(to, 0), max(0, len(self.paths) - 1))
+        self.pager.show(to, len(self.paths))
         for control in (self.drawing, self.nothing, self.undo):
             control.layout.visibility = "visible" if self.paths else "hidden"
-        self.back.disabled, self.on.disabled = self.at == 0, self.at >= len(self.paths) - 1
         if not self.paths:
             self.where.value = html.status(f"No photo is {html.text(self.which.value)}.")
             return
@@ -121,7 +114,7 @@ class BoxesPanel(Panel):
         self._count()
 
     def _show(self, chosen: int = -1) -> None:
-        path = self.paths[self.at]
+        path = self.paths[self.pager.at]
         space = self.dataset.workspace
         image = thumbnail(space.path_of(path), SIDE, space.levels)
         self.drawing.show(path, f"Photo {path}", image, self._boxes_of(path), chosen)
@@ -134,7 +127,7 @@ class BoxesPanel(Panel):
     def _heard(self, content: dict[str, Any]) -> None:
         """What the person did on a photo, which may be another one than is shown by now."""
         path, boxes, chosen = content["photo"], content["boxes"], content["chosen"]
-        here = bool(self.paths) and path == self.paths[self.at]
+        here = bool(self.paths) and path == self.paths[self.pager.at]
         if here:
             self.drawing.boxes, self.drawing.chosen = boxes, chosen
             self._select()
@@ -146,13 +139,13 @@ class BoxesPanel(Panel):
         self._recount()
 
     def _undo(self) -> None:
-        path = self.paths[self.at]
+        path = self.paths[self.pager.at]
         box_journal.undo(self.dataset.workspace, path, self.keys[path])
         self._recount()
         self._show()
 
     def _nothing(self) -> None:
-        self._save(self.paths[self.at], [])
+        self._save(self.paths[self.pager.at], [])
         self._show()
 
     def _recount(self) -> None:
@@ -185,7 +178,7 @@ class BoxesPanel(Panel):
         boxes = [list(box) for box in self.drawing.boxes]
         if boxes[chosen][0] != label:
             boxes[chosen][0] = label
-            self._save(self.paths[self.at], boxes)
+            self._save(self.paths[self.pager.at], boxes)
             self._show(chosen)
 
     def _write(self) -> None:
@@ -195,14 +188,14 @@ class BoxesPanel(Panel):
 
     def _count(self) -> None:
         photos, boxed = self.dataset.annotations.photos, self._boxed()
-        path = self.paths[self.at]
+        path = self.paths[self.pager.at]
         here = int((self.dataset.annotations.boxes["path"] == path).sum())
         seen = bool(photos.loc[photos["path"] == path, "seen"].iloc[0])
         words = f"{here} boxes" if here else "nothing to find" if seen else "not looked at yet"
+        counts = f"{int(boxed.sum())} photos with boxes, {int((photos['seen'] & ~boxed).sum())} without"
         self.where.value = html.status(
-            f"<b>Photo {self.at + 1} of {len(self.paths)}</b>: {html.text(path)}, {words}. In all {int(boxed.sum())} "
-            f"photos with boxes, {int((photos['seen'] & ~boxed).sum())} without, {int((~photos['seen']).sum())} not "
-            "looked at."
+            f"<b>Photo {self.pager.at + 1} of {len(self.paths)}</b>: {html.text(path)}, {words}. In all {counts}, "
+            f"{int((~photos['seen']).sum())} not looked at."
         )
 
     def _draw_sizes(self) -> None:

@@ -16,6 +16,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import button, look, small_print
 from cvtune_nb.workspace import Workspace
 
 
@@ -42,8 +43,7 @@ class BaselinePanel(Panel):
             description="C",
             disabled=True,
             continuous_update=False,
-            style={"description_width": "7.5em"},
-            layout={"width": "330px"},
+            **look(),
         )
         self.kernel = w.ToggleButtons(
             options=KERNELS,
@@ -52,9 +52,8 @@ class BaselinePanel(Panel):
             disabled=True,
             style={"description_width": "7.5em", "button_width": "90px"},
         )
-        self.words = w.HTML()
-        self.words.add_class("cvtune-words")
-        self.best = w.Button(description="Choose C on validation", disabled=True, layout={"width": "auto"})
+        self.words = small_print()
+        self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box]
         self.more.children = [self.C, self.kernel, self.words, self.best]
         self.explorer: SvmExplorer | None = None
@@ -91,7 +90,7 @@ class BaselinePanel(Panel):
             control.disabled = False
         took = html.duration(result.seconds)
         self.cost.value = (
-            f"Features came from the cache; all in all {took}."
+            f"Features came from the cache; it took {took} in all."
             if result.cached
             else f"It took {took}: features at {result.images_per_second:.0f} photos a second; now they are cached."
         )
@@ -126,7 +125,7 @@ class BaselinePanel(Panel):
         )
         self.words.value = (
             f'<div role="status" aria-live="polite">C <b>{self.C.value:g}</b> ({size}), kernel <b>{self.kernel.value}'
-            "</b>. C weighs the training photos against a simple boundary.</div>"
+            "</b>. The larger C, the more each training photo counts against a simple boundary.</div>"
         )
 
     def _show(self, result: Baseline) -> None:

@@ -24,6 +24,7 @@ from cvtune_nb.runs.cost import Cost
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button
 
 SHOWN = 6
 """Photos with boxes in a picture."""
@@ -45,8 +46,8 @@ class DetectorPanel(RunPanel):
         suggested = {"image_size": chosen.get("image_size") or size, "detector": chosen.get("detector") or default()[0]}
         given = {**chosen, **suggested}
         super().__init__(dataset, {name: Control(PARAMETERS[name], given.get(name)) for name in PARAMETERS})
-        self.harder = w.Button(description="One round of hard negatives", layout={"width": "auto"})
-        self.harder.tooltip = "Goes on from the run above with the photos in which it found something though nothing is"
+        goes_on = "Goes on from the run above with the photos in which it found something where nothing is"
+        self.harder = button("One round of hard negatives", goes_on)
         self.go.layout.width = "150px"
         self.end.layout.width = self.resume.layout.width = "85px"
         self.about, self._verdict, self._no_round = w.HTML(), None, ""
@@ -174,15 +175,11 @@ class DetectorPanel(RunPanel):
 
     def curves_report(self) -> None:
         """Precision against recall, and what a threshold does, as they stay in the notebook."""
-        self.report(lambda: self._still(self.curves), lambda: self._still(self.thresholds))
+        self.report(self.curves, self.thresholds)
 
     def examples_report(self) -> None:
         """Photos with what was found and missed, as they stay in the notebook."""
-        self.report(lambda: self._still(self.examples))
-
-    def _still(self, picture: html.Picture) -> Any:
-        self.result()
-        return picture.output() if picture.png else HTML("<i>No picture yet.</i>")
+        self.report(self.examples)
 
     def lessons(self) -> HTML:
         """What we learned, from the run above."""

@@ -31,6 +31,7 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, Work, headless
+from cvtune_nb.widgets.layout import look
 from cvtune_nb.widgets.rung_table import RungTable, in_words
 from cvtune_nb.workspace import Workspace
 
@@ -40,8 +41,8 @@ EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "lo
 
 
 class EscalationPanel(Panel):
-    """Edit and tick rungs, see what each will cost and promises, set a budget; watch accuracy against time; see where
-    to stop, why, and what to try next."""
+    """Edit and tick rungs, see the estimated time and expected accuracy of each, set a budget; watch accuracy against
+    time; see where to stop, why, and what to try next."""
 
     button = "Run these rungs"
     waiting = "Press Run these rungs above first, then run this cell again."
@@ -65,23 +66,22 @@ class EscalationPanel(Panel):
         if family not in LADDERS:
             raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(LADDERS)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
-        look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look)
+        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
-            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
         places = [("this machine", "local"), ("a Ray cluster", "ray")]
-        self.on = w.Dropdown(options=places, value=on, description="Run on", **look)
+        self.on = w.Dropdown(options=places, value=on, description="Run on", **look())
         self.sum = w.HTML()
         self.table = RungTable(self.guard(self._edited))
         self.found = Findings(self.guard(self._apply), PARAMETERS)
         self.why, self.gap, self.time = w.HTML(), html.Picture(), html.Picture()
         self.controls.children = [self.family, self.budget, self.on, self.sum]
         self.below.children = [self.why, self.found, self.gap, self.time]
-        style, keys, columns, *rest = self.box.children
-        self.box.children = [style, keys, self.table, columns, *rest]
+        page, *rest = self.box.children
+        self.box.children = [page, self.table, *rest]
         self._prices: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
         self._promised: dict[Config, Promise] = {}
@@ -140,7 +140,7 @@ class EscalationPanel(Panel):
         self._add_up()
         self._predict_soon()
 
-    # -- what it will cost, and promises -----------------------------------------------------------------------
+    # -- estimated time and expected accuracy -----------------------------------------------------------------------
 
     def _predict_soon(self) -> None:
         """Predict in a thread once the table has come to rest, where there is a person to read it."""
@@ -149,7 +149,7 @@ class EscalationPanel(Panel):
             self._soon()
 
     def _predict(self, still: Still = lambda: True) -> None:
-        """Fill in price and promise of every rung, one after the other, beside the kernel, while they are wanted."""
+        """Fill in time and expected accuracy of every rung, one after the other, beside the kernel, while wanted."""
         try:
             configs = self.table.configs()
         except InputError as error:
@@ -169,7 +169,7 @@ class EscalationPanel(Panel):
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
             if config in self._promised:
                 told = self._promised[config]
-                price += f"; promises {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+                price += f"; expected accuracy {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
@@ -184,7 +184,7 @@ class EscalationPanel(Panel):
         known = [self._prices[config].seconds for config in possible if config in self._prices]
         over = sum(known) > self.budget.value * 60
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
-        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(possible) else "time not predicted yet"
+        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(possible) else "time not estimated yet"
         if not possible:
             total = "can't be run here"
         elif len(possible) < len(rungs):
@@ -272,11 +272,7 @@ class EscalationPanel(Panel):
 
     def pictures(self) -> None:
         """The pictures and the table as ordinary outputs."""
-        more = (lambda: self._still(self.gap), lambda: self._still(self.time))
-        self.report(self._still_picture, self._still_text, *more)
-
-    def _still(self, picture: html.Picture) -> Any:
-        return picture.output() if picture.png else HTML("")
+        self.report(self.picture, self.text, *(picture for picture in (self.gap, self.time) if picture.png))
 
     def lessons(self) -> HTML:
         """What we learned, from the rungs above."""
@@ -312,13 +308,14 @@ def _rungs(rungs: pd.DataFrame) -> str:
         ]
 
     shown = rungs.assign(
-        promised=interval("expected", "expected_low", "expected_high"),
+        expected_accuracy=interval("expected", "expected_low", "expected_high"),
         validation=interval("validation_accuracy", "low", "high"),
         train=written("train_accuracy", "{:.1%}".format),
         predicted=written("predicted_seconds", html.duration),
         took=written("seconds", html.duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
-    figures = ("promised", "validation", "train", "predicted", "took", "state", "note")
-    names = {"rung": "rung", **parameters, **{name: name for name in figures}}
+    figures = ("validation", "train", "predicted", "took", "state", "note")
+    expected = {"expected_accuracy": "expected (95% interval)"}
+    names = {"rung": "rung", **parameters, **expected, **{name: name for name in figures}}
     return html.table(shown, names | {"validation": "validation (95% interval)"}, "The ladder so far")

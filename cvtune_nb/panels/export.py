@@ -215,11 +215,11 @@ class ExportPanel(BaseExportPanel):
 
     def figures(self) -> None:
         """Test accuracy, parity, files and classes, as they stay in the notebook."""
-        self.report(self._still_text)
+        self.report(self.text)
 
     def sure(self) -> None:
         """How far its probabilities hold, and what a threshold costs, as they stay in the notebook."""
-        self.report(self._still_picture)
+        self.report(self.picture)
 
     def program_lines(self, made: Export) -> list[str]:
         """Lines that use the model, with the threshold as it is now."""

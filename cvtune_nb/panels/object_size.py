@@ -9,9 +9,10 @@ from cvtune_nb.data import thumbnail
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.box_editor import Drawing
+from cvtune_nb.widgets.layout import Pager
 from cvtune_nb.workspace import Workspace
 
-SIDE = 480
+SIDE = 900
 """Longest side of the photo, in pixels."""
 
 
@@ -23,10 +24,7 @@ class ObjectsPanel(Panel):
         self.photos = objects.sample(workspace.photos(), workspace.seed)
         self.keys = workspace.manifest().set_index("path")["sha256"]
         self.drawing = Drawing(single=True)
-        self.back, self.on = w.Button(description="Previous photo"), w.Button(description="Next photo")
-        for turn, key in ((self.back, "p"), (self.on, "n")):
-            turn.tooltip = f"{turn.description}: key {key.upper()}"
-            turn.add_class(f"cvtune-key-{key}")
+        self.pager = Pager("photo", self.guard(self.turn))
         self.remove = w.Button(description="Remove the box", tooltip="Remove the box: Delete")
         self.where, self.verdict = w.HTML(), w.HTML()
         self.buttons.layout.display = self.bar.layout.display = "none"
@@ -35,10 +33,8 @@ class ObjectsPanel(Panel):
             "photo has the focus: Enter a box, arrows move it, Shift and arrows change its size, Delete removes it, N "
             "and P next and previous photo. Pass on where you can't say.</div>"
         )
-        self.controls.children = [self.where, w.HBox([self.back, self.on]), self.remove, words, self.verdict]
+        self.controls.children = [self.where, self.pager, self.remove, words, self.verdict]
         self.right.children = [self.drawing]
-        self.back.on_click(self.guard(lambda _: self.turn(self.at - 1)))
-        self.on.on_click(self.guard(lambda _: self.turn(self.at + 1)))
         self.remove.on_click(self.guard(lambda _: self._remove()))
         self.drawing.on_msg(self.guard(lambda _, content, __: self._save(content["photo"], content["boxes"])))
         known = objects.boxes(workspace)
@@ -47,13 +43,11 @@ class ObjectsPanel(Panel):
 
     def turn(self, to: int) -> None:
         """Show the sampled photo number `to` with its box."""
-        self.at = min(max(to, 0), len(self.photos) - 1)
-        path = self.photos[self.at]
+        path = self.photos[self.pager.show(to, len(self.photos))]
         box = objects.boxes(self.workspace).get(self.keys[path])
         boxes = [["", *box]] if box else []  # one without a label: it is the photo's
         image = thumbnail(self.workspace.path_of(path), SIDE, self.workspace.levels)
         self.drawing.show(path, f"Photo {path}", image, boxes, len(boxes) - 1)
-        self.back.disabled, self.on.disabled = self.at == 0, self.at == len(self.photos) - 1
         self._count()
 
     def _save(self, path: str, boxes: list[list[Any]]) -> None:
@@ -62,17 +56,17 @@ class ObjectsPanel(Panel):
         self._count()
 
     def _remove(self) -> None:
-        self._save(self.photos[self.at], [])
-        self.turn(self.at)
+        self._save(self.photos[self.pager.at], [])
+        self.turn(self.pager.at)
 
     def _count(self) -> None:
         found = objects.boxes(self.workspace)
-        path = self.photos[self.at]
+        path = self.photos[self.pager.at]
         boxed = sum(self.keys[photo] in found for photo in self.photos)
         here = "" if self.keys[path] in found else ", not boxed"
         self.remove.disabled = self.keys[path] not in found
         self.where.value = html.status(
-            f"<b>Photo {self.at + 1} of {len(self.photos)}</b> ({boxed} boxed): {html.text(path)}{here}"
+            f"<b>Photo {self.pager.at + 1} of {len(self.photos)}</b> ({boxed} boxed): {html.text(path)}{here}"
         )
         seen = objects.extent(found)
         next_step = "Open notebook 06, small objects." if seen.small else ""

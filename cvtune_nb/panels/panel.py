@@ -10,9 +10,12 @@ from IPython.display import HTML, display
 
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
-from cvtune_nb.widgets.keyboard import OwnKeys
+from cvtune_nb.widgets.layout import WIDTH
+from cvtune_nb.widgets.page import Page
 
 LATER = "<i>This appears here when the work above has ended.</i>"
+STILL = '<div class="cvtune-still">{}</div>'
+AS_ABOVE = "As in the panel above; a copy is kept here for when the kernel is gone."
 
 _OPEN: dict[tuple[type, str], "Panel"] = {}
 """The panels of this kernel, so that running a cell again finds the one whose work is still going on."""
@@ -22,11 +25,13 @@ class Panel:
     """One step of the workbook. A subclass makes its controls, and defines `work` and `paint`.
 
     button: what the main button says. by_itself: whether work starts when the panel is shown (it takes seconds),
-    or waits for the press. waiting: what a cell that needs the result says until then.
+    or waits for the press. interruptible: whether the main button works at any time and ends what is under way.
+    waiting: what a cell that needs the result says until then.
     """
 
     button: ClassVar[str] = "Run"
     by_itself: ClassVar[bool] = False
+    interruptible: ClassVar[bool] = False
     waiting: ClassVar[str] = "Press Run above first, then run this cell again."
 
     @classmethod
@@ -46,7 +51,7 @@ class Panel:
         self.workspace, self.values, self.job = workspace, {}, Job()
         self.go = w.Button(description=self.button, button_style="primary")
         self.end = w.Button(description="Stop", disabled=True)
-        self.bar = w.FloatProgress(min=0, max=1, layout={"width": "330px"})
+        self.bar = w.FloatProgress(min=0, max=1, layout={"width": WIDTH})
         self.status, self.alert, self.cost = w.HTML(), w.HTML(), w.HTML()
         self.picture, self.text = html.Picture(), w.HTML()
         self.controls, self.buttons, self.more = w.VBox(), w.HBox([self.go, self.end]), w.VBox()
@@ -55,9 +60,9 @@ class Panel:
         self.left.add_class("cvtune-left")
         self.right.add_class("cvtune-right")
         columns = w.HBox([self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
-        self.box = w.VBox([w.HTML(html.STYLE), OwnKeys(), columns, self.below, self.cost])
+        self.box = w.VBox([Page(), columns, self.below, self.cost])
         self.box.add_class("cvtune")
-        self._reports: list[tuple[Any, Callable[[], Any]]] = []
+        self._reports: list[tuple[Any, Callable[[], Any] | w.HTML]] = []
         self.go.on_click(self.guard(lambda _: self.start()))
         self.end.on_click(self.guard(lambda _: self._stop()))
         self.job.listeners.append(self._follow)
@@ -87,9 +92,9 @@ class Panel:
         return self.begin(self.work(), block)
 
     def begin(self, work: Work, block: bool = False) -> bool:
-        """Run `work` as this panel's job; False when one is running already."""
+        """Run `work` as this panel's job; False when one is running already that may not be interrupted."""
         self.alert.value = ""
-        return self.job.start(lambda progress: self._painted(work(progress)), block)
+        return self.job.start(lambda progress: self._painted(work(progress)), block, self.interruptible)
 
     def result(self) -> Any:
         """What the work gave. Until then it raises NotReady, which a notebook shows as one friendly line."""
@@ -112,7 +117,8 @@ class Panel:
 
     def _follow(self, job: Job) -> None:
         """Show the job's state. Called in the working thread: writes nothing that the person edits."""
-        self.go.disabled, self.end.disabled = job.running, not job.running or job.stopping
+        self.go.disabled = job.running and not self.interruptible
+        self.end.disabled = not job.running or job.stopping
         self.bar.value = 1.0 if job.state == "done" else job.share
         if job.running:
             self.say(html.text(job.words) or "Starting")
@@ -157,15 +163,29 @@ class Panel:
         elif self.by_itself:
             self.guard(self.start)()
 
-    def report(self, *parts: Callable[[], Any], always: bool = False) -> None:
-        """Show `parts` (by default picture and text) as ordinary outputs of the cell, which stay in the notebook
-        when the kernel is gone; they are brought up to date when the work ends. While it runs, a line in their
-        place says so, and Run All goes on. NotReady when there is no result and none on its way, unless the parts
-        can `always` be shown."""
+    def report(self, *parts: Callable[[], Any] | w.HTML, always: bool = False) -> None:
+        """Show something as ordinary outputs of the cell, which stay in the notebook when the kernel is gone.
+
+        They are brought up to date when the work ends. While it runs, a line in their place says so, and Run All goes
+        on. NotReady when there is no result and none on its way.
+
+        Parameters
+        ----------
+        parts
+            What to show: calls that give an output, or pictures and texts of this panel (by default its main ones),
+            which are hidden as long as the panel itself shows them.
+        always
+            Whether they can be shown without a result.
+        """
         if not (always or self.job.running):
             self.result()
-        for part in parts or (self._still_picture, self._still_text):
-            handle = display(HTML(LATER) if self.job.running and not always else part(), display_id=True)
+        above = AS_ABOVE
+        for part in parts or (self.picture, self.text):
+            if isinstance(part, w.HTML):
+                display(HTML(STILL.format(above)))
+                above = ""
+            later = self.job.running and not always
+            handle = display(HTML(LATER) if later else self._output(part), display_id=True)
             self._reports.append((handle, part))
 
     def learned(self) -> None:
@@ -179,12 +199,14 @@ class Panel:
         for handle, part in self._reports:
             with contextlib.suppress(Exception):  # the page may be gone; the panel itself is what counts
                 try:
-                    handle.update(part())
+                    handle.update(self._output(part))
                 except NotReady as why:  # it was stopped or failed
                     handle.update(HTML(html.text(str(why))))
 
-    def _still_picture(self) -> Any:
-        return self.picture.output() if self.picture.png else HTML("<i>No picture yet.</i>")
-
-    def _still_text(self) -> Any:
-        return HTML(self.text.value + self.cost.value)
+    def _output(self, part: Callable[[], Any] | w.HTML) -> Any:
+        """What `report` shows as the output of a cell."""
+        if isinstance(part, html.Picture):
+            return part.output() if part.png else HTML("<i>No picture yet.</i>")
+        if isinstance(part, w.HTML):
+            return HTML(part.value + (self.cost.value if part is self.text else ""))
+        return part()

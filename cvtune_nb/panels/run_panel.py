@@ -17,8 +17,12 @@ from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
+from cvtune_nb.widgets.layout import folded, small_print
 
-ENDED = {"stopped": "Stopped; Resume goes on from its last whole epoch.", "diverged": "Stopped: the loss was lost."}
+FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
+"""What is said of a prediction that no finished run has corrected yet."""
+
+ENDED = {"stopped": "Stopped; Resume continues from its last whole epoch.", "diverged": "Stopped: the loss diverged."}
 
 
 class RunPanel(Panel):
@@ -36,11 +40,10 @@ class RunPanel(Panel):
         super().__init__(subject)
         self.controls_of = controls_of
         self.resume = w.Button(description="Resume")
-        self.cost_line, self.compared = w.HTML(), w.HTML()
-        self.cost_line.add_class("cvtune-words")
+        self.cost_line, self.compared = small_print(), w.HTML()
         self.findings = Findings(self.guard(self._apply), controls_of)
         others = [control.box for name, control in controls_of.items() if name not in self.first]
-        self.folded = w.Accordion([w.VBox(others)], titles=["More parameters"], layout={"width": "345px"})
+        self.folded = folded("More parameters", others)
         self.buttons.children = [self.go, self.end, self.resume]
         self.buttons.layout.flex_flow = "row wrap"
         self.resume.on_click(self.guard(lambda _: self._resume()))
@@ -109,7 +112,7 @@ class RunPanel(Panel):
         self._soon.cancel()
         if self.job.running:
             return
-        self.cost_line.value = html.status("Predicting time and memory …")
+        self.cost_line.value = html.status("Estimating time and memory …")
         self._soon()
 
     def _predict(self, still: Still = lambda: True) -> None:
@@ -121,8 +124,8 @@ class RunPanel(Panel):
             return
         if still() and not self.job.running:
             past = past_in_words(past_errors(self.table()))
-            words = f"This will take <b>{html.text(cost.words)}</b>"
-            self.cost_line.value = html.status(f"{words}; {past}." if past else f"{words}.")
+            words = f"This will take <b>{html.text(cost.words)}</b>; {past or FIRST}."
+            self.cost_line.value = html.status(words)
             self.priced(config)
 
     # -- running ----------------------------------------------------------------------------------------------
@@ -168,6 +171,8 @@ class RunPanel(Panel):
 
     def _follow(self, job: Job) -> None:
         super()._follow(job)
+        if job.words.startswith("epoch") and (left := job.left) is not None:
+            self.say(f"{html.text(job.words)}; about {html.duration(left)} left, as measured so far.")
         self.resume.disabled = job.running or self._unfinished() is None
         if not job.running and not headless():
             self._predict_soon()

@@ -11,7 +11,7 @@ from IPython.display import HTML
 
 from cvtune_nb import classification, plots
 from cvtune_nb.classification import svm
-from cvtune_nb.data import conflicts, levels, open_workspace
+from cvtune_nb.data import conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -25,6 +25,7 @@ from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button, folded, look, small_print
 from cvtune_nb.workspace import Workspace, home
 
 _LAYOUTS = {
@@ -37,7 +38,7 @@ _LAYOUTS = {
 }
 _DRAWN = {"as before, or nothing": "", "some of its train photos": "yes", "nothing: it is refused": "no"}
 _AS_ASKED = {"": None, "yes": True, "no": False}  # a dropdown shows None as no choice at all
-_WIDE = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+SAMPLE = "the sample photos"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class StartPanel(Panel):
 
     button = "Open these photos"
     by_itself = True
+    interruptible = True
     waiting = "Press Open these photos above first, then run this cell again."
 
     @classmethod
@@ -66,25 +68,26 @@ class StartPanel(Panel):
         if layout not in _LAYOUTS.values():
             known = ", ".join(value for value in _LAYOUTS.values() if value)
             raise InputError(f"LAYOUT is {layout!r}: choose {known}, or nothing")
-        self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **_WIDE)
-        self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **_WIDE)
-        self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **_WIDE)
+        self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **look())
+        self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **look())
+        self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **look())
         drawn = next(word for word, value in _AS_ASKED.items() if value == draw_validation)
-        self.drawn = w.Dropdown(options=_DRAWN, value=drawn, description="Validation", **_WIDE)
-        self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **_WIDE)
-        self.sample = w.Button(description="Use the sample photos", layout={"width": "auto"})
+        self.drawn = w.Dropdown(options=_DRAWN, value=drawn, description="Validation", **look())
+        self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **look())
+        self.sample = button("Use the sample photos")
         self.sample.on_click(self.guard(lambda _: self._use_sample()))
         self.black, self.white = (
-            w.Text(description=f"Shown {name}", placeholder="as it is", **_WIDE) for name in ("black", "white")
+            w.Text(description=f"Shown {name}", placeholder="as it is", **look()) for name in ("black", "white")
         )
-        self.apply = w.Button(description="Show the photos so", layout={"width": "auto"})
+        self.apply = button("Show the photos so")
         self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
+        self._asking, self._asked = [self.data, self.folder, self.layout, self.drawn, self.pixels], []
         self.levels = w.VBox(
             [
-                _words(
-                    "These photos have more than 8 bits a channel. Which values are shown black and white is a choice "
-                    "for all of them: numbers, or auto (decided from the photos). Another choice makes new pixels, and "
-                    "runs made before it belong to earlier data: they are not compared with new ones."
+                small_print(
+                    "These photos have more than 8 bits a channel. Choose which values are shown black and white, for "
+                    "all of them: numbers, or auto (decided from the photos). Another choice makes new pixels, and "
+                    "runs made before it are not compared with new ones."
                 ),
                 self.black,
                 self.white,
@@ -92,27 +95,31 @@ class StartPanel(Panel):
             ],
             layout={"display": "none"},
         )
+        more = [
+            self.layout,
+            small_print("Choose where your folders can be read in several ways. It is remembered."),
+            self.drawn,
+            small_print("What a class gets that has no validation photos in a split of your own. It is remembered."),
+            self.pixels,
+            small_print(
+                "The most disk space for decoded pixels: gigabytes, or all (as much as there is room for). Photos "
+                "beyond it are decoded again each time, which is slower."
+            ),
+        ]
+        self.folded = folded("More choices", more)
         self.controls.children = [
             self.data,
-            _words(
-                "A folder with one folder a class, a CSV file with path,label, or a zip or tar of these. Empty: "
-                "what was opened last, else the sample photos."
+            small_print(
+                "A folder with one folder per class, a CSV file with the columns path and label, or a zip or tar of "
+                "these. Empty: what was opened last, else the sample photos."
             ),
-            self.layout,
-            _words("Choose where your folders can be read in several ways. It is remembered."),
-            self.drawn,
-            _words("What a class gets that has no validation photos in a split of your own. It is remembered."),
             self.folder,
-            _words("Where results are kept. Your photos are only read, never changed. Empty: a folder of its own."),
-            self.pixels,
-            _words(
-                "The most disk that decoded pixels may take, in gigabytes from 0 on, or all: what has room. Photos "
-                "beyond it are decoded at each reading, which is slower."
-            ),
+            small_print("Where results are kept; empty: a folder of its own. Your photos are only read."),
             self.levels,
         ]
         self.buttons.children = [self.go, self.sample, self.end]
         self.buttons.layout.flex_flow = "row wrap"
+        self.more.children = [self.folded]
 
     def work(self, black: str = "", white: str = "") -> Work:
         """Open what the text boxes name, show it, then measure the machine. black, white: what levels.choose takes."""
@@ -120,6 +127,8 @@ class StartPanel(Panel):
         layout, draw_validation = self.layout.value, _AS_ASKED[self.drawn.value]
 
         def run(progress: Progress) -> Started:
+            if data == str(_sample()) and not _sample().exists():
+                make_sample(_sample(), progress=progress, on_first=self._preview)
             workspace = open_workspace(
                 data,
                 folder,
@@ -159,17 +168,24 @@ class StartPanel(Panel):
 
     def _follow(self, job: Job) -> None:
         super()._follow(job)
-        self.sample.disabled = self.apply.disabled = job.running
+        self.apply.disabled = job.running
+        if job.state == "failed":
+            self.folded.selected_index = 0  # perhaps a choice there is what it takes
+
+    def start(self, block: bool = False) -> bool:
+        """Open what the controls say; a second press, while that is under way, changes nothing."""
+        data, asked = self.data.value.strip(), [control.value for control in self._asking]
+        if data == str(_sample()) or not (data or self.folder.value.strip() or opened_last()):
+            asked[0] = SAMPLE
+        if self.job.running and asked == self._asked:
+            return False
+        self._asked = asked
+        return super().start(block)
 
     def _use_sample(self) -> None:
         """Open the sample photos, whatever was opened before."""
-        self.data.value, self.folder.value = str(home() / "sample"), ""
-
-        def run(progress: Progress) -> Started:
-            make_sample(home() / "sample", progress=progress, on_first=self._preview)
-            return self.work()(progress)
-
-        self.begin(run)
+        self.data.value, self.folder.value = str(_sample()), ""
+        self.start()
 
     def _preview(self, folder: Path) -> None:
         """The first sample photos, while the others are still being made."""
@@ -223,10 +239,9 @@ class StartPanel(Panel):
         return HTML(html.table(counts.reset_index(), names, most=60))
 
 
-def _words(sentence: str) -> w.HTML:
-    line = w.HTML(html.text(sentence))
-    line.add_class("cvtune-words")
-    return line
+def _sample() -> Path:
+    """Where the sample photos are, or will be made."""
+    return home() / "sample"
 
 
 def _sheet_in_words(photos: pd.DataFrame) -> str:

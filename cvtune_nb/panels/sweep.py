@@ -1,4 +1,4 @@
-"""Notebook 04: a sweep of learning rate, dropout and weight decay round the best rung."""
+"""Notebook 04: a sweep of learning rate, dropout and weight decay around the best rung."""
 
 import ipywidgets as w
 import pandas as pd
@@ -12,6 +12,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work, headless
+from cvtune_nb.widgets.layout import look, small_print
 from cvtune_nb.workspace import Workspace
 
 USUAL = 8
@@ -28,13 +29,11 @@ class SweepPanel(Panel):
         """trials: 0 leaves the sweep out where nobody can press the button."""
         super().__init__(workspace)
         self.wanted = trials
-        look = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
-        self.trials = w.BoundedIntText(value=trials or USUAL, min=1, max=500, description="Trials", **look)
+        self.trials = w.BoundedIntText(value=trials or USUAL, min=1, max=500, description="Trials", **look())
         self.budget = w.BoundedFloatText(
-            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look
+            value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
-        self.about = w.HTML()
-        self.about.add_class("cvtune-words")
+        self.about = small_print()
         self.controls.children = [self.trials, self.budget, self.about]
         for control in (self.trials, self.budget):
             control.observe(self.guard(lambda _: self._price()), "value")
@@ -54,11 +53,11 @@ class SweepPanel(Panel):
     def _price(self) -> None:
         run = self._best()
         if run is None:
-            self.about.value = html.status("There is no run to search round yet: run a rung first.")
+            self.about.value = html.status("There is no run to search around yet: run a rung first.")
             return
         count, minutes = self.trials.value, self.budget.value
         self.about.value = html.status(
-            f"Round {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
+            f"Around {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
             f"dropout 0 to 0.6, weight decay a tenth to 10 times {run.config.weight_decay:g}. {count} trials of "
             f"{html.duration(run.seconds)} each are <b>about {html.duration(count * run.seconds)}</b>"
             f"{', more than the budget' if count * run.seconds > minutes * 60 else ''}."
@@ -68,7 +67,7 @@ class SweepPanel(Panel):
         """Read trials and budget, and find the best run."""
         run, trials, seconds = self._best(), self.trials.value, self.budget.value * 60
         if run is None:
-            raise InputError("there is no run to search round yet: run a rung of the ladder first")
+            raise InputError("there is no run to search around yet: run a rung of the ladder first")
         return lambda progress: sweep(self.workspace, run.config, trials, seconds, self._draw, progress)
 
     def _draw(self, found: Sweep) -> None:
@@ -88,7 +87,7 @@ class SweepPanel(Panel):
     def outcome(self) -> None:
         """Picture, table and sentence as ordinary outputs; nothing where no sweep was wanted."""
         if self.wanted or self.job.state != "idle":
-            self.report(self._still_picture, self._still_text, self.lessons)
+            self.report(self.picture, self.text, self.lessons)
 
     def lessons(self) -> HTML:
         """What the sweep says."""

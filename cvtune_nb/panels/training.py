@@ -21,6 +21,7 @@ from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button, row
 from cvtune_nb.workspace import Workspace, photos_id
 
 
@@ -36,16 +37,15 @@ class TrainingPanel(RunPanel):
         """chosen: any of PARAMETERS; the rest start at their defaults."""
         given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
-        self.recommended = w.Button(description="Recommended")
-        self.recipe = w.Button(description="2018 recipe")
-        self.find = w.Button(description="Find learning rate", layout={"width": "auto"})
-        self.find.tooltip = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
-        for button in (self.go, self.end, self.resume):
-            button.layout.width = "105px"
+        self.recommended, self.recipe = button("Recommended"), button("2018 recipe")
+        tries = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
+        self.find = button("Find learning rate", tries)
+        for press in (self.go, self.end, self.resume):
+            press.layout.width = "105px"
         self._about = ""
         self.controls.children = [
             *(self.controls_of[name].box for name in self.first),
-            w.HBox([self.recommended, self.recipe, self.find], layout={"flex_flow": "row wrap"}),
+            row(self.recommended, self.recipe, self.find),
             self.cost_line,
         ]
         self.more.children = [self.folded]

@@ -13,8 +13,7 @@ import ipywidgets as w
 from cvtune_nb.models import backbones, sizes
 from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
-
-_LOOK = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
+from cvtune_nb.widgets.layout import look, small_print
 
 
 class Control:
@@ -25,8 +24,7 @@ class Control:
         self.parameter = PARAMETERS[parameter] if isinstance(parameter, str) else parameter
         value = self.parameter.default if value is None else self.parameter.check(value)
         self.widget = _MAKERS[self.parameter.scale](self.parameter, value)
-        self.words, self._steps = w.HTML(), ""
-        self.words.add_class("cvtune-words")
+        self.words, self._steps = small_print(), ""
         self.box = w.VBox([self.widget, self.words])
         self.widget.observe(lambda _: self._say(), "value")
         self._say()
@@ -87,7 +85,7 @@ def _log(parameter: Parameter, value: float) -> w.Widget:
         readout_format=".1e",
         description=parameter.label,
         continuous_update=False,
-        **_LOOK,
+        **look(),
     )
 
 
@@ -100,7 +98,7 @@ def _slider(kind: type, step: float) -> Callable[[Parameter, Any], w.Widget]:
             step=step,
             description=parameter.label,
             continuous_update=False,
-            **_LOOK,
+            **look(),
         )
 
     return make
@@ -109,7 +107,7 @@ def _slider(kind: type, step: float) -> Callable[[Parameter, Any], w.Widget]:
 def _whole(parameter: Parameter, value: int) -> w.Widget:
     if parameter.high > 1000:  # a slider can't be set to one of millions
         return w.BoundedIntText(
-            value=value, min=parameter.low, max=parameter.high, description=parameter.label, **_LOOK
+            value=value, min=parameter.low, max=parameter.high, description=parameter.label, **look()
         )
     return _slider(w.IntSlider, 1)(parameter, value)
 
@@ -117,12 +115,12 @@ def _whole(parameter: Parameter, value: int) -> w.Widget:
 def _power2(parameter: Parameter, value: int) -> w.Widget:
     options = [2**power for power in range(int(math.log2(parameter.low)), int(math.log2(parameter.high)) + 1)]
     return w.SelectionSlider(
-        options=options, value=value, description=parameter.label, continuous_update=False, **_LOOK
+        options=options, value=value, description=parameter.label, continuous_update=False, **look()
     )
 
 
 def _menu(parameter: Parameter, value: str) -> w.Widget:
-    return w.Dropdown(options=parameter.choices, value=value, description=parameter.label, **_LOOK)
+    return w.Dropdown(options=parameter.choices, value=value, description=parameter.label, **look())
 
 
 def _text(parameter: Parameter, value: str) -> w.Widget:
@@ -131,7 +129,7 @@ def _text(parameter: Parameter, value: str) -> w.Widget:
         placeholder="[0.05]*7 + [0.005]*7 + [0.0005]",
         description=parameter.label,
         continuous_update=False,
-        **_LOOK,
+        **look(),
     )
 
 
@@ -145,7 +143,7 @@ def _backbone(parameter: Parameter, value: str) -> w.Widget:
     ]
     if value not in networks["name"].tolist():
         options.append((value, value))
-    return w.Dropdown(options=options, value=value, description=parameter.label, **_LOOK)
+    return w.Dropdown(options=options, value=value, description=parameter.label, **look())
 
 
 _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {

@@ -14,29 +14,6 @@ from matplotlib.figure import Figure
 from cvtune_nb import plots
 from cvtune_nb.errors import InputError, in_words
 
-STYLE = """<style>
-.cvtune {color: var(--jp-ui-font-color1, #222); max-width: 1240px;}
-.cvtune .widget-html, .cvtune .widget-html-content {line-height: 1.4; height: auto; overflow: visible;
-  overflow-wrap: anywhere;}
-.cvtune .cvtune-words, .cvtune-faint {color: var(--jp-ui-font-color2, #555); font-size: 12px;}
-.cvtune .cvtune-left {flex: 0 0 350px; padding-right: 18px;}
-.cvtune .cvtune-right {flex: 1 1 480px; min-width: 0;}
-.cvtune .cvtune-picture img {max-width: 100%; height: auto; display: block;}
-.cvtune .cvtune-number {font-size: 24px; font-weight: 600;}
-table.cvtune-table {border-collapse: collapse; margin: 6px 0; font-size: 12px; font-variant-numeric: tabular-nums;}
-table.cvtune-table caption {text-align: left; font-weight: 600; padding: 2px 0;}
-table.cvtune-table th, table.cvtune-table td {overflow-wrap: break-word;
-  padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--jp-border-color2, #ddd); background: none;}
-table.cvtune-table td.number, table.cvtune-table th.number {text-align: right;}
-.cvtune-card {border-left: 4px solid #0072B2; padding: 4px 10px; margin: 4px 0;
-  background: var(--jp-layout-color2, #f4f4f4); color: var(--jp-ui-font-color1, #222);}
-.cvtune-alert {border-left: 4px solid #b00020; padding: 6px 10px; background: #fff3f3; color: #3b0008;}
-.cvtune-alert pre {white-space: pre-wrap; color: #3b0008;}
-.cvtune button:focus-visible, .cvtune select:focus-visible, .cvtune input:focus-visible,
-.cvtune .noUi-handle:focus-visible, .cvtune .cvtune-photo:focus {outline: 2px solid #0072B2; outline-offset: 1px;}
-</style>"""
-
 
 def text(value: Any) -> str:
     """`value` as text that is safe inside HTML."""
@@ -164,19 +141,25 @@ def image(data: bytes, alt: str, width: int | None = None) -> str:
     return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}"{wide}>'
 
 
+SHARPER = 1.5
+"""How much finer than at their own size pictures are drawn, so that they stay sharp on a wide page."""
+
+
 class Picture(ipywidgets.HTML):
     """A live picture: a figure drawn as PNG, with alt text, which ipywidgets.Image can't have."""
 
     def __init__(self) -> None:
         super().__init__()
         self.add_class("cvtune-picture")
-        self.png, self.alt = b"", ""
+        self.png, self.alt, self._width = b"", "", 0
 
     def draw(self, figure: Figure, alt: str) -> None:
-        """Show `figure`, from any thread."""
-        self.png, self.alt = plots.png(figure), alt
-        self.value = image(self.png, alt, round(figure.get_figwidth() * figure.dpi))
+        """Show `figure`, from any thread: as wide as there is room, up to the width at which it is still sharp."""
+        width = round(figure.get_figwidth() * figure.dpi)
+        figure.set_dpi(SHARPER * figure.dpi)
+        self.png, self.alt, self._width = plots.png(figure), alt, width
+        self.value = f'<div style="max-width:{SHARPER * width:.0f}px">{image(self.png, alt)}</div>'
 
     def output(self) -> Image:
         """The same as an ordinary output of a cell, which stays when the kernel is gone."""
-        return Image(data=self.png, format="png", alt=self.alt, metadata={"needs_background": "light"})
+        return Image(self.png, format="png", width=self._width, alt=self.alt, metadata={"needs_background": "light"})

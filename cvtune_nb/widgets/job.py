@@ -56,7 +56,8 @@ class Job:
         self.share, self.words, self.seconds = 0.0, "", 0.0
         self.listeners: list[Callable[[Job], None]] = []
         self._lock, self._stop, self._ended = threading.Lock(), threading.Event(), threading.Event()
-        self._reported = 0.0
+        self._reported, self._next = 0.0, None
+        self._since = 0.0, 0.0  # when this stretch of the work began, and at which share
 
     @property
     def running(self) -> bool:
@@ -68,16 +69,26 @@ class Job:
         """Whether it was asked to stop and has not ended yet."""
         return self.running and self._stop.is_set()
 
-    def start(self, work: Work, block: bool = False) -> bool:
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end, at the speed measured so far; None before there is enough to go by."""
+        began, share = self._since
+        took, done = time.monotonic() - began, self.share - share
+        return took / done * (1 - self.share) if self.running and took > 2 and done > 0.01 else None
+
+    def start(self, work: Work, block: bool = False, instead: bool = False) -> bool:
         """Run `work`, in a thread, or with block=True in place, where its error is raised.
 
-        Returns False, and does nothing, when work is under way: a double click, or the panel open in two tabs.
+        Returns False, and does nothing, when work is under way: a double click, or the panel open in two tabs. With
+        instead=True, what is under way is stopped, and `work` runs as soon as it has ended.
         """
         with self._lock:
             if self.running:
-                return False
-            self.state, self.error, self.share, self.words = "running", None, 0.0, ""
-            self._stop.clear()
+                if instead:
+                    self._next = work
+                    self._stop.set()
+                return instead
+            self._begin()
             self._ended.clear()
         if block:
             self._run(work)
@@ -95,8 +106,10 @@ class Job:
         """The Progress given to the work. Raises Stopped after `stop`."""
         if self._stop.is_set():
             raise Stopped("stopped by the person")
-        self.share, self.words = share, words
         now = time.monotonic()
+        if share < self.share or not self._since[0]:  # the next step of the work counts from 0 again
+            self._since = now, share
+        self.share, self.words = share, words
         if now - self._reported > 1 / REPORTS_A_SECOND:
             self._reported = now
             self._tell()
@@ -105,24 +118,33 @@ class Job:
         """Wait for the end, at most `seconds`; True when it has come."""
         return self._ended.wait(seconds)
 
-    def _run(self, work: Work) -> None:
-        start = time.monotonic()
-        self._tell()
-        state = "failed"
-        try:
-            self.result = work(self.progress)
-            state = "stopped" if self._stop.is_set() else "done"
-        except (Stopped, KeyboardInterrupt):
-            state = "stopped"
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the person must see it
-            self.error = error
-        finally:
-            self.seconds = time.monotonic() - start
-            self.state = state
+    def _begin(self) -> None:
+        self.state, self.error, self.share, self.words = "running", None, 0.0, ""
+        self._since = 0.0, 0.0
+        self._stop.clear()
+
+    def _run(self, work: Work | None) -> None:
+        while work:
+            start = time.monotonic()
+            self._tell()
+            state, error = "failed", None
             try:
-                self._tell()
-            finally:
-                self._ended.set()
+                self.result = work(self.progress)
+                state = "stopped" if self._stop.is_set() else "done"
+            except (Stopped, KeyboardInterrupt):
+                state = "stopped"
+            except BaseException as raised:  # noqa: BLE001 - whatever it is, the person must see it
+                error = raised
+            with self._lock:
+                work, self._next = self._next, None
+                if work:  # what this one came to does not matter any more
+                    self._begin()
+                else:
+                    self.state, self.error, self.seconds = state, error, time.monotonic() - start
+        try:
+            self._tell()
+        finally:
+            self._ended.set()
 
     def _tell(self) -> None:
         for listener in list(self.listeners):

@@ -1,10 +1,13 @@
 """Many small photos side by side, from which a person opens one or selects some, by mouse or keyboard."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
+
+from cvtune_nb.widgets import script
 
 
 class PhotoGrid(anywidget.AnyWidget):
@@ -58,127 +61,5 @@ class PhotoGrid(anywidget.AnyWidget):
             self.selected = content["selected"]
             self.on_select(list(self.selected))
 
-    _css = """
-    .cvtune-grid {display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start; padding: 4px;
-        color: var(--jp-ui-font-color1, #222);}
-    .cvtune-grid:empty {display: none;}
-    .cvtune-grid.over {outline: 3px dashed #0072B2;}
-    .cvtune-grid div {position: relative; width: 122px; cursor: pointer; border-radius: 2px;}
-    .cvtune-grid div:focus {outline: 3px solid var(--jp-ui-font-color1, #222); outline-offset: 1px;}
-    .cvtune-grid img {display: block; box-sizing: border-box; width: 122px; height: 122px; object-fit: contain;
-        padding: 2px; border: 3px solid transparent; user-select: none;}
-    .cvtune-grid [data-mark=same] img {border-color: #0072B2;}
-    .cvtune-grid [data-mark=other] img {border: 3px dashed #D55E00;}
-    .cvtune-grid span {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden;
-        overflow-wrap: anywhere; font: 11px/1.3 var(--jp-ui-font-family, sans-serif); padding: 1px 4px;}
-    .cvtune-grid [aria-selected=true] span {font-weight: 700;}
-    .cvtune-grid i {position: absolute; left: 6px; top: 6px; box-sizing: border-box; width: 24px; height: 24px;
-        font: bold 17px/20px sans-serif; text-align: center; color: transparent; background: #fff;
-        border: 2px solid #555; border-radius: 4px; opacity: 0.85;}
-    .cvtune-grid i:hover {border-color: #0072B2; opacity: 1;}
-    .cvtune-grid [aria-selected=true] i {color: #fff; background: #0072B2; border-color: #fff; opacity: 1;}
-    """
-    _esm = """
-    function render({ model, el }) {
-        const grid = document.createElement("div");
-        grid.className = "cvtune-grid";
-        grid.setAttribute("role", "listbox");
-        el.append(grid);
-        let chosen = new Set(), links = [], shown = 0;
-
-        const make = (photo, number) => {
-            const item = document.createElement("div"), caption = document.createElement("span");
-            const picture = document.createElement("img"), tick = document.createElement("i");
-            item.setAttribute("role", "option");
-            item.setAttribute("aria-label", photo.said || photo.caption);
-            item.dataset.lmSuppressShortcuts = "true";
-            item.dataset.key = photo.key;
-            item.dataset.mark = photo.mark ?? "";
-            item.tabIndex = number ? -1 : 0;
-            links.push(URL.createObjectURL(new Blob([model.get("images")[number]], { type: "image/jpeg" })));
-            picture.src = links[number];
-            picture.alt = "";  // what there is to say is said by the option
-            picture.draggable = false;
-            item.title = caption.textContent = photo.caption;
-            item.append(picture, caption);
-            tick.textContent = "✓";
-            tick.setAttribute("aria-hidden", "true");
-            if (model.get("choosable")) item.append(tick);
-            return item;
-        };
-        const draw = () => {
-            if (!model.get("choosable")) return;
-            for (const item of grid.children) item.setAttribute("aria-selected", chosen.has(item.dataset.key));
-        };
-        const load = () => {
-            const focused = grid.contains(document.activeElement) ? document.activeElement : null;
-            const seen = focused?.matches(":focus-visible"), old = links, choosable = model.get("choosable");
-            links = [];
-            shown = model.get("shown");
-            chosen = new Set(model.get("selected"));
-            grid.replaceChildren(...model.get("photos").map(make));
-            old.forEach((link) => URL.revokeObjectURL(link));
-            grid.setAttribute("aria-multiselectable", choosable);
-            const keys = [model.get("opens") ? "Enter: search with the photo" : "",
-                          choosable ? "space: select it; Ctrl+A: all or none" : ""].filter(Boolean).join("; ");
-            grid.setAttribute("aria-label", `${model.get("name")}. ${keys}`);
-            draw();
-            if (!focused) return;  // else it stays in the grid, without moving the page under the mouse
-            const same = [...grid.children].find((item) => item.dataset.key === focused.dataset.key);
-            (same ?? grid.firstElementChild)?.focus({ preventScroll: !seen });
-        };
-        const choose = (items, on) => {
-            if (!model.get("choosable")) return;
-            items.forEach((item) => chosen[on ? "add" : "delete"](item.dataset.key));
-            draw();
-            const keys = [...grid.children].map((item) => item.dataset.key);
-            model.send({ selected: keys.filter((key) => chosen.has(key)), shown });
-        };
-        const turn = (item) => choose([item], !chosen.has(item.dataset.key));
-        const open = (item) => model.get("opens") ? model.send({ open: item.dataset.key, shown }) : turn(item);
-        grid.addEventListener("focusin", ({ target }) => {  // Tab comes back to where it left
-            if (target === grid) return;
-            for (const item of grid.children) item.tabIndex = item === target ? 0 : -1;
-        });
-        for (const kind of ["dragover", "dragleave", "drop"]) grid.addEventListener(kind, (event) => {
-            if (!event.dataTransfer.types.includes("Files")) return;
-            event.preventDefault();  // else the browser leaves the page for the file
-            event.stopPropagation();
-            grid.classList.toggle("over", kind === "dragover");
-            const [file] = kind === "drop" ? event.dataTransfer.files : [];
-            file?.arrayBuffer().then((content) => model.send({ dropped: file.name }, undefined, [content]));
-        });
-        grid.addEventListener("click", (event) => {
-            const item = event.target.closest("[role=option]");
-            if (!item) return;
-            if (event.target.matches("i")) turn(item);
-            else if (event.detail < 2) open(item);  // the second of a double click may meet the next photos
-        });
-        grid.addEventListener("keydown", (event) => {
-            const all = [...grid.children], here = all.indexOf(event.target), last = all.length - 1;
-            if (here < 0 || event.altKey) return;
-            if (event.ctrlKey || event.metaKey) {
-                if (event.key.toLowerCase() !== "a" || !model.get("choosable")) return;
-                choose(all, all.some((item) => !chosen.has(item.dataset.key)));
-            } else if (event.key === "Enter") {
-                if (!event.repeat) open(all[here]);
-            } else if (event.key === " ") {
-                if (!event.repeat) turn(all[here]);
-            } else {
-                const row = all.filter((item) => item.offsetTop === all[0].offsetTop).length;
-                const below = all[last].offsetTop > all[here].offsetTop ? Math.min(here + row, last) : here;
-                const to = { ArrowLeft: here - 1, ArrowRight: here + 1, ArrowUp: here - row, ArrowDown: below,
-                             Home: 0, End: last }[event.key];
-                if (to === undefined) return;
-                all[to]?.focus();
-            }
-            event.preventDefault();
-            event.stopPropagation();
-        });
-        model.on("change:shown", load);
-        model.on("change:choosable change:opens", load);
-        load();
-        return () => links.forEach((link) => URL.revokeObjectURL(link));
-    }
-    export default { render };
-    """
+    _css = Path(__file__).with_suffix(".css")
+    _esm = script("photos", "photo_grid")

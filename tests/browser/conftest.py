@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from cvtune_nb import classification
+from cvtune_nb.audit import audit
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.svm import baseline
+from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.parameters import Config
+from cvtune_nb.workspace import Workspace
 from tests.browser import jlab
+from tests.browser.steps import NETWORK
 
 expect.set_options(timeout=60_000)  # milliseconds: panels compute, and a busy machine takes its time
 
@@ -69,3 +78,26 @@ def open_notebook(page, lab_server, request):
     for lab in opened[-1:]:  # one page: only the last notebook is still on it
         lab.close()
         assert lab.page_errors == []
+
+
+@pytest.fixture(scope="session")
+def done(planted, tmp_path_factory):
+    """A workspace in which audit, baseline and one run are done, so that every notebook can be opened alone."""
+    workspace = open_workspace(planted, tmp_path_factory.mktemp("done") / "workspace")
+    audit(workspace, FeatureSpec(NETWORK))
+    baseline(workspace, FeatureSpec(NETWORK, Preprocessing(64)))
+    classification.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
+    return workspace.folder
+
+
+@pytest.fixture
+def workspace(done, tmp_path):
+    """A copy of it, to do anything with."""
+    return Workspace(shutil.copytree(done, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def untrained(workspace):
+    """The same without a run."""
+    shutil.rmtree(workspace.runs)
+    return workspace

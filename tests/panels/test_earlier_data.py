@@ -57,7 +57,7 @@ def test_no_panel_takes_one_for_the_best(earlier):
     workspace, run = earlier
     panel = EscalationPanel(workspace)
     assert SweepPanel(workspace)._best() is None
-    assert "no run to search round" in SweepPanel(workspace).about.value
+    assert "no run to search around" in SweepPanel(workspace).about.value
     work = GainsPanel(workspace, panel).work()
     assert work.__closure__ and not any(getattr(cell.cell_contents, "id", "") == run.id for cell in work.__closure__)
     new = made_run(workspace, 0.5)

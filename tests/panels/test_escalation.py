@@ -63,14 +63,14 @@ def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):
     assert panel.alert.value == ""
 
 
-def test_each_rung_says_its_price_and_what_it_promises(workspace):
+def test_each_rung_says_its_time_and_expected_accuracy(workspace):
     panel = EscalationPanel(workspace, **LADDER)
     panel._predict()
     words = panel.table._lines[0].words.value
     for said in ("Optimizer: adamw", "Dropout: 0", "L2 weight decay: 0.01", "Augmentation: crop-flip", "Loss: cross-"):
         assert said in words
     assert "of memory" in words
-    assert "; promises " in words
+    assert "; expected accuracy " in words
     assert "1 rung: <b>" in panel.sum.value
 
 
@@ -125,7 +125,7 @@ def test_a_sweep_needs_a_run_and_then_searches_round_it(workspace):
     panel = SweepPanel(workspace, trials=2)
     assert "run a rung first" in panel.about.value
     panel.go.click()
-    assert "there is no run to search round" in panel.alert.value
+    assert "there is no run to search around" in panel.alert.value
     classification.fit(workspace, Config(**SMALL, epochs=1, batch_size=32))
     panel.trials.value = 3
     panel.trials.value = 2

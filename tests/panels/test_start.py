@@ -1,5 +1,7 @@
 """Notebook 00's panel: what it asks about the layout of the photos, and what it says about it."""
 
+import threading
+
 import pytest
 
 from cvtune_nb.data import open_workspace
@@ -113,3 +115,24 @@ def test_start_with_a_wrong_path_says_so_in_the_panel(tmp_path):
     assert "nowhere" in panel.alert.value
     with pytest.raises(InputError):
         panel.result()
+
+
+def test_own_photos_are_opened_while_the_sample_is_made(planted, tmp_path, monkeypatch):
+    """Nobody waits for the sample: Open works at any time and ends its making; nothing of it is left behind."""
+    monkeypatch.setenv("CVTUNE_HOME", str(tmp_path / "home"))
+    begun = threading.Event()
+
+    def endless(directory, progress, on_first):
+        while True:
+            progress(0.1, "making sample photos")
+            begun.set()
+
+    monkeypatch.setattr(start, "make_sample", endless)
+    panel = StartPanel.of("", "")
+    panel.sample.click()
+    assert begun.wait(60)
+    assert not panel.go.disabled and not panel.start(), "a second press does not begin again"
+    panel.data.value = str(planted)
+    press(panel)
+    assert "61 photos in 3 classes" in panel.text.value and panel.job.state == "done"
+    assert not (tmp_path / "home" / "sample").exists()

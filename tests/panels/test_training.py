@@ -18,7 +18,7 @@ QUICK = {**SMALL, "epochs": 2, "batch_size": 16}
 def test_train_gives_curves_findings_and_a_row_to_compare(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
     panel._predict()
-    assert "This will take" in panel.cost_line.value
+    assert "This will take" in panel.cost_line.value and "the first estimate here" in panel.cost_line.value
     press(panel)
     run = panel.result()
     assert run.history["epoch"].max() == 2

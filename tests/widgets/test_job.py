@@ -93,3 +93,37 @@ def test_headless_without_a_kernel_unless_told_otherwise(monkeypatch):
     assert headless()
     monkeypatch.setenv("CVTUNE_HEADLESS", "0")
     assert not headless()
+
+
+def test_work_that_comes_instead_ends_what_is_under_way():
+    job, begun, told = Job(), threading.Event(), []
+    job.listeners.append(lambda job: told.append(job.state))
+
+    def endless(progress):
+        while True:
+            progress(0.5, "still at it")
+            begun.set()
+
+    job.start(endless)
+    assert begun.wait(10)
+    assert not job.start(lambda progress: "refused")
+    assert job.start(lambda progress: "this one", instead=True)
+    assert job.wait(10)
+    assert (job.state, job.result, job.error) == ("done", "this one", None)
+    assert set(told) == {"running", "done"}, "the first one is neither stopped nor failed to those who listen"
+
+
+def test_the_time_left_is_measured_and_begins_anew_with_every_step(monkeypatch):
+    now, left = [100.0], []
+    monkeypatch.setattr(job_module.time, "monotonic", lambda: now[0])
+    job = Job()
+
+    def work(progress):
+        for share in (0.0, 0.5, 1.0, 0.0, 0.25, 0.5):
+            now[0] += 10 if job.share < 0.5 else 100
+            progress(share, "at it")
+            left.append(job.left)
+
+    job.start(work, block=True)
+    assert left == [None, 10.0, 0.0, None, 30.0, 20.0]
+    assert job.left is None, "nothing is left when it is done"
