@@ -10,10 +10,11 @@ import pandas as pd
 
 from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
-from cvtune_nb.panels.similarity_parts import SIDE, WIDE, show_photos, small
+from cvtune_nb.panels.similarity_parts import SIDE, show_photos, small
 from cvtune_nb.similarity.map_layout import PhotoMap
 from cvtune_nb.similarity.search import PhotoIndex, Query
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.layout import Pager, look, row
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.widgets.point_map import PointMap
 from cvtune_nb.workspace import Workspace
@@ -36,10 +37,10 @@ class PhotoSearch:
         self.index: PhotoIndex | None = None
         self.query: Query | None = None
         self.found = pd.DataFrame()
-        self.page, self._image = 0, b""
-        self.k = w.IntSlider(value=k, min=1, max=100, description="Photos", continuous_update=False, **WIDE)
-        self.label = w.Dropdown(options=[ANY, *workspace.classes], description="Only class", **WIDE)
-        self.split = w.Dropdown(options=[ANY, "train", "validation", "test"], description="Only split", **WIDE)
+        self._image, self.pager = b"", Pager("page", guard(self._turn))
+        self.k = w.IntSlider(value=k, min=1, max=100, description="Photos", continuous_update=False, **look())
+        self.label = w.Dropdown(options=[ANY, *workspace.classes], description="Only class", **look())
+        self.split = w.Dropdown(options=[ANY, "train", "validation", "test"], description="Only split", **look())
         self.upload = w.FileUpload(accept="image/*", multiple=False, description="A photo of your own")
         self.upload.layout.width, self.upload.tooltip = "auto", "Or drop one on the photos to the right"
         self.view = w.ToggleButtons(
@@ -47,18 +48,12 @@ class PhotoSearch:
             description="Show",
             style={"description_width": "3em", "button_width": "auto"},
         )
-        self.back, self.on = w.Button(description="Previous page"), w.Button(description="Next page")
-        for turn, key in ((self.back, "p"), (self.on, "n")):
-            turn.tooltip = f"{turn.description}: key {key.upper()}"
-            turn.add_class(f"cvtune-key-{key}")
         self.asked, self.range, self.grid, self.map = w.HTML(), w.HTML(), PhotoGrid(), PointMap()
         self.filters = w.VBox([w.HTML("<b>What is shown</b>"), self.k, self.label, self.split, self.upload])
-        self.box = w.VBox([self.view, self.asked, self.grid, w.HBox([self.back, self.on, self.range])])
+        self.box = w.VBox([self.view, self.asked, self.grid, row(self.pager, self.range)])
         self.grid.on_open, self.grid.on_drop = guard(self.ask), guard(self.ask_file)
         self.map.on_select = guard(lambda _: self._see(ON_MAP))
         self.upload.observe(guard(lambda change: self._uploaded(change["new"])), "value")
-        self.back.on_click(guard(lambda _: self._turn(self.page - 1)))
-        self.on.on_click(guard(lambda _: self._turn(self.page + 1)))
         for control in (self.view, self.label, self.split, self.k):
             control.observe(guard(lambda _: self._turn(0)), "value")
 
@@ -118,13 +113,12 @@ class PhotoSearch:
             self.view.value = view
 
     def _turn(self, page: int) -> None:
-        self.page = page
         if self.index and self.query:
-            self._fill(self.index, self.query)
+            self._fill(self.index, self.query, page)
 
-    def _fill(self, index: PhotoIndex, query: Query) -> None:
+    def _fill(self, index: PhotoIndex, query: Query, page: int = 0) -> None:
         """Fill the grid: what the query finds, or a page of photos to choose a query from."""
-        rows, name = self._look_alikes(index, query) if self.view.value == LOOK_ALIKES else self._browsed(index)
+        rows, name = self._look_alikes(index, query) if self.view.value == LOOK_ALIKES else self._browsed(index, page)
         rows = rows.assign(said=rows["caption"] + ", " + rows["split"] + ", " + rows["path"])
         show_photos(self.grid, rows, lambda path: small(self.workspace, self.workspace.path_of(path)), name)
 
@@ -134,27 +128,26 @@ class PhotoSearch:
         rows, photos = self.found, index.photos
         label = "" if query.number is None else photos["label"].iloc[query.number]
         self.asked.value = _about(query, label, rows["label"], self._image)
-        self.range.value, self.page = "", 0
-        self.back.disabled = self.on.disabled = True
+        self.range.value = ""
+        self.pager.show(0, 1)
         self.map.mark(np.flatnonzero(photos["path"].isin([*rows["path"], query.name])).tolist())
         marks = np.where(rows["label"] == label, "same", "other") if label else ""
         captions = [f"{row.distance:.3f} {row.label}" for row in rows.itertuples()]
         return rows.assign(caption=captions, mark=marks), f"look-alikes of {query.name}, nearest first"
 
-    def _browsed(self, index: PhotoIndex) -> tuple[pd.DataFrame, str]:
+    def _browsed(self, index: PhotoIndex, page: int) -> tuple[pd.DataFrame, str]:
         """The same of a page of all photos, or of those selected on the map."""
         on_map, rows = self.view.value == ON_MAP, index.photos[self._filtered(index)]
         if on_map:
             rows = rows.loc[[number for number in self.map.selected if number in rows.index]]
         pages = max(1, -(-len(rows) // A_PAGE))
-        self.page = min(max(self.page, 0), pages - 1)
-        self.back.disabled, self.on.disabled = self.page == 0, self.page == pages - 1
-        first, total = self.page * A_PAGE, len(rows)
+        page, total = self.pager.show(page, pages), len(rows)
+        first = page * A_PAGE
         rows = rows.iloc[first : first + A_PAGE]
         self.range.value = html.status(f"{first + 1 if total else 0} to {first + len(rows)} of {total}")
         nothing = "Nothing is selected: drag on the map below." if on_map else "No photo has that class and split."
         self.asked.value = html.status("Choose a photo to see what looks like it." if total else nothing)
-        name = f"{self.view.value.lower()}, page {self.page + 1} of {pages}"
+        name = f"{self.view.value.lower()}, page {page + 1} of {pages}"
         return rows.assign(caption=rows["label"], mark=""), name
 
 

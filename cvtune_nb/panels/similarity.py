@@ -13,7 +13,7 @@ from cvtune_nb.classification import Run
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.photo_search import PhotoSearch
-from cvtune_nb.panels.similarity_parts import WIDE, MetricMenus, offer_embedders
+from cvtune_nb.panels.similarity_parts import MetricMenus, offer_embedders
 from cvtune_nb.panels.training import TrainingPanel
 from cvtune_nb.similarity.evaluation import RANKS, Evaluation
 from cvtune_nb.similarity.map_layout import PhotoMap
@@ -21,6 +21,7 @@ from cvtune_nb.similarity.metric import Metric
 from cvtune_nb.similarity.search import PhotoIndex
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work, headless
+from cvtune_nb.widgets.layout import look, row, small_print
 from cvtune_nb.workspace import Workspace
 
 AT_ONCE = 10.0
@@ -53,20 +54,17 @@ class SimilarityPanel(Panel):
         k: int = 12,
     ):
         super().__init__(workspace)
-        self.embedder = w.Dropdown(description="Network", **WIDE)
+        self.embedder = w.Dropdown(description="Network", **look())
         self.menus = MetricMenus(Metric.of(components, distance))
         self.offer(embedder)
         self.rerank = w.Checkbox(value=bool(rerank), description="Re-rank by common neighbours", indent=False)
-        self.method = w.Dropdown(options=list(similarity.METHODS), description="Map by", **WIDE)
-        self.words, self.cost_line, self.method_words = w.HTML(), w.HTML(), w.HTML()
-        for line in (self.words, self.cost_line, self.method_words):
-            line.add_class("cvtune-words")
+        self.method = w.Dropdown(options=list(similarity.METHODS), description="Map by", **look())
+        self.words, self.cost_line, self.method_words = small_print(), small_print(), small_print()
         self.search = PhotoSearch(workspace, k, self.guard)
-        self.go.layout.width = "160px"
         menus = self.menus.distance, self.menus.components, self.rerank
         self.controls.children = [self.embedder, self.cost_line, *menus, self.words]
         self.more.children, self.right.children = [self.search.filters], [self.search.box]
-        self.below.children = [w.HTML("<b>The map</b>"), w.HBox([self.method, self.method_words]), self.search.map]
+        self.below.children = [w.HTML("<b>The map</b>"), row(self.method, self.method_words), self.search.map]
         for control in menus:
             control.observe(self.guard(lambda _: self._compare_again()), "value")
         self.embedder.observe(self.guard(lambda _: self._show_cost()), "value")

@@ -7,11 +7,12 @@ import ipywidgets as w
 from cvtune_nb import similarity
 from cvtune_nb.export.predict import Similar
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
-from cvtune_nb.panels.similarity_parts import WIDE, MetricMenus
+from cvtune_nb.panels.similarity_parts import MetricMenus
 from cvtune_nb.similarity.export import SimilarityExport
 from cvtune_nb.similarity.metric import Metric
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import look
 from cvtune_nb.workspace import Workspace
 
 
@@ -25,14 +26,13 @@ class SimilarityExportPanel(BaseExportPanel):
     def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "", components: str = ""):
         super().__init__(workspace)
         self.embedder, self.menus = (
-            w.Dropdown(description="Network", **WIDE),
+            w.Dropdown(description="Network", **look()),
             MetricMenus(Metric.of(components, distance)),
         )
         known = similarity.list_embedders(workspace, embedder)
         present = [(each.words, each.name) for each in known if not each.data]
         self.choose_from(self.embedder, present, [(f"run {each.run}", each.name) for each in known if each.data])
         self.embedder.value = similarity.find_embedder(workspace, embedder).name
-        self.go.layout.width = "150px"
         menus = self.menus.distance, self.menus.components
         self.controls.children = [self.embedder, self.earlier, *menus, self.warning]
         self.right.children = [self.text]

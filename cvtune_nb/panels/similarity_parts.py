@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import ipywidgets as w
 import pandas as pd
@@ -10,21 +10,20 @@ import pandas as pd
 from cvtune_nb import similarity
 from cvtune_nb.data import thumbnail
 from cvtune_nb.similarity.metric import Metric
+from cvtune_nb.widgets.layout import look
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.workspace import Workspace
 
 SIDE = 120
 """Longest side of a thumbnail, in pixels."""
-WIDE: dict[str, Any] = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
-"""How the menus look."""
 
 
 class MetricMenus:
     """Two menus from which a metric is chosen."""
 
     def __init__(self, metric: Metric):
-        self.distance = w.Dropdown(options=list(similarity.DISTANCES), description="Distance", **WIDE)
-        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Components", **WIDE)
+        self.distance = w.Dropdown(options=list(similarity.DISTANCES), description="Distance", **look())
+        self.components = w.Dropdown(options=list(similarity.COMPONENTS), description="Components", **look())
         self.distance.value, self.components.value = metric.distance, metric.components
 
     @property

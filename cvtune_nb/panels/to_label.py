@@ -10,10 +10,11 @@ from cvtune_nb import similarity
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.panels.similarity_parts import WIDE, show_photos, small
+from cvtune_nb.panels.similarity_parts import show_photos, small
 from cvtune_nb.similarity.active_learning import LabelList, read_unlabelled
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import button, look, small_print
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.workspace import Workspace
 
@@ -31,17 +32,15 @@ class ToLabelPanel(Panel):
         super().__init__(workspace)
         self.embedder = embedder
         self.folder = w.Text(
-            value=folder, description="Folder", placeholder="photos without labels", continuous_update=False, **WIDE
+            value=folder, description="Folder", placeholder="photos without labels", continuous_update=False, **look()
         )
-        self.count = w.BoundedIntText(value=count, min=1, max=10_000, description="How many", **WIDE)
-        words = w.HTML(
+        self.count = w.BoundedIntText(value=count, min=1, max=10_000, description="How many", **look())
+        words = small_print(
             "How many photos to label next (1 to 10,000). With few labels typical photos, one of each kind; "
             "later those that the labels leave in doubt, no two alike."
         )
-        self.open = w.Button(description="Show the folder", layout={"width": "auto"})
+        self.open = button("Show the folder")
         self.chosen, self.grid = w.HTML(), PhotoGrid(choosable=True, opens=False)
-        words.add_class("cvtune-words")
-        self.go.layout.width = "170px"
         self.controls.children = [self.folder, self.count, words, self.open, self.chosen]
         self.right.children = [self.text, self.grid]
         self.like: list[str] = []

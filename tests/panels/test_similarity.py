@@ -16,7 +16,7 @@ from cvtune_nb.panels.photo_search import ALL, LOOK_ALIKES, ON_MAP
 from cvtune_nb.parameters import Config
 from cvtune_nb.widgets.job import NotReady
 from tests.photos import make_photos
-from tests.pressing import SMALL, finished, press
+from tests.pressing import SMALL, arrives, finished, press
 
 FROZEN = "efficientnet_lite0@64"
 
@@ -71,9 +71,9 @@ def test_filters_let_through_what_fits(panel):
 def test_all_photos_are_browsed_and_one_is_opened(panel):
     panel.search.view.value = ALL
     assert len(shown(panel)) == 48
-    panel.search.on.click()
+    panel.search.pager.on.click()
     assert len(shown(panel)) == len(panel.workspace.photos()) - 48
-    assert panel.search.on.disabled
+    assert panel.search.pager.on.disabled
     panel.search.grid.on_open(shown(panel)[0])
     assert panel.search.view.value == LOOK_ALIKES
 
@@ -171,15 +171,16 @@ def test_before_it_has_compared_it_says_so(workspace):
 
 
 def test_copies_and_outliers_are_decided_as_in_the_audit(workspace):
-    panel = press(OutliersPanel(workspace, embedder=FROZEN))
+    panel = OutliersPanel(workspace, embedder=FROZEN)
+    assert not panel.gallery.photos, "the findings of the audit are not its own"
+    press(panel)
     assert "duplicate" in [value for _, value in panel.kind.options]
     panel.kind.value = "duplicate"
-    path = panel.cards[0].issue["path"]
-    assert panel.cards[0].label.value == panel.cards[0].issue["label"], "no other label lies under the button"
-    panel.cards[0].exclude.click()
-    assert workspace.standing()[path]["action"] == "exclude"
-    panel.cards[0].undo.click()
-    assert path not in workspace.standing()
+    photo = panel.gallery.photos[0]
+    for action in ("exclude", "undo"):
+        arrives(panel.gallery, {"decide": action, "to": "", "sent": 1, "finding": photo["finding"]})
+        decided = workspace.standing().get(photo["path"], {"action": "undo"})
+        assert decided["action"] == action
     assert (workspace.audit / "issues.csv").exists(), "the audit's own findings stay"
 
 
