@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from cvtune_nb.audit.issue import ABOUT_COPIES, KINDS, OTHERS
+from cvtune_nb.audit.check import OTHERS
+from cvtune_nb.audit.checks import ABOUT_COPIES, KINDS
 from cvtune_nb.audit.report import Audit
 from cvtune_nb.workspace import Workspace
 
