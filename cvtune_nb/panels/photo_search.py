@@ -66,7 +66,7 @@ class PhotoSearch:
         first = str(paths[index.matching(split="validation")].iloc[0])
         asked = self.query.name if self.query and self.query.number is not None else ""
         query = self._set_query(index.query(asked if (paths == asked).any() else first))
-        self._fill(index, query)
+        self._fill(index, query, self.pager.at)
 
     def show_map(self, photos: PhotoMap) -> None:
         """Show the photos of the index on a map."""
