@@ -42,7 +42,7 @@ USES = {
         "BACKBONE@SIZE (the best run, or before there is one the default backbone)",
     ),
     DISTANCE,
-    argument("--rerank", action="store_true", help="then rank again by the neighbours that photos have in common"),
+    argument("--rerank", action="store_true", help="re-rank by the neighbours that photos have in common"),
     COMPONENTS,
     argument("--label-next", default="", metavar="FOLDER", help="list which of its photos to label next"),
     argument("--count", type=int, metavar="N", help="photos to label next (50)"),

@@ -15,7 +15,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.photo_search import PhotoSearch
 from cvtune_nb.panels.similarity_parts import MetricMenus, offer_embedders
 from cvtune_nb.panels.training import TrainingPanel
-from cvtune_nb.similarity.evaluation import RANKS, Evaluation
+from cvtune_nb.similarity.evaluation import Evaluation
 from cvtune_nb.similarity.map_layout import PhotoMap
 from cvtune_nb.similarity.metric import Metric
 from cvtune_nb.similarity.search import PhotoIndex
@@ -87,7 +87,7 @@ class SimilarityPanel(Panel):
     def _show_words(self) -> None:
         lines = self.menus.words
         if self.rerank.value:
-            lines.append("each photo found is looked up, too: better when the query is among its nearest")
+            lines.append("re-ranked: photos with the same neighbours as the query come first")
         self.words.value = html.status("<br>".join(html.text(line) for line in lines))
         self.method_words.value = html.text(similarity.METHODS[self.method.value])
 
@@ -157,27 +157,17 @@ class SimilarityPanel(Panel):
 
     def _table(self) -> HTML:
         evaluation: Evaluation = self.result().evaluation
-        rows = [
-            {
-                "network": scores.embedder.words,
-                "recall@1 (95% interval)": html.percent(scores.recall[1]),
-                **{f"@{k}": f"{scores.recall[k].value:.1%}" for k in RANKS[1:]},
-                "mAP (95% interval)": str(scores.mean_precision),
-                "median rank": f"{scores.median_rank:g}",
-            }
-            for scores in evaluation.compared
-        ]
-        queries = len(evaluation.validation.queries)
-        caption = f"{queries} validation photos, looked up among the training photos"
-        gain = f"<div>{html.text(_gained(evaluation))}</div>"
-        return HTML(html.table(pd.DataFrame(rows), {name: name for name in rows[0]}, caption) + gain)
+        rows = [{"network": scores.embedder.words, **scores.in_words()} for scores in evaluation.compared]
+        caption = "Validation photos, looked up among the training photos, with 95% intervals"
+        table = html.table(pd.DataFrame(rows), {name: name for name in rows[0]}, caption)
+        return HTML(f"{table}<div>{html.text(_gained(evaluation))}</div>")
 
     def _recall(self) -> Any:
-        return _still(plots.recall(self.result().evaluation.table()), "recall and mAP with their intervals")
+        return html.still(plots.recall(self.result().evaluation.table()), "recall and mAP with their intervals")
 
     def _by_class(self) -> Any:
         by_class = self.result().evaluation.validation.by_class
-        return _still(plots.recall_by_class(by_class), "recall@1 by class, the worst first")
+        return html.still(plots.recall_by_class(by_class), "recall@1 by class, the worst first")
 
     def lessons(self) -> HTML:
         """What we learned, from the figures above."""
@@ -198,9 +188,3 @@ class TuningPanel(TrainingPanel):
 
 def _gained(evaluation: Evaluation) -> str:
     return f"Compared with the frozen network: {evaluation.gain.words}." if evaluation.gain else ""
-
-
-def _still(figure: Any, alt: str) -> Any:
-    picture = html.Picture()
-    picture.draw(figure, alt)
-    return picture.output()

@@ -36,8 +36,8 @@ class ToLabelPanel(Panel):
         )
         self.count = w.BoundedIntText(value=count, min=1, max=10_000, description="How many", **look())
         words = small_print(
-            "How many photos to label next (1 to 10,000). With few labels typical photos, one of each kind; "
-            "later those that the labels leave in doubt, no two alike."
+            "How many photos to label next (1 to 10,000): with few labels typical photos, one of each kind; "
+            "later photos that the network is unsure about, no two alike."
         )
         self.open = button("Show the folder")
         self.chosen, self.grid = w.HTML(), PhotoGrid(choosable=True, opens=False)

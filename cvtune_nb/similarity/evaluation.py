@@ -105,6 +105,11 @@ class Scores:
             f"Hardest to find is {worst['label']}: nearest for {worst['recall_1']:.0%} of {worst['photos']}{instead}."
         )
 
+    def in_words(self) -> dict[str, str]:
+        """Each figure by its name, with its interval."""
+        recall = {f"recall@{k}": str(recall) for k, recall in self.recall.items()}
+        return {**recall, "mAP": str(self.mean_precision), "median rank": f"{self.median_rank:g}"}
+
     def table(self) -> pd.DataFrame:
         """embedder, measure (recall@k and mAP), value, low, high, queries: a row for each figure."""
         figures = {f"recall@{k}": recall for k, recall in self.recall.items()} | {"mAP": self.mean_precision}

@@ -29,7 +29,7 @@ from cvtune_nb.models import backbones
 from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import frozen, present, require_present, standing_words
 from cvtune_nb.similarity.embeddings import embed
-from cvtune_nb.similarity.evaluation import RANKS, Scores, evaluate_split, fair_queries
+from cvtune_nb.similarity.evaluation import Scores, evaluate_split, fair_queries
 from cvtune_nb.similarity.metric import DEFAULT, DISTANCES, Metric
 from cvtune_nb.similarity.model import Embedder, EmbeddingNetwork, find_embedder, load_network
 from cvtune_nb.workspace import Workspace, now
@@ -328,6 +328,8 @@ def _card(
     """The model card. made: the folder so far; width: of a vector; split: how photos were split, in words."""
     embedder, final, metric = export.embedder, export.final, export.final.metric
     counts = photos["split"].value_counts()
+    measured = filter(None, (export.validation, export.test))
+    figures = pd.DataFrame([{"split": scores.split, **scores.in_words()} for scores in measured])
     thumbnails = (made / "thumbnails.zip").exists()
     return CARD.format(
         name=model_card.text(export.folder.name),
@@ -338,7 +340,7 @@ def _card(
         distance=metric.distance,
         meaning=DISTANCES[metric.distance],
         made=now()[:10],
-        figures=model_card.table(_figures(export.validation, *filter(None, [export.test]))),
+        figures=model_card.table(figures),
         chosen="The run was chosen by its validation accuracy, so the validation figures flatter"
         if embedder.run
         else "The network is frozen: it has learned nothing from these photos",
@@ -359,19 +361,4 @@ def _card(
         weights=model_card.weights(embedder.spec.backbone),
         thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
-    )
-
-
-def _figures(*found: Scores) -> pd.DataFrame:
-    """A row for each split: its figures with their intervals, in words."""
-    return pd.DataFrame(
-        [
-            {
-                "split": scores.split,
-                **{f"recall@{k}": str(scores.recall[k]) for k in RANKS},
-                "mAP": str(scores.mean_precision),
-                "median rank": f"{scores.median_rank:g}",
-            }
-            for scores in found
-        ]
     )
