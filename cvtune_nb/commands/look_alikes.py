@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cvtune_nb.commands.command import COMPONENTS, DISTANCE, OPEN_TEST, Result, argument, command, flag
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.exported import alike, photos_named, require_one, with_left_out
-from cvtune_nb.console import Meter, one_line, table
+from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -147,8 +147,7 @@ def _label_next(workspace: "Workspace", embedder: "Embedder", arguments: argpars
 
     count = 50 if arguments.count is None else arguments.count
     found = label_next(workspace, arguments.label_next, embedder, count, arguments.like or (), progress=meter)
-    photos, left_out = found.table.to_dict("records"), found.left_out.to_dict("records")
+    photos = found.table.to_dict("records")
     text = f"{table(photos, ['path', 'looks_like', 'probability', 'why', 'like'])}\n\n{found.words}"
-    if left_out:
-        text += one_line(f"; files left out: {len(left_out)}, first {left_out[0]['path']}, {left_out[0]['reason']}")
-    return Result({"file": str(found.file), "photos": photos, "left_out": left_out}, text)
+    listed = with_left_out("photos", photos, text, found.left_out)
+    return Result({"file": str(found.file), **listed.values}, listed.text)

@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from cvtune_nb import similarity
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import words_of
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.similarity_parts import show_photos, small
@@ -59,8 +60,8 @@ class ToLabelPanel(Panel):
         photos, left_out = read_unlabelled(self._named(), levels=self.workspace.levels)
         self._show(photos.assign(caption=""), "photos of the folder, to choose from")
         more = f", the first {MOST} are shown" if len(photos) > MOST else ""
-        unread = f"; {_left_out(left_out)}" if len(left_out) else ""
-        self.say(f"{len(photos)} photos{more}{unread}. Tick those you want more of, or none for any.")
+        unread = "".join(f"; {words}" for words in words_of(left_out))
+        self.say(f"{len(photos)} photos{more}{html.text(unread)}. Tick those you want more of, or none for any.")
 
     def _named(self) -> str:
         folder = self.folder.value.strip()
@@ -96,7 +97,7 @@ class ToLabelPanel(Panel):
             f"<b>{len(table)}</b> photos to label, listed in {html.text(str(result.file))}. Put each into the folder "
             "of its class and open your photos again, or fill in the column <i>label</i> and open the list itself."
         )
-        self.cost.value = html.text(f"{_left_out(result.left_out)}.") if len(result.left_out) else ""
+        self.cost.value = "".join(f"{html.text(words)}." for words in words_of(result.left_out))
         return html.text(result.words)
 
     def _show(self, photos: pd.DataFrame, name: str) -> None:
@@ -109,8 +110,3 @@ class ToLabelPanel(Panel):
         """What we learned."""
         made = self.result()
         return html.listed([made.words])
-
-
-def _left_out(files: pd.DataFrame) -> str:
-    first = files.iloc[0]
-    return f"{len(files)} files left out, first {first['path']}: {first['reason']}"

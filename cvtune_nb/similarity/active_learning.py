@@ -129,12 +129,12 @@ class LabelList:
     """The list of photos to label next.
 
     table: path, label (empty: to be filled in), looks_like, probability, why, like (distance to the nearest of the
-    examples, NaN without any). file: where it was written; left_out: path, reason of files that are no photos.
+    examples, NaN without any). file: where it was written; left_out: path and reason of files that are no photos.
     """
 
     table: pd.DataFrame
     file: Path
-    left_out: pd.DataFrame
+    left_out: list[tuple[str, str]]
 
     @property
     def words(self) -> str:
@@ -214,7 +214,7 @@ def label_next(
 
 def read_unlabelled(
     folder: str | Path, progress: Progress = silent, levels: Levels = FULL
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """The photos in a folder and below it.
 
     Parameters
@@ -231,7 +231,7 @@ def read_unlabelled(
     photos
         Path (absolute), sha256, width, height, bytes.
     left_out
-        Path, reason of the other files there.
+        Path and reason of the other files there.
 
     Raises
     ------
@@ -243,9 +243,9 @@ def read_unlabelled(
         raise InputError(f"{root} is no folder: give the folder with the photos to choose from")
     paths, passed_over = walk.photos_in([root])
     photos, unreadable = _read(paths, progress, levels)
-    left_out = pd.DataFrame([*passed_over, *unreadable], columns=["path", "reason"])
+    left_out = [*passed_over, *unreadable]
     if photos.empty:
-        first = f" ({left_out['path'][0]}: {left_out['reason'][0]})" if len(left_out) else ""
+        first = " ({}: {})".format(*left_out[0]) if left_out else ""
         raise InputError(f"{root} has no photo that can be read{first}: give a folder with photos")
     return photos, left_out
 

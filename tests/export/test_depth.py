@@ -151,7 +151,7 @@ def test_look_alikes_are_those_of_8_bits(spaces, tmp_path):
 def test_photos_to_label_are_read_with_the_levels(spaces, tmp_path):
     (tmp_path / "a.tif").write_bytes(tiff(ramp(3000, dtype=np.float32)))
     found, left_out = read_unlabelled(tmp_path, levels=spaces["png"].levels)
-    assert len(found) == 1 and left_out.empty
+    assert len(found) == 1 and left_out == []
     with pytest.raises(InputError, match="nothing says which is white"):
         read_unlabelled(tmp_path)
 
