@@ -1,8 +1,9 @@
 """Notebook 07: outliers, and photos that are there more than once, decided as in the audit's gallery."""
 
 from cvtune_nb import similarity
-from cvtune_nb.audit import Audit
+from cvtune_nb.audit import Audit, Payoff
 from cvtune_nb.panels.audit import AuditPanel
+from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
 
@@ -28,3 +29,10 @@ class OutliersPanel(AuditPanel):
         return lambda progress: similarity.find_outliers_and_copies(
             workspace, similarity.find_embedder(workspace, name), progress
         )
+
+    def paint(self, result: Audit | Payoff) -> str:
+        """Fill the gallery, or show what the decisions brought."""
+        words = super().paint(result)
+        if isinstance(result, Audit):
+            self.cost.value = f"It took {html.duration(result.seconds)}."
+        return words

@@ -28,7 +28,7 @@ ANY = "any"
 class PhotoSearch:
     """Until `show` gives it an index it is empty.
 
-    box: query and grid; filters: what of it is shown; map: all photos. found: the look-alikes that are shown (path,
+    box: query and grid; filters: what of it is shown; map: all photos. matches: the look-alikes that are shown (path,
     label, split, distance), nearest first. guard: makes callbacks whose errors reach the page (Panel.guard).
     """
 
@@ -36,13 +36,13 @@ class PhotoSearch:
         self.workspace = workspace
         self.index: PhotoIndex | None = None
         self.query: Query | None = None
-        self.found = pd.DataFrame()
+        self.matches = pd.DataFrame()
         self._image, self.pager = b"", Pager("page", guard(self._turn))
         self.k = w.IntSlider(value=k, min=1, max=100, description="Photos", continuous_update=False, **look())
         self.label = w.Dropdown(options=[ANY, *workspace.classes], description="Only class", **look())
         self.split = w.Dropdown(options=[ANY, "train", "validation", "test"], description="Only split", **look())
         self.upload = w.FileUpload(accept="image/*", multiple=False, description="A photo of your own")
-        self.upload.layout.width, self.upload.tooltip = "auto", "Or drop one on the photos to the right"
+        self.upload.layout.width, self.upload.tooltip = "max-content", "Or drop one on the photos to the right"
         self.view = w.ToggleButtons(
             options=[LOOK_ALIKES, ALL, ON_MAP],
             description="Show",
@@ -124,8 +124,8 @@ class PhotoSearch:
 
     def _look_alikes(self, index: PhotoIndex, query: Query) -> tuple[pd.DataFrame, str]:
         """What the query finds, as cards, and what all of it is called."""
-        self.found = index.nearest(query, self.k.value, self._filtered(index))
-        rows, photos = self.found, index.photos
+        self.matches = index.nearest(query, self.k.value, self._filtered(index))
+        rows, photos = self.matches, index.photos
         label = "" if query.number is None else photos["label"].iloc[query.number]
         self.asked.value = _about(query, label, rows["label"], self._image)
         self.range.value = ""

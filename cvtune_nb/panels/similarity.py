@@ -58,7 +58,7 @@ class SimilarityPanel(Panel):
         self.menus = MetricMenus(Metric.of(components, distance))
         self.offer(embedder)
         self.rerank = w.Checkbox(value=bool(rerank), description="Re-rank by common neighbours", indent=False)
-        self.method = w.Dropdown(options=list(similarity.METHODS), description="Map by", **look())
+        self.method = w.Dropdown(options=list(similarity.METHODS), description="Map by", **look(width="330px"))
         self.words, self.cost_line, self.method_words = small_print(), small_print(), small_print()
         self.search = PhotoSearch(workspace, k, self.guard)
         menus = self.menus.distance, self.menus.components, self.rerank

@@ -15,7 +15,7 @@ from cvtune_nb.panels.similarity_parts import show_photos, small
 from cvtune_nb.similarity.active_learning import LabelList, read_unlabelled
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
-from cvtune_nb.widgets.layout import button, look, small_print
+from cvtune_nb.widgets.layout import button, look, row, small_print
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.workspace import Workspace
 
@@ -42,7 +42,8 @@ class ToLabelPanel(Panel):
         )
         self.open = button("Show the folder")
         self.chosen, self.grid = w.HTML(), PhotoGrid(choosable=True, opens=False)
-        self.controls.children = [self.folder, self.count, words, self.open, self.chosen]
+        self.go.layout.width = "auto"
+        self.controls.children = [self.folder, self.count, words, row(self.open), self.chosen]
         self.right.children = [self.text, self.grid]
         self.like: list[str] = []
         self.open.on_click(self.guard(lambda _: self.show_folder()))

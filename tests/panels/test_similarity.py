@@ -40,11 +40,11 @@ def shown(panel):
 
 
 def test_the_first_query_is_answered_at_once(panel):
-    found = panel.search.found
-    assert shown(panel) == found["path"].tolist()
-    assert len(found) == 5
+    matches = panel.search.matches
+    assert shown(panel) == matches["path"].tolist()
+    assert len(matches) == 5
     assert panel.search.query.name not in shown(panel)
-    assert found["distance"].is_monotonic_increasing
+    assert matches["distance"].is_monotonic_increasing
     assert "recall@1" in panel.status.value
     assert len(panel.search.map.titles) == len(panel.workspace.photos())
 
@@ -62,8 +62,8 @@ def test_a_click_makes_a_photo_the_query(panel):
 def test_filters_let_through_what_fits(panel):
     panel.search.split.value = "train"
     panel.search.label.value = "stripes"
-    assert set(panel.search.found["split"]) == {"train"}
-    assert set(panel.search.found["label"]) == {"stripes"}
+    assert set(panel.search.matches["split"]) == {"train"}
+    assert set(panel.search.matches["label"]) == {"stripes"}
     panel.search.k.value = 3
     assert len(shown(panel)) == 3
 
@@ -92,7 +92,7 @@ def test_a_photo_of_ones_own_is_the_query(panel, tmp_path):
     file = make_photos(tmp_path / "own", ("circle", "square", "stripes"), per_class=1, seed=77) / "stripes"
     content = next(file.iterdir()).read_bytes()
     panel.search.ask_file(content, "<mine>.jpg")
-    assert panel.search.found["label"].mode()[0] == "stripes"
+    assert panel.search.matches["label"].mode()[0] == "stripes"
     assert "&lt;mine&gt;.jpg" in panel.search.asked.value
     assert {row["mark"] for row in panel.search.grid.photos} == {""}
     with pytest.raises(InputError, match="can't be used"):
@@ -100,10 +100,10 @@ def test_a_photo_of_ones_own_is_the_query(panel, tmp_path):
 
 
 def test_another_distance_and_re_ranking_answer_by_themselves(panel):
-    before, maps = panel.search.found["distance"].tolist(), panel.search.map.shown
+    before, maps = panel.search.matches["distance"].tolist(), panel.search.map.shown
     panel.menus.distance.value = "manhattan"
     finished(panel)
-    assert panel.search.found["distance"].tolist() != before
+    assert panel.search.matches["distance"].tolist() != before
     panel.rerank.value = True
     finished(panel)
     assert panel.result().evaluation.validation.reranked
