@@ -178,27 +178,27 @@ def label_next(
     """
     if count < 1:
         raise InputError(f"{count} photos to label: ask for 1 or more")
-    found, left_out = read_unlabelled(folder, progress, workspace.levels)
-    held = found["sha256"].isin(workspace.manifest()["sha256"])
-    found = found[~held].drop_duplicates("sha256").reset_index(drop=True)
-    if found.empty:
+    photos, left_out = read_unlabelled(folder, progress, workspace.levels)
+    held = photos["sha256"].isin(workspace.manifest()["sha256"])
+    photos = photos[~held].drop_duplicates("sha256").reset_index(drop=True)
+    if photos.empty:
         raise InputError(f"{folder} has no photo that the workspace has not: give a folder of other photos")
-    pool = embed(workspace, found, embedder, progress)
-    distances = np.full(len(found), np.nan)
+    pool = embed(workspace, photos, embedder, progress)
+    distances = np.full(len(photos), np.nan)
     if like:
         examples, unreadable = _read([str(Path(path).resolve()) for path in like], silent, workspace.levels)
         if unreadable:
             raise InputError("{} can't be used ({}): choose another photo".format(*unreadable[0]))
         nearest = VectorIndex(embed(workspace, examples, embedder, progress)).search(pool, 1).distances[:, 0]
         keep = np.sort(nearest.argsort(kind="stable")[: CANDIDATES * count])
-        found, pool, distances = found.iloc[keep].reset_index(drop=True), pool[keep], nearest[keep]
+        photos, pool, distances = photos.iloc[keep].reset_index(drop=True), pool[keep], nearest[keep]
     known = workspace.photos()
     train = known[known["split"] == "train"]
     progress(0.95, "choosing")
     chosen = select(pool, embed(workspace, train, embedder, progress), train["label"], count, seed)
     table = pd.DataFrame(
         {
-            "path": found["path"].to_numpy()[chosen.indices],
+            "path": photos["path"].to_numpy()[chosen.indices],
             "label": "",
             "looks_like": chosen.labels,
             "probability": chosen.probabilities.round(4),

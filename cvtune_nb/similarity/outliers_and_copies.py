@@ -51,11 +51,11 @@ def find_outliers(photos: pd.DataFrame, vectors: np.ndarray) -> pd.DataFrame:
     k = min(NEIGHBOURS, len(photos) - 1)
     if k < 1:
         return table({})
-    found = VectorIndex(vectors).search(vectors, k + 1)
+    neighbours = VectorIndex(vectors).search(vectors, k + 1)
     paths, labels = photos["path"].tolist(), photos["label"].to_numpy(dtype=object)
-    itself = found.indices == np.arange(len(photos))[:, None]
+    itself = neighbours.indices == np.arange(len(photos))[:, None]
     itself[~itself.any(1), -1] = True  # among equal photos others may have taken its place
-    near, distances = found.indices[~itself].reshape(-1, k), found.distances[~itself].reshape(-1, k)
+    near, distances = neighbours.indices[~itself].reshape(-1, k), neighbours.distances[~itself].reshape(-1, k)
     issues = []
     for label in sorted(set(labels)):
         members = np.flatnonzero(labels == label)

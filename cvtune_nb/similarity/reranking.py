@@ -44,10 +44,10 @@ class Reranker:
         by the largest re-ranked one, as in the paper.
         """
         n = len(self.vectors)
-        found = self.index.search(queries, min(n, max(k, RERANKED)))
-        indices, distances = found.indices.copy(), found.distances.copy()
+        neighbours = self.index.search(queries, min(n, max(k, RERANKED)))
+        indices, distances = neighbours.indices.copy(), neighbours.distances.copy()
         for row in range(len(queries)):
-            near, plain = found.indices[row, :RERANKED], found.distances[row, :RERANKED]
+            near, plain = neighbours.indices[row, :RERANKED], neighbours.distances[row, :RERANKED]
             jaccard = self._jaccard(queries[row], near, plain)
             mixed = jaccard * (1 - LAMBDA) + plain / max(float(plain.max()), 1e-9) * LAMBDA
             order = mixed.argsort(kind="stable")
@@ -97,11 +97,11 @@ class Reranker:
         index = self.index
         if len(self.vectors) >= MANY and index.metric.distance != "manhattan":
             index = replace(index, approximate=True)
-        found = index.search(self.vectors, NEAREST + 1)
-        half = found.indices[:, : NEAREST // 2 + 1].tolist()
+        neighbours = index.search(self.vectors, NEAREST + 1)
+        half = neighbours.indices[:, : NEAREST // 2 + 1].tolist()
         sets = [set(row) for row in half]
         halves = [{other for other in row if photo in sets[other]} | {photo} for photo, row in enumerate(half)]
-        return found.indices, found.distances[:, -1], halves
+        return neighbours.indices, neighbours.distances[:, -1], halves
 
     @cached_property
     def _encodings(self) -> csr_matrix:

@@ -99,8 +99,8 @@ class PhotoIndex:
         if query.number is not None:
             allowed[query.number] = False
         candidates = len(allowed) if len(allowed) < LARGE else CANDIDATES
-        found = self.searcher.search(query.vector[None], candidates)
-        indices, distances = found.indices[0], found.distances[0]
+        neighbours = self.searcher.search(query.vector[None], candidates)
+        indices, distances = neighbours.indices[0], neighbours.distances[0]
         kept = np.flatnonzero(allowed[indices])[:k]
         rows = self.photos.iloc[indices[kept]][["path", "label", "split", "sha256"]]
         return rows.assign(distance=distances[kept].astype(float)).reset_index(drop=True)
