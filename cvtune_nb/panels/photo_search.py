@@ -119,7 +119,7 @@ class PhotoSearch:
     def _fill(self, index: PhotoIndex, query: Query, page: int = 0) -> None:
         """Fill the grid: what the query finds, or a page of photos to choose a query from."""
         rows, name = self._look_alikes(index, query) if self.view.value == LOOK_ALIKES else self._browsed(index, page)
-        rows = rows.assign(said=rows["caption"] + ", " + rows["split"] + ", " + rows["path"])
+        rows = rows.assign(said=[f"{row.caption}, {row.split}, {row.path}" for row in rows.itertuples()])
         show_photos(self.grid, rows, lambda path: small(self.workspace, self.workspace.path_of(path)), name)
 
     def _look_alikes(self, index: PhotoIndex, query: Query) -> tuple[pd.DataFrame, str]:

@@ -102,8 +102,8 @@ class ToLabelPanel(Panel):
         return html.text(result.words)
 
     def _show(self, photos: pd.DataFrame, name: str) -> None:
-        rows = photos[["path", "caption"]].head(MOST)
-        rows = rows.assign(said=rows["path"].map(lambda path: Path(path).name) + " " + rows["caption"], mark="")
+        rows = photos.head(MOST)
+        rows = rows.assign(said=[f"{Path(row.path).name} {row.caption}" for row in rows.itertuples()], mark="")
         show_photos(self.grid, rows, lambda path: small(self.workspace, Path(path)), name)
         self._like([])
 

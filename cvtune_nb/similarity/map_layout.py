@@ -19,7 +19,10 @@ FIRST = 50
 
 @dataclass(frozen=True)
 class PhotoMap:
-    """positions: (n, 2) float32 in 0..1; class_ids: (n,) int, each photo's index in `classes`; paths: n."""
+    """Photos on a plane.
+
+    positions: (n, 2) float32 in 0..1; class_ids: (n,) int, each photo's index in `classes`; paths: n.
+    """
 
     method: str
     positions: np.ndarray

@@ -88,7 +88,10 @@ DEFAULT = Metric()
 
 @dataclass(frozen=True)
 class Projection:
-    """(v - mean) @ matrix, then length 1; without a matrix, nothing. mean: (width,); matrix: (width, dimensions)."""
+    """What is done to vectors v before they are compared: (v - mean) @ matrix, then length 1.
+
+    mean: (width,); matrix: (width, dimensions); without them v stays as it is.
+    """
 
     mean: np.ndarray | None = None
     matrix: np.ndarray | None = None

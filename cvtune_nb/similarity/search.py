@@ -40,7 +40,10 @@ class Query:
 
 @dataclass(frozen=True)
 class PhotoIndex:
-    """photos: all of the workspace (manifest columns); searcher: their projected vectors, in the same order."""
+    """All photos of a workspace, ready to be searched.
+
+    photos: manifest columns; searcher: their projected vectors, in the same order.
+    """
 
     workspace: Workspace
     embedder: Embedder

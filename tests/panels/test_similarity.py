@@ -66,6 +66,13 @@ def test_filters_let_through_what_fits(panel):
     assert set(panel.search.matches["label"]) == {"stripes"}
     panel.search.k.value = 3
     assert len(shown(panel)) == 3
+    photos = panel.workspace.photos().query("split == 'test'")
+    panel.workspace.decide_all((path, "exclude", "", "") for path in photos["path"])
+    press(panel)
+    panel.search.split.value = "test"
+    assert shown(panel) == []
+    panel.search.view.value = ALL
+    assert "No photo has that class and split" in panel.search.asked.value
 
 
 def test_all_photos_are_browsed_and_one_is_opened(panel):
