@@ -95,7 +95,7 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
-    from cvtune_nb.similarity import export_similarity
+    from cvtune_nb.similarity import Metric, export_similarity
 
     workspace = open_workspace_of(arguments, meter, meter)
     made = export_similarity(
@@ -103,8 +103,7 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
         arguments.run,
         arguments.out,
         meter,
-        arguments.components or "pca",
-        arguments.distance or "cosine",
+        Metric.of(arguments.components, arguments.distance),
         arguments.earlier_data,
     )
     return _exported(
