@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 lab: setup  ## open the workbook in JupyterLab: notebook 00, on this machine only
 	$(BIN)/cvtune lab
 
-test: setup  ## run all tests, those in a real browser included
+test: lint  ## check style and types, then run all tests, those in a real browser included
 	$(BIN)/python -m pytest
 
 # of the two rungs that the demo climbs; a comma in a call would end its argument
@@ -60,9 +60,10 @@ bench: $(PEERS)  ## measure features and training beside the limit, timm and fas
 bench-audit: $(PEERS)  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
 	$(BIN)/python -m tests.benchmarks.audit --data "$(DATA)" --work build/bench-audit --peers build/peers
 
-lint: setup  ## check style and format
+lint: setup  ## check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 pins: setup  ## write constraints.txt anew: the newest versions that go together
 	$(PYTHON) -m venv --clear build/pins

@@ -1,14 +1,12 @@
-"""cvtune: from a folder of labelled photos to the most accurate image classifier you can get.
+"""cvtune: from a folder of labelled photos to the most accurate image model you can get.
 
-The package is in rooms that import in one direction only:
-data -> features -> baseline -> audit -> training -> advice -> escalation -> export,
-then plots (pictures of results) and widgets (what a notebook shows).
+ARCHITECTURE.md says what is where.
 """
 
 import os
 
-# Before torch is loaded: threads that wait for work sleep instead of spinning. Where another process competes for
-# the cores, spinning made a training step up to 20 times slower (2 cores, EfficientNet-Lite0, 224 pixels).
+# Before torch is loaded: threads that wait for work sleep instead of spinning, which slows training down where another
+# process competes for the cores (docs/measurements.md, "Threads that wait for work").
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"

@@ -68,13 +68,15 @@ def one_line(value: Any) -> str:
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """The `columns` of `rows` as aligned text, one line a row; numbers to the right, missing values empty."""
-    rows = [[row.get(column) for column in columns] for row in rows]
-    numbers = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))]
-    cells = [list(columns)] + [[_cell(value) for value in row] for row in rows]
+    values = [[row.get(column) for column in columns] for row in rows]
+    numeric = [
+        bool(values) and all(isinstance(row[i], int | float | None) for row in values) for i in range(len(columns))
+    ]
+    cells = [list(columns)] + [[_cell(value) for value in row] for row in values]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     lines = []
     for row in cells:
-        parts = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numbers, strict=True)]
+        parts = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)]
         lines.append("  ".join(parts).rstrip())
     return "\n".join(lines)
 
@@ -89,10 +91,10 @@ def plain(value: Any) -> Any:
     """`value` as what JSON knows: numbers, text, lists, objects; NaN and infinity become null."""
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
         return plain(value.to_dict("records"))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if hasattr(value, "tolist"):  # numpy's arrays and scalars
         return plain(value.tolist())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

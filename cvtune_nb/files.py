@@ -1,5 +1,8 @@
-"""Reading and writing the plain files of a workspace. Every write is atomic: a reader, or a person who
-kills the kernel in mid-write, finds either the old file or the new one, never half of one."""
+"""Reading and writing the plain files of a workspace.
+
+Every write is atomic: a reader, or a person who kills the kernel in mid-write, finds either the old file or the new
+one, never half of one.
+"""
 
 import contextlib
 import csv
@@ -78,8 +81,10 @@ def read_csv(file: Path, /, **types: Any) -> pd.DataFrame:
 
 
 def append_json_lines(path: Path, *values: dict[str, Any]) -> None:
-    """Add a line for each value to a journal and flush it to disk: journals only ever grow. A last line that a crash
-    cut off gets its end first, so that it can't swallow the new one."""
+    """Add a line for each value to a journal and flush it to disk: journals only ever grow.
+
+    A last line that a crash cut off gets its end first, so that it can't swallow the new one.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab+") as file:
@@ -119,9 +124,11 @@ def size_of(file: Path) -> int:
 
 
 def forget(path: Path) -> bool:
-    """Have the operating system drop `path` from its memory, so that the next read comes from the disk or network it
-    lies on. False where there is no way to ask for that (Windows, macOS) or the file can't be opened. Pages that are
-    mapped (numpy's mmap_mode) stay until they are unmapped."""
+    """Have the operating system drop `path` from its memory, so that the next read comes from the disk or network.
+
+    False where there is no way to ask for that (Windows, macOS) or the file can't be opened. Pages that are mapped
+    (numpy's mmap_mode) stay until they are unmapped.
+    """
     if not hasattr(os, "posix_fadvise"):
         return False
     try:

@@ -1,15 +1,22 @@
 """How good is it, and how sure can one be? Accuracies with intervals, confusion, paired comparisons."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
 Z95 = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
+
+CERTAIN, PROBABLE = 0.05, 0.2
+"""Two-sided p values below which a difference counts as certain (the usual convention, Fisher 1925), and a gain as
+probable: if gains and losses were equally likely beforehand, it is real with a probability of about 1 - p / 2, 90% or
+more, which the IPCC calls "very likely" (Mastrandrea and others 2010, guidance on the treatment of uncertainties)."""
 
 
 @dataclass(frozen=True)
@@ -44,35 +51,59 @@ def share(right: int, n: int) -> Accuracy:
     return Accuracy(p, max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half)), int(n))
 
 
-def accuracy(truth: Sequence, predicted: Sequence) -> Accuracy:
+def accuracy(truth: ArrayLike, predicted: ArrayLike) -> Accuracy:
     """Share of `predicted` that equals `truth`."""
     right = np.asarray(truth) == np.asarray(predicted)
     return share(int(right.sum()), right.size)
 
 
-def confusion(truth: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
-    """Counts of photos: a row for each true class, a column for each predicted one."""
+def confusion(truth: Iterable[str], predicted: Iterable[str], classes: Iterable[str]) -> pd.DataFrame:
+    """Count photos by class, a row for each true class of `classes` and a column for each predicted one."""
     counts = pd.crosstab(pd.Series(list(truth), name="true"), pd.Series(list(predicted), name="predicted"))
     return counts.reindex(index=list(classes), columns=list(classes), fill_value=0)
 
 
-def per_class(truth: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
-    """label,photos,precision,recall,low,high; low..high is the interval of the recall; precision of a class that
-    was never predicted is 0."""
-    truth, predicted = np.asarray(truth), np.asarray(predicted)
+def per_class(truth: ArrayLike, predicted: ArrayLike, classes: Iterable[str]) -> pd.DataFrame:
+    """Precision and recall of each class.
+
+    Parameters
+    ----------
+    truth, predicted
+        Labels of n photos, in the same order.
+    classes
+        Labels to report on, in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        label,photos,precision,recall,low,high: low..high is the 95% interval of the recall. The precision of a class
+        that was never predicted is 0.
+    """
+    true_labels, predicted_labels = np.asarray(truth), np.asarray(predicted)
     rows = []
     for label in classes:
-        mine, said = truth == label, predicted == label
-        recall = share(int((mine & said).sum()), int(mine.sum()))
-        precision = (mine & said).sum() / max(1, said.sum())
+        of_class, called_so = np.equal(true_labels, label), np.equal(predicted_labels, label)
+        recall = share(int((of_class & called_so).sum()), int(of_class.sum()))
+        precision = (of_class & called_so).sum() / max(1, called_so.sum())
         rows.append((label, recall.n, float(precision), recall.value, recall.low, recall.high))
     return pd.DataFrame(rows, columns=["label", "photos", "precision", "recall", "low", "high"])
 
 
+class Verdict(StrEnum):
+    """What may be said of the second of two classifiers, beside the first."""
+
+    WORSE = "worse"
+    NO_DIFFERENCE = "no reliable difference"
+    PROBABLY_BETTER = "probably better, not yet certain"
+    BETTER = "better"
+
+
 @dataclass(frozen=True)
 class Paired:
-    """Two classifiers on the same photos: difference = accuracy of the second minus the first, its 95% interval,
-    the exact McNemar p value, and the verdict in words."""
+    """Two classifiers on the same photos: accuracy of the second minus the first, and how sure one can be of it.
+
+    low..high is the 95% interval of the difference, p the exact McNemar p value.
+    """
 
     difference: float
     low: float
@@ -80,10 +111,18 @@ class Paired:
     p: float
     words: str
 
+    @property
+    def verdict(self) -> Verdict:
+        """What may be said of the second."""
+        return _verdict(self.difference, self.p)
 
-def paired(right_first: Sequence[bool], right_second: Sequence[bool]) -> Paired:
-    """Compare which of the same n photos each got right: exact McNemar test (McNemar 1947) and the Wald interval
-    with Agresti and Min's (2005) correction of half a photo in each cell."""
+
+def paired(right_first: ArrayLike, right_second: ArrayLike) -> Paired:
+    """Compare which of the same n photos each got right.
+
+    By an exact McNemar test (McNemar 1947) and the Wald interval with Agresti and Min's (2005) correction of half a
+    photo in each cell.
+    """
     first, second = np.asarray(right_first, bool), np.asarray(right_second, bool)
     if first.shape != second.shape:
         raise ValueError("paired needs the same photos for both")
@@ -93,17 +132,27 @@ def paired(right_first: Sequence[bool], right_second: Sequence[bool]) -> Paired:
     g, loss, m = gained + 0.5, lost + 0.5, n + 2
     half = Z95 * math.sqrt(g + loss - (g - loss) ** 2 / m) / m
     low, high = max(-1.0, (g - loss) / m - half), min(1.0, (g - loss) / m + half)
-    if p < 0.05:
-        words = f"{abs(difference) * 100:.1f} points {'better' if difference > 0 else 'worse'} (p = {p:.2g})"
+    verdict = _verdict(difference, p)
+    if verdict in (Verdict.BETTER, Verdict.WORSE):
+        words = f"{abs(difference) * 100:.1f} points {verdict} (p = {p:.2g})"
     else:
-        words = f"no difference you could rely on ({difference * 100:+.1f} points, p = {p:.2g}, {n} photos)"
+        words = f"{verdict} ({difference * 100:+.1f} points, p = {p:.2g}, {n} photos)"
     return Paired(difference, low, high, p, words)
+
+
+def _verdict(difference: float, p: float) -> Verdict:
+    if p < CERTAIN:
+        return Verdict.BETTER if difference > 0 else Verdict.WORSE
+    return Verdict.PROBABLY_BETTER if p < PROBABLE and difference > 0 else Verdict.NO_DIFFERENCE
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The best of several runs on the photos that it was chosen on. found: its accuracy there, which flatters it;
-    expected: what may be expected of it on other photos, with the 95% interval low..high; words: both."""
+    """The best of several runs on the photos that it was chosen on.
+
+    found: its accuracy there, which flatters it; expected: what to expect on other photos, with the 95% interval
+    low..high; words: both.
+    """
 
     run: str
     found: float
@@ -114,14 +163,26 @@ class Chosen:
 
 
 def best_of(right: pd.DataFrame, draws: int = 1_000, seed: int = 0) -> Chosen:
-    """The best of k runs, corrected for having been chosen: in each of `draws` bootstrap samples of the photos the best
-    run is chosen on the photos that were drawn and judged on those that were not (Tsamardinos, Greasidou and
-    Borboudakis 2018, "Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation"). Tried
-    on equally good runs with 70% of their answers in common (341 photos, accuracy .88, 40 times): the best of 5, 10 and
-    20 looked 1.7, 1.8 and 2.1 points better than it was; corrected, it was off by .3, -.1 and -.2.
+    """The best of k runs, with its accuracy corrected for having been chosen.
 
-    right: a row for each of n photos, a column for each run, True where it was right. Of equals the first is chosen.
-    Raises ValueError without a photo or a run.
+    In each of `draws` bootstrap samples of the photos the best run is chosen on the photos that were drawn and judged
+    on those that were not (Tsamardinos, Greasidou and Borboudakis 2018, "Bootstrapping the out-of-sample predictions
+    for efficient and accurate cross-validation"). How far off it is with and without the correction:
+    docs/measurements.md, "The best of several runs".
+
+    Parameters
+    ----------
+    right
+        A row for each of n photos, a column for each of k runs, True where the run was right. Ties: the first run.
+    draws
+        Number of bootstrap samples.
+    seed
+        Of the random numbers.
+
+    Raises
+    ------
+    ValueError
+        Without a photo or a run.
     """
     answers = right.to_numpy(dtype=float)
     n, k = answers.shape
@@ -144,11 +205,12 @@ def best_of(right: pd.DataFrame, draws: int = 1_000, seed: int = 0) -> Chosen:
 
 
 def gap(history: pd.DataFrame, counts: tuple[int, int]) -> pd.DataFrame:
-    """Train minus validation accuracy by epoch: epoch,gap,low,high, all but the epoch -1..1; low..high is the 95%
-    interval of Agresti and Caffo (2000), a Wald interval with one right and one wrong photo added to each side, which
-    holds where all training photos are right, too.
+    """Train minus validation accuracy by epoch: epoch,gap,low,high, all but the epoch -1..1.
 
-    history: columns epoch,train_accuracy,validation_accuracy. counts: photos these two were measured on.
+    low..high is the 95% interval of Agresti and Caffo (2000), a Wald interval with one right and one wrong photo added
+    to each side, which holds even where all training photos are right.
+
+    history: columns epoch,train_accuracy,validation_accuracy. counts: photos that these two were measured on.
     """
     parts = [history[f"{name}_accuracy"].to_numpy(dtype=float) for name in ("train", "validation")]
     p, q = ((part * n + 1) / (n + 2) for part, n in zip(parts, counts, strict=True))
@@ -160,8 +222,10 @@ def gap(history: pd.DataFrame, counts: tuple[int, int]) -> pd.DataFrame:
 
 
 def opened(gaps: pd.DataFrame) -> int | None:
-    """The epoch in which the gap opened: the first from which, to the end, its interval stays above 0 and it is wider
-    than in the first row. None when it has not. gaps: what `gap` gives."""
+    """The epoch in which the gap opened, or None: from then on it is above 0 with its interval and wider than at first.
+
+    gaps: what `gap` gives.
+    """
     if gaps.empty:
         return None
     open_ = (gaps["low"] > 0) & (gaps["gap"] > gaps["gap"].iloc[0] + 1e-9)
@@ -170,8 +234,10 @@ def opened(gaps: pd.DataFrame) -> int | None:
 
 
 def gap_in_words(gaps: pd.DataFrame) -> str:
-    """For example "the gap opened in epoch 3: train is 12.0 points (8.1 to 16.2) above validation". gaps: as `gap`
-    gives them, at least one row."""
+    """For example "the gap opened in epoch 3: train is 12.0 points (8.1 to 16.2) above validation".
+
+    gaps: what `gap` gives, at least one row.
+    """
     first, last, epoch = gaps.iloc[0], gaps.iloc[-1], opened(gaps)
     size = f"{last['gap'] * 100:.1f} points ({last['low'] * 100:.1f} to {last['high'] * 100:.1f})"
     if last["low"] <= 0:
@@ -188,33 +254,42 @@ BINS = 15
 """Equal steps of confidence in which calibration is measured (Guo and others 2017)."""
 
 
-def reliability(confidence: Sequence[float], right: Sequence[bool]) -> pd.DataFrame:
-    """How often answers of about the same confidence (0..1, the largest probability) are right: confidence (mean),
-    accuracy,low,high (95% Wilson interval),photos; a row for each of BINS steps that holds any."""
-    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
-    step, rows = np.minimum((confidence * BINS).astype(int), BINS - 1), []
+def reliability(confidence: ArrayLike, right: ArrayLike) -> pd.DataFrame:
+    """How often answers of about the same confidence (0..1, the largest probability) are right.
+
+    A row for each of BINS steps that holds any: confidence (mean),accuracy,low,high (95% Wilson interval),photos.
+    """
+    confidences, correct = np.asarray(confidence, float), np.asarray(right, bool)
+    bins, rows = np.minimum((confidences * BINS).astype(int), BINS - 1), []
     for number in range(BINS):
-        if (inside := step == number).any():
-            found = share(int(right[inside].sum()), int(inside.sum()))
-            rows.append((float(confidence[inside].mean()), found.value, found.low, found.high, found.n))
+        inside = np.equal(bins, number)
+        if inside.any():
+            found = share(int(correct[inside].sum()), int(inside.sum()))
+            rows.append((float(confidences[inside].mean()), found.value, found.low, found.high, found.n))
     return pd.DataFrame(rows, columns=["confidence", "accuracy", "low", "high", "photos"])
 
 
 def calibration_error(table: pd.DataFrame) -> float:
-    """Expected calibration error, 0..1: mean distance of confidence and accuracy (Naeini and others 2015). It is never
-    0, even for perfect probabilities: about .01 to .03 on a few hundred photos. table: what `reliability` gives."""
+    """Expected calibration error, 0..1: mean distance of confidence and accuracy (Naeini and others 2015).
+
+    It is never 0, even for perfect probabilities: about .01 to .03 on a few hundred photos.
+    table: what `reliability` gives.
+    """
     apart = (table["confidence"] - table["accuracy"]).abs()
     return float((apart * table["photos"]).sum() / max(1, table["photos"].sum()))
 
 
-def coverage(confidence: Sequence[float], right: Sequence[bool]) -> pd.DataFrame:
-    """What a threshold below which the answer is "don't know" costs and brings: threshold (0 to .99),coverage (share of
-    photos still answered),accuracy (of those, with its 95% interval low,high),answered (photos)."""
-    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
+def coverage(confidence: ArrayLike, right: ArrayLike) -> pd.DataFrame:
+    """What a threshold below which the answer is "don't know" costs and brings.
+
+    A row for each threshold: threshold (0 to .99),coverage (share of photos still answered),accuracy (of these, its
+    95% interval low,high),answered (photos).
+    """
+    confidences, correct = np.asarray(confidence, float), np.asarray(right, bool)
     rows = []
     for threshold in np.arange(100) / 100:
-        answered = confidence >= threshold
-        found = share(int(right[answered].sum()), int(answered.sum()))
-        part = float(answered.mean()) if len(right) else 0.0
+        answered = np.greater_equal(confidences, threshold)
+        found = share(int(correct[answered].sum()), int(answered.sum()))
+        part = float(answered.mean()) if len(correct) else 0.0
         rows.append((threshold, part, found.value, found.low, found.high, found.n))
     return pd.DataFrame(rows, columns=["threshold", "coverage", "accuracy", "low", "high", "answered"])

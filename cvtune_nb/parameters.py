@@ -1,11 +1,17 @@
 """Every parameter a person can tune, declared once: sliders, command-line flags and checks are made from here."""
 
+from __future__ import annotations
+
 import ast
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,8 @@ class Parameter:
     meaning: str
     default: Any
     scale: str
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     unit: str = ""
     choices: tuple[str, ...] = ()
     name_2018: str = ""
@@ -34,7 +40,7 @@ class Parameter:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
         if self.choices:
             return " or ".join(self.choices)
-        if self.low is None:
+        if self.scale in ("text", "name"):
             return "text"
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
@@ -237,6 +243,33 @@ _OF_DETECTORS = [
 DETECTOR_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _OF_DETECTORS}
 """Those of a detector: what a classifier has, too, with values that suit it."""
 
+
+def differing(
+    rows: pd.DataFrame, parameters: Mapping[str, Parameter] = PARAMETERS, always: Collection[str] = ()
+) -> dict[str, str]:
+    """The parameters that tell runs apart.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        A row for each run, a column for each parameter.
+    parameters : Mapping
+        Those of the task, by name.
+    always : Collection
+        Names that are shown even where all runs have the same value.
+
+    Returns
+    -------
+    dict
+        Name -> label, in the order of `parameters`.
+    """
+    return {
+        name: parameter.label
+        for name, parameter in parameters.items()
+        if name in rows and (name in always or rows[name].nunique() > 1)
+    }
+
+
 RECIPE_2018 = {
     "learning_rate": 0.05,
     "schedule": "",
@@ -260,8 +293,11 @@ def parse_schedule(text: str) -> list[float]:
 
     def rates(node: ast.expr) -> list[float]:
         match node:
-            case ast.List(elts=items) if all(type(getattr(item, "value", None)) in (int, float) for item in items):
-                return [float(item.value) for item in items]
+            case ast.List(elts=items):
+                values = [item.value for item in items if isinstance(item, ast.Constant)]
+                numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+                if len(numbers) == len(items):
+                    return numbers
             case ast.BinOp(op=ast.Add(), left=left, right=right):
                 return rates(left) + rates(right)
             case ast.BinOp(op=ast.Mult(), left=ast.List() as values, right=ast.Constant(value=int() as times)):
@@ -279,9 +315,58 @@ def parse_schedule(text: str) -> list[float]:
     return parsed
 
 
+class TrainingConfig:
+    """What the parameters of any training run have in common.
+
+    A subclass is a frozen dataclass, and DECLARED says what each of its fields means.
+    """
+
+    DECLARED: ClassVar[dict[str, Parameter]]
+    image_size: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+    @property
+    def network(self) -> str:
+        """The name of what is trained: its first field."""
+        return getattr(self, fields(self)[0].name)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, self.DECLARED[field.name].check(getattr(self, field.name)))
+
+    @classmethod
+    def from_values(cls, **values: Any) -> Self:
+        """A config from loose values (a form, a file). Raises InputError for a name that is no parameter."""
+        for name in values:
+            if name not in cls.DECLARED:
+                raise InputError(f"{name} is not a parameter: choose from {', '.join(cls.DECLARED)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The parameters as plain values."""
+        return asdict(self)
+
+    def halved(self) -> Self:
+        """The same run in less memory: minibatch and learning rate halved together.
+
+        Raises InputError when the minibatch is one photo already.
+        """
+        if self.batch_size == 1:
+            first = fields(self)[0].name
+            raise InputError(f"out of memory with a minibatch of one photo: choose a smaller image_size or {first}")
+        return replace(self, batch_size=self.batch_size // 2, learning_rate=self.learning_rate / 2)
+
+    def rate(self, done: float) -> float:
+        """The learning rate after `done` epochs (a whole number and a part)."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Config:
-    """The parameters of one training run; the meaning of each is in PARAMETERS."""
+class Config(TrainingConfig):
+    """The parameters of one training run of a classifier; the meaning of each is in PARAMETERS."""
 
     backbone: str
     learning_rate: float = PARAMETERS["learning_rate"].default
@@ -297,34 +382,21 @@ class Config:
     loss: str = PARAMETERS["loss"].default
     seed: int = PARAMETERS["seed"].default
 
+    DECLARED = PARAMETERS
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, PARAMETERS[field.name].check(getattr(self, field.name)))
+        super().__post_init__()
         if self.schedule:
             rates = parse_schedule(self.schedule)
             object.__setattr__(self, "epochs", len(rates))
             object.__setattr__(self, "learning_rate", PARAMETERS["learning_rate"].check(max(rates)))
 
-    @classmethod
-    def from_values(cls, **values: Any) -> "Config":
-        """A Config from loose values (a form, a file). Raises InputError for a name that is no parameter."""
-        for name in values:
-            if name not in PARAMETERS:
-                raise InputError(f"{name} is not a parameter: choose from {', '.join(PARAMETERS)}")
-        return cls(**values)
+    def halved(self) -> Config:
+        """The same run in less memory: minibatch and learning rate halved together, the rule of 2018's ladder.
 
-    def to_dict(self) -> dict[str, Any]:
-        """The parameters as plain values."""
-        return asdict(self)
-
-    def halved(self) -> "Config":
-        """The same run in less memory: minibatch and learning rate halved together (the rule of 2018's ladder).
-        Raises InputError when the minibatch is one photo already."""
-        if self.batch_size == 1:
-            raise InputError("out of memory with a minibatch of one photo: choose a smaller image_size or backbone")
-        schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""
-        halves = {"batch_size": self.batch_size // 2, "learning_rate": self.learning_rate / 2, "schedule": schedule}
-        return replace(self, **halves)
+        Raises InputError when the minibatch is one photo already.
+        """
+        return replace(super().halved(), schedule=str([rate / 2 for rate in self.rates]) if self.schedule else "")
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part)."""

@@ -9,6 +9,7 @@ from cvtune_nb import classification
 from cvtune_nb.advice import advise
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import SVM, Run, export_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.console import table
 from cvtune_nb.errors import InputError, Stopped
@@ -134,7 +135,7 @@ class Workbook:
             return
         end = time.monotonic() + seconds
         try:
-            result = audit(self.workspace, self.config.backbone, self.config.image_size, progress=self.until(end))
+            result = audit(self.workspace, FeatureSpec.of(self.config), self.until(end))
         except Stopped:
             self.progress(1.0, "the audit was broken off")  # raises Stopped again when it was the person
             why = "the audit did not fit into the budget: `cvtune audit` with this workspace goes on with it"
@@ -154,9 +155,7 @@ class Workbook:
     def baseline(self) -> None:
         """The SVM on the frozen network, which training starts from."""
         try:
-            explorer = SvmExplorer(
-                self.workspace, self.config.backbone, self.config.image_size, self.until(self.deadline)
-            )
+            explorer = SvmExplorer(self.workspace, FeatureSpec.of(self.config), self.until(self.deadline))
         except Stopped:
             self.progress(1.0, "the baseline was broken off")
             self.note("the budget ended before the features of all photos were there, so nothing was trained")
@@ -199,14 +198,14 @@ class Workbook:
             if not self.possible(rung):
                 continue
             if self.epochs_in(self.room(rung), [*rungs, rung]) < min(LEAST_EPOCHS, rung.epochs):
-                why = f"the budget has no room for {rung.backbone} at {rung.image_size} pixels and beyond"
+                why = f"the budget has no room for {FeatureSpec.of(rung)} and beyond"
                 break
             rungs.append(rung)
         for rung, reason in self.impossible.items():
-            self.note(f"rung skipped, {rung.backbone} at {rung.image_size} pixels: {reason}")
+            self.note(f"rung skipped, {FeatureSpec.of(rung)}: {reason}")
         if not rungs:
             if not higher:
-                why = f"the ladder has no rung above {self.config.backbone} at {self.config.image_size} pixels"
+                why = f"the ladder has no rung above {FeatureSpec.of(self.config)}"
             elif not why:
                 none = len(self.impossible) == len(higher)
                 why = "no higher rung can be run here" if none else "no higher rung fits into the budget"

@@ -1,5 +1,7 @@
-"""Workspace: the folder where everything about one data set is kept. What is on disk is the state; any notebook or
-command can be started alone from it."""
+"""Workspace: the folder where everything about one data set is kept.
+
+What is on disk is the state: any notebook or command can be started alone from it.
+"""
 
 import hashlib
 import os
@@ -34,8 +36,10 @@ _TEXT = {"path": str, "label": str, "split": str, "group": str, "sha256": str}
 
 
 def home() -> Path:
-    """Where workspaces and the sample photos are kept by default: $CVTUNE_HOME, or data/ in the checkout the
-    command or notebook runs from, or cvtune/ in the person's home folder."""
+    """Where workspaces and the sample photos are kept by default.
+
+    $CVTUNE_HOME, or data/ in the checkout the command or notebook runs from, or cvtune/ in the person's home folder.
+    """
     if os.environ.get("CVTUNE_HOME"):
         return Path(os.environ["CVTUNE_HOME"]).expanduser()
     for folder in (Path.cwd(), Path.cwd().parent):
@@ -50,11 +54,11 @@ def now() -> str:
 
 
 class Workspace:
-    """Everything about one data set, on disk (layout: DESIGN section 2, README "Where things are kept").
+    """Everything about one data set, on disk; the README lists the files under "What is kept, and where".
 
     data is the folder that the manifest's paths are relative to; seed drew the split. layout is what the person said
     about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
-    validation photos get some of their train photos. moved says, where that happened just now, that the photos are
+    validation photos get some of their train photos. moved says, where that was found out just now, that the photos are
     somewhere else than before.
     """
 
@@ -82,9 +86,26 @@ class Workspace:
 
     @classmethod
     def create(cls, folder: Path, data: Path, source: str, seed: int) -> "Workspace":
-        """Make the folder a workspace for the photos under `data`, which came from `source` (as the person gave
-        it). A workspace goes on with photos that were moved or copied there. Raises InputError when the folder is a
-        workspace for other photos."""
+        """Make the folder a workspace for these photos, or open it where it is one.
+
+        A workspace goes on with photos that were moved or copied.
+
+        Parameters
+        ----------
+        folder
+            The workspace's.
+        data
+            The folder that the photos lie under.
+        source
+            Where they came from, as the person gave it.
+        seed
+            Of the split.
+
+        Raises
+        ------
+        InputError
+            When the folder is a workspace for other photos.
+        """
         folder = Path(folder).resolve()
         file = folder / "workspace.json"
         moved = ""
@@ -102,9 +123,19 @@ class Workspace:
         return made
 
     def require_photos(self, source: str, data: Path | None, content: bool = True) -> str:
-        """Raises InputError unless this is the workspace of the photos at `source`, which lie under `data` (None where
-        that is not known yet) as manifest.csv says. Returns "", or a sentence where they were somewhere else before.
-        content: compare contents, and not lengths alone."""
+        """Raises InputError unless this is the workspace of these photos.
+
+        Returns "", or a sentence where they were somewhere else before.
+
+        Parameters
+        ----------
+        source
+            Where the photos came from, as the person gave it.
+        data
+            The folder they lie under, as manifest.csv says; None where that is not known yet.
+        content
+            Compare contents, and not lengths alone.
+        """
         if source == self.source:
             return ""
         agreeing, known = self.agreement(data, content) if data else (0, 1)
@@ -121,8 +152,11 @@ class Workspace:
         return f"{source} holds the same photos as {self.source}: the workspace belongs to it from now on"
 
     def agreement(self, data: Path, content: bool = True) -> tuple[int, int]:
-        """(how many of the photos that this workspace knows lie under `data` as well, how many it knows): with the same
-        length and, with `content`, the same SHA-256; of more than SAMPLE a sample is read, always the same one."""
+        """(how many of the photos that this workspace knows lie under `data` as well, how many it knows).
+
+        With the same length and, with `content`, the same SHA-256; of more than SAMPLE photos a sample is read, always
+        the same one.
+        """
         file = next(
             (
                 file
@@ -156,8 +190,10 @@ class Workspace:
             write_json(file, {**read_json(file), **changed})
 
     def limit_pixels(self, gigabytes: float | str) -> None:
-        """From now on at most so many gigabytes of decoded pixels are kept (0 or more, or "all": what the disk has room
-        for); further photos are decoded at each reading. What is kept already stays. Raises InputError."""
+        """From now on keep at most so many gigabytes of decoded pixels; further photos are decoded at each reading.
+
+        gigabytes: 0 or more, or "all": what the disk has room for. What is kept already stays. Raises InputError.
+        """
         try:
             limit = None if gigabytes == "all" else float(gigabytes)
         except ValueError:
@@ -172,8 +208,10 @@ class Workspace:
 
     @property
     def levels(self) -> tuple[float, float]:
-        """The values of photos of more than 8 bits a channel that are shown black and white, for data.photo; 0 and 0:
-        what their file type can hold."""
+        """The values of photos of more than 8 bits a channel that are shown black and white, for data.photo.
+
+        0 and 0: what their file type can hold.
+        """
         return (self.depth["black"], self.depth["white"]) if self.depth else (0, 0)
 
     @property
@@ -198,8 +236,11 @@ class Workspace:
         self._take_levels(settings)
 
     def _take_levels(self, settings: dict[str, Any]) -> None:
-        """depth: what data.levels found out, None where no photo has more than 8 bits a channel; settled: whether all
-        photos were looked at for that."""
+        """Set depth and settled from workspace.json.
+
+        depth: what data.levels found out, None where no photo has more than 8 bits a channel; settled: whether all
+        photos were looked at for that.
+        """
         self.depth: dict[str, Any] | None = settings.get("levels")
         self.settled = "levels" in settings and (self.depth is None or "lowest" in self.depth)
 
@@ -219,10 +260,12 @@ class Workspace:
         write_csv(self.folder / "manifest.csv", manifest[MANIFEST_COLUMNS])
 
     def photos(self, contested: bool = False) -> pd.DataFrame:
-        """The manifest with the person's decisions applied: relabelled photos have their new label, excluded ones
-        are gone, and so are photos that lie in two classes until one of them is excluded or relabelled; with
-        `contested` those stay, for somebody has to be shown them to decide. A column `levels` where these are not the
-        usual ones: the same photos with other levels are other data."""
+        """The manifest with the person's decisions applied.
+
+        Relabelled photos have their new label, excluded ones are gone, and so are photos that lie in two classes until
+        one of them is excluded or relabelled; with `contested` those stay, for somebody has to be shown them to decide.
+        A column `levels` where these are not the usual ones: the same photos with other levels are other data.
+        """
         photos = self.manifest()
         standing = self.standing()
         acts = photos["path"].map(lambda path: standing.get(path, {}).get("action", ""))
@@ -251,17 +294,32 @@ class Workspace:
         return read_json_lines(self.folder / "curation.jsonl")
 
     def decide(self, path: str, action: str, to: str = "", reason: str = "") -> None:
-        """Write down a decision about a photo: relabel (to a label), exclude, keep, or undo the one in force; or about
-        two, the other one given as `to`: distinct (no copies of each other), or same (takes that back).
+        """Write down a decision about a photo; the photo itself is never touched.
 
-        The photo itself is never touched. Raises InputError for an unknown photo or action, a relabel to nothing, and
-        for two photos that are the same file.
+        Parameters
+        ----------
+        path
+            The photo, as the manifest names it.
+        action
+            relabel, exclude, keep, or undo the decision in force; or about two photos: distinct (no copies of each
+            other), or same (takes that back).
+        to
+            The new label, or the other photo.
+        reason
+            In the person's words.
+
+        Raises
+        ------
+        InputError
+            For an unknown photo or action, for relabelling to nothing, and for two photos that are the same file.
         """
         self.decide_all([(path, action, to, reason)])
 
     def decide_all(self, acts: Iterable[tuple[str, str, str, str]]) -> None:
-        """Write down many decisions at once: (path, action, to, reason) each, like `decide`; all or, when one of them
-        is refused, none."""
+        """Write down many decisions at once, (path, action, to, reason) each, as `decide` takes them.
+
+        All of them, or none when one is refused.
+        """
         manifest = self.manifest().set_index("path")
         decisions = []
         for path, action, to, reason in acts:
@@ -292,7 +350,8 @@ class Workspace:
     def standing(self) -> dict[str, dict[str, Any]]:
         """The decision in force for each photo that has one, by path. `undo` brings back the one before it.
 
-        Decisions are keyed by content: a photo that was renamed keeps its decision."""
+        Decisions are keyed by content: a photo that was renamed keeps its decision.
+        """
         manifest = self.manifest()
         names: dict[str, list[str]] = manifest.groupby("sha256")["path"].agg(list).to_dict()
         stacks: dict[str, list[dict[str, Any]]] = {}
@@ -332,8 +391,10 @@ class Workspace:
 
 
 def photos_id(photos: pd.DataFrame) -> str:
-    """A short name for exactly these photos with these labels and splits, and with the levels that they are shown
-    with, where these are not the usual ones."""
+    """A short name for exactly these photos with these labels and splits.
+
+    And with the levels that they are shown with, where these are not the usual ones.
+    """
     columns = ["sha256", "label", "split", *(name for name in ("levels",) if name in photos)]
     rows = photos[columns].sort_values(["sha256", "label"]).to_csv(index=False)
     return hashlib.sha256(rows.encode()).hexdigest()[:16]

@@ -41,12 +41,14 @@ def planted(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def opened(photo_folder, tmp_path_factory):
     """The workspace of `photo_folder`, with the baseline of efficientnet_lite0 at 64 pixels. Shared: only read it."""
+    from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.classification.svm import baseline
     from cvtune_nb.data import open_workspace
+    from cvtune_nb.data.preprocessing import Preprocessing
 
     workspace = open_workspace(photo_folder, tmp_path_factory.mktemp("opened"))
     shutil.rmtree(workspace.cache / "pixels-256")  # 14 MB; the tests' size gets a store of its own, of 1 MB
-    baseline(workspace, "efficientnet_lite0", 64)
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     return workspace
 
 

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import binomtest
 
 from cvtune_nb import metrics
+from cvtune_nb.metrics import Verdict
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (1, 10), (9, 10), (10, 10), (81, 263), (442, 500), (1, 1)])
@@ -90,11 +91,27 @@ def test_the_interval_of_a_difference_is_wald_with_half_a_photo_more_in_each_cel
 def test_the_verdict_in_words():
     assert metrics.paired(*pairs(80, 0, 10, 10)).words == "10.0 points better (p = 0.002)"
     assert metrics.paired(*pairs(80, 10, 0, 10)).words == "10.0 points worse (p = 0.002)"
-    assert (
-        metrics.paired(*pairs(80, 2, 3, 15)).words == "no difference you could rely on (+1.0 points, p = 1, 100 photos)"
-    )
+    assert metrics.paired(*pairs(80, 2, 3, 15)).words == "no reliable difference (+1.0 points, p = 1, 100 photos)"
+    probable = metrics.paired(*pairs(70, 0, 5, 13)).words
+    assert probable == "probably better, not yet certain (+5.7 points, p = 0.062, 88 photos)"
     assert metrics.paired([], []).p == 1.0
-    assert metrics.paired([True] * 5, [True] * 5).words.startswith("no difference")
+    assert metrics.paired([True] * 5, [True] * 5).words.startswith("no reliable difference")
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "verdict"),
+    [
+        (6, 0, Verdict.WORSE),  # p = .031
+        (5, 0, Verdict.NO_DIFFERENCE),  # p = .062: only gains are called probable
+        (2, 3, Verdict.NO_DIFFERENCE),
+        (0, 3, Verdict.NO_DIFFERENCE),  # p = .25
+        (0, 4, Verdict.PROBABLY_BETTER),  # p = .125
+        (0, 5, Verdict.PROBABLY_BETTER),
+        (0, 6, Verdict.BETTER),
+    ],
+)
+def test_a_paired_comparison_has_one_of_four_verdicts(only_first, only_second, verdict):
+    assert metrics.paired(*pairs(20, only_first, only_second, 7)).verdict is verdict
 
 
 def test_paired_needs_the_same_photos():

@@ -1,7 +1,9 @@
+import pandas as pd
 import pytest
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, parse_schedule
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing, parse_schedule
+from tests.other_values import OTHERS
 
 
 def test_every_parameter_is_declared_fully_and_is_a_field_of_config():
@@ -154,3 +156,12 @@ def test_halved_cuts_minibatch_and_rates_together():
     assert (typed.batch_size, typed.rates) == (8, [0.01, 0.01, 0.001])
     with pytest.raises(InputError, match="minibatch of one photo: choose a smaller image_size"):
         Config("resnet18", batch_size=1).halved()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_runs_that_differ_in_one_parameter_only_look_different(name):
+    first = Config("resnet18").to_dict()
+    rows = pd.DataFrame([first, first | {name: OTHERS[name]}])
+    assert differing(rows) == {name: PARAMETERS[name].label}
+    assert differing(rows.head(1)) == {}
+    assert list(differing(rows, always=("epochs",))) == [known for known in PARAMETERS if known in (name, "epochs")]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from setuptools import Distribution
 
 CHECKOUT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
@@ -158,6 +159,68 @@ def test_cvtune_commands_in_the_readme_exist():
 def test_files_that_the_readme_links_to_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text()):
         assert (CHECKOUT / target).exists(), target
+
+
+# -- documents ----------------------------------------------------------------------------------------------
+
+
+PLACES = ("cvtune_nb/**/*.py", "cvtune_nb/**/*.js", "tests/**/*.py", "notebooks/*.ipynb", "docs/*.md", "*.md")
+TEXTS = [path for place in PLACES for path in sorted(CHECKOUT.glob(place)) if path != Path(__file__)]
+ELSEWHERE = re.compile(r"\b(DESIGN|KNOWHOW)\b|\b[Ii]ssues? #?\d+|\b[Ii]ssue [\"“]")
+"""How documents are called that are not in this repository."""
+STILL_OPEN = {
+    "cvtune_nb/advice/rule.py",
+    "cvtune_nb/classification/model.py",
+    "cvtune_nb/classification/svm.py",
+    "cvtune_nb/classification/train.py",
+    "cvtune_nb/escalation/expected_accuracy.py",
+    "cvtune_nb/escalation/ladder.py",
+    "cvtune_nb/pipeline.py",
+    "tests/benchmarks/faults.py",
+}
+
+
+def test_measurements_that_are_cited_exist():
+    measured = (CHECKOUT / "docs" / "measurements.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^## (.+)$", measured, re.MULTILINE))
+    cited = set()
+    for path in TEXTS:
+        text = re.sub(r"\s*\n[\s#]*", " ", path.read_text(encoding="utf-8"))  # a heading may go on in the next line
+        named = re.findall(r'docs/measurements\.md, \\?"([^"\\]+)', text)
+        assert len(named) == text.count("docs/measurements.md"), f'{path}: write docs/measurements.md, "heading"'
+        cited |= {(path.name, heading) for heading in named}
+    assert {(name, heading) for name, heading in cited if heading not in headings} == set()
+    assert headings - {heading for _, heading in cited} == {"How to measure again"}, "measured for nothing"
+
+
+def test_no_text_refers_to_a_document_that_is_not_here():
+    found = {
+        str(path.relative_to(CHECKOUT)): match.group()
+        for path in TEXTS
+        if (match := ELSEWHERE.search(path.read_text(encoding="utf-8")))
+    }
+    assert found.keys() <= STILL_OPEN
+
+
+@pytest.mark.parametrize("text", ["as DESIGN says", "(KNOWHOW)", "closing note of issue 4", 'the issue "Data"'])
+def test_the_check_sees_a_document_that_is_not_here(text):
+    assert ELSEWHERE.search(text)
+
+
+# -- types --------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_says_that_it_has_types_and_holds_what_is_not_python(monkeypatch):
+    monkeypatch.chdir(CHECKOUT)
+    distribution = Distribution()
+    distribution.parse_config_files(["pyproject.toml"])
+    build = distribution.get_command_obj("build_py")
+    build.ensure_finalized()
+    build.manifest_files = {}  # no list made by an earlier build
+    packed = {Path(name) for name in build.find_data_files("cvtune_nb", "cvtune_nb")}
+    assert Path("cvtune_nb/py.typed") in packed
+    there = {path.relative_to(CHECKOUT) for path in (CHECKOUT / "cvtune_nb").rglob("*.*")}
+    assert {path for path in there if path.suffix not in (".py", ".pyc")} <= packed
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -2,13 +2,12 @@
 
 from cvtune_nb.advice.applied import outcome, write_down
 from cvtune_nb.advice.gains import Gain, real_gains, what_helps
-from cvtune_nb.advice.rule import Case, Finding, Rule, case_of
+from cvtune_nb.advice.rule import Case, Rule, case_of
 from cvtune_nb.advice.rules import RULES, advise
 
 __all__ = [
     "RULES",
     "Case",
-    "Finding",
     "Gain",
     "Rule",
     "advise",

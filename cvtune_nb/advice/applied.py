@@ -3,12 +3,20 @@
 from typing import Any
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.rule import Finding, aligned, right_of
+from cvtune_nb.advice.rule import aligned, right_of
 from cvtune_nb.classification import Run, load_run
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines
+from cvtune_nb.metrics import Verdict
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace, now
 
+OUTCOMES = {
+    Verdict.BETTER: "helped",
+    Verdict.PROBABLY_BETTER: "probably helped, not yet certain",
+    Verdict.NO_DIFFERENCE: "made no reliable difference",
+    Verdict.WORSE: "did harm",
+}
 SOURCE = "paired comparison on the same validation photos (McNemar)"
 
 
@@ -33,11 +41,10 @@ def outcome(workspace: Workspace, run: Run) -> Finding | None:
     except InputError:  # its folder was deleted
         return None
     first, second = aligned(right_of(before.predictions()), right_of(run.predictions()))
-    if first.empty or before.photos != run.photos:
+    if first.empty or before.data_id != run.data_id:
         return None
     compared = metrics.paired(first, second)
-    verdict = "helped" if compared.p < 0.05 and compared.difference > 0 else "did harm" if compared.p < 0.05 else ""
-    title = f"“{entry['title']}” {verdict or 'made no difference you could rely on'}"
+    title = f"“{entry['title']}” {OUTCOMES[compared.verdict]}"
     return Finding("applied", title, f"{run.id} against {before.id}, before it: {compared.words}", SOURCE)
 
 

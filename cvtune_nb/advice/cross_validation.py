@@ -6,12 +6,10 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb.audit.forecast import FORECAST_C
-from cvtune_nb.classification.features import features, store_of
+from cvtune_nb.classification.features import FeatureSpec, features, store_of
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, silent, write_csv
-from cvtune_nb.models import backbones
-from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, photos_id
 
 FOLDS = 4
@@ -25,7 +23,7 @@ ENOUGH = 5_000
 def answers(
     workspace: Workspace,
     photos: pd.DataFrame,
-    config: Config,
+    spec: FeatureSpec,
     progress: Progress = silent,
     part: float = 1.0,
     taught: pd.Series | None = None,
@@ -33,21 +31,20 @@ def answers(
     """By path, the share (0..1) of the times that a linear SVM on frozen features got a photo right that it had not
     learned from, when it learned from `part` of each class; remembered in the cache. taught: other labels to learn
     from, by path; a photo still counts as right when it gets the label that `photos` has. Raises InputError."""
-    name = backbones.file_name(config.backbone)
     learned = photos if taught is None else photos.assign(label=photos["path"].map(taught).fillna(photos["label"]))
     ids = "-".join(dict.fromkeys([photos_id(photos), photos_id(learned)]))
-    file = workspace.cache / f"answers-{name}-{config.image_size}-{part:g}-{ids}.csv"
+    file = workspace.cache / f"answers-{spec.key}-{part:g}-{ids}.csv"
     if file.exists():
         table = read_csv(file, path=str, right=float)
         return table.set_index("path")["right"]
     photos = judged(photos)
     labels, groups = (photos[name].to_numpy(dtype=object) for name in ("label", "group"))
     told = learned.set_index("path")["label"][photos["path"]].to_numpy(dtype=object)
-    matrix = features(workspace, photos, config.backbone, config.image_size, progress).matrix
+    matrix = features(workspace, photos, spec, progress).matrix
     random, hits = np.random.default_rng(0), np.zeros(len(photos))
     draws = DRAWS if part < 1 else 1
     for number, (fit, asked) in enumerate(_folds(matrix, labels, groups) * draws):
-        progress(number / (FOLDS * draws), f"cross-validating {config.backbone} at {config.image_size} pixels")
+        progress(number / (FOLDS * draws), f"cross-validating {spec}")
         known = _part_of(fit, labels, part, random)
         said = Svm(FORECAST_C).fit(matrix[known], told[known]).predict(matrix[asked])
         hits[asked] += (said == labels[asked]) / draws
@@ -55,10 +52,10 @@ def answers(
     return pd.Series(hits, index=photos["path"].to_numpy())
 
 
-def cached(workspace: Workspace, photos: pd.DataFrame, config: Config) -> bool:
+def cached(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec) -> bool:
     """Whether the features that `answers` needs are in the cache."""
     try:
-        store = store_of(workspace, config.backbone, config.image_size)
+        store = store_of(workspace, spec)
     except InputError:  # a network whose weights can't be had
         return False
     return not store.missing(list(judged(photos)["sha256"]))

@@ -19,6 +19,7 @@ from cvtune_nb.advice.next_values import larger_photos
 from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, predict_cost, runs
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline_predictions, last_baseline
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.metrics import Accuracy
@@ -28,6 +29,8 @@ from cvtune_nb.workspace import Workspace, now, photos_id
 
 SHARES = (0.25, 0.5, 1.0)
 """Parts of the training photos that the learning curve is fitted to, each twice as large as the one before."""
+TUNED = ("learning_rate", "batch_size", "schedule", "dropout", "weight_decay", "seed")
+"""Parameters that are set anew with every step: a run that differs in these, too, still shows what the step brought."""
 RESAMPLES = 1_000
 """Bootstrap samples of the photos behind every interval."""
 
@@ -56,7 +59,7 @@ class Gain:
     def words(self) -> str:
         """For example "+1.2 points (0.3 to 2.1)"; an interval that covers zero says what that means."""
         points = f"{self.gain * 100:+.1f} points ({self.low * 100:.1f} to {self.high * 100:.1f})"
-        return points if self.sure else f"{points}: can't be told from no gain"
+        return points if self.sure else f"{points}: no reliable gain"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values."""
@@ -75,10 +78,11 @@ def what_helps(
     """
     photos = workspace.photos()
     model = run.config if run else _baseline_config(workspace)
-    base, right = _standing(workspace, run, model, progress)
+    spec = FeatureSpec.of(model)
+    base, right = _standing(workspace, run, spec, progress)
     found: list[Gain] = []
     silent_about: list[str] = []
-    ratio, low, high = _more_photos(workspace, photos, model, progress)
+    ratio, low, high = _more_photos(workspace, photos, spec, progress)
     double = predict_cost(workspace, model).seconds * 2 if run else None
     found.append(
         _scaled(
@@ -90,18 +94,18 @@ def what_helps(
             "learning curve of the SVM, from a quarter, half and all of the photos",
         )
     )
-    labels = _cleaner_labels(workspace, photos, model, right, progress)
+    labels = _cleaner_labels(workspace, photos, spec, right, progress)
     if isinstance(labels, str):
         silent_about.append(labels)
     else:
         found.append(labels)
     for change in _steps(photos, model):
         name, value = next(iter(change.items()))
-        other = replace(model, **{name: value})
+        other = FeatureSpec.of(replace(model, **{name: value}))
         if not (compute or cached(workspace, photos, other)):
             silent_about.append(f"{value} ({name}): its features are not in the cache (notebook 02, or the button)")
             continue
-        ratios = _compared(answers(workspace, photos, model, progress), answers(workspace, photos, other, progress))
+        ratios = _compared(answers(workspace, photos, spec, progress), answers(workspace, photos, other, progress))
         seconds = predict_cost(workspace, replace(model, **change)).seconds
         title = f"Photos of {value} pixels" if name == "image_size" else f"A deeper network, {value}"
         basis = "the SVM on frozen features of both, cross-validated on the same photos"
@@ -181,11 +185,11 @@ def _compared(before: pd.Series, after: pd.Series) -> tuple[float, float, float]
 
 
 def _more_photos(
-    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress
+    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, progress: Progress
 ) -> tuple[float, float, float]:
     """Errors with twice the training photos over those with all there are: a power law (Hestness and others 2017,
     "Deep learning scaling is predictable, empirically") fitted to a quarter, half and all of them."""
-    curve = [answers(workspace, photos, config, progress, part).to_numpy() for part in SHARES]
+    curve = [answers(workspace, photos, spec, progress, part).to_numpy() for part in SHARES]
     height = np.log(_resampled(*curve))
     slope = (height[:, -1] - height[:, 0]) / (len(SHARES) - 1)  # least squares on three places, equally far apart
     exact = [math.log(1 - right.mean() + 0.5 / len(right)) for right in curve]
@@ -208,13 +212,15 @@ def _scaled(
     return Gain(action, title, wrong * (1 - now), wrong * (1 - high), wrong * (1 - low), seconds, basis, change or {})
 
 
-def _standing(workspace: Workspace, run: Run | None, model: Config, progress: Progress) -> tuple[Accuracy, pd.Series]:
+def _standing(
+    workspace: Workspace, run: Run | None, spec: FeatureSpec, progress: Progress
+) -> tuple[Accuracy, pd.Series]:
     """Accuracy of the model at hand, and which photos it got right."""
     said = run.predictions() if run else baseline_predictions(workspace)
     if said is not None and len(said):
         right = right_of(said)
         return metrics.share(int(right.sum()), len(right)), right
-    right = answers(workspace, workspace.photos(), model, progress)
+    right = answers(workspace, workspace.photos(), spec, progress)
     return metrics.share(round(right.sum()), len(right)), right > 0.5
 
 
@@ -226,7 +232,7 @@ def _baseline_config(workspace: Workspace) -> Config:
 
 
 def _cleaner_labels(
-    workspace: Workspace, photos: pd.DataFrame, config: Config, right: pd.Series, progress: Progress
+    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, right: pd.Series, progress: Progress
 ) -> Gain | str:
     """The gain of deciding what the audit lists as mislabelled; or why it can't be told."""
     found = load_audit(workspace)
@@ -238,8 +244,8 @@ def _cleaner_labels(
     if not suspects:
         return "cleaner labels: no photo is listed as mislabelled and undecided"
     opinions = found.scores.set_index("path")["suggested_label"]
-    own, asked = answers(workspace, photos, config, progress), list(suspects)
-    then = answers(workspace, photos, config, progress, taught=opinions[opinions.index.isin(asked)])
+    own, asked = answers(workspace, photos, spec, progress), list(suspects)
+    then = answers(workspace, photos, spec, progress, taught=opinions[opinions.index.isin(asked)])
     # Told on all photos, by the labels they have: a photo with a wrong one counts as wrong before and after, so that
     # only the others can show the gain. What is not listed shows how many errors the model at hand makes for one of
     # the SVM's; alone it could not tell the gain, for photos that wrong labels led astray are often listed, too.
@@ -291,10 +297,9 @@ def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> b
     before, after = base.config.to_dict(), run.config.to_dict()
     if gain["action"] in ("photos", "labels"):
         grew = run.train_photos >= 1.5 * entry["train_photos"]
-        return after == before and run.photos != base.photos and grew == (gain["action"] == "photos")
-    wanted = {name: value for name, value in gain["change"].items() if name in ("image_size", "backbone", "epochs")}
-    kept = ("image_size", "backbone", "epochs", "head", "optimizer")
-    return run.photos == base.photos and all(after[name] == wanted.get(name, before[name]) for name in kept)
+        return after == before and run.data_id != base.data_id and grew == (gain["action"] == "photos")
+    wanted = before | gain["change"]
+    return run.data_id == base.data_id and all(after[name] == wanted[name] for name in wanted if name not in TUNED)
 
 
 def _real(base: Run, later: Run) -> float | None:

@@ -1,33 +1,54 @@
-"""What a rule is, what it looks at, and what it finds."""
+"""What a rule is, whatever the task, and what the rules of classifiers look at."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import pandas as pd
 
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.svm import baseline_predictions
+from cvtune_nb.parameters import Config
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import present
 from cvtune_nb.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Finding:
-    """code and title say what; evidence holds the numbers, source where the rule comes from, change the parameters
-    to set next (empty: nothing to set)."""
+class HasConfig(Protocol):
+    """What any case has: the parameters of the run that it is about."""
 
-    code: str
-    title: str
-    evidence: str
-    source: str
-    change: dict[str, Any] = field(default_factory=dict)
+    @property
+    def config(self) -> Any:
+        """A dataclass."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as plain values."""
-        return asdict(self)
+
+C = TypeVar("C", bound=HasConfig)
+
+
+class Rule(ABC, Generic[C]):
+    """One rule of the method, which looks at a case of its task. code: what it finds, in one word; when: when it
+    speaks, in one line; source: where it comes from."""
+
+    code: ClassVar[str]
+    when: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def look(self, case: C) -> Finding | None:
+        """What it says about `case`, or None."""
+
+    def speak(self, case: C) -> Finding | None:
+        """The same, without its change when that would change nothing: the parameter is at its limit already."""
+        finding = self.look(case)
+        if finding and finding.change and replace(case.config, **finding.change) == case.config:
+            return replace(finding, change={})
+        return finding
+
+    def finding(self, title: str, evidence: str, **change: Any) -> Finding:
+        """A finding of this rule. change: parameters to set next."""
+        return Finding(self.code, title, evidence, self.source, change)
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,11 @@ class Case:
     issues: pd.DataFrame
 
     @property
+    def config(self) -> Config:
+        """The run's parameters."""
+        return self.run.config
+
+    @property
     def last(self) -> pd.Series:
         """The history's last row."""
         return self.run.history.iloc[-1]
@@ -59,23 +85,6 @@ class Case:
         """The worst issue of a kind, or None."""
         rows = self.issues[self.issues["issue"] == kind]
         return None if rows.empty else rows.iloc[0]
-
-
-class Rule(ABC):
-    """One rule of the method. code: its name in DESIGN's table; when: when it speaks, in one line; source: where it
-    comes from."""
-
-    code: ClassVar[str]
-    when: ClassVar[str]
-    source: ClassVar[str]
-
-    @abstractmethod
-    def look(self, case: Case) -> Finding | None:
-        """What it says about `case`, or None."""
-
-    def finding(self, title: str, evidence: str, **change: Any) -> Finding:
-        """A finding of this rule. change: parameters to set next."""
-        return Finding(self.code, title, evidence, self.source, change)
 
 
 def case_of(workspace: Workspace, run: Run) -> Case:

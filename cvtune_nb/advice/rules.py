@@ -1,17 +1,19 @@
-"""The rules, in the order in which their findings are shown: what is broken first."""
+"""The rules, in the order in which their findings are shown: what is broken first. To add one: a class, and its name in
+RULES."""
 
 import math
-from dataclasses import replace
 from typing import ClassVar
 
 from cvtune_nb import metrics
 from cvtune_nb.advice.next_values import larger_photos, rate
-from cvtune_nb.advice.rule import Case, Finding, Rule, aligned, case_of, on_same_photos
+from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.data.pixels import median_side
+from cvtune_nb.metrics import Verdict
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace
 
 METHOD = "the tuning guide of the Azure ML Package for Computer Vision, 2018"
@@ -24,7 +26,7 @@ MANY = 4
 accuracy .88) the best of 2 equal runs looks .8 points better than it is, of 5 1.7, of 10 1.8, of 20 2.1."""
 
 
-class Diverged(Rule):
+class Diverged(Rule[Case]):
     """The loss was lost."""
 
     code = "diverged"
@@ -33,7 +35,7 @@ class Diverged(Rule):
 
     def look(self, case: Case) -> Finding | None:
         """A tenth of the rate."""
-        config, losses = case.run.config, case.run.history["train_loss"]
+        config, losses = case.config, case.run.history["train_loss"]
         if case.run.state == "diverged":
             evidence = f"the loss became infinite with learning rate {config.learning_rate:g}"
         elif len(case.trained) and len(losses) > 1 and losses.iloc[-1] > losses.iloc[0] + math.log(2):
@@ -43,7 +45,7 @@ class Diverged(Rule):
         return self.finding("Training ran away", evidence, learning_rate=rate(config.learning_rate / 10), schedule="")
 
 
-class Underfit(Rule):
+class Underfit(Rule[Case]):
     """It has not learned its own training photos."""
 
     code = "underfit"
@@ -54,13 +56,13 @@ class Underfit(Rule):
         """Twice the epochs while the loss falls, half the rate once it does not."""
         if case.trained.empty or DIVERGED.look(case) or 1 - case.last["train_accuracy"] <= TRAIN_ERROR:
             return None
-        config, losses = case.run.config, case.trained["train_loss"].tolist()
+        config, losses = case.config, case.trained["train_loss"].tolist()
         evidence = f"train error is {1 - case.last['train_accuracy']:.1%} after {len(losses)} epochs (rule: over 5%)"
         if len(losses) < 2 or losses[-1] < 0.95 * losses[-2]:
             return self.finding(
                 "It has not learned enough: double the epochs",
                 f"{evidence}, and the loss was still falling",
-                epochs=min(200, 2 * config.epochs),
+                epochs=min(PARAMETERS["epochs"].high, 2 * config.epochs),
                 schedule="",
             )
         return self.finding(
@@ -71,7 +73,7 @@ class Underfit(Rule):
         )
 
 
-class Overfit(Rule):
+class Overfit(Rule[Case]):
     """It knows its training photos by heart."""
 
     code = "overfit"
@@ -88,41 +90,47 @@ class Overfit(Rule):
             return None
         epoch = metrics.opened(metrics.gap(case.run.history, case.run.counts))
         since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
-        config = case.run.config
+        config = case.config
         return self.finding(
             "It knows its training photos by heart",
             f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
             f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
             "may still test well: judge by validation",
-            dropout=min(0.9, round(config.dropout + 0.2, 2)),
-            weight_decay=min(0.1, config.weight_decay * 3),
+            dropout=min(PARAMETERS["dropout"].high, round(config.dropout + 0.2, 2)),
+            weight_decay=min(PARAMETERS["weight_decay"].high, config.weight_decay * 3),
         )
 
 
-class BelowBaseline(Rule):
-    """Fine-tuning has not paid."""
+class BelowBaseline(Rule[Case]):
+    """Fine-tuning has not paid, or not yet for certain."""
 
     code = "below-baseline"
-    when = "the fine-tuned network is not better than the SVM on the same validation photos"
+    when = "the fine-tuned network is not certainly better than the SVM on the same validation photos"
     source = PAIRED
 
     def look(self, case: Case) -> Finding | None:
-        """A third of the rate; or keep the SVM."""
+        """A third of the rate, or keep the SVM; of a probable gain only more validation photos."""
         if case.right_baseline is None or case.trained.empty:
             return None
         compared = metrics.paired(*aligned(case.right_baseline, case.right))
-        if case.right_baseline.all() or (compared.p < 0.05 and compared.difference > 0):
+        if case.right_baseline.all() or compared.verdict is Verdict.BETTER:
             return None
+        evidence = f"fine-tuned against SVM on the same validation photos: {compared.words}"
+        if compared.verdict is Verdict.PROBABLY_BETTER:
+            return self.finding(
+                "Probably better than the frozen network and SVM, not yet certain",
+                f"{evidence}; more validation photos, or the same comparison on other folds, would settle it",
+            )
+        worse = "Worse than" if compared.verdict is Verdict.WORSE else "No reliable difference from"
         return self.finding(
-            "Not better than the frozen network and SVM",
-            f"fine-tuned against SVM on the same validation photos: {compared.words}; "
-            "the SVM is the cheaper model, unless a lower rate helps",
-            learning_rate=rate(case.run.config.learning_rate / 3),
+            f"{worse} the frozen network and SVM",
+            f"{evidence}; the SVM is the cheaper model, unless a lower rate helps",
+            learning_rate=rate(case.config.learning_rate / 3),
             schedule="",
         )
 
 
-class Edge(Rule):
+class Edge(Rule[Case]):
     """The best value of one parameter lies at the edge of what was tried; lower, upper: how far to go beyond it."""
 
     source = BEYOND
@@ -133,7 +141,7 @@ class Edge(Rule):
 
     def look(self, case: Case) -> Finding | None:
         """A value beyond the edge."""
-        config = case.run.config
+        config = case.config
         alike = case.runs[case.runs["validation_accuracy"].notna() & (case.runs["backbone"] == config.backbone)]
         tried = alike[(alike[self.fixed] == getattr(config, self.fixed)) & (alike["head"] == config.head)]
         values = sorted(tried[self.name].unique())
@@ -175,11 +183,11 @@ class ImageSizeEdge(Edge):
         return round(value / 32) * 32
 
 
-class Noise(Rule):
-    """Two runs can't be told apart."""
+class Noise(Rule[Case]):
+    """Which of two runs is better is not certain."""
 
     code = "noise"
-    when = "the best other run differs by no more than chance"
+    when = "it is not certain which is better, this run or the best other one"
     source = PAIRED
 
     def look(self, case: Case) -> Finding | None:
@@ -187,14 +195,20 @@ class Noise(Rule):
         if not case.right_others or case.right.empty:
             return None
         other = max(case.right_others, key=lambda name: case.right_others[name].mean())
-        compared = metrics.paired(*aligned(case.right_others[other], case.right))
-        if compared.p < 0.05:
+        theirs, ours = aligned(case.right_others[other], case.right)
+        compared = metrics.paired(theirs, ours)
+        if compared.p < metrics.CERTAIN:
             return None
-        evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would tell them apart"
-        return self.finding(f"Run {other} is as good, as far as one can tell", evidence)
+        title = f"No reliable difference from run {other}"
+        if compared.verdict is Verdict.PROBABLY_BETTER:
+            title = f"Probably better than run {other}, not yet certain"
+        elif metrics.paired(ours, theirs).verdict is Verdict.PROBABLY_BETTER:
+            title = f"Run {other} is probably better, not yet certain"
+        evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would settle it"
+        return self.finding(title, evidence)
 
 
-class BestOfMany(Rule):
+class BestOfMany(Rule[Case]):
     """The accuracy of the best run flatters it, for it was chosen by it."""
 
     code = "best-of-many"
@@ -210,7 +224,7 @@ class BestOfMany(Rule):
         return self.finding(title, metrics.best_of(right).words)
 
 
-class FewImages(Rule):
+class FewImages(Rule[Case]):
     """Some classes have few photos."""
 
     code = "few-images"
@@ -230,7 +244,7 @@ class FewImages(Rule):
         return self.finding("Some classes have few photos", evidence)
 
 
-class FromAudit(Rule):
+class FromAudit(Rule[Case]):
     """An issue of the whole set that the audit found."""
 
     source = METHOD
@@ -256,7 +270,7 @@ class SlowStorage(FromAudit):
     when = "reading is slower than the network consumes"
 
 
-class Unreviewed(Rule):
+class Unreviewed(Rule[Case]):
     """The audit found photos that nobody has decided about."""
 
     code = "unreviewed"
@@ -288,7 +302,7 @@ class Unreviewed(Rule):
         )
 
 
-class WideFeatures(Rule):
+class WideFeatures(Rule[Case]):
     """A network with a wider last layer was not tried."""
 
     code = "wide-features"
@@ -298,7 +312,7 @@ class WideFeatures(Rule):
     def look(self, case: Case) -> Finding | None:
         """That backbone."""
         table = backbones.table()
-        own = backbones.KNOWN.get(case.run.config.backbone)
+        own = backbones.KNOWN.get(case.config.backbone)
         wider = table[(table["weights"] == "on disk") & (table["features"] > (own.width if own else 10_000))]
         wider = wider[~wider["name"].isin(case.runs["backbone"])]
         if wider.empty:
@@ -311,7 +325,7 @@ class WideFeatures(Rule):
         )
 
 
-class NextRung(Rule):
+class NextRung(Rule[Case]):
     """It learned its training photos, and there is a rung above."""
 
     code = "next-rung"
@@ -324,7 +338,7 @@ class NextRung(Rule):
             return None
         if DIVERGED.look(case) or UNDERFIT.look(case):
             return None
-        change = larger_photos(case.run.config, case.photos)
+        change = larger_photos(case.config, case.photos)
         if not change:
             return None
         return self.finding(
@@ -337,7 +351,7 @@ class NextRung(Rule):
 
 DIVERGED, UNDERFIT = Diverged(), Underfit()
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Rule[Case], ...] = (
     DIVERGED,
     UNDERFIT,
     Overfit(),
@@ -358,12 +372,4 @@ RULES: tuple[Rule, ...] = (
 def advise(workspace: Workspace, run: Run) -> list[Finding]:
     """What the rules say about `run`, the most pressing first."""
     case = case_of(workspace, run)
-    return [finding for rule in RULES if (finding := spoken(rule, case)) is not None]
-
-
-def spoken(rule: Rule, case: Case) -> Finding | None:
-    """What a rule says, without its change when that would change nothing: the parameter is at its limit already."""
-    finding = rule.look(case)
-    if finding and finding.change and replace(case.run.config, **finding.change) == case.run.config:
-        return replace(finding, change={})
-    return finding
+    return [finding for rule in RULES if (finding := rule.speak(case)) is not None]

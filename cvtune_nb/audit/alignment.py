@@ -18,7 +18,7 @@ COARSE, FINE = 32, 64
 """Pixels of a photo's side in the first step, and at the end of the second."""
 
 MIDDLE = 22 / 32
-"""The middle that is moved, as a share of the side: what is cut off or covered at the rim does not count."""
+"""The middle that is moved, as a fraction of the side: what is cut off or covered at the rim does not count."""
 
 SCALES = (1.0, 0.95, 0.90, 0.85, 0.80)
 """How large the whole of one photo may be in the other."""
@@ -28,7 +28,7 @@ LEVELS = ((COARSE, 2.0, 6), (FINE, 4.0, 6), (FINE, 2.0, 4))
 steps of refinement."""
 
 LOST = 0.3
-"""A step that would turn or stretch by more than this share has lost its way, and is not taken."""
+"""A step that would turn or stretch by more than this fraction has lost its way, and is not taken."""
 
 WORTH, CERTAIN = 0.50, 0.95
 """From which correlation the first step's best place is worth a second step, and from which it needs none."""
@@ -36,11 +36,16 @@ WORTH, CERTAIN = 0.50, 0.95
 
 @dataclass(frozen=True)
 class Views:
-    """What is compared of n photos. Detail is grey without slow changes of light, in grey levels of 255.
+    """What is compared of n photos: detail, which is grey without slow changes of light, in levels of 255.
 
-    sizes: for each of SCALES the detail of the whole photo, (n, side, side); middles: (n, 8, pixels) the middle of
-    the largest in each orientation, of mean 0 and length 1 (see _even_light); levels: for each of LEVELS the
-    detail (n, side, side).
+    Attributes
+    ----------
+    sizes : list of numpy.ndarray
+        For each of SCALES the detail of the whole photo, (n, side, side).
+    middles : numpy.ndarray
+        The middle of the largest in each orientation, of mean 0 and length 1 (see _even_light), (n, 8, pixels).
+    levels : list of numpy.ndarray
+        For each of LEVELS the detail, (n, side, side).
     """
 
     sizes: list[np.ndarray]
@@ -68,8 +73,11 @@ def overlap(seen: Views, pairs: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Place:
-    """The middle of photo `moved`, in one of the 8 orientations, is alike to what lies around (y, x), as shares of
-    the side, in photo `still` made smaller by `scale`."""
+    """Where two photos overlap.
+
+    The middle of photo `moved`, in one of the 8 orientations, is alike to what lies around (y, x), as fractions of the
+    side, in photo `still` made smaller by `scale`.
+    """
 
     correlation: float
     moved: int
@@ -106,7 +114,7 @@ def _made_exact(seen: Views, places: list[_Place]) -> np.ndarray:
     The inverse compositional algorithm with an affine warp (Baker and Matthews 2004, "Lucas-Kanade 20 years on"),
     on patches of mean 0 and length 1, so that light and contrast don't matter.
     """
-    exact = np.tile(np.eye(3), (len(places), 1, 1))
+    found, exact = np.full(len(places), -1.0), np.tile(np.eye(3), (len(places), 1, 1))
     exact[:, 0, 0] = exact[:, 1, 1] = [1 / place.scale for place in places]
     exact[:, :2, 2] = [(place.y, place.x) for place in places]
     for (_, _, steps), detail in zip(LEVELS, seen.levels, strict=True):
@@ -116,10 +124,10 @@ def _made_exact(seen: Views, places: list[_Place]) -> np.ndarray:
 
 
 def _refine(patch: np.ndarray, photos: np.ndarray, place: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Correlations (p,) and places (p, 3, 3) after some steps, the best seen of each pair.
+    """Align pairs for some steps; returns the best correlations (p,) and positions (p, 3, 3) that were seen.
 
-    patch: (p, m, m); photos: (p, side, side). A place takes (y, x, 1), in pixels from the patch's centre, to the
-    photo; its last column is in shares of the photo's side, so that it holds at another side too.
+    patch: (p, m, m); photos: (p, side, side). A position takes (y, x, 1), in pixels from the patch's centre, to the
+    photo; its last column is in fractions of the photo's side, so that it holds at another side too.
     """
     count, m, side = len(patch), patch.shape[1], photos.shape[1]
     axis = np.arange(m, dtype=np.float32) - (m - 1) / 2
@@ -161,8 +169,10 @@ def _between_pixels(photos: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndar
 
 
 def _even_light(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Patches (..., pixels) with mean 0 and length 1, and the lengths (..., 1) that they had; one with less than a grey
-    level of detail, for which both would be chance, stays near 0."""
+    """Patches (..., pixels) with mean 0 and length 1, and the lengths (..., 1) that they had.
+
+    A patch with less than a grey level of detail, for which both would be chance, stays near 0.
+    """
     patches = patches - patches.mean(axis=-1, keepdims=True)
     length = np.maximum(np.linalg.norm(patches, axis=-1, keepdims=True), np.sqrt(patches.shape[-1]))
     return patches / length, length

@@ -1,11 +1,16 @@
 """Issues of the whole set: classes with few training photos, and classes of very different size."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cvtune_nb.audit.issue import issue, quoted, table
-from cvtune_nb.audit.learning import Outlook
+from cvtune_nb.audit.check import Issue, issue, quoted
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
+    from cvtune_nb.audit.learning import Outlook
 
 ENOUGH_IMAGES = 100
 """Training photos a class should have: the advice of the Azure ML Package for Computer Vision (2018)."""
@@ -30,36 +35,33 @@ def training_photos(photos: pd.DataFrame) -> pd.Series:
     return training.reindex(sorted(photos["label"].unique()), fill_value=0)
 
 
-def find(photos: pd.DataFrame, outlooks: Mapping[str, Outlook] | None = None) -> pd.DataFrame:
-    """few-images and imbalance among the training photos (columns label, split); outlooks: what ENOUGH_IMAGES photos
-    would bring to the classes that have fewer, where that is known.
-
-    Returns issues with an empty path: they are about a class, not about a photo.
-    """
-    counts, outlooks = training_photos(photos), outlooks or {}
-    rows = [
+def few_images(context: Context) -> list[Issue]:
+    """Classes with few training photos, and what ENOUGH_IMAGES would bring where that is known."""
+    return [
         issue(
             "",
-            "few-images",
             1 - count / ENOUGH_IMAGES,
             f"class {quoted([label])} has {count} training photos, fewer than {ENOUGH_IMAGES}",
-            f"add {ENOUGH_IMAGES - count} photos of {quoted([label])}{_gain(outlooks.get(label))}",
+            f"add {ENOUGH_IMAGES - count} photos of {quoted([label])}{_gain(context.outlooks.get(label))}",
         )
-        for label, count in small_classes(photos).items()
+        for label, count in small_classes(context.in_use).items()
     ]
-    if len(counts) > 1 and counts.max() > IMBALANCE * max(counts.min(), 1):
-        large, small = counts.idxmax(), counts.idxmin()
-        sizes = f"class {quoted([large])} has {counts.max()} training photos, {quoted([small])} {counts.min()}"
-        rows.append(
-            issue(
-                "",
-                "imbalance",
-                1 - counts.min() / counts.max(),
-                sizes,
-                f"add photos of {quoted([small])}, and judge models by each class's recall",
-            )
+
+
+def imbalance(context: Context) -> list[Issue]:
+    """One class that is much larger than another."""
+    counts = training_photos(context.in_use)
+    if len(counts) < 2 or counts.max() <= IMBALANCE * max(counts.min(), 1):
+        return []
+    large, small = counts.idxmax(), counts.idxmin()
+    return [
+        issue(
+            "",
+            1 - counts.min() / counts.max(),
+            f"class {quoted([large])} has {counts.max()} training photos, {quoted([small])} {counts.min()}",
+            f"add photos of {quoted([small])}, and judge models by each class's recall",
         )
-    return table(rows)
+    ]
 
 
 def _gain(outlook: Outlook | None) -> str:

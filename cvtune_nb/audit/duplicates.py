@@ -1,17 +1,19 @@
-"""The same photo more than once: byte for byte, or resized, recompressed, cropped, turned, mirrored, brightened, with
-a border or a caption.
+"""The same photo more than once.
 
-In two steps, so that the cost stays near that of one matrix product. First a few candidates for each photo:
-alike in features, or alike in a perceptual hash in any of 8 orientations. Then each pair of candidates is
-laid exactly over each other (audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
+Byte for byte, or resized, recompressed, cropped, turned, mirrored, brightened, with a border or a caption. In two
+steps, so that the cost stays near that of one matrix product. First a few candidates for each photo: alike in features,
+or alike in a perceptual hash in any of 8 orientations. Then each pair of candidates is laid exactly over each other
+(audit.alignment). Never more than BLOCK rows of the n x n comparison are in memory.
 """
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +21,13 @@ from scipy.cluster.hierarchy import DisjointSet
 from scipy.fft import dctn
 
 from cvtune_nb.audit.alignment import FINE, orientations, overlap, views
+from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.audit.images import grey, shrink
-from cvtune_nb.audit.issue import issue, quoted, table
 from cvtune_nb.data.split import KEEP_FIRST
 from cvtune_nb.files import Progress, silent
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 BLOCK, COLUMNS = 256, 2048
 """Photos that are looked at together, and those that they are compared with at a time."""
@@ -38,11 +43,8 @@ still found together with all of them, through the copies of its copies."""
 SAME_CORRELATION = 0.80
 SAME_COSINE = 0.94
 """A pair of candidates is one photo from this correlation of their pixels, laid exactly over each other, or this
-cosine of their features; where photos of one class look much alike, `limits_for` asks for more (of clothes .87). Of 520
-copies planted among 1,988 photos of clothes: recall .99 for the nine usual kinds and .98 for borders, caption strips,
-crops off the centre and turns by 3 degrees; at most 2 of 516 pairs were no copies. The most alike of those were at
-.89, with features at a cosine of .80 or more. Of the 17 copies among the sample photos, 17, and nothing else; among
-600 scanned digits one pair."""
+cosine of their features; where photos of one class look much alike, `limits_for` asks for more
+(docs/measurements.md, "Copies of photos")."""
 
 AT_MOST_CORRELATION = 0.96
 AT_MOST_COSINE = 0.99
@@ -50,14 +52,21 @@ AT_MOST_COSINE = 0.99
 
 LIKE_A_COPY = 0.90
 LOOKALIKES, FEW_COPIES = 400, 0.1
-"""Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the share of them
+"""Pairs of photos of one class from which `limits_for` learns how alike different photos are, and the fraction of them
 that may be taken for copies, by this correlation or SAME_COSINE."""
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """groups: (n,) int, the number of each photo's group of copies, photos without copies are alone in
-    theirs; pairs: first, second (row numbers), similarity (0..1, 1 for equal files), exact."""
+    """Which photos are copies.
+
+    Attributes
+    ----------
+    groups : numpy.ndarray
+        The number of each photo's group of copies, int (n,); a photo without copies is alone in its group.
+    pairs : pandas.DataFrame
+        first,second (row numbers),similarity (0 to 1, 1 for equal files),exact.
+    """
 
     groups: np.ndarray
     pairs: pd.DataFrame
@@ -70,10 +79,20 @@ def find(
     progress: Progress = silent,
     distinct: Iterable[frozenset[str]] = (),
 ) -> Duplicates:
-    """Groups of copies.
+    """Find groups of copies.
 
-    photos: label,sha256 (n rows); features: (n, width) not negative or centred, as they come from the network;
-    store: store[indices] -> uint8 (n, side, side, 3); distinct: pairs {sha256, sha256} that are never in one group.
+    Parameters
+    ----------
+    photos : pandas.DataFrame
+        label,sha256 (n rows).
+    features : numpy.ndarray
+        As they come from the network, not centred, (n, width).
+    store : Pixels
+        store[indices] is uint8 (len(indices), side, side, 3).
+    progress : Progress
+        Called with the fraction done and words.
+    distinct : iterable of frozenset
+        Pairs {sha256, sha256} that are never in one group.
     """
     pairs = pd.concat([exact_pairs(photos["sha256"]), near_pairs(photos, features, store, progress)])
     pairs = pairs.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
@@ -81,8 +100,11 @@ def find(
 
 
 def grouped(pairs: pd.DataFrame, sha256: pd.Series, distinct: Iterable[frozenset[str]] = ()) -> np.ndarray:
-    """The number of each photo's group (n,): what pairs connect, the most alike first, as long as that brings no two
-    photos together that are known to be distinct."""
+    """The number of each photo's group (n,).
+
+    A group is what pairs connect, the most alike first, as long as that brings no two photos together that are known to
+    be distinct.
+    """
     groups = DisjointSet(range(len(sha256)))
     row = {key: place for place, key in enumerate(sha256)}
     apart = [[row[key] for key in pair] for pair in distinct if all(key in row for key in pair)]
@@ -131,8 +153,11 @@ def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress:
 
 @dataclass(frozen=True)
 class Look:
-    """What photos are compared by: features (n, width), of which `rows` are meant, and their pixels `small` (rows,
-    FINE, FINE) grey. Places are places in rows."""
+    """What photos are compared by.
+
+    Features (n, width), of which `rows` are meant, and their pixels `small` (rows, FINE, FINE) in grey. Places are
+    places in rows.
+    """
 
     features: np.ndarray
     rows: np.ndarray
@@ -162,11 +187,11 @@ class Limits:
 
 
 def limits_for(labels: np.ndarray, look: Look) -> Limits:
-    """The limits for this set: a copy is three times nearer to its original than the nearest 1% of pairs of one
-    class, and at least as near as SAME_CORRELATION or SAME_COSINE say. Pairs that may be copies themselves don't
-    count, as long as they are few.
+    """The limits for this set.
 
-    labels: of the photos. The pairs are drawn with a fixed seed.
+    A copy is three times nearer to its original than the nearest 1% of pairs of one class, and at least as near as
+    SAME_CORRELATION or SAME_COSINE say. Pairs that may be copies themselves don't count, as long as they are few. The
+    pairs are drawn with a fixed seed. labels: of the photos.
     """
     random = np.random.default_rng(0)
     places = {label: np.flatnonzero(labels == label) for label in set(labels)}
@@ -209,8 +234,10 @@ def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDID
 
 
 class Closest:
-    """For each of some rows the NEIGHBOURS columns of the largest values from `least` on, of a matrix that is shown a
-    few columns at a time."""
+    """For each of some rows the NEIGHBOURS columns of the largest values from `least` on.
+
+    The matrix is shown a few columns at a time.
+    """
 
     def __init__(self, rows: int, least: float):
         self.least = least
@@ -252,51 +279,82 @@ def orientation_hashes(small: np.ndarray) -> np.ndarray:
     return np.where(low > np.median(low, axis=-1, keepdims=True), np.float32(1), np.float32(-1))
 
 
-def describe(photos: pd.DataFrame, copies: Duplicates) -> pd.DataFrame:
-    """Issues of kinds "two-classes", "leak" and "duplicate" for each photo that has copies: which they are and what to
-    do about them. photos: path,label,split,sha256,width,height,bytes, as `find` had them."""
-    groups, pairs = copies.groups, copies.pairs
+@dataclass(frozen=True)
+class _Copy:
+    """A photo that has copies.
+
+    Which one it is shown beside, what they have in common, and what to do about it; labels and splits are those of all
+    its copies.
+    """
+
+    path: str
+    label: str
+    score: float
+    twin: pd.Series
+    what: str
+    remedy: str
+    labels: list[str]
+    splits: list[str]
+
+
+def two_classes(context: Context) -> list[Issue]:
+    """Copies that carry different labels."""
+    rows = []
+    for copy in _copies(context):
+        if len(copy.labels) > 1:
+            detail = f"{copy.what}, which is labelled {quoted([copy.twin['label']])}; this one {quoted([copy.label])}"
+            if copy.label == copy.twin["label"]:
+                detail = f"{copy.what}; copies are labelled {quoted(copy.labels)}"
+            decide = f"decide which of {quoted(copy.labels)} is right: relabel it or exclude it"
+            rows.append(issue(copy.path, copy.score, detail, decide, copy.twin["path"]))
+    return rows
+
+
+def leaks(context: Context) -> list[Issue]:
+    """Copies that are in different splits."""
+    return [
+        issue(
+            copy.path,
+            copy.score,
+            f"{copy.what}; copies are in {' and '.join(copy.splits)}",
+            copy.remedy,
+            copy.twin["path"],
+        )
+        for copy in _copies(context)
+        if len(copy.splits) > 1
+    ]
+
+
+def duplicates(context: Context) -> list[Issue]:
+    """All copies."""
+    return [issue(copy.path, copy.score, copy.what, copy.remedy, copy.twin["path"]) for copy in _copies(context)]
+
+
+def _copies(context: Context) -> Iterator[_Copy]:
+    """Each photo that has copies, group by group, in the order in which they should be kept."""
+    photos, found = context.photos, context.duplicates
     similarity = np.zeros(len(photos))
     for side in ("first", "second"):
-        np.maximum.at(similarity, pairs[side].to_numpy(int), pairs["similarity"].to_numpy(float))
+        np.maximum.at(similarity, found.pairs[side].to_numpy(int), found.pairs["similarity"].to_numpy(float))
     ranked = pd.DataFrame(
         {
             "row": np.arange(len(photos)),
-            "group": groups,
-            "split": photos["split"].map({name: place for place, name in enumerate(KEEP_FIRST)}).to_numpy(),
+            "group": found.groups,
+            "split": photos["split"].map({name: index for index, name in enumerate(KEEP_FIRST)}).to_numpy(),
             "pixels": -(photos["width"] * photos["height"]).to_numpy(),
             "bytes": -photos["bytes"].to_numpy(),
             "path": photos["path"].to_numpy(),
         }
     ).sort_values(["group", "split", "pixels", "bytes", "path"])
-    rows = []
     for _, members in ranked[ranked["group"].duplicated(keep=False)].groupby("group", sort=False):
-        rows += _group_issues(photos.iloc[members["row"]], similarity[members["row"]])
-    return table(rows)
-
-
-def _group_issues(copies: pd.DataFrame, similarity: np.ndarray) -> list[dict]:
-    """The issues of one group, its photos in the order in which they should be kept."""
-    best = copies.iloc[0]
-    labels, splits = sorted(copies["label"].unique()), sorted(copies["split"].unique())
-    rows = []
-    for number, (photo, score) in enumerate(zip(copies.itertuples(), similarity, strict=True)):
-        twin = best if number else copies.iloc[1]
-        equal = photo.sha256 == twin["sha256"]
-        what = f"{'the same file as' if equal else 'looks the same as'} {twin['path']} (similarity {score:.2f})"
-        clear = (
-            f"keep this one of the {len(copies)} copies, exclude the others"
-            if not number
-            else f"exclude it: {best['path']} stays"
-        )
-        if len(labels) > 1:
-            decide = f"decide which of {quoted(labels)} is right: relabel it or exclude it"
-            detail = f"{what}, which is labelled {quoted([twin['label']])}; this one {quoted([photo.label])}"
-            if photo.label == twin["label"]:
-                detail = f"{what}; copies are labelled {quoted(labels)}"
-            rows.append(issue(photo.path, "two-classes", score, detail, decide, twin["path"]))
-        if len(splits) > 1:
-            detail = f"{what}; copies are in {' and '.join(splits)}"
-            rows.append(issue(photo.path, "leak", score, detail, clear, twin["path"]))
-        rows.append(issue(photo.path, "duplicate", score, what, clear, twin["path"]))
-    return rows
+        copies = photos.iloc[members["row"]]
+        labels, splits = sorted(copies["label"].unique()), sorted(copies["split"].unique())
+        best, next_best = copies.iloc[0], copies.iloc[1]
+        for number, (photo, score) in enumerate(zip(copies.itertuples(), similarity[members["row"]], strict=True)):
+            twin = best if number else next_best
+            how = "the same file as" if photo.sha256 == twin["sha256"] else "looks the same as"
+            what = f"{how} {twin['path']} (similarity {score:.2f})"
+            remedy = f"exclude it: {best['path']} stays"
+            if not number:
+                remedy = f"keep this one of the {len(copies)} copies, exclude the others"
+            yield _Copy(photo.path, photo.label, score, twin, what, remedy, labels, splits)

@@ -24,9 +24,19 @@ ENOUGH = 5_000
 
 @dataclass(frozen=True)
 class Forecast:
-    """Accuracy of a linear SVM trained on all photos (before) and without those listed as mislabelled (after), both
-    cross-validated on the photos that are not listed. photos: how many are listed, to be looked at; words say it in
-    one sentence."""
+    """What leaving out the photos listed as mislabelled brings.
+
+    Attributes
+    ----------
+    photos : int
+        How many are listed, to be looked at.
+    before, after : Accuracy
+        Of a linear SVM trained on all photos, and without those listed, both cross-validated on the others.
+    paired : Paired
+        The comparison of the two.
+    words : str
+        All of it in one sentence.
+    """
 
     photos: int
     before: Accuracy
@@ -38,16 +48,30 @@ class Forecast:
 def forecast(
     photos: pd.DataFrame, features: Any, groups: np.ndarray, judges: np.ndarray, suspects: set[str]
 ) -> Forecast | None:
-    """What reviewing the suspects could bring; None where that can't be told: no suspects, a class that would be left
-    with fewer than FOLDS photos, or all but one class made of copies of one photo.
+    """What reviewing the suspects could bring.
 
-    photos: path,label (n rows); features: features[rows] -> (len(rows), width); groups: (n,) int, equal for copies,
-    which stay together; judges: (n,) bool, the photos it is told from; suspects: paths. Leaving a wrongly labelled
-    photo out is taken for labelling it rightly: that needs no guess at what is right. The suspects were found with all
-    labels known, so this is an estimate; only `payoff`, after the review, measures. With 3, 8 and 20% of the labels
-    flipped (mean of 3 seeds), forecast and what leaving out brought on photos with right labels were, in points: .5
-    and .6, .4 and .6, 1.5 and 1.1 (675 sample photos); .0 and -.4, .1 and .4, 1.6 and 2.2 (510 digits). The intervals
-    were wider than that.
+    Leaving a wrongly labelled photo out is taken for labelling it rightly: that needs no guess at what is right. The
+    suspects were found with all labels known, so this is an estimate; only `payoff`, after the review, measures
+    (docs/measurements.md, "Forecast of a review").
+
+    Parameters
+    ----------
+    photos : pandas.DataFrame
+        path,label (n rows).
+    features : array
+        features[rows] is float (len(rows), width).
+    groups : numpy.ndarray
+        int (n,), equal for copies, which stay together.
+    judges : numpy.ndarray
+        bool (n,), the photos that it is based on.
+    suspects : set of str
+        Paths of the photos listed as mislabelled.
+
+    Returns
+    -------
+    Forecast or None
+        None where there are no suspects, a class would be left with fewer than FOLDS photos, or all but one class are
+        made of copies of one photo.
     """
     count = int((photos["path"].isin(suspects) & judges).sum())
     drawn = _draw(groups, judges)

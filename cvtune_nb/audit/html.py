@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from cvtune_nb.audit.issue import ABOUT_COPIES, KINDS, OTHERS
+from cvtune_nb.audit.check import OTHERS
+from cvtune_nb.audit.checks import ABOUT_COPIES, KINDS
 from cvtune_nb.data import thumbnail
 from cvtune_nb.files import write_text
 from cvtune_nb.workspace import Workspace, now
@@ -51,8 +52,10 @@ $body
 
 
 def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFrame, summary: dict[str, Any]) -> Path:
-    """Write audit/report.html: what was found, the worst SHOWN of each kind with their photos, and what to do. The
-    arguments are the parts of an Audit. Returns the file."""
+    """Write audit/report.html: what was found, the worst SHOWN of each kind with their photos, and what to do.
+
+    The arguments are the parts of an Audit. Returns the file.
+    """
     labels = dict(zip(scores["path"], scores["label"], strict=True))
     about_photos = issues[issues["path"] != ""]
     sections = [(kind, rows, rows.head(SHOWN)) for kind, rows in about_photos.groupby("issue", sort=False)]

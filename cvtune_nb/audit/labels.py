@@ -1,15 +1,19 @@
-"""Does a photo look like its label says? Every photo is judged by a model that has not seen it, nor its
-copies.
+"""Whether photos look like their labels say.
 
-The model is a least-squares SVM on frozen features, because leaving a photo out of it has an exact answer in
-closed form: one factorisation gives the opinion of n models that each did not see one photo. Up to LANDMARKS photos
-it knows every photo it learns from; of more it draws so many, and describes all others by how alike they are to
-those (Nystrom's method: Williams and Seeger 2001), so that memory stays the same and time grows with the number of
-photos. Photos of the test split are judged but never judge: what is cleaned in training must not depend on them.
+Every photo is judged by a model that has not seen it, nor its copies. The model is a least-squares SVM on frozen
+features, because leaving a photo out of it has an exact answer in closed form: one factorisation gives the opinion of n
+models that each did not see one photo. Up to LANDMARKS photos it knows every photo it learns from; of more it draws so
+many, and describes all others by how alike they are to those (Nystrom's method: Williams and Seeger 2001), so that
+memory stays the same and time grows with the number of photos. Photos of the test split are judged but never judge:
+what is cleaned in training must not depend on them.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +22,11 @@ from scipy.linalg.blas import dsyrk
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from cvtune_nb.audit.issue import issue, quoted, table
+from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.files import Progress, silent
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 LANDMARKS = 2_000
 """Photos that the others are described by. They cost 0.15 GB of memory."""
@@ -28,14 +35,11 @@ BLOCK = 1_024
 """Photos that are looked at together."""
 
 SUSPECT = 0.03
-"""A label with less probability than this is listed as mislabelled. F1 on clothing with 3, 8 and 20% of the labels
-flipped to any class: .66, .83, .90; to classes it is mixed up with: .64, .76, .84. (KNOWHOW's .05 with plain
-temperature scaling, on the same photos: .65, .84, .89 and .63, .76, .82.) Part of the false alarms are labels that
-were wrong before."""
+"""A label with less probability than this is listed as mislabelled (docs/measurements.md, "Wrong labels")."""
 
 LEAST_WRONG = 0.1
-"""The share of wrong labels that is assumed at least: without it a set of well separated classes with 7% wrong labels
-would hide them."""
+"""The fraction of wrong labels that is assumed at least: without it a set of well separated classes with 7% wrong
+labels would hide them."""
 
 SHARED = 0.9
 SECOND = 0.35
@@ -44,14 +48,11 @@ them .35 of it. Ours."""
 
 UNCLAIMED = 0.15
 """A photo is an outlier when the class that claims it most does so by less than this: 0 is what all classes say of
-something they know nothing about, 1 is certain. Among the sample photos, clothing and digits, with 5 to 40 photos of
-another of these sets put in under random labels, this claim ranks the strangers with AUROC .93 to .998; the distance
-to the nearest photos only with .07 to .98, as strangers come in groups. Below .15 lie 13 to 80% of the strangers and
-.2 to .7% of a set's own photos."""
+something they know nothing about, 1 is certain (docs/measurements.md, "Photos of no class")."""
 
 MOST_SURE = 10.0
-"""The largest factor of scores before they become probabilities. On clothing 5 is best for the SVM; a set without any
-doubtful photo would ask for an infinite one, and then the first photo between two classes would look certain too."""
+"""The largest factor of scores before they become probabilities. A set without any doubtful photo would ask for an
+infinite one, and then the first photo between two classes would look certain too."""
 
 SURE = 0.5
 """A photo shows its class for sure when no class is more probable than its label, and its label is more probable
@@ -61,110 +62,194 @@ EXAMPLES = 3
 """Photos that are shown beside a doubted one."""
 
 FEWEST = 3
-"""Photos that a class must have among those that judge, before the labels of others or its own are called
-wrong."""
+"""Photos that a class must have among those that judge, before the labels of others or its own are called wrong."""
 
 
-def find(
+@dataclass(frozen=True)
+class Judgement:
+    """What a model that has not seen them says of n photos.
+
+    Attributes
+    ----------
+    paths, classes : numpy.ndarray
+        Paths of the photos (n,), and the names of the classes.
+    labels : numpy.ndarray
+        Class of each photo's label, int (n,).
+    probability : numpy.ndarray
+        Of each class, float (n, classes).
+    claim : numpy.ndarray
+        How much the class that claims a photo most does so, 0 to 1 (n,).
+    known : numpy.ndarray
+        How many photos of each class judge, int (classes,).
+    beside : dict
+        Of a doubted photo's index: paths of photos that surely show what it looks like.
+    """
+
+    paths: np.ndarray
+    classes: np.ndarray
+    labels: np.ndarray
+    probability: np.ndarray
+    claim: np.ndarray
+    known: np.ndarray
+    beside: dict[int, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Classes of each photo, the most probable first (n, classes)."""
+        return np.argsort(-self.probability, axis=1, kind="stable")
+
+    @property
+    def first(self) -> np.ndarray:
+        """The most probable class of each photo (n,)."""
+        return self.order[:, 0]
+
+    @property
+    def second(self) -> np.ndarray:
+        """The second most probable class of each photo (n,)."""
+        return self.order[:, 1]
+
+    def of(self, classes: np.ndarray) -> np.ndarray:
+        """The probability of one class for each photo (n,)."""
+        return self.probability[np.arange(len(self.labels)), classes]
+
+    @property
+    def heard(self) -> np.ndarray:
+        """Photos whose class has enough judges, bool (n,).
+
+        Left out of a class of three, a photo has two others to be recognised by; with fewer, no opinion.
+        """
+        return self.known[self.labels] >= FEWEST
+
+    @property
+    def mislabelled(self) -> np.ndarray:
+        """Photos that look like another class than their label's, bool (n,)."""
+        wrong = (self.of(self.labels) < SUSPECT) & (self.first != self.labels)
+        return self.heard & wrong & (self.known[self.first] >= FEWEST)
+
+    @property
+    def ambiguous(self) -> np.ndarray:
+        """Photos that look as much like another class as like their own, bool (n,)."""
+        second = self.of(self.second)
+        shared = (self.of(self.first) + second >= SHARED) & (second >= SECOND)
+        return self.heard & shared & ((self.first == self.labels) | (self.second == self.labels))
+
+    @property
+    def opinions(self) -> pd.DataFrame:
+        """A row for each photo, in their order.
+
+        label_quality (0 to 1, 1 is best), suggested_label and suggested_probability, second_label and
+        second_probability.
+        """
+        second = self.of(self.second)
+        return pd.DataFrame(
+            {
+                "label_quality": self.of(self.labels).round(4),
+                "suggested_label": self.classes[self.first],
+                "suggested_probability": self.of(self.first).round(4),
+                "second_label": np.where(second > 0, self.classes[self.second], ""),
+                "second_probability": second.round(4),
+            }
+        )
+
+    def named(self, index: int, number: int) -> str:
+        """A class in quotes with its probability for a photo."""
+        return f"{quoted([self.classes[number]])} ({self.probability[index, number]:.2f})"
+
+
+def mislabelled(context: Context) -> list[Issue]:
+    """Photos that look like another class than their label says."""
+    judged = context.judgement
+    own, first = judged.of(judged.labels), judged.first
+    return [
+        issue(
+            judged.paths[i],
+            1 - own[i],
+            f"labelled {quoted([judged.classes[judged.labels[i]]])} (probability {own[i]:.2f}), looks like "
+            f"{judged.named(i, first[i])}",
+            f"relabel it as {quoted([judged.classes[first[i]]])} if you see that too; keep it if the label is right",
+            *judged.beside[i],
+        )
+        for i in np.flatnonzero(judged.mislabelled)
+    ]
+
+
+def ambiguous(context: Context) -> list[Issue]:
+    """Photos between two classes, their own among them."""
+    judged = context.judgement
+    first, second = judged.first, judged.second
+    return [
+        issue(
+            judged.paths[i],
+            2 * judged.probability[i, second[i]],
+            f"looks like {judged.named(i, first[i])} and like {judged.named(i, second[i])}",
+            "exclude it if it shows both or neither; keep it if you clearly see "
+            f"{quoted([judged.classes[judged.labels[i]]])}",
+            *judged.beside[i],
+        )
+        for i in np.flatnonzero(judged.ambiguous)
+    ]
+
+
+def outliers(context: Context) -> list[Issue]:
+    """Photos that look like none of the classes."""
+    judged = context.judgement
+    return [
+        issue(
+            judged.paths[i],
+            1 - judged.claim[i],
+            f"looks like none of the classes, least unlike {quoted([judged.classes[judged.first[i]]])}",
+            f"exclude it if it does not show {quoted([judged.classes[judged.labels[i]]])} as you mean it",
+        )
+        for i in np.flatnonzero(judged.heard & (judged.claim < UNCLAIMED))
+    ]
+
+
+def judge(
     photos: pd.DataFrame,
     features: np.ndarray,
     groups: np.ndarray,
     judges: np.ndarray,
     landmarks: int = LANDMARKS,
     progress: Progress = silent,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judge every label.
+) -> Judgement:
+    """Judge every label by a model that has seen neither the photo nor its copies.
 
-    photos: path,label (n rows); features: features[rows] -> float (len(rows), width); groups: (n,) int, equal for
-    copies of one photo, which don't help to judge each other; judges: (n,) bool, photos whose labels the model may
-    learn from. Returns (scores, issues): scores has label_quality (probability of the photo's label, 0 bad .. 1
-    good), suggested_label, suggested_probability, second_label, second_probability, in the order of photos; issues
-    are of kinds "mislabelled", "ambiguous" and "outlier".
+    Parameters
+    ----------
+    photos : pandas.DataFrame
+        path,label of n photos.
+    features : array
+        features[rows] is float (len(rows), width).
+    groups : numpy.ndarray
+        int (n,), equal for copies of one photo.
+    judges : numpy.ndarray
+        bool (n,), the photos that the model learns from.
+    landmarks : int
+        Photos that the others are described by.
+    progress : Progress
+        Called with the fraction done and words.
     """
+    paths = photos["path"].to_numpy()
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
-    if (known > 0).sum() < 2:
-        return _undecided(photos), table([])
+    if (known > 0).sum() < 2:  # nothing to compare with: every label is as good as it gets
+        certain = np.eye(len(classes) + 2)[labels]
+        return Judgement(
+            paths, np.append(classes, ["", ""]), labels, certain, np.ones(len(photos)), np.zeros_like(known)
+        )
     view = View(features, judges)
     scores = leave_one_out(view, labels, groups, judges, len(classes), landmarks, progress)
-    probability = calibrated(scores, labels, judges)
-
-    order = np.argsort(-probability, axis=1, kind="stable")
-    rows = np.arange(len(photos))
-    first, second = order[:, 0], order[:, 1]
-    own = probability[rows, labels]
-    opinions = pd.DataFrame(
-        {
-            "label_quality": own.round(4),
-            "suggested_label": classes[first],
-            "suggested_probability": probability[rows, first].round(4),
-            "second_label": classes[second],
-            "second_probability": probability[rows, second].round(4),
-        }
-    )
-    # Left out of a class of three, a photo has two others to be recognised by; with fewer, no opinion.
-    heard = known[labels] >= FEWEST
-    mislabelled = heard & (own < SUSPECT) & (first != labels) & (known[first] >= FEWEST)
-    both = probability[rows, first] + probability[rows, second]
-    shared = (both >= SHARED) & (probability[rows, second] >= SECOND) & ((first == labels) | (second == labels))
-    paths = photos["path"].to_numpy()
-    sure = judges & (first == labels) & (own > SURE)
-    likeness = np.where(first == labels, second, first)
-    doubted = np.flatnonzero(heard & (mislabelled | shared))
-    nearest = dict(zip(doubted, examples(view, groups, doubted, likeness, labels, sure), strict=True))
-    beside = {i: [paths[at] for at in found if at >= 0] for i, found in nearest.items()}
-    found = [
-        issue(
-            paths[i],
-            "mislabelled",
-            1 - own[i],
-            f"labelled {quoted([classes[labels[i]]])} (probability {own[i]:.2f}), looks like "
-            f"{quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f})",
-            f"relabel it as {quoted([classes[first[i]]])} if you see that too; keep it if the label is right",
-            *beside[i],
-        )
-        for i in np.flatnonzero(mislabelled)
-    ] + [
-        issue(
-            paths[i],
-            "ambiguous",
-            2 * probability[i, second[i]],
-            f"looks like {quoted([classes[first[i]]])} ({probability[i, first[i]]:.2f}) and like "
-            f"{quoted([classes[second[i]]])} ({probability[i, second[i]]:.2f})",
-            f"exclude it if it shows both or neither; keep it if you clearly see {quoted([classes[labels[i]]])}",
-            *beside[i],
-        )
-        for i in np.flatnonzero(heard & shared)
-    ]
     nothing = 2 / len(classes) - 1  # the scores of all classes sum to 2 - classes: the best is never below this
     claim = (scores.max(axis=1) - nothing) / (1 - nothing) if len(classes) > 2 else np.ones(len(photos))
-    found += [
-        issue(
-            paths[i],
-            "outlier",
-            1 - claim[i],
-            f"looks like none of the classes, least unlike {quoted([classes[first[i]]])}",
-            f"exclude it if it does not show {quoted([classes[labels[i]]])} as you mean it",
-        )
-        for i in np.flatnonzero(heard & (claim < UNCLAIMED))
-    ]
+    judged = Judgement(paths, classes, labels, calibrated(scores, labels, judges), claim, known)
+
+    doubted = np.flatnonzero(judged.mislabelled | judged.ambiguous)
+    likeness = np.where(judged.first == labels, judged.second, judged.first)
+    sure = judges & (judged.first == labels) & (judged.of(labels) > SURE)
+    nearest = examples(view, groups, doubted, likeness, labels, sure)
+    beside = {i: [paths[row] for row in rows if row >= 0] for i, rows in zip(doubted, nearest, strict=True)}
     progress(1.0, "judged all labels")
-    return opinions, table(found)
-
-
-def _undecided(photos: pd.DataFrame) -> pd.DataFrame:
-    """The scores of a set in which there is nothing to compare with: every label is as good as it gets."""
-    labels = photos["label"].to_numpy()
-    return pd.DataFrame(
-        {
-            "label_quality": 1.0,
-            "suggested_label": labels,
-            "suggested_probability": 1.0,
-            "second_label": "",
-            "second_probability": 0.0,
-        },
-        index=range(len(photos)),
-    )
+    return replace(judged, beside=beside)
 
 
 class View:
@@ -191,14 +276,31 @@ def leave_one_out(
     landmarks: int = LANDMARKS,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """What a least-squares SVM says of each photo when that photo's whole group is left out: (n, classes),
-    about -1 for no and +1 for yes.
+    """What a least-squares SVM says of each photo when that photo's whole group is left out.
 
     K is the RBF kernel, as wide as the median distance; L L' that of the landmarks; row i of Z = K L'^-1 describes
     photo i. Ridge regression on Z has the hat matrix H = Z (Z'Z + I)^-1 Z', and the residual of a left-out group B is
     (I - H_BB)^-1 times its residual when it is not left out (exact but for the mean of Y and the landmarks, which
     still count everyone; Cawley and Talbot 2004, An, Liu and Venkatesh 2007). With every judge a landmark this is
     regression with the full kernel. Memory: 8 bytes x (6 landmarks^2 + n classes); time: n x landmarks^2.
+
+    Parameters
+    ----------
+    view : View
+        Features of the photos.
+    labels, groups, judges : numpy.ndarray
+        Class, group of copies (int) and whether it judges (bool) of each photo, (n,).
+    classes : int
+        How many there are.
+    landmarks : int
+        Photos that the others are described by.
+    progress : Progress
+        Called with the fraction done and words.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, classes), about -1 for no and +1 for yes.
     """
     inside = np.flatnonzero(judges)
     drawn = _draw(inside, labels, landmarks)
@@ -248,13 +350,19 @@ def leave_one_out(
 
 
 def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np.ndarray:
-    """Probabilities (n, classes): softmax of the scores times a factor, chosen together with a share of wrong labels
-    so that the judges' labels are most likely.
+    """Probabilities (n, classes): softmax of the scores times a factor.
 
-    Temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") with one change: a label is
-    wrong, any class at random, with a probability that is estimated too. Without it wrong labels make every photo
-    doubtful, the more of them the more, and in the end none stands out. On clothing the factor stays between 5.3 and
-    6 whether 0, 3, 8 or 20% of the labels are flipped; without the change it falls from 5.4 to 3.3.
+    The factor is chosen together with a fraction of wrong labels so that the judges' labels are most likely:
+    temperature scaling (Guo et al. 2017, "On calibration of modern neural networks") with one change: a label is wrong,
+    any class at random, with a probability that is estimated too. Without it wrong labels make every photo doubtful,
+    the more of them the more, and in the end none stands out (docs/measurements.md, "Wrong labels").
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        What `leave_one_out` gives, (n, classes).
+    labels, judges : numpy.ndarray
+        Class of each photo, and whether it counts (bool), (n,).
     """
     known, truth = scores[judges], labels[judges]
 
@@ -271,8 +379,26 @@ def calibrated(scores: np.ndarray, labels: np.ndarray, judges: np.ndarray) -> np
 def examples(
     view: View, groups: np.ndarray, rows: np.ndarray, likeness: np.ndarray, labels: np.ndarray, sure: np.ndarray
 ) -> np.ndarray:
-    """For each of `rows` the nearest photos of the class `likeness` (n,) among the sure ones (n,), not copies of itself
-    nor of each other, nearest first: (len(rows), EXAMPLES) row numbers, -1 where there are no more."""
+    """For each of `rows` the nearest photos that surely show what it looks like.
+
+    Parameters
+    ----------
+    view : View
+        Features of the photos.
+    groups : numpy.ndarray
+        int (n,): copies of a photo, and of each other, are not shown.
+    rows : numpy.ndarray
+        Row numbers of the photos that are asked about.
+    likeness, labels : numpy.ndarray
+        The class that each photo looks like, and that of its label, int (n,).
+    sure : numpy.ndarray
+        Photos that show their class for sure, bool (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Row numbers (len(rows), EXAMPLES), nearest first, -1 where there are no more.
+    """
     found = np.full((len(rows), EXAMPLES), -1)
     for kind in np.unique(likeness[rows]):
         known = np.flatnonzero(sure & (labels == kind))
@@ -292,8 +418,10 @@ def examples(
 
 
 def _draw(inside: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the rows `inside`, in their order: as many of each class as there are, but no more of a large
-    class than it takes, so that small ones are known too (fixed seed)."""
+    """At most `count` of the rows `inside`, in their order (fixed seed).
+
+    As many of each class as there are, but no more of a large class than it takes, so that small ones are known too.
+    """
     if len(inside) <= count:
         return inside
     order = np.random.default_rng(0).permutation(inside)

@@ -1,4 +1,4 @@
-"""What more photos of a class would bring, told from what it loses when photos are taken away."""
+"""What more photos of a class would bring, based on what it loses when photos are taken away."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.classification.svm import Svm
 
 SHARES = (0.25, 0.5, 1.0)
-"""Parts of the small classes that are learned from, each twice as large as the one before."""
+"""Fractions of the small classes that are learned from, each twice as large as the one before."""
 
 FOLDS, DRAWS = 4, 2
 """Parts of the cross-validation, and how often photos are drawn when not all are learned from."""
@@ -28,14 +28,20 @@ ENOUGH = 1_500
 
 USUAL_GAIN, USUAL_WEIGHT = 0.25, 40
 """What twice the photos usually bring, as a difference of logit(recall), and how many photos' own experience weighs as
-much. Measured: .11 to .27 on clothing (20 to 60 photos a class), .37 to .45 on scanned digits, .14 to .30 on the sample
-photos."""
+much (docs/measurements.md, "Twice the photos of a class")."""
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """now: share of a class that is recognised, cross-validated; then: with the wanted number of photos, of which low
-    and high say the range."""
+    """What more photos of a class would bring.
+
+    Attributes
+    ----------
+    now : float
+        Fraction of the class that is recognised, cross-validated.
+    then, low, high : float
+        The same with the wanted number of photos, and its range.
+    """
 
     now: float
     then: float
@@ -46,15 +52,26 @@ class Outlook:
 def outlook(
     photos: pd.DataFrame, features: Any, groups: np.ndarray, training: np.ndarray, small: Sequence[str], wanted: int
 ) -> dict[str, Outlook]:
-    """What each class of `small` would gain if all of them had `wanted` photos; those with fewer than FEWEST are left
-    out.
+    """What each class of `small` would gain if all of them had `wanted` photos.
 
-    photos: label (n rows); features: features[rows] -> (len(rows), width); groups: (n,) int, equal for copies;
-    training: row numbers of the training photos. The gain of a doubling is taken to be the same for all small
-    classes, and constant in logit(recall). The range is the 95% interval of what is recognised now, shifted by the
-    gain. Tried on classes thinned to 20, 40 and 60 (clothing), 12 and 25 (digits), 12 and 30 photos (sample photos)
-    and asked for 100, 50 and 60: mean error +.01, +.03, -.01; -.03, -.04; -.01, -.04; standard deviation over
-    classes .07, .05, .03; .09, .08; .05, .05. On digits and sample photos the range held 67 to 90% of the true values.
+    Those with fewer than FEWEST are left out. The gain of a doubling is taken to be the same for all small classes, and
+    constant in logit(recall). The range is the 95% interval of what is recognised now, shifted by the gain
+    (docs/measurements.md, "Twice the photos of a class").
+
+    Parameters
+    ----------
+    photos : pandas.DataFrame
+        label (n rows).
+    features : array
+        features[rows] is float (len(rows), width).
+    groups : numpy.ndarray
+        int (n,), equal for copies.
+    training : numpy.ndarray
+        Row numbers of the training photos.
+    small : sequence of str
+        Classes.
+    wanted : int
+        Training photos that each should have.
     """
     labels = photos["label"].to_numpy(dtype=object)[training]
     random = np.random.default_rng(0)

@@ -1,17 +1,25 @@
-"""How large is what the photos show? A person drags a box around it in a few sampled photos; nothing that was tried
-could tell it without them (class-activation maps do not grow with the object)."""
+"""How large it is what the photos show.
+
+A person drags a box around it in a few sampled photos; nothing that was tried could tell it without them
+(class-activation maps do not grow with the object).
+"""
+
+from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.audit.issue import issue, table
+from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines
 from cvtune_nb.workspace import Workspace, now
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 SAMPLED = 12
 """Photos that are asked about."""
@@ -24,13 +32,22 @@ SMALL = 0.20
 Vision (2018) advised detection instead of classification from there."""
 
 Box = tuple[float, float, float, float]
-"""Left, top, width, height in shares (0..1) of the upright photo's width and height."""
+"""Left, top, width, height as fractions (0..1) of the upright photo's width and height."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """boxes: how many photos were boxed; median: of the larger side of each box, a share (0..1) of the photo's width
-    or height; words say what follows from it."""
+    """How large objects are.
+
+    Attributes
+    ----------
+    boxes : int
+        How many photos were boxed.
+    median : float
+        Of the larger side of each box, as a fraction (0..1) of the photo's width or height.
+    words : str
+        What follows from it.
+    """
 
     boxes: int
     median: float
@@ -87,21 +104,19 @@ def extent(found: dict[str, Box]) -> Extent:
     return Extent(len(sides), median, f"{what}: large enough to classify whole photos, {SMALL:.0%} or more")
 
 
-def find(workspace: Workspace, photos: pd.DataFrame, image_size: int) -> pd.DataFrame:
-    """One issue of kind "small-objects" about the whole set, or none. photos: sha256; image_size: pixels."""
-    known = set(photos["sha256"])
-    seen = extent({key: box for key, box in boxes(workspace).items() if key in known})
+def small_objects(context: Context) -> list[Issue]:
+    """Whether the boxed objects are small."""
+    known = set(context.photos["sha256"])
+    seen = extent({key: box for key, box in boxes(context.workspace).items() if key in known})
     if not seen.small:
-        return table([])
-    return table(
-        [
-            issue(
-                "",
-                "small-objects",
-                1 - seen.median / SMALL,
-                seen.words,
-                f"find the objects instead of classifying whole photos (notebook 06), or crop the photos: at image "
-                f"size {image_size} the network sees such an object with {seen.median * image_size:.0f} pixels",
-            )
-        ]
-    )
+        return []
+    size = context.spec.image_size
+    return [
+        issue(
+            "",
+            1 - seen.median / SMALL,
+            seen.words,
+            "find the objects instead of classifying whole photos (notebook 06), or crop the photos: at image "
+            f"size {size} the network sees such an object with {seen.median * size:.0f} pixels",
+        )
+    ]

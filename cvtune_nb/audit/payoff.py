@@ -7,19 +7,29 @@ import numpy as np
 from cvtune_nb import metrics
 from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.audit.report import load_audit
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy, Paired
-from cvtune_nb.models import backbones
 from cvtune_nb.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Payoff:
-    """Validation accuracy of a linear SVM trained on the photos as they were found (before) and as decided
-    (after), both judged on the same validation photos and labels: those decided. relabelled and excluded
-    count the decisions in force; words say it in one sentence."""
+    """What the decisions in force brought.
+
+    Attributes
+    ----------
+    relabelled, excluded : int
+        How many photos.
+    before, after : Accuracy
+        Of a linear SVM trained on the photos as they were found, and as decided, both on the same validation photos and
+        labels: those decided.
+    paired : Paired
+        The comparison of the two.
+    words : str
+        All of it in one sentence.
+    """
 
     relabelled: int
     excluded: int
@@ -29,19 +39,18 @@ class Payoff:
     words: str
 
 
-def payoff(workspace: Workspace, backbone: str | None = None, progress: Progress = silent) -> Payoff:
+def payoff(workspace: Workspace, progress: Progress = silent) -> Payoff:
     """Compare training before and after the standing decisions, with the last audit's features (cached).
 
     The test photos are not looked at. Raises InputError when the backbone's weights can't be had.
     """
     last = load_audit(workspace)
-    backbone = backbone or (last.summary["backbone"] if last else backbones.default()[0])
-    image_size = last.summary["image_size"] if last else 224
+    spec = FeatureSpec.from_dict(last.summary) if last else FeatureSpec.default()
     actions = [act["action"] for act in workspace.standing().values()]
     relabelled, excluded = actions.count("relabel"), actions.count("exclude")
 
     found, after = workspace.manifest(), workspace.photos()
-    matrix = features(workspace, found, backbone, image_size, progress).matrix
+    matrix = features(workspace, found, spec, progress).matrix
     row_of = dict(zip(found["path"], range(len(found)), strict=True))
     undisputed = found.groupby("sha256")["label"].transform("nunique") == 1
     before = found[undisputed & (found["split"] == "train")]

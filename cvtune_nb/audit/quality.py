@@ -1,40 +1,37 @@
-"""Photos that are bad as photos: dark, over-exposed, low in contrast, blurry, small, oddly shaped,
-unreadable.
+"""Photos that are bad as photos: dark, over-exposed, low in contrast, blurry, small, oddly shaped, unreadable.
 
-Light, contrast and blur are measured on the pixels the network sees (decoded once, kept by data.pixels), size
-and shape on the file's own width and height.
+Light, contrast and blur are measured on the pixels the network sees (decoded once, kept by data.pixels), size and shape
+on the file's own width and height.
 """
+
+from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.images import grey, shrink
-from cvtune_nb.audit.issue import issue, table
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
 
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
+
 BLOCK = 64
 """Photos measured at a time, so that memory does not grow with the set."""
-
-SHARE_OF_SET = 0.05
-AT_LEAST = 5
-"""A check that flags more than 5% of the photos (and more than 5 of them) says something about the set, not
-about single photos: it becomes a note."""
 
 DARK = 0.45
 """Dark: 99% of the pixels are below this brightness, by their brightest channel."""
 
 BURNT, BRIGHT = 0.30, 0.70
-"""Over-exposed: some channel is at its end (250 of 255) in this share of the pixels, and the mean brightness is at
-least .70, so that a yellow thing is not taken for it. Found 30 of 30 over-exposed among photos of clothes and 5 of 5
-among the sample photos, where KNOWHOW's 35% of white pixels found 25 and 1."""
+"""Over-exposed: some channel is at its end (250 of 255) in this fraction of the pixels, and the mean brightness is at
+least .70, so that a yellow thing is not taken for it (docs/measurements.md, "Over-exposed photos")."""
 
 CONTRAST = 0.20
 """Low contrast: the 1st and the 99th percentile of brightness are closer than this."""
@@ -54,101 +51,100 @@ FORMULA = 1
 """Goes up when `measure` changes, so that nothing measured the old way is read from a cache."""
 
 
-@dataclass(frozen=True)
-class Quality:
-    """issues: listed photos; measures: one row a photo; notes: sentences about checks that flag too many."""
-
-    issues: pd.DataFrame
-    measures: pd.DataFrame
-    notes: list[str]
-
-
-def find(photos: pd.DataFrame, measures: pd.DataFrame, skipped: pd.DataFrame, image_size: int) -> Quality:
-    """Check every photo.
-
-    photos: path,width,height (pixels); measures: what `measure` gives, in the order of photos; skipped:
-    path,label,reason of the files that can't be read, where a reason may end in "; what to do"; image_size: the
-    network's input in pixels.
-    """
-    sides = photos[["width", "height"]].to_numpy(dtype=float)
-    area, short, long = sides.prod(axis=1), sides.min(axis=1), sides.max(axis=1)
-    size = area / np.median(area) if len(area) else area
-    bright, burnt, contrast = (measures[name].to_numpy() for name in ("brightness", "burnt", "contrast"))
-    fine, coarse = measures["sharpness"].to_numpy(), measures["sharpness_half"].to_numpy()
-    blurry = (fine < sharpness_limit(fine)) | (coarse < sharpness_limit(coarse))
-    # A photo of one flat colour has no edges to be sharp or not: that is low contrast, or dark, but not blur.
-    blurry &= contrast >= CONTRAST
-    over = (burnt >= BURNT) & (measures["mean"].to_numpy() >= BRIGHT)
-
-    checks = [
-        (
-            "dark",
-            bright < DARK,
-            1 - bright,
-            "99% of it is darker than {:.0%} of full brightness",
-            bright,
-            BETTER,
-        ),
-        ("over-exposed", over, burnt, "{:.0%} of it is burnt out", burnt, BETTER),
-        (
-            "low-contrast",
-            (contrast < CONTRAST) & (bright >= DARK) & ~over,
-            1 - contrast,
-            "its tones span {:.0%} of the range",
-            contrast,
-            BETTER,
-        ),
-        ("blurry", blurry, 1 - np.minimum(fine, coarse), "sharpness {:.2f}", np.minimum(fine, coarse), BETTER),
-        (
-            "small",
-            short < image_size,
-            1 - short / image_size,
-            f"its short side is {{:.0f}} pixels; the network looks at {image_size}",
-            short,
-            "replace it by a larger photo, or choose a smaller image_size",
-        ),
-        (
-            "odd-size",
-            (size > SIZE) | (size < 1 / SIZE),
-            1 - 1 / np.maximum(size, 1 / size),
-            "its area is {:.2g} times the median",
-            size,
-            "check that it belongs to this set; else exclude it",
-        ),
-        (
-            "odd-aspect",
-            short / long < ASPECT,
-            1 - short / long,
-            "the square that the network sees leaves out {:.0%} of it",
-            1 - short / long,
-            "crop it to what matters, or exclude it",
-        ),
-    ]
-    rows = []
-    for row in skipped.itertuples():
-        if meant_as_photo(row.label, row.reason):
-            what, _, remedy = row.reason.partition("; ")
-            rows.append(issue(row.path, "corrupt", 1.0, what, remedy or REPLACE))
-    notes = []
-    paths = photos["path"].to_numpy()
-    for kind, flagged, score, detail, value, suggestion in checks:
-        hits = np.flatnonzero(flagged)
-        if len(hits) > max(AT_LEAST, SHARE_OF_SET * len(photos)):
-            notes.append(
-                f"{kind}: true of {len(hits)} of {len(photos)} photos, so it's how this set is; none is listed"
-            )
-            continue
-        rows += [issue(paths[i], kind, score[i], detail.format(value[i]), suggestion) for i in hits]
-    return Quality(table(rows), measures, notes)
-
-
 REPLACE = "replace the file by a readable copy, or delete it"
 BETTER = "exclude it, or replace it by a better photo; keep it if the model will meet such photos"
 
 
+def corrupt(context: Context) -> list[Issue]:
+    """Files that were left out but meant as photos; their reason may end in "; what to do"."""
+    rows = []
+    for row in context.skipped.itertuples():
+        if meant_as_photo(row.label, row.reason):
+            what, _, remedy = row.reason.partition("; ")
+            rows.append(issue(row.path, 1.0, what, remedy or REPLACE))
+    return rows
+
+
+def dark(context: Context) -> list[Issue]:
+    """Photos without anything bright."""
+    bright = context.measures["brightness"].to_numpy()
+    words = "99% of it is darker than {:.0%} of full brightness"
+    return _listed(context, bright < DARK, 1 - bright, words, bright)
+
+
+def over_exposed(context: Context) -> list[Issue]:
+    """Photos of which a large part is at the end of the range."""
+    burnt = context.measures["burnt"].to_numpy()
+    return _listed(context, _over(context.measures), burnt, "{:.0%} of it is burnt out", burnt)
+
+
+def low_contrast(context: Context) -> list[Issue]:
+    """Photos of nearly one brightness that are neither dark nor over-exposed."""
+    measures = context.measures
+    contrast = measures["contrast"].to_numpy()
+    flagged = (contrast < CONTRAST) & (measures["brightness"].to_numpy() >= DARK) & ~_over(measures)
+    return _listed(context, flagged, 1 - contrast, "its tones span {:.0%} of the range", contrast)
+
+
+def blurry(context: Context) -> list[Issue]:
+    """Photos whose edges are not sharp; one of a flat colour has no edges, and is low in contrast or dark instead."""
+    fine, coarse = (context.measures[name].to_numpy() for name in ("sharpness", "sharpness_half"))
+    flagged = (fine < sharpness_limit(fine)) | (coarse < sharpness_limit(coarse))
+    flagged &= context.measures["contrast"].to_numpy() >= CONTRAST
+    sharp = np.minimum(fine, coarse)
+    return _listed(context, flagged, 1 - sharp, "sharpness {:.2f}", sharp)
+
+
+def small(context: Context) -> list[Issue]:
+    """Photos with fewer pixels than the network's input."""
+    short, size = _sides(context)[0], context.spec.image_size
+    words = f"its short side is {{:.0f}} pixels; the network looks at {size}"
+    remedy = "replace it by a larger photo, or choose a smaller image_size"
+    return _listed(context, short < size, 1 - short / size, words, short, remedy)
+
+
+def odd_size(context: Context) -> list[Issue]:
+    """Photos with far more or fewer pixels than the median."""
+    short, long = _sides(context)
+    area = short * long
+    size = area / np.median(area) if len(area) else area
+    flagged, score = (size > SIZE) | (size < 1 / SIZE), 1 - 1 / np.maximum(size, 1 / size)
+    remedy = "check that it belongs to this set; else exclude it"
+    return _listed(context, flagged, score, "its area is {:.2g} times the median", size, remedy)
+
+
+def odd_aspect(context: Context) -> list[Issue]:
+    """Photos that are long and narrow."""
+    short, long = _sides(context)
+    lost = 1 - short / long
+    words = "the square that the network sees leaves out {:.0%} of it"
+    return _listed(context, short / long < ASPECT, lost, words, lost, "crop it to what matters, or exclude it")
+
+
+def _listed(
+    context: Context, flagged: np.ndarray, score: np.ndarray, words: str, value: np.ndarray, remedy: str = BETTER
+) -> list[Issue]:
+    """An issue for each photo that is flagged (n,), with its score (n,) and its value (n,) put into the words."""
+    paths = context.photos["path"].to_numpy()
+    return [issue(paths[i], score[i], words.format(value[i]), remedy) for i in np.flatnonzero(flagged)]
+
+
+def _over(measures: pd.DataFrame) -> np.ndarray:
+    return ((measures["burnt"] >= BURNT) & (measures["mean"] >= BRIGHT)).to_numpy()
+
+
+def _sides(context: Context) -> tuple[np.ndarray, np.ndarray]:
+    """Each photo's short and long side in pixels, (n,) both."""
+    sides = context.photos[["width", "height"]].to_numpy(dtype=float)
+    return sides.min(axis=1), sides.max(axis=1)
+
+
 def meant_as_photo(label: str, reason: str) -> bool:
-    """Whether a file that was left out was meant to be one of the photos: not one beside the class folders
-    (no label), nor one that says by its name that it is something else ("not a photo (.txt file)")."""
+    """Whether a file that was left out was meant to be one of the photos.
+
+    Not one beside the class folders (no label), nor one that says by its name that it is something else ("not a photo
+    (.txt file)").
+    """
     return bool(label) and not reason.startswith("not a photo (")
 
 
@@ -156,8 +152,10 @@ MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_h
 
 
 def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress: Progress = silent) -> pd.DataFrame:
-    """What `measure` gives for photos (sha256, n rows; store in the same order), kept in the workspace's cache by
-    content: only new photos are looked at."""
+    """What `measure` gives for photos (sha256, n rows; store in the same order).
+
+    It is kept in the workspace's cache by content: only new photos are looked at.
+    """
     cache = RowStore(workspace.cache / f"light-{FORMULA}-{store.side}", (len(MEASURES),), "float64")
     first = dict(zip(reversed(photos["sha256"]), reversed(range(len(photos))), strict=True))
     new = cache.missing(list(photos["sha256"]))
@@ -166,9 +164,12 @@ def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress
 
 
 def measure(store: Any, rows: np.ndarray, progress: Progress = silent) -> pd.DataFrame:
-    """Of the photos store[rows], uint8 (n, side, side, 3), each 0..1: brightness (99th percentile of the brightest
-    channel), mean (brightness), contrast (99th minus 1st percentile of grey), burnt (share of pixels with a channel
-    from 250 of 255 on), sharpness (of all pixels) and sharpness_half (at half size)."""
+    """Light and sharpness of the photos store[rows], uint8 (n, side, side, 3), each 0 to 1.
+
+    brightness (99th percentile of the brightest channel), mean (brightness), contrast (99th minus 1st percentile of
+    grey), burnt (fraction of pixels with a channel from 250 of 255 on), sharpness (of all pixels), sharpness_half (at
+    half size).
+    """
     blocks = [np.empty((0, len(MEASURES)))]
     parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from cvtune_nb.audit.issue import ABOUT_COPIES, KINDS, OTHERS
+from cvtune_nb.audit.check import OTHERS
+from cvtune_nb.audit.checks import ABOUT_COPIES, KINDS
 from cvtune_nb.audit.report import Audit
 from cvtune_nb.workspace import Workspace
 
@@ -15,10 +16,6 @@ DECIDED = {"relabel": "relabelled", "exclude": "excluded", "keep": "kept"}
 
 MINE = "decided by you"
 """The kind under which all decisions in force are listed, so that any of them can be taken back."""
-
-
-LOOKS_LIKE = ("mislabelled", "ambiguous", "outlier")
-"""Kinds of finding whose other photos are not copies, but examples of the class that the photo looks like."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,25 @@
-"""Could a model cheat? A property of the file or of the light that gives a class away is learned in place of the
-things shown, and is gone in the next set of photos. The same measure says whether given splits look alike.
+"""Whether a model could cheat.
+
+A property of the file or of the light that gives a class away is learned in place of the things shown, and is gone in
+the next set of photos. The same measure says whether given splits look alike.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from cvtune_nb.audit.issue import issue, quoted, table
+from cvtune_nb.audit.check import Issue, issue, quoted
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 TELLING, TOO_TELLING = 0.80, 0.90
-"""AUROC of one property for one class against the rest from which it is a warning, and from which an error.
-Source: our measurement on clothing, where the strongest natural one is .74 and darkening three quarters of a class
-makes .885 (KNOWHOW)."""
+"""AUROC of one property for one class against the rest from which it is a warning, and from which an error
+(docs/measurements.md, "Properties that give a class away")."""
 
 APART = 0.70
 """AUROC of one property for one split against the others from which the splits are called different. Ours."""
@@ -33,7 +41,7 @@ PROPERTIES = {
     "aspect": "shape of the file",
     "density": "bytes a pixel of the file",
 }
-"""Columns of the table that `find` looks at, in words."""
+"""What is looked at: columns of `properties`, in words."""
 
 
 def properties(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
@@ -44,20 +52,14 @@ def properties(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     return made.assign(width=width, height=height, aspect=width / height, density=density)[list(PROPERTIES)]
 
 
-def find(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Issues of kinds "shortcut" (a property gives a class away) and "split-drift" (a property gives a split away).
-
-    photos: label,split,width,height,bytes; measures: of quality.measure, in the same order. The issues have an empty
-    path: they are about a class or split, not about a photo.
-    """
-    values = properties(photos, measures)
-    rows = []
-    for found in telling(values, photos["label"], TELLING):
+def shortcut(context: Context) -> list[Issue]:
+    """Properties that give a class away, about the class and not about a photo."""
+    values, rows = properties(context.photos, context.measures), []
+    for found in telling(values, context.photos["label"], TELLING):
         how = "alone nearly gives it away" if found["auroc"] < TOO_TELLING else "alone gives it away"
         rows.append(
             issue(
                 "",
-                "shortcut",
                 found["auroc"],
                 f"class {quoted([found['name']])}: {PROPERTIES[found['property']]} {how} (AUROC {found['auroc']:.2f}, "
                 f"by chance at most {found['chance']:.2f}); it is {found['direction']} than in the others",
@@ -65,26 +67,44 @@ def find(photos: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
                 "that instead of what they show",
             )
         )
-    for found in telling(values, photos["split"], APART):
-        rows.append(
-            issue(
-                "",
-                "split-drift",
-                found["auroc"],
-                f"split {quoted([found['name']])}: {PROPERTIES[found['property']]} is {found['direction']} than in "
-                f"the others (AUROC {found['auroc']:.2f}, by chance at most {found['chance']:.2f})",
-                "draw the splits at random from all photos, unless the difference is meant",
-            )
+    return rows
+
+
+def split_drift(context: Context) -> list[Issue]:
+    """Properties that give a split away."""
+    values = properties(context.photos, context.measures)
+    return [
+        issue(
+            "",
+            found["auroc"],
+            f"split {quoted([found['name']])}: {PROPERTIES[found['property']]} is {found['direction']} than in "
+            f"the others (AUROC {found['auroc']:.2f}, by chance at most {found['chance']:.2f})",
+            "draw the splits at random from all photos, unless the difference is meant",
         )
-    return table(rows)
+        for found in telling(values, context.photos["split"], APART)
+    ]
 
 
 def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int = SHUFFLES) -> list[dict]:
-    """Which columns of `values` tell which of `names` from the rest: name,property,auroc,chance,direction.
+    """Which columns of `values` tell which of `names` from the rest.
 
-    auroc (.5..1): the chance that the property of one photo of the class lies on that side of one of another; at
-    least `least`, and more than any class and property reached in `shuffles` shuffles of the names (fixed seed), so
-    that a false alarm is rarer than one set in `shuffles`. A class gets its most telling property only.
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        What `properties` gives (n rows).
+    names : pandas.Series
+        Class or split of each photo.
+    least : float
+        AUROC from which a property counts.
+    shuffles : int
+        Times the names are shuffled (fixed seed): a property must reach more than any did in all of them, so that a
+        false alarm is rarer than one set in so many.
+
+    Returns
+    -------
+    list of dict
+        name, property, auroc (.5 to 1: the chance that the property of one photo of the class lies on that side of one
+        of another), chance, direction. A class gets its most telling property only.
     """
     names = names.to_numpy(dtype=str)
     kept, counts = np.unique(names, return_counts=True)
@@ -114,8 +134,7 @@ def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int 
 
 
 def _auroc(ranks: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """(classes, properties), from ranks (n, properties) and membership (n, classes): Mann and Whitney's U as a
-    share."""
+    """Mann and Whitney's U as a fraction (classes, properties), of ranks (n, properties) and members (n, classes)."""
     inside = member.sum(axis=0)[:, None]
     outside = len(member) - inside
     return (member.T.astype(float) @ ranks - inside * (inside + 1) / 2) / np.maximum(inside * outside, 1)

@@ -1,5 +1,10 @@
-"""Are photos read more slowly than the network takes them? Measured here, on these photos, cold: from their files as
-they are, and from the pixels that are packed in the workspace."""
+"""Whether photos are read more slowly than the network takes them.
+
+Measured here, on these photos, cold: from their files as they are, and from the pixels that are packed in the
+workspace.
+"""
+
+from __future__ import annotations
 
 import io
 import os
@@ -8,16 +13,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.audit.issue import issue, table
+from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.files import forget
 from cvtune_nb.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cvtune_nb.audit.context import Context
 
 ROUNDS = 3
 """Files and packed pixels are read in turns, so many times; each figure is the median of its rounds."""
@@ -36,9 +44,19 @@ going on at the same time explains it as well."""
 
 @dataclass(frozen=True)
 class Storage:
-    """Photos a second: files, read and decoded on all cores; packed, from the workspace; network, taken by the frozen
-    network (None: not known). reading: share (0..1) of the files' time that is reading, the rest is decoding. cold:
-    whether this machine's memory was cleared of them first (Linux), or they may have come from there."""
+    """How fast photos are read.
+
+    Attributes
+    ----------
+    files, packed : float
+        Photos a second, read and decoded from their files on all cores, and from the packed pixels.
+    network : float or None
+        Photos a second that the frozen network takes; None: not known.
+    reading : float
+        Fraction (0 to 1) of the files' time that is reading; the rest is decoding.
+    cold : bool
+        Whether this machine's memory was cleared of them first (Linux), or they may have come from there.
+    """
 
     files: float
     packed: float
@@ -59,11 +77,27 @@ def measure(
     network: float | None,
     read: Callable[[Path], bytes] = Path.read_bytes,
 ) -> Storage | None:
-    """Read some photos from their files and from `packed` (their pixels, in the same order), for less than 2 seconds
-    in all; None when none can be read.
+    """Read some photos from their files and from their packed pixels, for less than 2 seconds in all.
 
-    photos: path (n rows); network: photos a second that it takes; read: how a file is read. The packed photos are
-    neighbours, as features are computed from them.
+    The packed photos are neighbours, as features are computed from them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the photos are.
+    photos : pandas.DataFrame
+        path (n rows).
+    packed : Pixels
+        Their pixels, in the same order.
+    network : float or None
+        Photos a second that the network takes.
+    read : callable
+        How a file is read.
+
+    Returns
+    -------
+    Storage or None
+        None when no photo can be read.
     """
     order = np.random.default_rng(0).permutation(len(photos))[: ROUNDS * FILES]
     paths = [workspace.path_of(path) for path in photos["path"].iloc[order]]
@@ -107,16 +141,17 @@ def measure(
     return Storage(*rates, network, float(reading / (reading + decoding)), cold)
 
 
-def find(storage: Storage | None) -> pd.DataFrame:
-    """One issue of kind "slow-storage" about the whole set, or none."""
+def slow_storage(context: Context) -> list[Issue]:
+    """Whether the storage, or the decoding of files, is slower than the network."""
+    storage = context.storage
     if storage is None or storage.network is None:
-        return table([])
+        return []
     state = "read for the first time" if storage.cold else "read from memory or disk"
     network = f"the network takes {storage.network:.0f}"
     if storage.network > MARGIN * storage.packed:
         what = f"{state}, packed pixels come at {storage.packed:.0f} photos a second and {network}"
         remedy = "put the workspace on a disk of this machine (--workspace, or WORKSPACE in the notebooks)"
-        return table([issue("", "slow-storage", 1 - storage.packed / storage.network, what, remedy)])
+        return [issue("", 1 - storage.packed / storage.network, what, remedy)]
     if storage.network > MARGIN * storage.files:
         what = f"{state}, photos come from their files at {storage.files:.0f} a second ({storage.reading:.0%} of that "
         what += f"time is reading, the rest decoding) and {network}"
@@ -124,5 +159,5 @@ def find(storage: Storage | None) -> pd.DataFrame:
         remedy += f"{storage.packed:.0f} a second, {storage.packed / storage.files:.0f} times faster"
         if storage.reading > 0.5:
             remedy += "; before the next image size, which is packed anew, copy the photos to a disk of this machine"
-        return table([issue("", "slow-storage", 1 - storage.files / storage.network, what, remedy)])
-    return table([])
+        return [issue("", 1 - storage.files / storage.network, what, remedy)]
+    return []

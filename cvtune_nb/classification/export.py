@@ -1,19 +1,14 @@
 """Export a run: a folder with all that is needed to use the model elsewhere, checked before it is kept."""
 
-import contextlib
 import hashlib
-import platform
 import time
-import warnings
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import safetensors.torch
-import torch
 from torch import nn
 
 import cvtune_nb
@@ -24,20 +19,17 @@ from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, m
 from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict, verification
-from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, write_program, zip_of
+from cvtune_nb.export.formats import FORMATS
+from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import compare
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
-from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.workspace import Workspace, now
 
 COMPARED = 1_000
 """Photos of a split, drawn evenly over the classes, on which the smaller variants are judged and the temperature is
 chosen: good to about 2 points."""
-
-PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
-"""Whose versions the model card gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +109,11 @@ def export_run(
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
-        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.image_size)
-        _write_pytorch(chosen, probabilities, made)
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.image_size)
+        for one in FORMATS:
+            one.write(probabilities, chosen.spec.image_size, made / one.file)
+        write_json(made / "labels.json", {"labels": chosen.classes})
+        write_program(made)
 
         rows = fair.test
         openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
@@ -169,15 +164,14 @@ def load_bundle(folder: str | Path) -> nn.Module:
     """The exported network in PyTorch, ready to use: uint8 photos (n, image_size, image_size, 3) to logits
     (n, classes). Raises InputError when `folder` is no export, or a file in it is not the one that was exported."""
     folder = verification.checked(folder)
-    kind = read_json(folder / "labels.json").get("kind", "classifier")
-    if kind != "classifier":
+    if (kind := predict.kind_of(folder).KIND) != predict.Model.KIND:
         raise InputError(f"{folder} holds no classifier ({kind}): use it with cvtune_nb.export.open_export")
     try:
         facts = read_json(folder / "config.json")
         weights = safetensors.torch.load_file(folder / "model.safetensors")
         return rebuilt(facts["kind"], facts["config"], facts["classes"], weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        raise InputError(f"{folder} is no whole export ({error}): export the run again") from None
+        raise InputError(f"{folder} is incomplete ({error}): export the run again") from None
 
 
 # -- the files ------------------------------------------------------------------------------------------------
@@ -193,14 +187,14 @@ def _write_models(
     progress: Progress,
 ) -> dict[str, Any]:
     """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.image_size))
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
     levels = workspace.levels
-    images = [photo.square(workspace.path_of(path), chosen.image_size, levels) for path in train["path"]]
+    images = [photo.square(workspace.path_of(path), chosen.spec.image_size, levels) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
-        graphs[name] = VARIANTS[name](network, np.stack(images))
+        graphs[name] = VARIANTS[name].make(network, np.stack(images))
     _save(graphs, made, chosen, 1.0, threshold, levels)
     return graphs
 
@@ -211,27 +205,14 @@ def _save(
     for name, graph in graphs.items():
         notes = {
             "run": chosen.id,
-            "backbone": chosen.backbone,
+            "backbone": chosen.spec.backbone,
             "cvtune": cvtune_nb.__version__,
             "threshold": threshold,
             "variant": name,
             "levels": levels,
         }
-        whole = onnx_model.whole(graph, chosen.classes, chosen.image_size, warmth, **notes)
+        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.image_size, warmth, **notes)
         onnx_model.save(whole, made / file_of(name))
-
-
-def _write_pytorch(chosen: Candidate, probabilities: nn.Module, made: Path) -> None:
-    """Weights to rebuild the network from, the program that torch.export makes of it, labels and the little program."""
-    tensors = {name: tensor.contiguous() for name, tensor in chosen.network.state_dict().items()}
-    write_tensors(made / "model.safetensors", tensors)
-    program = onnx_model.program(probabilities, chosen.image_size)
-    program.example_inputs = None  # they would be pickled
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about weights that are views of others
-        torch.export.save(program, made / "model.pt2")
-    write_json(made / "labels.json", {"labels": chosen.classes})
-    write_program(made)
 
 
 # -- the figures ----------------------------------------------------------------------------------------------
@@ -293,14 +274,5 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
             "decisions": len(workspace.standing()),
             "audit": read_json(summary)["issues"] if summary.exists() else None,
         },
-        "versions": {"cvtune": cvtune_nb.__version__, "Python": platform.python_version(), **versions()},
+        "versions": versions(),
     }
-
-
-def versions() -> dict[str, str]:
-    """Of PACKAGES, those that are installed."""
-    found = {}
-    for package in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.classification import load_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
 from cvtune_nb.data import levels
@@ -34,8 +35,7 @@ class Candidate:
     kind: str
     network: nn.Module
     classes: list[str]
-    backbone: str
-    image_size: int
+    spec: FeatureSpec
     parameters: dict[str, Any]
     train: Accuracy
     validation: Accuracy
@@ -63,8 +63,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         "run",
         load_best(run),
         run.classes,
-        run.config.backbone,
-        run.config.image_size,
+        FeatureSpec.of(run.config),
         run.config.to_dict(),
         run.train,
         run.validation,
@@ -80,19 +79,18 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = last_baseline(workspace, earlier=True)
     if last is None:
         raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
-    backbone, image_size, C, kernel = (last[key] for key in ("backbone", "image_size", "C", "kernel"))
-    explorer = SvmExplorer(workspace, backbone, image_size, progress)
+    spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
+    explorer = SvmExplorer(workspace, spec, progress)
     svm = explorer.svm(C, kernel)
-    network = classifier(kernel, networks.load(backbone, image_size=image_size), len(svm.classes))
+    network = classifier(kernel, networks.load(spec.backbone, image_size=spec.image_size), len(svm.classes))
     network.start_from(svm)
     return Candidate(
         SVM,
         kernel,
         network.eval(),
         svm.classes,
-        backbone,
-        image_size,
-        {"backbone": backbone, "image_size": image_size, "kernel": kernel, "C": C},
+        spec,
+        {**spec.to_dict(), "kernel": kernel, "C": C},
         explorer.accuracy(C, kernel, "train"),
         explorer.accuracy(C, kernel, "validation"),
         pd.DataFrame(),

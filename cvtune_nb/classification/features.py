@@ -2,14 +2,16 @@
 
 import functools
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
@@ -17,9 +19,59 @@ from cvtune_nb.workspace import Workspace
 
 if TYPE_CHECKING:
     from cvtune_nb.models.networks import Backbone  # brings torch
+    from cvtune_nb.parameters import Config
 
 BATCH = 32
 """Photos a forward pass; larger batches were not faster on 2 cores."""
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """A frozen network and what it is shown: all that decides the features of a photo.
+
+    As text it is "resnet18 at 224 pixels".
+    """
+
+    backbone: str
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+    @classmethod
+    def default(cls) -> "FeatureSpec":
+        """What to start with: a backbone whose weights can be had."""
+        return cls(backbones.default()[0])
+
+    @classmethod
+    def of(cls, config: "Config") -> "FeatureSpec":
+        """What a training run starts from."""
+        return cls(config.backbone, Preprocessing.of(config))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
+        """From what `to_dict` gave, among whatever else is in the file."""
+        return cls(str(values["backbone"]), Preprocessing(int(values["image_size"])))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, named like the parameters."""
+        return {"backbone": self.backbone, "image_size": self.image_size}
+
+    @property
+    def image_size(self) -> int:
+        """Pixels of a side of the square that the network is shown."""
+        return self.preprocessing.image_size
+
+    @property
+    def key(self) -> str:
+        """Stands for it in the names of cached files."""
+        return f"{backbones.file_name(self.backbone)}-{self.preprocessing.key}"
+
+    def require_usable(self, photos: pd.DataFrame) -> None:
+        """Raises InputError when the backbone does not take the image size, or `photos` (columns width, height) have no
+        so many pixels."""
+        sizes.require(self.backbone, self.image_size)
+        refuse_beyond(photos, self.image_size)
+
+    def __str__(self) -> str:
+        return f"{self.backbone} at {self.image_size} pixels"
 
 
 @dataclass(frozen=True)
@@ -38,16 +90,15 @@ class Features:
         return self.rows[:]
 
 
-@memory.kept()
-def features(
-    workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int = 224, progress: Progress = silent
-) -> Features:
-    """The features of `photos` (manifest columns), computed by the frozen `backbone` at `image_size` pixels and kept
-    in the workspace's cache by content. What was computed before a stop is kept. Raises InputError."""
+@memory.retain_freed_memory()
+def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, progress: Progress = silent) -> Features:
+    """The features of `photos` (manifest columns), computed once and kept in the workspace's cache by content.
+
+    What was computed before a stop is kept. Raises InputError.
+    """
     start = time.perf_counter()
-    sizes.require(backbone, image_size)
-    refuse_beyond(photos, image_size)
-    store = store_of(workspace, backbone, image_size)
+    spec.require_usable(photos)
+    store = store_of(workspace, spec)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     todo = store.missing(list(unique.index))
     if todo:
@@ -55,10 +106,10 @@ def features(
             networks,  # brings torch, which takes seconds to import: not when all is in the cache
         )
 
-        network = networks.load(backbone, image_size=image_size)  # before the decoding, which takes long
-        squares = pixels(workspace, unique.loc[todo], image_size, progress)
+        network = networks.load(spec.backbone, image_size=spec.image_size)  # before the decoding, which takes long
+        squares = pixels(workspace, unique.loc[todo], spec.preprocessing, progress)
         speeds = fill(store, todo, squares, network, progress)
-        speed = _speed_file(workspace, backbone, image_size)
+        speed = _speed_file(workspace, spec)
         if len(speeds) > 1 or not speed.exists():  # a single batch also pays for the network's start
             write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})
     rows = Rows(store, photos["sha256"])
@@ -86,23 +137,22 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     return speeds
 
 
-def store_of(workspace: Workspace, backbone: str, image_size: int) -> RowStore:
-    """Where the features of one backbone at one image size are kept, by content."""
-    name = f"features-{backbones.file_name(backbone)}-{image_size}"
-    return RowStore(workspace.cache / name, (width(backbone),), "float32")
+def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:
+    """Where the features are kept, by content."""
+    return RowStore(workspace.cache / f"features-{spec.key}", (width(spec.backbone),), "float32")
 
 
-def network_speed(workspace: Workspace, backbone: str, image_size: int) -> float | None:
-    """Photos a second that went through the frozen `backbone` alone, their pixels being in memory, when features were
+def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
+    """Photos a second that went through the frozen network alone, their pixels being in memory, when features were
     last computed; the median of its batches. None when they never were."""
     try:
-        return float(read_json(_speed_file(workspace, backbone, image_size))["images_per_second"])
+        return float(read_json(_speed_file(workspace, spec))["images_per_second"])
     except FileNotFoundError:
         return None
 
 
-def _speed_file(workspace: Workspace, backbone: str, image_size: int) -> Path:
-    return workspace.cache / f"speed-{backbones.file_name(backbone)}-{image_size}.json"
+def _speed_file(workspace: Workspace, spec: FeatureSpec) -> Path:
+    return workspace.cache / f"speed-{spec.key}.json"
 
 
 @functools.cache

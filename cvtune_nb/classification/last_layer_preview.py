@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvtune_nb.classification import features
+from cvtune_nb.classification.features import FeatureSpec, store_of
 from cvtune_nb.classification.model import SVM_SCALE
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import Svm, SvmExplorer, normalised
@@ -33,19 +33,19 @@ class Preview:
 
 
 class LastLayer:
-    """The last layer on the frozen features of one backbone and image size, which stay in memory (15 MB at most for
-    1,280 numbers a photo). `preview` answers every config of that backbone and image size."""
+    """The last layer on the features of one spec, which stay in memory (15 MB at most for 1,280 numbers a photo).
+    `preview` answers every config of that spec."""
 
-    def __init__(self, workspace: Workspace, backbone: str, image_size: int):
+    def __init__(self, workspace: Workspace, spec: FeatureSpec):
         """Read the features. Raises InputError when they are not all in the cache: nothing is computed here."""
-        self.of = backbone, image_size
-        missing = uncached(workspace, backbone, image_size)
+        self.spec = spec
+        missing = uncached(workspace, spec)
         if missing:
             raise InputError(
-                f"no preview: the features of {backbone} at {image_size} pixels are not in the cache for {missing} "
+                f"no preview: the features of {spec} are not in the cache for {missing} "
                 "photos; notebook 02 computes them"
             )
-        explorer = SvmExplorer(workspace, backbone, image_size)
+        explorer = SvmExplorer(workspace, spec)
         self.classes = explorer.classes
         self._parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.photos: dict[str, int] = {}
@@ -54,8 +54,8 @@ class LastLayer:
             rows = np.flatnonzero(splits == split)
             self.photos[split] = len(rows)
             chosen = np.sort(np.random.default_rng(workspace.seed).permutation(rows)[:PHOTOS])
-            numbers = {label: number for number, label in enumerate(self.classes)}
-            labels = np.array([numbers[label] for label in explorer.photos["label"].iloc[chosen]])
+            class_ids = {label: class_id for class_id, label in enumerate(self.classes)}
+            labels = np.array([class_ids[label] for label in explorer.photos["label"].iloc[chosen]])
             self._parts[split] = explorer.features.rows[chosen], labels
         matrix, labels = self._parts["train"]
         # fit chooses C on validation; for more photos than are drawn that would take minutes, and C = 1 serves
@@ -132,7 +132,7 @@ class LastLayer:
             words += f"; an epoch has {steps} steps here and {whole:,} in training, which learns more in each"
         if ended:
             words += f"; {ended}"
-        # measured (sample photos, 96 pixels, SGD at .003, 2 epochs): .783 -> .783 here, .467 and .617 in whole runs
+        # how far the two can be apart: docs/measurements.md, "Preview and whole run"
         return f"{words}. Training changes all layers: a rate that does no harm here can be too high there."
 
 
@@ -145,7 +145,7 @@ class _Layer:
         self._random, self._steps = np.random.default_rng(config.seed), 0
 
     def step(self, matrix: np.ndarray, labels: np.ndarray, rate: float) -> None:
-        """One step on features (n, width) and numbers of classes (n,)."""
+        """One step on features (n, width) and class ids (n,)."""
         if self.config.dropout:
             kept = self._random.integers(0, 256, matrix.shape, dtype=np.uint8) >= round(256 * self.config.dropout)
             matrix = matrix * kept * np.float32(1 / (1 - self.config.dropout))
@@ -181,7 +181,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return chances / chances.sum(1, keepdims=True)
 
 
-def uncached(workspace: Workspace, backbone: str, image_size: int) -> int:
-    """How many of the workspace's photos have no features of this backbone and image size in the cache."""
-    store = features.store_of(workspace, backbone, image_size)
+def uncached(workspace: Workspace, spec: FeatureSpec) -> int:
+    """How many of the workspace's photos have no such features in the cache."""
+    store = store_of(workspace, spec)
     return len(store.missing(list(workspace.photos()["sha256"])))

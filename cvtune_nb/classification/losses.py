@@ -19,10 +19,7 @@ def similarity_loss(name: str) -> Loss | None:
     Only such without weights of their own: those that have a vector a class (ArcFace, ProxyAnchor) are what the last
     layer over features of length 1 is already (Zhai and Wu 2019, "Classification is a strong baseline for deep metric
     learning"); that the sum of both serves better than either is from Luo and others 2019, "Bag of tricks and a strong
-    baseline for deep person re-identification". Sample photos at 96 pixels, 8 epochs, one seed, mean average precision
-    on 120 validation photos (frozen .535): cross-entropy alone .691, supervised-contrastive .856, contrastive .807,
-    triplet .798, multi-similarity .783; validation accuracy .850, .883, .842, .867, .850. CircleLoss, whose values are
-    80 times as large, forgot the SVM at once. Digits at 64 pixels: cross-entropy .953, supervised-contrastive 1.000.
+    baseline for deep person re-identification". Figures: docs/measurements.md, "Similarity losses".
     """
     if name == "cross-entropy":
         return None
@@ -42,11 +39,11 @@ def similarity_loss(name: str) -> Loss | None:
 
 
 def order(labels: torch.Tensor, loss: str) -> torch.Tensor:
-    """All places of `labels` (n) in a new order, drawn from torch's global generator; for a loss that learns from pairs
+    """All rows of `labels` (n) in a new order, drawn from torch's global generator; for a loss that learns from pairs
     up to TOGETHER of a class come one after the other."""
     mixed = torch.randperm(len(labels))
     if loss == "cross-entropy":
         return mixed
     of_class = [mixed[labels[mixed] == label] for label in labels.unique()]
-    groups = [group for places in of_class for group in places.split(TOGETHER)]
+    groups = [group for rows in of_class for group in rows.split(TOGETHER)]
     return torch.cat([groups[number] for number in torch.randperm(len(groups))])

@@ -11,13 +11,14 @@ import torch
 
 from cvtune_nb.classification.losses import order
 from cvtune_nb.classification.model import build
-from cvtune_nb.classification.train import part_of, read_ahead, start_from_svm, step
+from cvtune_nb.classification.train import part_of, start_from_svm, step
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import memory
-from cvtune_nb.models.networks import device
+from cvtune_nb.models import memory, networks
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.runs.fitting import read_ahead, train_mode
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace
 
@@ -44,12 +45,23 @@ class Finder:
     words: str
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def find_learning_rate(workspace: Workspace, config: Config, progress: Progress = silent) -> Finder:
     """Train a throw-away classifier that begins as `fit` would, for up to 60 minibatches, with rates from 1e-5 to 1.
 
-    Nothing is kept of it but pixels and features in the cache; runs are not touched. Stopped raised by `progress`
-    passes through. Raises InputError like `fit`, and when memory runs out or no rate lets the loss stay finite.
+    Nothing is kept of it but pixels and features in the cache; runs are not touched.
+
+    Parameters
+    ----------
+    workspace, config
+        The photos, and the parameters of a run; its learning rate is not used.
+    progress
+        Called at every minibatch; Stopped, raised in it, passes through.
+
+    Raises
+    ------
+    InputError
+        As `fit`, and when memory runs out or no rate lets the loss stay finite.
     """
     photos = workspace.photos()
     require_learnable(photos)
@@ -63,21 +75,21 @@ def find_learning_rate(workspace: Workspace, config: Config, progress: Progress 
 
 def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """learning_rate,loss,smoothed of each step until the loss is lost; the loss is the one that training follows."""
-    where, classes = device(), sorted(photos["label"].unique())
-    train = part_of(photos, "train", workspace, config.image_size, progress)
-    network = build(config, classes).to(where)
+    classes = sorted(photos["label"].unique())
+    train = part_of(photos, "train", workspace, Preprocessing.of(config), progress)
+    network = build(config, classes).to(networks.device())
     if config.head == "svm":
         start_from_svm(workspace, network, (), config, progress)
     optimizer = optimizer_for(network, config)
     torch.manual_seed(config.seed)
-    network.train()
+    train_mode(network)
     rows, mean = [], 0.0
-    batches = read_ahead(train, itertools.islice(_batches(train.labels, config), STEPS))
-    for number, (rate, (batch, squares)) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
+    batches = read_ahead(train.batch, itertools.islice(_batches(train.labels, config), STEPS))
+    for number, (rate, batch) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
-        loss = step(network, optimizer, squares, train.labels[batch], config)
+        loss = step(network, optimizer, *batch, config)
         mean = KEPT * mean + (1 - KEPT) * loss
         smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever
         if not math.isfinite(loss):
@@ -98,10 +110,8 @@ def suggested(table: pd.DataFrame) -> Finder:
     """The rate that a range test (learning_rate, loss, smoothed of each step) speaks for.
 
     Where the loss fell, a tenth of the rate at which it was least (fastai's rule "minimum"). A start from the SVM can
-    hardly fall further: there, a third of the highest rate before it is forgotten. With EfficientNet-Lite0 that gave
-    .00012 (sample photos, 96 pixels), .00036 (digits, 96) and .0003 (clothing, 128); in whole runs of 4 epochs .0003
-    was the best of .00003, .0001, .0003 and .001 on sample photos and digits (runs.optimizer).
-    Raises InputError when no loss was finite.
+    hardly fall further: there, a third of the highest rate before it is forgotten (docs/measurements.md, "Suggested
+    learning rates"). Raises InputError when no loss was finite.
     """
     if table.empty:
         raise InputError("the loss is not finite at any learning rate: start from the SVM, or choose another backbone")

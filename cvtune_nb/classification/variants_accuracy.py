@@ -93,7 +93,7 @@ class Measured:
             if not times:  # no photo of these classes is left
                 rows.append((name, *[float("nan")] * 5, "not measured"))
                 continue
-            verdict = "the measure" if name == "fp32" else found.words
+            verdict = "reference" if name == "fp32" else found.words
             right = float(np.concatenate(mine).mean())
             rows.append((name, float(np.median(times)), right, found.difference, found.low, found.high, verdict))
         columns = ["variant", "milliseconds", "accuracy", "difference", "low", "high", "verdict"]

@@ -5,30 +5,49 @@ import re
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.common import (
+from cvtune_nb.commands.command import (
     DONE,
+    LAYOUT,
     NETWORK,
-    NO_EPOCH,
+    OPEN_TEST,
+    PHOTOS,
+    RESUME,
     STOPPED,
+    WAIT,
     Result,
+    argument,
+    command,
     flag,
-    found_again,
-    open_workspace_of,
-    parameters_given,
-    trained,
+    parameters,
 )
+from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, trained
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS
+
+if TYPE_CHECKING:
+    from cvtune_nb.classification.features import FeatureSpec
 
 FIRST_RUNGS = 4
 """Rungs that are climbed when none are named: those of 2018."""
 
 
+@command(
+    argument("directory", metavar="DIR", help="a new folder"),
+    argument("--images-per-class", type=int, default=120, metavar="N", help="photos a class (120)"),
+    argument(
+        "--kind",
+        choices=("photos", "digits", "scenes"),
+        default="photos",
+        help="photos: rendered; digits: scikit-learn's 1,797 handwritten ones; scenes: N rendered photos of many small "
+        "objects, with their boxes",
+    ),
+    *parameters(["seed"]),
+)
 def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """make the sample photos: a first data set, with things planted for the audit to find"""
+    """make sample photos: a first data set, with mistakes planted for the audit to find"""
     from cvtune_nb.data import make_sample
 
     seed = PARAMETERS["seed"].check(arguments.seed or 0)
@@ -42,13 +61,14 @@ def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(values, f"{made.images} photos in {len(made.classes)} classes: {made.directory}")
 
 
+@command(*PHOTOS, *LAYOUT, *parameters(NETWORK))
 def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """look for wrong labels, duplicates, leaks and bad photos"""
+    """find wrong labels, duplicates, leaks and bad photos"""
     from cvtune_nb.audit import audit as look
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
-    found = look(workspace, *_network(values), progress=meter)
+    found = look(workspace, _features(values), meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
@@ -57,22 +77,30 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result({"issues": issues, "summary": found.summary, "report": str(report), "seconds": found.seconds}, text)
 
 
+@command(
+    *PHOTOS,
+    *LAYOUT,
+    *parameters(NETWORK),
+    argument("--C", type=float, metavar="X", help="how closely the SVM fits the training set (chosen on validation)"),
+    argument("--kernel", choices=("linear", "rbf"), default="linear", help="kernel of the SVM (linear)"),
+    OPEN_TEST,
+)
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """a frozen network and an SVM: an accuracy in seconds"""
+    """fit an SVM on a frozen network: a first accuracy in seconds"""
     from cvtune_nb.classification.svm import baseline as fit_baseline
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
     found = fit_baseline(
         workspace,
-        *_network(values),
+        _features(values),
         C=arguments.C,
         kernel=arguments.kernel,
         open_test=arguments.open_test,
         progress=meter,
     )
     text = (
-        f"{found.backbone} at {found.image_size} pixels, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
+        f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"test {found.test}\n" if found.test else "")
         + (f"{found.note}\n" if found.note else "")
@@ -81,18 +109,27 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(found.to_dict(), text + (", features from the cache" if found.cached else ""))
 
 
+@command(
+    *PHOTOS,
+    *LAYOUT,
+    *parameters(PARAMETERS),
+    RESUME,
+    WAIT,
+    argument("--ray-workers", type=int, metavar="N", help="train on N workers of a Ray cluster"),
+)
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """fine-tune one network; the same parameters again go on with a run that was stopped"""
+    """fine-tune one network; the same command again resumes a run that was stopped"""
     from cvtune_nb import classification
-    from cvtune_nb.classification.cost import past_errors, past_in_words
+    from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.pipeline import run_values
     from cvtune_nb.runs import distributed
+    from cvtune_nb.runs.cost import past_errors, past_in_words
 
     values = parameters_given(arguments, tuple(PARAMETERS))
     if arguments.resume and values:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
-    with distributed.joined():
-        with distributed.first_alone():
+    with distributed.process_group():
+        with distributed.rank_zero_first():
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
@@ -100,14 +137,13 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
-            with distributed.first_alone():
+            with distributed.rank_zero_first():
                 if earlier:
                     meter.say(found_again(earlier))
                 cost = classification.predict_cost(workspace, config, meter)
                 past = past_in_words(past_errors(classification.runs(workspace)))
                 meter.say(
-                    f"{config.backbone} at {config.image_size} pixels, epochs: {config.epochs}, {cost.words}"
-                    + (f"; {past}" if past else "")
+                    f"{FeatureSpec.of(config)}, epochs: {config.epochs}, {cost.words}" + (f"; {past}" if past else "")
                 )
             if arguments.ray_workers:
                 from cvtune_nb.escalation.ray_cluster import train_over_workers
@@ -115,7 +151,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                 return train_over_workers(workspace, config, arguments.ray_workers, meter, run=earlier and earlier.id)
             return classification.fit(workspace, config, run=earlier and earlier.id, progress=meter)
 
-        alone = distributed.count() == 1  # of several the first one's run counts, and it alone may find it locked
+        alone = distributed.world_size() == 1  # of several the first one's run counts, and it alone may find it locked
         run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n" + (
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else NO_EPOCH
@@ -125,6 +161,17 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)
 
 
+@command(
+    *PHOTOS,
+    *LAYOUT,
+    *parameters(NETWORK),
+    argument(
+        "--rungs", metavar="1,2", help="which rungs of the ladder (the first four), or a CSV file of your own rungs"
+    ),
+    argument("--budget", default="30m", metavar="TIME", help="such as 90s, 20m or 1.5h (30m)"),
+    argument("--on", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster (local)"),
+    argument("--sweep", type=int, metavar="N", help="then N trials around the best rung, in the time left"),
+)
 def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     """climb the ladder of parameters, rung by rung, within a time budget"""
     seconds = budget_seconds(arguments.budget)
@@ -171,8 +218,14 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 
 
+@command(
+    *PHOTOS,
+    *LAYOUT,
+    *parameters(PARAMETERS),
+    argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)"),
+)
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """the whole workbook within a time budget: audit, baseline, train, escalate, export"""
+    """do the whole workbook within a time budget: audit, baseline, train, escalate, export"""
     seconds = budget_seconds(arguments.budget)
     values = parameters_given(arguments, tuple(PARAMETERS))
 
@@ -187,16 +240,17 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 def _config(values: dict[str, Any]) -> Any:
     from cvtune_nb.parameters import Config
 
-    backbone, image_size = _network(values)
-    return Config.from_values(**{**values, "backbone": backbone, "image_size": image_size})
+    return Config.from_values(**{**values, **_features(values).to_dict()})
 
 
-def _network(values: dict[str, Any]) -> tuple[str, int]:
+def _features(values: dict[str, Any]) -> "FeatureSpec":
     """The backbone and image size given, or those to start with."""
+    from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.data.preprocessing import Preprocessing
     from cvtune_nb.models import backbones, sizes
 
     backbone = values.get("backbone") or backbones.default()[0]
-    return backbone, values.get("image_size") or sizes.default(backbone)
+    return FeatureSpec(backbone, Preprocessing(values.get("image_size") or sizes.default(backbone)))
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:

@@ -1,8 +1,7 @@
-"""What the commands share: their result, and how arguments become what the steps take."""
+"""What the commands share: how arguments become what the steps take, and a run that another program may be training."""
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +9,8 @@ from cvtune_nb.console import Meter
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS, Parameter
 
-DONE, BAD_INPUT, STOPPED = 0, 2, 3
-"""Exit status: all done; bad input, and one sentence says what to do; stopped early with the work kept."""
-
 NO_EPOCH = "no epoch was finished"
-"""What is said of a run instead of its figures."""
-
-NETWORK = ("backbone", "image_size", "seed")
-"""The parameters of the commands that do not train."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command found: `values` for --json, `text` to read without it."""
-
-    values: dict[str, Any]
-    text: str
-    status: int = DONE
-
-
-def flag(name: str) -> str:
-    """The flag of a parameter: --image-size for image_size."""
-    return "--" + name.replace("_", "-")
+"""Printed in place of a run's figures."""
 
 
 def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float, str], None]) -> Any:
@@ -77,8 +56,8 @@ def trained(
     While another program trains that run it is waited for with `wait`, and `load`, by its id, tells how far it is; what
     is found then is trained, or shown. Raises lock.Held without `wait`, and Stopped when the person ends the wait.
     """
-    from cvtune_nb.classification.run import require_idle
     from cvtune_nb.runs import lock
+    from cvtune_nb.runs.store import require_idle
 
     while True:
         run = find()
@@ -97,7 +76,7 @@ def trained(
 
 def found_again(run: Any) -> str:
     """What is said of an earlier run with the parameters that are asked for."""
-    from cvtune_nb.classification.run import RESUMABLE
+    from cvtune_nb.runs.store import RESUMABLE
 
     words = ": going on with it" if run.state in RESUMABLE else f" and is {run.state}: showing it"
     return f"run {run.id} has these parameters{words}"

@@ -4,7 +4,21 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.common import DONE, NO_EPOCH, STOPPED, Result, flag, found_again, parameters_given, trained
+from cvtune_nb.commands.command import (
+    BOXES,
+    DONE,
+    OPEN_TEST,
+    PHOTOS,
+    RESUME,
+    STOPPED,
+    WAIT,
+    Result,
+    argument,
+    command,
+    flag,
+    parameters,
+)
+from cvtune_nb.commands.common import NO_EPOCH, found_again, parameters_given, trained
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
@@ -13,8 +27,21 @@ if TYPE_CHECKING:
     from cvtune_nb.detection import Dataset
 
 
+@command(
+    *PHOTOS,
+    *parameters(DETECTOR_PARAMETERS, DETECTOR_PARAMETERS),
+    argument(
+        "--hard-negatives",
+        action="store_true",
+        help="then train one more round on photos without boxes in which something was found, if that is worth it",
+    ),
+    BOXES,
+    WAIT,
+    RESUME,
+    OPEN_TEST,
+)
 def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """small objects: train a Faster R-CNN on boxes from VOC, COCO or YOLO files, or drawn in notebook 06"""
+    """train a Faster R-CNN for small objects, on boxes from VOC, COCO or YOLO files or drawn in notebook 06"""
     found: dict[str, Any] = {"problems": [], "left_out": []}
     try:
         values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)
@@ -59,7 +86,7 @@ def _trained(
 ) -> Result:
     """The run that was asked for, and how good it is; `found` is what --json tells besides."""
     from cvtune_nb import detection
-    from cvtune_nb.classification.cost import past_errors, past_in_words
+    from cvtune_nb.runs.cost import past_errors, past_in_words
 
     detection.require_boxes(dataset.annotations)
     detection.require_learnable(dataset)
@@ -96,7 +123,7 @@ def _trained(
     text = f"run {run.id}: {run.state}\n\n"
     text += table(run.history.to_dict("records"), list(run.history)) if len(run.history) else NO_EPOCH
     verdicts = [detection.verdict(dataset, run)]
-    found["findings"] = [finding.to_dict() for finding in detection.findings(dataset, verdicts[0])]
+    found["findings"] = [finding.to_dict() for finding in detection.advise(dataset, verdicts[0])]
     if len(run.history):
         if arguments.open_test:
             detection.require_tested(dataset, run)  # before it is counted as opened

@@ -1,20 +1,64 @@
 """Models that leave: export, predict, serve."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.common import Result, flag, open_workspace_of
+from cvtune_nb.commands.command import (
+    BOXES,
+    COMPONENTS,
+    DISTANCE,
+    LAYOUT,
+    PHOTOS,
+    Result,
+    argument,
+    command,
+    flag,
+)
+from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.variants import VARIANTS
 
 if TYPE_CHECKING:
     from cvtune_nb.export.packaging import Exported
 
 NOT_MEASURED = "not measured, no photos"
 
+USES_AN_EXPORT = (
+    argument("export", metavar="EXPORT", help="the folder or zip that `cvtune export` made"),
+    argument("--variant", choices=("fp32", *VARIANTS), default="fp32", help="which variant of the model to use (fp32)"),
+)
 
+
+@command(
+    *PHOTOS,
+    *LAYOUT,
+    argument(
+        "--run",
+        required=True,
+        metavar="RUN",
+        help="a run's id, best, last, or svm for the baseline; with --similarity also a frozen BACKBONE@SIZE",
+    ),
+    argument("--earlier-data", action="store_true", help="export a run even if its classes are not those of today"),
+    argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)"),
+    BOXES,
+    argument("--similarity", action="store_true", help="export it to find look-alikes, with an index of all photos"),
+    COMPONENTS,
+    DISTANCE,
+    argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is written beside it"),
+    argument(
+        "--variants",
+        default=",".join(VARIANTS),
+        metavar="V",
+        help=f"smaller variants to write too, or none ({','.join(VARIANTS)})",
+    ),
+    argument(
+        "--threshold", type=float, default=0.0, metavar="P", help="not sure below this probability (0: always sure)"
+    ),
+)
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """write a run as a folder that works elsewhere, and measure it on the test photos"""
+    """export a run to a folder that works elsewhere, and evaluate it on the test photos"""
     if arguments.detector and arguments.similarity:
         raise InputError("a run is exported as a detector or for similarity, not as both: leave out one of the two")
     if arguments.boxes and not arguments.detector:
@@ -93,10 +137,10 @@ def _told(made: "Exported", *figures: str, after: str = "") -> Result:
     return Result(made.to_dict(), "\n".join(lines) + after)
 
 
+@command(*USES_AN_EXPORT, argument("images", nargs="+", metavar="IMAGE", help="photos, or folders of photos"))
 def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """classify photos, find objects in them, or photos like them, with an exported model"""
+    """classify photos, find objects in them or look up similar ones, with an exported model"""
     from cvtune_nb.export import open_export
-    from cvtune_nb.export.predict import lines_of
 
     model = open_export(arguments.export, arguments.variant)
     paths, left_out = photos_named(arguments.images)
@@ -105,11 +149,11 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
         meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
         rows += model.predict([path])
     require_one(rows)
-    if any("similar" in row for row in rows):
-        return with_left_out("predictions", rows, alike(rows), left_out)
-    if any("boxes" in row for row in rows):
-        lines = (line for row in rows for line in lines_of(row))
-        return with_left_out("predictions", rows, "\n".join(lines), left_out)
+    return with_left_out("predictions", rows, AS_TEXT[model.KIND](rows), left_out)
+
+
+def classified(rows: list[dict[str, Any]]) -> str:
+    """What is printed of photos that were classified: path, and label, probability and sure, or error."""
     lines = [
         {
             "chance": f"{row['probability']:.1%}" if "label" in row else "-",
@@ -120,7 +164,14 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
     ]
     sure = all(row.get("sure", True) for row in rows)
     note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
-    return with_left_out("predictions", rows, table(lines, ["chance", "label", "photo"]) + note, left_out)
+    return table(lines, ["chance", "label", "photo"]) + note
+
+
+def boxes_found(rows: list[dict[str, Any]]) -> str:
+    """What is printed of photos in which objects were looked for: path, and boxes or error."""
+    from cvtune_nb.export.predict import Detector, lines_of
+
+    return "\n".join(lines_of(rows, Detector))
 
 
 def photos_named(given: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -161,18 +212,29 @@ def alike(rows: list[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
+AS_TEXT = {"classifier": classified, "detector": boxes_found, "similarity": alike}
+"""By kind of export: from the rows of its `predict` to text."""
+
 LIMITS = {
-    "megabytes": "of a request (20)",
-    "photos": "in a request (32)",
-    "megapixels": "of a photo (50)",
-    "seconds": "until a request is answered (30)",
-    "waiting": "requests at the same time (128)",
+    "megabytes": "size of a request (20)",
+    "photos": "photos in a request (32)",
+    "megapixels": "size of a photo (50)",
+    "seconds": "time to answer a request (30)",
+    "waiting": "requests in progress at a time (128)",
 }
 """What `cvtune serve` limits: export.serving.Limits."""
 
 
+@command(
+    *USES_AN_EXPORT,
+    argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)"),
+    argument("--port", type=int, default=8000, help="0 to 65535; 0: a free one (8000)"),
+    argument("--token", help="token that requests must carry ($CVTUNE_TOKEN, or none)"),
+    *(argument(f"--max-{name}", type=float, metavar="N", help=meaning) for name, meaning in LIMITS.items()),
+    has_result=False,
+)
 def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """an exported model as a web service: photos in, JSON out, and a page to drop a photo on"""
+    """serve an exported model over HTTP: photos in, JSON out, and a page to drop a photo on"""
     from cvtune_nb.export import open_export
 
     try:
@@ -189,5 +251,6 @@ def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
         raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
     model = open_export(arguments.export, arguments.variant)
     meter.close()
-    serving.serve(model, arguments.host, arguments.port, arguments.token, limits)
+    token = os.environ.get("CVTUNE_TOKEN", "") if arguments.token is None else arguments.token
+    serving.serve(model, arguments.host, arguments.port, token, limits)
     return Result({}, "")

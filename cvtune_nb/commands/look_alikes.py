@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cvtune_nb.commands.common import Result, flag, open_workspace_of
+from cvtune_nb.commands.command import COMPONENTS, DISTANCE, OPEN_TEST, Result, argument, command, flag
+from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.exported import alike, photos_named, require_one, with_left_out
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
@@ -18,6 +19,31 @@ USES = {
 """What `cvtune similar` is used for, and which of its arguments have a meaning there."""
 
 
+@command(
+    argument("where", metavar="WHERE", help="what `cvtune export --similarity` made, or the folder of a workspace"),
+    argument(
+        "photos",
+        nargs="*",
+        metavar="PHOTO",
+        help="photos to look up, or folders of them; in a workspace without any: "
+        "how well its validation photos find theirs among the training photos",
+    ),
+    argument("--k", type=int, metavar="N", help="look-alikes of each photo (10)"),
+    argument(
+        "--embedder",
+        default="",
+        metavar="NAME",
+        help="a run's id, best, last, or a frozen "
+        "BACKBONE@SIZE (the best run, or before there is one the default backbone)",
+    ),
+    DISTANCE,
+    argument("--rerank", action="store_true", help="then rank again by the neighbours that photos have in common"),
+    COMPONENTS,
+    argument("--label-next", default="", metavar="FOLDER", help="list which of its photos to label next"),
+    argument("--count", type=int, metavar="N", help="photos to label next (50)"),
+    argument("--like", nargs="+", metavar="PHOTO", help="label next only photos like these"),
+    OPEN_TEST,
+)
 def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
     """look-alikes of photos, how well they are found, and which photos to label next"""
     where = Path(arguments.where).expanduser()
@@ -76,7 +102,7 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
             "made, or the folder of a workspace"
         )
     (paths, left_out), model = _photos_to_look_up(arguments), open_export(where)
-    if not isinstance(model, Similar):
+    if model.KIND != Similar.KIND:
         raise InputError(f"{where} does not hold look-alikes: use `cvtune predict`, or `cvtune export --similarity`")
     rows = []
     for number, path in enumerate(paths):

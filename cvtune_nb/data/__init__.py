@@ -12,6 +12,7 @@ from cvtune_nb.data import levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
 from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
 from cvtune_nb.data.split import assign_splits
@@ -22,8 +23,8 @@ from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_nam
 
 __all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
 
-NATIVE_SIZE = 224
-"""The image size whose pixels are kept while every photo is decoded for its check anyway: most networks' own."""
+NATIVE = Preprocessing(224)
+"""What pixels are kept for while every photo is decoded for its check anyway: most networks' own size."""
 
 
 def open_workspace(
@@ -40,13 +41,36 @@ def open_workspace(
 ) -> Workspace:
     """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
 
-    Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split
-    (given splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have
-    changed; the split of known photos never changes. An empty `data` means the workspace itself if it exists, else
-    what was opened last, else the sample photos; on_sample is make_sample's on_first. pixels_gb: what
-    Workspace.limit_pixels takes; empty leaves the limit as it is. layout: one of parameters.LAYOUTS, where the folders
-    can be read in several ways, or RECOGNISE; empty for what was said before. draw_validation: what assign_splits
-    takes; None for what was said before. black, white: what levels.choose takes. Raises InputError.
+    Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split (given
+    splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have changed;
+    the split of known photos never changes.
+
+    Parameters
+    ----------
+    data
+        Where the photos are. Empty: the workspace itself if it exists, else what was opened last, else the sample
+        photos.
+    workspace
+        The workspace's folder. Empty: one of its own in `home()`.
+    seed
+        Of the split, where it is drawn here.
+    progress
+        Called with the share done (0..1) and a few words.
+    on_sample
+        `on_first` of make_sample, where the sample photos are made.
+    pixels_gb
+        What Workspace.limit_pixels takes; empty leaves the limit as it is.
+    layout
+        One of parameters.LAYOUTS, where the folders can be read in several ways, or RECOGNISE; empty: as chosen before.
+    draw_validation
+        What assign_splits takes; None: as chosen before.
+    black, white
+        What levels.choose takes.
+
+    Raises
+    ------
+    InputError
+        When there is no photo to open, or the workspace belongs to other photos.
     """
     if not str(data):
         existing = Path(workspace).expanduser() if str(workspace) else opened_last()
@@ -72,9 +96,11 @@ def open_workspace(
 
 
 def places(data: str | Path, workspace: str | Path) -> tuple[Path, Path]:
-    """Where the photos at `data` are and where their workspace is, by default one of its own in `home()`. Raises
-    InputError when they are not there, when the workspace would lie among the photos, and when it is that of others:
-    before anything is unpacked into it."""
+    """Where the photos at `data` are and where their workspace is, by default one of its own in `home()`.
+
+    Raises InputError, before anything is unpacked, when the photos are not there, when the workspace would lie among
+    them, and when it belongs to others.
+    """
     source = Path(data).expanduser().resolve()
     folder = Path(workspace).expanduser() if str(workspace) else _own_workspace(source)
     if source.is_dir() and folder.resolve().is_relative_to(source):
@@ -93,8 +119,11 @@ def places(data: str | Path, workspace: str | Path) -> tuple[Path, Path]:
 
 
 def _own_workspace(source: Path) -> Path:
-    """Where the workspace of these photos is when nobody said: the one that is theirs already, else the one they had
-    when they lay somewhere else, else a new one, called like them. Raises InputError when several fit."""
+    """Where the workspace of these photos is when nobody said.
+
+    The one that is theirs already, else the one they had when they lay somewhere else, else a new one, called like
+    them. Raises InputError when several fit.
+    """
     folder, name = home() / "workspaces", workspace_name(source)
     spaces = []
     for file in sorted(folder.glob("*/workspace.json")):
@@ -121,8 +150,7 @@ def _own_workspace(source: Path) -> Path:
 
 
 def _root(source: Path, folder: Path) -> Path | None:
-    """The folder that paths of photos at `source` are relative to; None for an archive not unpacked into the workspace
-    `folder`."""
+    """The folder that paths of photos at `source` are relative to; None for an archive that is not unpacked yet."""
     if source.is_dir():
         return source
     if not is_archive(source):
@@ -161,9 +189,11 @@ def opened_last() -> Path | None:
 
 
 def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: Progress) -> None:
-    """Bring manifest.csv and skipped.csv up to date with the files there are. A known file that has kept its length
-    and was not written to since is not opened again, and known content keeps its split, whatever its file is called
-    now."""
+    """Bring manifest.csv and skipped.csv up to date with the files there are.
+
+    A known file that has kept its length and was not written to since is not opened again, and known content keeps its
+    split, whatever its file is called now.
+    """
     found, left_out = layout.found, layout.left_out
     manifest = space.folder / "manifest.csv"
     first = not manifest.exists()
@@ -198,8 +228,11 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
 def _grouped(
     table: pd.DataFrame, groups: pd.Series, seed: int, frozen: pd.Series, draw_validation: bool
 ) -> tuple[pd.Series, pd.Series]:
-    """(group, split) of every row; photos that only look the same are kept together unless that would leave a class
-    without training or validation photos."""
+    """(group, split) of every row.
+
+    Photos that only look the same are kept together unless that would leave a class without training or validation
+    photos.
+    """
     try:
         return groups, assign_splits(table.assign(group=groups), seed, frozen, draw_validation)
     except InputError:
@@ -208,8 +241,9 @@ def _grouped(
 
 
 def keep_together(space: Workspace, copies: dict[str, str]) -> int:
-    """From now on copies of one photo share a group and, where the split was drawn here, a split; splits that the
-    data came with stay. Returns how many photos have changed their split by that.
+    """From now on copies of one photo share a group and, where the split was drawn here, a split.
+
+    Splits that the data came with stay. Returns how many photos have changed their split by that.
 
     copies: sha256 of a photo -> name of its group, the same for all its copies; the group of other photos stays.
     """
@@ -234,10 +268,12 @@ def _alike(first: pd.DataFrame, second: pd.DataFrame) -> bool:
 
 
 def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Open every photo once: (path,sha256,width,height of the readable, path,reason of the rest). The pixels that
-    this costs a decoding for are kept. Photos of more than 8 bits a channel come last, when it is known what all of
-    them hold."""
-    side = store_of(space, NATIVE_SIZE).shape[0]
+    """Open every photo once: (path,sha256,width,height of the readable ones, path,reason of the rest).
+
+    The pixels that had to be decoded for it are kept. Photos of more than 8 bits a channel come last, when it is known
+    what all of them hold.
+    """
+    side = NATIVE.side
     deep: dict[str, tuple[str, int, int]] = {}
     facts, reasons = [], []
 
@@ -256,7 +292,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
             return f"can't be read ({error.strerror or error})"
 
     def look_at(paths: list[str]) -> None:
-        store = store_of(space, NATIVE_SIZE)
+        store = store_of(space, NATIVE)
         disk = f"their pixels: {min(len(paths), room(space, store)) * store.row_bytes / 1e9:.1f} GB of disk"
         for start in range(0, len(paths), store.shard_rows):
             batch = paths[start : start + store.shard_rows]
@@ -295,8 +331,17 @@ def conflicts(space: Workspace) -> pd.DataFrame:
 
 
 def look(file: Path, decode: bool = False, levels: photo.Levels = photo.FULL) -> tuple[str, int, int, int] | str:
-    """sha256, width, height and bytes of a photo; or why it can't be read. decode: find out whether its pixels can be,
-    too, at the least scale there is, with these levels."""
+    """sha256, width, height and bytes of a photo; or why it can't be read.
+
+    Parameters
+    ----------
+    file
+        The photo.
+    decode
+        Find out whether its pixels can be decoded, too, at the smallest scale there is.
+    levels
+        Black and white for photos of more than 8 bits a channel.
+    """
     try:
         if decode:
             photo.read_photo(file, 1, levels)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from stream_inflate import StreamInflateError, stream_inflate64
 
@@ -63,13 +63,15 @@ MARKER = ".unpacked.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in an archive: its name with forward slashes, its size in bytes, a checksum ("" where there is none), and
-    how to read it."""
+    """A file in an archive and how to read it.
+
+    name: with forward slashes; size: bytes; checksum: "" where there is none.
+    """
 
     name: str
     size: int
     checksum: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], IO[bytes] | io.RawIOBase]
 
 
 def is_archive(name: str | Path) -> bool:
@@ -78,10 +80,11 @@ def is_archive(name: str | Path) -> bool:
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """Unpack an archive of photos into the new folder `into` (once), archives in it too, one level deep, where it holds
-    no photos beside them; returns the folder in which the layout starts.
+    """Unpack an archive of photos into the new folder `into`, once; returns the folder in which the layout starts.
 
-    No entry may leave the folder: absolute paths, `..`, links and devices are refused before anything is written.
+    Archives inside it are unpacked too, one level deep, where no photos lie beside them. No entry may leave the folder:
+    absolute paths, `..`, links and devices are refused before anything is written.
+
     Raises InputError for these, for two files of one name, for what is damaged, encrypted or compressed in a way that
     can't be read, and for what needs more room than the disk has.
     """
@@ -223,7 +226,9 @@ def _of_zip(opened: zipfile.ZipFile, called: str) -> list[Entry]:
             )
         checksum = f"{info.CRC:08x}"
         if info.compress_type == DEFLATE64:
-            entries.append(Entry(name, info.file_size, checksum, lambda info=info: _Deflate64(opened.filename, info)))
+            entries.append(
+                Entry(name, info.file_size, checksum, lambda info=info: _Deflate64(str(opened.filename), info))
+            )
             continue
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
             method = METHODS.get(info.compress_type, f"method {info.compress_type}")
@@ -236,8 +241,10 @@ def _of_zip(opened: zipfile.ZipFile, called: str) -> list[Entry]:
 
 
 class _Deflate64(io.RawIOBase):
-    """An entry of a zip that is compressed with Deflate64, as a file to read once from its beginning to its end. Raises
-    zipfile.BadZipFile where its length or checksum is not what the zip states."""
+    """An entry of a zip that is compressed with Deflate64, as a file to read once from beginning to end.
+
+    Raises zipfile.BadZipFile where its length or checksum is not what the zip states.
+    """
 
     def __init__(self, archive: str, info: zipfile.ZipInfo):
         self._archive, self._info, self._rest = archive, info, memoryview(b"")
@@ -247,12 +254,13 @@ class _Deflate64(io.RawIOBase):
         """It can be read."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         """Fill the beginning of `buffer`; returns how many bytes that are, 0 at the end."""
+        into = memoryview(buffer)
         if not self._rest:
             self._rest = memoryview(next(self._pieces, b""))
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        count = min(len(into), len(self._rest))
+        into[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
 
     def _inflated(self) -> Iterator[bytes]:
@@ -300,14 +308,18 @@ def _of_tar(opened: tarfile.TarFile, called: str) -> list[Entry]:
         if not member.isreg():
             raise _escape(called, member.name)
         # names alone are taken, and no owner, mode or time: nothing is left for tarfile's filters to filter
-        entries.append(Entry(member.name, member.size, "", lambda member=member: opened.extractfile(member)))
+        entries.append(
+            Entry(member.name, member.size, "", lambda member=member: opened.extractfile(member) or io.BytesIO())
+        )
     _require_end(opened)
     return entries
 
 
 def _require_end(opened: tarfile.TarFile) -> None:
-    """Raises tarfile.ReadError where not only zeros follow: tarfile takes a damaged header, and a file that was cut
-    off, for the end."""
+    """Raises tarfile.ReadError where not only zeros follow.
+
+    tarfile takes a damaged header, and a file that was cut off, for the end.
+    """
     opened.fileobj.seek(opened.offset)
     rest = opened.fileobj.read(tarfile.BLOCKSIZE)
     if len(rest) < tarfile.BLOCKSIZE:

@@ -15,8 +15,10 @@ class Folder:
 
     @cached_property
     def entries(self) -> tuple[list[Path], list[tuple[Path, str]], list[tuple[Path, str]]]:
-        """Its folders, its files with the reason why one can't be a photo ("" where it may be one), and (path, reason)
-        of what is passed over. A link to a folder counts as a folder here unless that one holds the link."""
+        """Its folders, its files with the reason why one can't be a photo or "", and (path, reason) of what is skipped.
+
+        A link to a folder counts as a folder here unless that folder holds the link.
+        """
         try:
             folders, paths, passed_over = walk.entries(self.path)
         except PermissionError as error:

@@ -13,7 +13,6 @@ from cvtune_nb.data.layout import OUTSIDE, Layout, alike, composed, in_words, la
 from cvtune_nb.data.split_names import SPLIT_WORDS, label_and_split, only_filler, split_of, splits_of
 from cvtune_nb.errors import InputError
 
-NO_FOLDER_CLASS = "has no class folders, and so no labels"
 OPPOSITES = {"valid": "invalid", "training": "match"}
 """Classes that are called like a split, by what their opposite is called."""
 
@@ -22,8 +21,10 @@ CLASSES = "--layout classes (in notebook 00: Layout)"
 
 @dataclass
 class Reading:
-    """One reading of a tree of folders: (label, split) of folders and single files, why other folders are left out,
-    and why single files in a folder are."""
+    """One reading of a tree of folders.
+
+    (label, split) of folders and single files, why other folders are left out, and why single files in a folder are.
+    """
 
     taken: dict[Path, tuple[str, str]] = field(default_factory=dict)
     passed: dict[Path, str] = field(default_factory=dict)
@@ -33,8 +34,11 @@ class Reading:
 
 
 def read_folders(tree: Folder, layout: str = "") -> Layout:
-    """The photos in the folders of `tree`, each file used or listed with its reason. layout: one of LAYOUTS but csv, or
-    "" to recognise it. Raises InputError where the folders have several readings, or none."""
+    """The photos in the folders of `tree`, each file used or listed with its reason.
+
+    layout: one of LAYOUTS but csv, or "" to recognise it. Raises InputError where the folders have several readings, or
+    none.
+    """
     root, top = tree.path, unwrapped(tree)
     reading = {"": _recognised, "classes": _as_classes, "splits": partial(_as_splits, asked=True), "names": _by_names}[
         layout
@@ -77,7 +81,7 @@ def _recognised(top: Folder) -> Reading:
 
 
 def _splits_beside_others(top: Folder, splits: dict[str, str], beside: list[Folder]) -> Reading:
-    """Folders that are called like splits among others: parts, or classes that happen to be called so?"""
+    """Folders that are called like splits among others: either parts, or classes that happen to be called so."""
     parts = [folder for folder in top.full if folder.name in splits]
     labelled = {splits[folder.name] for folder in parts if _within(folder, splits[folder.name]).full}
     if "train" in labelled and len(set(splits.values())) > 1:
@@ -90,8 +94,10 @@ def _splits_beside_others(top: Folder, splits: dict[str, str], beside: list[Fold
 
 
 def _doubtful(folders: list[Folder]) -> list[Folder]:
-    """Of class folders side by side those that may be parts of the photos: they are called like splits, and not for
-    what they show, as train among vehicles is, or valid beside invalid."""
+    """Of class folders side by side, those that may be parts of the photos.
+
+    They are called like splits, and not for what they show, as train among vehicles is, or valid beside invalid.
+    """
     called = [folder for folder in folders if split_of(folder.name)]
     if len(called) == 1 and len(folders) > 1:
         name, split = called[0].name.lower(), split_of(called[0].name)
@@ -126,8 +132,10 @@ def _as_classes(top: Folder) -> Reading:
 
 
 def _as_splits(top: Folder, asked: bool = False) -> Reading:
-    """The folders are parts with class folders in them; others are left out. asked: the person said so, and whatever
-    lies in a part is a class."""
+    """The folders are parts with class folders in them; others are left out.
+
+    asked: the person said so, and whatever lies in a part is a class.
+    """
     splits = splits_of(folder.name for folder in top.full)
     parts = {folder: splits[folder.name] for folder in top.full if folder.name in splits}
     parts = dict(sorted(parts.items(), key=lambda part: list(SPLIT_WORDS).index(part[1])))
@@ -281,8 +289,10 @@ def prefix(path: Path) -> str:
 
 
 def prefixes(paths: Iterable[Path]) -> Counter:
-    """How many files begin with each prefix, where that can be a class: several, at least two files of each, and none
-    without; else empty."""
+    """How many files begin with each prefix, where prefixes can be classes; else empty.
+
+    They can be where there are several, at least two files of each, and no file without one.
+    """
     counts = Counter(prefix(path) for path in paths)
     usable = len(counts) > 1 and "" not in counts and min(counts.values()) > 1
     return counts if usable else Counter()

@@ -78,8 +78,17 @@ def spelt_twice(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def require_classes(layout: Layout, data: str, asked: str) -> None:
-    """Raises InputError where there is nothing to learn from, and where two labels differ only in their spelling and
-    the person has not `asked` for one of LAYOUTS."""
+    """Raises InputError where there is nothing to learn from, or where two labels differ only in their spelling.
+
+    Parameters
+    ----------
+    layout
+        The photos and their labels.
+    data
+        What the person gave, for the message.
+    asked
+        One of LAYOUTS where the person has asked for it: then labels are taken as they are spelled.
+    """
     labels = layout.found["label"]
     if labels.empty:
         raise InputError(f"{data} has no photos: {USABLE}")

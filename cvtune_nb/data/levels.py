@@ -29,8 +29,20 @@ ALWAYS_EIGHT = {".jpg", ".jpeg", ".gif", ".webp", ".bmp"}
 
 
 def limit(value: float, floating: bool, bits: Sequence[int] = BITS) -> float:
-    """The white that goes with a highest value, over 0: 4095 for 2600. Floating-point values below 128 are in a unit of
-    their own, such as metres, and no bits: 7.0 for 6.97. So are all where no bits are given."""
+    """The white that goes with a highest value, over 0: 4095 for 2600.
+
+    Floating-point values below 128 are in a unit of their own, such as metres, and no bits: 7.0 for 6.97. So are all
+    values where no bits are given.
+
+    Parameters
+    ----------
+    value
+        The highest value of the photos.
+    floating
+        Whether the values are floating-point ones.
+    bits
+        How many bits a camera or scanner may use, in ascending order.
+    """
     if floating and (value < 128 or not bits):
         value = float(f"{value:.6g}")  # what float32 adds to 8.3 is none of it
         digits = 1 - math.floor(math.log10(value))
@@ -39,8 +51,17 @@ def limit(value: float, floating: bool, bits: Sequence[int] = BITS) -> float:
 
 
 def levels_for(lowest: float, highest: float, floating: bool) -> photo.Levels:
-    """Black and white for values from `lowest` to `highest`: FULL where they are what the file type is for. Black is 0
-    unless there are values below it."""
+    """Black and white for values from `lowest` to `highest`; FULL where they are what the file type is for.
+
+    Black is 0 unless there are values below it.
+
+    Parameters
+    ----------
+    lowest, highest
+        Of the values of all photos.
+    floating
+        Whether they are floating-point values.
+    """
     if lowest >= 0 and (highest <= 1 if floating else 2**14 <= highest < 2**16):
         return photo.FULL
     if floating and lowest >= -1 and highest <= 1:
@@ -67,8 +88,22 @@ def high_depth(workspace: Workspace, paths: Iterable[str]) -> list[str]:
 
 
 def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = silent) -> dict[str, str]:
-    """Decide the workspace's levels from the high-depth photos at `paths`, or, where they are decided already, note
-    what these hold. Gives the reason for each that can't be used: {path: reason}."""
+    """Decide the workspace's levels from its high-depth photos, or note what these hold where they are decided already.
+
+    Parameters
+    ----------
+    workspace
+        Its levels are written to workspace.json.
+    paths
+        The high-depth photos, as the manifest names them.
+    progress
+        Called with the share done (0..1) and a few words.
+
+    Returns
+    -------
+    dict
+        The reason for each photo that can't be used: {path: reason}.
+    """
 
     def look(path: str) -> tuple[bool, float, float] | str:
         try:
@@ -93,8 +128,11 @@ def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = sile
 
 
 def _of_set(ranges: Sequence[tuple[bool, float, float]]) -> dict:
-    """What is decided from the value ranges of photos. Where there are whole numbers, floating-point ones up to 1 have
-    no say; others are taken for whole numbers that were saved so."""
+    """What is decided from the value ranges of photos.
+
+    Where there are whole numbers, floating-point ones up to 1 have no say; others are taken for whole numbers that were
+    saved so.
+    """
     floating = all(each[0] for each in ranges)
     kinds, lows, highs = zip(*(each for each in ranges if floating or not _is_unit(each)), strict=True)
     black, white = levels_for(min(lows), max(highs), floating)
@@ -130,8 +168,11 @@ def _strange(found: tuple[bool, float, float], known: dict) -> str:
 
 
 def _counted(known: dict, seen: dict[str, tuple[bool, float, float]]) -> dict:
-    """With what these photos hold. photos, outside: how often one was looked at, and how often it had values outside of
-    the levels; a photo that has changed, or that a detector learns from, too, is looked at again."""
+    """`known` with what these photos hold added.
+
+    photos, outside: how often one was looked at, and how often it had values outside of the levels; a photo that has
+    changed, or that a detector learns from, too, is looked at again.
+    """
     black, white = shown(known)
     outside = [path for path, (_, low, high) in seen.items() if low < black or high > white]
     lows, highs = ([found[side] for found in seen.values()] for side in (1, 2))
@@ -152,9 +193,22 @@ def shown(known: dict) -> photo.Levels:
 
 
 def choose(workspace: Workspace, black: float | str = "", white: float | str = "") -> None:
-    """From now on these values of high-depth photos are shown black and white. Empty leaves one as it is; AUTO decides
-    both from the photos, at the next opening. The pixels are made anew, and what was trained before belongs to earlier
-    data. Raises InputError."""
+    """From now on show these values of high-depth photos black and white.
+
+    The pixels are made anew, and what was trained before belongs to earlier data.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos.
+    black, white
+        A value; AUTO: decided from the photos at the next opening; empty: as it is.
+
+    Raises
+    ------
+    InputError
+        For what is no number, and for black that is not below white.
+    """
     if AUTO in (black, white):
         workspace.forget_depth()
         return

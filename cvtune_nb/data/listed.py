@@ -12,8 +12,11 @@ from cvtune_nb.errors import InputError
 
 
 class Files:
-    """The files below a table's folder, to be found by names that differ from theirs in capitals, in Unicode form or by
-    a missing extension. Names are relative to the folder, with forward slashes."""
+    """The files below a table's folder, found by names that are not spelled quite as the files are.
+
+    Names may differ in capitals, in Unicode form or by a missing extension. They are relative to the folder, with
+    forward slashes.
+    """
 
     def __init__(self, root: Path):
         self.root = root
@@ -65,8 +68,10 @@ class Files:
         return []
 
     def left_out(self, used: set[str], table: Path) -> list[tuple[str, str, str, int]]:
-        """(path, label, reason, number of photos) of everything below the root that `used` does not hold; a folder
-        none of whose files is used is one row."""
+        """(path, label, reason, number of photos) of everything below the root that `used` does not hold.
+
+        A folder none of whose files is used is one row.
+        """
         tops = {path.split("/")[0] for path in used}
         rows, whole = [], {}
         for path, name in zip(self.paths, self.names, strict=True):
@@ -132,8 +137,11 @@ class Match:
         return paths
 
     def _chosen(self, places: list[list[str]], names: list[str], cut: list[str]) -> list[str]:
-        """The file of each row among those in any folder: the only one; else the one in the folder of its label, or of
-        its split; else the one in the only folder that has them all. cut: the folders that `names` had in front."""
+        """The file of each row among those in any folder.
+
+        The only one; else the one in the folder of its label, or of its split; else the one in the only folder that has
+        them all. cut: the folders that `names` had in front.
+        """
         own = [self._of_row(row, fitting) for row, fitting in enumerate(places)]
         if all(len(fitting) == 1 for fitting in own):
             places = own

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cvtune_nb.data.photo import FULL, Levels, UnreadablePhoto, centre_square, crop_centre, read_photo, short_side
+from cvtune_nb.data.photo import FULL, Levels, UnreadablePhoto, read_photo
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -27,14 +28,15 @@ RESERVE = 1_000_000_000
 
 
 class Pixels(Rows):
-    """The centre squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3) with side =
-    short_side(image_size). They are read from a memory-mapped store, scaled down where it keeps larger ones; what it
-    had no room for is decoded from its file at each reading."""
+    """The centre squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3) with the side
+    of `preprocessing`. They are read from a memory-mapped store, scaled down where it keeps larger ones; what it had no
+    room for is decoded from its file at each reading."""
 
     def __init__(
-        self, store: RowStore, keys: Sequence[str], paths: Sequence[Path], image_size: int, levels: Levels = FULL
+        self, store: RowStore, keys: Sequence[str], paths: Sequence[Path], preprocessing: Preprocessing, levels: Levels
     ):
-        self.store, self.image_size, self.side, self.levels = store, image_size, short_side(image_size), levels
+        self.store, self.preprocessing, self.levels = store, preprocessing, levels
+        self.side = preprocessing.side
         self._paths, lacking = list(paths), set(store.missing(keys))
         kept = np.array([key not in lacking for key in keys], dtype=bool)
         self._places = np.full((len(self._paths), 2), -1)
@@ -60,11 +62,13 @@ class Pixels(Rows):
         return np.asarray(Image.fromarray(square).resize((self.side, self.side), Image.Resampling.BICUBIC))
 
     def _decoded(self, number: int) -> np.ndarray:
-        return still_there(self._paths[number], functools.partial(centre_square, levels=self.levels), self.side)
+        return still_there(
+            self._paths[number], functools.partial(self.preprocessing.decode, levels=self.levels), self.side
+        )
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
         """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""
-        return crop_centre(self[indices], self.image_size)
+        return self.preprocessing.crop(self[indices])
 
     def take(self, indices: np.ndarray) -> "Pixels":
         """These photos alone, in this order."""
@@ -78,24 +82,24 @@ class Pixels(Rows):
         return self.store.forget(places[places[:, 0] >= 0])
 
 
-def store_of(workspace: Workspace, image_size: int) -> RowStore:
-    """Where the pixels for one image size are kept."""
-    return _store(workspace, short_side(image_size))
+def store_of(workspace: Workspace, preprocessing: Preprocessing) -> RowStore:
+    """Where the pixels for `preprocessing` are kept."""
+    return _store(workspace, preprocessing.side)
 
 
 def _store(workspace: Workspace, side: int) -> RowStore:
     return RowStore(workspace.cache / f"pixels-{side}", (side, side, 3), "uint8")
 
 
-def serving(workspace: Workspace, keys: Sequence[str], image_size: int) -> RowStore:
-    """The store that `keys` at `image_size` are read from: that of this size, unless it lacks some and one of larger
-    squares has them all; scaling those costs .4 ms a photo, decoding 3.
+def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocessing) -> RowStore:
+    """The store that `keys` are read from: that of `preprocessing`, unless it lacks some and one of larger squares has
+    them all; scaling those costs .4 ms a photo, decoding 3.
 
     Measured with a frozen EfficientNet-Lite0 and an SVM on clothing, accuracy on 713 photos it did not learn from, with
     squares scaled from 256 pixels and with decoded ones: image_size 96 .815 and .805, 128 .828 and .818, 160 .836 and
     .836, 192 .861 and .853; learned from the scaled ones and asked about decoded ones .807, .818, .835, .861.
     """
-    own = store_of(workspace, image_size)
+    own = store_of(workspace, preprocessing)
     if own.missing(keys):
         sides = sorted(int(folder.name.removeprefix("pixels-")) for folder in workspace.cache.glob("pixels-*"))
         for store in (_store(workspace, side) for side in sides if side > own.shape[0]):
@@ -121,24 +125,26 @@ def kept_bytes(workspace: Workspace) -> int:
     return sum(file.stat().st_size for kind in kinds for file in cache.rglob(kind))
 
 
-def needed_bytes(workspace: Workspace, photos: pd.DataFrame, image_size: int) -> int:
-    """What keeping the pixels of `photos` at one more image size would add on disk, were there no limit."""
+def needed_bytes(workspace: Workspace, photos: pd.DataFrame, preprocessing: Preprocessing) -> int:
+    """What keeping the pixels of `photos` for `preprocessing`, too, would add on disk, were there no limit."""
     keys = photos["sha256"].drop_duplicates().tolist()
-    store = serving(workspace, keys, image_size)
+    store = serving(workspace, keys, preprocessing)
     return len(store.missing(keys)) * store.row_bytes
 
 
-def pixels(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress: Progress = silent) -> Pixels:
-    """The pixels of `photos` (columns path, sha256, width, height) at `image_size`; only what is not in the cache
+def pixels(
+    workspace: Workspace, photos: pd.DataFrame, preprocessing: Preprocessing, progress: Progress = silent
+) -> Pixels:
+    """The pixels of `photos` (columns path, sha256, width, height) for `preprocessing`; only what is not in the cache
     yet is decoded, on all cores. What there is no `room` for is left to be decoded at each reading.
 
     Raises InputError when a photo has vanished or been damaged since the data was opened.
     """
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
-    store = serving(workspace, list(wanted.index), image_size)
-    keep(workspace, store, wanted, functools.partial(centre_square, levels=workspace.levels), progress)
+    store = serving(workspace, list(wanted.index), preprocessing)
+    keep(workspace, store, wanted, functools.partial(preprocessing.decode, levels=workspace.levels), progress)
     paths = [workspace.path_of(path) for path in photos["path"]]
-    return Pixels(store, list(photos["sha256"]), paths, image_size, workspace.levels)
+    return Pixels(store, list(photos["sha256"]), paths, preprocessing, workspace.levels)
 
 
 Decode = Callable[[Path, int], np.ndarray]

@@ -88,17 +88,15 @@ def _read_folder(data: Path, layout: str, called: str) -> Layout:
             raise found from None
         return _seen_from(data, found)
     for file, found in stated.items():
-        if len(stated) == 1 and _names_the_folders(data, folders, found):
+        if len(stated) == 1 and isinstance(found, Layout) and _names_the_folders(data, folders, found):
             found.notes.append("classes as in the folders")
             return _seen_from(data, found)
         _require_agreement(data, folders, file, found, called)
     return folders
 
 
-def _names_the_folders(data: Path, folders: Layout, found: Layout | InputError) -> bool:
+def _names_the_folders(data: Path, folders: Layout, found: Layout) -> bool:
     """Whether a table divides the photos as the folders do, but calls the classes otherwise or adds splits."""
-    if isinstance(found, InputError):
-        return False
     by_folder = {row.path: (row.label, row.split) for row in folders.found.itertuples()}
     stated = {row.path: (row.label, row.split) for row in _seen_from(data, found).found.itertuples()}
     if set(stated) != set(by_folder) or stated == by_folder:

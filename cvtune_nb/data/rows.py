@@ -1,5 +1,7 @@
-"""Rows of numbers (pixels, features) kept on disk by the content they were made from, so that nothing is ever
-computed twice. Plain .npy files: safe to delete, readable without us."""
+"""Rows of numbers (pixels, features) on disk, by the content they were made from: nothing is computed twice.
+
+Plain .npy files: safe to delete, readable without us.
+"""
 
 import json
 import mmap
@@ -83,9 +85,11 @@ class RowStore:
         return rows
 
     def forget(self, places: np.ndarray) -> bool:
-        """Have the operating system drop the shards at `places` (n, 2) from memory, to measure how fast they are read
-        from disk; False where it can't be asked to. Whole shards, because the system keeps files in large pieces: on
-        Linux 6.18 most single rows stayed in memory."""
+        """Have the operating system drop the shards at `places` (n, 2) from memory, to measure how fast the disk is.
+
+        False where it can't be asked to. Whole shards, because the system keeps files in large pieces
+        (docs/measurements.md, "Dropping files from memory").
+        """
         shards = [self._shards[number] for number in np.unique(places[:, 0])]
         if not hasattr(mmap, "MADV_DONTNEED"):
             return False

@@ -1,5 +1,8 @@
-"""Sample photos with known faults, so that the first run needs no download: everyday things that a person would mix
-up now and then, rendered like photos, with wrong labels, duplicates and bad photos planted and written down."""
+"""Sample photos with known faults, so that the first run needs no download.
+
+Everyday things that a person would mix up now and then, rendered like photos, with wrong labels, duplicates and bad
+photos planted and written down.
+"""
 
 import io
 import json
@@ -56,7 +59,7 @@ class SampleReport:
 
 
 @dataclass(frozen=True)
-class _Slot:
+class Slot:
     """One file of the sample, before it is made."""
 
     number: int
@@ -65,7 +68,7 @@ class _Slot:
     shows: tuple[str, ...]
     """What is in the photo: one class, or two; ("lemon", "lime", "between") is one fruit half-way."""
     fault: str = ""
-    copy_of: "_Slot | None" = None
+    copy_of: "Slot | None" = None
     how: str = ""
 
 
@@ -143,7 +146,7 @@ def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
         counts = found.pop("classes")
         same = all(found.pop(key) == value for key, value in asked.items())
     except (OSError, ValueError, KeyError, AttributeError):
-        same, counts = False, {}
+        found, same, counts = {}, False, {}
     there = {entry.name for entry in directory.iterdir()} - {"planted.json", BOXES}
     if not same or there != set(counts) or any(len(list((directory / c).iterdir())) != n for c, n in counts.items()):
         raise InputError(f"{directory} already holds something else: give an empty or new folder for the sample photos")
@@ -152,7 +155,7 @@ def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
 
 
 def _photos(images_per_class: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float, str, bytes]]]:
-    slots, planted = _plan(images_per_class, seed)
+    slots, planted = plan(images_per_class, seed)
 
     # one of each class, then the next of each: so the first photos already show what there is
     first_of = {slot.label: slot.number for slot in reversed(slots)}
@@ -211,7 +214,7 @@ def _scenes(count: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float
     return {"boxes": BOXES}, made()
 
 
-def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]]:
+def plan(images_per_class: int, seed: int) -> tuple[list[Slot], dict[str, Any]]:
     """Every file there will be, and what planted.json says about them."""
     rng = np.random.default_rng([seed, 0])
     counts = dict.fromkeys(CLASSES, images_per_class)
@@ -219,7 +222,7 @@ def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]
     total = sum(counts.values())
     numbers = iter(rng.permutation(total) + 1)
     slots = [
-        _Slot(0, label, f"{label}/IMG_{next(numbers):04d}.jpg", (label,))
+        Slot(0, label, f"{label}/IMG_{next(numbers):04d}.jpg", (label,))
         for label in CLASSES
         for _ in range(counts[label])
     ]
@@ -229,14 +232,14 @@ def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]
     turn = np.concatenate([rng.permutation(counts[label]) + rng.random() for label in CLASSES])
     order = [slots[k] for k in np.argsort(turn, kind="stable")]
     free, originals = iter(order), list(reversed(order))
-    changed: dict[int, _Slot] = {}
+    changed: dict[int, Slot] = {}
 
-    def plant(**what: Any) -> _Slot:
+    def plant(**what: Any) -> Slot:
         slot = replace(next(free), **what)
         changed[slot.number] = slot
         return slot
 
-    def original_in(label: str) -> _Slot:
+    def original_in(label: str) -> Slot:
         found = next(slot for slot in originals if slot.label == label)
         originals.remove(found)
         return found
@@ -280,7 +283,7 @@ def _plan(images_per_class: int, seed: int) -> tuple[list[_Slot], dict[str, Any]
     return [changed.get(slot.number, slot) for slot in slots], planted
 
 
-def _content(slot: _Slot, seed: int) -> bytes:
+def _content(slot: Slot, seed: int) -> bytes:
     """The bytes of one file."""
     rng = np.random.default_rng([seed, slot.number])
     if slot.copy_of:

@@ -7,7 +7,7 @@ import pandas as pd
 from cvtune_nb.errors import InputError
 
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
-"""Share of each class's photos, where the data does not come with splits of its own (DESIGN, issue "Data")."""
+"""Share of each class's photos, where the data does not come with splits of its own."""
 
 FROM_TRAIN = {"train": 0.85, "validation": 0.15}
 """The same where only the train photos are divided."""
@@ -119,8 +119,10 @@ def _require_all_classes(manifest: pd.DataFrame, split: pd.Series) -> None:
 
 
 def require_learnable(photos: pd.DataFrame) -> None:
-    """Raises InputError when decisions have left fewer than two classes, no validation photos, or a class without
-    training photos."""
+    """Raises InputError when the decisions made have left too little to learn from.
+
+    That is: fewer than two classes, no validation photos, or a class without training photos.
+    """
     train, validation = (photos[photos["split"] == name] for name in ("train", "validation"))
     if train["label"].nunique() < 2:
         raise InputError("fewer than two classes have training photos: undo some of your decisions (notebook 01)")
@@ -143,8 +145,10 @@ def _settled(rows: pd.DataFrame, split: pd.Series) -> set[str]:
 
 
 def _names(count: int, wanted: dict[str, float], settled: set[str]) -> list[str]:
-    """How `count` groups of a class are divided: every split that has none yet gets one while there are enough,
-    train first; the rest by share."""
+    """How `count` groups of a class are divided.
+
+    Every split that has none yet gets one while there are enough, train first; the rest by share.
+    """
     counts = {name: round(count * share) for name, share in wanted.items() if name != "train"}
     for name in counts:
         if not counts[name] and name not in settled and count - sum(counts.values()) > 1:

@@ -21,14 +21,20 @@ SAMPLE = 500
 
 
 def read_table(file: Path, as_stated: bool = False) -> Layout:
-    """The photos that a CSV file lists. Every line is used or refused; photos below its folder that it does not name
-    are left out. as_stated: labels are taken as they stand, whatever they look like. Raises InputError."""
+    """The photos that a CSV file lists.
+
+    Every line is used or refused; photos below its folder that it does not name are left out. as_stated: labels are
+    taken as they stand, whatever they look like. Raises InputError.
+    """
     return _read(parse(file), Files(file.parent), as_stated)
 
 
 def table_beside(file: Path) -> Layout | InputError | None:
-    """What a CSV file says that lies beside folders of photos: nothing where it is no table of labels, the error where
-    it is one that can't be used: it has columns for path and label, and at least half of its photos are there."""
+    """What a CSV file says that lies beside folders of photos.
+
+    None where it is no table of labels, which has columns for path and label and at least half of whose photos are
+    there; the error where it is one that can't be used.
+    """
     try:
         table = parse(file)
         _labels(table, as_stated=True)
@@ -212,7 +218,7 @@ def _paths(table: Table, files: Files, labels: list[str], splits: list[str]) -> 
         raise InputError(f"{table.file} has no column 'path' (it has {', '.join(table.columns)}): {COLUMNS}")
     found: dict[int, list[str]] = {}
     errors: dict[int, InputError] = {}
-    notes = list(files.notes)
+    notes = kept = list(files.notes)
     for number in candidates:
         files.notes = list(notes)
         try:

@@ -1,5 +1,8 @@
-"""Which files does a folder of photos hold? The one walk through folders, whatever is done with the photos then:
-training, detection, predict, similar. Stands alone on Python: a copy of this file travels with every export."""
+"""Which files does a folder of photos hold? The one walk through folders.
+
+For whatever is done with the photos then: training, detection, predict, similar. Stands alone on Python: a copy of this
+file travels with every export.
+"""
 
 import errno
 import os
@@ -164,8 +167,11 @@ def entries(folder) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
 
 
 def files_below(folder) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """All files in `folder` and below it, in order of name, a folder's own before those of the folders in it; and
-    (path, reason) of what is passed over, folders that can't be listed too."""
+    """All files in `folder` and below it, and (path, reason) of what is passed over.
+
+    In order of name, a folder's own files before those of the folders in it. Folders that can't be listed are passed
+    over too.
+    """
     files, left_out, waiting = [], [], [Path(folder)]
     while waiting:  # and no recursion: folders may lie deeper than Python's stack is
         at = waiting.pop()
@@ -207,8 +213,10 @@ def shown(name: str) -> str:
 
 
 def photos_in(paths) -> tuple[list[str], list[tuple[str, str]]]:
-    """`paths` with each folder replaced by the files below it that may be photos, whatever their extension; and
-    (path, reason) of the other files and of what is passed over. A file that is named itself is always kept."""
+    """`paths` with each folder replaced by its files that may be photos, and (path, reason) of the other files.
+
+    Files may be photos whatever their extension. One that is named itself is always kept.
+    """
     photos, left_out = [], []
     for path in paths:
         if not os.path.isdir(path):

@@ -1,38 +1,38 @@
 """Small objects: boxes round them, a detector that finds them, and how well it does."""
 
+from typing import TYPE_CHECKING
+
 from cvtune_nb.lazy_imports import lazily
 
-__all__, __getattr__ = lazily(
-    __name__,
-    {
-        "Annotations": "annotations",
-        "read_annotations": "annotations",
-        "require_boxes": "annotations",
-        "write_coco": "annotations",
-        "Sizes": "box_sizes",
-        "sizes": "box_sizes",
-        "suggested_size": "anchors",
-        "DetectorConfig": "config",
-        "Dataset": "dataset",
-        "open_dataset": "dataset",
-        "default": "model",
-        "predict_cost": "cost",
-        "look": "hard_negatives",
-        "one_round": "hard_negatives",
-        "outcome": "hard_negatives",
-        "fit": "train",
-        "require_learnable": "train",
-        "DetectorRun": "run",
-        "earlier_run": "run",
-        "load_run": "run",
-        "runs": "run",
-        "DetectorExport": "export",
-        "export_detector": "export",
-        "beside_classifier": "evaluation",
-        "Verdict": "evaluation",
-        "findings": "evaluation",
-        "require_tested": "evaluation",
-        "verdict": "evaluation",
-        "verdict_on_test": "evaluation",
-    },
-)
+if TYPE_CHECKING:
+    from cvtune_nb.detection.advice import advise as advise
+    from cvtune_nb.detection.anchors import suggested_size as suggested_size
+    from cvtune_nb.detection.annotations import Annotations as Annotations
+    from cvtune_nb.detection.annotations import read_annotations as read_annotations
+    from cvtune_nb.detection.annotations import require_boxes as require_boxes
+    from cvtune_nb.detection.annotations import write_coco as write_coco
+    from cvtune_nb.detection.box_sizes import Sizes as Sizes
+    from cvtune_nb.detection.box_sizes import sizes as sizes
+    from cvtune_nb.detection.config import DetectorConfig as DetectorConfig
+    from cvtune_nb.detection.cost import predict_cost as predict_cost
+    from cvtune_nb.detection.dataset import Dataset as Dataset
+    from cvtune_nb.detection.dataset import open_dataset as open_dataset
+    from cvtune_nb.detection.evaluation import Verdict as Verdict
+    from cvtune_nb.detection.evaluation import beside_classifier as beside_classifier
+    from cvtune_nb.detection.evaluation import require_tested as require_tested
+    from cvtune_nb.detection.evaluation import verdict as verdict
+    from cvtune_nb.detection.evaluation import verdict_on_test as verdict_on_test
+    from cvtune_nb.detection.export import DetectorExport as DetectorExport
+    from cvtune_nb.detection.export import export_detector as export_detector
+    from cvtune_nb.detection.hard_negatives import look as look
+    from cvtune_nb.detection.hard_negatives import one_round as one_round
+    from cvtune_nb.detection.hard_negatives import outcome as outcome
+    from cvtune_nb.detection.model import default as default
+    from cvtune_nb.detection.run import DetectorRun as DetectorRun
+    from cvtune_nb.detection.run import earlier_run as earlier_run
+    from cvtune_nb.detection.run import load_run as load_run
+    from cvtune_nb.detection.run import runs as runs
+    from cvtune_nb.detection.train import fit as fit
+    from cvtune_nb.detection.train import require_learnable as require_learnable
+else:
+    __all__, __getattr__ = lazily(__name__)

@@ -123,11 +123,11 @@ def _areas(photos: pd.DataFrame, boxes: pd.DataFrame) -> np.ndarray:
     return (boxes[["width", "height"]].to_numpy(float) * sides).prod(axis=1)
 
 
-def _coco(photos: pd.DataFrame, boxes: pd.DataFrame, labels: Sequence[str]):
+def _coco(photos: pd.DataFrame, boxes: pd.DataFrame, labels: Sequence[str]) -> Any:
     """The boxes as pycocotools wants them, in pixels."""
     from pycocotools.coco import COCO
 
-    made = COCO()
+    made: Any = COCO()
     rows = _in_pixels(photos, boxes, labels)
     made.dataset = {
         "info": {},
@@ -181,7 +181,8 @@ def _intervals(measured: Any, classes: np.ndarray) -> tuple[tuple[float, float],
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a draw may hold none of the photos with boxes: it has no mean
         ap, ap50 = np.nanmean(table, axis=(0, 1)), np.nanmean(table[:, 0], axis=0)
-    return tuple(tuple(float(value) for value in np.nanpercentile(draws, (2.5, 97.5))) for draws in (ap, ap50))
+    (low, high), (low50, high50) = (np.nanpercentile(draws, (2.5, 97.5)) for draws in (ap, ap50))
+    return (float(low), float(high)), (float(low50), float(high50))
 
 
 def _average_precision(weights: np.ndarray, hit: np.ndarray, total: np.ndarray) -> np.ndarray:

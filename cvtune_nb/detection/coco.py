@@ -218,11 +218,12 @@ def _sides(row: dict) -> tuple[tuple[float, float, float, float], tuple[float, f
     return (left, top, left + width, top + height), drawn_on
 
 
-def _of_mask(stated: dict) -> tuple[tuple[float, ...], tuple[float, float]]:
+def _of_mask(stated: dict[str, Any]) -> tuple[tuple[float, float, float, float], tuple[float, float]]:
     """left, top, width, height of a run-length mask, and the size of its photo. What the C code would read beyond its
     end or divide by 0 for is refused before. Raises TypeError, ValueError or OverflowError."""
-    height, width = (int(number(side)) for side in stated.get("size"))
-    counts = stated.get("counts")
+    height, width = (int(number(side)) for side in stated.get("size", ()))
+    counts = stated.get("counts", ())
+    packed: Any = None
     if min(height, width) <= 0 or height * width > 2**31:
         raise ValueError("a mask without area")
     if isinstance(counts, str):

@@ -1,35 +1,24 @@
-"""What a trained detector finds and misses on photos that it did not learn from, and what to change next."""
+"""What a trained detector finds and misses on photos that it did not learn from."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from cvtune_nb.advice import Finding
+from cvtune_nb import metrics
 from cvtune_nb.classification import best_run as best_classifier
 from cvtune_nb.classification.svm import baseline_predictions
-from cvtune_nb.detection.anchors import LEAST_PIXELS, sides_in_pixels, suggested_size
 from cvtune_nb.detection.average_precision import Scores, against_threshold, best_threshold, judged, scores
 from cvtune_nb.detection.dataset import Dataset, Part
-from cvtune_nb.detection.inference import detections, load_best
+from cvtune_nb.detection.inference import detections
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.pixels import pictures
-from cvtune_nb.detection.run import DetectorRun, load_run, runs
+from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.metrics import Accuracy, paired, share
+from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models.networks import device
-from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
 from cvtune_nb.runs.provenance import groups_of
-
-ENOUGH_BOXES = 100
-"""Boxes of a class on training photos below which more are asked for: 2018's rule for photos of a class."""
-RISING = 0.01
-"""Gain of average precision in the last quarter of the epochs from which more epochs are advised."""
-CONFUSED = 0.1
-"""Share of a class's boxes that are taken for one other class from which the two are named."""
-ONE_SIDED = 3.0
-"""How many times as many missed as wrong (or the other way round) at the best threshold make a finding."""
-OURS = "our own rule (detection.evaluation)"
 
 
 @dataclass(frozen=True)
@@ -180,173 +169,11 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
     told = dict(zip(surest["path"], surest["label"], strict=True))
     ours = [told.get(path) == label for path, label in zip(known["path"], known["label"], strict=True)]
     theirs = (known["label"] == known["predicted"]).tolist()
-    compared = paired(theirs, ours)
+    compared = metrics.paired(theirs, ours)
     sides = f"its surest box names {sum(ours)} of {len(ours)} validation photos right, {name} {sum(theirs)}"
-    better = (
-        "the detector serves better here"
-        if compared.low > 0
-        else ("the classifier serves better here, and is simpler" if compared.high < 0 else compared.words)
-    )
-    return Beside(share(sum(ours), len(ours)), share(sum(theirs), len(theirs)), f"as a classifier, {sides}: {better}")
-
-
-def findings(dataset: Dataset, found: Verdict) -> list[Finding]:
-    """What to change next, the most important first."""
-    if found.run.history.empty:  # nothing was learned that could be judged
-        return _diverged(dataset, found)
-    rules = (_diverged, _few_boxes, _small_objects, _rising, _confused, _one_sided, _crowded, _noise)
-    return [finding for rule in rules for finding in rule(dataset, found)]
-
-
-def _diverged(_: Dataset, found: Verdict) -> list[Finding]:
-    config = found.run.config
-    if found.run.state != "diverged":
-        return []
-    rate = max(PARAMETERS["learning_rate"].low, float(f"{config.learning_rate / 10:.2g}"))
-    evidence = f"the loss became infinite with learning rate {config.learning_rate:g}"
-    return [Finding("diverged", "Training ran away", evidence, "2018's guide", {"learning_rate": rate})]
-
-
-def _few_boxes(dataset: Dataset, found: Verdict) -> list[Finding]:
-    counts = dataset.part("train").boxes["label"].value_counts()
-    few = [(label, int(counts.get(label, 0))) for label in found.run.classes if counts.get(label, 0) < ENOUGH_BOXES]
-    if not few:
-        return []
-    words = ", ".join(f"{label} {count}" for label, count in few[:6])
-    return [
-        Finding(
-            "few-boxes",
-            "Some classes have few boxes: draw more",
-            f"on training photos {words} (rule: under {ENOUGH_BOXES})",
-            "2018's guide asks for 100 photos a class",
-        )
-    ]
-
-
-def _small_objects(dataset: Dataset, found: Verdict) -> list[Finding]:
-    train, size = dataset.part("train"), found.run.config.image_size
-    side = pd.Series(sides_in_pixels(train.boxes, train.photos, size).prod(axis=1) ** 0.5)
-    by_class = side.groupby(train.boxes["label"].to_numpy()).median()
-    small = by_class[by_class < LEAST_PIXELS]
-    larger = (size * 4 // 3 + 31) // 32 * 32
-    wanted, words = suggested_size(train.boxes, train.photos)
-    if small.empty or larger > max(wanted, photos_side(train.photos)) or larger > PARAMETERS["image_size"].high:
-        return []
-    names = ", ".join(f"{label} {pixels:.0f} pixels" for label, pixels in small.items())
-    change = {"image_size": int(larger)}
-    if found.run.config.batch_size > 1:
-        change |= {"batch_size": found.run.config.batch_size // 2, "learning_rate": found.run.config.learning_rate / 2}
-    return [
-        Finding(
-            "small-objects",
-            "Objects are small at this image size: look closer",
-            f"the median side at {size} pixels is: {names} (rule: under {LEAST_PIXELS}); {words}",
-            OURS,
-            change,
-        )
-    ]
-
-
-def photos_side(photos: pd.DataFrame) -> float:
-    """The longer side, in pixels, that half of photos (width, height) reach."""
-    return float(photos[["width", "height"]].max(axis=1).median())
-
-
-def _rising(_: Dataset, found: Verdict) -> list[Finding]:
-    history = found.run.history
-    if len(history) < 4 or found.run.state != "done":
-        return []
-    last = history["validation_ap"].tail(max(2, len(history) // 4))
-    gain = last.iloc[-1] - last.iloc[0]
-    if found.run.best_epoch < history["epoch"].iloc[-1] or gain < RISING:
-        return []
-    epochs = min(PARAMETERS["epochs"].high, 2 * found.run.config.epochs)
-    return [
-        Finding(
-            "rising",
-            "It was still getting better: double the epochs",
-            f"average precision rose by {gain:.3f} in the last {len(last)} epochs",
-            OURS,
-            {"epochs": int(epochs)},
-        )
-    ]
-
-
-def _confused(_: Dataset, found: Verdict) -> list[Finding]:
-    mixed = found.judged[found.judged["kind"] == "other class"]
-    counts = found.part.boxes["label"].value_counts()
-    pairs = mixed.groupby(["true", "label"]).size().sort_values(ascending=False)
-    named = [(true, label, int(n)) for (true, label), n in pairs.items() if n >= 3 and n / counts[true] >= CONFUSED]
-    return [
-        Finding(
-            "confused",
-            f"{true} is taken for {label}",
-            f"{n} of {counts[true]} boxes on {found.on}; look at "
-            "them below: a wrong label, or boxes that need more photos of both",
-            OURS,
-        )
-        for true, label, n in named[:2]
-    ]
-
-
-def _one_sided(_: Dataset, found: Verdict) -> list[Finding]:
-    count = found.counts
-    missed, wrong = len(found.part.boxes) - count.get("found", 0), count.get("nothing there", 0)
-    evidence = f"at threshold {found.threshold:g} {missed} missed, {wrong} of nothing, on {found.on}"
-    if missed > 10 and missed >= ONE_SIDED * max(1, wrong):
-        return [
-            Finding(
-                "missed",
-                "It misses more than it makes up",
-                f"{evidence}; look whether what it misses was drawn alike everywhere, or is small",
-                OURS,
-            )
-        ]
-    if wrong > 10 and wrong >= ONE_SIDED * max(1, missed):
-        return [
-            Finding(
-                "made-up",
-                "It makes up more than it misses",
-                f"{evidence}; look whether boxes are missing in the photos, and add photos without objects",
-                OURS,
-            )
-        ]
-    return []
-
-
-def _crowded(dataset: Dataset, found: Verdict) -> list[Finding]:
-    fullest = int(dataset.part("train").boxes.groupby("path").size().max())
-    config = found.run.config
-    if fullest * 3 <= config.proposals:
-        return []
-    proposals = min(PARAMETERS["proposals"].high, -(-fullest * 3 // 50) * 50)
-    return [
-        Finding(
-            "crowded",
-            "The fullest photos need more proposals",
-            f"{fullest} boxes in one photo, {config.proposals} places that are looked at (rule: under 3 a box)",
-            OURS,
-            {"proposals": int(proposals)},
-        )
-    ]
-
-
-def _noise(dataset: Dataset, found: Verdict) -> list[Finding]:
-    """The best other run, when the two can't be told apart."""
-    table, own = runs(dataset), found.run.provenance
-    table = table[(table["run"] != found.run.id) & (table["best_epoch"] > 0)]
-    same = [name for name in table["run"] if load_run(dataset, name).provenance.comparable(own)]
-    if not same or found.on != "validation":
-        return []
-    best = table[table["run"].isin(same)].sort_values("validation_ap").iloc[-1]
-    low, high = found.scores.ap_interval
-    if not low <= best["validation_ap"] <= high:
-        return []
-    return [
-        Finding(
-            "noise",
-            f"No difference to {best['run']} that you could rely on",
-            f"average precision {found.scores.ap:.3f} ({low:.3f} to {high:.3f}), there {best['validation_ap']:.3f}",
-            "bootstrap over photos (Efron 1979)",
-        )
-    ]
+    better = {
+        metrics.Verdict.BETTER: "the detector serves better here",
+        metrics.Verdict.WORSE: "the classifier serves better here, and is simpler",
+    }.get(compared.verdict, compared.words)
+    accuracies = [metrics.share(sum(right), len(right)) for right in (ours, theirs)]
+    return Beside(*accuracies, f"as a classifier, {sides}: {better}")

@@ -8,13 +8,15 @@ import pandas as pd
 from cvtune_nb.detection.average_precision import against_threshold, best_threshold
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.evaluation import verdict
-from cvtune_nb.detection.inference import detections, load_best
+from cvtune_nb.detection.inference import detections
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.pixels import pictures
 from cvtune_nb.detection.run import DetectorRun, load_run
-from cvtune_nb.detection.train import OnEpoch, fit
+from cvtune_nb.detection.train import fit
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import device
+from cvtune_nb.runs.fitting import OnEpoch
 
 FEWEST, LEAST_SHARE = 3, 0.02
 """Photos with false alarms, and their share of all photos without a box, from which a round is worth its time."""
@@ -35,8 +37,16 @@ class Round:
 
 
 def look(dataset: Dataset, run: DetectorRun, progress: Progress = silent) -> Round:
-    """Look for false alarms of the run's best epoch, and say whether a round is worth its time: not where there are
-    too few of them, and not after a round that did not lower them."""
+    """False alarms of a run's best epoch, and whether a round is worth its time: not where there are too few of them,
+    and not after a round that did not lower them.
+
+    Parameters
+    ----------
+    dataset, run
+        The training photos without a box, and the detector.
+    progress
+        Called while it looks.
+    """
     part = dataset.part("train")
     threshold = best_threshold(against_threshold(dataset.part("validation"), run.detections()))
     empty = part.photos[~part.photos["path"].isin(part.boxes["path"])].reset_index(drop=True)
@@ -68,10 +78,28 @@ def alarms_on_validation(dataset: Dataset, run: DetectorRun) -> int:
 
 
 def one_round(
-    dataset: Dataset, run: DetectorRun, found: Round, on_epoch: OnEpoch | None = None, progress: Progress = silent
+    dataset: Dataset,
+    run: DetectorRun,
+    found: Round,
+    on_epoch: OnEpoch[DetectorRun] | None = None,
+    progress: Progress = silent,
 ) -> DetectorRun:
-    """A new run that goes on from the best epoch of `run`, with the photos that `look` found shown once more in every
-    epoch. Raises InputError when the round is not worth its time."""
+    """A new run that goes on from the best epoch of another, with hard negatives shown once more in every epoch.
+
+    Parameters
+    ----------
+    dataset, run
+        What it learns from, and the run it goes on from.
+    found
+        What `look` says of that run.
+    on_epoch, progress
+        As in runs.fitting.fit.
+
+    Raises
+    ------
+    InputError
+        The round is not worth its time.
+    """
     if not found.worth:
         raise InputError(f"no round of hard negatives: {found.words}")
     config = replace(
@@ -89,7 +117,7 @@ def outcome(dataset: Dataset, after: DetectorRun) -> str:
     was, now = (alarms_on_validation(dataset, run) for run in (before, after))
     first, second = (verdict(dataset, run).scores for run in (before, after))
     low, high = first.ap_interval
-    same = "no difference you could rely on" if low <= second.ap <= high else "a difference beyond chance"
+    same = "no reliable difference" if low <= second.ap <= high else "a difference beyond chance"
     kept = after.id if now < was and second.ap >= low else before.id
     return (
         f"hard negatives: {was} false alarms on validation photos without a box before, {now} after; AP {first.ap:.3f} "

@@ -1,4 +1,4 @@
-"""Faster R-CNN: a backbone, maps of its features at several scales, places worth a look, and what is there."""
+"""Faster R-CNN: a backbone, its feature pyramid, region proposals, and what is in them."""
 
 import pickle  # for its error only: weights are loaded with weights_only
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from urllib.parse import urlparse
 import numpy as np
 import torch
 import torchvision
+from safetensors.torch import load_file
 from torch import nn
+from torchvision.models import WeightsEnum
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
@@ -19,6 +21,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from cvtune_nb.detection.anchors import Anchors
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.roi_align import Pooling
+from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
@@ -31,12 +34,12 @@ OF_TORCHVISION = {
 }
 """Detectors whose weights were trained on COCO, and their names there; ours start from ImageNet."""
 CHANNELS, HIDDEN = 128, 512
-"""Width of the maps and of the layers that tell what is at a place, of our own detectors: half of what ResNet-50 has,
+"""Channels of the feature maps, and width of the box head, of our own detectors: half of what ResNet-50 has,
 for a backbone with a tenth of its work. Time a step goes down with their square."""
 REDUCTIONS = (4, 8, 16, 32)
 """Pixels a cell of the backbone's maps that are used; a fifth of 64 is pooled from the last."""
 MAPS = ["0", "1", "2", "3"]
-"""Names of the maps that places are looked up in, finest first, as torchvision has them."""
+"""Names of the maps that proposals are pooled from, finest first, as torchvision has them."""
 LEAST_SCORE = 0.01
 """Detections below it are not kept: low, because average precision counts them all. What is shown has a threshold."""
 
@@ -57,21 +60,21 @@ class Pyramid(nn.Module):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """The maps by name, finest first."""
-        found, rest = {}, self.network.bn1(self.network.conv_stem(images))
+        maps, rest = {}, self.network.bn1(self.network.conv_stem(images))
         for number, block in enumerate(self.network.blocks):
             rest = block(rest)
             if number in self.taps:
-                found[str(self.taps.index(number))] = rest
-        return self.fpn(found)
+                maps[str(self.taps.index(number))] = rest
+        return self.fpn(maps)
 
 
 class Predictor(FastRCNNPredictor):
-    """What is at a place, and how the box fits better: in float32 everywhere, for 8 bits place a box to 1% at best."""
+    """The class of a proposal and the offsets of its box: in float32 always, for 8 bits place a box to 1% at best."""
 
-    def forward(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores (n, classes) and changes of boxes (n, 4 * classes) of places (n, HIDDEN)."""
-        with torch.autocast(places.device.type, enabled=False):
-            return super().forward(places.float())
+    def forward(self, proposals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores (n, classes) and offsets of boxes (n, 4 * classes) of proposals (n, HIDDEN)."""
+        with torch.autocast(proposals.device.type, enabled=False):
+            return super().forward(proposals.float())
 
 
 class AsItIs(GeneralizedRCNNTransform):
@@ -102,7 +105,8 @@ def default() -> tuple[str, str]:
     )
 
 
-def _coco(name: str):
+def coco_weights(name: str) -> WeightsEnum:
+    """The weights of a detector of torchvision's that were trained on COCO."""
     return torchvision.models.get_model_weights(OF_TORCHVISION[name]).COCO_V1
 
 
@@ -110,23 +114,38 @@ def within_reach(name: str) -> bool:
     """Whether the weights of a detector are on disk or could be fetched now (asked for 3 seconds)."""
     if name not in OF_TORCHVISION:
         return True
-    return backbones.hub_file(_coco(name)).exists() or backbones.answers(_coco(name).url)
+    return backbones.hub_file(coco_weights(name)).exists() or backbones.answers(coco_weights(name).url)
 
 
 def build(
-    config: DetectorConfig, classes: int, anchors: Anchors, most: int = 100, pretrained: bool = True
+    config: DetectorConfig, classes: int, anchors: Anchors, max_detections: int = 100, pretrained: bool = True
 ) -> FasterRCNN:
-    """An untrained detector of `classes` classes (numbered from 1; 0 is the background); the same seed gives the same
-    layers. most: detections a photo. pretrained=False: its weights are about to be replaced.
+    """An untrained detector, whose images are float (3, height, width) in 0..1. The same seed gives the same layers.
 
-    Images are float (3, height, width) in 0..1. Raises InputError when the weights are neither on disk nor in reach.
+    Parameters
+    ----------
+    config
+        Its parameters.
+    classes
+        How many; their ids begin at 1, 0 is the background.
+    anchors
+        Where its search begins.
+    max_detections
+        Detections a photo.
+    pretrained
+        False: its weights are about to be replaced.
+
+    Raises
+    ------
+    InputError
+        The weights are neither on disk nor in reach.
     """
     torch.manual_seed(config.seed)
     limits = {
         "min_size": config.image_size,
         "max_size": config.image_size,
         "box_score_thresh": LEAST_SCORE,
-        "box_detections_per_img": most,
+        "box_detections_per_img": max_detections,
         "rpn_post_nms_top_n_train": 2 * config.proposals,
         "rpn_pre_nms_top_n_train": 4 * config.proposals,
         "rpn_post_nms_top_n_test": config.proposals,
@@ -158,15 +177,24 @@ def build(
     return detector.to(memory_format=torch.channels_last)
 
 
+def load_best(run: DetectorRun) -> FasterRCNN:
+    """The detector as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it has
+    one."""
+    weights = load_file(run.best_weights())
+    network = build(run.config, len(run.classes), run.anchors, run.max_detections, pretrained=False)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
 def _in_float(_: nn.Module, __: tuple, answer: tuple[list[torch.Tensor], ...]) -> tuple[list[torch.Tensor], ...]:
     """Boxes are made with as many bits as the head's answer has, and with bfloat16's 8 they come to lie up to 2 pixels
     off, or to have no width at all, from which there is no loss."""
     return tuple([each.float() for each in maps] for maps in answer)
 
 
-def images_of(pictures: Sequence[np.ndarray], where: torch.device) -> list[torch.Tensor]:
+def images_of(pictures: Sequence[np.ndarray], device: torch.device) -> list[torch.Tensor]:
     """uint8 photos (height, width, 3) as float (3, height, width) in 0..1."""
-    return [torch.from_numpy(np.array(picture)).to(where).permute(2, 0, 1).float() / 255 for picture in pictures]
+    return [torch.from_numpy(np.array(picture)).to(device).permute(2, 0, 1).float() / 255 for picture in pictures]
 
 
 def _generator(name: str, anchors: Anchors) -> AnchorGenerator:
@@ -179,7 +207,7 @@ def _torchvision(name: str, pretrained: bool, limits: dict) -> FasterRCNN:
     make = getattr(torchvision.models.detection, OF_TORCHVISION[name])
     if not pretrained:
         return make(weights=None, weights_backbone=None, **limits)
-    weights = _coco(name)
+    weights = coco_weights(name)
     file = backbones.hub_file(weights)
     try:
         if not file.exists() and not backbones.answers(weights.url):
@@ -187,10 +215,10 @@ def _torchvision(name: str, pretrained: bool, limits: dict) -> FasterRCNN:
         detector = make(weights=None, weights_backbone=None, **limits)
         detector.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        where = Path(urlparse(weights.url).path).name
+        name_on_disk = Path(urlparse(weights.url).path).name
         raise InputError(
             f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
-            f"({str(error).splitlines()[0][:100]}): put {where} "
+            f"({str(error).splitlines()[0][:100]}): put {name_on_disk} "
             f"into {file.parent}, connect to the network once, or choose {LITE}, whose weights are installed"
         ) from None
     return detector

@@ -235,10 +235,10 @@ def settled(claims: Sequence[Claim]) -> tuple[dict[Claim, str], dict[Claim, str]
             fitting = tuple(path for path in fitting if path not in sure) or fitting
         if claim.doubt:
             reasons[claim] = claim.doubt
-        elif not fitting:
-            reasons[claim] = f"there is no such photo{_elsewhere(claim)}"
         elif len(fitting) > 1:
             reasons[claim] = f"{len(fitting)} photos fit, {listed(fitting)}: rename one, or take it away"
+        elif not fitting:
+            reasons[claim] = f"there is no such photo{_elsewhere(claim)}"
         elif claim.by_name and (fitting[0] in sure or files_of[_folder(fitting[0])] - {_folder(claim.file)}):
             reasons[claim] = f"there is no such photo here, and those beside {fitting[0]} have files of their own"
         else:

@@ -4,6 +4,7 @@ import codecs
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cvtune_nb.detection.pairing import Claim, Photos
 
@@ -68,7 +69,7 @@ Reader = Callable[[Folder, list[str]], Found]
 """Reads annotation files, by their paths relative to the folder."""
 
 
-def number(words: object) -> float:
+def number(words: Any) -> float:
     """A number in an annotation file. Raises ValueError for anything else, also for truth values and infinity."""
     value = float("nan") if isinstance(words, bool) or words is None else float(words)
     if value != value or value in (float("inf"), float("-inf")):

@@ -6,35 +6,37 @@ import numpy as np
 import torch
 from torch import nn
 
-from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.model import images_of
 from cvtune_nb.models.networks import half
-
-
-def optimizer_for(network: nn.Module, config: DetectorConfig) -> torch.optim.Optimizer:
-    """AdamW over all weights, without weight decay on biases."""
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, config.learning_rate)
-
-
-def set_to_train(network: nn.Module) -> None:
-    """Training mode, but batch norms keep the statistics they came with: a few photos give no better ones."""
-    network.train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
+from cvtune_nb.runs import distributed
 
 
 def step(network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.ndarray], targets: list[dict]) -> float:
-    """Train on one minibatch; returns the loss before the step. Where that is not finite no step is made."""
-    where = next(network.parameters()).device
-    with half(where):
-        losses = network(images_of(images, where), [{k: v.to(where) for k, v in target.items()} for target in targets])
+    """Train on one minibatch.
+
+    Parameters
+    ----------
+    network, optimizer
+        The detector in training mode, and what moves its weights.
+    images
+        This process's photos of the minibatch, uint8 (height, width, 3).
+    targets
+        Of each: boxes (n, 4: left, top, right, bottom in pixels) and labels (n, from 1).
+
+    Returns
+    -------
+    float
+        The loss before the step, a mean over the processes. Where it is not finite no step is made.
+    """
+    device = next(network.parameters()).device
+    with half(device):
+        losses = network(
+            images_of(images, device), [{k: v.to(device) for k, v in target.items()} for target in targets]
+        )
     loss = sum(value.float() for value in losses.values())
-    if math.isfinite(float(loss.detach())):
+    (total,) = distributed.all_reduce_values(loss.item())
+    if math.isfinite(total):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return float(loss.detach())
+    return total / distributed.world_size()

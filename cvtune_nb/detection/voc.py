@@ -127,7 +127,7 @@ def _claims(folder: Folder, where: str, group: Sequence[_File]) -> list[Claim]:
         def place(path: str) -> list[str]:
             stated = photos.first(folders, names[path])
             own = [photo for inside in folders for photo in photos.labelled(inside, files[path].stem)]
-            return stated or own if set(stated) & set(own) or not stated else [*stated, *own]
+            return list(stated or own) if set(stated) & set(own) or not stated else [*stated, *own]
 
         return place
 

@@ -2,31 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
-from cvtune_nb.classification.cost import duration
-from cvtune_nb.classification.run import TRAINING, UNFINISHED
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.expected_accuracy import promises
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import lock
+from cvtune_nb.runs.cost import duration
+from cvtune_nb.runs.store import TRAINING, UNFINISHED
 from cvtune_nb.workspace import Workspace
 
 COLUMNS = [
     "rung",
     "run",
-    "backbone",
-    "image_size",
-    "batch_size",
-    "learning_rate",
-    "epochs",
+    *(parameter.name for parameter in fields(Config)),
     "predicted_seconds",
     "seconds",
     "expected",
@@ -275,13 +271,15 @@ class _Climb:
         cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
         for _, row in cheaper.iterrows():
             compared = metrics.paired(*aligned(right[row["run"]], right[best["run"]]))
-            if compared.p >= 0.05:
-                factor = best["seconds"] / max(row["seconds"], 1e-9)
-                words += (
-                    f"; rung {row['rung']} took 1/{factor:.1f} of its time and there is {compared.words}: "
-                    f"stopping at rung {row['rung']} is the better bargain"
-                )
-                return Escalation(table, best["run"], words)
+            if compared.verdict is metrics.Verdict.BETTER:
+                continue
+            factor = best["seconds"] / max(row["seconds"], 1e-9)
+            words += f"; rung {row['rung']} took 1/{factor:.1f} of its time: "
+            if compared.verdict is metrics.Verdict.PROBABLY_BETTER:
+                words += f"rung {best['rung']} is {compared.words}: more validation photos would settle it"
+            else:
+                words += f"{compared.words}, so stopping at rung {row['rung']} is the better bargain"
+            return Escalation(table, best["run"], words)
         if len(cheaper):
             words += "; every cheaper rung is worse beyond noise: worth its time"
         return Escalation(table, best["run"], words)
@@ -307,7 +305,7 @@ class _Climb:
 
     def _fill(self, place: int, run: Run, note: str) -> None:
         row = self.rows[place]
-        row |= {name: value for name, value in run.config.to_dict().items() if name in COLUMNS}
+        row |= run.config.to_dict()
         row |= {
             "run": run.id,
             "state": run.state,
@@ -374,5 +372,5 @@ class _Climb:
 
 
 def _row(number: int, config: Config) -> dict:
-    shown = {name: value for name, value in config.to_dict().items() if name in COLUMNS}
-    return dict.fromkeys(COLUMNS, float("nan")) | {"rung": number, "run": "", "state": "waiting", "note": ""} | shown
+    known = {"rung": number, "run": "", "state": "waiting", "note": ""}
+    return dict.fromkeys(COLUMNS, float("nan")) | known | config.to_dict()

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from cvtune_nb.advice.cross_validation import answers, cached
 from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Z95
 from cvtune_nb.models import backbones
@@ -49,20 +50,19 @@ def promises(
     is told from networks and image sizes that are there. Raises InputError when a class has too few photos."""
     photos = workspace.photos()
     done = _finished(workspace, photos)
-    known: dict[tuple[str, int], float] = {}
-    for config in [*configs, *(run.config for run in done)]:
-        place = (config.backbone, config.image_size)
-        if place not in known and (compute or cached(workspace, photos, config)):
-            right = answers(workspace, photos, config, progress)
-            known[place] = (1 - right.mean()) + 0.5 / len(right)
+    known: dict[FeatureSpec, float] = {}
+    for spec in map(FeatureSpec.of, [*configs, *(run.config for run in done)]):
+        if spec not in known and (compute or cached(workspace, photos, spec)):
+            right = answers(workspace, photos, spec, progress)
+            known[spec] = (1 - right.mean()) + 0.5 / len(right)
     lifts = [math.log(LIFT)]
     for run in done:
-        frozen = _frozen(run.config, known)
+        frozen = _frozen(FeatureSpec.of(run.config), known)
         lifts.append(math.log(max(1 - run.validation.value, 0.5 / run.counts[1]) / frozen))
     lift = sum(lifts) / len(lifts)
     found = []
     for config in configs:
-        wrong, spread = _frozen(config, known) * math.exp(lift), UNSURE / math.sqrt(len(lifts))
+        wrong, spread = _frozen(FeatureSpec.of(config), known) * math.exp(lift), UNSURE / math.sqrt(len(lifts))
         spread = math.hypot(spread, UNSURE / 2)
         ends = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, 0, -1))
         low, middle, high = ends
@@ -74,23 +74,25 @@ def _finished(workspace: Workspace, photos: pd.DataFrame) -> list[Run]:
     """The runs that ran to their end on just these photos and labels."""
     known, wanted = runs(workspace), photos_id(photos)
     loaded = [load_run(workspace, name) for name in known.loc[known["state"] == "done", "run"]]
-    return [run for run in loaded if run.photos == wanted and run.config.epochs and len(run.history)]
+    return [run for run in loaded if run.data_id == wanted and run.config.epochs and len(run.history)]
 
 
-def _frozen(config: Config, known: dict[tuple[str, int], float]) -> float:
-    """Errors of the SVM at a config: measured, or told from the nearest one that was."""
-    place = (config.backbone, config.image_size)
-    if place in known:
-        return known[place]
+def _frozen(spec: FeatureSpec, known: dict[FeatureSpec, float]) -> float:
+    """Errors of the SVM on such features: measured, or told from the nearest one that was."""
+    if spec in known:
+        return known[spec]
     if not known:
-        return START * _factor(place, ("efficientnet_lite0", 224))
-    nearest = min(known, key=lambda other: abs(math.log(_factor(place, other))))
-    return known[nearest] * _factor(place, nearest)
+        return START * _factor(spec, FeatureSpec("efficientnet_lite0"))
+    nearest = min(known, key=lambda other: abs(math.log(_factor(spec, other))))
+    return known[nearest] * _factor(spec, nearest)
 
 
-def _factor(place: tuple[str, int], other: tuple[str, int]) -> float:
-    """Errors at one backbone and image size over those at another. What a better network leaves of them is taken from
+def _factor(spec: FeatureSpec, other: FeatureSpec) -> float:
+    """Errors on one kind of features over those on another. What a better network leaves of them is taken from
     its ImageNet errors (Kornblith and others 2019, "Do better ImageNet models transfer better?": they go together)."""
-    wrong = [1 - backbones.KNOWN[name].imagenet if name in backbones.KNOWN else 1.0 for name in (place[0], other[0])]
+    wrong = [
+        1 - backbones.KNOWN[name].imagenet if name in backbones.KNOWN else 1.0
+        for name in (spec.backbone, other.backbone)
+    ]
     networks = wrong[0] / wrong[1] if all(w < 1 for w in wrong) else 1.0
-    return networks * PIXELS ** math.log2(place[1] / other[1])
+    return networks * PIXELS ** math.log2(spec.image_size / other.image_size)

@@ -43,13 +43,15 @@ networks get deeper or photos larger, minibatch and rate halved again."""
 
 COLUMNS = [name for name in PARAMETERS if name != "seed"]
 """Of rungs.csv: every parameter but the seed; a column that is left out has its default."""
+WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text")]
+"""Columns that hold words, not numbers."""
 
 
 def ladder(family: str) -> list[Config]:
     """The rungs of a family, cheapest first. Raises InputError for a family that has no ladder."""
     if family not in LADDERS:
         raise InputError(f"there is no ladder for {family!r}: choose {' or '.join(LADDERS)}")
-    names = [name for name in LADDERS[family].columns if name in Config.__dataclass_fields__]
+    names = [name for name in LADDERS[family].columns if name in PARAMETERS]
     return [Config.from_values(**row) for row in LADDERS[family][names].to_dict("records")]
 
 
@@ -57,8 +59,7 @@ def read_rungs(file: Path) -> list[Config]:
     """The rungs in a CSV file with a column for each parameter, at least `backbone`. Raises InputError that names the
     file and the rung."""
     try:
-        words = dict.fromkeys(["backbone", "schedule", "head", "optimizer", "augmentation"], str)
-        table = read_csv(Path(file), **words)
+        table = read_csv(Path(file), **dict.fromkeys(WORDS, str))
     except (OSError, ValueError) as error:
         raise InputError(f"{file} can't be read as a table of rungs ({error}): give a CSV file") from None
     names = [name for name in table.columns if name != "rung"]

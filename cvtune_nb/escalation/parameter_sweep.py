@@ -13,15 +13,16 @@ import pandas as pd
 from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost
-from cvtune_nb.classification.cost import duration
-from cvtune_nb.classification.run import TRAINING, UNFINISHED
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs import lock
+from cvtune_nb.runs.cost import duration
+from cvtune_nb.runs.store import TRAINING, UNFINISHED
 from cvtune_nb.workspace import Workspace, photos_id
 
 SWEPT = ("learning_rate", "dropout", "weight_decay")
+"""The parameters that are searched; all others are the rung's."""
 COLUMNS = ["trial", "run", *SWEPT, "epochs", "seconds", "validation_accuracy", "low", "high", "state", "note"]
 WIDER = {"learning_rate": 5.0, "weight_decay": 10.0}
 """How many times below and above the rung's own value is searched; dropout is searched from 0 to MOST_DROPOUT."""
@@ -267,16 +268,10 @@ def _summary(workspace: Workspace, study: Any) -> Sweep:
     right = {name: right_of(load_run(workspace, name).predictions()) for name in ran["run"]}
     chosen = metrics.best_of(on_same_photos(right))
     best = ran.set_index("run").loc[chosen.run]
-    words = (
-        f"trial {best['trial']:.0f} is best: learning rate {best['learning_rate']:g}, dropout "
-        f"{best['dropout']:g}, weight decay {best['weight_decay']:g}; {chosen.words}"
-    )
+    values = ", ".join(f"{name.replace('_', ' ')} {best[name]:g}" for name in SWEPT)
+    words = f"trial {best['trial']:.0f} is best: {values}; {chosen.words}"
     first = ran["run"].iloc[0]
     if chosen.run != first:
         compared = metrics.paired(*aligned(right[first], right[chosen.run]))
-        words += (
-            f"; against the rung's own values there is {compared.words}"
-            if compared.p >= 0.05
-            else (f"; against the rung's own values it is {compared.words}")
-        )
+        words += f"; against the rung's own values: {compared.words}"
     return Sweep(table, chosen.run, words)

@@ -24,15 +24,13 @@ from typing import Any
 import torch
 
 from cvtune_nb.classification import Run, earlier_run, fit, load_run
-from cvtune_nb.classification.run import TRAINING, UNFINISHED, require_idle
-from cvtune_nb.data import pixels
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
-from cvtune_nb.models import sizes
-from cvtune_nb.models.networks import device
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, lock
+from cvtune_nb.runs.store import TRAINING, UNFINISHED, require_idle
 from cvtune_nb.workspace import Workspace
 
 RETRIES = 3
@@ -113,8 +111,7 @@ def train_over_workers(
         require_idle(before)
     photos = workspace.photos()  # what is wrong with them is said before workers start, which takes minutes
     require_learnable(photos)
-    sizes.require(config.backbone, config.image_size)
-    pixels.refuse_beyond(photos, config.image_size)
+    FeatureSpec.of(config).require_usable(photos)
     trials = [Trial(config, before)]
     with _connected(), _talk(workspace) as folder:
         resources = _resources(workers, None)
@@ -262,7 +259,7 @@ def _train(job: dict[str, Any], workers: int, resources: dict[str, float]) -> No
     TorchTrainer(
         _member,
         train_loop_config=job,
-        torch_config=TorchConfig(timeout_s=int(distributed.WAIT.total_seconds())),
+        torch_config=TorchConfig(timeout_s=int(distributed.TIMEOUT.total_seconds())),
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=resources),
         run_config=RunConfig(storage_path=job["folder"], failure_config=FailureConfig(max_failures=RETRIES)),
     ).fit()
@@ -368,7 +365,7 @@ def _member(job: dict[str, Any]) -> None:
     """One of the processes of a run over several workers."""
     folder = Path(job["folder"])
     over = not (folder / "go").exists() or bool(_said(folder, 0)["note"])
-    if distributed.added(torch.tensor(float(over), device=device())).item() > 0:  # whichever of them saw it
+    if sum(distributed.all_reduce_values(over)):  # whichever of them saw it
         return
     try:
         _fit(job, lambda run: _say(folder, 0, run.id), _while_there(folder / "go"))

@@ -4,20 +4,24 @@ Classifying needs onnxruntime, numpy and Pillow (and onnx, to look at an export 
 imported when it is first asked for.
 """
 
+import contextlib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.lazy_imports import lazily
 
-# the model cards of all exports say that it is here
-__all__, __getattr__ = lazily(__name__, {"load_bundle": "cvtune_nb.classification.export"})
-__all__ += ["open_export"]
+__all__ = ["exports_in", "load_bundle", "open_export"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_bundle":  # the model cards of all exports say that it is here
+        return import_module("cvtune_nb.classification.export").load_bundle
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def open_export(place: str | Path, variant: str = "fp32") -> Any:
-    """The exported model in a folder or zip, checked by `safe.checked` and ready to use: a predict.Model, a
-    predict.Detector or a predict.Similar. variant: fp32, fp16 or int8. Raises InputError."""
+    """The exported model in a folder or zip, verified and ready to use: one of predict.KINDS. Raises InputError."""
     from cvtune_nb.export import predict, variants, verification
 
     folder, file = verification.checked(place), variants.file_of(variant)
@@ -27,3 +31,14 @@ def open_export(place: str | Path, variant: str = "fp32") -> Any:
         return predict.opened(folder, file)
     except ValueError as error:
         raise InputError(str(error)) from None
+
+
+def exports_in(folder: Path) -> dict[str, str]:
+    """The exports in `folder`: the kind of each, by its name."""
+    from cvtune_nb.export import predict
+
+    found = {}
+    for file in sorted(folder.glob("*/labels.json")):
+        with contextlib.suppress(ValueError):
+            found[file.parent.name] = predict.kind_of(file.parent).KIND
+    return found

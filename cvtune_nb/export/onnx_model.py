@@ -98,9 +98,15 @@ def joined(
     middle.CopyFrom(network)
     made = merge_models(before, middle, io_map=[("images", "images")], prefix2="network_")
     made = merge_models(made, last, io_map=[(f"network_{network.graph.output[0].name}", last.graph.input[0].name)])
-    notes |= {"labels": labels, "image_size": image_size, "short_side": short_side(image_size)}
-    texts = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in notes.values()]
-    onnx.helper.set_model_props(made, dict(zip(notes, texts, strict=True)))
+    return finished(made, name, **notes, labels=labels, image_size=image_size, short_side=short_side(image_size))
+
+
+def finished(made: onnx.ModelProto, name: str, **notes: Any) -> onnx.ModelProto:
+    """The graph, called `name`, with `notes` in its metadata (as JSON where they are no text), once it is checked."""
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in notes.items()
+    }
+    onnx.helper.set_model_props(made, texts)
     made.producer_name, made.graph.name = "cvtune", name
     onnx.checker.check_model(made)
     return made

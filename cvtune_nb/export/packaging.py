@@ -1,28 +1,51 @@
-"""Where an export goes, and what every one of them holds: never over something, and only when it is whole."""
+"""Where an export is written and what every export holds; nothing is overwritten, and nothing incomplete appears."""
 
 import contextlib
 import os
+import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cvtune_nb
 from cvtune_nb.data import photo, walk
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import predict, verification
 from cvtune_nb.files import replacing
 from cvtune_nb.workspace import Workspace
 
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
+"""Whose versions an export gives, besides cvtune and Python."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What every export tells of itself. run: what was exported; parity: largest difference of a number between PyTorch
-    and ONNX Runtime on `parity_photos` photos; openings: how often the workspace's test set has been looked at, this
-    time included; left_out: test photos that are not counted; notes: what must be known of the figures, a sentence
-    each, such as why these are not."""
+    """What is known of every export.
+
+    Attributes
+    ----------
+    folder, zip
+        Where it is.
+    run
+        What was exported: a run's id, or "svm"; "" where the network is frozen.
+    files
+        Names of the files in it.
+    parity, parity_photos
+        Largest difference between the outputs of PyTorch and of ONNX Runtime, and on how many photos.
+    openings
+        How often the workspace's test set has been opened, this time included.
+    left_out
+        Test photos that are not counted.
+    notes
+        What must be known of the figures, a sentence each, such as why photos are not counted.
+    seconds
+        How long the export took.
+    """
 
     folder: Path
     zip: Path
@@ -51,7 +74,7 @@ class Exported:
         }
 
 
-Kind = TypeVar("Kind", bound=Exported)
+AnyExport = TypeVar("AnyExport", bound=Exported)
 
 
 def destination(workspace: Workspace, name: str, out: str | Path | None) -> Path:
@@ -76,7 +99,7 @@ def zip_of(folder: Path) -> Path:
 
 
 def empty(folder: Path) -> Path:
-    """`folder`, to which nothing stands in the way. Raises InputError where it, or its zip, holds something."""
+    """`folder`, if it may be written. Raises InputError where it holds something, or its zip exists."""
     if folder.is_file():
         raise InputError(f"{folder} is a file: give --out a new folder")
     if folder.exists() and any(folder.iterdir()):
@@ -106,14 +129,36 @@ def made_aside(folder: Path) -> Iterator[Path]:
 
 
 def write_program(made: Path) -> None:
-    """The little program that uses the model, which needs neither cvtune nor PyTorch."""
+    """The program that uses the model without cvtune and PyTorch."""
     for module in (predict, photo, walk):
         shutil.copy(module.__file__, made)
 
 
-def sealed(export: Kind, made: Path, start: float) -> Kind:
-    """Once all is in `made`: the hash of every file in it, and its zip. Gives the export with its files and the seconds
-    since `start` (time.perf_counter())."""
+def versions() -> dict[str, str]:
+    """Of cvtune, Python, and those of PACKAGES that are installed."""
+    found = {"cvtune": cvtune_nb.__version__, "Python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def sealed(export: AnyExport, made: Path, start: float) -> AnyExport:
+    """Write the hash of every file in `made`, once all of them are there, and the zip.
+
+    Parameters
+    ----------
+    export
+        What is known of it so far.
+    made
+        The folder that becomes export.folder.
+    start
+        When the export began, by time.perf_counter().
+
+    Returns
+    -------
+    The export with its files and the seconds since `start`.
+    """
     verification.write_hashes(made)
     files = sorted(file.name for file in made.iterdir())
     with replacing(export.zip) as packed:

@@ -1,4 +1,4 @@
-"""Does the exported model compute what PyTorch does, on real photos of every odd kind?"""
+"""Does the exported model compute what PyTorch does, on photos of every kind?"""
 
 import io
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from cvtune_nb.export.predict import Model
 from cvtune_nb.workspace import Workspace
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability between PyTorch and ONNX Runtime that counts as the same model: well
-above float32 noise through a deep network, and far below a difference anyone could see."""
+"""Largest difference of a probability between PyTorch and ONNX Runtime: well above the float32 noise of a deep network,
+and far below what anyone could see."""
 
 PARITY_PHOTOS = 64
 """Validation photos on which the two are compared, spread evenly over the classes."""
@@ -25,13 +25,33 @@ PARITY_PHOTOS = 64
 def compare(
     workspace: Workspace, probabilities: nn.Module, model: Model, photos: pd.DataFrame, image_size: int
 ) -> tuple[float, int]:
-    """Largest difference of a probability, and on how many photos: up to PARITY_PHOTOS of `photos`, and odd kinds of
-    the first of them, each scaled by Pillow (as `cvtune predict`, the server and the notebook do) and by the graph.
+    """Compare probabilities of the exported model with PyTorch's.
 
-    probabilities: the module in PyTorch, uint8 (1, image_size, image_size, 3) to (1, classes). Raises InputError when
-    the difference is over TOLERANCE, or no number: such an export is no use.
+    Each photo is scaled once by Pillow, as `cvtune predict`, the service and the notebook do, and once by the graph.
+
+    Parameters
+    ----------
+    workspace
+        Where the photos are.
+    probabilities
+        The module in PyTorch, uint8 (1, image_size, image_size, 3) to (1, classes).
+    model
+        The exported model.
+    photos
+        Rows of the manifest; see `trial_photos`.
+    image_size
+        Pixels of a side of what the network sees.
+
+    Returns
+    -------
+    The largest difference, and on how many photos.
+
+    Raises
+    ------
+    InputError
+        When the difference is over TOLERANCE, or not a number.
     """
-    most, contents = 0.0, compared(workspace, photos)
+    most, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
         with torch.inference_mode():
             square = photo.square(io.BytesIO(content), image_size, workspace.levels)
@@ -43,9 +63,9 @@ def compare(
     return most, len(contents)
 
 
-def compared(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, bytes]]:
-    """Name and content of what an exported model is tried on: up to PARITY_PHOTOS of `photos`, evenly, and odd kinds of
-    the first of them."""
+def trial_photos(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, bytes]]:
+    """Name and content of what an exported model is tried on: up to PARITY_PHOTOS of `photos`, evenly, and the first of
+    them converted to kinds that are easily got wrong."""
     rows = photos.iloc[np.linspace(0, len(photos) - 1, min(PARITY_PHOTOS, len(photos))).astype(int)]
     paths = [workspace.path_of(path) for path in rows["path"]]
     kinds = odd_kinds(photo.read_photo(paths[0], levels=workspace.levels)) if paths else []
@@ -53,15 +73,20 @@ def compared(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, byte
 
 
 def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
-    """Largest difference between the probabilities (n, classes) of PyTorch and of the exported model. Raises InputError
-    when it is over TOLERANCE, or no number. what: on which photo, for the message."""
+    """Largest difference between the probabilities (n, classes) of PyTorch and of the exported model; `what`: on which
+    photo. Raises InputError when it is over TOLERANCE, or not a number."""
     difference = float(np.abs(ours - theirs).max(initial=0.0))
-    if not difference <= TOLERANCE:
-        raise InputError(
-            f"ONNX Runtime's probabilities differ from PyTorch's by {difference:.2g} (limit {TOLERANCE:g}) on {what}, "
-            "so nothing was exported: try another backbone, and report the versions of torch and onnxruntime"
-        )
+    require_close(difference, TOLERANCE, f"probabilities on {what}")
     return difference
+
+
+def require_close(difference: float, tolerance: float, what: str) -> None:
+    """Raises InputError when a difference is over the tolerance, or not a number; what: such as "boxes on a.jpg"."""
+    if not difference <= tolerance:
+        raise InputError(
+            f"ONNX Runtime and PyTorch differ by {difference:.2g} (limit {tolerance:g}) in the {what}, so nothing was "
+            "exported: try another network, and report the versions of torch and onnxruntime"
+        )
 
 
 def odd_kinds(upright: Image.Image) -> Iterator[tuple[str, bytes]]:

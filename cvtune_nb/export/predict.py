@@ -18,21 +18,34 @@ photo, walk = (SimpleNamespace(**runpy.run_path(str(_folder / name))) for name i
 
 class Model:
     """An exported classifier: labels (in the order of its probabilities), image_size, short_side (pixels of a photo
-    once scaled), threshold (probability from which it is sure), levels (values that photos of more than 8 bits a
-    channel have where they are black and white). file: model.onnx or a smaller one. Raises ValueError"""
+    once scaled), threshold (probability from which it is sure), levels (pixel values that are black and white in photos
+    of more than 8 bits a channel). file: model.onnx or a variant. Raises ValueError.
 
-    NOTES = ("labels", "image_size", "short_side", "threshold")
-    TOP = 5  # likeliest labels that are told
+    Whoever must know what an export is asks its class, one of KINDS, for what follows."""
+
+    KIND = "classifier"  # as in labels.json, where that names none
+    FILES = ()  # that must lie beside the model
+    INPUTS = (("photos", "uint8", ("n", "height", "width", 3)),)  # a size is a number, "labels", "image_size" or any
+    OUTPUTS = (("probabilities", "float32", ("n", "labels")),)
+    NOTES = ("labels", "image_size", "short_side", "threshold")  # in the metadata of the model
+    TOP = 5  # labels in a row, unless asked otherwise
+    SEARCHES = False  # whether it looks photos up in a gallery
 
     def __init__(self, folder, file="model.onnx"):
+        self.folder = Path(folder)
         try:
-            self.session = onnxruntime.InferenceSession(str(Path(folder) / file), providers=["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(str(self.folder / file), providers=["CPUExecutionProvider"])
             notes = self.session.get_modelmeta().custom_metadata_map
             vars(self).update({key: json.loads(notes[key]) for key in self.NOTES})
-            black, white = json.loads(notes.get("levels", "[0, 0]"))  # exports of before have none
+            black, white = json.loads(notes.get("levels", "[0, 0]"))  # earlier exports have none
             self.levels = float(black), float(white)
+            self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
+
+    def about(self) -> dict:
+        """What whoever asks a service for its labels gets."""
+        return {"labels": self.labels, "image_size": self.image_size, "threshold": self.threshold, "kind": self.KIND}
 
     def probabilities(self, photos):
         """Of upright uint8 RGB photos (n, height, width, 3), all of one size: float32 (n, classes)."""
@@ -42,7 +55,7 @@ class Model:
         """A photo, a path or a binary file, as the model wants it: uint8 RGB. Raises photo.UnreadablePhoto"""
         return photo.centre_square(file, self.short_side, self.levels)
 
-    def together(self, photos) -> list:
+    def infer(self, photos) -> list:
         """What the model makes of each prepared photo, for `row`."""
         return list(self.probabilities(np.stack(photos)))
 
@@ -52,13 +65,18 @@ class Model:
         label, best = likeliest[0]
         return {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
 
+    @staticmethod
+    def lines(row) -> list[str]:
+        """What is printed of a row of `predict` without an error."""
+        return [f"{row['probability']:6.1%}  {row['label']}  {named(row)}"]
+
     def predict(self, paths, top=None) -> list[dict]:
         """A row a photo: path, and what `row` gives (of the TOP, or `top`), and note, where its values don't go with
         the levels; or error, for one that can't be read."""
         rows = [{"path": str(path)} for path in paths]
         for row in rows:
             try:
-                row |= self.row(self.together([self.prepared(row["path"])])[0], top or self.TOP)
+                row |= self.row(self.infer([self.prepared(row["path"])])[0], top or self.TOP)
                 if note := photo.doubt(row["path"], self.levels):
                     row["note"] = note
             except photo.UnreadablePhoto as error:
@@ -68,15 +86,18 @@ class Model:
 
 class Detector(Model):
     """An exported detector: labels, image_size (pixels of a photo's longer side once scaled), threshold (least score of
-    a box that is told). Raises ValueError"""
+    a box that is given). Raises ValueError."""
 
+    KIND = "detector"
+    INPUTS = (("photo", "uint8", ("image_size", "image_size", 3)), ("size", "int64", (2,)))
+    OUTPUTS = (("boxes", "float32", ("n", 4)), ("labels", "int64", ("n",)), ("scores", "float32", ("n",)))
     NOTES = ("labels", "image_size", "threshold")
 
     def prepared(self, file):
         """A photo as the model wants it: uint8 RGB (height, width, 3). Raises photo.UnreadablePhoto"""
         return photo.scaled(file, self.image_size, self.levels)
 
-    def together(self, photos) -> list:
+    def infer(self, photos) -> list:
         """Boxes (n, 4: left, top, right, bottom in shares), labels (n,), scores (n,) of each prepared photo."""
         return [self._found(picture) for picture in photos]
 
@@ -103,19 +124,31 @@ class Detector(Model):
             ]
         }
 
+    @staticmethod
+    def lines(row) -> list[str]:
+        """How many were found, and a line for each."""
+        places = [f"{b['left']:.0%} {b['top']:.0%} {b['width']:.0%} x {b['height']:.0%}" for b in row["boxes"]]
+        found = [f"{b['score']:6.1%}  {b['label']}  at {place}" for b, place in zip(row["boxes"], places, strict=True)]
+        return [f"{len(found)} found  {named(row)}", *found]
+
 
 class Similar(Model):
     """Exported look-alikes: what turns a photo into a vector, and the vectors of a whole gallery. labels, image_size,
     short_side; distance: cosine, euclidean or manhattan; index: float16 (photos, width), of length 1; gallery: path and
-    label of each of these photos. Raises ValueError"""
+    label of each of these photos. Raises ValueError."""
 
+    KIND = "similarity"
+    FILES = ("gallery.csv", "index.npy")
+    OUTPUTS = (("vectors", "float32", ("n", "width")),)
     NOTES = ("labels", "image_size", "short_side", "distance")
-    TOP = 10  # nearest photos that are told
+    TOP = 10  # photos in a row, unless asked otherwise
+    MOST = 1_000  # photos that may be asked for
+    SEARCHES = True
     BLOCK = 4_096  # photos of the gallery that are compared at a time
 
     def __init__(self, folder, file="model.onnx"):
         super().__init__(folder, file)
-        self.folder, name = Path(folder), "index.npy"
+        name = "index.npy"
         try:
             self.index = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
             wanted, kind = (len(self.index), self.session.get_outputs()[0].shape[1]), np.float16
@@ -126,12 +159,18 @@ class Similar(Model):
                 self.gallery = [(row["path"], row["label"]) for row in csv.DictReader(table)]
             if len(self.gallery) != len(self.index):
                 raise ValueError(f"it has {len(self.gallery)} photos, and index.npy {len(self.index)}")
+            self.most = min(self.MOST, len(self.gallery))
         except Exception as error:  # noqa: BLE001 - numpy raises many kinds for a damaged file
-            raise ValueError(f"{folder} has no whole {name} ({str(error)[:90]}): export it again") from None
+            raise ValueError(f"{folder} has no complete {name} ({str(error)[:90]}): export it again") from None
         if self.distance not in ("cosine", "euclidean", "manhattan"):
             raise ValueError(f"{folder} measures by {str(self.distance)[:20]!r}, which is no distance: export it again")
 
-    def together(self, photos) -> list:
+    def about(self) -> dict:
+        """What whoever asks a service for its labels gets."""
+        about = {"labels": self.labels, "image_size": self.image_size, "distance": self.distance}
+        return {**about, "photos": len(self.gallery), "kind": self.KIND}
+
+    def infer(self, photos) -> list:
         """The vectors (width,), of length 1, of prepared photos."""
         return list(self.session.run(["vectors"], {"photos": np.stack(photos)})[0])
 
@@ -142,6 +181,12 @@ class Similar(Model):
             path, label = self.gallery[place]
             rows.append({"number": int(place), "path": path, "label": label, "distance": float(far)})
         return {"similar": rows}
+
+    @staticmethod
+    def lines(row) -> list[str]:
+        """Which photo was looked up, and a line for each of those found."""
+        near = [f"{each['distance']:6.3f}  {each['label']}  {each['path']}" for each in row["similar"]]
+        return [f"nearest to {named(row)}", *near]
 
     def nearest(self, vector, top):
         """Rows of the index, and their distances, of the photos nearest to a vector (width,)."""
@@ -158,16 +203,23 @@ class Similar(Model):
         return apart if self.distance == "cosine" else np.sqrt(2 * apart)
 
 
-KINDS = {"detector": Detector, "similarity": Similar}
+KINDS = {kind.KIND: kind for kind in (Model, Detector, Similar)}
+
+
+def kind_of(folder):
+    """The class of KINDS for the export in a folder. Raises ValueError."""
+    try:
+        name = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8")).get("kind", Model.KIND)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(f"{folder} is no export of cvtune's (labels.json: {error}): export it again") from None
+    if str(name) not in KINDS:
+        raise ValueError(f"{folder} is of a kind that is not known here ({str(name)[:20]}): update cvtune")
+    return KINDS[name]
 
 
 def opened(folder, file="model.onnx"):
-    """The Model, the Detector or the Similar in a folder. Raises ValueError."""
-    try:
-        kind = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8")).get("kind")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ValueError(f"{folder} is no export of cvtune's (labels.json: {error}): export it again") from None
-    return KINDS.get(str(kind), Model)(folder, file)
+    """The export in a folder, ready to use. Raises ValueError."""
+    return kind_of(folder)(folder, file)
 
 
 def words_of(left_out) -> list[str]:
@@ -175,19 +227,15 @@ def words_of(left_out) -> list[str]:
     return [f"{len(left_out)} files left out, first {left_out[0][0]}: {left_out[0][1]}"] if left_out else []
 
 
-def lines_of(row) -> list[str]:
-    """What is printed of a row of `predict`."""
-    if "error" in row:
-        return [f"     -  {row['error']}  {row['path']}"]
-    name = row["path"] + (f" ({row['note']})" if "note" in row else "")
-    if "similar" in row:
-        near = [f"{each['distance']:6.3f}  {each['label']}  {each['path']}" for each in row["similar"]]
-        return [f"nearest to {name}", *near]
-    if "boxes" not in row:
-        return [f"{row['probability']:6.1%}  {row['label']}  {name}"]
-    places = [f"{b['left']:.0%} {b['top']:.0%} {b['width']:.0%} x {b['height']:.0%}" for b in row["boxes"]]
-    found = [f"{b['score']:6.1%}  {b['label']}  at {place}" for b, place in zip(row["boxes"], places, strict=True)]
-    return [f"{len(found)} found  {name}", *found]
+def named(row) -> str:
+    """The path of a row's photo, with what there is to note."""
+    return row["path"] + (f" ({row['note']})" if "note" in row else "")
+
+
+def lines_of(rows, kind) -> list[str]:
+    """What is printed of the rows of `predict`; kind: one of KINDS."""
+    failed = "     -  {error}  {path}"
+    return [line for row in rows for line in ([failed.format(**row)] if "error" in row else kind.lines(row))]
 
 
 if __name__ == "__main__":
@@ -195,8 +243,9 @@ if __name__ == "__main__":
     parser.add_argument("photos", nargs="+", help="photos, or folders of photos")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a line a photo")
     paths, left_out = walk.photos_in((given := parser.parse_args()).photos)
-    rows = opened(HERE).predict(paths)
-    lines = [*(line for row in rows for line in lines_of(row)), *words_of(left_out)]
+    model = opened(HERE)
+    rows = model.predict(paths)
+    lines = [*lines_of(rows, model), *words_of(left_out)]
     left_out = [{"path": path, "reason": reason} for path, reason in left_out]
     found = json.dumps({"predictions": rows, "left_out": left_out}, ensure_ascii=False)
     print(found if given.json else "\n".join(lines))

@@ -1,27 +1,49 @@
-"""Smaller and faster forms of an exported network: half precision and 8-bit integers."""
+"""Smaller and faster variants of an exported classifier's network, one row each in VARIANTS."""
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import onnx
+from typing import TYPE_CHECKING
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.quiet import quiet
+
+if TYPE_CHECKING:  # the command line reads the names of the variants, and starts without these
+    import numpy as np
+    import onnx
 
 INT8_OPERATORS = ("Conv", "Gemm", "MatMul", "Add", "Clip", "Relu", "MaxPool", "GlobalAveragePool")
 """What is computed in 8 bits. Softmax is not: its probabilities would no longer add up to 1."""
 
 CALIBRATION_PHOTOS = 100
-"""Train photos whose activations set the ranges of 8-bit numbers. Ours (EfficientNet-Lite0, clothing): ranges from the
-extremes of 100 photos, 4 s, lose .9 points of validation accuracy; from their percentiles, 33 s, 1.2 points."""
+"""Training photos whose activations set the ranges of 8-bit numbers (docs/measurements.md, "Calibration of int8")."""
 
 
-def half(network: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:  # noqa: ARG001 - as `eight_bits`
-    """The network with weights and arithmetic in float16: half the size, for GPUs and phones; processors without
-    such arithmetic are slower with it."""
+@dataclass(frozen=True)
+class Variant:
+    """One variant: `export` writes it, `predict` and `serve` use it, the model card compares it with fp32.
+
+    Attributes
+    ----------
+    name
+        As in --variants and in the name of its file.
+    meaning
+        What it is good for, shown in notebook 05.
+    make
+        From the float32 network and uint8 training photos (n, image_size, image_size, 3), from which ranges of
+        activations can be taken, to the variant: inputs and outputs stay what they are.
+    """
+
+    name: str
+    meaning: str
+    make: Callable[["onnx.ModelProto", "np.ndarray"], "onnx.ModelProto"]
+
+
+def half_precision(network: "onnx.ModelProto", _: "np.ndarray") -> "onnx.ModelProto":
+    """Weights and arithmetic in float16. Processors without such arithmetic are slower with it."""
+    import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     copy = onnx.ModelProto()
@@ -31,17 +53,17 @@ def half(network: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:  # no
         return convert_float_to_float16(copy, keep_io_types=True)
 
 
-def eight_bits(network: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
-    """The network in 8-bit integers, a quarter of the size (ONNX Runtime's static quantisation, weights by channel).
-    images: uint8 train photos (n, image_size, image_size, 3) to take the ranges of numbers from."""
+def eight_bits(network: "onnx.ModelProto", photos: "np.ndarray") -> "onnx.ModelProto":
+    """Static quantisation by ONNX Runtime, weights by channel, with the ranges that `photos` need."""
+    import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Photos(CalibrationDataReader):
         def __init__(self) -> None:
-            self.rows: Iterator[np.ndarray] = iter(images)
+            self.rows: Iterator[np.ndarray] = iter(photos)
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
+        def get_next(self) -> dict[str, "np.ndarray"] | None:
             image = next(self.rows, None)
             return None if image is None else {"images": image[None]}
 
@@ -61,8 +83,13 @@ def eight_bits(network: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
         return onnx.load(str(files[2]))
 
 
-VARIANTS: dict[str, Callable[[onnx.ModelProto, np.ndarray], onnx.ModelProto]] = {"fp16": half, "int8": eight_bits}
-"""By name: from the float32 network and calibration photos to the smaller one."""
+VARIANTS: dict[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant("fp16", "half the size, for GPUs and phones", half_precision),
+        Variant("int8", "a quarter of the size, fast on processors", eight_bits),
+    )
+}
 
 
 def file_of(variant: str) -> str:
@@ -70,7 +97,7 @@ def file_of(variant: str) -> str:
     return "model.onnx" if variant == "fp32" else f"model-{variant}.onnx"
 
 
-def require_known(names: tuple[str, ...]) -> None:
+def require_known(names: Iterable[str]) -> None:
     """Raises InputError for a name that is not in VARIANTS."""
     if wrong := sorted(set(names) - set(VARIANTS)):
         raise InputError(f"there is no variant {wrong[0]!r}: choose from {', '.join(VARIANTS)}")

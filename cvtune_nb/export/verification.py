@@ -9,11 +9,13 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError, Message
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import KINDS, Model
 from cvtune_nb.export.variants import VARIANTS, file_of
 
 LARGEST = 4_000_000_000
@@ -26,8 +28,8 @@ DOMAINS = {"", "ai.onnx", "com.microsoft"}
 LARGEST_RATIO = 100
 """Bytes of a file over those it takes in the zip. Ours: weights 1.1, tables up to 10; zip bombs 1,000 and more."""
 HASHES = "hashes.json"
-GALLERY = {"index.npy", "gallery.csv"}
-"""What a similarity export has beside its model."""
+ELEMENTS = {"uint8": onnx.TensorProto.UINT8, "int64": onnx.TensorProto.INT64, "float32": onnx.TensorProto.FLOAT}
+"""How ONNX calls what inputs and outputs are made of."""
 _TEXT = 10_000_000
 """Bytes of the largest JSON file that is read."""
 
@@ -82,7 +84,7 @@ def _unpacked(file: Path, into: Path | None) -> Path:
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError(f"{file} is no whole zip ({error}): fetch or make it again") from None
+        raise InputError(f"{file} is not a complete zip ({error}): fetch or make it again") from None
     return folder
 
 
@@ -127,34 +129,36 @@ def _require_whole(folder: Path, place: Path) -> None:
     """What hashes.json says is there and unchanged, and every model is one."""
     hashes = _object(folder / HASHES, place).get("sha256")
     if not isinstance(hashes, dict) or "model.onnx" not in hashes:
-        raise InputError(f"{place} is no whole export ({HASHES} does not name model.onnx): export it again")
+        raise InputError(f"{place} is incomplete ({HASHES} does not name model.onnx): export it again")
     for name, expected in hashes.items():
         file = folder / name
         if not _plain(name) or file.is_symlink() or not file.is_file():
-            raise InputError(f"{place} is no whole export (no plain file {name[:80]!r} in it): export it again")
+            raise InputError(f"{place} is incomplete (no plain file {name[:80]!r} in it): export it again")
         if _sha256(file) != expected:
             raise InputError(
                 f"{file.name} in {place} is not the file that was exported (its hash differs): fetch or export it again"
             )
     about = _object(folder / "labels.json", place)
-    if about.get("kind") == "similarity" and (lacking := sorted(GALLERY - set(hashes))):
-        raise InputError(f"{place} is no whole export ({HASHES} does not name {lacking[0]}): export it again")
+    kind = KINDS.get(str(about.get("kind", Model.KIND)))
+    if kind is None:
+        raise InputError(f"{place} is of a kind that is not known here ({str(about['kind'])[:20]}): update cvtune")
+    if lacking := [name for name in kind.FILES if name not in hashes]:
+        raise InputError(f"{place} is incomplete ({HASHES} does not name {lacking[0]}): export it again")
     labels = about.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
-        raise InputError(f"{place} is no whole export (labels.json holds no list of labels): export it again")
+        raise InputError(f"{place} is incomplete (labels.json holds no list of labels): export it again")
     for name in ("fp32", *VARIANTS):
         if file_of(name) in hashes:
-            _require_model(folder / file_of(name), place, labels)
+            _require_model(folder / file_of(name), place, labels, kind)
 
 
-def _require_model(file: Path, place: Path, labels: list[str]) -> None:
-    why = _wrong_with(file, labels)
-    if why:
+def _require_model(file: Path, place: Path, labels: list[str], kind: type[Model]) -> None:
+    if why := _wrong_with(file, labels, kind):
         raise InputError(f"{file.name} in {place} can't be used ({why}): take an export from someone you trust")
 
 
-def _wrong_with(file: Path, labels: list[str]) -> str:
-    """Why an ONNX file is no model of ours, whole in itself, with these labels; "" when it is one."""
+def _wrong_with(file: Path, labels: list[str], kind: type[Model]) -> str:
+    """Why an ONNX file is no model of that kind, whole in itself, with these labels; "" when it is one."""
     try:
         proto = onnx.load(str(file), load_external_data=False)
     except (DecodeError, ValueError) as error:
@@ -165,52 +169,38 @@ def _wrong_with(file: Path, labels: list[str]) -> str:
             return f"it would read another file, {where[:80]!r}"
         if isinstance(part, onnx.NodeProto | onnx.FunctionProto) and part.domain not in DOMAINS:
             return f"operators of unknown origin: {part.domain[:80]!r}"
-    put, got = (
-        {value.name: value.type.tensor_type for value in values} for values in (proto.graph.input, proto.graph.output)
-    )
-    notes = {entry.key: entry.value for entry in proto.metadata_props}
-    if list(got) == ["boxes", "labels", "scores"]:
-        return _wrong_with_detector(put, got, notes, labels)
-    if list(put) != ["photos"] or list(got) not in (["probabilities"], ["vectors"]):
-        return "its input is not photos, or its output not probabilities or vectors"
-    told = next(iter(got))
-    kinds = put["photos"], got[told]
-    photos, rows = (_shape(kind) for kind in kinds)
-    if [kind.elem_type for kind in kinds] != [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT]:
-        return f"photos are not uint8, or {told} not float32"
-    width = len(labels) if told == "probabilities" else max(1, rows[-1] if rows else 1)
-    if len(photos) != 4 or photos[3] != 3 or len(rows) != 2 or rows[1] != width:
-        return f"its shapes are not (n, height, width, 3) and (n, {width})"
-    return _wrong_with_notes(notes if told == "probabilities" else {"threshold": "0", **notes}, labels)
+    graph = proto.graph
+    for part, values, expected in (("input", graph.input, kind.INPUTS), ("output", graph.output, kind.OUTPUTS)):
+        found, names = ([value.name for value in values], [name for name, _, _ in expected])
+        if found != names:
+            return f"its {part} is {', '.join(found)[:80]}, not {', '.join(names)}"
+    notes, why = _notes(proto, labels, kind)
+    if why:
+        return why
+    sizes = {"labels": len(labels), "image_size": notes["image_size"]}
+    values = [*graph.input, *graph.output]
+    for value, (name, element, shape) in zip(values, kind.INPUTS + kind.OUTPUTS, strict=True):
+        if value.type.tensor_type.elem_type != ELEMENTS[element]:
+            return f"{name} must be {element}"
+        found = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        wanted = [sizes.get(size) if isinstance(size, str) else size for size in shape]
+        if len(found) != len(wanted) or any(w not in (None, f) for f, w in zip(found, wanted, strict=True)):
+            return f"{name} must have the shape ({', '.join(map(str, shape))})"
+    return ""
 
 
-def _shape(kind: onnx.TypeProto.Tensor) -> list[int]:
-    return [dim.dim_value for dim in kind.shape.dim]
-
-
-def _wrong_with_detector(put: dict, got: dict, notes: dict[str, str], labels: list[str]) -> str:
-    """The same for a detector (detection.onnx_graph)."""
-    if list(put) != ["photo", "size"]:
-        return "its inputs are not photo and size"
-    photo, boxes = _shape(put["photo"]), _shape(got["boxes"])
-    if put["photo"].elem_type != onnx.TensorProto.UINT8 or got["scores"].elem_type != onnx.TensorProto.FLOAT:
-        return "its photo is not uint8, or its scores are not float32"
-    if len(photo) != 3 or photo[2] != 3 or photo[0] != photo[1] or len(boxes) != 2 or boxes[1] != 4:
-        return "its shapes are not (image_size, image_size, 3) and (n, 4)"
-    return _wrong_with_notes({"short_side": json.dumps(photo[0]), **notes}, labels)
-
-
-def _wrong_with_notes(notes: dict[str, str], labels: list[str]) -> str:
+def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tuple[dict[str, Any], str]:
+    """The notes of a model, and why they are not those of that kind with these labels, or ""."""
+    texts = {entry.key: entry.value for entry in proto.metadata_props}
     try:
-        told, side, size, threshold = (
-            json.loads(notes[key]) for key in ("labels", "short_side", "image_size", "threshold")
-        )
-        sensible = 1 <= int(size) <= int(side) <= LARGEST_SIDE and 0 <= float(threshold) <= 1
-    except (KeyError, ValueError, TypeError, RecursionError):
-        return "its notes are missing or damaged"
+        notes = {key: json.loads(texts[key]) for key in kind.NOTES}
+        size, threshold = int(notes["image_size"]), float(notes.get("threshold", 0))
+        sensible = 1 <= size <= int(notes.get("short_side", size)) <= LARGEST_SIDE and 0 <= threshold <= 1
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
+        return {}, "its notes are missing or damaged"
     if not sensible:
-        return "its sizes make no sense"
-    return "" if told == labels else "its labels are not those of labels.json"
+        return {}, "its sizes make no sense"
+    return notes, "" if notes["labels"] == labels else "its labels are not those of labels.json"
 
 
 def _inside(message: Message) -> Iterator[Message]:
@@ -230,7 +220,7 @@ def _object(file: Path, place: Path) -> dict:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{place} is no whole export ({file.name}: {why[:80]}): export it again") from None
+        raise InputError(f"{place} is incomplete ({file.name}: {why[:80]}): export it again") from None
     return found if isinstance(found, dict) else {}
 
 

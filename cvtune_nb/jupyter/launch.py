@@ -53,7 +53,9 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
 
     ours_first = [str(SETTINGS), *os.environ.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep)]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, ours_first))
-    os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # without it memory.kept has no say in a notebook's threads
+    os.environ.setdefault(
+        "MALLOC_ARENA_MAX", "1"
+    )  # without it memory.retain_freed_memory has no say in a notebook's threads
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
 
     from jupyterlab.labapp import LabApp

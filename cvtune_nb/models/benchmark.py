@@ -25,7 +25,7 @@ class Machine:
     images_per_second: float
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: int = 32) -> Machine:
     """Run the frozen backbone on noise for about `seconds`. Raises InputError when its weights can't be had."""
     import torch  # takes seconds: notebook 00 shows the photos first

@@ -7,7 +7,8 @@ from the fast ones.
 """
 
 import torch
-from timm.layers import Conv2dSame, pad_same
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.padding import pad_same
 from torch import nn
 from torch.nn.functional import pad
 
@@ -19,21 +20,17 @@ class Depthwise(nn.Conv2d):
     rounding), computed faster in training on a processor."""
 
     def __init__(self, conv: nn.Conv2d):
+        (height, width), (down, across) = conv.kernel_size, conv.stride
         super().__init__(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,
-            conv.stride,
-            conv.padding,
-            groups=conv.groups,
-            bias=False,
+            conv.in_channels, conv.out_channels, (height, width), (down, across), groups=conv.groups, bias=False
         )
+        self.padding = conv.padding
         self.weight, self.bias, self.same = conv.weight, conv.bias, isinstance(conv, Conv2dSame)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """As nn.Conv2d, or timm's Conv2dSame where it replaces one."""
         if self.same:
-            images = pad_same(images, self.kernel_size, self.stride)
+            images = pad_same(images, list(self.kernel_size), list(self.stride))
         if not (self.training and images.device.type == "cpu"):
             return self._conv_forward(images, self.weight, self.bias)
         half = torch.is_autocast_enabled("cpu")
@@ -55,8 +52,9 @@ def _fits(conv: nn.Conv2d) -> bool:
     (height, width), (down, across) = conv.kernel_size, conv.stride
     depthwise = conv.groups == conv.in_channels == conv.out_channels > 1
     even = height == width and height % 2 and height > 1 and down == across and conv.dilation == (1, 1)
-    padded = conv.padding_mode == "zeros" and isinstance(conv.padding, tuple) and len(set(conv.padding)) == 1
-    return bool(depthwise and even and padded and conv.padding[0] < height)
+    if not depthwise or not even or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
+        return False
+    return len(set(conv.padding)) == 1 and conv.padding[0] < height
 
 
 class _Convolution(torch.autograd.Function):

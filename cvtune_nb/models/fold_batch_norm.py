@@ -29,10 +29,9 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
     trial = deepcopy(network)
     for module in trial.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for values in filter(
-                lambda tensor: tensor is not None, (module.running_mean, module.running_var, module.weight, module.bias)
-            ):
-                values.data.copy_(0.5 + torch.rand(values.shape, generator=random))
+            for values in (module.running_mean, module.running_var, module.weight, module.bias):
+                if values is not None:
+                    values.data.copy_(0.5 + torch.rand(values.shape, generator=random))
     with torch.no_grad():
         before = trial(images)
         _fold(trial, pairs)
@@ -60,7 +59,7 @@ def calls(network: nn.Module, images: torch.Tensor) -> list[Call]:
     def begun(module: nn.Module, inputs: tuple) -> None:
         if inputs and isinstance(inputs[0], torch.Tensor):
             source, output, version = outputs.get(id(inputs[0]), (None, None, 0))
-            unchanged = source is not None and output._version == version  # nothing was added in place
+            unchanged = output is not None and output._version == version  # nothing was added in place
             found.append(Call(module, tuple(inputs[0].shape), source if unchanged else None))
 
     def convolved(module: nn.Module, _: tuple, output: torch.Tensor) -> None:
@@ -92,6 +91,8 @@ def _is_norm(module: nn.Module) -> bool:
 
 def _fold(network: nn.Module, pairs: list[tuple[str, str]]) -> None:
     for conv, norm in ((network.get_submodule(first), network.get_submodule(second)) for first, second in pairs):
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None and norm.running_var is not None
         factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         offset = norm.bias - norm.running_mean * factor
         with torch.no_grad():

@@ -83,7 +83,7 @@ class Unless(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """As the activation; what a Fused gave passes through."""
         if getattr(images, "activated", False):
-            images.activated = False  # what is computed in place from now on is not
+            vars(images)["activated"] = False  # what is computed in place from now on is not
             return images
         return self.activation(images)
 
@@ -98,8 +98,8 @@ def fused(network: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> nn.Mo
         for name, module in parent.named_children():
             if type(module) in ACTIVATIONS:
                 setattr(parent, name, Unless(module))
-            elif seen.get(module):
-                setattr(parent, name, Fused(module, activations.get(module), seen[module], dtype))
+            elif isinstance(module, nn.Conv2d) and (size := seen.get(module)):
+                setattr(parent, name, Fused(module, activations.get(module), size, dtype))
     return network
 
 

@@ -30,9 +30,10 @@ def fastest(network: networks.Backbone, images: np.ndarray, photos: int) -> Way:
     """PyTorch, fused; or on a processor without instructions for bfloat16 (networks.half) ONNX Runtime, where it says
     the same and is faster; tried on `images`, when there are enough `photos` to make up for the trial.
 
-    Measured at 224 pixels on 2 cores, images a second. EfficientNet-Lite0 in bfloat16 with memory.kept: as it is 225,
-    fused 295, compiled by torch.compile (frozen) 220 after 5 s; in float32 125, fused 160, ONNX Runtime 185, and with
-    instructions up to AVX2 125, 152, 188. ResNet-18: 107, 112; in float32 with AVX2 54, 57, 58. So nothing is compiled.
+    Measured at 224 pixels on 2 cores, images a second. EfficientNet-Lite0 in bfloat16 with memory.retain_freed_memory:
+    as it is 225, fused 295, compiled by torch.compile (frozen) 220 after 5 s; in float32 125, fused 160, ONNX Runtime
+    185, and with instructions up to AVX2 125, 152, 188. ResNet-18: 107, 112; in float32 with AVX2 54, 57, 58. So
+    nothing is compiled.
     """
     plain: Way = functools.partial(networks.forward, quick(network, images, photos))
     where = next(network.parameters()).device

@@ -41,7 +41,7 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 @contextlib.contextmanager
-def kept() -> Iterator[None]:
+def retain_freed_memory() -> Iterator[None]:
     """Within it, freed memory is kept for what comes next, not given back to the system at once; it is given back at
     the end. Without it glibc asks the system anew for every tensor above 32 MB, and the system fills it with zeros,
     page by page.

@@ -8,8 +8,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.audit import KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
-from cvtune_nb.audit.review import LOOKS_LIKE, Review
+from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
+from cvtune_nb.audit.review import Review
 from cvtune_nb.data import thumbnail
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -138,8 +138,8 @@ class AuditPanel(Panel):
         return self.rows[self.pager.at * A_PAGE : (self.pager.at + 1) * A_PAGE]
 
     def _photo(self, finding: dict[str, Any]) -> GalleryPhoto:
-        examples = f"looks like this {finding['other_label']}"
-        said = examples if finding["issue"] in LOOKS_LIKE else f"its copy, labelled {finding['other_label']}"
+        is_copy = finding["issue"] in ABOUT_COPIES
+        said = f"{'its copy, labelled' if is_copy else 'looks like this'} {finding['other_label']}"
         return GalleryPhoto(
             finding={name: finding[name] for name in ("path", "other", "issue")},
             **{name: finding[name] for name in ("path", "label", "score", "detail", "suggestion")},

@@ -8,7 +8,9 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification import svm
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -68,11 +70,11 @@ class BaselinePanel(Panel):
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        backbone, image_size = self.backbone.value, self.image_size.value
+        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value))
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
         def run(progress: Progress) -> Baseline:
-            self.explorer = SvmExplorer(self.workspace, backbone, image_size, progress)
+            self.explorer = SvmExplorer(self.workspace, spec, progress)
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)
             return result
@@ -131,8 +133,8 @@ class BaselinePanel(Panel):
         self.text.value = html.status(
             f'<span class="cvtune-number">{result.validation.value:.1%}</span> of {result.validation.n} validation '
             f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"
-            f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, {html.text(result.backbone)} "
-            f"at {result.image_size} pixels."
+            f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, "
+            f"{html.text(str(result.spec))}."
         ) + _classes(result)
 
     def _draw(self, result: Baseline) -> None:
@@ -176,7 +178,7 @@ class BaselinePanel(Panel):
         seen = self.result()
         worst = seen.per_class.sort_values("recall").iloc[0]
         gap = (seen.train.value - seen.validation.value) * 100
-        network = f"{seen.backbone} at {seen.image_size} pixels, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
+        network = f"{seen.spec}, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
         lines = [
             f"{network} gets {html.percent(seen.validation)} of the validation photos right: the figure to beat.",
             f"On the training photos it is {gap:+.1f} points from that.",

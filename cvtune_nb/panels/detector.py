@@ -7,18 +7,20 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.detection import anchors, hard_negatives
+from cvtune_nb.detection.advice import advise
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.cost import predict_cost
 from cvtune_nb.detection.dataset import Dataset
-from cvtune_nb.detection.evaluation import Verdict, beside_classifier, findings, verdict
+from cvtune_nb.detection.evaluation import Verdict, beside_classifier, verdict
 from cvtune_nb.detection.model import default, why
 from cvtune_nb.detection.run import DetectorRun, load_run, runs
 from cvtune_nb.detection.train import fit
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
+from cvtune_nb.parameters import differing
+from cvtune_nb.runs.cost import Cost
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
@@ -151,7 +153,7 @@ class DetectorPanel(RunPanel):
             self.thresholds.draw(plots.against_threshold(found.by_threshold, found.threshold), words)
             self._draw_examples(found)
             self.text.value += by_class(found)
-        self.findings.show(findings(self.dataset, found))
+        self.findings.show(advise(self.dataset, found))
         self.compared.value = self.comparison_of(self.table())
 
     def draw_nothing(self) -> None:
@@ -193,7 +195,7 @@ class DetectorPanel(RunPanel):
         ]
         if beside := beside_classifier(self.dataset, found):
             lines.append(f"{beside.words[:1].upper()}{beside.words[1:]}.")
-        return html.listed([*lines, *(f"{f.title}: {f.evidence}." for f in findings(self.dataset, found))])
+        return html.listed([*lines, *(f"{f.title}: {f.evidence}." for f in advise(self.dataset, found))])
 
 
 def counts(found: Verdict) -> str:
@@ -228,9 +230,5 @@ def _comparison(known: pd.DataFrame, caption: str) -> str:
         "validation_ap": "AP",
         "validation_ap50": "AP50",
         "time": "time",
-        "learning_rate": "learning rate",
-        "batch_size": "minibatch",
-        "epochs": "epochs",
-        "proposals": "proposals",
     }
-    return html.table(shown, names, caption)
+    return html.table(shown, names | differing(rows, PARAMETERS, ("learning_rate", "epochs")), caption)

@@ -11,9 +11,9 @@ from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.export import DetectorExport, export_detector
 from cvtune_nb.detection.run import runs
 from cvtune_nb.errors import InputError
-from cvtune_nb.export.predict import Detector, opened
+from cvtune_nb.export.predict import Detector
 from cvtune_nb.panels.detector import by_class, counts
-from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
@@ -23,12 +23,12 @@ NO_DETECTOR = "There is no detector yet: press Train the detector above first, t
 ONLY_EARLIER = f"There are only detectors of {EARLIER}: train one above, or choose one of them."
 
 
-class DetectorExportPanel(LeavingPanel):
+class DetectorExportPanel(BaseExportPanel):
     """Choose a detector by its figures, export it, see what the test set says, and try it on a photo."""
 
     button = "Export the detector"
     waiting = "Press Export the detector above first, then run this cell again."
-    program = "Detector"
+    kind = Detector
 
     def __init__(self, dataset: Dataset):
         super().__init__(dataset)
@@ -81,7 +81,7 @@ class DetectorExportPanel(LeavingPanel):
 
     def paint(self, result: DetectorExport) -> str:
         """Show the figures, and try the model on a first photo."""
-        self.model = opened(result.folder)
+        self.model = Detector(result.folder)
         told = result.test or result.validation
         low, high = told.scores.ap50_interval
         number = f'<span class="cvtune-number">{told.scores.ap50:.3f}</span> AP50'
@@ -122,7 +122,7 @@ class DetectorExportPanel(LeavingPanel):
         """What the export says."""
         yield f"{made.run} is now a folder that runs without us: {made.folder}"
         if made.test:
-            (low, high), promised = made.test.scores.ap50_interval, made.validation.scores.ap50
+            (low, high), validation = made.test.scores.ap50_interval, made.validation.scores.ap50
             figures = f"AP {made.test.scores.ap:.3f}, AP50 {made.test.scores.ap50:.3f} ({low:.3f} to {high:.3f})"
             on = f"On {made.test.scores.photos} photos that nothing was chosen on"
-            yield f"{on}: {figures}, {kept(low, promised, high)}: {promised:.3f}."
+            yield f"{on}: {figures}, {beside_validation(low, validation, high)} ({validation:.3f})."

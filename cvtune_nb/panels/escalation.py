@@ -8,8 +8,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
-from cvtune_nb.advice import Finding
-from cvtune_nb.classification.cost import past_errors, past_in_words
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
@@ -26,7 +24,9 @@ from cvtune_nb.escalation import (
 )
 from cvtune_nb.models import backbones
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.parameters import PARAMETERS, Config, differing
+from cvtune_nb.runs.cost import Cost, past_errors, past_in_words
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
@@ -82,7 +82,7 @@ class EscalationPanel(Panel):
         self.below.children = [self.why, self.found, self.gap, self.time]
         page, *rest = self.box.children
         self.box.children = [page, self.table, *rest]
-        self._prices: dict[Config, classification.Cost] = {}
+        self._prices: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
         self._promised: dict[Config, Promise] = {}
         self._soon = Soon(self._predict)
@@ -314,12 +314,8 @@ def _rungs(rungs: pd.DataFrame) -> str:
         predicted=written("predicted_seconds", html.duration),
         took=written("seconds", html.duration),
     )
-    headings = {
-        "image_size": "size",
-        "batch_size": "minibatch",
-        "expected_accuracy": "expected (95% interval)",
-        "validation": "validation (95% interval)",
-    }
-    columns = "rung backbone image_size batch_size epochs expected_accuracy validation train predicted took state note"
-    names = {column: headings.get(column, column) for column in columns.split()}
-    return html.table(shown, names, "The ladder so far")
+    parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
+    figures = ("expected_accuracy", "validation", "train", "predicted", "took", "state", "note")
+    names = {"rung": "rung", **parameters, **{name: name for name in figures}}
+    intervals = {"expected_accuracy": "expected (95% interval)", "validation": "validation (95% interval)"}
+    return html.table(shown, names | intervals, "The ladder so far")

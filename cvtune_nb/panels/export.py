@@ -16,14 +16,11 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
-from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.workspace import Workspace
-
-SMALLER = {"fp16": "fp16: half the size, for GPUs and phones", "int8": "int8: a quarter of it, fast on processors"}
-assert SMALLER.keys() == VARIANTS.keys()
 
 ABOUT_THRESHOLD = (
     "Below this probability (0 to 99%) the model says that it does not know; 0: it always answers. "
@@ -35,7 +32,7 @@ NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tun
 ONLY_EARLIER = f"There are only runs of {EARLIER}: train again (notebook 03_dnn_fine_tuning), or choose one of them."
 
 
-class ExportPanel(LeavingPanel):
+class ExportPanel(BaseExportPanel):
     """Choose a run by its figures, export it, see what the test set says, and classify a photo with the result."""
 
     button = "Export"
@@ -63,7 +60,8 @@ class ExportPanel(LeavingPanel):
             layout={"width": "330px"},
         )
         self.variants = {
-            name: w.Checkbox(value=True, description=words, indent=False) for name, words in SMALLER.items()
+            name: w.Checkbox(value=True, description=f"{name}: {variant.meaning}", indent=False)
+            for name, variant in VARIANTS.items()
         }
         self.photo = w.Text(
             description="Photo",
@@ -234,9 +232,9 @@ class ExportPanel(LeavingPanel):
         """What the export says."""
         yield f"{made.run} is now a folder that runs without us: {made.folder}"
         if made.test:
-            promised = made.validation.value
+            validation = made.validation.value
             yield f"On {made.test.n} photos that nothing was chosen on, it gets {html.percent(made.test)} right."
-            yield f"That is {kept(made.test.low, promised, made.test.high)}: {promised:.1%}."
+            yield f"That is {beside_validation(made.test.low, validation, made.test.high)} ({validation:.1%})."
         before, after = made.calibration_error
         calibrated = f", calibrated by {after:.1%}" if made.temperature != 1 else ": too few photos to calibrate"
         yield f"Its probabilities were off by {before:.1%} on average{calibrated}."

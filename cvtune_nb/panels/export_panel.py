@@ -1,4 +1,4 @@
-"""What the panels that export have in common: notebooks 05, 06 and 07."""
+"""What the export panels of notebooks 05, 06 and 07 have in common."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -6,19 +6,20 @@ from typing import Any, ClassVar
 import ipywidgets as w
 from IPython.display import HTML
 
+from cvtune_nb.export import predict
 from cvtune_nb.export.packaging import Exported
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 
 
-class LeavingPanel(Panel):
+class BaseExportPanel(Panel):
     """Export something, see what the test set says, and how it is used elsewhere. A subclass defines `sentences`, too.
 
-    program: the class of predict.py that uses what was exported.
+    kind: the class of what is exported, by which it is used elsewhere.
     """
 
-    program: ClassVar[str] = "Model"
+    kind: ClassVar[type[predict.Model]] = predict.Model
 
     def __init__(self, workspace: Any):
         super().__init__(workspace)
@@ -70,8 +71,8 @@ class LeavingPanel(Panel):
 
     def program_lines(self, made: Exported) -> list[str]:
         """Those lines, for Python."""
-        folder = str(made.folder)
-        return [f"from predict import {self.program}", f"{self.program}({folder!r}).predict(['photo.jpg'])"]
+        folder, name = str(made.folder), self.kind.__name__
+        return [f"from predict import {name}", f"{name}({folder!r}).predict(['photo.jpg'])"]
 
     def lessons(self) -> HTML:
         """What we learned, from the export above."""
@@ -93,6 +94,6 @@ def noted(made: Exported) -> str:
     return "".join(f"<div class='cvtune-words'>{html.text(note)}.</div>" for note in made.notes)
 
 
-def kept(low: float, promised: float, high: float) -> str:
+def beside_validation(low: float, validation: float, high: float) -> str:
     """Whether the figure of validation lies within the interval of that of test."""
-    return "as validation promised" if low <= promised <= high else "not what validation promised"
+    return "in agreement with validation" if low <= validation <= high else "not in agreement with validation"

@@ -7,11 +7,12 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
-from cvtune_nb.advice import Finding, Gain
+from cvtune_nb.advice import Gain
 from cvtune_nb.classification import Run
 from cvtune_nb.panels.escalation import EscalationPanel
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Work

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import pandas as pd
 
-from cvtune_nb.advice import Finding
-from cvtune_nb.classification.cost import Cost, past_errors, past_in_words
-from cvtune_nb.classification.run import TRAINING, UNFINISHED
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
+from cvtune_nb.runs.cost import Cost, past_errors, past_in_words
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.runs.store import TRAINING, UNFINISHED
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still

@@ -140,7 +140,7 @@ class SimilarityPanel(Panel):
     def _say_price(self) -> None:
         of = similarity.embedder(self.workspace, self.embedder.value)
         left = missing(self.workspace, self.workspace.photos(), of)
-        self.seconds = left / (network_speed(self.workspace, of.backbone, of.image_size) or FIRST_GUESS)
+        self.seconds = left / (network_speed(self.workspace, of.spec) or FIRST_GUESS)
         todo = f"{left} photos to look at, about <b>{html.duration(self.seconds)}</b>: press {self.button}."
         self.price.value = html.status(todo if left else "All photos are known to it.")
 

@@ -5,19 +5,20 @@ from collections.abc import Iterator
 import ipywidgets as w
 
 from cvtune_nb import similarity
-from cvtune_nb.panels.export_panel import LeavingPanel, agreement, kept, noted
+from cvtune_nb.export.predict import Similar
+from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.similarity.export import SimilarityExport, export_similarity
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
 
 
-class SimilarityExportPanel(LeavingPanel):
+class SimilarityExportPanel(BaseExportPanel):
     """Choose what turns photos into vectors, export it with the index of all photos, see what the test set says."""
 
     button = "Export the index"
     waiting = "Press Export the index above first, then run this cell again."
-    program = "Similar"
+    kind = Similar
 
     def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "cosine", components: str = "pca"):
         super().__init__(workspace)
@@ -60,6 +61,6 @@ class SimilarityExportPanel(LeavingPanel):
         """What the export says."""
         yield f"{made.embedder.words} is now a folder with an index of {made.photos} photos: {made.folder}"
         if made.test:
-            share, promised = made.test.recall[1], made.validation.recall[1].value
-            as_promised = f"{kept(share.low, promised, share.high)} ({promised:.1%})"
-            yield f"On photos that nothing was chosen on: {made.test.words}, {as_promised}."
+            test, validation = made.test.recall[1], made.validation.recall[1].value
+            beside = f"{beside_validation(test.low, validation, test.high)} ({validation:.1%})"
+            yield f"On photos that nothing was chosen on: {made.test.words}, {beside}."

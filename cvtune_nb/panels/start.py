@@ -14,8 +14,10 @@ from cvtune_nb.classification import svm
 from cvtune_nb.data import conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.sample import make_sample
 from cvtune_nb.errors import InputError
+from cvtune_nb.export import exports_in
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
 from cvtune_nb.panels.panel import Panel
@@ -175,7 +177,7 @@ class StartPanel(Panel):
         data, asked = self.data.value.strip(), [control.value for control in self._asking]
         if data == str(_sample()) or not (data or self.folder.value.strip() or opened_last()):
             asked[0] = SAMPLE
-        if self.job.running and asked == self._asked:
+        if self.job.running and not self.job.stopping and asked == self._asked:
             return False
         self._asked = asked
         return super().start(block)
@@ -271,7 +273,11 @@ def _found(workspace: Workspace) -> str:
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     """What the decoded pixels take on disk, and what those of other image sizes would add."""
-    added = {size: needed_bytes(workspace, photos, size) for size in (224, 320, 500) if size <= largest_size(photos)}
+    added = {
+        size: needed_bytes(workspace, photos, Preprocessing(size))
+        for size in (224, 320, 500)
+        if size <= largest_size(photos)
+    }
     more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items() if count)
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
     free = html.size(shutil.disk_usage(workspace.folder).free)
@@ -284,8 +290,8 @@ def _map(workspace: Workspace) -> str:
     earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
     of_earlier = f"{earlier} of {EARLIER}" if earlier else ""
     tried = len(runs[["backbone", "image_size"]].drop_duplicates())
-    exports = [path.parent.name for path in workspace.exports.glob("*/labels.json")]
-    similar = [path.parent.name for path in workspace.exports.glob("*/index.npy")]
+    kinds = exports_in(workspace.exports)
+    exports, similar = list(kinds), [name for name, kind in kinds.items() if kind == "similarity"]
     known = svm.last_baseline(workspace)
     detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
     audited = (workspace.audit / "summary.json").exists()

@@ -7,7 +7,9 @@ from IPython.display import HTML
 from cvtune_nb import classification, plots
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import Sweep, sweep
+from cvtune_nb.escalation.parameter_sweep import COLUMNS, SWEPT
 from cvtune_nb.panels.panel import Panel
+from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work, headless
 from cvtune_nb.widgets.layout import look, small_print
@@ -36,15 +38,7 @@ class SweepPanel(Panel):
         for control in (self.trials, self.budget):
             control.observe(self.guard(lambda _: self._price()), "value")
         self._price()
-        self._draw(
-            Sweep(
-                pd.DataFrame(
-                    columns=["learning_rate", "dropout", "weight_decay", "validation_accuracy", "low", "high", "state"]
-                ),
-                "",
-                "",
-            )
-        )
+        self._draw(Sweep(pd.DataFrame(columns=COLUMNS), "", ""))
         self.say("Not swept yet.")
 
     def unstarted(self) -> bool:
@@ -79,7 +73,9 @@ class SweepPanel(Panel):
     def _draw(self, found: Sweep) -> None:
         done = found.trials.dropna(subset=["validation_accuracy"])
         words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in done.itertuples())
-        self.picture.draw(plots.sweep(found.trials), f"accuracy against each parameter: {words or 'no trial yet'}")
+        self.picture.draw(
+            plots.sweep(found.trials, SWEPT), f"accuracy against each parameter: {words or 'no trial yet'}"
+        )
         self.text.value = _trials(found.trials)
 
     def paint(self, result: Sweep) -> str:
@@ -113,9 +109,7 @@ def _trials(trials: pd.DataFrame) -> str:
     names = {
         "trial": "trial",
         "run": "run",
-        "learning_rate": "learning rate",
-        "dropout": "dropout",
-        "weight_decay": "weight decay",
+        **{name: PARAMETERS[name].label for name in SWEPT},
         "validation": "validation (95% interval)",
         "took": "took",
         "state": "state",

@@ -8,14 +8,16 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
-from cvtune_nb.classification.cost import Cost
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.run_panel import RunPanel
-from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
+from cvtune_nb.runs.cost import Cost
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
@@ -95,13 +97,14 @@ class TrainingPanel(RunPanel):
     def _read_features(self, config: Config) -> None:
         """Have the preview's features at hand, where they are in the cache."""
         photos = photos_id(self.workspace.photos())
-        if self._layer is not None and (self._layer.of, self._layer_photos) == (
-            (config.backbone, config.image_size),
+        spec = FeatureSpec.of(config)
+        if self._layer is not None and (self._layer.spec, self._layer_photos) == (
+            spec,
             photos,
         ):
             return
         try:
-            self._layer = LastLayer(self.workspace, config.backbone, config.image_size)
+            self._layer = LastLayer(self.workspace, spec)
             self._layer_photos = photos
         except InputError as why:
             self._layer, self.preview_words.value = None, html.text(str(why))
@@ -113,7 +116,7 @@ class TrainingPanel(RunPanel):
         if self._layer is None or self._moving or self.job.running:
             return
         layer, config = self._layer, self.config()
-        if layer.of != (config.backbone, config.image_size):
+        if layer.spec != FeatureSpec.of(config):
             return
         preview = layer.preview(config)
         self.preview.draw(plots.last_layer_curves(preview.table), preview.words)
@@ -178,7 +181,7 @@ class TrainingPanel(RunPanel):
         title = f"A learning rate of {found.suggestion:g} suits this start"
         source = "range test (Smith 2017, Cyclical learning rates for training neural networks)"
         self._about = ""
-        self.findings.show([advice.Finding("rate", title, found.words, source, change)])
+        self.findings.show([Finding("rate", title, found.words, source, change)])
         return f"{html.text(title)}: Apply moves the slider."
 
     def _follow(self, job: Job) -> None:
@@ -196,7 +199,7 @@ class TrainingPanel(RunPanel):
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])
         self.compared.value = self.comparison_of(self.table())
 
-    def _apply(self, finding: advice.Finding) -> None:
+    def _apply(self, finding: Finding) -> None:
         super()._apply(finding)
         if self._about:
             advice.write_down(self.workspace, finding, self._about)
@@ -234,8 +237,6 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
     shown = rows.assign(
         validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
     )
-    usual = ("learning_rate", "epochs")
-    differing = [name for name in PARAMETERS if name in usual or rows[name].nunique() > 1]
     names = {
         "run": "run",
         "state": "state",
@@ -243,4 +244,4 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
         "train": "train",
         "time": "time",
     }
-    return html.table(shown, names | {name: PARAMETERS[name].label for name in differing}, caption, most=12)
+    return html.table(shown, names | differing(rows, always=("learning_rate", "epochs")), caption, most=12)

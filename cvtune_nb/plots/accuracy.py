@@ -3,6 +3,7 @@
 import math
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -77,18 +78,26 @@ def _more_photos(table: pd.DataFrame) -> str:
 
 
 def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None) -> Figure:
-    """Accuracy and loss of train and validation by epoch, the baseline as a line, and under them the gap between
-    train and validation accuracy with its interval and the epoch in which it opened.
+    """Accuracy and loss of train and validation by epoch, and under them the gap between the two accuracies.
 
-    history: columns epoch, train_accuracy, validation_accuracy, train_loss, validation_loss.
-    baseline: validation accuracy (0..1) of the frozen network with an SVM, if known.
-    gaps: columns epoch, gap, low, high (metrics.gap); without it, or without a row, the gap is only a number.
+    Parameters
+    ----------
+    history
+        epoch,train_accuracy,validation_accuracy,train_loss,validation_loss.
+    baseline
+        Validation accuracy (0..1) of the frozen network with an SVM, if known: drawn as a line.
+    gaps
+        epoch,gap,low,high, as metrics.gap gives them: the gap with its interval and the epoch in which it opened. None
+        or no row: the gap is only a number.
     """
-    under = gaps is not None and len(gaps) > 0
-    made = figure(8.4, 4.7 if under else 3.1)
-    places = [["accuracy", "loss"], ["gap", "gap"]] if under else [["accuracy", "loss"]]
-    axes = made.subplot_mosaic(places, height_ratios=[3, 1.5][: len(places)])
-    left, right = axes["accuracy"], axes["loss"]
+    if gaps is None or gaps.empty:
+        made = figure(8.4, 3.1)
+        left, right = made.subplots(1, 2)
+    else:
+        made = figure(8.4, 4.7)
+        axes = made.subplot_mosaic("AL;GG", height_ratios=[3, 1.5])
+        left, right = axes["A"], axes["L"]
+        _gap(axes["G"], gaps)
     for at, what in ((left, "accuracy"), (right, "loss")):
         at.plot(history["epoch"], history[f"train_{what}"], **TRAIN)
         at.plot(history["epoch"], history[f"validation_{what}"], **VALIDATION)
@@ -106,12 +115,10 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: 
         titled(left, f"Best {best['validation_accuracy']:.1%} on validation, epoch {best['epoch']:.0f}")
         apart = (last["train_accuracy"] - last["validation_accuracy"]) * 100
         titled(right, f"Loss; train is {apart:+.1f} points from validation")
-    if under:
-        _gap(axes["gap"], gaps)
     return made
 
 
-def _gap(axes, gaps: pd.DataFrame) -> None:
+def _gap(axes: Axes, gaps: pd.DataFrame) -> None:
     """Train minus validation accuracy in points; the zero line is "no gap"."""
     points = gaps[["gap", "low", "high"]] * 100
     axes.axhline(0, color=GREY, linewidth=1)
@@ -133,7 +140,7 @@ def _gap(axes, gaps: pd.DataFrame) -> None:
     titled(axes, words[0].upper() + words[1:])
 
 
-def _epochs(axes, epochs: pd.Series, most: int = 10) -> None:
+def _epochs(axes: Axes, epochs: pd.Series, most: int = 10) -> None:
     """The x axis of epochs: whole numbers, at most `most`; a single epoch stands in its middle."""
     if len(epochs) == 1:
         axes.set_xlim(epochs.iloc[0] - 0.9, epochs.iloc[0] + 0.9)
@@ -141,7 +148,7 @@ def _epochs(axes, epochs: pd.Series, most: int = 10) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
-def _loss_axis(axes, history: pd.DataFrame) -> None:
+def _loss_axis(axes: Axes, history: pd.DataFrame) -> None:
     """The y axis of losses: from 0 to a little above the highest that is finite."""
     losses = history[["train_loss", "validation_loss"]].to_numpy(dtype=float)
     highest = max((value for value in losses.ravel() if math.isfinite(value)), default=1.0)
@@ -152,7 +159,14 @@ def _loss_axis(axes, history: pd.DataFrame) -> None:
 def rate_curve(table: pd.DataFrame, suggestion: float, words: str) -> Figure:
     """The loss of each step of a learning-rate range test against its rate, and the rate to train with.
 
-    table: columns learning_rate, loss, smoothed (classification.lr_finder). suggestion: a rate; words: why.
+    Parameters
+    ----------
+    table
+        learning_rate,loss,smoothed, as classification.lr_finder gives them.
+    suggestion
+        The learning rate to train with.
+    words
+        Why that one.
     """
     made = figure(8.4, 3.1)
     axes = made.subplots()
@@ -198,7 +212,12 @@ def last_layer_curves(table: pd.DataFrame) -> Figure:
 def before_and_after(before, after, words: str) -> Figure:
     """Two accuracies on the same validation photos with their 95% intervals, and what to believe of them.
 
-    before, after: metrics.Accuracy (value, low, high). words: the paired comparison, in words.
+    Parameters
+    ----------
+    before, after
+        The accuracies as found and with the person's decisions.
+    words
+        The paired comparison, in words.
     """
     made = figure(5.8, 2.4)
     axes = made.subplots()
@@ -226,7 +245,7 @@ def before_and_after(before, after, words: str) -> Figure:
     return made
 
 
-def bars(axes, table: pd.DataFrame) -> None:
+def bars(axes: Axes, table: pd.DataFrame) -> None:
     """The most probable classes of one photo as bars, best on top. table: columns label, probability."""
     axes.barh(range(len(table)), table["probability"], color=TRAIN["color"])
     for place, value in enumerate(table["probability"]):

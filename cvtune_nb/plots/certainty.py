@@ -17,13 +17,22 @@ _FORMS = {
 def certainty(
     reliability: pd.DataFrame, errors: tuple[float, float], coverage: pd.DataFrame, threshold: float
 ) -> Figure:
-    """Left, how often answers were right against how sure the model was, before and after calibration, with 95%
-    intervals. Right, which share of photos is answered, and how many of these answers are right, against the threshold
-    below which the answer is "don't know".
+    """How far a model's probabilities hold, and what a threshold for them costs and brings.
 
-    reliability: columns when (before, after), confidence, accuracy, low, high, photos; errors: calibration error (0..1)
-    before and after. coverage: columns threshold, coverage, accuracy, low, high, answered; threshold: the one that is
-    chosen (0..1).
+    Left, how often answers were right against how sure the model was, before and after calibration, with 95% intervals.
+    Right, the share of photos that is answered, and how many of these answers are right, against the threshold below
+    which the answer is "don't know".
+
+    Parameters
+    ----------
+    reliability
+        when (before or after),confidence,accuracy,low,high,photos.
+    errors
+        Calibration error (0..1) before and after.
+    coverage
+        threshold,coverage,accuracy,low,high,answered.
+    threshold
+        The one that is chosen (0..1).
     """
     made = figure(7.4, 3.5)
     left, right = made.subplots(1, 2)

@@ -31,7 +31,14 @@ LOOKS = {
 def box_sizes(extents: np.ndarray, classes: pd.DataFrame, line: float) -> Figure:
     """How large the boxes are, all together and by class, against the line below which objects are small.
 
-    extents: larger side of every box, a share (0..1) of the photo; classes: label, boxes, extent (median).
+    Parameters
+    ----------
+    extents
+        Larger side of every box, a share (0..1) of the photo.
+    classes
+        label,boxes,extent (median).
+    line
+        Objects below this share of the photo are small.
     """
     made = figure(8.4, 3.0)
     left, right = made.subplots(1, 2, width_ratios=[1.5, 1])
@@ -98,8 +105,10 @@ def detector_curves(history: pd.DataFrame, epochs: int) -> Figure:
 
 
 def precision_recall(curve: pd.DataFrame, by_class: pd.DataFrame) -> Figure:
-    """Precision against recall of each class at an overlap of .5. curve: label, recall, precision; by_class: label,
-    ap50."""
+    """Precision against recall of each class at an overlap of .5.
+
+    curve: label,recall,precision. by_class: label,ap50.
+    """
     made = figure(6.4, 3.2)
     axes = made.subplots()
     known = by_class.dropna(subset=["ap50"]).sort_values("ap50", ascending=False)
@@ -129,8 +138,10 @@ def precision_recall(curve: pd.DataFrame, by_class: pd.DataFrame) -> Figure:
 
 
 def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
-    """Boxes that are missed and detections that are wrong against the threshold. table: threshold, found, missed,
-    wrong, on_negatives, f1."""
+    """Boxes that are missed and detections that are wrong, against the threshold.
+
+    table: threshold,found,missed,wrong,on_negatives,f1. chosen: the threshold to mark.
+    """
     made = figure(6.4, 3.2)
     axes = made.subplots()
     axes.plot(table["threshold"], table["missed"], color=BLUE, marker="o", markersize=4, label="boxes missed")
@@ -163,9 +174,21 @@ def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
 
 
 def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool = True, levels: Levels = FULL) -> Figure:
-    """Photos with every box and detection on them, by what became of it. judged: path, kind, label, true, score, left,
-    top, width, height in shares; paths: the photos to show, at most 6; known: whether it is known what is in them;
-    levels: `workspace.levels`."""
+    """Photos with every box and detection on them, drawn by what became of it.
+
+    Parameters
+    ----------
+    judged
+        path,kind,label,true,score,left,top,width,height; the sides are shares (0..1) of the photo.
+    paths
+        The photos to show, at most 6.
+    path_of
+        `workspace.path_of`.
+    known
+        Whether the boxes that are really there are known.
+    levels
+        `workspace.levels`.
+    """
     columns = max(1, min(3, len(paths)))
     lines = max(1, -(-len(paths) // columns))
     made = figure(9.0, (2.5 if columns > 1 else 4.5) * lines + 0.6)

@@ -1,12 +1,16 @@
 """Pictures of the ladder: accuracy against time, gaps, predicted against real time; what would help; a sweep."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDATION, figure, shortened, titled
 
 _TIMES = [
@@ -21,12 +25,21 @@ _TIMES = [
 def accuracy_against_time(
     rungs: pd.DataFrame, baseline: float | None = None, reference: pd.DataFrame | None = None
 ) -> Figure:
-    """Accuracy with its 95% interval against time (log); the Pareto front (nothing both faster and better) is joined
-    by a line, and what a rung promised before it ran stands beside it.
+    """Accuracy with its 95% interval against time, on a logarithmic axis.
 
-    rungs: columns rung, backbone, image_size, seconds, validation_accuracy, low, high, and if they were told expected
-    and predicted_seconds; rungs not run yet have no accuracy. baseline: as in `training_curves`. reference: what was
-    published for a ladder, drawn at its times relative to the fastest rung's: rung,time_low,time_high,accuracy.
+    The Pareto front (nothing both faster and better) is joined by a line, and what was expected of a rung before it ran
+    stands beside it.
+
+    Parameters
+    ----------
+    rungs
+        rung,backbone,image_size,seconds,validation_accuracy,low,high, and where they are known
+        expected,predicted_seconds; rungs that did not run yet have no accuracy.
+    baseline
+        Validation accuracy (0..1) of the frozen network with an SVM, if known.
+    reference
+        What was published for a ladder, drawn at its times relative to the fastest rung's:
+        rung,time_low,time_high,accuracy.
     """
     made = figure(8.4, 3.9)
     axes = made.subplots()
@@ -98,8 +111,10 @@ def accuracy_against_time(
 
 
 def gaps_by_rung(rungs: pd.DataFrame) -> Figure:
-    """Train and validation accuracy of every rung, joined by their gap. rungs: columns rung, train_accuracy,
-    validation_accuracy, low, high; at least one with an accuracy."""
+    """Train and validation accuracy of every rung, joined by their gap.
+
+    rungs: rung,train_accuracy,validation_accuracy,low,high; at least one with an accuracy.
+    """
     done = rungs.dropna(subset=["validation_accuracy"]).reset_index(drop=True)
     made = figure(8.4, 0.9 + 0.42 * max(2, len(done)))
     axes = made.subplots()
@@ -123,12 +138,15 @@ def gaps_by_rung(rungs: pd.DataFrame) -> Figure:
 
 
 def predicted_against_real(runs: pd.DataFrame) -> Figure:
-    """Real time of runs against the time predicted before they began, both on logarithmic axes; on the line they are
-    equal. runs: columns run, predicted_seconds, seconds; at least one row."""
+    """Real time of runs against the time estimated before they began, on logarithmic axes; on the line they are equal.
+
+    runs: run,predicted_seconds,seconds; at least one row.
+    """
     made = figure(5.6, 4.2)
     axes = made.subplots()
     ends = runs[["predicted_seconds", "seconds"]].to_numpy(dtype=float)
-    span = np.array([ends.min() / 1.6, ends.max() * 1.6])
+    low, high = float(ends.min()) / 1.6, float(ends.max()) * 1.6
+    span = np.array([low, high])
     axes.plot(span, span, color=GREY, linewidth=1, label="as predicted")
     axes.fill_between(span, span * 0.8, span * 1.2, color=GREY, alpha=0.15, label="within 20%")
     axes.plot(runs["predicted_seconds"], runs["seconds"], "s", color=ORANGE, label="run")
@@ -143,8 +161,8 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
             textcoords="offset points",
             parse_math=False,
         )
-    _time_axis(axes.xaxis, *span, "predicted")
-    _time_axis(axes.yaxis, *span, "real")
+    _time_axis(axes.xaxis, low, high, "predicted")
+    _time_axis(axes.yaxis, low, high, "real")
     axes.legend(fontsize=8, loc="upper left")
     titled(axes, f"Predictions are off by {error.abs().median():.0%} (median of {len(runs)})")
     return made
@@ -174,7 +192,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     left, right = axes.get_xlim()
     axes.set_xlim(min(left, -1), max(right, 1))  # small gains look small
     axes.set_yticks(places, [shortened(title, 44) for title in rows["title"]], parse_math=False)
-    axes.set_xlabel("predicted change, points (95% interval); hatched: can't be told from none")
+    axes.set_xlabel("predicted change, points (95% interval); hatched: no reliable gain")
     axes.grid(alpha=0.3, axis="x")
     first = table.iloc[0]
     titled(
@@ -186,16 +204,16 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     return made
 
 
-def sweep(trials: pd.DataFrame) -> Figure:
-    """Validation accuracy with its interval against each parameter of a sweep.
+def sweep(trials: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """Validation accuracy with its interval against each of the parameters `names` of a sweep.
 
-    trials: columns learning_rate, dropout, weight_decay, validation_accuracy, low, high, state; the best is filled.
+    trials: columns validation_accuracy, low, high and the names; the best is filled.
     """
     made = figure(8.4, 2.9)
-    places = made.subplots(1, 3, sharey=True)
+    places = made.subplots(1, len(names), sharey=True)
     done = trials.dropna(subset=["validation_accuracy"])
-    names = {"learning_rate": "learning rate", "dropout": "dropout", "weight_decay": "weight decay"}
-    for axes, (name, words) in zip(places, names.items(), strict=True):
+    for axes, parameter in zip(places, (PARAMETERS[name] for name in names), strict=True):
+        name = parameter.name
         bars = [
             (done["validation_accuracy"] - done["low"]).clip(lower=0),
             (done["high"] - done["validation_accuracy"]).clip(lower=0),
@@ -204,10 +222,10 @@ def sweep(trials: pd.DataFrame) -> Figure:
         if len(done):
             best = done.loc[done["validation_accuracy"].idxmax()]
             axes.plot([best[name]], [best["validation_accuracy"]], "s", color=ORANGE, markersize=8, zorder=3)
-        if name != "dropout" and len(done):
+        if parameter.scale == "log" and len(done):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel(words)
+        axes.set_xlabel(parameter.label)
         axes.grid(alpha=0.3)
     _zoomed(places[0], done["low"].min() if len(done) else 0.0)
     if len(done):
@@ -217,7 +235,7 @@ def sweep(trials: pd.DataFrame) -> Figure:
     return made
 
 
-def _zoomed(axes, lowest: float) -> None:
+def _zoomed(axes: Axes, lowest: float) -> None:
     """An accuracy axis that begins below `lowest`, and says so: rungs lie close together."""
     bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
     axes.set_ylim(bottom, 1.005)
@@ -226,7 +244,7 @@ def _zoomed(axes, lowest: float) -> None:
     axes.grid(alpha=0.3)
 
 
-def _time_axis(axis, low: float, high: float, words: str) -> None:
+def _time_axis(axis: XAxis | YAxis, low: float, high: float, words: str) -> None:
     """A logarithmic axis from `low` to `high` seconds with round times; on a long one every second or third of them."""
     axes = axis.axes
     (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
@@ -21,9 +22,20 @@ PathOf = Callable[[str], Path]
 def contact_sheet(
     photos: pd.DataFrame, path_of: PathOf, per_class: int = 8, classes: int = 12, levels: Levels = FULL
 ) -> Figure:
-    """One row of photos for each class, evenly picked, at most `classes` rows of `per_class` photos.
+    """One row of photos for each class, evenly picked.
 
-    photos: columns path, label. The largest classes are shown where there are too many. levels: `workspace.levels`.
+    Parameters
+    ----------
+    photos
+        path,label.
+    path_of
+        `workspace.path_of`.
+    per_class
+        Photos in a row.
+    classes
+        Most rows; the largest classes are shown where there are more.
+    levels
+        `workspace.levels`.
     """
     sizes = photos["label"].value_counts()
     shown = sorted(sizes.index[:classes])
@@ -52,9 +64,18 @@ def contact_sheet(
 
 
 def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels = FULL) -> Figure:
-    """The photos that the model got wrong, surest first, at most `most` of them.
+    """The photos that the model got wrong, surest first.
 
-    rows: columns path, label, predicted, score (how sure the model was; larger is surer). levels: `workspace.levels`.
+    Parameters
+    ----------
+    rows
+        path,label,predicted,score (how sure the model was; larger is surer).
+    path_of
+        `workspace.path_of`.
+    most
+        How many to show.
+    levels
+        `workspace.levels`.
     """
     rows = rows.sort_values("score", ascending=False, kind="stable")
     shown = rows.head(most)
@@ -92,10 +113,21 @@ def answer(
     heat: np.ndarray | None = None,
     levels: Levels = FULL,
 ) -> Figure:
-    """One photo and, beside it, how probable a model finds its classes. table: label, probability, best first.
+    """One photo and, beside it, how probable a model finds its classes.
 
-    square: the photo as the network sees it, uint8 RGB (s, s, 3), and heat, how much each place of it mattered, (s, s),
-    0..1: shown between the two where they are given. levels: the model's."""
+    Parameters
+    ----------
+    path
+        The photo.
+    table
+        label,probability, best first.
+    square
+        The photo as the network sees it, uint8 RGB (s, s, 3); shown with `heat` where both are given.
+    heat
+        How much each place of it mattered, (s, s), 0..1.
+    levels
+        The model's, for photos of more than 8 bits a channel.
+    """
     made = figure(8.4 if heat is not None else 7.6, 2.8)
     if heat is None:
         left, right = made.subplots(1, 2, width_ratios=[1, 1.6])
@@ -111,7 +143,7 @@ def answer(
     return made
 
 
-def _show(axes, path: str | None, path_of: PathOf, side: int = 128, levels: Levels = FULL) -> None:
+def _show(axes: Axes, path: str | None, path_of: PathOf, side: int = 128, levels: Levels = FULL) -> None:
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if path is None:

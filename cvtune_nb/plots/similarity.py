@@ -13,8 +13,10 @@ MOST_CLASSES = 20
 
 
 def recall(rows: pd.DataFrame) -> Figure:
-    """Recall and average precision of one or more embedders beside each other; rows: embedder,measure (in the order to
-    show),value,low,high, all 0..1, and queries."""
+    """Recall and average precision of one or more embedders beside each other.
+
+    rows: embedder,measure (in the order to show),value,low,high (all 0..1),queries.
+    """
     made = figure(8.4, 3.0)
     axes = made.subplots()
     measures = list(dict.fromkeys(rows["measure"]))

@@ -7,8 +7,11 @@ main thread, and live pictures are drawn in the thread that trains.
 import io
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -24,26 +27,25 @@ _DRAWING = threading.RLock()  # matplotlib is not thread-safe: one picture at a 
 
 def figure(width: float = 7.2, height: float = 3.0) -> Figure:
     """An empty figure of width x height inches, white, so that it reads on a dark page too."""
-    made = Figure(figsize=(width, height), dpi=100, facecolor="white", layout="constrained")
-    FigureCanvasAgg(made)
-    return made
+    return Figure(figsize=(width, height), dpi=100, facecolor="white", layout="constrained")
 
 
 def png(made: Figure) -> bytes:
     """The figure as PNG bytes."""
     buffer = io.BytesIO()
     with _DRAWING:
-        made.canvas.draw()  # savefig lays out everything once more, which takes as long again
-        Image.fromarray(np.asarray(made.canvas.buffer_rgba())).save(buffer, "png", compress_level=1)
+        canvas = FigureCanvasAgg(made)
+        canvas.draw()  # savefig lays out everything once more, which takes as long again
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png", compress_level=1)
     return buffer.getvalue()
 
 
-def titled(axes, title: str) -> None:
+def titled(axes: Axes, title: str) -> None:
     """Write `title` above `axes`. Names of classes may hold `$`, so nothing is read as mathematics."""
     axes.set_title(title, fontsize=11, loc="left", color=INK, parse_math=False)
 
 
-def accuracy_axis(axes) -> None:
+def accuracy_axis(axes: Axes) -> None:
     """The y axis of accuracies: always from 0 to 1, so that small differences look small."""
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("accuracy")
@@ -57,7 +59,7 @@ def shortened(name: str, longest: int = 22) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-def tick_names(axis, names: Iterable[str], **text) -> None:
+def tick_names(axis: Axis, names: Iterable[str], **text: Any) -> None:
     """Name the ticks 0, 1, 2... of an axis (`axes.xaxis` or `axes.yaxis`) after classes."""
     names = [shortened(name) for name in names]
     axis.set_ticks(range(len(names)), names, parse_math=False, **text)

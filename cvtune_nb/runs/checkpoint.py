@@ -4,33 +4,17 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Protocol
 
-import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from cvtune_nb.files import replacing
+from cvtune_nb.runs.store import StoredRun
 
 
-class Checkpointed(Protocol):
-    """What is asked of a run, whatever it trains: its folder and the file in it; a row an epoch, and the best one."""
-
-    folder: Path
-    history: pd.DataFrame
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file that holds the state after the last whole epoch."""
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch whose weights are kept besides."""
-
-
-def save(run: Checkpointed, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def save(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if run.best_epoch == run.history["epoch"].iloc[-1]:
@@ -55,7 +39,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
 
 
-def restore(run: Checkpointed, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def restore(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put network and optimizer back to where the checkpoint was written."""
     tensors = load_file(run.checkpoint)
     network.load_state_dict(

@@ -1,37 +1,38 @@
 """Several processes that train one network together, as torchrun starts them; alone, nothing here does anything.
 
-All of them open the same workspace, on a disk they share. The first process (rank 0) prepares, measures what it alone
-can and writes; the others compute their share of every minibatch and every measurement.
+All of them open the same workspace, on a disk they share. The process of rank 0 prepares the data, writes the run and
+holds its lock; every process computes its shard of each minibatch.
 """
 
 import contextlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cvtune_nb.errors import Stopped
 from cvtune_nb.files import Progress
-from cvtune_nb.models.networks import device
 
-WAIT = timedelta(days=7)
-"""How long a process waits for the others: the first may have a large set to decode."""
+TIMEOUT = timedelta(days=7)
+"""How long a process waits for the others: rank 0 may have a large data set to decode."""
+Rows = TypeVar("Rows", torch.Tensor, np.ndarray)
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[None]:
-    """Within it, the processes that torchrun started know each other: over NCCL where there are CUDA devices, one a
-    process, else over gloo."""
+def process_group() -> Iterator[None]:
+    """The process group of the processes that torchrun started: NCCL with CUDA devices, one a process, else gloo."""
     if not distributed.is_torchelastic_launched() or distributed.is_initialized():
         yield
         return
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if cuda else "gloo", timeout=WAIT)
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=TIMEOUT)
     try:
         yield
     finally:
@@ -39,74 +40,85 @@ def joined() -> Iterator[None]:
 
 
 def rank() -> int:
-    """The number of this process, from 0 on."""
+    """The rank of this process; 0 alone."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def count() -> int:
-    """How many processes there are."""
+def world_size() -> int:
+    """How many processes there are; 1 alone."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 @contextlib.contextmanager
-def first_alone() -> Iterator[None]:
-    """Its body is run by the first process, and by the others once that is done: they find all in the cache."""
+def rank_zero_first() -> Iterator[None]:
+    """Rank 0 runs the body first, the others once it is done: they find everything in the cache."""
     if rank() > 0:
         distributed.barrier()
     yield
-    if rank() == 0 and count() > 1:
+    if rank() == 0 and world_size() > 1:
         distributed.barrier()
 
 
-def agreed(words: str) -> str:
-    """What the first process says, up to 255 bytes."""
-    if count() == 1:
-        return words
-    where = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    sent = torch.zeros(256, dtype=torch.uint8, device=where)
+def broadcast(text: str) -> str:
+    """The text that rank 0 has, up to 255 bytes."""
+    if world_size() == 1:
+        return text
+    buffer = torch.zeros(256, dtype=torch.uint8, device=_device())
     if rank() == 0:
-        coded = words.encode()
-        sent[: len(coded)] = torch.tensor(list(coded), dtype=torch.uint8)
-    distributed.broadcast(sent, 0)
-    return bytes(sent.tolist()).rstrip(b"\0").decode()
+        encoded = text.encode()
+        buffer[: len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)
+    distributed.broadcast(buffer, 0)
+    return bytes(buffer.tolist()).rstrip(b"\0").decode()
 
 
-def together(network: nn.Module) -> nn.Module:
-    """The network as all processes train it: it begins with the first one's weights, and every backward pass gives
-    all the mean of their gradients."""
-    return DistributedDataParallel(network) if count() > 1 else network
+def wrap_ddp(network: nn.Module) -> nn.Module:
+    """The network as all processes train it: it starts with the weights of rank 0, and every backward pass gives all
+    of them the mean of their gradients."""
+    return DistributedDataParallel(network) if world_size() > 1 else network
 
 
-def share(rows: torch.Tensor) -> torch.Tensor:
+def shard(rows: Rows) -> Rows:
     """This process's part of `rows`."""
-    return rows[rank() :: count()]
+    return rows[rank() :: world_size()]
 
 
-def added(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum of what each process has in its `tensor`."""
-    if count() > 1:
+def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes of their `tensor`, in its place."""
+    if world_size() > 1:
         distributed.all_reduce(tensor)
     return tensor
 
 
-class InStep:
-    """A Progress for all of them: when it raises Stopped in one, all stop, after the same minibatch. Anywhere else one
-    that ended would leave the others waiting. Alone, Stopped is raised at once."""
+def all_reduce_values(*values: float) -> list[float]:
+    """The sums over all processes of their numbers."""
+    if world_size() == 1:
+        return list(values)
+    return all_reduce_sum(torch.tensor(values, dtype=torch.float64, device=_device())).tolist()
+
+
+def _device() -> str:
+    """Where what the processes tell each other has to be."""
+    return "cuda" if distributed.get_backend() == "nccl" else "cpu"
+
+
+class StopTogether:
+    """A Progress for all processes: when it raises Stopped in one, all stop after the same minibatch. Anywhere else,
+    one that ended would leave the others waiting. Alone, Stopped is raised at once."""
 
     def __init__(self, progress: Progress):
         self._progress, self._stop = progress, False
 
     def __call__(self, share: float, words: str) -> None:
-        """Tell how far it is; among several it never raises Stopped."""
+        """Report progress; with several processes it never raises Stopped."""
         try:
             self._progress(share, words)
         except Stopped:
-            if count() == 1:
+            if world_size() == 1:
                 raise
             self._stop = True
 
     def each_minibatch(self, share: float, words: str) -> None:
-        """The same where all processes come by equally often."""
+        """The same at a place that all processes pass equally often."""
         self(share, words)
-        if count() > 1 and added(torch.tensor(float(self._stop), device=device())).item() > 0:
+        if world_size() > 1 and sum(all_reduce_values(self._stop)):
             raise Stopped

@@ -96,7 +96,7 @@ def holding(file: Path, doing: str, way_out: str, patience: float = PATIENCE) ->
                 raise
         _OURS.add(file)
         after.callback(_OURS.discard, file)
-        note = {"host": socket.gethostname(), "pid": os.getpid(), "since": now(), "command": _command()}
+        note = {"host": socket.gethostname(), "pid": os.getpid(), "since": now(), "command": command()}
         write_json(_beside(file), note)
         after.callback(_beside(file).unlink, missing_ok=True)
         yield
@@ -141,8 +141,8 @@ def _note(file: Path) -> Holder | None:
         return None
 
 
-def _command() -> str:
-    """What this process is, for a person to find it."""
+def command() -> str:
+    """What this process is called, for a person to find it."""
     if "ipykernel" in sys.modules:
         return "a notebook"
     program = Path(sys.argv[0] if sys.argv else "")

@@ -118,10 +118,21 @@ class Provenance:
         return int((both["split_x"] != both["split_y"]).sum())
 
     def unseen(self, photos: pd.DataFrame, present: "Provenance", groups: Mapping[str, str]) -> Unseen:
-        """Those of the test `photos` (column sha256) that the model has neither seen itself nor a copy of them.
+        """Those of the test photos that the model has neither seen itself nor a copy of them.
 
-        groups: sha256 -> group of copies, as they are known now. Where it can't be known what the model has seen, all
-        are left out.
+        Parameters
+        ----------
+        photos
+            The test photos (column sha256).
+        present
+            The data there are now.
+        groups
+            sha256 -> group of copies, as they are known now.
+
+        Returns
+        -------
+        Unseen
+            None of the photos where it can't be known what the model has seen.
         """
         own = self.seen_among(present)
         if own is None:
@@ -134,8 +145,18 @@ class Provenance:
         return Unseen(photos[~known], count, f"{told}: {why}" if count else "")
 
     def unlearned(self, photos: pd.DataFrame, present: "Provenance", groups: Mapping[str, str]) -> pd.DataFrame:
-        """Those of the validation `photos` (column sha256) that the model has not trained on, nor on a copy of them;
-        all, where that can't be known."""
+        """Those of the validation photos that the model has not trained on, nor on a copy of them.
+
+        Parameters
+        ----------
+        photos, present, groups
+            As in `unseen`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            All of the photos where that can't be known.
+        """
         own = self.seen_among(present)
         if own is None:
             return photos
@@ -187,13 +208,13 @@ def groups_of(workspace: Workspace) -> dict[str, str]:
     return dict(zip(manifest["sha256"], manifest["group"], strict=True))
 
 
-def keep(folder: Path, photos: pd.DataFrame) -> None:
+def save_photos(folder: Path, photos: pd.DataFrame) -> None:
     """Write down the photos (COLUMNS) of the run in `folder`."""
     write_csv(folder / PHOTOS, photos[COLUMNS])
 
 
 def frozen(own: Provenance, present: Provenance, seed: int) -> str:
-    """How the photos were split, for a model card."""
+    """How the photos of a model were split, for its card. seed: that of the workspace."""
     moved = own.resplit(present)
     if moved is None:
         return "whose split when this run was made is not known"
@@ -209,7 +230,22 @@ def standing_words(own: Provenance, present: Provenance) -> str:
 
 
 def require_present(name: str, own: Provenance, present: Provenance, earlier_data: bool) -> None:
-    """Raises InputError where the run called `name` has other classes than there are now, unless `earlier_data`."""
+    """Refuse to export a run of other classes than there are now.
+
+    Parameters
+    ----------
+    name, own
+        The run and its data.
+    present
+        The data there are now.
+    earlier_data
+        It is asked for all the same.
+
+    Raises
+    ------
+    InputError
+        The classes differ.
+    """
     if list(own.classes) != list(present.classes) and not earlier_data:
         changed = own.change(present)
         raise InputError(f"run {name} is of {EARLIER} ({changed}): train again, or export it with --earlier-data")

@@ -11,10 +11,11 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from cvtune_nb.classification import load_best, load_run, ranked, runs
-from cvtune_nb.classification.features import features, fill, store_of, width
+from cvtune_nb.classification.features import FeatureSpec, features, fill, store_of, width
 from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data import levels
 from cvtune_nb.data.pixels import pixels, refuse_beyond
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -34,26 +35,26 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class Embedder:
-    """What turns photos into vectors. name: a run's id, or BACKBONE@SIZE for a frozen network; run: "" for a frozen
-    one; image_size: pixels; data: "earlier data" for a run that may not be compared with others (provenance)."""
+    """What turns photos into vectors. name: a run's id, or BACKBONE@SIZE for a frozen network; spec: its backbone and
+    what that is shown; run: "" for a frozen one; data: "earlier data" for a run that may not be compared with others
+    (provenance)."""
 
     name: str
-    backbone: str
-    image_size: int
+    spec: FeatureSpec
     run: str = ""
     data: str = ""
 
     @property
     def frozen(self) -> "Embedder":
         """The same backbone at the same size, as it was before it learned from these photos."""
-        return Embedder(f"{self.backbone}@{self.image_size}", self.backbone, self.image_size)
+        return _frozen(self.spec)
 
     @property
     def words(self) -> str:
         """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
         if self.run:
             return f"run {self.run}" + (f" ({self.data})" if self.data else "")
-        return f"frozen {self.backbone} at {self.image_size} pixels"
+        return f"frozen {self.spec}"
 
 
 def embedder(workspace: Workspace, name: str = "") -> Embedder:
@@ -68,7 +69,7 @@ def embedder(workspace: Workspace, name: str = "") -> Embedder:
             raise InputError(f"run {run.id} has no whole epoch yet: go on with it first, or choose another run")
         levels.require_same(workspace, run.levels, run.id)
         data = known.set_index("run").at[run.id, "data"]
-        return Embedder(run.id, run.config.backbone, run.config.image_size, run.id, data)
+        return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
     backbone, _, size = name.partition("@")
     if size and not (size.isdigit() and 32 <= int(size) <= 1000):
         raise InputError(f"{name!r} is no embedder: give a run's id, or a backbone and its image size like {_usual()}")
@@ -76,7 +77,11 @@ def embedder(workspace: Workspace, name: str = "") -> Embedder:
         width(backbone)
     except InputError as error:
         raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_usual()}") from None
-    return Embedder(f"{backbone}@{size or 224}", backbone, int(size or 224))
+    return _frozen(FeatureSpec(backbone, Preprocessing(int(size or 224))))
+
+
+def _frozen(spec: FeatureSpec) -> Embedder:
+    return Embedder(f"{spec.backbone}@{spec.image_size}", spec)
 
 
 def _usual() -> str:
@@ -90,10 +95,12 @@ def choices(workspace: Workspace) -> list[Embedder]:
     known = known[known["validation_accuracy"].notna()].sort_values(
         ["data", "validation_accuracy"], ascending=[True, False]
     )
-    fine = [Embedder(row.run, row.backbone, row.image_size, row.run, row.data) for row in known.itertuples()]
+    fine = [
+        Embedder(row["run"], FeatureSpec.from_dict(row), row["run"], row["data"]) for row in known.to_dict("records")
+    ]
     sizes = [*dict.fromkeys([224, *(known["image_size"])])]
     frozen = [
-        Embedder(f"{name}@{size}", name, int(size))
+        _frozen(FeatureSpec(name, Preprocessing(int(size))))
         for name in backbones.KNOWN
         if backbones.on_disk(name)
         for size in sizes
@@ -101,17 +108,17 @@ def choices(workspace: Workspace) -> list[Embedder]:
     return sorted(fine + frozen, key=lambda of: of.data != "")
 
 
-@memory.kept()
+@memory.retain_freed_memory()
 def vectors(workspace: Workspace, photos: pd.DataFrame, with_: Embedder, progress: Progress = silent) -> np.ndarray:
     """The vectors of `photos` (manifest columns; a path may also be one outside of the workspace's folder): float32
     (n, width), of length 1, in their order. Kept in the workspace's cache by content. Raises InputError."""
     if not with_.run:
-        return normalised(features(workspace, photos, with_.backbone, with_.image_size, progress).matrix)
-    refuse_beyond(photos, with_.image_size)
+        return normalised(features(workspace, photos, with_.spec, progress).matrix)
+    refuse_beyond(photos, with_.spec.image_size)
     run, store = load_run(workspace, with_.run), _store(workspace, with_)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     if todo := store.missing(list(unique.index)):
-        squares = pixels(workspace, unique.loc[todo], with_.image_size, progress)
+        squares = pixels(workspace, unique.loc[todo], with_.spec.preprocessing, progress)
         fill(store, todo, squares, load_best(run).backbone, progress)
     return normalised(store.get(list(photos["sha256"])))
 
@@ -120,9 +127,9 @@ def _store(workspace: Workspace, of: Embedder) -> RowStore:
     """Where the vectors, not scaled to length 1 yet, are kept: those of a run by the content of its weights, for it may
     go on and become another one."""
     if not of.run:
-        return store_of(workspace, of.backbone, of.image_size)
+        return store_of(workspace, of.spec)
     weights = hashlib.sha256((workspace.runs / of.run / "best.safetensors").read_bytes()).hexdigest()[:12]
-    return RowStore(workspace.cache / f"embeddings-{of.run}-{weights}", (width(of.backbone),), "float32")
+    return RowStore(workspace.cache / f"embeddings-{of.run}-{weights}", (width(of.spec.backbone),), "float32")
 
 
 def missing(workspace: Workspace, photos: pd.DataFrame, of: Embedder) -> int:
@@ -186,5 +193,5 @@ def network(workspace: Workspace, of: Embedder, project: Projection | None = Non
     if of.run:
         backbone = load_best(load_run(workspace, of.run)).backbone
     else:
-        backbone = networks.load(of.backbone, image_size=of.image_size)
+        backbone = networks.load(of.spec.backbone, image_size=of.spec.image_size)
     return Embedding(backbone, project or Projection()).eval()

@@ -231,7 +231,7 @@ class Compared:
     def words(self) -> str:
         """Both, in words."""
         gain = self.mean_precision
-        sure = "" if gain.low > 0 or gain.high < 0 else ", no difference you could rely on"
+        sure = "" if gain.low > 0 or gain.high < 0 else ", no reliable difference"
         return f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{sure})"
 
 

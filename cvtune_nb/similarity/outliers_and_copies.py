@@ -4,10 +4,9 @@ of the audit, so that they are decided in the same way."""
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.audit import duplicates
-from cvtune_nb.audit.issue import issue, table
-from cvtune_nb.classification.features import features
-from cvtune_nb.data.pixels import pixels
+from cvtune_nb.audit.check import Issue, issue
+from cvtune_nb.audit.checks import CHECKS, table
+from cvtune_nb.audit.context import Context
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.similarity.embeddings import Embedder
 from cvtune_nb.similarity.index import Gallery
@@ -26,7 +25,7 @@ def outliers(photos: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     class, the suggestion says so; the three nearest of those are shown beside it."""
     k = min(NEIGHBOURS, len(photos) - 1)
     if k < 1:
-        return table([])
+        return table({})
     found = Gallery(rows).search(rows, k + 1)
     paths, labels = photos["path"].to_numpy(dtype=object), photos["label"].to_numpy(dtype=object)
     own = found.places == np.arange(len(photos))[:, None]
@@ -41,10 +40,10 @@ def outliers(photos: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         for place, excess in zip(mine, (mean - middle) / spread, strict=True):
             if excess > FAR:
                 issues.append(_outlier(paths, labels, place, near[place], excess))
-    return table(issues)
+    return table({"outlier": issues})
 
 
-def _outlier(paths: np.ndarray, labels: np.ndarray, place: int, near: np.ndarray, excess: float) -> dict:
+def _outlier(paths: np.ndarray, labels: np.ndarray, place: int, near: np.ndarray, excess: float) -> Issue:
     classes, counts = np.unique(labels[near].astype(str), return_counts=True)
     usual = classes[counts.argmax()]
     detail = f"farther from its neighbours than is usual for {labels[place]}, by {excess:.1f} standard deviations"
@@ -52,14 +51,11 @@ def _outlier(paths: np.ndarray, labels: np.ndarray, place: int, near: np.ndarray
     if usual != labels[place] and counts.max() > len(near) / 2:
         suggestion = f"most of the nearest photos are {usual}: relabel or exclude it"
     shown = [paths[other] for other in near if labels[other] == usual][:3]
-    return issue(paths[place], "outlier", 1 - FAR / excess, detail, suggestion, *shown)
+    return issue(paths[place], 1 - FAR / excess, detail, suggestion, *shown)
 
 
 def copies(workspace: Workspace, of: Embedder, progress: Progress = silent) -> pd.DataFrame:
     """Photos that are there more than once, found as the audit does, in features of the frozen backbone and in pixels.
     Pairs that the person said are none are left out. Rows like audit/issues.csv."""
-    photos = workspace.photos(contested=True)
-    rows = features(workspace, photos, of.backbone, of.image_size, progress).rows
-    squares = pixels(workspace, photos, of.image_size)
-    found = duplicates.find(photos, rows, squares, progress, workspace.distinct())
-    return table(duplicates.describe(photos, found).to_dict("records"))
+    context = Context(workspace, of.spec, progress)
+    return table({check.name: check.run(context) for check in CHECKS if check.about_copies})

@@ -42,7 +42,7 @@ class Lookup:
     def of_file(self, file: Any) -> np.ndarray:
         """The vector (width,) of a photo from elsewhere, a path or a binary file; nothing of it is kept. Raises
         photo.UnreadablePhoto."""
-        square = photo.square(file, self.embedder.image_size, self.workspace.levels)
+        square = photo.square(file, self.embedder.spec.image_size, self.workspace.levels)
         return self.project(normalised(forward(self._network, square[None].copy())))[0]
 
     @cached_property

@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from cvtune_nb.advice import Finding
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 
 

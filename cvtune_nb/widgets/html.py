@@ -105,7 +105,7 @@ def test_warning(openings: int) -> str:
 
 
 def times(count: int) -> str:
-    """ "once", "3 times"."""
+    """In words: "once", "3 times"."""
     return "once" if count == 1 else f"{count} times"
 
 

@@ -128,5 +128,5 @@ def _control(name: str, value: Any, number: int) -> w.Widget:
 
 def in_words(config: Config) -> str:
     """What a rung has beside its controls."""
-    head = "from the SVM" if config.head == "svm" else "from a random last layer"
-    return html.text(f"{config.optimizer} {head}, dropout {config.dropout:g}, weight decay {config.weight_decay:g}")
+    values = {name: value for name, value in config.to_dict().items() if name not in SHOWN and value != ""}
+    return html.text(", ".join(f"{PARAMETERS[name].label}: {value}" for name, value in values.items()))

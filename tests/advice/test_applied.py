@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.advice import Finding, outcome, write_down
+from cvtune_nb.advice import outcome, write_down
 from cvtune_nb.classification.run import new_run
 from cvtune_nb.files import read_json_lines, write_csv
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.finding import Finding
 
 CONFIG = Config("efficientnet_lite0", image_size=64)
 ADVICE = Finding("overfit", "It overfits", "by 20%", "2018", {"dropout": 0.2, "weight_decay": 0.03})
@@ -34,7 +35,10 @@ def test_what_was_applied_is_written_down(workspace, run_with):
     assert (entry["run"], entry["code"], entry["change"]) == (before.id, "overfit", ADVICE.change)
 
 
-@pytest.mark.parametrize(("wrong", "verdict"), [(5, "helped"), (60, "did harm"), (29, "made no difference")])
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [(5, "helped"), (60, "did harm"), (29, "made no reliable difference"), (25, "probably helped, not yet certain")],
+)
 def test_the_run_after_an_advice_says_whether_it_helped(workspace, run_with, wrong, verdict):
     before = run_with(30)
     write_down(workspace, ADVICE, before.id)

@@ -9,12 +9,17 @@ from cvtune_nb.advice import gains, real_gains, what_helps
 from cvtune_nb.advice.cross_validation import FOLDS, answers
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import fit, runs
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import read_json_lines
-from cvtune_nb.parameters import Config
+from cvtune_nb.files import append_json_lines, read_json_lines
+from cvtune_nb.parameters import PARAMETERS, Config
+from tests.made_runs import made_run
+from tests.other_values import OTHERS
 
 CONFIG = Config("efficientnet_lite0", image_size=64, epochs=4, batch_size=16)
+SPEC = FeatureSpec.of(CONFIG)
 
 
 def by_action(found):
@@ -43,7 +48,7 @@ def test_what_is_asked_for_is_computed(workspace):
 
 def test_an_interval_that_covers_zero_says_so():
     gain = gains.Gain("photos", "t", 0.01, -0.01, 0.03, None, "")
-    assert gain.words == "+1.0 points (-1.0 to 3.0): can't be told from no gain"
+    assert gain.words == "+1.0 points (-1.0 to 3.0): no reliable gain"
     assert replace(gain, low=0.002).words == "+1.0 points (0.2 to 3.0)"
 
 
@@ -55,7 +60,7 @@ def test_the_learning_curve_is_a_power_law(workspace, monkeypatch):
         return pd.Series(np.arange(1000) >= parts[part] * 1000, index=[str(n) for n in range(1000)], dtype=float)
 
     monkeypatch.setattr(gains, "answers", told)
-    now, low, high = gains._more_photos(workspace, None, CONFIG, None)
+    now, low, high = gains._more_photos(workspace, None, SPEC, None)
     assert now == pytest.approx(0.5, abs=0.01)
     assert 0.4 < low < now < high < 0.6
 
@@ -79,7 +84,7 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
     names = sorted(photos["label"].unique())
     photos.loc[wrong, "label"] = [names[names.index(label) - 1] for label in photos["label"][wrong]]
     workspace.save_manifest(photos, workspace.skipped())
-    audit(workspace, "efficientnet_lite0", 64)
+    audit(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     asked = []
 
     def told(workspace, photos, config, progress, part=1.0, taught=None):
@@ -98,16 +103,16 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
 
 def test_answers_are_remembered_and_never_about_photos_that_were_learned(workspace, monkeypatch):
     photos = workspace.photos()
-    right = answers(workspace, photos, CONFIG)
+    right = answers(workspace, photos, SPEC)
     assert set(right.index) == set(photos.loc[photos["split"] != "test", "path"])
     assert right.isin([0.0, 1.0]).all()
-    half = answers(workspace, photos, CONFIG, part=0.5)
+    half = answers(workspace, photos, SPEC, part=0.5)
     assert half.isin([0.0, 0.5, 1.0]).all()
     monkeypatch.setattr("cvtune_nb.advice.cross_validation.features", lambda *a: pytest.fail("it was computed again"))
-    pd.testing.assert_series_equal(answers(workspace, photos, CONFIG), right, check_names=False)
+    pd.testing.assert_series_equal(answers(workspace, photos, SPEC), right, check_names=False)
     scrambled = pd.Series(np.random.default_rng(0).permutation(photos["label"]), index=photos["path"])
     monkeypatch.undo()
-    assert answers(workspace, photos, CONFIG, taught=scrambled).mean() < right.mean()
+    assert answers(workspace, photos, SPEC, taught=scrambled).mean() < right.mean()
 
 
 def test_too_few_photos_tell_nothing(workspace):
@@ -121,7 +126,7 @@ def test_too_few_photos_tell_nothing(workspace):
 
 def test_what_a_prediction_came_to(workspace):
     first = fit(workspace, CONFIG)
-    SvmExplorer(workspace, "efficientnet_lite0", 96)
+    SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(96)))
     told = by_action(what_helps(workspace, first)[0])
     assert set(told) == {"photos", "image_size", "epochs"}
     assert real_gains(workspace).empty
@@ -142,3 +147,14 @@ def test_what_a_prediction_came_to(workspace):
     entry = read_json_lines(workspace.folder / "gains.jsonl")[0]
     assert entry["run"] == first.id
     assert math.isclose(entry["accuracy"], first.validation.value)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_run_that_differs_in_more_than_the_step_is_not_what_came_of_it(workspace, name):
+    first = made_run(workspace, 0.5)
+    gain = {"action": "image_size", "title": "Larger", "gain": 0.1, "low": 0.0, "high": 0.2}
+    entry = {"run": first.id, "last_run": first.id, "train_photos": 1, "gains": [gain | {"change": {"image_size": 96}}]}
+    append_json_lines(workspace.folder / "gains.jsonl", entry)
+    made_run(workspace, 0.7, **{name: OTHERS[name], "image_size": 96})
+    # a schedule brings its own number of epochs
+    assert len(real_gains(workspace)) == (name in (*gains.TUNED, "image_size") and name != "schedule")

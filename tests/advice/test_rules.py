@@ -1,15 +1,17 @@
-import inspect
-import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.advice import RULES, Case, Finding, advise, rules
-from cvtune_nb.classification.run import HISTORY_COLUMNS, Run
+from cvtune_nb.advice import RULES, Case, advise, rules
+from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
+from cvtune_nb.files import write_csv
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.finding import Finding
+from tests.rule_contract import finds, keeps_its_form, keeps_the_contract
 
 CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0.003)
 
@@ -62,7 +64,7 @@ def luck(n=100, seed=0):
 
 
 def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
-    run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts, state=state)
+    run = Run("001", Path("001"), config, ["a", "b"], "", rows, counts=counts, state=state)
     everything = {
         "photos": photos(),
         "runs": table((config.learning_rate, config.image_size, 0.9)),
@@ -100,10 +102,14 @@ LOUD = {
     ),
     "below-baseline": (
         case(right=right(10), right_baseline=right(8)),
-        "no difference you could rely on (-2.0 points",
+        "no reliable difference (-2.0 points",
         {"learning_rate": 0.001, "schedule": ""},
     ),
-    "noise": (case(right=right(10), right_others={"002": right(8)}), "against 002: no difference you could rely", {}),
+    "noise": (
+        case(right=right(10), right_others={"002": right(8)}),
+        "No reliable difference from run 002; against 002: no reliable",
+        {},
+    ),
     "lr-edge": (
         case(runs=table((0.001, 224, 0.8), (0.003, 224, 0.9))),
         "tried 0.001, 0.003; best 0.003",
@@ -191,13 +197,7 @@ def test_no_two_rules_have_the_same_code():
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_a_rule_speaks_when_it_should(rule):
-    situation, says, change = LOUD[rule.code]
-    finding = rule.look(situation)
-    assert finding.code == rule.code
-    assert says in f"{finding.title}; {finding.evidence}"
-    assert finding.change.keys() == change.keys()
-    for name, value in change.items():
-        assert finding.change[name] == (pytest.approx(value) if isinstance(value, float) else value)
+    finds(rule, *LOUD[rule.code])
 
 
 @pytest.mark.parametrize(
@@ -227,16 +227,13 @@ HISTORIES = [
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 @pytest.mark.parametrize("config", EXTREMES, ids=lambda config: config.backbone)
 def test_every_rule_keeps_the_contract(rule, config):
-    """Whatever it looks at, a rule gives None or a Finding with whole words and a change that can be carried out."""
-    assert inspect.getdoc(type(rule))
-    assert rule.when
-    assert rule.source
+    keeps_its_form(rule)
     runs = table((config.learning_rate, config.image_size, 0.9), (config.learning_rate / 2, 64, 0.8)).assign(
         backbone=config.backbone, head=config.head
     )
     for rows in HISTORIES:
         for state in ("done", "stopped", "diverged"):
-            finding = rules.spoken(
+            keeps_the_contract(
                 rule,
                 case(
                     rows,
@@ -249,16 +246,45 @@ def test_every_rule_keeps_the_contract(rule, config):
                     issues=issues("few-images", "small-objects", "slow-storage", "dark"),
                 ),
             )
-            if finding is None:
-                continue
-            assert re.fullmatch(r"[a-z]+(-[a-z]+)*", finding.code)
-            assert finding.title
-            assert finding.evidence
-            assert finding.source
-            assert re.search(r"\d|notebook", finding.evidence), "evidence holds numbers"
-            if finding.change:
-                changed = Config.from_values(**(config.to_dict() | finding.change))
-                assert changed != config, "Apply would change nothing"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "title", "words", "apply"),
+    [
+        (6, "Worse than the frozen network and SVM", "unless a lower rate helps", True),
+        (11, "No reliable difference from the frozen network and SVM", "unless a lower rate helps", True),
+        (17, "Probably better than the frozen network and SVM, not yet certain", "more validation photos", False),
+        (18, None, "", False),
+    ],
+)
+def test_against_the_baseline_there_are_four_things_to_say(workspace, wrong, title, words, apply):
+    """The run is wrong about 12 of 88 photos, the SVM about the first so many; they agree about the others."""
+
+    def predictions(count):
+        said = np.where(np.arange(88) < count, "square", "disc")
+        return pd.DataFrame({"path": [f"{n}.jpg" for n in range(88)], "label": "disc", "predicted": said})
+
+    run = new_run(workspace, CONFIG, workspace.photos(), (48, 88), 1.0)
+    write_csv(run.folder / "predictions.csv", predictions(12).assign(probability=1.0))
+    write_csv(workspace.folder / "baseline.csv", predictions(wrong).assign(score=1.0))
+    found = {finding.code: finding for finding in advise(workspace, replace(run, history=GOOD))}
+    assert ("below-baseline" in found) == (title is not None)
+    if title:
+        finding = found["below-baseline"]
+        assert finding.title == title and words in finding.evidence
+        assert ("learning_rate" in finding.change) == apply
+
+
+@pytest.mark.parametrize(
+    ("wrong", "title"),
+    [
+        (7, "Run 002 is probably better, not yet certain"),
+        (12, "No reliable difference from run 002"),
+        (17, "Probably better than run 002, not yet certain"),
+    ],
+)
+def test_of_two_runs_three_uncertain_things_are_said(wrong, title):
+    assert rules.Noise().look(case(right=right(12), right_others={"002": right(wrong)})).title == title
 
 
 def test_a_loss_that_rose_is_called_running_away():
@@ -300,5 +326,5 @@ def test_advice_compares_with_the_baseline_and_other_runs(trained_run):
 
     second = fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=0, seed=1))
     findings = {finding.code: finding for finding in advise(workspace, second)}
-    assert f"against {first.id}: no difference" in findings["noise"].evidence
+    assert f"against {first.id}: no reliable difference" in findings["noise"].evidence
     assert "below-baseline" not in findings  # nothing was trained: only the start from the SVM is there

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from cvtune_nb.audit import dataset
+from tests.audit.contexts import issues, known
 
 
 def photos(**training: int) -> pd.DataFrame:
@@ -9,19 +9,23 @@ def photos(**training: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "split"])
 
 
+def listed(photos: pd.DataFrame) -> pd.DataFrame:
+    return issues(known(in_use=photos, photos=photos, outlooks={}), "few-images", "imbalance")
+
+
 def test_a_class_with_few_training_photos_is_named_with_how_many_are_missing():
-    issues = dataset.find(photos(lemon=100, lime=43))
-    assert issues["issue"].to_list() == ["few-images"] and issues["path"].to_list() == [""]
-    assert '"lime" has 43 training photos' in issues["detail"][0]
-    assert issues["suggestion"][0] == 'add 57 photos of "lime"' and issues["score"][0] == 0.57
+    found = listed(photos(lemon=100, lime=43))
+    assert found["issue"].to_list() == ["few-images"] and found["path"].to_list() == [""]
+    assert '"lime" has 43 training photos' in found["detail"][0]
+    assert found["suggestion"][0] == 'add 57 photos of "lime"' and found["score"][0] == 0.57
 
 
 def test_a_class_without_training_photos_counts_too():
-    assert dataset.find(photos(lemon=120, lime=0))["score"].max() == 1
+    assert listed(photos(lemon=120, lime=0))["score"].max() == 1
 
 
 def test_a_class_much_larger_than_another_is_an_imbalance():
-    assert dataset.find(photos(lemon=500, lime=100)).empty
-    issues = dataset.find(photos(lemon=501, lime=100))
-    assert issues["issue"].to_list() == ["imbalance"]
-    assert '"lemon" has 501' in issues["detail"][0] and '"lime" 100' in issues["detail"][0]
+    assert listed(photos(lemon=500, lime=100)).empty
+    found = listed(photos(lemon=501, lime=100))
+    assert found["issue"].to_list() == ["imbalance"]
+    assert '"lemon" has 501' in found["detail"][0] and '"lime" 100' in found["detail"][0]

@@ -6,9 +6,14 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from cvtune_nb.audit import duplicates
+from tests.audit.contexts import OF_COPIES, issues, known
 from tests.photos import draw_photo
 
 SIDE = 128
+
+
+def described(photos, found):
+    return issues(known(photos=photos, duplicates=found), *OF_COPIES)
 
 
 def scene(seed: int) -> Image.Image:
@@ -127,7 +132,7 @@ def test_equal_files_are_one_group():
     found = duplicates.find(photos, different(4)[[0, 1, 0, 0]], images)
     assert found.pairs["exact"].all() and (found.pairs["similarity"] == 1).all()
     assert found.groups[0] == found.groups[2] == found.groups[3] != found.groups[1]
-    issues = duplicates.describe(photos, found).set_index("path")
+    issues = described(photos, found).set_index("path")
     assert set(issues.index) == {"0.jpg", "2.jpg", "3.jpg"} and set(issues["issue"]) == {"duplicate"}
     assert issues.loc["3.jpg", "suggestion"].startswith("keep"), "the one with the most pixels stays"
     assert issues.loc["0.jpg", "suggestion"] == "exclude it: 3.jpg stays" and issues.loc["0.jpg", "other"] == "3.jpg"
@@ -136,7 +141,7 @@ def test_equal_files_are_one_group():
 def test_copies_across_splits_are_a_leak_and_the_training_copy_goes():
     images = store_of([scene(1), scene(2), COPIES["mirrored"](scene(1))])
     photos = table_of(["x", "y", "z"], split=["train", "train", "test"], width=[99, 9, 9])
-    found = duplicates.describe(photos, duplicates.find(photos, different(3), images))
+    found = described(photos, duplicates.find(photos, different(3), images))
     leaks = found.query("issue == 'leak'").set_index("path")
     assert set(leaks.index) == {"0.jpg", "2.jpg"}
     assert leaks.loc["0.jpg", "suggestion"] == "exclude it: 2.jpg stays"
@@ -146,7 +151,7 @@ def test_copies_across_splits_are_a_leak_and_the_training_copy_goes():
 def test_copies_with_different_labels_are_in_two_classes():
     images = store_of([scene(1), scene(2), scene(1)])
     photos = table_of(["x", "y", "x"], label=["<i>shorts</i>", "Rock", "Rock"])
-    issues = duplicates.describe(photos, duplicates.find(photos, different(3)[[0, 1, 0]], images))
+    issues = described(photos, duplicates.find(photos, different(3)[[0, 1, 0]], images))
     both = issues[issues["issue"] == "two-classes"]
     assert set(both["path"]) == {"0.jpg", "2.jpg"} and (both["score"] == 1).all()
     assert both["detail"].str.contains("<i>shorts</i>", regex=False).all()
@@ -179,7 +184,7 @@ def test_one_photo_and_none():
         images = store_of([scene(1)])[:count]
         photos = table_of(["x"] * count)
         found = duplicates.find(photos, different(count), images)
-        assert len(found.groups) == count and duplicates.describe(photos, found).empty
+        assert len(found.groups) == count and described(photos, found).empty
 
 
 def test_what_is_no_copy_is_never_in_one_group_and_the_most_alike_stay_together():

@@ -3,8 +3,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from cvtune_nb.audit.check import issue
+from cvtune_nb.audit.checks import table
 from cvtune_nb.audit.html import SHOWN, write_report
-from cvtune_nb.audit.issue import issue, table
 from cvtune_nb.data import open_workspace
 from tests.photos import ODD, make_photos
 
@@ -34,19 +35,22 @@ def space(tmp_path_factory):
     return open_workspace(folder, folder.parent / "w")
 
 
-def report(space, rows):
+def report(space, **found):
     scores = space.manifest()[["path", "label"]]
-    return write_report(space, table(rows), scores, SUMMARY).read_text()
+    found = {name.replace("_", "-"): rows for name, rows in found.items()}
+    return write_report(space, table(found), scores, SUMMARY).read_text()
 
 
 def test_one_page_with_photos_and_nothing_to_load(space):
     paths = space.manifest()["path"].tolist()
     bad = f"b/{BAD_NAME}"
-    rows = [issue(path, "mislabelled", 0.9, "looks like", "relabel it", bad) for path in paths[: SHOWN + 3]]
-    rows.append(issue(bad, "duplicate", 1, "the same file", "exclude it", paths[-1], paths[-2]))
-    rows.append(issue("b/cut.jpg", "corrupt", 1, "damaged", "replace it"))
-    rows.append(issue("", "few-images", 1, "few", "add some"))
-    text = report(space, rows)
+    text = report(
+        space,
+        mislabelled=[issue(path, 0.9, "looks like", "relabel it", bad) for path in paths[: SHOWN + 3]],
+        duplicate=[issue(bad, 1, "the same file", "exclude it", paths[-1], paths[-2])],
+        corrupt=[issue("b/cut.jpg", 1, "damaged", "replace it")],
+        few_images=[issue("", 1, "few", "add some")],
+    )
     page = Page(text)
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert len(images) == 2 * SHOWN + 2, "each of the worst with its example, one copy beside the other"
@@ -60,7 +64,7 @@ def test_one_page_with_photos_and_nothing_to_load(space):
 
 
 def test_nothing_found(space):
-    assert "Nothing was found" in report(space, [])
+    assert "Nothing was found" in report(space)
 
 
 def test_a_photo_that_has_vanished_is_named_without_a_picture(space, tmp_path):
@@ -68,5 +72,6 @@ def test_a_photo_that_has_vanished_is_named_without_a_picture(space, tmp_path):
     own = open_workspace(copy, tmp_path / "w")
     path = own.manifest()["path"].iloc[0]
     own.path_of(path).unlink()
-    text = write_report(own, table([issue(path, "dark", 1, "dark", "exclude it")]), own.manifest(), SUMMARY).read_text()
+    found = table({"dark": [issue(path, 1, "dark", "exclude it")]})
+    text = write_report(own, found, own.manifest(), SUMMARY).read_text()
     assert "<img" not in text and "dark (1)" in text

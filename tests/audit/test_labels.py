@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.audit import labels
+from tests.audit.contexts import OF_LABELS, issues, known
 
 NAMES = ["<b>lemon</b>", "Mütze", "tennis ball"]
 
@@ -21,11 +22,12 @@ def table_of(numbers: np.ndarray, names: list[str] = NAMES) -> pd.DataFrame:
 def judge(features, photos, groups=None, judges=None, **options):
     groups = np.arange(len(photos)) if groups is None else groups
     judges = np.ones(len(photos), bool) if judges is None else judges
-    return labels.find(photos, features, groups, judges, **options)
+    judged = labels.judge(photos, features, groups, judges, **options)
+    return judged.opinions, issues(known(photos=photos, judgement=judged), *OF_LABELS)
 
 
-def flagged(issues: pd.DataFrame, kind: str) -> set[str]:
-    return set(issues.loc[issues["issue"] == kind, "path"])
+def flagged(found: pd.DataFrame, kind: str) -> set[str]:
+    return set(found.loc[found["issue"] == kind, "path"])
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,8 @@ def flipped():
 @pytest.mark.parametrize("landmarks", [3_000, 30], ids=["all", "some"])
 def test_flipped_labels_are_found_and_right_ones_left_alone(flipped, landmarks):
     features, photos, wrong = flipped
-    scores, issues = judge(features, photos, landmarks=landmarks)
-    found = flagged(issues, "mislabelled")
+    scores, found = judge(features, photos, landmarks=landmarks)
+    found = flagged(found, "mislabelled")
     assert found == wrong
     bad = photos["path"].isin(wrong)
     assert scores.loc[bad, "label_quality"].max() < scores.loc[~bad, "label_quality"].min()
@@ -55,11 +57,11 @@ def test_flipped_labels_are_found_and_right_ones_left_alone(flipped, landmarks):
 
 def test_scores_are_probabilities_in_the_order_of_photos(flipped):
     features, photos, _ = flipped
-    scores, issues = judge(features, photos)
+    scores, found = judge(features, photos)
     assert len(scores) == len(photos)
     assert scores[["label_quality", "suggested_probability", "second_probability"]].stack().between(0, 1).all()
     assert (scores["suggested_probability"] >= scores["label_quality"]).all()
-    assert issues["score"].between(0, 1).all()
+    assert found["score"].between(0, 1).all()
     shuffled = np.random.default_rng(1).permutation(len(photos))
     again, _ = judge(features[shuffled], photos.iloc[shuffled].reset_index(drop=True))
     np.testing.assert_allclose(again["label_quality"], scores["label_quality"].to_numpy()[shuffled], atol=2e-4)
@@ -103,8 +105,8 @@ def test_copies_do_not_vouch_for_each_other():
     photos = table_of(numbers)
     alone, _ = judge(features, photos, groups)
     groups[24:30] = 24
-    together, issues = judge(features, photos, groups)
-    assert set(photos["path"][24:30]) <= flagged(issues, "mislabelled")
+    together, found = judge(features, photos, groups)
+    assert set(photos["path"][24:30]) <= flagged(found, "mislabelled")
     assert (together["label_quality"][24:30] < alone["label_quality"][24:30]).all()
 
 
@@ -123,10 +125,10 @@ def test_photos_that_do_not_judge_change_nobody_elses_score(flipped, landmarks):
 def test_a_photo_between_two_classes_is_ambiguous():
     features, numbers = blobs(30, spread=0.15)
     features[7] = 0.485 * features[8:30].mean(axis=0) + 0.515 * features[30:60].mean(axis=0)
-    _, issues = judge(features, table_of(numbers))
-    assert flagged(issues, "ambiguous") == {"007.jpg"}
-    assert flagged(issues, "mislabelled") == set()
-    detail = issues["detail"].iloc[0]
+    _, found = judge(features, table_of(numbers))
+    assert flagged(found, "ambiguous") == {"007.jpg"}
+    assert flagged(found, "mislabelled") == set()
+    detail = found["detail"].iloc[0]
     assert NAMES[0] in detail and NAMES[1] in detail and NAMES[2] not in detail
 
 
@@ -134,13 +136,13 @@ def test_a_photo_of_no_class_is_an_outlier():
     features, numbers = blobs(30, spread=0.1)
     features[7] = 5 + np.eye(16)[9]  # a direction of its own
     photos = table_of(numbers)
-    _, issues = judge(features, photos)
-    assert flagged(issues, "outlier") == {"007.jpg"}
-    (row,) = issues[issues["issue"] == "outlier"].to_dict("records")
+    _, found = judge(features, photos)
+    assert flagged(found, "outlier") == {"007.jpg"}
+    (row,) = found[found["issue"] == "outlier"].to_dict("records")
     assert "looks like none of the classes" in row["detail"]
     assert NAMES[0] in row["suggestion"]
-    _, issues = judge(features[:60], photos[:60])
-    assert not flagged(issues, "outlier"), "of two classes one is always the nearer"
+    _, found = judge(features[:60], photos[:60])
+    assert not flagged(found, "outlier"), "of two classes one is always the nearer"
 
 
 def test_five_photos_a_class():
@@ -148,27 +150,27 @@ def test_five_photos_a_class():
     _, clean = judge(features, table_of(numbers))
     assert clean.empty
     numbers[6] = 2
-    scores, issues = judge(features, table_of(numbers))
-    assert flagged(issues, "mislabelled") == {"006.jpg"}
+    scores, found = judge(features, table_of(numbers))
+    assert flagged(found, "mislabelled") == {"006.jpg"}
     assert scores["suggested_label"][6] == NAMES[1]
 
 
 def test_no_opinion_about_a_class_of_one_or_a_single_class():
     features, numbers = blobs(10, spread=0.1)
     lone = features[:21]
-    scores, issues = judge(lone, table_of(numbers[:21]))
-    assert "020.jpg" not in flagged(issues, "mislabelled")
+    scores, found = judge(lone, table_of(numbers[:21]))
+    assert "020.jpg" not in flagged(found, "mislabelled")
     assert len(scores) == 21
-    scores, issues = judge(features[:10], table_of(numbers[:10]))
-    assert issues.empty and (scores["label_quality"] == 1).all()
+    scores, found = judge(features[:10], table_of(numbers[:10]))
+    assert found.empty and (scores["label_quality"] == 1).all()
 
 
 def test_the_photo_beside_a_doubted_one_is_the_nearest_that_surely_shows_what_it_looks_like(flipped):
     features, photos, wrong = flipped
-    scores, issues = judge(features, photos)
+    scores, found = judge(features, photos)
     label, row = dict(zip(photos["path"], photos["label"], strict=True)), {p: i for i, p in enumerate(photos["path"])}
     suggested = dict(zip(photos["path"], scores["suggested_label"], strict=True))
-    doubted = issues.query("issue == 'mislabelled'")
+    doubted = found.query("issue == 'mislabelled'")
     assert len(doubted)
     x = labels.View(features, np.ones(len(photos), bool))[np.arange(len(photos))]
     for path, beside in zip(doubted["path"], doubted["other"], strict=True):

@@ -3,6 +3,7 @@ import pytest
 from cvtune_nb.audit import objects
 from cvtune_nb.data import open_workspace
 from cvtune_nb.errors import InputError
+from tests.audit.contexts import issues, known
 from tests.photos import make_photos
 
 
@@ -48,11 +49,12 @@ def test_small_objects_are_an_issue_of_the_set(space, side, small):
     photos = space.photos()
     for path in objects.sample(photos)[:5]:
         objects.write_box(space, path, (0, 0, side, side / 2))
-    assert objects.find(space, photos, 224).empty, "five are not enough"
+    context = known(space, photos=photos)
+    assert issues(context, "small-objects").empty, "five are not enough"
     objects.write_box(space, objects.sample(photos)[5], (0, 0, side / 2, side))
-    found = objects.find(space, photos, 224)
+    found = issues(context, "small-objects")
     assert len(found) == small
     if small:
         assert found["issue"].item() == "small-objects" and "15%" in found["detail"].item()
         assert "notebook 06" in found["suggestion"].item() and "34 pixels" in found["suggestion"].item()
-    assert objects.find(space, photos.iloc[:0], 224).empty
+    assert issues(known(space, photos=photos.iloc[:0]), "small-objects").empty

@@ -4,8 +4,11 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from cvtune_nb.audit import quality
+from cvtune_nb.audit.context import Context
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.preprocessing import Preprocessing
+from tests.audit.contexts import BY_NAME, OF_PHOTOS, issues, known
 from tests.photos import draw_photo, make_photos
 
 SIDE = 128
@@ -32,9 +35,18 @@ def table_of(count: int, width=400, height=300) -> pd.DataFrame:
     return pd.DataFrame({"path": [f"{i}.jpg" for i in range(count)], "width": width, "height": height})
 
 
-def found(images, photos=None, skipped=NOTHING, image_size=224) -> quality.Quality:
+def context_of(images, photos=None, skipped=NOTHING, image_size=224) -> Context:
     measures = quality.measure(images, np.arange(len(images)))
-    return quality.find(table_of(len(images)) if photos is None else photos, measures, skipped, image_size)
+    photos = table_of(len(images)) if photos is None else photos
+    return known(image_size=image_size, photos=photos, measures=measures, skipped=skipped)
+
+
+def found(*arguments, **options) -> pd.DataFrame:
+    return issues(context_of(*arguments, **options), *OF_PHOTOS)
+
+
+def notes(context: Context) -> list[str]:
+    return [note for name in OF_PHOTOS if (note := BY_NAME[name].look(context)[1])]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +55,9 @@ def clean() -> list[Image.Image]:
 
 
 def test_clean_photos_are_left_alone(clean):
-    result = found(store_of(clean))
-    assert result.issues.empty and result.notes == []
-    assert len(result.measures) == 40 and result.measures.stack().between(0, 1).all()
+    context = context_of(store_of(clean))
+    assert issues(context, *OF_PHOTOS).empty and notes(context) == []
+    assert len(context.measures) == 40 and context.measures.stack().between(0, 1).all()
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -53,9 +65,9 @@ def test_a_bad_photo_is_listed_as_what_it_is(clean, kind):
     images = list(clean)
     for place in (4, 18):  # a square and a disc: stripes have nothing left when they are blurred
         images[place] = FAULTS[kind](images[place])
-    issues = found(store_of(images)).issues
-    assert set(zip(issues["path"], issues["issue"], strict=True)) == {("4.jpg", kind), ("18.jpg", kind)}
-    assert issues["score"].between(0, 1).all() and (issues["suggestion"] != "").all()
+    listed = found(store_of(images))
+    assert set(zip(listed["path"], listed["issue"], strict=True)) == {("4.jpg", kind), ("18.jpg", kind)}
+    assert listed["score"].between(0, 1).all() and (listed["suggestion"] != "").all()
 
 
 def test_noise_does_not_make_a_blurred_photo_sharp(clean):
@@ -63,21 +75,21 @@ def test_noise_does_not_make_a_blurred_photo_sharp(clean):
     blurred = np.asarray(FAULTS["blurry"](images[4]), float)
     noisy = blurred + np.random.default_rng(0).normal(0, 1.5, blurred.shape)
     images[4] = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-    issues = found(store_of(images)).issues
-    assert list(zip(issues["path"], issues["issue"], strict=True)) == [("4.jpg", "blurry")]
+    listed = found(store_of(images))
+    assert list(zip(listed["path"], listed["issue"], strict=True)) == [("4.jpg", "blurry")]
 
 
 def test_strong_colours_are_neither_dark_nor_over_exposed():
     random = np.random.default_rng(0)
     for colour in ((230, 0, 0), (0, 0, 230), (255, 220, 0)):
         image = np.array(colour) * random.uniform(0.3, 1.0, (SIDE, SIDE, 1))
-        issues = found(image.astype(np.uint8)[None]).issues
-        assert not set(issues["issue"]) & {"dark", "over-exposed"}
+        listed = found(image.astype(np.uint8)[None])
+        assert not set(listed["issue"]) & {"dark", "over-exposed"}
 
 
 def test_a_flat_photo_is_low_in_contrast_but_not_blurry():
     flat = np.full((1, SIDE, SIDE, 3), 150, np.uint8)
-    assert list(found(flat).issues["issue"]) == ["low-contrast"]
+    assert list(found(flat)["issue"]) == ["low-contrast"]
 
 
 def test_size_and_shape_come_from_the_file(clean):
@@ -85,20 +97,20 @@ def test_size_and_shape_come_from_the_file(clean):
     photos.loc[1, ["width", "height"]] = 210, 300
     photos.loc[2, ["width", "height"]] = 1600, 1200
     photos.loc[3, ["width", "height"]] = 700, 300
-    issues = found(store_of(clean), photos).issues.set_index("path")
-    assert issues["issue"].to_dict() == {"1.jpg": "small", "2.jpg": "odd-size", "3.jpg": "odd-aspect"}
-    assert "210" in issues.loc["1.jpg", "detail"] and "224" in issues.loc["1.jpg", "detail"]
-    assert "57%" in issues.loc["3.jpg", "detail"], "the square leaves out 1 - 300/700 of it"
-    assert "1.jpg" not in found(store_of(clean), photos, image_size=192).issues["path"].to_list()
+    listed = found(store_of(clean), photos).set_index("path")
+    assert listed["issue"].to_dict() == {"1.jpg": "small", "2.jpg": "odd-size", "3.jpg": "odd-aspect"}
+    assert "210" in listed.loc["1.jpg", "detail"] and "224" in listed.loc["1.jpg", "detail"]
+    assert "57%" in listed.loc["3.jpg", "detail"], "the square leaves out 1 - 300/700 of it"
+    assert "1.jpg" not in found(store_of(clean), photos, image_size=192)["path"].to_list()
 
 
 def test_what_is_true_of_many_photos_is_a_note(clean):
     dark = [FAULTS["dark"](image) for image in clean[:6]]
-    result = found(store_of(dark + clean[6:]))
-    assert "dark" not in set(result.issues["issue"])
-    assert len(result.notes) == 1 and result.notes[0].startswith("dark: true of 6 of 40 photos")
-    fewer = found(store_of(dark[:5] + clean[5:]))
-    assert len(fewer.issues) == 5 and fewer.notes == []
+    many = context_of(store_of(dark + clean[6:]))
+    assert "dark" not in set(issues(many, *OF_PHOTOS)["issue"])
+    assert len(notes(many)) == 1 and notes(many)[0].startswith("dark: true of 6 of 40 photos")
+    fewer = context_of(store_of(dark[:5] + clean[5:]))
+    assert len(issues(fewer, *OF_PHOTOS)) == 5 and notes(fewer) == []
 
 
 def test_unreadable_photos_are_corrupt_and_other_files_are_not(clean):
@@ -111,26 +123,27 @@ def test_unreadable_photos_are_corrupt_and_other_files_are_not(clean):
         ],
         columns=["path", "label", "reason"],
     )
-    issues = found(store_of(clean), skipped=skipped).issues
-    assert issues["path"].to_list() == ["<a>/ü.jpg", "page.jpg"] and set(issues["issue"]) == {"corrupt"}
-    assert issues["detail"].to_list() == ["damaged (truncated)", "not a photo: a web page"]
+    listed = found(store_of(clean), skipped=skipped)
+    assert listed["path"].to_list() == ["<a>/ü.jpg", "page.jpg"] and set(listed["issue"]) == {"corrupt"}
+    assert listed["detail"].to_list() == ["damaged (truncated)", "not a photo: a web page"]
 
 
 def test_blocks_change_nothing(clean, monkeypatch):
-    whole = found(store_of(clean))
+    images, everything = store_of(clean), np.arange(40)
+    whole = quality.measure(images, everything)
     monkeypatch.setattr(quality, "BLOCK", 7)
-    pd.testing.assert_frame_equal(whole.measures, found(store_of(clean)).measures)
+    pd.testing.assert_frame_equal(whole, quality.measure(images, everything))
 
 
 def test_what_was_measured_is_kept_by_content(tmp_path, monkeypatch):
     space = open_workspace(make_photos(tmp_path / "photos", ("a", "b"), per_class=5, size=64), tmp_path / "w")
     photos = space.photos()
-    store = pixels(space, photos, 64)
+    store = pixels(space, photos, Preprocessing(64))
     first = quality.measured(space, photos, store)
     pd.testing.assert_frame_equal(first, quality.measure(store, np.arange(len(photos))))
     looked = []
     monkeypatch.setattr(quality, "measure", lambda store, rows, progress: looked.append(len(rows)) or first.iloc[:0])
     turned = photos.iloc[::-1].reset_index(drop=True)
-    again = quality.measured(space, turned, pixels(space, turned, 64))
+    again = quality.measured(space, turned, pixels(space, turned, Preprocessing(64)))
     pd.testing.assert_frame_equal(again, first.iloc[::-1].reset_index(drop=True))
     assert looked == [0]

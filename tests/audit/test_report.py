@@ -9,12 +9,14 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from cvtune_nb.audit import audit, load_audit, payoff
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import Stopped
 from tests.photos import make_photos
 
 CLASSES = ("<b>disc & co", "Quadrat ü", "stripes")
-SIZE = 96
+SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(96))
 
 
 def plant(folder):
@@ -50,7 +52,7 @@ def prepared(tmp_path_factory):
     folder = make_photos(tmp_path_factory.mktemp("audit") / "photos", CLASSES, per_class=24)
     planted = plant(folder)
     workspace = open_workspace(folder, folder.parent / "workspace")
-    return folder, workspace, audit(workspace, "efficientnet_lite0", SIZE), planted
+    return folder, workspace, audit(workspace, SPEC), planted
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_the_set_is_described(prepared):
     few = result.issues.query("issue == 'few-images'")
     assert len(few) == 3 and (few["path"] == "").all()
     assert result.summary["photos"] == len(workspace.manifest()) == len(result.scores)
-    assert result.summary["issues"]["mislabelled"] == 3 and result.summary["image_size"] == SIZE
+    assert result.summary["issues"]["mislabelled"] == 3 and result.summary["image_size"] == 96
 
 
 def test_the_files_say_the_same_as_the_result(prepared):
@@ -118,7 +120,7 @@ def test_twice_the_same_and_the_photos_untouched(prepared, workspace):
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
     before = contents()
-    again = audit(workspace, "efficientnet_lite0", SIZE)
+    again = audit(workspace, SPEC)
     pd.testing.assert_frame_equal(again.issues, result.issues)
     pd.testing.assert_frame_equal(again.scores, result.scores)
     assert contents() == before
@@ -137,7 +139,7 @@ def test_decisions_count(prepared, workspace):
     workspace.decide(kept, "keep", reason="mislabelled")
     workspace.decide(next(iter(planted["dark"])), "keep", reason="blurry")
     workspace.decide(excluded, "exclude", reason="two-classes")
-    result = audit(workspace, "efficientnet_lite0", SIZE)
+    result = audit(workspace, SPEC)
     scores = result.scores.set_index("path")
     assert listed(result.issues, "mislabelled") == set()
     assert scores.loc[relabelled, "label"] == CLASSES[0] and scores.loc[relabelled, "label_quality"] > 0.5
@@ -146,7 +148,7 @@ def test_decisions_count(prepared, workspace):
     assert listed(result.issues, "dark") == planted["dark"], "kept in spite of another issue"
     for path in (relabelled, kept):
         workspace.decide(path, "undo")
-    assert listed(audit(workspace, "efficientnet_lite0", SIZE).issues, "mislabelled") == {relabelled, kept}
+    assert listed(audit(workspace, SPEC).issues, "mislabelled") == {relabelled, kept}
 
 
 def test_no_copies_are_two_groups_and_copies_are_in_one_split(prepared, workspace):
@@ -156,7 +158,7 @@ def test_no_copies_are_two_groups_and_copies_are_in_one_split(prepared, workspac
     assert manifest.at[copy, "split"] == manifest.at[original, "split"]
     assert "leak" not in load_audit(workspace).summary["issues"]
     workspace.decide(copy, "distinct", to=original)
-    again = audit(workspace, "efficientnet_lite0", SIZE)
+    again = audit(workspace, SPEC)
     assert not {copy, original} & set(again.issues.loc[again.issues["issue"] == "duplicate", "path"])
     manifest = workspace.manifest().set_index("path")
     assert manifest.at[copy, "group"] != manifest.at[original, "group"]
@@ -167,7 +169,7 @@ def test_a_keep_without_a_kind_keeps_the_photo_in_spite_of_everything(prepared, 
     path = min(planted["two-classes"])
     assert len(result.issues.query("path == @path")) >= 2
     workspace.decide(path, "keep", reason="I like it")
-    assert audit(workspace, "efficientnet_lite0", SIZE).issues.query("path == @path").empty
+    assert audit(workspace, SPEC).issues.query("path == @path").empty
 
 
 def test_payoff_of_nothing_and_of_undoing_damage(prepared, workspace):
@@ -196,11 +198,11 @@ def test_a_stop_leaves_the_last_audit_as_it_was(prepared, workspace):
 
     workspace.decide(workspace.manifest()["path"][0], "exclude")
     with pytest.raises(Stopped):
-        audit(workspace, "efficientnet_lite0", SIZE, stop)
+        audit(workspace, SPEC, stop)
     assert (workspace.audit / "issues.csv").read_bytes() == before
 
 
 def test_progress_grows(workspace):
     shares = []
-    audit(workspace, "efficientnet_lite0", SIZE, lambda share, words: shares.append(share))
+    audit(workspace, SPEC, lambda share, words: shares.append(share))
     assert np.all(np.diff(shares) >= 0) and shares[-1] == 1

@@ -4,7 +4,8 @@ import pytest
 
 from cvtune_nb.audit import shortcuts
 from cvtune_nb.audit.quality import MEASURES
-from cvtune_nb.audit.shortcuts import PROPERTIES, find, telling
+from cvtune_nb.audit.shortcuts import PROPERTIES, telling
+from tests.audit.contexts import issues, known
 
 
 def made(count=240, classes=4, seed=0):
@@ -22,34 +23,38 @@ def made(count=240, classes=4, seed=0):
     return photos, pd.DataFrame(random.uniform(0, 1, (count, len(MEASURES))), columns=MEASURES)
 
 
+def find(photos, measures):
+    return issues(known(photos=photos, measures=measures), "shortcut", "split-drift")
+
+
 def test_a_class_of_dark_photos_is_found_by_its_brightness():
     photos, measures = made()
     dark = (photos["label"] == "2") & (np.random.default_rng(1).uniform(size=len(photos)) < 0.75)
     measures.loc[dark, "mean"] *= 0.1
-    issues = find(photos, measures)
-    assert issues["issue"].tolist() == ["shortcut"]
-    assert issues["path"].tolist() == [""]
-    assert 0.8 < issues["score"][0] < 1
-    assert 'class "2": brightness alone' in issues["detail"][0]
-    assert "lower than in the others" in issues["detail"][0]
+    found = find(photos, measures)
+    assert found["issue"].tolist() == ["shortcut"]
+    assert found["path"].tolist() == [""]
+    assert 0.8 < found["score"][0] < 1
+    assert 'class "2": brightness alone' in found["detail"][0]
+    assert "lower than in the others" in found["detail"][0]
 
 
 @pytest.mark.parametrize(("column", "words"), [("bytes", "bytes a pixel"), ("width", "of the file")])
 def test_files_of_another_camera_are_found(column, words):
     photos, measures = made()
     photos.loc[photos["label"] == "1", column] *= 5
-    issues = find(photos, measures)
-    assert issues["issue"].tolist() == ["shortcut"]
-    assert words in issues["detail"][0]
-    assert "alone gives it away" in issues["detail"][0]
+    found = find(photos, measures)
+    assert found["issue"].tolist() == ["shortcut"]
+    assert words in found["detail"][0]
+    assert "alone gives it away" in found["detail"][0]
 
 
 def test_splits_from_different_days_are_found():
     photos, measures = made()
     measures.loc[photos["split"] == "test", "mean"] += 0.5
-    issues = find(photos, measures)
-    assert set(issues["issue"]) == {"split-drift"}
-    assert any('split "test": brightness is higher' in detail for detail in issues["detail"])
+    found = find(photos, measures)
+    assert set(found["issue"]) == {"split-drift"}
+    assert any('split "test": brightness is higher' in detail for detail in found["detail"])
 
 
 def test_chance_raises_no_alarm():

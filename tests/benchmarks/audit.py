@@ -23,13 +23,14 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cvtune_nb.audit import duplicates, labels, quality, shortcuts
-from cvtune_nb.classification.features import features
+from cvtune_nb.audit import CHECKS, duplicates, labels, quality, shortcuts
+from cvtune_nb.audit.context import Context
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
 from tests.benchmarks.faults import BAD, COPIES, FOUR, NINE, plant
 
-BACKBONE, SIZE = "efficientnet_lite0", 224
+SPEC = FeatureSpec("efficientnet_lite0")
 SHARES = (0.03, 0.08, 0.20)
 PERMUTATIONS = 200
 ISSUE = {kind: "blurry" if kind.startswith("blur") else kind for kind in BAD}
@@ -60,7 +61,7 @@ def wrong_labels(data: Path, work: Path, seeds: int) -> None:
     """Labels flipped to any class, or to the class that theirs is mixed up with most."""
     workspace = open_workspace(data, work / "plain")
     photos = workspace.photos()
-    matrix = features(workspace, photos, BACKBONE, SIZE).matrix
+    matrix = features(workspace, photos, SPEC).matrix
     names, truth = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     confused = np.zeros((len(names), len(names)))
     np.add.at(confused, (truth, cross_validated(matrix, truth).argmax(axis=1)), 1)
@@ -100,9 +101,8 @@ def cross_validated(matrix: np.ndarray, given: np.ndarray) -> np.ndarray:
 def judged(matrix, photos, names, given, everyone, alone) -> Iterator[tuple]:
     """(method, (label quality, flagged or None)) of each method."""
     table = photos.assign(label=names[given])
-    opinions, issues = labels.find(table, matrix, alone, everyone)
-    listed = photos["path"].isin(issues.loc[issues["issue"] == "mislabelled", "path"]).to_numpy()
-    yield "cvtune", (opinions["label_quality"].to_numpy(), listed)
+    ours = labels.judge(table, matrix, alone, everyone)
+    yield "cvtune", (ours.opinions["label_quality"].to_numpy(), ours.mislabelled)
     said = cross_validated(matrix, given)
     own = said[np.arange(len(given)), given]
     try:
@@ -129,8 +129,8 @@ def copies_and_bad(data: Path, work: Path, each: int) -> None:
     truth = plant(data, folder, each)
     workspace = open_workspace(folder, work / f"planted-{each}-workspace")
     photos = workspace.photos(contested=True)
-    rows = features(workspace, photos, BACKBONE, SIZE).rows
-    store = pixels(workspace, photos, SIZE)
+    rows = features(workspace, photos, SPEC).rows
+    store = pixels(workspace, photos, SPEC.preprocessing)
     paths = photos["path"].to_numpy()
 
     start = time.perf_counter()
@@ -141,9 +141,10 @@ def copies_and_bad(data: Path, work: Path, each: int) -> None:
     for kind, issue in ISSUE.items():  # one at a time: what flags more than 5% of a set becomes a note about the set
         others = {path for path, (_, which) in truth.bad.items() if which != kind}
         kept = np.flatnonzero(~photos["path"].isin(others))
-        some, light = photos.iloc[kept].reset_index(drop=True), measures.iloc[kept].reset_index(drop=True)
-        found = quality.find(some, light, workspace.skipped(), SIZE).issues
-        flagged[kind] = set(found.loc[found["issue"] == issue, "path"])
+        context = Context(workspace, SPEC)
+        context.photos, context.measures = (part.iloc[kept].reset_index(drop=True) for part in (photos, measures))
+        (check,) = (check for check in CHECKS if check.name == issue)
+        flagged[kind] = {row["path"] for row in check.look(context)[0]}
     bad_found("cvtune", flagged, truth)
     try:
         from imagededup.methods import PHash
@@ -230,7 +231,7 @@ def telling_properties(data: Path, work: Path) -> None:
     """False alarms on permuted labels, and whether a class three quarters of which are darkened is found."""
     workspace = open_workspace(data, work / "plain")
     photos = workspace.photos()
-    store = pixels(workspace, photos, SIZE)
+    store = pixels(workspace, photos, SPEC.preprocessing)
     measures = quality.measure(store, np.arange(len(photos)))
     values = shortcuts.properties(photos, measures)
     random = np.random.default_rng(0)
@@ -245,9 +246,10 @@ def telling_properties(data: Path, work: Path) -> None:
         darker = quality.measure(Darkened(store, chosen), np.arange(len(chosen)))
         changed = measures.copy()
         changed.iloc[chosen] = darker.to_numpy()
-        found = shortcuts.find(photos, changed)
-        hit = found[(found["issue"] == "shortcut") & found["detail"].str.contains(f'"{name}"', regex=False)]
-        say(check="shortcuts", darkened=name, found=bool(len(hit)), auroc=hit["score"].max() if len(hit) else 0.0)
+        context = Context(workspace, SPEC)
+        context.photos, context.measures = photos, changed
+        hit = [row["score"] for row in shortcuts.shortcut(context) if f'"{name}"' in row["detail"]]
+        say(check="shortcuts", darkened=name, found=bool(hit), auroc=max(hit, default=0.0))
 
 
 class Darkened:

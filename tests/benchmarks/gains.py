@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.preprocessing import Preprocessing
 from tests.benchmarks.common import say
 
 
@@ -38,7 +40,8 @@ def main() -> None:
     from cvtune_nb.workspace import Workspace
 
     whole = open_workspace(arguments.data, work / "whole")
-    audit(whole, arguments.backbone, arguments.image_size)  # pixels, features, groups of copies
+    spec = FeatureSpec(arguments.backbone, Preprocessing(arguments.image_size))
+    audit(whole, spec)  # pixels, features, groups of copies
     write_json(
         whole.folder / "baseline.json",
         {"backbone": arguments.backbone, "image_size": arguments.image_size, "validation_accuracy": 0.0},
@@ -92,7 +95,7 @@ def cleaned(noisy, manifest: pd.DataFrame, arguments: argparse.Namespace) -> dic
     from cvtune_nb.advice.gains import what_helps
     from cvtune_nb.audit import audit
 
-    issues = audit(noisy, arguments.backbone, arguments.image_size).issues
+    issues = audit(noisy, FeatureSpec(arguments.backbone, Preprocessing(arguments.image_size))).issues
     (gain,) = (gain for gain in what_helps(noisy)[0] if gain.action == "labels")
     listed = set(issues.loc[issues["issue"] == "mislabelled", "path"])
     photos = noisy.manifest()
@@ -106,7 +109,7 @@ def right(workspace, learned: pd.DataFrame, manifest: pd.DataFrame, arguments: a
     from cvtune_nb.classification.features import features
     from cvtune_nb.classification.svm import Svm
 
-    matrix = features(workspace, manifest, arguments.backbone, arguments.image_size).matrix
+    matrix = features(workspace, manifest, FeatureSpec(arguments.backbone, Preprocessing(arguments.image_size))).matrix
     places = dict(zip(manifest["path"], range(len(manifest)), strict=True))
     train, asked = learned[learned["split"] == "train"], manifest[manifest["split"] != "train"]
     known = matrix[[places[path] for path in train["path"]]]

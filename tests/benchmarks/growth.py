@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from cvtune_nb.classification import fit
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.parameters import Config
 from tests.benchmarks.common import told, watch_memory
 from tests.photos import make_photos
@@ -27,7 +28,7 @@ def main() -> None:
     start = time.perf_counter()
     workspace = open_workspace(folder / "photos", folder / "workspace")
     photos, opened = workspace.photos(), time.perf_counter()
-    features(workspace, photos, "efficientnet_lite0", SIZE)
+    features(workspace, photos, FeatureSpec("efficientnet_lite0", Preprocessing(SIZE)))
     computed = time.perf_counter()
     run = fit(workspace, Config("efficientnet_lite0", image_size=SIZE, epochs=1))
     n = len(photos)

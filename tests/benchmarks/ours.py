@@ -16,9 +16,11 @@ import torch
 from safetensors.torch import load_file
 
 from cvtune_nb.classification import Run, build, fit
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models.networks import forward
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
@@ -40,7 +42,7 @@ def main() -> None:
             shutil.copyfile(run.folder / "best.safetensors", out / "within.safetensors")
 
     run = fit(workspace, Config(settings["backbone"], image_size=size, seed=settings["seed"]), on_epoch=on_epoch)
-    explorer = SvmExplorer(workspace, settings["backbone"], size)
+    explorer = SvmExplorer(workspace, FeatureSpec(settings["backbone"], Preprocessing(size)))
     kept = explorer.photos["split"].isin(["validation", "test"]).to_numpy()
     photos = explorer.photos[kept].reset_index(drop=True)
     files = {"predicted": out / "within.safetensors", "whole": run.folder / "best.safetensors"}
@@ -57,7 +59,7 @@ def predicted(workspace: Workspace, run: Run, photos: pd.DataFrame, file: Path) 
     network = build(run.config, run.classes, pretrained=False)
     network.load_state_dict(load_file(file))
     network.eval()
-    squares = pixels(workspace, photos, run.config.image_size)
+    squares = pixels(workspace, photos, Preprocessing(run.config.image_size))
     numbers = [
         forward(network, squares.centre(batch.tolist())).argmax(1) for batch in torch.arange(len(photos)).split(BATCH)
     ]

@@ -10,10 +10,11 @@ import pandas as pd
 from PIL import Image
 
 from cvtune_nb.classification import fit
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
@@ -39,8 +40,8 @@ def measure_features(folder: Path, work: Path, size: int) -> None:
     for backbone in BACKBONES:
         workspace = fresh(folder, work)
         photos = workspace.photos()
-        first = seconds(lambda: features(workspace, photos, backbone, size))  # noqa: B023 - called at once
-        second = seconds(lambda: features(workspace, photos, backbone, size))  # noqa: B023
+        first = seconds(lambda: features(workspace, photos, FeatureSpec(backbone, Preprocessing(size))))  # noqa: B023 - called at once
+        second = seconds(lambda: features(workspace, photos, FeatureSpec(backbone, Preprocessing(size))))  # noqa: B023
         decoding, cheaper = (
             limits.least_decoding(workspace, photos, size, resampling)
             for resampling in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)
@@ -143,9 +144,9 @@ def measure_slider(folder: Path, work: Path, size: int) -> None:
     """What a move of C, and of the learning rate, takes on features that are in the cache."""
     backbone = BACKBONES[0]
     workspace = open_workspace(folder, work / "slider")
-    explorer = SvmExplorer(workspace, backbone, size)
+    explorer = SvmExplorer(workspace, FeatureSpec(backbone, Preprocessing(size)))
     explorer.best_C()
-    layer = LastLayer(workspace, backbone, size)
+    layer = LastLayer(workspace, FeatureSpec(backbone, Preprocessing(size)))
     places, rates = np.geomspace(0.011, 90, MOVES), np.geomspace(1e-5, 0.1, MOVES)
     configs = [Config(backbone, image_size=size, learning_rate=float(rate)) for rate in rates]
     moves = {

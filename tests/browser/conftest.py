@@ -10,8 +10,10 @@ from playwright.sync_api import expect
 
 from cvtune_nb import classification
 from cvtune_nb.audit import audit
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 from tests.browser import jlab
@@ -82,8 +84,8 @@ def open_notebook(page, lab_server, request):
 def done(planted, tmp_path_factory):
     """A workspace in which audit, baseline and one run are done, so that every notebook can be opened alone."""
     workspace = open_workspace(planted, tmp_path_factory.mktemp("done") / "workspace")
-    audit(workspace, NETWORK)
-    baseline(workspace, NETWORK, 64)
+    audit(workspace, FeatureSpec(NETWORK))
+    baseline(workspace, FeatureSpec(NETWORK, Preprocessing(64)))
     classification.fit(workspace, Config(backbone=NETWORK, image_size=64, epochs=0))
     return workspace.folder
 

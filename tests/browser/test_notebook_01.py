@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 from cvtune_nb.audit import audit, objects
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import open_workspace
 from tests.browser.steps import NETWORK, button, change_theme, gone_from_below, opened, whole_page
 
@@ -72,7 +73,7 @@ def copies(planted, tmp_path):
         shutil.copy(photo, folder / "circle" / f"again {number}.jpg")
     ImageOps.mirror(Image.open(photo)).save(folder / "circle" / "again 5.jpg")
     space = open_workspace(folder, tmp_path / "copies")
-    audit(space, NETWORK)
+    audit(space, FeatureSpec(NETWORK))
     return space
 
 
@@ -158,7 +159,7 @@ def test_01_the_page_turns_by_itself(open_notebook, planted, tmp_path):
     for number, photo in enumerate([*sorted((folder / "circle").glob("*.jpg"))[:15]] * 3):
         shutil.copy(photo, folder / "circle" / f"again {number}.jpg")
     workspace = open_workspace(folder, tmp_path / "workspace")
-    audit(workspace, NETWORK)
+    audit(workspace, FeatureSpec(NETWORK))
     lab = opened(open_notebook, "01_data_quality_audit", workspace)
     lab.run_all()
     panel, keys = lab.output("panel"), lab.page.keyboard

@@ -6,14 +6,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cvtune_nb import classification
 from cvtune_nb.classification import cost, fit, predict_cost
-from cvtune_nb.classification.cost import Cost, duration
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
 from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json
+from cvtune_nb.runs.cost import DECODE_SECONDS, Speed
 
 
 def test_cost_is_linear_in_epochs(workspace, config):
@@ -26,7 +26,7 @@ def test_cost_is_linear_in_epochs(workspace, config):
 
 def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, monkeypatch):
     probe = {"train_seconds": 2.0, "forward_seconds": 1.0, "weight_bytes": 1e6, "activation_bytes": 2e6}
-    monkeypatch.setattr(cost, "_probe", lambda *a: probe)
+    monkeypatch.setattr(Speed, "probe", lambda *_: probe)
     photos = workspace.photos()
     train, validation = ((photos["split"] == name).sum() for name in ("train", "validation"))
     one = replace(config, epochs=1, head="random")
@@ -34,16 +34,16 @@ def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, 
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
     fits = train * photos["label"].nunique() * cost.SVM_SECONDS
     assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos) + fits)
-    C_table_file(workspace, photos, one.backbone, one.image_size).touch()
+    C_table_file(workspace, photos, FeatureSpec.of(one)).touch()
     assert predict_cost(workspace, replace(one, head="svm")).seconds == pytest.approx(epoch + len(photos))
     larger = replace(one, image_size=256)
     found = predict_cost(workspace, larger)
-    assert found.seconds == pytest.approx(epoch + len(photos) * cost.DECODE_SECONDS)
+    assert found.seconds == pytest.approx(epoch + len(photos) * DECODE_SECONDS)
     assert found.disk_megabytes == pytest.approx(len(photos) * 293 * 293 * 3 / 1e6 + 5)
     workspace.limit_pixels((kept_bytes(workspace) + 10 * 293 * 293 * 3) / 1e9)
     found = predict_cost(workspace, larger)
     assert found.unkept == len(photos) - 10
-    assert found.seconds == pytest.approx(epoch + (len(photos) + found.unkept) * cost.DECODE_SECONDS)
+    assert found.seconds == pytest.approx(epoch + (len(photos) + found.unkept) * DECODE_SECONDS)
     assert found.disk_megabytes == pytest.approx(10 * 293 * 293 * 3 / 1e6 + 5)
     for path in photos.query("split == 'train'")["path"].iloc[:3]:
         workspace.decide(path, "exclude")
@@ -111,11 +111,11 @@ def test_a_run_corrects_the_next_prediction(workspace, config):
         return predict_cost(workspace, one).seconds - predict_cost(workspace, none).seconds
 
     first = epoch()
-    cost.learn(workspace, with_history(workspace, config, 99.0, 3 * first, 3 * first, 50.0))
+    cost.calibrate(workspace, with_history(workspace, config, 99.0, 3 * first, 3 * first, 50.0))
     assert epoch() == pytest.approx(3 * first)  # by the median; the first row is mostly preparation
-    cost.learn(workspace, with_history(workspace, config, 99.0, 12 * first, 12 * first))
+    cost.calibrate(workspace, with_history(workspace, config, 99.0, 12 * first, 12 * first))
     assert epoch() == pytest.approx(6 * first)  # half of the way, in factors
-    cost.learn(workspace, with_history(workspace, config, 99.0))
+    cost.calibrate(workspace, with_history(workspace, config, 99.0))
     assert epoch() == pytest.approx(6 * first)
     predict_cost(workspace, replace(config, image_size=96))
     assert epoch() == pytest.approx(6 * first), "a probe of another kind forgets nothing"
@@ -125,37 +125,3 @@ def test_a_real_run_leaves_its_pace(trained):
     workspace, _ = trained
     (known,) = (value for key, value in read_json(workspace.cache / "speed.json").items() if key != "format")
     assert known["pace"] > 0
-
-
-def test_predictions_say_how_far_the_last_ones_were_off(workspace, config):
-    assert cost.past_in_words(cost.past_errors(classification.runs(workspace))) == ""
-    for took in (50.0, 9.0, 10.5, 11.2):  # predicted were 10
-        with_history(workspace, config, took)
-    errors = cost.past_errors(classification.runs(workspace))
-    assert errors == pytest.approx([-0.1, 0.05, 0.12])
-    assert cost.past_in_words(errors) == "the last 3 predictions were within 12%"
-    assert cost.past_in_words(errors[:1]) == "the last prediction was within 10%"
-
-
-def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(workspace, config):
-    replace(with_history(workspace, config, 50.0), state="stopped").save()
-    replace(with_history(workspace, config, 50.0), changes=["out of memory: minibatch 8"]).save()
-    assert cost.past_errors(classification.runs(workspace)) == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "1 s"), (45.4, "45 s"), (90, "2 min"), (3600, "60 min"), (5400, "1.5 h"), (90_000, "25.0 h")],
-)
-def test_time_in_words(seconds, words):
-    assert duration(seconds) == words
-
-
-def test_cost_in_words():
-    assert Cost(370, 2140, 480).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
-    assert Cost(370, 2140, 480, 0, 2200).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
-    short = Cost(370, 2140, 480, 0, 1800).words
-    assert short.endswith("; only 1.8 GB are free: halve minibatch and learning rate together")
-    assert Cost(370, 2140, 480, 12).words.endswith(
-        "of disk; 12 photos are decoded in every epoch, for there is no room to keep their pixels"
-    )

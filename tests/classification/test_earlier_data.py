@@ -6,7 +6,9 @@ import pytest
 from cvtune_nb.advice import advise, real_gains
 from cvtune_nb.advice.rule import case_of
 from cvtune_nb.classification import best_run, earlier_run, load_run, runs
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline, baseline_predictions, last_baseline
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_csv, read_json, write_json
 from cvtune_nb.runs.provenance import EARLIER, present
@@ -92,7 +94,7 @@ def test_a_baseline_of_other_photos_is_none(workspace):
     workspace.decide(of(workspace, "validation")[0], "exclude")
     assert last_baseline(workspace) is None and baseline_predictions(workspace) is None
     assert last_baseline(workspace, earlier=True)["backbone"] == "efficientnet_lite0"
-    baseline(workspace, "efficientnet_lite0", 64)
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     assert last_baseline(workspace)
     renamed(workspace)
     assert last_baseline(workspace) is None
@@ -115,7 +117,7 @@ def test_copies_of_what_a_baseline_has_learned_are_not_its_test(workspace):
     first, second = (photos.index[photos["split"] == name][0] for name in ("train", "test"))
     photos.loc[second, "group"] = photos.loc[first, "group"]  # as in data that came divided so
     workspace.save_manifest(photos, workspace.skipped())
-    found = baseline(workspace, "efficientnet_lite0", 64, open_test=True)
+    found = baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)), open_test=True)
     assert found.test.n == int((photos["split"] == "test").sum()) - 1
     assert found.to_dict()["note"].startswith("1 test photo is not counted: this run has trained on them or on copies")
 

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer, baseline
 from cvtune_nb.data import open_workspace, photo
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model
 from tests.photos import draw_photo
@@ -27,9 +29,9 @@ def workspace(tmp_path, request):
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
 def test_the_exported_baseline_decides_as_scikit_learn_does(workspace, kernel):
-    baseline(workspace, "test_efficientnet:random", 64, C=3.0, kernel=kernel)
+    baseline(workspace, FeatureSpec("test_efficientnet:random", Preprocessing(64)), C=3.0, kernel=kernel)
     made = export_run(workspace, "svm", variants=())
-    explorer = SvmExplorer(workspace, "test_efficientnet:random", 64)
+    explorer = SvmExplorer(workspace, FeatureSpec("test_efficientnet:random", Preprocessing(64)))
     svm = explorer.svm(3.0, kernel)
     rows = workspace.photos().query("split == 'validation'")
     answers = Model(made.folder).predict([workspace.path_of(path) for path in rows["path"]])

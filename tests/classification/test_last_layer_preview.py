@@ -2,30 +2,32 @@ import numpy as np
 import pytest
 import torch
 
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.last_layer_preview import LastLayer, _Layer
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.classification.train import SMOOTHING
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import optimizer_for
 
 BACKBONE = "efficientnet_lite0"
+SPEC = FeatureSpec(BACKBONE, Preprocessing(64))
 
 
 @pytest.fixture
 def layer(workspace):
-    features(workspace, workspace.photos(), BACKBONE, 64)
-    return LastLayer(workspace, BACKBONE, 64)
+    features(workspace, workspace.photos(), SPEC)
+    return LastLayer(workspace, SPEC)
 
 
 def test_without_features_it_says_where_they_come_from(workspace):
     with pytest.raises(InputError, match="not in the cache for 72 photos; notebook 02"):
-        LastLayer(workspace, BACKBONE, 96)
+        LastLayer(workspace, FeatureSpec(BACKBONE, Preprocessing(96)))
 
 
 def test_it_starts_where_the_svm_ended(layer, workspace):
-    explorer = SvmExplorer(workspace, BACKBONE, 64)
+    explorer = SvmExplorer(workspace, SPEC)
     row = layer.preview(Config(BACKBONE, image_size=64, epochs=2)).table.iloc[0]
     for split in ("train", "validation"):
         assert row[f"{split}_accuracy"] == explorer.accuracy(explorer.best_C(), "linear", split).value

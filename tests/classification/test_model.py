@@ -5,11 +5,14 @@ from scipy.special import softmax
 from torch import nn
 
 from cvtune_nb.classification import build, load_best
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.photo import square
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.fitting import train_mode
 
 
 def images(n=4, size=64):
@@ -20,7 +23,7 @@ def images(n=4, size=64):
 def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace, classes):
     for path in workspace.photos().query("label not in @classes")["path"]:
         workspace.decide(path, "exclude")
-    explorer = SvmExplorer(workspace, "efficientnet_lite0", 64)
+    explorer = SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     svm = explorer.svm(1.0)
     classifier = build(Config("efficientnet_lite0", image_size=64), list(classes)).eval()
     classifier.start_from(svm)
@@ -57,7 +60,8 @@ class WithNorm(nn.Sequential):
 
 
 def test_a_batch_norm_that_stays_keeps_its_statistics():
-    classifier = Classifier(WithNorm(), 2, 0.5, normalise=False).train()
+    classifier = Classifier(WithNorm(), 2, 0.5, normalise=False)
+    train_mode(classifier)
     norm = classifier.backbone[0]
     assert not norm.training
     assert classifier.dropout.training

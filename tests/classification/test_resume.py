@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cvtune_nb.classification import fit, load_run, train
+from cvtune_nb.classification import Run, fit, load_run, train
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.runs import checkpoint as checkpoint_module
+from cvtune_nb.runs import fitting
 
 
 def stop_at(words):
@@ -71,10 +72,10 @@ def test_killed_while_an_epoch_is_written_down(workspace, config, same_as_traine
         elif step == "checkpoint":
             patch.setattr(checkpoint_module, "save", kill_at(checkpoint_module.save, lambda run, *_: run))
         elif step == "run.save":
-            patch.setattr(train.Run, "save", kill_at(train.Run.save, lambda run: run))
+            patch.setattr(Run, "save", kill_at(Run.save, lambda run: run))
         else:
             written = []
-            whole = train.write_csv
+            whole = fitting.write_csv
 
             def write(path, table):
                 written.append(path)
@@ -82,7 +83,7 @@ def test_killed_while_an_epoch_is_written_down(workspace, config, same_as_traine
                     raise Killed
                 whole(path, table)
 
-            patch.setattr(train, "write_csv", write)
+            patch.setattr(fitting, "write_csv", write)
         told = on_epoch if step == "on_epoch" else None
         try:
             fit(workspace, config, on_epoch=told)

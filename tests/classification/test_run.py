@@ -16,13 +16,13 @@ def history(*rows):
 
 
 def run_with(config, tmp_path, table, counts=(100, 20)):
-    return Run("001", tmp_path, config, ["a", "b"], "", table, counts)
+    return Run("001", tmp_path, config, ["a", "b"], "", table, counts=counts)
 
 
 def test_a_run_on_disk_is_the_run(trained):
     workspace, run = trained
     again = load_run(workspace, run.id)
-    for name in ("id", "folder", "config", "classes", "photos", "counts", "state", "predicted_seconds", "changes"):
+    for name in ("id", "folder", "config", "classes", "data_id", "counts", "state", "predicted_seconds", "changes"):
         assert getattr(again, name) == getattr(run, name)
     pd.testing.assert_frame_equal(again.history, run.history)
     pd.testing.assert_frame_equal(pd.read_csv(run.folder / "history.csv"), run.history)

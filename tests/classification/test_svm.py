@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb import metrics
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import (
     C_VALUES,
     Svm,
@@ -15,15 +16,16 @@ from cvtune_nb.classification.svm import (
     learning_curve,
     normalised,
 )
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import networks
 
-BACKBONE, SIZE = "efficientnet_lite0", 64
+SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(64))
 
 
 @pytest.fixture(scope="module")
 def explorer(opened):
-    return SvmExplorer(opened, BACKBONE, SIZE)
+    return SvmExplorer(opened, SPEC)
 
 
 def blobs(classes, width=12, per_class=30, spread=1.0, seed=0):
@@ -97,7 +99,7 @@ def test_the_baseline_is_right_about_its_own_numbers(opened, explorer):
 
 
 def test_mistakes_are_the_wrong_ones_the_surest_first(opened):
-    explorer = SvmExplorer(opened, BACKBONE, SIZE)
+    explorer = SvmExplorer(opened, SPEC)
     explorer.photos = explorer.photos.copy()
     validation = np.flatnonzero(explorer.photos["split"] == "validation")[:3]
     explorer.photos.loc[validation, "label"] = "stripes"
@@ -131,11 +133,11 @@ def test_the_test_set_stays_closed_unless_it_is_opened(workspace, monkeypatch):
     asked = []
     whole = SvmExplorer.part
     monkeypatch.setattr(SvmExplorer, "part", lambda self, split: asked.append(split) or whole(self, split))
-    closed = baseline(workspace, BACKBONE, SIZE)
+    closed = baseline(workspace, SPEC)
     assert "test" not in asked
     assert workspace.test_openings() == 0
     assert "test_accuracy" not in closed.to_dict()
-    opened = baseline(workspace, BACKBONE, SIZE, open_test=True)
+    opened = baseline(workspace, SPEC, open_test=True)
     assert "test" in asked
     assert workspace.test_openings() == 1
     assert opened.test.n == (workspace.photos()["split"] == "test").sum()
@@ -144,7 +146,7 @@ def test_the_test_set_stays_closed_unless_it_is_opened(workspace, monkeypatch):
 
 
 def test_the_slider_is_answered_from_the_cache(opened, monkeypatch):
-    explorer = SvmExplorer(opened, BACKBONE, SIZE)
+    explorer = SvmExplorer(opened, SPEC)
     monkeypatch.setattr("cvtune_nb.classification.svm.features", lambda *a: pytest.fail("features asked for again"))
     monkeypatch.setattr(networks, "load", lambda *a: pytest.fail("the network was loaded"))
     first = explorer.fit(0.3, "rbf")
@@ -157,7 +159,7 @@ def test_the_slider_is_answered_from_the_cache(opened, monkeypatch):
 
 
 def test_the_last_baseline_is_kept_in_plain_files(workspace):
-    result = baseline(workspace, BACKBONE, SIZE, C=0.1)
+    result = baseline(workspace, SPEC, C=0.1)
     kept = last_baseline(workspace)
     assert {name: value for name, value in kept.items() if name != "format"} == json.loads(json.dumps(result.to_dict()))
     assert kept["C"] == 0.1
@@ -180,12 +182,12 @@ def test_decisions_that_leave_nothing_to_learn_are_refused_in_words(workspace):
     one = photos.query("split == 'validation'")["path"].iloc[0]
     workspace.decide(one, "relabel", to="heart")
     with pytest.raises(InputError, match=r"class 'heart' has 1 photo\(s\), for example .*, but none for training"):
-        baseline(workspace, BACKBONE, SIZE)
+        baseline(workspace, SPEC)
     workspace.decide(one, "undo")
     for path in photos.query("label != 'circle'")["path"]:
         workspace.decide(path, "exclude")
     with pytest.raises(InputError, match="fewer than two classes"):
-        baseline(workspace, BACKBONE, SIZE)
+        baseline(workspace, SPEC)
 
 
 def test_the_learning_curve_grows_with_the_photos(explorer):

@@ -13,6 +13,7 @@ from cvtune_nb.data import levels, open_workspace
 from cvtune_nb.data.levels import in_words, levels_for
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import kept_bytes, pixels, thumbnail
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json, write_json
 from cvtune_nb.workspace import Workspace, photos_id
@@ -21,7 +22,7 @@ from tests.photos import make_photos
 
 
 def brightness(space):
-    return pixels(space, space.photos(), 64)[:].mean(axis=(1, 2, 3))
+    return pixels(space, space.photos(), Preprocessing(64))[:].mean(axis=(1, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_8_bit_photos_among_others_are_shown_as_they_are(tmp_path):
     Image.fromarray(np.full((40, 40), 200, np.uint8)).save(tmp_path / "p" / "a" / "eight.png")
     space = open_workspace(tmp_path / "p", tmp_path / "w")
     assert space.levels == (0, 4095) and space.depth["photos"] == 8
-    seen = pixels(space, space.photos(), 64)[:]
+    seen = pixels(space, space.photos(), Preprocessing(64))[:]
     assert (seen[space.photos()["path"].tolist().index("a/eight.png")] == 200).all()
 
 

@@ -7,15 +7,17 @@ import pytest
 from PIL import Image
 
 from cvtune_nb.data import pixels as module
+from cvtune_nb.data import preprocessing
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square
 from cvtune_nb.data.pixels import kept_bytes, pixels, refuse_beyond, room, store_of, thumbnail
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
 
 
 def test_pixels_are_the_centre_squares_in_the_order_asked_for(workspace):
     photos = workspace.photos().iloc[[5, 2, 60]]
-    squares = pixels(workspace, photos, 256)
-    assert (len(squares), squares.side, squares.image_size) == (3, 293, 256)
+    squares = pixels(workspace, photos, Preprocessing(256))
+    assert (len(squares), squares.side, squares.preprocessing) == (3, 293, Preprocessing(256))
     for index, path in enumerate(photos["path"]):
         assert np.array_equal(squares[[index]][0], centre_square(workspace.path_of(path), 293))
     assert np.array_equal(squares.centre([2, 0]), squares[[2, 0]][:, 18:274, 18:274])
@@ -24,10 +26,10 @@ def test_pixels_are_the_centre_squares_in_the_order_asked_for(workspace):
 
 def test_squares_that_are_kept_serve_smaller_sizes(workspace, monkeypatch):
     photos = workspace.photos()
-    kept = pixels(workspace, photos, 224)
+    kept = pixels(workspace, photos, Preprocessing(224))
     before = kept_bytes(workspace)
-    monkeypatch.setattr(module, "centre_square", lambda path, side, levels: pytest.fail("it was decoded again"))
-    small = pixels(workspace, photos, 96)
+    monkeypatch.setattr(preprocessing, "centre_square", lambda path, side, levels: pytest.fail("it was decoded again"))
+    small = pixels(workspace, photos, Preprocessing(96))
     assert small.store.shape == kept.store.shape
     assert kept_bytes(workspace) == before
     square = small[[4]][0]
@@ -35,37 +37,38 @@ def test_squares_that_are_kept_serve_smaller_sizes(workspace, monkeypatch):
     smaller = Image.fromarray(kept[[4]][0]).resize((110, 110), Image.Resampling.BICUBIC)
     assert np.array_equal(square, smaller)
     monkeypatch.undo()
-    pixels(workspace, photos, 256)
-    assert pixels(workspace, photos, 96).store.shape == kept.store.shape, "the smallest that serves: runs can go on"
+    pixels(workspace, photos, Preprocessing(256))
+    again = pixels(workspace, photos, Preprocessing(96))
+    assert again.store.shape == kept.store.shape, "the smallest that serves: runs can go on"
 
 
 def test_what_there_is_no_room_for_is_decoded_at_each_reading(workspace, monkeypatch):
     photos = workspace.photos().iloc[:9]
-    whole = pixels(workspace, photos, 256)[:]
+    whole = pixels(workspace, photos, Preprocessing(256))[:]
     shutil.rmtree(workspace.cache / "pixels-293")
     workspace.limit_pixels((kept_bytes(workspace) + 4.5 * 293 * 293 * 3) / 1e9)
     limit = kept_bytes(workspace) + 4.5 * 293 * 293 * 3
     seen = []
     monkeypatch.setattr(
-        module, "centre_square", lambda path, side, levels: seen.append(path.name) or centre_square(path, side)
+        preprocessing, "centre_square", lambda path, side, levels: seen.append(path.name) or centre_square(path, side)
     )
-    squares = pixels(workspace, photos, 256)
+    squares = pixels(workspace, photos, Preprocessing(256))
     assert (len(seen), kept_bytes(workspace) <= limit) == (4, True)
     for order in (slice(None), [8, 0, 3], [0, 1]):
         assert np.array_equal(squares[order], whole[order])
     assert len(seen) == 4 + 5 + 1
     assert np.array_equal(squares.take(np.array([8, 2]))[:], whole[[8, 2]])
-    gone = pixels(workspace, photos.assign(path="circle/gone.jpg"), 256)
+    gone = pixels(workspace, photos.assign(path="circle/gone.jpg"), Preprocessing(256))
     assert np.array_equal(gone[[0, 1]], whole[[0, 1]])
     with pytest.raises(InputError, match=r"gone\.jpg can no longer be read \(the file is gone\)"):
         gone[[8]]
     workspace.limit_pixels("all")
-    pixels(workspace, photos.iloc[:8], 256)
-    assert not store_of(workspace, 256).missing(list(photos["sha256"].iloc[:8]))
+    pixels(workspace, photos.iloc[:8], Preprocessing(256))
+    assert not store_of(workspace, Preprocessing(256)).missing(list(photos["sha256"].iloc[:8]))
 
 
 def test_pixels_leave_room_on_the_disk(workspace, monkeypatch):
-    store = store_of(workspace, 256)
+    store = store_of(workspace, Preprocessing(256))
     free = module.RESERVE + 2.5 * 293**2 * 3
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert room(workspace, store) == 2
@@ -80,13 +83,13 @@ def test_every_photo_is_decoded_once(workspace, monkeypatch):
     photos = workspace.photos()
     seen = []
     monkeypatch.setattr(
-        module, "centre_square", lambda path, side, levels: seen.append(path) or centre_square(path, side)
+        preprocessing, "centre_square", lambda path, side, levels: seen.append(path) or centre_square(path, side)
     )
-    pixels(workspace, photos.iloc[:4], 256)
+    pixels(workspace, photos.iloc[:4], Preprocessing(256))
     assert len(seen) == 4
-    pixels(workspace, photos.iloc[:6], 256)
+    pixels(workspace, photos.iloc[:6], Preprocessing(256))
     assert len(seen) == 6
-    pixels(workspace, photos.iloc[:6].assign(path="a name that is gone"), 256)
+    pixels(workspace, photos.iloc[:6].assign(path="a name that is gone"), Preprocessing(256))
     assert len(seen) == 6
 
 
@@ -99,15 +102,15 @@ def test_stopped_in_the_middle_what_was_decoded_stays(workspace, monkeypatch):
 
     photos = workspace.photos()
     with pytest.raises(Stopped):
-        pixels(workspace, photos, 256, stop)
-    left = store_of(workspace, 256).missing(list(photos["sha256"]))
+        pixels(workspace, photos, Preprocessing(256), stop)
+    left = store_of(workspace, Preprocessing(256)).missing(list(photos["sha256"]))
     assert 0 < len(left) <= len(photos) - 16
 
 
 def test_a_photo_that_vanished_is_named(workspace):
     photos = workspace.photos().iloc[:2].assign(path=["circle/gone.jpg", "circle/gone too.jpg"])
     with pytest.raises(InputError, match=r"gone\.jpg can no longer be read \(the file is gone\): put it back, or open"):
-        pixels(workspace, photos, 256)
+        pixels(workspace, photos, Preprocessing(256))
 
 
 def test_an_image_size_beyond_the_photos_is_refused(opened):

@@ -161,14 +161,14 @@ def test_near_duplicates_are_close_but_not_equal(tmp_path):
 
 
 def test_the_scale_of_what_is_planted():
-    from cvtune_nb.data.sample import _plan
+    from cvtune_nb.data.sample import plan
 
     for size in (4, 30, 120, 1000):
-        slots, planted = _plan(size, 0)
+        slots, planted = plan(size, 0)
         assert len(slots) == 6 * size + max(3, round(size * 2 / 3))
         assert len(planted["dark"]) == min(5, max(1, round(5 * len(slots) / 800)))
         assert len({slot.path for slot in slots}) == len(slots)
-    assert len(_plan(120, 0)[1]["near_duplicates"]) == 12
+    assert len(plan(120, 0)[1]["near_duplicates"]) == 12
 
 
 def test_the_fine_pair_differs_by_its_dimples_alone():

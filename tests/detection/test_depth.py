@@ -5,8 +5,10 @@ import pytest
 
 from cvtune_nb.data import levels
 from cvtune_nb.data.photo import scaled
-from cvtune_nb.detection import open_dataset
+from cvtune_nb.detection import DetectorConfig, load_run, open_dataset
+from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
 from cvtune_nb.detection.pixels import pictures
+from cvtune_nb.detection.run import new_run
 from cvtune_nb.errors import InputError
 from tests.deep import png, ramp
 
@@ -32,6 +34,13 @@ def test_pictures_are_as_bright_as_the_set_says(photos, tmp_path):
     dataset.workspace.pixels_gb = 0.0
     elsewhere = pictures(dataset.workspace, dataset.photos, 40)  # no room: decoded at each reading
     assert np.array_equal(elsewhere[0], scaled(path, 40, (0, 4095)))
+
+
+def test_a_run_remembers_the_levels_of_its_photos(photos, tmp_path):
+    dataset = open_dataset(photos, tmp_path / "w")
+    run = new_run(dataset, DetectorConfig("efficientnet_lite0_fpn"), Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0), 100, 1.0)
+    levels.require_same(dataset.workspace, load_run(dataset, run.id).levels, run.id)
+    assert run.levels == (0, 4095)
 
 
 def test_other_levels_are_other_data(photos, tmp_path):

@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from cvtune_nb import cli
-from cvtune_nb.classification.run import LOCK, TRAINING, training_it
 from cvtune_nb.detection import (
     earlier_run,
     export_detector,
@@ -24,6 +23,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.runs.store import LOCK, TRAINING, locked
 from tests.made_runs import as_before
 
 
@@ -70,7 +70,7 @@ def test_a_run_keeps_its_photos_and_is_compared_while_validation_stays(here):
     assert runs(other)["data"].tolist() == [EARLIER]
     with pytest.raises(InputError, match=rf"newest of them {run.id} \(1 validation photo changed"):
         load_run(other, "best")
-    new = new_run(other, run.config, run.anchors, run.most, 1.0)
+    new = new_run(other, run.config, run.anchors, run.max_detections, 1.0)
     for name in ("checkpoint.safetensors", "best.safetensors", "detections.csv"):
         shutil.copy(run.folder / name, new.folder)
     assert load_run(other, "best").id == new.id
@@ -150,21 +150,21 @@ def test_a_run_that_goes_on_from_another_has_seen_what_that_has(here):
     dataset, run = here
     changed, path = moved(dataset, "train", "test")
     key = changed.photos.set_index("path").at[path, "sha256"]
-    after = new_run(changed, run.config, run.anchors, run.most, 1.0, start=run.id)
+    after = new_run(changed, run.config, run.anchors, run.max_detections, 1.0, start=run.id)
     assert after.provenance.photos.query("split == 'before'")["sha256"].tolist() == [key]
     assert fairly(changed, after, "test").left_out == 1
     assert runs(changed)["data"].tolist() == ["", ""]
-    again = new_run(changed, run.config, run.anchors, run.most, 1.0, start=after.id)
+    again = new_run(changed, run.config, run.anchors, run.max_detections, 1.0, start=after.id)
     assert fairly(changed, again, "test").left_out == 1, "and so has one that goes on from that"
     as_before(run)
     with pytest.raises(InputError, match=f"run {run.id} can't be gone on from"):
-        new_run(changed, run.config, run.anchors, run.most, 1.0, start=run.id)
+        new_run(changed, run.config, run.anchors, run.max_detections, 1.0, start=run.id)
 
 
 def test_one_process_trains_a_detector_at_a_time(here, detector_config, capsys):
     dataset, run = here
     (run.folder / "result.json").unlink()
-    with training_it(run.folder):
+    with locked(run.folder):
         assert load_run(dataset, run.id).state == TRAINING
         assert runs(dataset)["state"].tolist() == [TRAINING]
         with pytest.raises(lock.Held, match=f"is training run {run.id}"):

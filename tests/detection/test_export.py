@@ -13,7 +13,8 @@ import torch
 from cvtune_nb.data.photo import scaled
 from cvtune_nb.detection import export, export_detector, load_run
 from cvtune_nb.detection.export import compare
-from cvtune_nb.detection.inference import found_in, load_best
+from cvtune_nb.detection.inference import found_in
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.onnx_graph import Graph
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export
@@ -109,7 +110,7 @@ def test_the_exported_program_runs_alone(exported, tmp_path):
     assert rows == open_export(made.folder).predict([*photos, tmp_path / "broken.jpg"])
     assert "not a photo" in rows[2]["error"]
     text = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path).stdout
-    assert text.splitlines() == [line for row in rows for line in lines_of(row)]
+    assert text.splitlines() == lines_of(rows, Detector)
 
 
 def test_the_zip_is_the_same(exported):
@@ -169,7 +170,7 @@ def test_a_changed_file_is_refused(exported, tmp_path):
     from cvtune_nb.export import verification
 
     verification.write_hashes(folder)
-    with pytest.raises(InputError, match="scores are not float32"):
+    with pytest.raises(InputError, match="scores must be float32"):
         open_export(folder)
 
 

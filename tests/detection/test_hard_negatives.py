@@ -71,7 +71,7 @@ def test_a_round_goes_on_from_the_best_epoch_with_these_photos_twice(run_here, m
     assert after.start == run.id and after.hard == found.photos["sha256"].tolist()
     assert (after.config.epochs, after.config.learning_rate) == (1, pytest.approx(run.config.learning_rate / 3))
     assert sum(sizes) == len(dataset.part("train").photos) + len(found.photos)
-    from cvtune_nb.detection.inference import load_best
+    from cvtune_nb.detection.model import load_best
 
     assert np.array_equal(first[0], load_best(run).backbone.network.conv_stem.weight.detach())
     assert after.history["validation_ap"].iloc[0] == pytest.approx(run.best("validation_ap"), abs=1e-9)

@@ -10,9 +10,11 @@ from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.model import LITE, OF_TORCHVISION, build, default, why
 from cvtune_nb.detection.onnx_graph import Graph
-from cvtune_nb.detection.training_step import optimizer_for, set_to_train, step
+from cvtune_nb.detection.training_step import step
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
+from cvtune_nb.runs.fitting import train_mode
+from cvtune_nb.runs.optimizer import adamw
 
 USUAL = Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0)
 
@@ -52,8 +54,10 @@ def test_torchvisions_detectors_learn_and_are_the_same_as_a_graph(name):
     assert (near & alike).any(dim=1).sum() >= 0.95 * n
     norms = {key: value.clone() for key, value in made.state_dict().items() if "running" in key}
     before = made.roi_heads.box_predictor.cls_score.weight.detach().clone()
-    set_to_train(made)
-    assert np.isfinite(step(made, optimizer_for(made, config), [photo, photo[:96]], [target, target]))
+    train_mode(made)
+    assert np.isfinite(
+        step(made, adamw(made, config.learning_rate, config.weight_decay), [photo, photo[:96]], [target, target])
+    )
     assert not torch.equal(before, made.roi_heads.box_predictor.cls_score.weight)
     assert all(torch.equal(made.state_dict()[key], value) for key, value in norms.items()), "statistics stay"
 
@@ -90,7 +94,7 @@ def test_weights_on_disk_are_loaded_and_only_the_last_layer_is_new(no_network, t
 
     torch.manual_seed(5)
     source = fasterrcnn_mobilenet_v3_large_fpn(weights=None, weights_backbone=None).state_dict()
-    weights = model._coco("mobilenet_v3_large_fpn")
+    weights = model.coco_weights("mobilenet_v3_large_fpn")
     file = torch_home / weights.url.split("/")[-1]
     torch.save(source, file)
     monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: torch.load(file, weights_only=True))
@@ -102,7 +106,7 @@ def test_weights_on_disk_are_loaded_and_only_the_last_layer_is_new(no_network, t
 
 
 def test_damaged_weights_are_named(no_network, torch_home):
-    weights = model._coco("resnet50_fpn")
+    weights = model.coco_weights("resnet50_fpn")
     (torch_home / weights.url.split("/")[-1]).write_bytes(b"not weights")
     with pytest.raises(InputError, match="damaged"):
         build(DetectorConfig("resnet50_fpn"), 2, USUAL)

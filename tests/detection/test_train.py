@@ -1,7 +1,6 @@
 """Training a detector: it learns, stops, goes on, survives."""
 
 import shutil
-from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +9,12 @@ import torch
 
 from cvtune_nb.detection import DetectorConfig, earlier_run, fit, load_run, open_dataset, predict_cost, runs
 from cvtune_nb.detection import train as module
+from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
 from cvtune_nb.detection.config import DetectorConfig as Config
-from cvtune_nb.detection.inference import detections, found_in, load_best
+from cvtune_nb.detection.inference import detections, found_in
+from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.pixels import pictures
+from cvtune_nb.detection.run import new_run
 from cvtune_nb.errors import InputError, Stopped
 from tests.photos import make_photos
 
@@ -143,19 +145,18 @@ def test_too_few_boxes_are_said(tmp_path, detector_config):
 
 
 def test_augmentation_moves_the_boxes_with_the_photo(dataset, detector_config):
-    with ExitStack() as locked:
-        run = module._begun(dataset, detector_config, lambda *_: None, locked)
+    run = new_run(dataset, detector_config, Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0), 100, 1.0)
     train = module.shown(dataset, "train", run, lambda *_: None)
     number = next(n for n, boxes in enumerate(train.boxes) if len(boxes))
     rng = np.random.default_rng(0)
     for _ in range(8):
-        picture, target = module._varied(train, number, detector_config, rng)
+        picture, target = module.augmented(train, number, detector_config, rng)
         assert len(target["boxes"]) == len(train.boxes[number])
         for box, label in zip(target["boxes"].tolist(), target["labels"].tolist(), strict=True):
             x, y = round((box[0] + box[2]) / 2), round((box[1] + box[3]) / 2)
             red, _, blue = picture[y, x].tolist()
             assert (red > blue) == (run.classes[label - 1] == "dot"), "the middle of a dot is red, of a tile blue"
-    plain, target = module._varied(train, number, replace(detector_config, augmentation="none"), rng)
+    plain, target = module.augmented(train, number, replace(detector_config, augmentation="none"), rng)
     assert np.array_equal(plain, train.pictures[number])
 
 
@@ -180,16 +181,16 @@ def test_cost_is_predicted_and_measured_once(dataset, detector_config):
 
 
 def test_predictions_learn_from_what_runs_took(trained_detector, dataset, detector_config):
-    from cvtune_nb.detection.cost import learn
+    from cvtune_nb.detection.cost import calibrate
 
     _, run = trained_detector
     before = predict_cost(dataset, detector_config).seconds
     slow = replace(run, history=run.history.assign(seconds=100.0))
-    learn(dataset, slow)
+    calibrate(dataset, slow)
     assert predict_cost(dataset, detector_config).seconds == pytest.approx(300, rel=0.05)
-    learn(dataset, replace(run, history=run.history.assign(seconds=25.0)))
+    calibrate(dataset, replace(run, history=run.history.assign(seconds=25.0)))
     assert predict_cost(dataset, detector_config).seconds == pytest.approx(150, rel=0.05), "half of the way"
-    learn(dataset, replace(run, history=run.history.iloc[:1]))
+    calibrate(dataset, replace(run, history=run.history.iloc[:1]))
     assert predict_cost(dataset, detector_config).seconds == pytest.approx(150, rel=0.05)
     assert before < 100
 
@@ -212,7 +213,7 @@ def test_parameters_are_checked(name, value):
 
 
 def test_a_name_that_is_no_parameter_is_named():
-    with pytest.raises(InputError, match="dropout is no parameter of a detector"):
+    with pytest.raises(InputError, match="dropout is not a parameter: choose from detector"):
         Config.from_values(detector="efficientnet_lite0_fpn", dropout=0.5)
 
 

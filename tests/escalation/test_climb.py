@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from cvtune_nb.classification import load_run, runs
-from cvtune_nb.classification.cost import Cost
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import Promise, climb, escalate
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.cost import Cost
 
 RUNGS = [Config("efficientnet_lite0", image_size=64, epochs=4), Config("efficientnet_lite0", image_size=96, epochs=4)]
 
@@ -228,9 +228,15 @@ def test_why_names_the_bargain_when_a_cheaper_rung_is_as_good(workspace, bench):
     bench.wrong[64] = 12
     why = escalate(workspace, RUNGS, 1000).why
     assert why.startswith("rung 2 is best on validation: 90.0% (82.6% to 94.5%); as the best of 2 it may be")
-    assert "; rung 1 took 1/1.5 of its time and there is no difference you could rely on" in why
-    assert "no difference you could rely on (+2.0 points" in why
+    assert "; rung 1 took 1/1.5 of its time: no reliable difference (+2.0 points" in why
     assert why.endswith("stopping at rung 1 is the better bargain")
+
+
+def test_why_calls_no_rung_a_bargain_when_the_dearer_one_is_probably_better(workspace, bench):
+    bench.wrong[64] = bench.wrong[96] + 5
+    why = escalate(workspace, RUNGS, 1000).why
+    assert "rung 2 is probably better, not yet certain (+" in why
+    assert why.endswith("more validation photos would settle it")
 
 
 def test_why_says_so_when_the_time_was_well_spent(workspace, bench):
@@ -275,7 +281,7 @@ def finished(accuracies, state="done", n=1000, epochs=None):
     config = Config("efficientnet_lite0", epochs=epochs or len(accuracies))
     rows = [(e, 0.1, 0.99, 0.1, accuracy, 0.2, 1.0) for e, accuracy in enumerate(accuracies, 1)]
     history = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
-    return Run("001", Path("001"), config, ["a", "b"], "", history, (n, n), state)
+    return Run("001", Path("001"), config, ["a", "b"], "", history, state, counts=(n, n))
 
 
 @pytest.mark.parametrize(

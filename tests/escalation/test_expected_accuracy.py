@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cvtune_nb.advice.cross_validation import answers
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.escalation import expected_accuracy, promises
 from cvtune_nb.escalation.expected_accuracy import LIFT, PIXELS, Promise
 from cvtune_nb.parameters import Config
@@ -12,7 +13,7 @@ RUNG = Config("efficientnet_lite0", image_size=64)
 
 
 def test_a_rung_with_features_promises_what_the_svm_says_and_the_lift(workspace):
-    wrong = 1 - answers(workspace, workspace.photos(), RUNG).mean()
+    wrong = 1 - answers(workspace, workspace.photos(), FeatureSpec.of(RUNG)).mean()
     (told,) = promises(workspace, [RUNG])
     n = (workspace.photos()["split"] != "test").sum()
     assert told.accuracy == pytest.approx(1 - LIFT * (wrong + 0.5 / n))

@@ -1,11 +1,13 @@
 import itertools
 
+import pandas as pd
 import pytest
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import LADDERS, ladder, own_rungs, read_rungs, reference_2018, save_rungs
 from cvtune_nb.models import backbones
-from cvtune_nb.parameters import RECIPE_2018, Config
+from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
+from tests.other_values import OTHERS
 
 
 def test_each_family_of_backbones_has_a_ladder_of_four_rungs_and_more_beyond():
@@ -72,6 +74,16 @@ def test_edited_rungs_are_kept_and_given_back(workspace):
     assert own_rungs(workspace) == rungs
     save_rungs(workspace, [])
     assert own_rungs(workspace) == []
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in ("seed", "backbone")])
+def test_every_parameter_of_a_rung_is_kept(workspace, name):
+    rungs = [Config("resnet18"), Config("resnet18", **{name: OTHERS[name]})]
+    save_rungs(workspace, rungs)
+    assert own_rungs(workspace) == rungs
+    file = workspace.folder / "rungs.csv"
+    pd.read_csv(file).drop(columns=name).to_csv(file, index=False)  # as a version that did not know the parameter
+    assert {getattr(rung, name) for rung in own_rungs(workspace)} == {PARAMETERS[name].default}
 
 
 def test_a_table_of_rungs_needs_no_more_than_what_differs(tmp_path):

@@ -6,12 +6,12 @@ import pytest
 
 from cvtune_nb import cli
 from cvtune_nb.classification import fit
-from cvtune_nb.classification.cost import Cost
-from cvtune_nb.classification.run import training_it
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.escalation import climb, escalate, parameter_sweep, ray_cluster, so_far, sweep
 from cvtune_nb.escalation.ray_cluster import train_over_workers
 from cvtune_nb.runs import lock
+from cvtune_nb.runs.cost import Cost
+from cvtune_nb.runs.store import locked
 from tests.made_runs import CONFIG, made_run
 
 RUNGS = [replace(CONFIG, head="random", epochs=1), replace(CONFIG, head="random", epochs=1, seed=1)]
@@ -51,7 +51,7 @@ def test_a_climb_holds_its_lock_until_it_has_ended(workspace, monkeypatch):
 def test_a_rung_that_another_program_trains_is_skipped_with_the_reason(workspace):
     busy = made_run(workspace, 0.5, state="stopped", head="random", epochs=1)
     busy.checkpoint.unlink()  # its first epoch is not over
-    with training_it(busy.folder):
+    with locked(busy.folder):
         found = escalate(workspace, RUNGS, 100)
     assert found.rungs["state"].tolist() == ["skipped", "done"]
     assert f"is training run {busy.id}: wait" in found.rungs["note"].iloc[0]
@@ -70,7 +70,7 @@ def test_a_trial_whose_run_another_program_trains_ends_the_sweep_and_is_asked_fo
     first = parameter_sweep._centre(RUNGS[0])
     busy = made_run(workspace, 0.5, state="stopped", head="random", epochs=1, **first)
     busy.checkpoint.unlink()  # its first epoch is not over
-    with training_it(busy.folder), pytest.raises(lock.Held, match=f"is training run {busy.id}"):
+    with locked(busy.folder), pytest.raises(lock.Held, match=f"is training run {busy.id}"):
         sweep(workspace, RUNGS[0], trials=1)
     assert sweep(workspace, RUNGS[0], trials=1).best == busy.id
 
@@ -78,7 +78,7 @@ def test_a_trial_whose_run_another_program_trains_ends_the_sweep_and_is_asked_fo
 def test_a_run_that_is_being_trained_is_no_finished_trial(workspace):
     busy = made_run(workspace, 0.5, state="stopped")
     assert not ray_cluster._finished(busy)
-    with training_it(busy.folder):
+    with locked(busy.folder):
         live = ray_cluster.load_run(workspace, busy.id)
         assert live.state == "training" and not ray_cluster._finished(live)
         with pytest.raises(lock.Held, match=f"is training run {busy.id}"):

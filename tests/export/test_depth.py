@@ -12,9 +12,11 @@ from PIL import Image
 
 from cvtune_nb import classification, cli
 from cvtune_nb.classification import export_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export
 from cvtune_nb.export.serving.reading import Limits
@@ -52,7 +54,7 @@ def spaces(tmp_path_factory):
         manifest = found[name].manifest()
         manifest["split"], manifest["group"] = same["split"].to_numpy(), manifest["group"]
         found[name].save_manifest(manifest, found[name].skipped())
-        baseline(found[name], NETWORK, 64, C=3.0)
+        baseline(found[name], FeatureSpec(NETWORK, Preprocessing(64)), C=3.0)
     return found
 
 
@@ -93,9 +95,7 @@ def test_the_program_the_command_and_the_service_agree(spaces, exports, name, ca
     assert cli.main(["predict", str(folder), *photos, "--json"]) == 0
     command = chances(json.loads(capsys.readouterr().out)["predictions"])
     service = Service(open_export(folder), Limits())
-    decoded = [
-        service.model.row(service.model.together([service._decode(Path(path).read_bytes())])[0]) for path in photos
-    ]
+    decoded = [service.model.row(service.model.infer([service._decode(Path(path).read_bytes())])[0]) for path in photos]
     service.close()
     assert np.abs(program - command).max() < 1e-5 and np.abs(chances(decoded) - command).max() < 1e-5
 

@@ -11,8 +11,10 @@ from PIL import Image
 
 from cvtune_nb import cli
 from cvtune_nb.classification import export_run
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.similarity import export_similarity
 from tests.photos import make_photos
 
@@ -41,7 +43,7 @@ PASSED_OVER = {
 def space(tmp_path_factory):
     root = tmp_path_factory.mktemp("left-out")
     made = open_workspace(make_photos(root / "p", ("circle", "square"), per_class=8, size=80), root / "w")
-    baseline(made, NETWORK, 64, C=1.0)
+    baseline(made, FeatureSpec(NETWORK, Preprocessing(64)), C=1.0)
     return made
 
 

@@ -10,51 +10,38 @@ import socket
 import struct
 import threading
 import time
-import zipfile
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from cvtune_nb import classification, cli
-from cvtune_nb.classification import export_run
-from cvtune_nb.data import open_workspace
-from cvtune_nb.parameters import Config
-from cvtune_nb.similarity import export_similarity
-from cvtune_nb.workspace import Workspace
-from tests.photos import make_photos
+from cvtune_nb import cli
 from tests.serving import BOUNDARY, MULTIPART, Running, form
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    place = tmp_path_factory.mktemp("serving")
-    workspace = open_workspace(make_photos(place / "photos", per_class=12, size=80), place / "workspace")
-    run = classification.fit(workspace, Config("test_resnet:random", image_size=64, epochs=1, batch_size=16))
-    return export_run(workspace, run.id, variants=())
-
-
-@pytest.fixture(scope="module")
-def photos(exported):
-    return sorted((exported.folder.parents[2] / "photos").rglob("*.jpg"))
-
-
-@pytest.fixture(scope="module")
-def server(exported):
+def server(classifier_export):
     running = Running(
-        exported.folder, "--max-megabytes", "1", "--max-photos", "4", "--max-megapixels", "2", "--max-seconds", "4"
+        classifier_export.folder,
+        "--max-megabytes",
+        "1",
+        "--max-photos",
+        "4",
+        "--max-megapixels",
+        "2",
+        "--max-seconds",
+        "4",
     )
     yield running
     if running.process.poll() is None:
         running.end()
 
 
-def test_photos_get_the_answers_of_the_command_line(server, exported, photos):
-    chosen = photos[:3]
+def test_photos_get_the_answers_of_the_command_line(server, classifier_export, exported_photos):
+    chosen = exported_photos[:3]
     status, headers, value = server.ask(
         "POST", "/predict", form(*((path.name, path.read_bytes()) for path in chosen)), **MULTIPART
     )
@@ -62,21 +49,21 @@ def test_photos_get_the_answers_of_the_command_line(server, exported, photos):
     assert headers["content-type"] == "application/json"
     from cvtune_nb.export.predict import Model
 
-    for row, expected in zip(value["predictions"], Model(exported.folder).predict(chosen), strict=True):
+    for row, expected in zip(value["predictions"], Model(classifier_export.folder).predict(chosen), strict=True):
         assert row["name"] == Path(expected["path"]).name
         assert (row["label"], row["sure"]) == (expected["label"], expected["sure"])
         assert row["probability"] == pytest.approx(expected["probability"], abs=1e-5)
         assert [label for label, _ in row["top"]] == [label for label, _ in expected["top"]]
 
 
-def test_one_photo_may_be_the_whole_body(server, photos):
-    status, _, value = server.ask("POST", "/predict?top=2", photos[0].read_bytes(), content_type="image/jpeg")
+def test_one_photo_may_be_the_whole_body(server, exported_photos):
+    status, _, value = server.ask("POST", "/predict?top=2", exported_photos[0].read_bytes(), content_type="image/jpeg")
     assert status == 200
     assert len(value["predictions"][0]["top"]) == 2
 
 
-def test_a_bad_photo_among_good_ones_gets_a_row_of_its_own(server, photos):
-    body = form(("good.jpg", photos[0].read_bytes()), ("bad.jpg", b"<html>"))
+def test_a_bad_photo_among_good_ones_gets_a_row_of_its_own(server, exported_photos):
+    body = form(("good.jpg", exported_photos[0].read_bytes()), ("bad.jpg", b"<html>"))
     status, _, value = server.ask("POST", "/predict", body, **MULTIPART)
     good, bad = value["predictions"]
     assert status == 200
@@ -84,7 +71,7 @@ def test_a_bad_photo_among_good_ones_gets_a_row_of_its_own(server, photos):
     assert bad == {"name": "bad.jpg", "error": "not a photo: a web page"}
 
 
-def test_labels_health_metrics_and_the_page(server, exported):
+def test_labels_health_metrics_and_the_page(server, classifier_export):
     assert server.ask("GET", "/health")[::2] == (200, {"status": "ok"})
     assert server.ask("GET", "/labels")[2]["labels"] == ["circle", "square", "stripes"]
     status, headers, page = server.ask("GET", "/")
@@ -166,8 +153,10 @@ def test_a_body_of_another_kind_is_refused(server, kind, status):
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x", "1e9", "9" * 50, "%00"])
-def test_top_is_a_number(server, photos, top):
-    status, _, value = server.ask("POST", f"/predict?top={top}", photos[0].read_bytes(), content_type="image/jpeg")
+def test_top_is_a_number(server, exported_photos, top):
+    status, _, value = server.ask(
+        "POST", f"/predict?top={top}", exported_photos[0].read_bytes(), content_type="image/jpeg"
+    )
     assert status == 400
     assert value["error"].startswith("top is ")
 
@@ -232,10 +221,10 @@ def test_unknown_addresses_and_methods(server):
     assert server.ask("GET", "/docs")[0] == 404, "its page would load programs from elsewhere"
 
 
-def test_a_token_is_asked_for(exported, photos):
-    running = Running(exported.folder, "--token", "secret")
+def test_a_token_is_asked_for(classifier_export, exported_photos):
+    running = Running(classifier_export.folder, "--token", "secret")
     try:
-        body = photos[0].read_bytes()
+        body = exported_photos[0].read_bytes()
         for header in ({}, *({"authorization": given} for given in ("Bearer wrong", "secret", "Bearer é"))):
             status, headers, value = running.ask("POST", "/predict", body, content_type="image/jpeg", **header)
             assert (status, headers["www-authenticate"]) == (401, "Bearer")
@@ -249,9 +238,9 @@ def test_a_token_is_asked_for(exported, photos):
     assert (status, "secret" in words) == (0, False)
 
 
-def test_the_end_loses_no_request_that_was_accepted(exported, photos):
-    running = Running(exported.folder)
-    bodies = [path.read_bytes() for path in photos[:8]]
+def test_the_end_loses_no_request_that_was_accepted(classifier_export, exported_photos):
+    running = Running(classifier_export.folder)
+    bodies = [path.read_bytes() for path in exported_photos[:8]]
     lost, answered, ended = [], Counter(), threading.Event()
 
     def load(number):
@@ -290,18 +279,20 @@ def test_the_end_loses_no_request_that_was_accepted(exported, photos):
     assert sum(answered.values()) >= before
 
 
-def test_who_waits_too_long_or_comes_too_late_is_told(exported, photos):
-    running = Running(exported.folder, "--max-waiting", "1", "--max-seconds", "3")
+def test_who_waits_too_long_or_comes_too_late_is_told(classifier_export, exported_photos):
+    running = Running(classifier_export.folder, "--max-waiting", "1", "--max-seconds", "3")
     try:
         slow = socket.create_connection(("127.0.0.1", running.port))
         slow.sendall(SLOW)
         time.sleep(0.5)
-        status, headers, value = running.ask("POST", "/predict", photos[0].read_bytes(), content_type="image/jpeg")
+        status, headers, value = running.ask(
+            "POST", "/predict", exported_photos[0].read_bytes(), content_type="image/jpeg"
+        )
         assert (status, headers["retry-after"]) == (503, "1")
         assert "try again" in value["error"]
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
         slow.close()
-        assert running.ask("POST", "/predict", photos[0].read_bytes(), content_type="image/jpeg")[0] == 200
+        assert running.ask("POST", "/predict", exported_photos[0].read_bytes(), content_type="image/jpeg")[0] == 200
     finally:
         assert running.end()[0] == 0
 
@@ -315,134 +306,23 @@ def test_who_waits_too_long_or_comes_too_late_is_told(exported, photos):
         (["--variant", "int8"], "has no int8 variant"),
     ],
 )
-def test_what_can_not_be_served_is_said_in_one_sentence(exported, capsys, options, words):
-    assert cli.main(["serve", str(exported.folder), *options]) == 2
+def test_what_can_not_be_served_is_said_in_one_sentence(classifier_export, capsys, options, words):
+    assert cli.main(["serve", str(classifier_export.folder), *options]) == 2
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == 1
 
 
-def test_a_port_in_use_and_a_folder_that_is_no_export(exported, capsys, tmp_path):
+def test_a_port_in_use_and_a_folder_that_is_no_export(classifier_export, capsys, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert cli.main(["serve", str(exported.folder), "--port", str(taken.getsockname()[1])]) == 2
+        assert cli.main(["serve", str(classifier_export.folder), "--port", str(taken.getsockname()[1])]) == 2
     assert "choose another --port" in capsys.readouterr().err
     assert cli.main(["serve", str(tmp_path)]) == 2
     assert "holds no model.onnx" in capsys.readouterr().err
 
 
-def test_batches_answer_each_photo_with_its_own_row():
-    import asyncio
-
-    from cvtune_nb.export.serving.reading import Limits
-    from cvtune_nb.export.serving.service import BATCH, Service
-
-    class Fake:
-        def __init__(self):
-            self.sizes = []
-
-        def prepared(self, content):
-            return np.asarray(Image.open(content))
-
-        def together(self, photos):
-            self.sizes.append(len(photos))
-            time.sleep(0.01)
-            return [pixels[0, 0].astype(float) for pixels in photos]
-
-        def row(self, chances, top):
-            return {"first": float(chances[0]), "top": top}
-
-    def file(value):
-        content = io.BytesIO()
-        Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(content, "PNG")
-        return content.getvalue()
-
-    async def ask():
-        service = Service(Fake(), Limits())
-        work = asyncio.create_task(service.work())
-        rows = await asyncio.gather(*(service.predict([(str(n), file(n))], 3) for n in range(60)))
-        work.cancel()
-        return [row[0] for row in rows], service
-
-    rows, service = asyncio.run(ask())
-    assert [row["first"] for row in rows] == list(range(60))
-    assert service.batched == 60
-    assert 60 / BATCH <= service.batches < 60
-    assert max(service.model.sizes) <= BATCH
-
-
-@pytest.fixture(scope="module")
-def alike(exported):
-    """A server of look-alikes that asks for a token, and their export."""
-    made = export_similarity(Workspace(exported.folder.parents[1]), "test_resnet:random@64")
-    running = Running(made.zip, "--token", "secret")
-    yield running, made
-    assert running.end()[0] == 0
-
-
-GIVEN = {"authorization": "Bearer secret"}
-
-
-@pytest.mark.parametrize("address", ["/predict", "/similar"])
-def test_a_photo_gets_its_look_alikes(alike, photos, address):
-    server, made = alike
-    body = form(*((path.name, path.read_bytes()) for path in photos[:2]), ("bad.jpg", b"<html>"))
-    status, _, value = server.ask("POST", f"{address}?top=36", body, **MULTIPART, **GIVEN)
-    assert status == 200
-    *good, bad = value["predictions"]
-    assert bad == {"name": "bad.jpg", "error": "not a photo: a web page"}
-    from cvtune_nb.export.predict import Similar
-
-    for row, expected in zip(good, Similar(made.folder).predict(photos[:2], 36), strict=True):
-        assert len(row["similar"]) == len(photos) == 36
-        assert row["similar"][0]["path"] == f"{Path(expected['path']).parent.name}/{row['name']}"
-        assert [each["distance"] for each in row["similar"]] == pytest.approx(
-            [each["distance"] for each in expected["similar"]], abs=1e-5
-        )
-    status, _, value = server.ask("POST", address, photos[0].read_bytes(), content_type="image/jpeg", **GIVEN)
-    assert (status, len(value["predictions"][0]["similar"])) == (200, 10)
-    status, _, value = server.ask("POST", f"{address}?top=37", b"x", content_type="image/jpeg", **GIVEN)
-    assert (status, value["error"]) == (400, "top is '37': give a number from 1 to 36")
-
-
-def test_look_alikes_are_described_and_shown_small(alike):
-    server, _ = alike
-    assert server.ask("GET", "/labels", **GIVEN)[2] == {
-        "labels": ["circle", "square", "stripes"],
-        "image_size": 64,
-        "distance": "cosine",
-        "photos": 36,
-        "kind": "similarity",
-    }
-    connection = server.connection()
-    connection.request("GET", "/thumbnails/35.jpg", headers={"Authorization": "Bearer secret"})
-    answer = connection.getresponse()
-    image = Image.open(io.BytesIO(answer.read()))
-    connection.close()
-    assert (answer.status, answer.headers["content-type"], image.format) == (200, "image/jpeg", "JPEG")
-    assert max(image.size) <= 96
-    assert server.ask("GET", "/thumbnails/35.jpg")[0] == 401
-    for name in ("36", "x", "-1", "9" * 5000, "%00", "..%2F..%2Fetc%2Fpasswd", "35.jpg/../35"):
-        status, _, value = server.ask("GET", f"/thumbnails/{name}.jpg", **GIVEN)
-        assert status == 404 and value["error"]
-    assert server.ask("GET", "/similar", **GIVEN)[0] == 405
-
-
-def test_a_classifier_has_no_look_alikes(server, photos):
-    assert server.ask("POST", "/similar", photos[0].read_bytes(), content_type="image/jpeg")[0] == 404
+def test_a_classifier_has_no_look_alikes(server, exported_photos):
+    assert server.ask("POST", "/similar", exported_photos[0].read_bytes(), content_type="image/jpeg")[0] == 404
     assert server.ask("GET", "/thumbnails/0.jpg")[0] == 404
-
-
-def test_thumbnails_that_are_not_ours_are_not_unpacked(tmp_path):
-    from cvtune_nb.export.serving.thumbnails import LARGEST, Thumbnails
-
-    assert Thumbnails(tmp_path).jpeg("0") is None
-    with zipfile.ZipFile(tmp_path / "thumbnails.zip", "w") as packed:
-        packed.writestr("0.jpg", b"good")
-        packed.writestr("1.jpg", bytes(50_000_000), zipfile.ZIP_DEFLATED)
-        packed.writestr("2.jpg", bytes(LARGEST + 1))
-    found = Thumbnails(tmp_path)
-    assert [found.jpeg(number) for number in ("0", "1", "2", "3", "../0")] == [b"good", None, None, None, None]
-    (tmp_path / "thumbnails.zip").write_bytes(b"hello")
-    assert Thumbnails(tmp_path).jpeg("0") is None

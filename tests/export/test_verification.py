@@ -16,8 +16,10 @@ import torch
 
 from cvtune_nb import classification
 from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import open_export, verification
 from cvtune_nb.parameters import Config
@@ -81,7 +83,7 @@ def test_a_file_that_was_changed_is_named(folder, name):
 )
 def test_hashes_that_make_no_sense(folder, content):
     (folder / "hashes.json").write_text(content)
-    with pytest.raises(InputError, match=r"no whole export|is not the file"):
+    with pytest.raises(InputError, match=r"incomplete|is not the file"):
         verification.checked(folder)
 
 
@@ -147,8 +149,8 @@ def _damaged_notes(proto):
     ("change", "words"),
     [
         (_foreign, "operators of unknown origin: 'evil.example'"),
-        (_renamed, "its input is not photos"),
-        (_more_labels, "its shapes are not"),
+        (_renamed, "its input is x, not photos"),
+        (_more_labels, r"probabilities must have the shape \(n, labels\)"),
         (_other_labels, "its labels are not those of labels.json"),
         (_huge, "its sizes make no sense"),
         (_damaged_notes, "its notes are missing or damaged"),
@@ -203,7 +205,7 @@ def test_a_zip_that_lies_about_sizes(tmp_path):
     for at in (content.find(b"PK\1\2") + 24, 22):  # the size in the directory, and in front of the file
         content[at : at + 4] = (100).to_bytes(4, "little")
     (tmp_path / "lie.zip").write_bytes(content)
-    with pytest.raises(InputError, match=r"larger than the zip says|no whole zip"):
+    with pytest.raises(InputError, match=r"larger than the zip says|not a complete zip"):
         verification.checked(tmp_path / "lie.zip", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -211,7 +213,7 @@ def test_a_zip_that_lies_about_sizes(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"hello", os.urandom(2000)], ids=range(4))
 def test_what_is_no_zip(tmp_path, content):
     (tmp_path / "x.zip").write_bytes(content)
-    with pytest.raises(InputError, match="no whole zip"):
+    with pytest.raises(InputError, match="not a complete zip"):
         verification.checked(tmp_path / "x.zip", tmp_path / "out")
 
 
@@ -220,10 +222,10 @@ def test_what_is_no_zip(tmp_path, content):
 
 def test_a_pickle_in_place_of_weights_is_not_loaded(folder, tmp_path):
     (folder / "model.safetensors").write_bytes(pickle.dumps(Evil(tmp_path / "mark")))
-    with pytest.raises(InputError, match="no whole export"):
+    with pytest.raises(InputError, match="incomplete"):
         load_bundle(again(folder))
     torch.save({"x": Evil(tmp_path / "mark")}, folder / "model.safetensors")
-    with pytest.raises(InputError, match="no whole export"):
+    with pytest.raises(InputError, match="incomplete"):
         load_bundle(again(folder))
     assert not (tmp_path / "mark").exists()
 
@@ -253,7 +255,7 @@ def test_a_pickle_in_a_cache_of_rows_is_not_loaded(exported, tmp_path):
         for file in arrays:
             file.write_bytes(content.getvalue())
         with contextlib.suppress(Exception):  # refused or computed anew: both are right, as long as nothing ran
-            baseline(workspace, "resnet18:random", 64)
+            baseline(workspace, FeatureSpec("resnet18:random", Preprocessing(64)))
     finally:
         for file, bytes_ in kept.items():
             file.write_bytes(bytes_)

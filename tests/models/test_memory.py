@@ -28,9 +28,9 @@ def library(monkeypatch):
 
 
 def test_memory_is_kept_until_the_outermost_user_is_done(library):
-    with memory.kept():
+    with memory.retain_freed_memory():
         assert (library.told[memory.MMAP_MAX], library.told[memory.TRIM_THRESHOLD]) == (0, -1)
-        with contextlib.suppress(KeyError), memory.kept():
+        with contextlib.suppress(KeyError), memory.retain_freed_memory():
             raise KeyError
         assert library.trimmed == 0
         assert library.told[memory.MMAP_MAX] == 0
@@ -41,10 +41,10 @@ def test_memory_is_kept_until_the_outermost_user_is_done(library):
 
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: SimpleNamespace())
-    with memory.kept():
+    with memory.retain_freed_memory():
         assert np.ones(3).sum() == 3
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: ctypes_fails())
-    with memory.kept():
+    with memory.retain_freed_memory():
         assert np.ones(3).sum() == 3
 
 
@@ -66,6 +66,6 @@ def ctypes_fails():
 
 
 def test_with_the_real_library_large_arrays_still_work():
-    with memory.kept():
+    with memory.retain_freed_memory():
         assert np.ones(20_000_000).sum() == 20_000_000
     assert np.ones(20_000_000).sum() == 20_000_000

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import AuditPanel
 from cvtune_nb.workspace import Workspace
 from tests.watched import at_rest, somebody_watches  # noqa: F401 - fixtures
@@ -17,7 +19,7 @@ def prepared(planted, tmp_path_factory):
     workspace = open_workspace(planted, tmp_path_factory.mktemp("prepared") / "workspace")
     panel = AuditPanel(workspace)
     panel.start(block=True)
-    SvmExplorer(workspace, "efficientnet_lite0", 64)
+    SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     return workspace.folder
 
 

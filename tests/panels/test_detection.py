@@ -252,7 +252,7 @@ def test_running_the_cell_again_brings_what_is_new_in_the_folder(tmp_path):
 
 
 def test_apply_moves_the_controls(dataset):
-    from cvtune_nb.advice import Finding
+    from cvtune_nb.runs.finding import Finding
 
     panel = DetectorPanel(dataset, **QUICK)
     panel.findings.show([Finding("x", "Look closer", "because", "us", {"image_size": 192, "batch_size": 2})])

@@ -3,12 +3,14 @@
 import pytest
 
 from cvtune_nb.classification import fit, load_run
-from cvtune_nb.classification.run import training_it
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel
 from cvtune_nb.panels.export import ONLY_EARLIER
 from cvtune_nb.panels.similarity_export import SimilarityExportPanel
 from cvtune_nb.panels.start import _map
+from cvtune_nb.runs.store import locked
 from cvtune_nb.widgets.job import NotReady
 from tests.made_runs import CONFIG, made_run
 
@@ -23,7 +25,7 @@ def exclude_one(workspace, split="validation"):
 @pytest.fixture
 def earlier(workspace):
     """(workspace, run): a run, after which a validation photo was excluded."""
-    baseline(workspace, "efficientnet_lite0", 64)
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     run = made_run(workspace, 1.0)
     exclude_one(workspace)
     return workspace, run
@@ -128,7 +130,7 @@ def test_a_run_that_another_program_trains_says_so_in_the_panel(workspace):
     run = made_run(workspace, 0.5, state="stopped")
     panel = TrainingPanel(workspace, **SMALL)
     assert not panel.resume.disabled
-    with training_it(run.folder):
+    with locked(run.folder):
         panel.resume.click()
         assert panel.job.wait(60) and panel.job.state == "failed"
         assert f"is training run {run.id}: wait for it to end" in panel.alert.value

@@ -67,7 +67,8 @@ def test_each_rung_says_its_time_and_expected_accuracy(workspace):
     panel = EscalationPanel(workspace, **LADDER)
     panel._predict()
     words = panel.table._lines[0].words.value
-    assert "adamw from the SVM, dropout 0, weight decay 0.01" in words
+    for said in ("Optimizer: adamw", "Dropout: 0", "L2 weight decay: 0.01", "Augmentation: crop-flip", "Loss: cross-"):
+        assert said in words
     assert "of memory" in words
     assert "; expected accuracy " in words
     assert "1 rung: <b>" in panel.sum.value

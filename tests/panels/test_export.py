@@ -5,7 +5,9 @@ import json
 import pytest
 
 from cvtune_nb import classification
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import (
     ExportPanel,
 )
@@ -60,7 +62,7 @@ def test_export_opens_the_test_set_once_and_classifies_photos(workspace, planted
 
 
 def test_the_baseline_can_be_exported_and_is_not_sure_of_everything(workspace, planted):
-    baseline(workspace, SMALL["backbone"], SMALL["image_size"])
+    baseline(workspace, FeatureSpec(SMALL["backbone"], Preprocessing(SMALL["image_size"])))
     panel = ExportPanel.of(workspace, run="svm")
     assert "SVM of notebook 02" in panel.run.label
     panel.threshold.value = 0.99

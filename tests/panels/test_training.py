@@ -3,12 +3,12 @@
 import pytest
 
 from cvtune_nb import classification
-from cvtune_nb.advice import Finding
 from cvtune_nb.files import read_json_lines
 from cvtune_nb.panels import (
     TrainingPanel,
 )
 from cvtune_nb.parameters import RECIPE_2018, Config
+from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets.job import NotReady
 from tests.pressing import SMALL, finished, press
 

@@ -256,10 +256,11 @@ def test_gains_that_can_not_be_told_from_none_are_hatched():
 
 def test_a_sweep_shows_each_parameter():
     trials = RUNGS.assign(learning_rate=[1e-4, 3e-4, 1e-3], dropout=[0, 0.2, 0.4], weight_decay=[0.01, 0.02, 0.03])
-    figure = plots.sweep(trials)
+    swept = ("learning_rate", "dropout", "weight_decay")
+    figure = plots.sweep(trials, swept)
     assert "Best of 3 trials: 95.0%" in texts(figure)
-    assert [axes.get_xlabel() for axes in figure.axes] == ["learning rate", "dropout", "weight decay"]
-    assert pixels_of(plots.sweep(trials.head(0))).size
+    assert [axes.get_xlabel() for axes in figure.axes] == ["Learning rate", "Dropout", "L2 weight decay"]
+    assert pixels_of(plots.sweep(trials.head(0), swept)).size
 
 
 def test_before_and_after_writes_both_figures():

@@ -9,10 +9,13 @@ import time
 import psutil
 import pytest
 
+from cvtune_nb import detection
 from cvtune_nb.classification import fit, load_run, runs
+from cvtune_nb.detection import DetectorConfig, open_dataset, predict_cost
 from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed
+from tests.boxes import make_scenes
 
 OPTIONS = [
     "--backbone",
@@ -118,7 +121,28 @@ def test_alone_nothing_is_shared_and_stop_is_at_once():
     def stop(share, words):
         raise Stopped
 
-    with distributed.joined(), distributed.first_alone():
-        assert (distributed.rank(), distributed.count(), distributed.agreed("run")) == (0, 1, "run")
+    with distributed.process_group(), distributed.rank_zero_first():
+        assert (distributed.rank(), distributed.world_size(), distributed.broadcast("run")) == (0, 1, "run")
         with pytest.raises(Stopped):
-            distributed.InStep(stop)(0.5, "decoding")
+            distributed.StopTogether(stop)(0.5, "decoding")
+
+
+def test_two_processes_train_one_detector(tmp_path):
+    """Each on its shard of every minibatch; the first one writes."""
+    photos, space = make_scenes(tmp_path / "photos"), tmp_path / "workspace"
+    values = {"image_size": 128, "epochs": 1, "proposals": 40, "augmentation": "none"}
+    config = DetectorConfig("efficientnet_lite0_fpn", **values)
+    dataset = open_dataset(photos, space)
+    predict_cost(dataset, config)  # so that the speed of this machine is known
+    program = tmp_path / "two.py"
+    program.write_text(
+        "from cvtune_nb.detection import DetectorConfig, fit, open_dataset\n"
+        f"fit(open_dataset({str(photos)!r}, {str(space)!r}), DetectorConfig({config.detector!r}, **{values!r}))\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    (two,) = (detection.load_run(dataset, run) for run in detection.runs(dataset)["run"])
+    one = detection.fit(dataset, config)
+    assert (two.state, two.config, two.history["epoch"].tolist()) == ("done", one.config, [1])
+    assert two.history["loss"].tolist() == pytest.approx(one.history["loss"].tolist(), rel=0.2)

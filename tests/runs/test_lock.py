@@ -10,17 +10,17 @@ from dataclasses import replace
 import pytest
 
 from cvtune_nb import cli
-from cvtune_nb.classification import cost, earlier_run, fit, load_run, runs
-from cvtune_nb.classification.run import LOCK, TRAINING, training_it
+from cvtune_nb.classification import earlier_run, fit, load_run, runs
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.runs import lock
+from cvtune_nb.runs import cost, lock
+from cvtune_nb.runs.store import LOCK, TRAINING, locked
 from tests.made_runs import CONFIG, made_run
 
 DOING = {"doing": "training run 001", "way_out": "wait for it"}
 HOLD = """
 import sys, time
 from pathlib import Path
-from cvtune_nb.runs import lock
+from cvtune_nb.runs import cost, lock
 with lock.holding(Path(sys.argv[1]), "training run 001", "wait for it"):
     print("held", flush=True)
     sys.stdin.read()
@@ -97,12 +97,13 @@ def test_two_threads_of_one_process_do_not_share_it(tmp_path):
 def test_who_only_looks_stands_in_nobodys_way(tmp_path):
     """Many look at what a killed process has left, while others take the lock."""
     file, stop, failed = tmp_path / LOCK, threading.Event(), []
+    beside = file.with_name(f"{file.name}.json")
     with lock.holding(file, **DOING):
-        note = lock._beside(file).read_text()
+        note = beside.read_text()
 
     def look():
         while not stop.is_set():
-            lock._beside(file).write_text(note)
+            beside.write_text(note)
             lock.holder(file)
 
     threads = [threading.Thread(target=look) for _ in range(3)]
@@ -154,12 +155,12 @@ def test_a_wait_ends_with_the_lock_or_the_person(tmp_path, other_process, monkey
 def test_a_holder_is_called_by_its_command(monkeypatch, argv, words):
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys, "argv", argv)
-    assert lock._command() == words
+    assert lock.command() == words
 
 
 def test_a_notebook_is_called_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", object())
-    assert lock._command() == "a notebook"
+    assert lock.command() == "a notebook"
 
 
 # -- runs -----------------------------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ def test_a_run_whose_training_fails_is_free_again(workspace):
 
 def test_two_runs_are_made_side_by_side(workspace):
     first = made_run(workspace, 0.5, state="stopped")
-    with training_it(first.folder):
+    with locked(first.folder):
         other = fit(workspace, replace(CONFIG, epochs=1, head="random", seed=5))
         assert other.state == "done"
         assert load_run(workspace, first.id).state == TRAINING

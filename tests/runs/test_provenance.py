@@ -93,7 +93,7 @@ def test_without_a_list_of_its_photos_a_run_is_comparable_only_where_nothing_cha
 
 
 def test_the_list_in_a_runs_folder_is_what_was_written(tmp_path):
-    provenance.keep(tmp_path, THEN.assign(path="x"))
+    provenance.save_photos(tmp_path, THEN.assign(path="x"))
     again = Provenance(own().classes, own().id, own().measured_on, tmp_path / provenance.PHOTOS)
     pd.testing.assert_frame_equal(again.photos, THEN, check_dtype=False)
     assert again.comparable(own())

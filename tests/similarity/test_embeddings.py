@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from cvtune_nb import classification, similarity
-from cvtune_nb.classification.features import features
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data.photo import square
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity.active_learning import unlabelled
@@ -20,7 +21,7 @@ def test_frozen_vectors_are_the_cached_features_of_length_one(workspace):
     of = similarity.embedder(workspace, FROZEN)
     assert missing(workspace, photos, of) == 0
     rows = similarity.vectors(workspace, photos, of)
-    expected = features(workspace, photos, "efficientnet_lite0", 64).matrix
+    expected = features(workspace, photos, FeatureSpec("efficientnet_lite0", Preprocessing(64))).matrix
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(rows * np.linalg.norm(expected, axis=1, keepdims=True), expected, atol=1e-4)
 
@@ -28,7 +29,7 @@ def test_frozen_vectors_are_the_cached_features_of_length_one(workspace):
 def test_a_run_gives_other_vectors_which_are_kept_until_it_changes(workspace):
     run = classification.fit(workspace, Config("efficientnet_lite0", image_size=64, epochs=1, loss="triplet"))
     of = similarity.embedder(workspace)
-    assert (of.name, of.run, of.image_size) == (run.id, run.id, 64)
+    assert (of.name, of.run, of.spec.image_size) == (run.id, run.id, 64)
     photos = workspace.photos()
     assert missing(workspace, photos, of) == len(photos)
     rows = similarity.vectors(workspace, photos, of)
@@ -51,7 +52,7 @@ def test_choices_are_runs_and_what_is_on_disk(workspace):
 @pytest.mark.parametrize("name", ["nothing", "efficientnet_lite0@", "efficientnet_lite0@7", "efficientnet_lite0@x"])
 def test_a_wrong_name_says_what_would_do(workspace, name):
     if name.endswith("@"):
-        assert similarity.embedder(workspace, name).image_size == 224
+        assert similarity.embedder(workspace, name).spec.image_size == 224
         return
     with pytest.raises(InputError, match="efficientnet_lite0@224"):
         similarity.embedder(workspace, name)

@@ -3,12 +3,14 @@ import pandas as pd
 import pytest
 
 from cvtune_nb import similarity
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.similarity import evaluation
 from cvtune_nb.similarity.embeddings import Embedder
 from cvtune_nb.similarity.evaluation import judged, measured
 
-OF = Embedder("x@64", "x", 64)
+OF = Embedder("x@64", FeatureSpec("x", Preprocessing(64)))
 GALLERY = pd.DataFrame({"path": ["g0", "g1", "g2", "g3"], "label": ["cat", "cat", "dog", "dog"]})
 
 
@@ -52,7 +54,7 @@ def test_two_are_compared_query_by_query():
     assert gain.recall.difference == 1
     assert gain.mean_precision.value == pytest.approx(1 - 5 / 12)
     assert "better" in gain.words
-    assert "no difference you could rely on" in similarity.compare(worse, worse).words
+    assert "no reliable difference" in similarity.compare(worse, worse).words
     with pytest.raises(InputError, match="other photos"):
         similarity.compare(worse, ranks(queries[:3], [[0, 1, 2, 3]] * 3))
 

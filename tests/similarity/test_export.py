@@ -64,7 +64,7 @@ def folder(tiny, tmp_path):
 
 def own(model, space, number):
     """The vector that the exported model gives for the photo with that number."""
-    return model.together([model.prepared(space.path_of(model.gallery[number][0]))])[0]
+    return model.infer([model.prepared(space.path_of(model.gallery[number][0]))])[0]
 
 
 def test_an_export_is_whole_and_its_figures_are_those_of_the_workspace(made, space):
@@ -112,7 +112,7 @@ def test_the_vectors_are_those_of_the_workspace(made, tiny, space):
 def test_photos_of_any_size_go_through_the_graph(made, space):
     model = open_export(made.folder)
     photo = np.asarray(read_photo(space.path_of(model.gallery[0][0])))
-    assert np.allclose(model.together([photo])[0], own(model, space, 0), atol=1e-4)
+    assert np.allclose(model.infer([photo])[0], own(model, space, 0), atol=1e-4)
 
 
 def test_the_exported_program_runs_alone_and_finds_the_photo_itself_first(made, space, tmp_path):
@@ -131,7 +131,7 @@ def test_the_exported_program_runs_alone_and_finds_the_photo_itself_first(made, 
         assert len(far) == 10 and far == sorted(far)
     assert "not a photo" in rows[2]["error"]
     text = subprocess.run(command[:3], capture_output=True, text=True, cwd=tmp_path).stdout
-    assert text.splitlines() == lines_of(rows[0])
+    assert text.splitlines() == lines_of(rows[:1], Similar)
 
 
 @pytest.mark.parametrize("distance", list(index.DISTANCES))
@@ -171,7 +171,7 @@ def shortened(file):
 )
 def test_a_damaged_index_is_named_in_one_sentence(folder, name, harm):
     harm(folder / name)
-    with pytest.raises(ValueError, match=f"has no whole {name} .*: export it again$"):
+    with pytest.raises(ValueError, match=f"has no complete {name} .*: export it again$"):
         Similar(folder)
     with pytest.raises(InputError, match=f"{name}.* (is not the file|no plain file|in it)"):
         open_export(folder)
@@ -190,8 +190,8 @@ def note(proto, key, value):
         (lambda proto: note(proto, "distance", '"by feel"'), "'by feel', which is no distance"),
         (lambda proto: note(proto, "labels", '["a"]'), "its labels are not those"),
         (lambda proto: note(proto, "short_side", "0"), "its sizes make no sense"),
-        (lambda proto: setattr(proto.graph.output[0], "name", "rows"), "its output not probabilities or vectors"),
-        (lambda proto: setattr(proto.graph.output[0].type.tensor_type, "elem_type", 11), "vectors not float32"),
+        (lambda proto: setattr(proto.graph.output[0], "name", "rows"), "its output is rows, not vectors"),
+        (lambda proto: setattr(proto.graph.output[0].type.tensor_type, "elem_type", 11), "vectors must be float32"),
     ],
 )
 def test_a_model_that_is_not_what_it_says(folder, change, words):
@@ -442,7 +442,7 @@ def test_an_export_of_another_kind_is_no_gallery(folder, space, capsys):
     verification.write_hashes(folder)
     photo = space.path_of(space.photos()["path"][0])
     assert cli.main(["similar", str(folder), str(photo)]) == 2
-    assert "holds no model.onnx of cvtune's" in capsys.readouterr().err
+    assert "its output is vectors, not probabilities" in capsys.readouterr().err
 
 
 def test_a_reopened_workspace_is_the_same(space):

@@ -52,7 +52,7 @@ def backdrop(rng: np.random.Generator, size: tuple[int, int], outdoors: bool) ->
         source = _foliage() if kind == "foliage" else _photos()[rng.integers(2)]
         width = int(source.width * rng.uniform(0.35, 0.9))
         height = int(width * 0.66)
-        x, y = rng.integers(0, source.width - width + 1), rng.integers(0, max(1, source.height - height + 1))
+        x, y = int(rng.integers(source.width - width + 1)), int(rng.integers(max(1, source.height - height + 1)))
         source = source.resize((160, 120), Image.Resampling.BILINEAR, (x, y, x + width, min(y + height, source.height)))
     if rng.random() < 0.5:
         source = source.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

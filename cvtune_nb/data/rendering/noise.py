@@ -1,5 +1,7 @@
 """Smooth random fields: on tiles that repeat, and on the sphere."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -19,7 +21,7 @@ def tile_noise(side: int, sigma: float | tuple[float, float], seed: int) -> np.n
 
 def cloud_noise(side: int, coarsest: float, seed: int, octaves: int = 4) -> np.ndarray:
     """Sum of octaves of tile_noise, each half as wide and half as strong as the one before."""
-    return _standard(sum(tile_noise(side, coarsest / 2**k, seed + k) / 2**k for k in range(octaves)))
+    return _standard(np.asarray(sum(tile_noise(side, coarsest / 2**k, seed + k) / 2**k for k in range(octaves))))
 
 
 def _standard(field: np.ndarray) -> np.ndarray:
@@ -27,8 +29,11 @@ def _standard(field: np.ndarray) -> np.ndarray:
 
 
 def sphere_directions() -> np.ndarray:
-    """The unit vectors (MAP, MAP, 3) of the texels of a sphere map, in octahedral layout: the sphere is folded
-    onto a square without poles (Cigolle et al. 2014, A survey of efficient representations for unit vectors)."""
+    """The unit vectors (MAP, MAP, 3) of the texels of a sphere map, in octahedral layout.
+
+    The sphere is folded onto a square without poles (Cigolle et al. 2014, "A survey of efficient representations for
+    independent unit vectors").
+    """
     side = np.linspace(-1, 1, MAP)
     x, y = np.meshgrid(side, side)
     z = 1 - np.abs(x) - np.abs(y)
@@ -45,7 +50,7 @@ def sphere_noise(directions: np.ndarray, frequency: float, seed: int) -> np.ndar
     return _standard(ndimage.map_coordinates(volume, points, order=1, mode="grid-wrap"))
 
 
-def look_up(sphere_map: np.ndarray, directions: np.ndarray) -> np.ndarray:
+def look_up(sphere_map: np.ndarray, directions: Sequence[np.ndarray]) -> np.ndarray:
     """Values (C, n) of a sphere map (C, MAP * MAP) at directions (3, n) of any length, bilinear, float32."""
     x, y, z = directions
     size = np.abs(x) + np.abs(y) + np.abs(z) + np.float32(1e-6)

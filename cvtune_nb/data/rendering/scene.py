@@ -70,8 +70,11 @@ def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "",
 
 
 def make_scene(rng: np.random.Generator, subjects: list[Thing]) -> tuple[Image.Image, list[Box | None]]:
-    """A photo like make_photo's of many small `subjects`, and the box of what is to be seen of each (left, top, right,
-    bottom in pixels); None for one that lies outside, or of which others hide all but HIDDEN."""
+    """A photo of many small `subjects`, and the box of what is to be seen of each.
+
+    Boxes are (left, top, right, bottom) in pixels; None for a subject that lies outside, or of which others hide all
+    but HIDDEN.
+    """
     photo, boxes = _photo(rng, lambda view: _scatter(rng, view, subjects), "")
     return photo, boxes[: len(subjects)]
 
@@ -230,7 +233,8 @@ def _light(rng: np.random.Generator, view: View, ground: Image.Image) -> Light:
     mean = to_light(_mean_colour(ground))
     key, sky = tint * key_share * 1.25, sky_tint * (1 - key_share) * 1.1
     bounce = mean * (key * 0.5 + sky * 0.5)
-    return Light(towards, view.up, *(np.asarray(v, dtype=np.float32) for v in (key, sky, bounce)), float(softness))
+    key, sky, bounce = (np.asarray(v, dtype=np.float32) for v in (key, sky, bounce))
+    return Light(towards, view.up, key, sky, bounce, float(softness))
 
 
 def _arrange(rng: np.random.Generator, view: View, subjects: list[Thing], small: bool) -> list[Placed]:
@@ -264,13 +268,16 @@ def _arrange(rng: np.random.Generator, view: View, subjects: list[Thing], small:
 
 
 def _scatter(rng: np.random.Generator, view: View, subjects: list[Thing]) -> list[Placed]:
-    """The subjects all over the ground, small, and up to three neutral things between them; one at least, if there is
-    nothing else."""
+    """The subjects all over the ground, small, and up to three neutral things between them.
+
+    One neutral thing at least, if there is nothing else.
+    """
     short = min(view.width, view.height)
     things = [*subjects, *(neutral(rng) for _ in range(rng.integers(0 if subjects else 1, 4)))]
     placed, spots = [], []
     for thing in things:
         radius = rng.uniform(0.055, 0.11) * short / 2 * (1.0 if len(placed) < len(subjects) else 1.5 * thing.shrink)
+        x = y = 0.0
         for _ in range(30):  # at the last try it may cover another one
             x, y = rng.uniform(-0.45, 0.45) * view.width, rng.uniform(-0.35, 0.45) * view.height
             if all((x - a) ** 2 + (y - b) ** 2 > (1.1 * (radius + c)) ** 2 for a, b, c in spots):
@@ -284,7 +291,7 @@ def _stand(rng: np.random.Generator, view: View, thing: Thing, across: float, aw
     """Put a thing on the ground so that it touches it."""
     turn = _turn(rng, thing.pose, view.up)
     hull = thing.shape.hull()
-    points = sum(turn[:, k : k + 1] * hull[k] for k in range(3))
+    points = np.asarray(sum(turn[:, k : k + 1] * hull[k] for k in range(3)))
     lift = -float((points * view.up[:, None]).sum(axis=0).min())
     reach = float(np.sqrt((points**2).sum(axis=0)).max()) * 1.02
     x, y, scale = view.place(across, away)

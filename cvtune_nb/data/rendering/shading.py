@@ -101,8 +101,11 @@ def _slopes(height: np.ndarray, radius: float, seen: np.ndarray) -> tuple[np.nda
 
 
 def _bump(normal: list[np.ndarray], hx: np.ndarray, hy: np.ndarray) -> list[np.ndarray]:
-    """Tilt the normals by the slope of a height field seen on the screen (Mikkelsen 2010, Bump mapping
-    unparametrized surfaces), less where the surface turns away and the slope can't be told."""
+    """Tilt the normals by the slope of a height field seen on the screen.
+
+    (Mikkelsen 2010, "Bump mapping unparametrized surfaces on the GPU"); less where the surface turns away and its slope
+    is uncertain.
+    """
     nx, ny, nz = normal
     facing = np.clip(nz, 0.2, 1)
     hx, hy = np.clip(hx * facing, -1.2, 1.2), np.clip(hy * facing, -1.2, 1.2)
@@ -130,6 +133,7 @@ def _shade(
     hidden = 1 - np.float32(0.75) * (1 - upward) / (1 + 4 * height * height)
     away = 1 - np.clip(nz, 0, 1)
     rim = away * away * np.float32(0.55 * thing.fuzz)
+    shine = fresnel = np.float32(0)
     if thing.gloss:
         half = light.towards + np.array((0, 0, 1.0))
         hx, hy, hz = (half / np.sqrt((half**2).sum())).astype(np.float32)
@@ -164,7 +168,7 @@ def ground_light(things: list[Placed], light: Light, size: tuple[int, int], step
     _, uy, uz = light.up
     key = float(light.key.sum() * max((light.towards * light.up).sum(), 0.05))
     sky = float(light.sky.sum())
-    lamp, open_sky = np.float32(1), np.float32(1)
+    lamp = open_sky = np.ones(np.broadcast_shapes(columns.shape, rows.shape), np.float32)
     for placed in things:
         x = (columns - np.float32(placed.x)) / np.float32(placed.radius) + 0 * rows
         y = (np.float32(placed.y) - rows) / np.float32(placed.radius) + 0 * columns

@@ -1,5 +1,6 @@
 """Round and boxy solids, and where a camera looking along z sees their surface."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,7 +31,7 @@ class Shape:
         radius = 1 + self.tip * stem_side * np.exp(-(angle**2) * 1.2) * (0.6 + 0.4 * np.exp(-(angle**2) * 6))
         return radius.astype(np.float32), np.gradient(radius, cosine).astype(np.float32)
 
-    def distance(self, q: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    def distance(self, q: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Signed distance-like value and its gradient at unstretched points q (3, ...), float32."""
         x, y, z = q
         if self.kind == "ball":
@@ -70,8 +71,8 @@ class Shape:
         return d / size * np.array(self.axes)[:, None]
 
 
-def apply(matrix: np.ndarray, vectors: list[np.ndarray] | np.ndarray) -> list[np.ndarray]:
-    """matrix (3, 3) times vectors (3, ...), spelt out: a matrix product's rounding depends on the processor."""
+def apply(matrix: np.ndarray, vectors: Sequence[np.ndarray | np.float32]) -> list[np.ndarray]:
+    """Multiply matrix (3, 3) and vectors (3, ...), spelt out: a matrix product's rounding depends on the processor."""
     m = matrix.astype(np.float32)
     x, y, z = vectors
     return [m[k, 0] * x + m[k, 1] * y + m[k, 2] * z for k in range(3)]
@@ -80,8 +81,26 @@ def apply(matrix: np.ndarray, vectors: list[np.ndarray] | np.ndarray) -> list[np
 def look_at(
     shape: Shape, to_object: np.ndarray, reach: float, x: np.ndarray, y: np.ndarray, steps: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For lines of sight along -z at (x, y): the z where each comes closest to the surface from the front, and the
-    distance that is left there (about 0 where it hits). `to_object` takes camera space to the unstretched shape."""
+    """Where lines of sight along -z come closest to the surface from the front.
+
+    Parameters
+    ----------
+    shape
+        Its unstretched surface is looked at.
+    to_object
+        (3, 3), takes camera space to the unstretched shape.
+    reach
+        Distance of the shape's farthest point from its centre, in radii.
+    x, y
+        One line of sight each, float32 of the same shape.
+    steps
+        Most steps towards the surface.
+
+    Returns
+    -------
+    tuple
+        z of the closest point of each line, and the distance that is left there, about 0 where it hits.
+    """
     column = to_object.astype(np.float32)[:, 2]
     near = np.flatnonzero(x * x + y * y < np.float32(reach * reach))
     closest, where = np.full(x.size, 9.0, np.float32), np.zeros(x.size, np.float32)

@@ -9,8 +9,6 @@ from cvtune_nb.data.rendering.shapes import Shape
 from cvtune_nb.data.rendering.tone import colour
 
 SMALL_CLASS = "lime"
-FINE_PAIR = ("golf ball", "table tennis ball")
-"""Two classes that differ by nothing but dimples, which vanish when the photo is made small."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,8 @@ def fruit(rng: np.random.Generator, kind: str, towards: str | None = None) -> Th
         tinted=colour(*patch),
         marked=colour(112, 104, 60),
         tint=rng.uniform(0.1, 0.35),
-        bump=mean([k.bump for k in kinds]) * rng.uniform(0.7, 1.2),
-        gloss=mean([k.gloss for k in kinds]) * rng.uniform(0.5, 1.3),
+        bump=float(mean([k.bump for k in kinds])) * rng.uniform(0.7, 1.2),
+        gloss=float(mean([k.gloss for k in kinds])) * rng.uniform(0.5, 1.3),
         polish=int(rng.integers(4, 6)),
         depth=0.16,
         pose="lying" if length > 1.05 else "any" if rng.random() < 0.6 else "standing",

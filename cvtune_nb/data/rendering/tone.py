@@ -12,7 +12,7 @@ def _decode_table() -> np.ndarray:
 
 
 def _encode_table() -> np.ndarray:
-    """sRGB with a soft shoulder: light up to .6 is kept, brighter light is bent towards 1 as a camera does.
+    """A table of sRGB with a soft shoulder: light up to .6 is kept, brighter light is bent towards 1 as a camera does.
 
     The steps are spaced by the square root of light, so that the shadows have enough of them.
     """
@@ -31,7 +31,7 @@ def to_light(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_stored(light: np.ndarray) -> np.ndarray:
-    """sRGB bytes of linear light."""
+    """Linear light as sRGB bytes."""
     steps = np.sqrt(np.clip(light * np.float32(1 / _BRIGHTEST), 0, 1)) * np.float32(_STEPS - 1)
     return _ENCODE.take(steps.astype(np.int64))
 

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from cvtune_nb.export.predict import Detector, Model, Similar
+from cvtune_nb.export.predict import Model
 from cvtune_nb.export.serving.reading import LastAnswer, Limits, Refused, SmallHeads, photos_of, top_of
 from cvtune_nb.export.serving.service import Service
 from cvtune_nb.export.serving.thumbnails import Thumbnails
@@ -22,8 +22,6 @@ PAGE = {
     "/page.js": ("page.js", "text/javascript"),
     "/page.css": ("page.css", "text/css"),
 }
-MOST_SIMILAR = 1_000
-"""Nearest photos that may be asked for at once."""
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -39,11 +37,11 @@ def application(model: Model, limits: Limits | None = None, token: str = "") -> 
     app = FastAPI(title="cvtune", docs_url=None, redoc_url=None, openapi_url=None, lifespan=addresses.lifespan)
     app.state.service = addresses.service
     app.add_api_route("/predict", addresses.predict, methods=["POST"])
+    if model.SEARCHES:
+        app.add_api_route("/similar", addresses.predict, methods=["POST"])
     for path in ("/health", "/labels", "/metrics"):
         app.add_api_route(path, getattr(addresses, path[1:]))
-    if isinstance(model, Similar):
-        app.add_api_route("/similar", addresses.predict, methods=["POST"])
-        app.add_api_route("/thumbnails/{number}.jpg", addresses.thumbnail)
+    app.add_api_route("/thumbnails/{number}.jpg", addresses.thumbnail)
     for path in PAGE:
         app.add_api_route(path, addresses.page)
     app.add_middleware(SmallHeads)
@@ -57,7 +55,7 @@ class Addresses:
 
     def __init__(self, service: Service, token: str):
         self.service, self.token = service, token
-        self.thumbnails = Thumbnails(service.model.folder) if isinstance(service.model, Similar) else None
+        self.thumbnails = Thumbnails(service.model.folder)
         self.pages = {path: Path(__file__).with_name(name).read_bytes() for path, (name, _) in PAGE.items()}
 
     @contextlib.asynccontextmanager
@@ -72,8 +70,7 @@ class Addresses:
         """POST /predict (of look-alikes also /similar): photos in, a row for each out."""
         self._require_token(request)
         service, start, model = self.service, time.perf_counter(), self.service.model
-        most = min(MOST_SIMILAR, len(model.gallery)) if isinstance(model, Similar) else len(model.labels)
-        top = top_of(request, model.TOP, most)
+        top = top_of(request, model.TOP, model.most)
         if service.working >= service.limits.waiting:
             words = f"{service.working} requests are waiting already: try again in a moment"
             raise Refused(503, words, last=True, retry_after="1")
@@ -103,13 +100,7 @@ class Addresses:
     async def labels(self, request: Request) -> Response:
         """GET /labels: what the model knows."""
         self._require_token(request)
-        model = self.service.model
-        about = {"labels": model.labels, "image_size": model.image_size}
-        if isinstance(model, Similar):
-            about |= {"distance": model.distance, "photos": len(model.gallery), "kind": "similarity"}
-            return self._answer(about)
-        kind = "detector" if isinstance(model, Detector) else "classifier"
-        return self._answer({**about, "threshold": model.threshold, "kind": kind})
+        return self._answer(self.service.model.about())
 
     async def thumbnail(self, request: Request) -> Response:
         """GET /thumbnails/N.jpg: the photo with number N of the gallery, small."""

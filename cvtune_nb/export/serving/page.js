@@ -21,21 +21,37 @@ async function ask(path, options = {}) {
   return value;
 }
 
-async function describe() {
+const KINDS = { // by kind of export: the title of the page, what it says of the model, how it shows an answer
+  classifier: {
+    title: "Classify a photo",
+    about: ({labels, threshold}) => `This model knows ${labels.length} classes: ${labels.join(", ")}.` +
+      (threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : ""),
+    show: classes,
+  },
+  detector: {
+    title: "Find objects in a photo",
+    about: ({labels, threshold}) =>
+      `This model finds ${labels.join(", ")}, with a score of ${Math.round(threshold * 100)}% or more.`,
+    show: boxes,
+  },
+  similarity: {
+    title: "Find look-alikes of a photo",
+    about: ({labels, photos, distance}) => `The nearest of ${photos} photos by ${distance} distance: ${labels.join(", ")}.`,
+    show: alike,
+  },
+};
+let kind;
+
+async function describe() { // once, and again where that failed for want of a token
+  const about = await ask("labels");
+  kind = KINDS[about.kind];
+  document.title = at("title").textContent = kind.title;
+  at("about").textContent = kind.about(about);
+}
+
+async function introduce() {
   try {
-    const {labels, threshold, kind, photos, distance} = await ask("labels");
-    if (kind === "detector") {
-      document.title = at("title").textContent = "Find objects in a photo";
-      at("about").textContent = `This model finds ${labels.join(", ")}, with a score of ${Math.round(threshold * 100)}% or more.`;
-      return;
-    }
-    if (kind === "similarity") {
-      document.title = at("title").textContent = "Find look-alikes of a photo";
-      at("about").textContent = `The nearest of ${photos} photos by ${distance} distance: ${labels.join(", ")}.`;
-      return;
-    }
-    const sure = threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "";
-    at("about").textContent = `This model knows ${labels.length} classes: ${labels.join(", ")}.${sure}`;
+    await describe();
   } catch (error) {
     at("about").textContent = error.message;
   }
@@ -43,7 +59,7 @@ async function describe() {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function found(article, side, boxes) { // boxes on the photo, and how many of each class
+function boxes(side, {boxes: found}, article) { // on the photo, and how many of each class
   article.className = "wide";
   const frame = article.querySelector("figure");
   const drawing = frame.appendChild(document.createElementNS(SVG, "svg"));
@@ -51,11 +67,11 @@ function found(article, side, boxes) { // boxes on the photo, and how many of ea
   drawing.setAttribute("preserveAspectRatio", "none");
   drawing.setAttribute("aria-hidden", "true");
   const counts = {};
-  for (const box of boxes) {
+  for (const box of found) {
     counts[box.label] = (counts[box.label] || 0) + 1;
-    for (const kind of ["under", "over"]) {
+    for (const layer of ["under", "over"]) {
       const mark = drawing.appendChild(document.createElementNS(SVG, "rect"));
-      mark.setAttribute("class", kind);
+      mark.setAttribute("class", layer);
       for (const [name, value] of [["x", box.left], ["y", box.top], ["width", box.width], ["height", box.height]])
         mark.setAttribute(name, value);
     }
@@ -63,7 +79,7 @@ function found(article, side, boxes) { // boxes on the photo, and how many of ea
   const words = Object.entries(counts).map(([label, count]) => `${count} ${label}`).join(", ") || "nothing found";
   add(side, "p").appendChild(document.createElement("strong")).textContent = words;
   const table = add(side, "table");
-  for (const box of boxes) {
+  for (const box of found) {
     const line = add(table, "tr");
     add(line, "th", box.label).scope = "row";
     add(line, "td", `${(box.score * 100).toFixed(1)}%`, "number");
@@ -82,7 +98,7 @@ async function thumbnail(image, number) { // fetched, for an address in the page
   }
 }
 
-function alike(side, rows) { // the nearest photos, nearest first
+function alike(side, {similar: rows}) { // the nearest photos, nearest first
   const list = add(side, "ol", undefined, "alike");
   for (const {number, path, label, distance} of rows) {
     const item = add(list, "li");
@@ -94,6 +110,21 @@ function alike(side, rows) { // the nearest photos, nearest first
     add(item, "small", path);
   }
   return `nearest is ${rows[0].label}, at ${rows[0].distance.toFixed(3)}`;
+}
+
+function classes(side, {label, probability, sure, top}) { // the likeliest classes
+  const words = sure ? label : `not sure (${label}?)`;
+  add(side, "p").appendChild(document.createElement("strong")).textContent = words;
+  const table = add(side, "table");
+  for (const [name, chance] of top) {
+    const line = add(table, "tr");
+    add(line, "th", name).scope = "row";
+    add(line, "td", `${(chance * 100).toFixed(1)}%`, "number");
+    const meter = add(add(line, "td"), "meter");
+    meter.value = chance;
+    meter.setAttribute("aria-hidden", "true");
+  }
+  return `${words}, ${(probability * 100).toFixed(1)}%`;
 }
 
 function show(photo, row) {
@@ -110,20 +141,7 @@ function show(photo, row) {
     add(side, "p", row.error, "error");
     return row.error;
   }
-  if (row.boxes) return found(article, side, row.boxes);
-  if (row.similar) return alike(side, row.similar);
-  const words = row.sure ? row.label : `not sure (${row.label}?)`;
-  add(side, "p").appendChild(document.createElement("strong")).textContent = words;
-  const table = add(side, "table");
-  for (const [label, probability] of row.top) {
-    const line = add(table, "tr");
-    add(line, "th", label).scope = "row";
-    add(line, "td", `${(probability * 100).toFixed(1)}%`, "number");
-    const meter = add(add(line, "td"), "meter");
-    meter.value = probability;
-    meter.setAttribute("aria-hidden", "true");
-  }
-  return `${words}, ${(row.probability * 100).toFixed(1)}%`;
+  return kind.show(side, row, article);
 }
 
 async function classify(photos) {
@@ -133,6 +151,7 @@ async function classify(photos) {
   say(`Looking at ${photos.length === 1 ? photos[0].name : photos.length + " photos"}`);
   try {
     const {predictions} = await ask("predict", {method: "POST", body: form});
+    if (!kind) await describe();
     const found = predictions.map((row, number) => `${photos[number].name}: ${show(photos[number], row)}`);
     say(found.join("; "), predictions.every((row) => row.error));
   } catch (error) {
@@ -148,7 +167,7 @@ at("files").addEventListener("keydown", (event) => event.key === "Enter" && at("
 at("enter").addEventListener("click", () => {
   token = at("token").value;
   sessionStorage.setItem("token", token);
-  describe();
+  introduce();
 });
 at("token").addEventListener("keydown", (event) => event.key === "Enter" && at("enter").click());
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
@@ -159,4 +178,4 @@ for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
 }
 at("zone").addEventListener("drop", (event) => classify([...event.dataTransfer.files]));
 document.addEventListener("paste", (event) => classify([...event.clipboardData.files]));
-describe();
+introduce();

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -112,7 +112,7 @@ async def _body(request: Request, limits: Limits) -> bytes:
 
 
 async def _files(request: Request, body: bytes, limits: Limits) -> list[tuple[str, bytes]]:
-    async def once() -> AsyncIterator[bytes]:
+    async def once() -> AsyncGenerator[bytes, None]:
         yield body
 
     parser = MultiPartParser(request.headers, once(), max_files=limits.photos, max_fields=8)

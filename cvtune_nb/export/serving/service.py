@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtune_nb.export.predict import Model, Similar, photo
+from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.serving.reading import Limits
 
 BATCH = 16
@@ -40,7 +40,7 @@ class Service:
         answer = loop.create_future()
         self.waiting.put_nowait((pixels, answer))
         found = await answer
-        if isinstance(self.model, Similar):  # it looks through the whole gallery, and others are not to wait for that
+        if self.model.SEARCHES:  # the whole gallery, and others are not to wait for that
             return {"name": name, **await loop.run_in_executor(self.decoders, self.model.row, found, top)}
         return {"name": name, **self.model.row(found, top)}
 
@@ -59,7 +59,7 @@ class Service:
             while len(batch) < BATCH and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
             try:
-                answers = await loop.run_in_executor(self.network, self.model.together, [pixels for pixels, _ in batch])
+                answers = await loop.run_in_executor(self.network, self.model.infer, [pixels for pixels, _ in batch])
             except Exception as error:  # noqa: BLE001 - the next batch may go well; these get the error
                 for _, answer in batch:
                     if not answer.done():

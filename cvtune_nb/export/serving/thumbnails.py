@@ -1,4 +1,4 @@
-"""Small pictures of the photos that look-alikes are found among."""
+"""Thumbnails of the photos in a gallery."""
 
 import contextlib
 import zipfile

@@ -1,0 +1,103 @@
+"""What the checks of an audit share, each part computed when a check first asks for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb.audit import dataset, duplicates, labels, learning, quality, storage
+from cvtune_nb.audit.duplicates import Duplicates
+from cvtune_nb.audit.labels import Judgement
+from cvtune_nb.audit.learning import Outlook
+from cvtune_nb.audit.storage import Storage
+from cvtune_nb.classification.features import FeatureSpec, features, network_speed
+from cvtune_nb.data import keep_together
+from cvtune_nb.data.pixels import Pixels, pixels
+from cvtune_nb.data.rows import Rows
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.workspace import Workspace
+
+
+@dataclass
+class Context:
+    """The photos of a workspace, n of them, as the person's decisions have left them, and what is known about them."""
+
+    workspace: Workspace
+    spec: FeatureSpec
+    progress: Progress = silent
+
+    @cached_property
+    def photos(self) -> pd.DataFrame:
+        """The manifest's rows, photos that carry two labels among them."""
+        return self.workspace.photos(contested=True)
+
+    @cached_property
+    def in_use(self) -> pd.DataFrame:
+        """The photos that training uses."""
+        return self.workspace.photos()
+
+    @cached_property
+    def skipped(self) -> pd.DataFrame:
+        """Files that are no photos: path,label,reason."""
+        return self.workspace.skipped()
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Features (n, width) of the frozen network, read as they are indexed."""
+        return features(self.workspace, self.photos, self.spec, self._part(0.0, 0.7)).rows
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """What the network sees: pixels[indices] is uint8 (len(indices), side, side, 3)."""
+        return pixels(self.workspace, self.photos, self.spec.preprocessing)
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """Which photos are copies of each other."""
+        distinct = self.workspace.distinct()
+        return duplicates.find(self.photos, self.rows, self.pixels, self._part(0.7, 0.8), distinct)
+
+    @cached_property
+    def judges(self) -> np.ndarray:
+        """Photos by which others are judged, bool (n,): those in use, but for the test photos."""
+        return (self.photos["path"].isin(self.in_use["path"]) & (self.photos["split"] != "test")).to_numpy()
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """What a model that has not seen a photo says of its label."""
+        groups, progress = self.duplicates.groups, self._part(0.8, 0.9)
+        return labels.judge(self.photos, self.rows, groups, self.judges, progress=progress)
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """Light and sharpness of each photo: what quality.measure gives."""
+        return quality.measured(self.workspace, self.photos, self.pixels, self._part(0.9, 1.0))
+
+    @cached_property
+    def outlooks(self) -> Mapping[str, Outlook]:
+        """What more photos would bring to the classes that have few."""
+        training = np.flatnonzero(self.photos["path"].isin(self.in_use["path"]) & (self.photos["split"] == "train"))
+        small = list(dataset.small_classes(self.in_use))
+        groups = self.duplicates.groups
+        return learning.outlook(self.photos, self.rows, groups, training, small, dataset.ENOUGH_IMAGES)
+
+    @cached_property
+    def storage(self) -> Storage | None:
+        """How fast photos are read here, and how fast the network takes them."""
+        speed = network_speed(self.workspace, self.spec)
+        return storage.measure(self.workspace, self.photos, self.pixels, speed)
+
+    def keep_copies_together(self) -> int:
+        """Put all copies of a photo into one split, in the manifest; returns how many photos changed theirs."""
+        sha256 = self.photos["sha256"]
+        # a name that depends on the content of the group's photos alone
+        first = sha256.groupby(self.duplicates.groups).transform("min").str[:16]
+        moved = keep_together(self.workspace, dict(zip(sha256, first, strict=True)))
+        self.photos = self.workspace.photos(contested=True)
+        return moved
+
+    def _part(self, low: float, high: float) -> Progress:
+        """A Progress whose 0..1 is low..high of the whole."""
+        return lambda fraction, words: self.progress(low + (high - low) * fraction, words)

@@ -1,0 +1,64 @@
+"""Files in which an exported classifier's network is kept besides ONNX, one row each in FORMATS."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cvtune_nb.export import onnx_model
+from cvtune_nb.export.onnx_model import Probabilities
+from cvtune_nb.runs.checkpoint import write_tensors
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file of every exported classifier.
+
+    Attributes
+    ----------
+    file
+        Its name.
+    use
+        How it is used, for the model card; {size} stands for the image size.
+    write
+        From the network, in eval mode on the processor, and its image size to that file.
+    """
+
+    file: str
+    use: str
+    write: Callable[[Probabilities, int, Path], None]
+
+
+def write_safetensors(network: Probabilities, _: int, file: Path) -> None:
+    """The weights alone; classification.export.load_bundle reads them."""
+    weights = network.classifier.state_dict()
+    write_tensors(file, {name: tensor.contiguous() for name, tensor in weights.items()})
+
+
+def write_pt2(network: Probabilities, image_size: int, file: Path) -> None:
+    """What torch.export makes of the network: photos scaled already to calibrated probabilities."""
+    program = onnx_model.program(network, image_size)
+    program.example_inputs = None  # they would be pickled
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about weights that are views of others
+        torch.export.save(program, file)
+
+
+FORMATS = (
+    Format(
+        "model.safetensors",
+        "weights to go on with in PyTorch: `cvtune_nb.export.load_bundle(FOLDER)` rebuilds the network from them and "
+        "`config.json`",
+        write_safetensors,
+    ),
+    Format(
+        "model.pt2",
+        'for PyTorch without cvtune: `torch.export.load("model.pt2").module()` takes `images`, uint8 '
+        "(n, {size}, {size}, 3), and gives `probabilities`",
+        write_pt2,
+    ),
+)
