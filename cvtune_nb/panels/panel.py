@@ -62,7 +62,7 @@ class Panel:
         columns = w.HBox([self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         self.box = w.VBox([Page(), columns, self.below, self.cost])
         self.box.add_class("cvtune")
-        self._reports: list[tuple[Any, Callable[[], Any] | w.HTML]] = []
+        self.reports: list[tuple[Any, Callable[[], Any] | w.HTML]] = []
         self.go.on_click(self.guard(lambda _: self.start()))
         self.end.on_click(self.guard(lambda _: self._stop()))
         self.job.listeners.append(self._follow)
@@ -186,7 +186,7 @@ class Panel:
                 above = ""
             later = self.job.running and not always
             handle = display(HTML(LATER) if later else self._output(part), display_id=True)
-            self._reports.append((handle, part))
+            self.reports.append((handle, part))
 
     def learned(self) -> None:
         """What we learned: the panel's `lessons`, kept up to date as long as the kernel lives."""
@@ -196,7 +196,7 @@ class Panel:
         """Bring the outputs made by `report` up to date; while work runs they wait for its end."""
         if self.job.running:
             return
-        for handle, part in self._reports:
+        for handle, part in self.reports:
             with contextlib.suppress(Exception):  # the page may be gone; the panel itself is what counts
                 try:
                     handle.update(self._output(part))

@@ -140,7 +140,7 @@ class StartPanel(Panel):
                 black=black.strip(),
                 white=white.strip(),
             )
-            self._show_photos(workspace)
+            self.show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
             return Started(workspace, benchmark.measure(backbones.default()[0]))
 
@@ -193,7 +193,8 @@ class StartPanel(Panel):
         photos = pd.DataFrame({"path": map(str, made), "label": [path.parent.name for path in made]})
         self.picture.draw(plots.contact_sheet(photos, Path, levels=FULL), _sheet_in_words(photos))
 
-    def _show_photos(self, workspace: Workspace) -> None:
+    def show_photos(self, workspace: Workspace) -> None:
+        """Show some photos of each class, and what was found and left out."""
         photos = workspace.photos()
         sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
         self.picture.draw(sheet, _sheet_in_words(photos))

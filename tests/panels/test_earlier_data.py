@@ -56,12 +56,12 @@ def test_the_training_panel_lists_them_below_a_heading_of_their_own(earlier):
 def test_no_panel_takes_one_for_the_best(earlier):
     workspace, run = earlier
     panel = EscalationPanel(workspace)
-    assert SweepPanel(workspace)._best() is None
+    assert SweepPanel(workspace).best() is None
     assert "no run to search around" in SweepPanel(workspace).about.value
     work = GainsPanel(workspace, panel).work()
     assert work.__closure__ and not any(getattr(cell.cell_contents, "id", "") == run.id for cell in work.__closure__)
     new = made_run(workspace, 0.5)
-    assert SweepPanel(workspace)._best().id == new.id
+    assert SweepPanel(workspace).best().id == new.id
 
 
 def test_the_map_of_notebooks_counts_them_apart(earlier):
