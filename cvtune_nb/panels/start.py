@@ -211,7 +211,7 @@ class StartPanel(Panel):
 
     def map(self) -> None:
         """The workbook's notebooks, and what is done so far in this workspace."""
-        self.report(lambda: HTML(_map(self.result().workspace)))
+        self.report(lambda: HTML(workbook_map(self.result().workspace)))
 
     def lessons(self) -> HTML:
         """What we learned, from the photos and the machine."""
@@ -285,7 +285,7 @@ def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     return f"Decoded pixels take {html.size(kept_bytes(workspace))} of disk{more}. {free} are free; {limit}."
 
 
-def _map(workspace: Workspace) -> str:
+def workbook_map(workspace: Workspace) -> str:
     """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
     runs, before = classification.runs(workspace), svm.last_baseline(workspace, earlier=True)
     earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]

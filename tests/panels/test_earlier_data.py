@@ -9,7 +9,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel
 from cvtune_nb.panels.export import ONLY_EARLIER
 from cvtune_nb.panels.similarity_export import SimilarityExportPanel
-from cvtune_nb.panels.start import _map
+from cvtune_nb.panels.start import workbook_map
 from cvtune_nb.runs.store import locked
 from cvtune_nb.widgets.job import NotReady
 from tests.made_runs import CONFIG, made_run
@@ -66,9 +66,9 @@ def test_no_panel_takes_one_for_the_best(earlier):
 
 def test_the_map_of_notebooks_counts_them_apart(earlier):
     workspace, _ = earlier
-    assert "1 of earlier data" in _map(workspace) and "on earlier data" in _map(workspace)
+    assert "1 of earlier data" in workbook_map(workspace) and "on earlier data" in workbook_map(workspace)
     made_run(workspace, 0.5)
-    assert "1 runs, 1 of earlier data" in _map(workspace)
+    assert "1 runs, 1 of earlier data" in workbook_map(workspace)
 
 
 def test_the_export_panel_offers_them_last_with_a_box_to_tick(earlier):
