@@ -10,7 +10,7 @@ from IPython.display import HTML, display
 
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
-from cvtune_nb.widgets.layout import WIDTH
+from cvtune_nb.widgets.layout import WIDTH, row
 from cvtune_nb.widgets.page import Page
 
 LATER = "<i>This appears here when the work above has ended.</i>"
@@ -54,12 +54,13 @@ class Panel:
         self.bar = w.FloatProgress(min=0, max=1, layout={"width": WIDTH})
         self.status, self.alert, self.cost = w.HTML(), w.HTML(), w.HTML()
         self.picture, self.text = html.Picture(), w.HTML()
-        self.controls, self.buttons, self.more = w.VBox(), w.HBox([self.go, self.end]), w.VBox()
+        self.controls, self.buttons, self.more = w.VBox(), row(self.go, self.end), w.VBox()
         self.left = w.VBox([self.controls, self.buttons, self.bar, self.status, self.alert, self.more])
         self.right, self.below = w.VBox([self.picture, self.text]), w.VBox()
         self.left.add_class("cvtune-left")
         self.right.add_class("cvtune-right")
-        columns = w.HBox([self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+        columns = row(self.left, self.right)
+        columns.layout.align_items = "flex-start"
         self.box = w.VBox([Page(), columns, self.below, self.cost])
         self.box.add_class("cvtune")
         self.reports: list[tuple[Any, Callable[[], Any] | w.HTML]] = []

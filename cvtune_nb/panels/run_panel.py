@@ -45,7 +45,6 @@ class RunPanel(Panel):
         others = [control.box for name, control in controls_of.items() if name not in self.first]
         self.folded = folded("More parameters", others)
         self.buttons.children = [self.go, self.end, self.resume]
-        self.buttons.layout.flex_flow = "row wrap"
         self.resume.on_click(self.guard(lambda _: self._resume()))
         self._soon = Soon(self.predict)
         for control in controls_of.values():

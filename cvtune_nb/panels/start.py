@@ -118,7 +118,6 @@ class StartPanel(Panel):
             self.levels,
         ]
         self.buttons.children = [self.go, self.sample, self.end]
-        self.buttons.layout.flex_flow = "row wrap"
         self.more.children = [self.folded]
 
     def work(self, black: str = "", white: str = "") -> Work:

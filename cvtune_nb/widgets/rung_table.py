@@ -9,6 +9,7 @@ import ipywidgets as w
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.layout import button, row, small_print
 
 SHOWN = {"backbone": "11em", "image_size": "5.5em", "batch_size": "6.5em", "learning_rate": "8em", "epochs": "5em"}
 """The parameters of a rung that have a control, and how wide it is; the others keep what the rung has."""
@@ -20,8 +21,7 @@ class RungTable(w.VBox):
     def __init__(self, on_edit: Callable[[], None]):
         super().__init__()
         self._on_edit, self._rungs, self.lines = on_edit, [], []
-        self.more = w.Button(description="Add a rung", layout={"width": "auto", "align_self": "flex-start"})
-        self.more.tooltip = "A copy of the last one, to be changed"
+        self.more = button("Add a rung", "A copy of the last one, to be changed")
         self.more.on_click(lambda _: self.add(self.configs()[-1]))
 
     def show(self, configs: list[Config], ticked: set[int]) -> None:
@@ -86,14 +86,10 @@ class _Line:
     ):
         self.run = w.Checkbox(value=ticked, description=str(number), indent=False, layout={"width": "5em"})
         self.controls = {name: _control(name, getattr(config, name), number) for name in SHOWN}
-        self.words = w.HTML()
-        self.words.add_class("cvtune-words")
-        out = w.Button(description="Take out", layout={"width": "auto"})
-        out.tooltip = f"Take rung {number} out of the table; its runs stay"
+        self.words = small_print()
+        out = button("Take out", f"Take rung {number} out of the table; its runs stay")
         out.on_click(lambda _: take_out(number))
-        self.box = w.VBox(
-            [w.HBox([self.run, *self.controls.values(), out], layout={"flex_flow": "row wrap"}), self.words]
-        )
+        self.box = w.VBox([row(self.run, *self.controls.values(), out), self.words])
         for control in (self.run, *self.controls.values()):
             control.observe(lambda _: changed(), "value")
 
