@@ -17,6 +17,7 @@ from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_val
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.layout import look
 
 NO_DETECTOR = "There is no detector yet: press Train the detector above first, then run this cell again."
 
@@ -32,9 +33,8 @@ class DetectorExportPanel(BaseExportPanel):
 
     def __init__(self, dataset: Dataset):
         super().__init__(dataset)
-        wide = {"style": {"description_width": "5em"}, "layout": {"width": "330px"}}
-        self.run = w.Dropdown(description="Detector", **wide)
-        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, **wide)
+        self.run = w.Dropdown(description="Detector", **look("5em"))
+        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, **look("5em"))
         self.look = w.Button(description="Find objects in it")
         self.answer = w.HTML()
         self.go.layout.width = "150px"

@@ -20,6 +20,7 @@ from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_val
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.layout import look
 from cvtune_nb.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -43,13 +44,12 @@ class ExportPanel(BaseExportPanel):
 
     def __init__(self, workspace: Workspace, run: str = "", name: str = ""):
         super().__init__(workspace)
-        self.run = w.Dropdown(description="Run", style={"description_width": "5em"}, layout={"width": "330px"})
+        self.run = w.Dropdown(description="Run", **look("5em"))
         self.name = w.Text(
             value=name,
             description="Name",
             placeholder="as the run",
-            style={"description_width": "5em"},
-            layout={"width": "330px"},
+            **look("5em"),
         )
         self.threshold = w.FloatSlider(
             0.0,
@@ -59,8 +59,7 @@ class ExportPanel(BaseExportPanel):
             readout_format=".0%",
             description="Threshold",
             continuous_update=False,
-            style={"description_width": "5em"},
-            layout={"width": "330px"},
+            **look("5em"),
         )
         self.variants = {
             name: w.Checkbox(value=True, description=f"{name}: {variant.meaning}", indent=False)
@@ -71,8 +70,7 @@ class ExportPanel(BaseExportPanel):
             placeholder="path of a photo",
             continuous_update=False,
             disabled=True,
-            style={"description_width": "5em"},
-            layout={"width": "330px"},
+            **look("5em"),
         )
         self.classify = w.Button(description="Classify it", disabled=True)
         self.upload = w.FileUpload(

@@ -14,7 +14,7 @@ from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import memory
+from cvtune_nb.models import memory, sizes
 from cvtune_nb.similarity.model import Embedder
 from cvtune_nb.workspace import Workspace
 

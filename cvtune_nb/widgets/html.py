@@ -134,11 +134,10 @@ def size(count: float) -> str:
     return f"{count / 1e3:.1f} kB"
 
 
-def image(data: bytes, alt: str, width: int | None = None) -> str:
+def image(data: bytes, alt: str) -> str:
     """An <img> that carries its bytes (PNG or JPEG) and says in `alt` what it shows."""
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
-    wide = f' width="{width}"' if width else ""
-    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}"{wide}>'
+    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}">'
 
 
 SHARPER = 1.5
