@@ -18,10 +18,6 @@ MINE = "decided by you"
 """The kind under which all decisions in force are listed, so that any of them can be taken back."""
 
 
-LOOKS_LIKE = ("mislabelled", "ambiguous", "outlier")
-"""Kinds of finding whose other photos are not copies, but examples of the class that the photo looks like."""
-
-
 @dataclass(frozen=True)
 class State:
     """What is decided about one finding. action: about the photo, or ""; apart: it and the other are no copies."""
@@ -104,8 +100,10 @@ class Review:
         return path in self._sha256
 
     def pair(self, finding: dict[str, Any]) -> frozenset[str]:
-        """The contents of the two photos of a finding about copies; empty when they are one file twice, or for other
-        findings."""
+        """The contents of the two photos of a finding about copies.
+
+        Empty when they are one file twice, or for other findings.
+        """
         if finding["issue"] not in ABOUT_COPIES:
             return frozenset()
         both = frozenset(filter(None, [self._sha256.get(finding["path"]), self._sha256.get(finding["other"])]))
@@ -131,8 +129,9 @@ class Review:
     # -- deciding ---------------------------------------------------------------------------------------------
 
     def decide(self, finding: dict[str, Any], action: str, to: str = "") -> str:
-        """Write one decision down, at once. The one in force already, as a second click on a slow machine brings it, is
-        not written again.
+        """Write one decision down, at once.
+
+        The one in force already, as a second click on a slow machine brings it, is not written again.
 
         Parameters
         ----------

@@ -213,8 +213,10 @@ def confidence(export: Any) -> str:
 
 
 def curves(history: pd.DataFrame) -> str:
-    """Training (dashed) and validation accuracy by epoch as an SVG picture; history: epoch, train_accuracy,
-    validation_accuracy."""
+    """Training (dashed) and validation accuracy by epoch as an SVG picture.
+
+    history: epoch, train_accuracy, validation_accuracy.
+    """
     wide, high, left, below = 480, 240, 44, 30
     epochs, lowest = history["epoch"], float(history[["train_accuracy", "validation_accuracy"]].min().min())
     floor = max(0.0, np.floor(lowest * 10) / 10)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -232,7 +233,7 @@ def median_side(photos: pd.DataFrame) -> float:
     return float(photos[["width", "height"]].min(axis=1).median())
 
 
-def thumbnail(path: Path, side: int = 160, levels: Levels = FULL) -> bytes:
+def thumbnail(path: Path | BinaryIO, side: int = 160, levels: Levels = FULL) -> bytes:
     """A small JPEG of the photo for a gallery: upright, longest side `side` pixels. Raises UnreadablePhoto."""
     image = read_photo(path, side, levels)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)

@@ -1,5 +1,8 @@
-"""The ladders: rungs of parameters, in the order of their cost. A family of backbones has one in its row
-(models.backbones); any list of configs is a ladder too, and a person's own is kept in the workspace as rungs.csv."""
+"""The ladders: rungs of parameters, the cheapest first.
+
+A family of backbones has one in its row (models.backbones); any list of configs is a ladder too, and a person's own is
+kept in the workspace as rungs.csv.
+"""
 
 import io
 import math
@@ -61,8 +64,10 @@ def ladder_of(backbone: str) -> list[Config]:
 
 
 def read_rungs(file: Path) -> list[Config]:
-    """The rungs in a CSV file with a column for each parameter, at least `backbone`. Raises InputError that names the
-    file and the rung."""
+    """The rungs in a CSV file with a column for each parameter, at least `backbone`.
+
+    Raises InputError that names the file and the rung.
+    """
     try:
         table = read_csv(Path(file), **dict.fromkeys(WORDS, str))
     except (OSError, ValueError) as error:
@@ -95,6 +100,8 @@ def save_rungs(workspace: Workspace, rungs: Sequence[Config]) -> None:
 
 
 def reference_2018() -> pd.DataFrame:
-    """What was published in 2018: rung,backbone,image_size,time_low,time_high (times that of rung 1),accuracy (0..1,
-    mean of three data sets)."""
+    """What was published in 2018.
+
+    rung,backbone,image_size,time_low,time_high (times that of rung 1),accuracy (0 to 1, mean of three data sets).
+    """
     return pd.read_csv(io.StringIO(PUBLISHED_2018)).astype({"time_low": float, "time_high": float})

@@ -8,8 +8,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.audit import KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
-from cvtune_nb.audit.review import LOOKS_LIKE, Review
+from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
+from cvtune_nb.audit.review import Review
 from cvtune_nb.data import thumbnail
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -73,10 +73,14 @@ class AuditPanel(Panel):
         for each, action in zip(self.bulk, BULK.values(), strict=True):
             each.on_click(self.guard(lambda _, action=action: self._decide_selected(action)))
         self.measure.on_click(self.guard(lambda _: self.begin(self._measured)))
-        earlier = load_audit(workspace)
+        earlier = self.earlier()
         if earlier is not None:
             self.job.result = earlier
             self.say(self.paint(earlier))
+
+    def earlier(self) -> Audit | None:
+        """What was found before, if anything."""
+        return load_audit(self.workspace)
 
     def work(self) -> Work:
         """The audit, with the default network."""
@@ -145,8 +149,8 @@ class AuditPanel(Panel):
         return self.rows[self.pager.at * A_PAGE : (self.pager.at + 1) * A_PAGE]
 
     def _photo(self, finding: dict[str, Any]) -> GalleryPhoto:
-        examples = f"looks like this {finding['other_label']}"
-        said = examples if finding["issue"] in LOOKS_LIKE else f"its copy, labelled {finding['other_label']}"
+        is_copy = finding["issue"] in ABOUT_COPIES
+        said = f"{'its copy, labelled' if is_copy else 'looks like this'} {finding['other_label']}"
         return GalleryPhoto(
             finding={name: finding[name] for name in ("path", "other", "issue")},
             **{name: finding[name] for name in ("path", "label", "score", "detail", "suggestion")},
@@ -238,7 +242,7 @@ class AuditPanel(Panel):
     def result(self) -> Audit:
         """The audit; NotReady while there is none."""
         made = super().result()
-        found = made if isinstance(made, Audit) else load_audit(self.workspace)
+        found = made if isinstance(made, Audit) else self.earlier()
         if found is None:
             raise NotReady(self.waiting)
         return found

@@ -12,12 +12,12 @@ from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
     Escalation,
-    Promise,
+    ExpectedAccuracy,
     escalate,
+    expected_accuracies,
     ladder,
     ladders,
     own_rungs,
-    promises,
     reference_2018,
     save_rungs,
     so_far,
@@ -84,12 +84,12 @@ class EscalationPanel(Panel):
         self.box.children = [page, self.table, *rest]
         self._prices: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
-        self._promised: dict[Config, Promise] = {}
-        self._soon = Soon(self._predict)
+        self._expected: dict[Config, ExpectedAccuracy] = {}
+        self._soon = Soon(self.predict)
         self._editing, self._about = False, ""
         self._list_rungs(set(_numbers(rungs, "RUNGS")))
         self.family.observe(self.guard(lambda _: self._editing or self._list_rungs({1, 2})), "value")
-        self.budget.observe(self.guard(lambda _: self._add_up()), "value")
+        self.budget.observe(self.guard(lambda _: self.add_up()), "value")
         self._show_past()
 
     def _show_past(self) -> None:
@@ -137,7 +137,7 @@ class EscalationPanel(Panel):
             self.family.options = [*ladders(), OWN]
             self.family.value = OWN
             self._editing = False
-        self._add_up()
+        self.add_up()
         self._predict_soon()
 
     # -- estimated time and expected accuracy -----------------------------------------------------------------------
@@ -148,7 +148,7 @@ class EscalationPanel(Panel):
         if not (headless() or self.job.running):
             self._soon()
 
-    def _predict(self, still: Still = lambda: True) -> None:
+    def predict(self, still: Still = lambda: True) -> None:
         """Fill in time and expected accuracy of every rung, one after the other, beside the kernel, while wanted."""
         try:
             configs = self.table.configs()
@@ -161,21 +161,21 @@ class EscalationPanel(Panel):
             if config not in self._prices and not self.job.running:
                 try:
                     self._prices[config] = classification.predict_cost(self.workspace, config)
-                    self._promised[config] = promises(self.workspace, [config])[0]
+                    self._expected[config] = expected_accuracies(self.workspace, [config])[0]
                 except (InputError, OSError, ValueError, RuntimeError) as error:
                     price = html.text(error)
                     self._impossible.add(config)
             if config in self._prices:
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
-            if config in self._promised:
-                told = self._promised[config]
-                price += f"; expected accuracy {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+            if config in self._expected:
+                price += f"; expected accuracy {html.text(self._expected[config])}"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
-        self._add_up()
+        self.add_up()
 
-    def _add_up(self) -> None:
+    def add_up(self) -> None:
+        """Say what the ticked rungs take together, beside the budget."""
         rungs = self.chosen()
         if not rungs:
             self.sum.value = html.status("No rung is chosen: tick at least one.")
@@ -315,7 +315,7 @@ def _rungs(rungs: pd.DataFrame) -> str:
         took=written("seconds", html.duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
-    figures = ("validation", "train", "predicted", "took", "state", "note")
-    expected = {"expected_accuracy": "expected (95% interval)"}
-    names = {"rung": "rung", **parameters, **expected, **{name: name for name in figures}}
-    return html.table(shown, names | {"validation": "validation (95% interval)"}, "The ladder so far")
+    figures = ("expected_accuracy", "validation", "train", "predicted", "took", "state", "note")
+    names = {"rung": "rung", **parameters, **{name: name for name in figures}}
+    intervals = {"expected_accuracy": "expected (95% interval)", "validation": "validation (95% interval)"}
+    return html.table(shown, names | intervals, "The ladder so far")
