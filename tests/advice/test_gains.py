@@ -141,7 +141,7 @@ def test_what_a_prediction_came_to(workspace):
     cleaned = fit(workspace, CONFIG)
     assert "labels" not in real_gains(workspace).set_index("action").index  # that was not predicted
     assert len(runs(workspace)) == 4
-    assert cleaned.photos != first.photos
+    assert cleaned.data_id != first.data_id
     what_helps(workspace, first)  # told after the event: no prediction
     assert len(real_gains(workspace)) == 2
     entry = read_json_lines(workspace.folder / "gains.jsonl")[0]
