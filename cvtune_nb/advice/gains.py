@@ -313,13 +313,10 @@ def _steps(photos: pd.DataFrame, config: Config) -> list[dict[str, Any]]:
     """
     larger = larger_photos(config, photos)
     found = [larger] if larger else []
-    names = [entry.name for entry in backbones.KNOWN.values()]
-    own = backbones.KNOWN.get(config.backbone)
-    if own:
-        deeper = [name for name in names[names.index(own.name) + 1 :] if backbones.KNOWN[name].family == own.family]
-        reached = [name for name in deeper if backbones.on_disk(name)]
-        found += [{"backbone": reached[0], "schedule": ""}] if reached else []
-    return found
+    names = [entry.name for entry in backbones.family_of(config.backbone).networks]
+    deeper = names[names.index(config.backbone) + 1 :] if config.backbone in names else []
+    reached = next(filter(backbones.on_disk, deeper), None)
+    return [*found, {"backbone": reached, "schedule": ""}] if reached else found
 
 
 def _more_epochs(workspace: Workspace, run: Run) -> list[Gain]:

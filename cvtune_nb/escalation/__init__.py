@@ -2,17 +2,18 @@
 
 from cvtune_nb.escalation.climb import Escalation, escalate, so_far
 from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
-from cvtune_nb.escalation.ladder import LADDERS, ladder, own_rungs, read_rungs, reference_2018, save_rungs
+from cvtune_nb.escalation.ladder import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, save_rungs
 from cvtune_nb.escalation.parameter_sweep import Sweep, sweep
 
 __all__ = [
-    "LADDERS",
     "Escalation",
     "ExpectedAccuracy",
     "Sweep",
     "escalate",
     "expected_accuracies",
     "ladder",
+    "ladder_of",
+    "ladders",
     "own_rungs",
     "read_rungs",
     "reference_2018",

@@ -17,6 +17,7 @@ from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_val
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.layout import look
 
 NO_DETECTOR = "There is no detector yet: press Train the detector above first, then run this cell again."
 
@@ -32,16 +33,14 @@ class DetectorExportPanel(BaseExportPanel):
 
     def __init__(self, dataset: Dataset):
         super().__init__(dataset)
-        wide = {"style": {"description_width": "5em"}, "layout": {"width": "330px"}}
-        self.run = w.Dropdown(description="Detector", **wide)
-        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, **wide)
+        self.run = w.Dropdown(description="Detector", **look("5em"))
+        self.photo = w.Text(description="Photo", placeholder="path of a photo", continuous_update=False, **look("5em"))
         self.look = w.Button(description="Find objects in it")
         self.answer = w.HTML()
         self.go.layout.width = "150px"
         self.controls.children = [self.run, self.earlier, self.warning]
         self.more.children = [w.HTML("<b>Try it on a photo</b>"), self.photo, self.look, self.answer]
         self.right.children = [self.text, self.picture]
-        self.model: Detector | None = None
         self.look.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self._list()
 
@@ -101,14 +100,15 @@ class DetectorExportPanel(BaseExportPanel):
         """Find objects in the photo at `path` with the exported model."""
         if not path:
             raise InputError("no photo is named: type the path of one")
-        row = self.model.predict([path])[0]
+        model = self.exported_model()
+        row = model.predict([path])[0]
         if "error" in row:
             raise InputError(f"{path} can't be looked at ({row['error']}): choose another photo")
         boxes = pd.DataFrame(row["boxes"], columns=["label", "score", "left", "top", "width", "height"])
         shown = boxes.assign(path=Path(path).name, kind="found", true=boxes["label"])
         counts = ", ".join(f"{count} {label}" for label, count in boxes["label"].value_counts().items())
         words = counts or "nothing found"
-        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), False, self.model.levels)
+        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), False, model.levels)
         self.picture.draw(picture, f"{Path(path).name}: {words}")
         self.answer.value = html.status(f"<b>{html.text(Path(path).name)}</b>: {html.text(words)}")
 

@@ -11,12 +11,12 @@ from cvtune_nb import advice, classification, plots
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
-    LADDERS,
     Escalation,
     ExpectedAccuracy,
     escalate,
     expected_accuracies,
     ladder,
+    ladders,
     own_rungs,
     reference_2018,
     save_rungs,
@@ -62,12 +62,12 @@ class EscalationPanel(Panel):
         some. on: "local" or "ray"."""
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
-        family = family or backbones.KNOWN[backbones.default()[0]].family
-        if family not in LADDERS:
-            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(LADDERS)}")
+        family = family or backbones.family_of(backbones.default()[0]).name
+        if family not in ladders():
+            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(ladders())}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look())
+        self.family = w.Dropdown(options=[*ladders(), *([OWN] if own else [])], description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
@@ -85,11 +85,11 @@ class EscalationPanel(Panel):
         self._prices: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
         self._expected: dict[Config, ExpectedAccuracy] = {}
-        self._soon = Soon(self._predict)
+        self._soon = Soon(self.predict)
         self._editing, self._about = False, ""
         self._list_rungs(set(_numbers(rungs, "RUNGS")))
         self.family.observe(self.guard(lambda _: self._editing or self._list_rungs({1, 2})), "value")
-        self.budget.observe(self.guard(lambda _: self._add_up()), "value")
+        self.budget.observe(self.guard(lambda _: self.add_up()), "value")
         self._show_past()
 
     def _show_past(self) -> None:
@@ -134,10 +134,10 @@ class EscalationPanel(Panel):
         if self.family.value == OWN or rungs != self._ladder():
             save_rungs(self.workspace, rungs)
             self._editing = True  # the table is what it is already
-            self.family.options = [*LADDERS, OWN]
+            self.family.options = [*ladders(), OWN]
             self.family.value = OWN
             self._editing = False
-        self._add_up()
+        self.add_up()
         self._predict_soon()
 
     # -- estimated time and expected accuracy -----------------------------------------------------------------------
@@ -148,7 +148,7 @@ class EscalationPanel(Panel):
         if not (headless() or self.job.running):
             self._soon()
 
-    def _predict(self, still: Still = lambda: True) -> None:
+    def predict(self, still: Still = lambda: True) -> None:
         """Fill in time and expected accuracy of every rung, one after the other, beside the kernel, while wanted."""
         try:
             configs = self.table.configs()
@@ -172,9 +172,10 @@ class EscalationPanel(Panel):
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")
-        self._add_up()
+        self.add_up()
 
-    def _add_up(self) -> None:
+    def add_up(self) -> None:
+        """Say what the ticked rungs take together, beside the budget."""
         rungs = self.chosen()
         if not rungs:
             self.sum.value = html.status("No rung is chosen: tick at least one.")
@@ -314,7 +315,7 @@ def _rungs(rungs: pd.DataFrame) -> str:
         took=written("seconds", html.duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
-    figures = ("validation", "train", "predicted", "took", "state", "note")
-    expected = {"expected_accuracy": "expected (95% interval)"}
-    names = {"rung": "rung", **parameters, **expected, **{name: name for name in figures}}
-    return html.table(shown, names | {"validation": "validation (95% interval)"}, "The ladder so far")
+    figures = ("expected_accuracy", "validation", "train", "predicted", "took", "state", "note")
+    names = {"rung": "rung", **parameters, **{name: name for name in figures}}
+    intervals = {"expected_accuracy": "expected (95% interval)", "validation": "validation (95% interval)"}
+    return html.table(shown, names | intervals, "The ladder so far")

@@ -16,6 +16,7 @@ from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import WIDTH
 from cvtune_nb.workspace import Workspace
 
 Found = tuple[list[Gain], list[str], Run | None]
@@ -34,7 +35,7 @@ class GainsPanel(Panel):
         self.compute = w.Checkbox(
             value=compute,
             indent=False,
-            layout={"width": "330px"},
+            layout={"width": WIDTH},
             description="compute the features that are missing",
         )
         words = "of the next image size and the next deeper network: as long as notebook 02 takes with them"

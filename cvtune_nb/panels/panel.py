@@ -10,7 +10,7 @@ from IPython.display import HTML, display
 
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
-from cvtune_nb.widgets.layout import WIDTH
+from cvtune_nb.widgets.layout import WIDTH, row
 from cvtune_nb.widgets.page import Page
 
 LATER = "<i>This appears here when the work above has ended.</i>"
@@ -54,15 +54,16 @@ class Panel:
         self.bar = w.FloatProgress(min=0, max=1, layout={"width": WIDTH})
         self.status, self.alert, self.cost = w.HTML(), w.HTML(), w.HTML()
         self.picture, self.text = html.Picture(), w.HTML()
-        self.controls, self.buttons, self.more = w.VBox(), w.HBox([self.go, self.end]), w.VBox()
+        self.controls, self.buttons, self.more = w.VBox(), row(self.go, self.end), w.VBox()
         self.left = w.VBox([self.controls, self.buttons, self.bar, self.status, self.alert, self.more])
         self.right, self.below = w.VBox([self.picture, self.text]), w.VBox()
         self.left.add_class("cvtune-left")
         self.right.add_class("cvtune-right")
-        columns = w.HBox([self.left, self.right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+        columns = row(self.left, self.right)
+        columns.layout.align_items = "flex-start"
         self.box = w.VBox([Page(), columns, self.below, self.cost])
         self.box.add_class("cvtune")
-        self._reports: list[tuple[Any, Callable[[], Any] | w.HTML]] = []
+        self.reports: list[tuple[Any, Callable[[], Any] | w.HTML]] = []
         self.go.on_click(self.guard(lambda _: self.start()))
         self.end.on_click(self.guard(lambda _: self._stop()))
         self.job.listeners.append(self._follow)
@@ -186,7 +187,7 @@ class Panel:
                 above = ""
             later = self.job.running and not always
             handle = display(HTML(LATER) if later else self._output(part), display_id=True)
-            self._reports.append((handle, part))
+            self.reports.append((handle, part))
 
     def learned(self) -> None:
         """What we learned: the panel's `lessons`, kept up to date as long as the kernel lives."""
@@ -196,7 +197,7 @@ class Panel:
         """Bring the outputs made by `report` up to date; while work runs they wait for its end."""
         if self.job.running:
             return
-        for handle, part in self._reports:
+        for handle, part in self.reports:
             with contextlib.suppress(Exception):  # the page may be gone; the panel itself is what counts
                 try:
                     handle.update(self._output(part))

@@ -45,9 +45,8 @@ class RunPanel(Panel):
         others = [control.box for name, control in controls_of.items() if name not in self.first]
         self.folded = folded("More parameters", others)
         self.buttons.children = [self.go, self.end, self.resume]
-        self.buttons.layout.flex_flow = "row wrap"
         self.resume.on_click(self.guard(lambda _: self._resume()))
-        self._soon = Soon(self._predict)
+        self._soon = Soon(self.predict)
         for control in controls_of.values():
             control.on_change(lambda _: self._predict_soon())
 
@@ -115,7 +114,8 @@ class RunPanel(Panel):
         self.cost_line.value = html.status("Estimating time and memory …")
         self._soon()
 
-    def _predict(self, still: Still = lambda: True) -> None:
+    def predict(self, still: Still = lambda: True) -> None:
+        """Show estimated time and memory, while they are wanted."""
         try:
             config = self.config()
             cost = self.price(config)

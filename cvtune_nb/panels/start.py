@@ -118,7 +118,6 @@ class StartPanel(Panel):
             self.levels,
         ]
         self.buttons.children = [self.go, self.sample, self.end]
-        self.buttons.layout.flex_flow = "row wrap"
         self.more.children = [self.folded]
 
     def work(self, black: str = "", white: str = "") -> Work:
@@ -140,7 +139,7 @@ class StartPanel(Panel):
                 black=black.strip(),
                 white=white.strip(),
             )
-            self._show_photos(workspace)
+            self.show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
             return Started(workspace, benchmark.measure(backbones.default()[0]))
 
@@ -177,7 +176,7 @@ class StartPanel(Panel):
         data, asked = self.data.value.strip(), [control.value for control in self._asking]
         if data == str(_sample()) or not (data or self.folder.value.strip() or opened_last()):
             asked[0] = SAMPLE
-        if self.job.running and asked == self._asked:
+        if self.job.running and not self.job.stopping and asked == self._asked:
             return False
         self._asked = asked
         return super().start(block)
@@ -193,7 +192,8 @@ class StartPanel(Panel):
         photos = pd.DataFrame({"path": map(str, made), "label": [path.parent.name for path in made]})
         self.picture.draw(plots.contact_sheet(photos, Path, levels=FULL), _sheet_in_words(photos))
 
-    def _show_photos(self, workspace: Workspace) -> None:
+    def show_photos(self, workspace: Workspace) -> None:
+        """Show some photos of each class, and what was found and left out."""
         photos = workspace.photos()
         sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
         self.picture.draw(sheet, _sheet_in_words(photos))
@@ -210,7 +210,7 @@ class StartPanel(Panel):
 
     def map(self) -> None:
         """The workbook's notebooks, and what is done so far in this workspace."""
-        self.report(lambda: HTML(_map(self.result().workspace)))
+        self.report(lambda: HTML(workbook_map(self.result().workspace)))
 
     def lessons(self) -> HTML:
         """What we learned, from the photos and the machine."""
@@ -284,7 +284,7 @@ def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     return f"Decoded pixels take {html.size(kept_bytes(workspace))} of disk{more}. {free} are free; {limit}."
 
 
-def _map(workspace: Workspace) -> str:
+def workbook_map(workspace: Workspace) -> str:
     """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
     runs, before = classification.runs(workspace), svm.last_baseline(workspace, earlier=True)
     earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]

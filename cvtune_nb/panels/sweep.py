@@ -45,13 +45,14 @@ class SweepPanel(Panel):
         """Not when no trial is wanted and nobody is there."""
         return super().unstarted() and not (headless() and self.wanted == 0)
 
-    def _best(self) -> classification.Run | None:
+    def best(self) -> classification.Run | None:
+        """The best run that was trained, to search around."""
         known = classification.ranked(classification.runs(self.workspace))
         known = known[known["epochs"] > 0]
         return None if known.empty else classification.load_run(self.workspace, known["run"].iloc[0])
 
     def _price(self) -> None:
-        run = self._best()
+        run = self.best()
         if run is None:
             self.about.value = html.status("There is no run to search around yet: run a rung first.")
             return
@@ -65,7 +66,7 @@ class SweepPanel(Panel):
 
     def work(self) -> Work:
         """Read trials and budget, and find the best run."""
-        run, trials, seconds = self._best(), self.trials.value, self.budget.value * 60
+        run, trials, seconds = self.best(), self.trials.value, self.budget.value * 60
         if run is None:
             raise InputError("there is no run to search around yet: run a rung of the ladder first")
         return lambda progress: sweep(self.workspace, run.config, trials, seconds, self._draw, progress)

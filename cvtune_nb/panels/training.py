@@ -52,7 +52,7 @@ class TrainingPanel(RunPanel):
         self.below.children = [self.findings, self.compared]
         self.rate, self.preview, self.preview_words = html.Picture(), html.Picture(), w.HTML()
         self.right.children = [*self.right.children, self.rate, self.preview, self.preview_words]
-        self._layer: LastLayer | None = None
+        self.layer: LastLayer | None = None
         self._layer_photos, self._moving = "", False
 
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
@@ -92,30 +92,30 @@ class TrainingPanel(RunPanel):
 
     def priced(self, config: Config) -> None:
         """The preview comes with the price."""
-        self._read_features(config)
+        self.read_features(config)
 
-    def _read_features(self, config: Config) -> None:
+    def read_features(self, config: Config) -> None:
         """Have the preview's features at hand, where they are in the cache."""
         photos = photos_id(self.workspace.photos())
         spec = FeatureSpec.of(config)
-        if self._layer is not None and (self._layer.spec, self._layer_photos) == (
+        if self.layer is not None and (self.layer.spec, self._layer_photos) == (
             spec,
             photos,
         ):
             return
         try:
-            self._layer = LastLayer(self.workspace, spec)
+            self.layer = LastLayer(self.workspace, spec)
             self._layer_photos = photos
         except InputError as why:
-            self._layer, self.preview_words.value = None, html.text(str(why))
+            self.layer, self.preview_words.value = None, html.text(str(why))
         else:
             self._show_preview()
 
     def _show_preview(self) -> None:
         """What the parameters would do to the last layer alone, at once; never while a job draws."""
-        if self._layer is None or self._moving or self.job.running:
+        if self.layer is None or self._moving or self.job.running:
             return
-        layer, config = self._layer, self.config()
+        layer, config = self.layer, self.config()
         if layer.spec != FeatureSpec.of(config):
             return
         preview = layer.preview(config)
@@ -130,7 +130,7 @@ class TrainingPanel(RunPanel):
 
     def fit(self, progress: Progress, **what: Any) -> Run:
         """classification.fit, drawn after every epoch."""
-        return classification.fit(self.workspace, on_epoch=self._draw, progress=progress, **what)
+        return classification.fit(self.workspace, on_epoch=self.draw, progress=progress, **what)
 
     def table(self) -> pd.DataFrame:
         """classification.runs."""
@@ -144,7 +144,7 @@ class TrainingPanel(RunPanel):
         """Every run with what differs between them, the best on top."""
         return _comparison(runs, caption)
 
-    def _draw(self, run: Run) -> None:
+    def draw(self, run: Run) -> None:
         """The curves so far; called after every epoch in the training thread."""
         gaps = metrics.gap(run.history, run.counts)
         words = f"{run.id}: best {run.validation.value:.1%} on validation, train {run.train.value:.1%}"
@@ -193,7 +193,7 @@ class TrainingPanel(RunPanel):
     def show_run(self, run: Run) -> None:
         """Its curves, what follows from it, and all runs beside it."""
         if len(run.history):
-            self._draw(run)
+            self.draw(run)
         helped = advice.outcome(self.workspace, run)
         self._about = run.id
         self.findings.show([*filter(None, [helped]), *advice.advise(self.workspace, run)])

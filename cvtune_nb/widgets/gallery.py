@@ -45,7 +45,8 @@ class Gallery(anywidget.AnyWidget):
 
     What the person does comes as a message and goes to one of the callbacks, which do nothing until they are set:
     on_decide(finding, action, to), on_select(path, selected), on_turn(page, at), on_look(number). A decision is shown
-    on the page before it is confirmed, so that the next photo need not wait for the kernel.
+    on the page before it is confirmed, so that the next photo need not wait for the kernel (docs/measurements.md,
+    "Decisions in the gallery").
     """
 
     _css = Path(__file__).with_suffix(".css")

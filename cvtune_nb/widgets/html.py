@@ -134,11 +134,10 @@ def size(count: float) -> str:
     return f"{count / 1e3:.1f} kB"
 
 
-def image(data: bytes, alt: str, width: int | None = None) -> str:
+def image(data: bytes, alt: str) -> str:
     """An <img> that carries its bytes (PNG or JPEG) and says in `alt` what it shows."""
     kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
-    wide = f' width="{width}"' if width else ""
-    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}"{wide}>'
+    return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}" alt="{text(alt)}">'
 
 
 SHARPER = 1.5
@@ -163,3 +162,10 @@ class Picture(ipywidgets.HTML):
     def output(self) -> Image:
         """The same as an ordinary output of a cell, which stays when the kernel is gone."""
         return Image(self.png, format="png", width=self._width, alt=self.alt, metadata={"needs_background": "light"})
+
+
+def still(figure: Figure, alt: str) -> Image:
+    """A figure as an ordinary output of a cell, with the text `alt` for screen readers."""
+    picture = Picture()
+    picture.draw(figure, alt)
+    return picture.output()

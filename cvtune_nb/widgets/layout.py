@@ -29,7 +29,8 @@ def folded(title: str, children: Iterable[w.Widget]) -> w.Accordion:
 def button(label: str, tooltip: str = "", key: str = "", **traits: Any) -> w.Button:
     """A button as wide as its label. key: the letter that presses it while the focus is in its panel."""
     tooltip = f"{tooltip or label}: key {key.upper()}" if key else tooltip
-    made = w.Button(description=label, tooltip=tooltip or None, layout={"width": "auto"}, **traits)
+    layout = {"width": "auto", "align_self": "flex-start"}
+    made = w.Button(description=label, tooltip=tooltip or None, layout=layout, **traits)
     if key:
         made.add_class(f"cvtune-key-{key}")
     return made

@@ -9,6 +9,7 @@ import ipywidgets as w
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.layout import button, row, small_print
 
 SHOWN = {"backbone": "11em", "image_size": "5.5em", "batch_size": "6.5em", "learning_rate": "8em", "epochs": "5em"}
 """The parameters of a rung that have a control, and how wide it is; the others keep what the rung has."""
@@ -19,16 +20,15 @@ class RungTable(w.VBox):
 
     def __init__(self, on_edit: Callable[[], None]):
         super().__init__()
-        self._on_edit, self._rungs, self._lines = on_edit, [], []
-        self._add = w.Button(description="Add a rung", layout={"width": "auto", "align_self": "flex-start"})
-        self._add.tooltip = "A copy of the last one, to be changed"
-        self._add.on_click(lambda _: self.add(self.configs()[-1]))
+        self._on_edit, self._rungs, self.lines = on_edit, [], []
+        self.more = button("Add a rung", "A copy of the last one, to be changed")
+        self.more.on_click(lambda _: self.add(self.configs()[-1]))
 
     def show(self, configs: list[Config], ticked: set[int]) -> None:
         """Show these rungs; `ticked`: numbers, from 1 on."""
         self._rungs = list(configs)
-        self._lines = [
-            _Line(number, config, number in ticked, self._changed, self._take_out)
+        self.lines = [
+            _Line(number, config, number in ticked, self._changed, self.take_out)
             for number, config in enumerate(configs, 1)
         ]
         head = w.HBox(
@@ -37,20 +37,20 @@ class RungTable(w.VBox):
                 *(w.HTML(f"<b>{PARAMETERS[name].label}</b>", layout={"width": width}) for name, width in SHOWN.items()),
             ]
         )
-        self.children = [head, *(line.box for line in self._lines), self._add]
+        self.children = [head, *(line.box for line in self.lines), self.more]
 
     def configs(self) -> list[Config]:
         """The rungs as they stand. Raises InputError for a value that its parameter can't have."""
-        return [line.config(rung) for line, rung in zip(self._lines, self._rungs, strict=True)]
+        return [line.config(rung) for line, rung in zip(self.lines, self._rungs, strict=True)]
 
     @property
     def ticked(self) -> list[int]:
         """The numbers of the rungs to run, from 1 on."""
-        return [number for number, line in enumerate(self._lines, 1) if line.run.value]
+        return [number for number, line in enumerate(self.lines, 1) if line.run.value]
 
     def tick(self, numbers: set[int]) -> None:
         """Tick these rungs and no others."""
-        for number, line in enumerate(self._lines, 1):
+        for number, line in enumerate(self.lines, 1):
             line.run.value = number in numbers
 
     def add(self, config: Config, alone: bool = False) -> int:
@@ -62,13 +62,14 @@ class RungTable(w.VBox):
 
     def say(self, number: int, words: str) -> None:
         """Write a line of HTML under a rung."""
-        if number <= len(self._lines):
-            self._lines[number - 1].words.value = words
+        if number <= len(self.lines):
+            self.lines[number - 1].words.value = words
 
     def _changed(self) -> None:
         self._on_edit()
 
-    def _take_out(self, number: int) -> None:
+    def take_out(self, number: int) -> None:
+        """Take a rung out; the last one stays."""
         rungs = self.configs()
         if len(rungs) < 2:
             return
@@ -85,14 +86,10 @@ class _Line:
     ):
         self.run = w.Checkbox(value=ticked, description=str(number), indent=False, layout={"width": "5em"})
         self.controls = {name: _control(name, getattr(config, name), number) for name in SHOWN}
-        self.words = w.HTML()
-        self.words.add_class("cvtune-words")
-        out = w.Button(description="Take out", layout={"width": "auto"})
-        out.tooltip = f"Take rung {number} out of the table; its runs stay"
+        self.words = small_print()
+        out = button("Take out", f"Take rung {number} out of the table; its runs stay")
         out.on_click(lambda _: take_out(number))
-        self.box = w.VBox(
-            [w.HBox([self.run, *self.controls.values(), out], layout={"flex_flow": "row wrap"}), self.words]
-        )
+        self.box = w.VBox([row(self.run, *self.controls.values(), out), self.words])
         for control in (self.run, *self.controls.values()):
             control.observe(lambda _: changed(), "value")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cvtune_nb.audit import audit
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import open_workspace
 from cvtune_nb.workspace import Workspace
 from tests.browser import jlab
@@ -27,7 +28,7 @@ def wrong_labels(folder: Path, count: int = 60) -> Workspace:
     for number, photo in enumerate(sorted((photos / "circle").glob("*.jpg"))[:count]):
         photo.rename(photos / ("square", "stripes")[number % 2] / f"wrong {number}.jpg")
     workspace = open_workspace(photos, folder / "workspace")
-    audit(workspace, "efficientnet_lite0")
+    audit(workspace, FeatureSpec("efficientnet_lite0"))
     return workspace
 
 

@@ -41,11 +41,11 @@ def test_c_and_kernel_answer_from_cached_features(based, monkeypatch):
 def test_what_the_cells_show_follows_the_panel(based):
     based.learned()
     based.C.value = 0.01
-    (_, part) = based._reports[-1]
+    (_, part) = based.reports[-1]
     assert "C = 0.01" in part().data
     seen = []
     page = SimpleNamespace(update=lambda _: None)
-    based._reports.append((page, lambda: seen.append(based.job.running)))
+    based.reports.append((page, lambda: seen.append(based.job.running)))
     press(based)
     assert seen == [False]  # once, after the work: a report that needs the result would wait for it
 

@@ -9,7 +9,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel
 from cvtune_nb.panels.export import ONLY_EARLIER
 from cvtune_nb.panels.similarity_export import SimilarityExportPanel
-from cvtune_nb.panels.start import _map
+from cvtune_nb.panels.start import workbook_map
 from cvtune_nb.runs.store import locked
 from cvtune_nb.widgets.job import NotReady
 from tests.made_runs import CONFIG, made_run
@@ -56,19 +56,19 @@ def test_the_training_panel_lists_them_below_a_heading_of_their_own(earlier):
 def test_no_panel_takes_one_for_the_best(earlier):
     workspace, run = earlier
     panel = EscalationPanel(workspace)
-    assert SweepPanel(workspace)._best() is None
+    assert SweepPanel(workspace).best() is None
     assert "no run to search around" in SweepPanel(workspace).about.value
     work = GainsPanel(workspace, panel).work()
     assert work.__closure__ and not any(getattr(cell.cell_contents, "id", "") == run.id for cell in work.__closure__)
     new = made_run(workspace, 0.5)
-    assert SweepPanel(workspace)._best().id == new.id
+    assert SweepPanel(workspace).best().id == new.id
 
 
 def test_the_map_of_notebooks_counts_them_apart(earlier):
     workspace, _ = earlier
-    assert "1 of earlier data" in _map(workspace) and "on earlier data" in _map(workspace)
+    assert "1 of earlier data" in workbook_map(workspace) and "on earlier data" in workbook_map(workspace)
     made_run(workspace, 0.5)
-    assert "1 runs, 1 of earlier data" in _map(workspace)
+    assert "1 runs, 1 of earlier data" in workbook_map(workspace)
 
 
 def test_the_export_panel_offers_them_last_with_a_box_to_tick(earlier):

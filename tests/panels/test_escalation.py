@@ -23,7 +23,7 @@ def test_the_ladder_runs_the_ticked_rungs(workspace):
     assert "widest" in panel.gap.alt or "train and validation accuracy by rung: rung 1" in panel.gap.alt
     assert "real against predicted time: the last 2 predictions were within" in panel.time.alt
     panel.table.tick(set())
-    panel._add_up()
+    panel.add_up()
     assert "No rung is chosen" in panel.sum.value
     panel.go.click()
     assert "tick at least one" in panel.alert.value
@@ -34,16 +34,16 @@ LADDER = {"family": "efficientnet_lite", "rungs": "1", "epochs": 1, "image_sizes
 
 def test_rungs_are_edited_added_taken_out_and_kept(workspace):
     panel = EscalationPanel(workspace, **LADDER)
-    line = panel.table._lines[1]
+    line = panel.table.lines[1]
     line.controls["image_size"].value = 128
     line.controls["learning_rate"].value = 0.001
     assert panel.table.configs()[1].image_size == 128
     assert panel.family.value == "my own"
-    panel.table._add.click()
+    panel.table.more.click()
     rungs = panel.table.configs()
     assert rungs[-1] == rungs[-2]
     assert panel.table.ticked == [1, len(rungs)]
-    panel.table._take_out(2)
+    panel.table.take_out(2)
     assert panel.table.configs() == [rungs[0], *rungs[2:]]
     assert panel.table.ticked == [1, len(rungs) - 1]
     again = EscalationPanel(workspace)  # a new kernel
@@ -55,18 +55,18 @@ def test_rungs_are_edited_added_taken_out_and_kept(workspace):
 
 def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):
     panel = EscalationPanel(workspace, **LADDER)
-    panel.table._lines[0].controls["learning_rate"].value = 7.0
+    panel.table.lines[0].controls["learning_rate"].value = 7.0
     assert "learning_rate is 7.0: choose a value from" in panel.alert.value
     panel.go.click()
     assert panel.job.state == "idle"
-    panel.table._lines[0].controls["learning_rate"].value = 0.001
+    panel.table.lines[0].controls["learning_rate"].value = 0.001
     assert panel.alert.value == ""
 
 
 def test_each_rung_says_its_time_and_expected_accuracy(workspace):
     panel = EscalationPanel(workspace, **LADDER)
-    panel._predict()
-    words = panel.table._lines[0].words.value
+    panel.predict()
+    words = panel.table.lines[0].words.value
     for said in ("Optimizer: adamw", "Dropout: 0", "L2 weight decay: 0.01", "Augmentation: crop-flip", "Loss: cross-"):
         assert said in words
     assert "of memory" in words
@@ -76,11 +76,11 @@ def test_each_rung_says_its_time_and_expected_accuracy(workspace):
 
 def test_a_rung_that_can_not_be_run_here_does_not_keep_the_others_from_their_price(workspace):
     panel = EscalationPanel(workspace, **{**LADDER, "image_sizes": "64,800", "rungs": "1,2"})
-    panel._predict()
-    assert "image_size 800 is beyond the photos" in panel.table._lines[1].words.value
+    panel.predict()
+    assert "image_size 800 is beyond the photos" in panel.table.lines[1].words.value
     assert "within the budget; 1 can't be run here" in panel.sum.value
-    panel.table._lines[0].run.value = False
-    panel._predict()
+    panel.table.lines[0].run.value = False
+    panel.predict()
     assert "1 rung: <b>can't be run here</b>" in panel.sum.value
 
 

@@ -30,9 +30,9 @@ def test_8_bit_photos_have_no_such_control(tmp_path):
 
 def test_levels_are_shown_and_can_be_changed_and_decided_again(tmp_path, monkeypatch):
     sheets = []
-    draw = StartPanel._show_photos
+    draw = StartPanel.show_photos
     monkeypatch.setattr(
-        StartPanel, "_show_photos", lambda panel, space: (sheets.append(space.levels), draw(panel, space))
+        StartPanel, "show_photos", lambda panel, space: (sheets.append(space.levels), draw(panel, space))
     )
     panel = StartPanel("start", str(make_deep(tmp_path / "p", 4095, 5)), str(tmp_path / "w"))
     press(panel, panel.go)

@@ -17,7 +17,7 @@ QUICK = {**SMALL, "epochs": 2, "batch_size": 16}
 
 def test_train_gives_curves_findings_and_a_row_to_compare(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
-    panel._predict()
+    panel.predict()
     assert "This will take" in panel.cost_line.value and "the first estimate here" in panel.cost_line.value
     press(panel)
     run = panel.result()
@@ -49,28 +49,28 @@ def test_a_learning_rate_is_found_and_applied(workspace):
 
 def test_a_slider_is_answered_by_a_preview(workspace):
     panel = TrainingPanel(workspace, **QUICK)
-    panel._read_features(panel.config())
+    panel.read_features(panel.config())
     before = panel.preview.value
     assert before and "the last layer alone" in panel.preview_words.value
     panel.set({"learning_rate": 0.1})
     assert panel.preview.value != before
-    panel._read_features(Config("efficientnet_lite0", image_size=96))
+    panel.read_features(Config("efficientnet_lite0", image_size=96))
     assert "notebook 02" in panel.preview_words.value
 
 
 def test_controls_moved_together_are_answered_once_and_features_are_read_once(workspace, monkeypatch):
     panel = TrainingPanel(workspace, **QUICK)
-    panel._read_features(panel.config())
-    layer, asked = panel._layer, []
+    panel.read_features(panel.config())
+    layer, asked = panel.layer, []
     preview = layer.preview
     monkeypatch.setattr(layer, "preview", lambda config: asked.append(config) or preview(config))
     panel.set({"learning_rate": 0.01, "dropout": 0.3, "epochs": 3})
     assert asked == [panel.config()]
-    panel._read_features(panel.config())
-    assert panel._layer is layer
+    panel.read_features(panel.config())
+    assert panel.layer is layer
     workspace.decide(workspace.photos().query("split == 'train'")["path"].iloc[0], "exclude")
-    panel._read_features(panel.config())
-    assert panel._layer is not layer, "the photos are others now"
+    panel.read_features(panel.config())
+    assert panel.layer is not layer, "the photos are others now"
 
 
 def test_apply_moves_the_controls(workspace):
@@ -107,19 +107,19 @@ def test_a_schedule_with_garbage_is_said_before_anything_runs(workspace):
 
 def test_stop_keeps_whole_epochs_and_resume_goes_on(workspace, monkeypatch):
     panel = TrainingPanel.of(workspace, **{**QUICK, "epochs": 3})
-    draw = panel._draw
+    draw = panel.draw
 
     def draw_then_stop(run):
         draw(run)
         if run.history["epoch"].max() == 1:
             panel.end.click()
 
-    monkeypatch.setattr(panel, "_draw", draw_then_stop)
+    monkeypatch.setattr(panel, "draw", draw_then_stop)
     press(panel)
     assert panel.result().state == "stopped"
     assert "Resume" in panel.status.value
     assert not panel.resume.disabled
-    monkeypatch.setattr(panel, "_draw", draw)
+    monkeypatch.setattr(panel, "draw", draw)
     panel.resume.click()
     finished(panel)
     assert panel.result().state == "done"
