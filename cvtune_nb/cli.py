@@ -1,12 +1,13 @@
 """The command line: the steps of the workbook without a notebook. `cvtune --help` lists them.
 
-Every command prints a table on stdout, or with --json one JSON object; progress and errors go to stderr. What can't be
-done has its reason in that object, too, as `error`.
-Exit status: 0 done, 2 bad input (one sentence says what to do), 3 stopped early with the work kept.
+Every command prints text on stdout, or with --json one JSON object; progress and errors go to stderr. Where a command
+fails, the object holds the reason as `error`. Exit status: 0 done, 2 bad input (one sentence says what to do), 3
+stopped early with the work kept.
 """
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import signal
@@ -66,7 +67,7 @@ def _print(text: str) -> None:
     """`text` on stdout, whatever its encoding, and also when nobody reads to the end (| head)."""
     if not text:
         return
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print(text, flush=True)
@@ -76,8 +77,10 @@ def _print(text: str) -> None:
 
 @contextlib.contextmanager
 def _interrupts(stop: Event) -> Iterator[None]:
-    """Within it, Ctrl-C and SIGTERM set `stop`, which ends the work at the next safe point; a second one ends
-    it at once."""
+    """Within it, Ctrl-C and SIGTERM set `stop`, which ends the work at the next safe point.
+
+    A second one ends it at once.
+    """
 
     def ask(*_: object) -> None:
         if stop.is_set():
@@ -110,8 +113,10 @@ class Parser(argparse.ArgumentParser):
         raise WrongUsage(f"{self.prog}: {message}; `{self.prog} --help` shows what there is")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse does, but photos may also stand behind options: where none have to be given it looks for them
-        only right behind what must be."""
+        """As argparse does, but photos may also stand behind options.
+
+        Where they are optional, argparse looks for them only right behind the arguments that are required.
+        """
         found, left = super().parse_known_args(args, namespace)
         if "photos" in found and not any(word.startswith("-") for word in left):
             found.photos, left = [*found.photos, *left], []

@@ -61,12 +61,12 @@ class Meter:
         print(one_line(words), file=sys.stderr, flush=True)
 
 
-def one_line(value: Any) -> str:
+def one_line(value: object) -> str:
     """`value` as text without line breaks or control characters: names of files never steer the terminal."""
     return "".join(c if c.isprintable() else " " for c in " ".join(str(value).split()))
 
 
-def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
     """The `columns` of `rows` as aligned text, one line a row; numbers to the right, missing values empty."""
     values = [[row.get(column) for column in columns] for row in rows]
     numeric = [
@@ -81,7 +81,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else one_line(value)
@@ -106,5 +106,5 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else _text_or_null(value)
 
 
-def _text_or_null(value: Any) -> str | None:
+def _text_or_null(value: object) -> str | None:
     return None if value != value else str(value)  # pandas' missing values are not equal to themselves

@@ -1,7 +1,6 @@
 """The errors that a person can cause and mend."""
 
 import errno
-from typing import Any
 
 
 class InputError(ValueError):
@@ -11,7 +10,7 @@ class InputError(ValueError):
     --json gives besides.
     """
 
-    def __init__(self, words: str = "", **found: Any):
+    def __init__(self, words: str = "", **found: object):
         super().__init__(words)
         self.found = found
 

@@ -18,6 +18,8 @@ import pandas as pd
 
 from cvtune_nb.errors import InputError
 
+JsonObject = dict[str, Any]
+"""What a JSON file, or a line of a journal, holds."""
 FORMAT = 1
 """Version of the files' layout, written into every JSON file as `format`."""
 
@@ -52,12 +54,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: JsonObject) -> None:
     """Write `value` as readable JSON with a `format` field, atomically."""
     write_text(path, json.dumps({"format": FORMAT, **value}, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> JsonObject:
     """The object in a JSON file of ours. Raises FileNotFoundError, or InputError when it is damaged."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -75,12 +77,12 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_text(path, text)
 
 
-def read_csv(file: Path, /, **types: Any) -> pd.DataFrame:
+def read_csv(file: Path, /, **types: type | str) -> pd.DataFrame:
     """A CSV file of ours; every column in `types` is read as that type, and empty text stays empty text."""
     return pd.read_csv(file, dtype=types or None, keep_default_na=not types)
 
 
-def append_json_lines(path: Path, *values: dict[str, Any]) -> None:
+def append_json_lines(path: Path, *values: JsonObject) -> None:
     """Add a line for each value to a journal and flush it to disk: journals only ever grow.
 
     A last line that a crash cut off gets its end first, so that it can't swallow the new one.
@@ -97,7 +99,7 @@ def append_json_lines(path: Path, *values: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path) -> list[JsonObject]:
     """Every whole line of a journal; a last line cut off by a crash is left out. Missing file: empty list."""
     if not Path(path).exists():
         return []

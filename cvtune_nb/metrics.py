@@ -58,7 +58,15 @@ def accuracy(truth: ArrayLike, predicted: ArrayLike) -> Accuracy:
 
 
 def confusion(truth: Iterable[str], predicted: Iterable[str], classes: Iterable[str]) -> pd.DataFrame:
-    """Count photos by class, a row for each true class of `classes` and a column for each predicted one."""
+    """Counts of photos: a row for each true class, a column for each predicted one.
+
+    Parameters
+    ----------
+    truth, predicted
+        Labels of n photos, in the same order.
+    classes
+        The labels that have a row and a column, in this order.
+    """
     counts = pd.crosstab(pd.Series(list(truth), name="true"), pd.Series(list(predicted), name="predicted"))
     return counts.reindex(index=list(classes), columns=list(classes), fill_value=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: how it is called, what it means, and which values it may have.
+    """One parameter: what it is called, what it means, and which values it may have.
 
-    scale is one of: "log" and "linear" (a number from low to high), "pixels" (a whole number, of which a backbone may
-    take some only: sizes.py asks it), "power2" (a power of two), "whole" (a whole number), "menu" (one of choices),
-    "name" (a backbone's name), "text" (free text, checked where it is used). name_2018 is what the Azure ML Package
-    for Computer Vision called it.
+    Attributes
+    ----------
+    name, label, meaning
+        In code and on the command line, beside its slider, and in the help.
+    default
+        Its value unless it is chosen.
+    scale
+        "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
+        (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
+        backbone; "text": free text, checked where it is used.
+    low, high, choices
+        The values it may have.
+    unit
+        What it counts.
+    name_2018
+        What the Azure ML Package for Computer Vision called it; shown in the help of its flag.
     """
 
     name: str
@@ -118,17 +130,16 @@ _DECLARED = [
         "photos",
         name_2018="mb_size",
     ),
-    # 2018's 0.5 suits a last layer that starts at random; one that starts from the SVM forgets. Measured on the sample
-    # photos (EfficientNet-Lite0, 128 pixels, rate .0005, one epoch): validation .860 -> .810 with it, .884 without
+    # 2018's 0.5 suits a last layer that starts at random; one that starts from the SVM forgets
+    # (docs/measurements.md, "Dropout from the SVM's weights")
     Parameter(
         "dropout",
         "Dropout",
-        "share of features hidden from the last layer in training: against overfitting",
+        "fraction of features hidden from the last layer in training: against overfitting",
         0.0,
         "linear",
         0.0,
         0.9,
-        "share",
         name_2018="dropout_rate",
     ),
     Parameter(
@@ -214,7 +225,7 @@ _OF_DETECTORS = [
             "efficientnet_lite2_fpn",
         ),
     ),
-    # measured on 240 made scenes, 320 pixels, 8 epochs: AP on 36 validation photos .790 at .0003, .821 at .001
+    # docs/measurements.md, "Learning rate of a detector"
     _like("learning_rate", default=0.001),
     _like("epochs", default=12, low=1),
     _like("batch_size", default=4, high=64),
@@ -222,12 +233,12 @@ _OF_DETECTORS = [
     Parameter(
         "proposals",
         "Proposals",
-        "places a photo that are looked at closely: fewer is faster, crowded photos need more",
+        "regions of a photo that are looked at closely: fewer is faster, crowded photos need more",
         250,
         "whole",
         20,
         1000,
-        "places",
+        "regions",
     ),
     Parameter(
         "augmentation",
@@ -322,6 +333,7 @@ class TrainingConfig:
     """
 
     DECLARED: ClassVar[dict[str, Parameter]]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     image_size: int
     epochs: int
     batch_size: int
@@ -421,7 +433,7 @@ LAYOUTS = {
     "csv": "the CSV file in the folder says the labels",
     "names": "the beginning of each file's name is its class: cat.0.jpg, dog_12.jpg",
 }
-"""What a person can say about a layout that has several readings."""
+"""What a person can choose where a layout has several readings."""
 
 RECOGNISE = "recognise"
-"""Said in the place of one of LAYOUTS: recognise it, whatever was said before."""
+"""Given instead of one of LAYOUTS: recognise it, whatever was chosen before."""

@@ -13,25 +13,25 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.console import table
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import Escalation, escalate, ladder
+from cvtune_nb.escalation import Escalation, escalate, ladder_of
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 
 AUDIT_SHARE = 0.4
-"""Share of the time left after which an audit is broken off; the baseline uses the features it computed."""
+"""Fraction of the time left after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
-"""Share of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
+"""Fraction of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
 LEAST_EPOCHS = 3
-"""Epochs below which a higher rung is not worth its start (KNOWHOW: what fine-tuning from the SVM needs)."""
+"""Epochs below which a higher rung is not worth its start (docs/measurements.md, "A sketch of fine-tuning")."""
 USUAL_C = 1.0
-"""C of the SVM where there is no time to choose it; the best one on the full clothing set (KNOWHOW)."""
+"""C of the SVM where there is no time to choose it (docs/measurements.md, "A sketch of fine-tuning")."""
 MARGIN = 0.85
-"""Share of the time left that is planned with, because predictions of cost are not exact."""
+"""Fraction of the time left that is planned with, because estimated costs are not exact."""
 EXPORT_SECONDS = 60.0
-"""Time set aside for writing and checking the ONNX file, besides that for the test photos: about 30 on two quiet cores,
-three times that where other processes compete."""
+"""Time set aside for writing and checking the ONNX file, besides that for the test photos (docs/measurements.md, "Time
+of an export")."""
 
 
 def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:
@@ -55,9 +55,11 @@ def shortened(config: Config, epochs: int) -> Config:
 
 
 class Workbook:
-    """One pass through the workbook. `found` collects what each step gave, as plain values; a step that can't be done
-    with these photos, on this machine or in the time left is skipped there, with its reason. `started` and `deadline`
-    are times of time.monotonic."""
+    """One pass through the workbook.
+
+    `found` collects what each step gave, as plain values; a step that can't be done with these photos, on this machine
+    or in the time left is skipped there, with its reason. `started` and `deadline` are times of time.monotonic.
+    """
 
     def __init__(self, config: Config, started: float, budget_seconds: float, progress: Progress) -> None:
         self.config, self.progress = config, progress
@@ -66,9 +68,11 @@ class Workbook:
         self.impossible: dict[Config, str] = {}
 
     def run(self, open_workspace: Callable[[Progress], Workspace]) -> dict[str, Any]:
-        """Do every step that fits and end with an export; returns `found`. A step that the budget or the person ended
-        says so, and what it computed is kept in the workspace. Raises InputError when not even the baseline can be made
-        or exported, and OSError."""
+        """Do every step that fits and end with an export; returns `found`. Raises InputError and OSError.
+
+        A step that the budget or the person ended says so, and what it computed is kept in the workspace. InputError
+        means that not even the baseline can be made or exported.
+        """
         try:
             self.workspace = open_workspace(self.until(self.deadline))
             self.audit(AUDIT_SHARE * self.left())
@@ -222,8 +226,10 @@ class Workbook:
         self.progress(1.0, "climbed")
 
     def export(self) -> None:
-        """The best run by validation accuracy, of all in the workspace, or without one that can be exported the SVM on
-        the frozen network; measured on the test photos."""
+        """Export the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
+
+        Without a run that can be exported, it is the SVM on the frozen network.
+        """
         try:
             best = classification.load_run(self.workspace, "best").id
         except InputError as error:
@@ -248,8 +254,10 @@ class Workbook:
         return start, max(one - start, 1e-6)
 
     def reserve(self, config: Config) -> float:
-        """Seconds the export of a config will take: the model, then every test photo once, decoded anew. Going
-        forward and back over the train photos is about three times the work of forward alone."""
+        """Seconds the export of a config will take: the model, then every test photo once, decoded anew.
+
+        Going forward and back over the training photos is about three times the work of forward alone.
+        """
         count = self.workspace.photos()["split"].value_counts()
         share = count.get("test", 0) / max(1, count.get("train", 0))
         return EXPORT_SECONDS + share * self.cost(config)[1] / 2
@@ -259,8 +267,10 @@ class Workbook:
         return (self.left() - self.reserve(config)) * MARGIN
 
     def epochs_in(self, seconds: float, configs: list[Config]) -> int:
-        """How many epochs the last of the configs gets when `seconds` are shared out as `escalate` does it:
-        each gets the same share of its own epochs."""
+        """How many epochs the last of the configs gets when they share `seconds`.
+
+        As `escalate` does it, each gets the same fraction of its own epochs.
+        """
         costs = [self.cost(config) for config in configs]
         work = sum(epoch * config.epochs for config, (_, epoch) in zip(configs, costs, strict=True))
         share = (seconds - sum(start for start, _ in costs)) / max(work, 1e-9)
@@ -268,24 +278,27 @@ class Workbook:
 
     def higher_rungs(self) -> list[Config]:
         """The rungs of the ladder above the config: those of its family with a deeper network or larger photos."""
-        names = list(backbones.KNOWN)
-        if self.config.backbone not in names:
-            return []
+        family = [entry.name for entry in backbones.family_of(self.config.backbone).networks]
+        names = family if self.config.backbone in family else [self.config.backbone]
         mine = names.index(self.config.backbone), self.config.image_size
         return [
             replace(rung, seed=self.config.seed)
-            for rung in ladder(backbones.KNOWN[self.config.backbone].family)
+            for rung in ladder_of(self.config.backbone)
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]
 
     def worth_trying(self, seconds: float) -> bool:
-        """Whether a higher rung could get a few epochs in so many seconds, which it can't where the config itself could
-        not: to try how fast a rung is takes time, too."""
+        """Whether a higher rung could get a few epochs in so many seconds.
+
+        It can't where the config itself could not: to try how fast a rung is takes time, too.
+        """
         return seconds >= LEAST_EPOCHS * self.cost(self.config)[1]
 
     def possible(self, rung: Config) -> bool:
-        """Whether the rung can be run here: its weights can be had, and the photos are large enough for it. If not,
-        `impossible` says why."""
+        """Whether the rung can be run here: its weights can be had, and the photos are large enough for it.
+
+        If not, `impossible` says why.
+        """
         try:
             self.cost(rung)
         except InputError as error:

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import (
+    JsonObject,
     append_json_lines,
     read_csv,
     read_json,
@@ -180,7 +180,7 @@ class Workspace:
         said += ["validation photos drawn from train where a class has none"] if self.draw_validation else []
         return f"as you chose: {', '.join(said)}" if said else ""
 
-    def keep(self, **settings: Any) -> None:
+    def keep(self, **settings: object) -> None:
         """Remember layout, recognised and draw_validation in workspace.json."""
         file = self.folder / "workspace.json"
         changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
@@ -199,7 +199,7 @@ class Workspace:
         except ValueError:
             limit = -1.0
         if limit is not None and not 0 <= limit < float("inf"):
-            raise InputError(f"{gigabytes!r} is no limit for the pixels on disk: give gigabytes from 0 on, or all")
+            raise InputError(f"{gigabytes!r} is not a limit for the pixels on disk: give gigabytes from 0 up, or all")
         file = self.folder / "workspace.json"
         self.pixels_gb = limit
         write_json(file, {**read_json(file), "pixels_gb": limit})
@@ -221,7 +221,7 @@ class Workspace:
         folder = self.folder / "cache"
         return folder / f"levels-{black:g}-{white:g}" if (black, white) != (0, 0) else folder
 
-    def keep_depth(self, depth: dict[str, Any] | None) -> None:
+    def keep_depth(self, depth: JsonObject | None) -> None:
         """Write down what data.levels found out about such photos, and the levels; None: there are no such photos."""
         self._write_levels({"levels": depth})
 
@@ -229,19 +229,19 @@ class Workspace:
         """The levels are to be decided anew."""
         self._write_levels({})
 
-    def _write_levels(self, levels: dict[str, Any]) -> None:
+    def _write_levels(self, levels: JsonObject) -> None:
         file = self.folder / "workspace.json"
         settings = {name: value for name, value in read_json(file).items() if name != "levels"} | levels
         write_json(file, settings)
         self._take_levels(settings)
 
-    def _take_levels(self, settings: dict[str, Any]) -> None:
+    def _take_levels(self, settings: JsonObject) -> None:
         """Set depth and settled from workspace.json.
 
         depth: what data.levels found out, None where no photo has more than 8 bits a channel; settled: whether all
         photos were looked at for that.
         """
-        self.depth: dict[str, Any] | None = settings.get("levels")
+        self.depth: JsonObject | None = settings.get("levels")
         self.settled = "levels" in settings and (self.depth is None or "lowest" in self.depth)
 
     # -- photos ---------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ class Workspace:
 
     # -- decisions ------------------------------------------------------------------------------------------
 
-    def decisions(self) -> list[dict[str, Any]]:
+    def decisions(self) -> list[JsonObject]:
         """Everything that was decided, oldest first (curation.jsonl, which only grows)."""
         return read_json_lines(self.folder / "curation.jsonl")
 
@@ -326,7 +326,7 @@ class Workspace:
             if path not in manifest.index:
                 raise InputError(f"{path} is not a photo of this workspace ({self.folder}): open the data again")
             if action not in ACTIONS + PAIR_ACTIONS:
-                raise InputError(f"{action!r} is no decision: choose {', '.join(ACTIONS + PAIR_ACTIONS)}")
+                raise InputError(f"{action!r} is not a decision: choose {', '.join(ACTIONS + PAIR_ACTIONS)}")
             if action == "relabel" and not to.strip():
                 raise InputError(f"relabel of {path} needs the new label: choose one")
             decision = {
@@ -347,14 +347,14 @@ class Workspace:
             decisions.append(decision)
         append_json_lines(self.folder / "curation.jsonl", *decisions)
 
-    def standing(self) -> dict[str, dict[str, Any]]:
+    def standing(self) -> dict[str, JsonObject]:
         """The decision in force for each photo that has one, by path. `undo` brings back the one before it.
 
         Decisions are keyed by content: a photo that was renamed keeps its decision.
         """
         manifest = self.manifest()
         names: dict[str, list[str]] = manifest.groupby("sha256")["path"].agg(list).to_dict()
-        stacks: dict[str, list[dict[str, Any]]] = {}
+        stacks: dict[str, list[JsonObject]] = {}
         for decision in self.decisions():
             same = names.get(decision["sha256"], [])
             path = decision["path"] if decision["path"] in same or len(same) != 1 else same[0]
@@ -367,9 +367,9 @@ class Workspace:
                 stack.pop()
         return {path: stack[-1] for path, stack in stacks.items() if stack}
 
-    def distinct(self) -> dict[frozenset[str], dict[str, Any]]:
+    def distinct(self) -> dict[frozenset[str], JsonObject]:
         """The pairs of photos that the person said are no copies of each other: {sha256, sha256} -> the decision."""
-        pairs: dict[frozenset[str], dict[str, Any]] = {}
+        pairs: dict[frozenset[str], JsonObject] = {}
         for decision in self.decisions():
             if decision["action"] in PAIR_ACTIONS:
                 pair = frozenset([decision["sha256"], decision["to_sha256"]])

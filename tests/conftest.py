@@ -64,9 +64,9 @@ def workspace(opened, tmp_path):
 @pytest.fixture
 def no_network(monkeypatch):
     """No server answers."""
-    from cvtune_nb.models import backbones
+    from cvtune_nb.models import weights
 
-    monkeypatch.setattr(backbones, "_asked", lambda url, minute: False)
+    monkeypatch.setattr(weights, "answers", lambda url: False)
 
 
 @pytest.fixture

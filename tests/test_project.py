@@ -169,14 +169,8 @@ TEXTS = [path for place in PLACES for path in sorted(CHECKOUT.glob(place)) if pa
 ELSEWHERE = re.compile(r"\b(DESIGN|KNOWHOW)\b|\b[Ii]ssues? #?\d+|\b[Ii]ssue [\"“]")
 """How documents are called that are not in this repository."""
 STILL_OPEN = {
-    "cvtune_nb/advice/rule.py",
-    "cvtune_nb/classification/model.py",
     "cvtune_nb/classification/svm.py",
-    "cvtune_nb/classification/train.py",
-    "cvtune_nb/escalation/expected_accuracy.py",
-    "cvtune_nb/escalation/ladder.py",
     "cvtune_nb/pipeline.py",
-    "tests/benchmarks/faults.py",
 }
 
 
@@ -187,7 +181,8 @@ def test_measurements_that_are_cited_exist():
     for path in TEXTS:
         text = re.sub(r"\s*\n[\s#]*", " ", path.read_text(encoding="utf-8"))  # a heading may go on in the next line
         named = re.findall(r'docs/measurements\.md, \\?"([^"\\]+)', text)
-        assert len(named) == text.count("docs/measurements.md"), f'{path}: write docs/measurements.md, "heading"'
+        every = text.count("docs/measurements.md")
+        assert path.suffix == ".md" or len(named) == every, f'{path}: write docs/measurements.md, "heading"'
         cited |= {(path.name, heading) for heading in named}
     assert {(name, heading) for name, heading in cited if heading not in headings} == set()
     assert headings - {heading for _, heading in cited} == {"How to measure again"}, "measured for nothing"

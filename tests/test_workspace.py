@@ -131,7 +131,7 @@ def test_a_line_cut_off_by_a_crash_costs_no_other_decision(workspace):
     ("arguments", "words"),
     [
         (("circle/nobody.jpg", "exclude"), "circle/nobody.jpg is not a photo of this workspace"),
-        (("circle/circle-000.jpg", "delete"), "'delete' is no decision: choose relabel, exclude, keep, undo"),
+        (("circle/circle-000.jpg", "delete"), "'delete' is not a decision: choose relabel, exclude, keep, undo"),
         (("circle/circle-000.jpg", "relabel", "  "), "relabel of circle/circle-000.jpg needs the new label"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ class Run(StoredRun[Config]):
     OUTPUTS = "outputs.csv"
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "Run":
+    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
         """From config.json."""
         return cls(**shared, data_id=settings["data"])
 
@@ -117,12 +117,12 @@ class Trainer:
         return {"error": error}, pd.DataFrame({"x": self.x[:, 0].numpy(), "y": y.numpy()})
 
 
-def task_in(folder, config: Config, before_step=lambda batch: None, photos: pd.DataFrame = PHOTOS) -> Task[Run]:
+def task_in(folder, config: Config, before_step=lambda batch: None, photos: pd.DataFrame = PHOTOS) -> Task[Config, Run]:
     """Fitting a line with its runs in a folder. before_step: called with each minibatch, and may raise."""
     store, data = store_in(folder, photos), data_of(photos)
 
-    def new_run(progress, new_folder):
-        return store.new(config, data, photos, new_folder(config), predicted_seconds=1.0)
+    def new_run(config, progress, new_folder):
+        return store.new(config, data, photos, new_folder(), predicted_seconds=1.0)
 
     trainer = partial(Trainer, before_step=before_step)
-    return Task(store, "points", data.id, new_run, trainer, lambda run: None)
+    return Task(store, "points", data.id, config, new_run, trainer, lambda run: None)

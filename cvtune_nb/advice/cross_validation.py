@@ -1,5 +1,7 @@
-"""Which photos a linear SVM on frozen features gets right that it has not learned from: what every prediction of a
-gain is told from."""
+"""Which photos a linear SVM on frozen features gets right that it has not learned from.
+
+Every prediction of a gain is based on it.
+"""
 
 import numpy as np
 import pandas as pd
@@ -20,40 +22,64 @@ ENOUGH = 5_000
 """Of more photos so many are drawn, so that time and memory stay the same."""
 
 
-def answers(
+def right_by_photo(
     workspace: Workspace,
     photos: pd.DataFrame,
     spec: FeatureSpec,
     progress: Progress = silent,
-    part: float = 1.0,
+    fraction: float = 1.0,
     taught: pd.Series | None = None,
 ) -> pd.Series:
-    """By path, the share (0..1) of the times that a linear SVM on frozen features got a photo right that it had not
-    learned from, when it learned from `part` of each class; remembered in the cache. taught: other labels to learn
-    from, by path; a photo still counts as right when it gets the label that `photos` has. Raises InputError."""
+    """How often a photo is right that the SVM had not learned from; remembered in the cache.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the photos are.
+    photos : pandas.DataFrame
+        Rows of the manifest (columns path, label, group, split).
+    spec : FeatureSpec
+        The frozen network and what it is shown.
+    progress : Progress
+        Called with the fraction done and words.
+    fraction : float
+        Of each class that is learned from.
+    taught : pandas.Series, optional
+        Other labels to learn from, by path; a photo still counts as right when it gets the label that `photos` has.
+
+    Returns
+    -------
+    pandas.Series
+        The fraction (0 to 1) of the times that it was right, by path.
+
+    Raises
+    ------
+    InputError
+        When there are too few photos of a class, or the features can't be had.
+    """
     learned = photos if taught is None else photos.assign(label=photos["path"].map(taught).fillna(photos["label"]))
     ids = "-".join(dict.fromkeys([photos_id(photos), photos_id(learned)]))
-    file = workspace.cache / f"answers-{spec.key}-{part:g}-{ids}.csv"
+    file = workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}.csv"
     if file.exists():
         table = read_csv(file, path=str, right=float)
         return table.set_index("path")["right"]
     photos = judged(photos)
     labels, groups = (photos[name].to_numpy(dtype=object) for name in ("label", "group"))
-    told = learned.set_index("path")["label"][photos["path"]].to_numpy(dtype=object)
+    given = learned.set_index("path")["label"][photos["path"]].to_numpy(dtype=object)
     matrix = features(workspace, photos, spec, progress).matrix
     random, hits = np.random.default_rng(0), np.zeros(len(photos))
-    draws = DRAWS if part < 1 else 1
+    draws = DRAWS if fraction < 1 else 1
     for number, (fit, asked) in enumerate(_folds(matrix, labels, groups) * draws):
         progress(number / (FOLDS * draws), f"cross-validating {spec}")
-        known = _part_of(fit, labels, part, random)
-        said = Svm(FORECAST_C).fit(matrix[known], told[known]).predict(matrix[asked])
+        known = _subsample(fit, labels, fraction, random)
+        said = Svm(FORECAST_C).fit(matrix[known], given[known]).predict(matrix[asked])
         hits[asked] += (said == labels[asked]) / draws
     write_csv(file, pd.DataFrame({"path": photos["path"].to_numpy(), "right": hits}))
     return pd.Series(hits, index=photos["path"].to_numpy())
 
 
 def cached(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec) -> bool:
-    """Whether the features that `answers` needs are in the cache."""
+    """Whether the features that `right_by_photo` needs are in the cache."""
     try:
         store = store_of(workspace, spec)
     except InputError:  # a network whose weights can't be had
@@ -67,7 +93,7 @@ def judged(photos: pd.DataFrame) -> pd.DataFrame:
     if len(photos) > ENOUGH:
         photos = photos.sample(ENOUGH, random_state=0).sort_index()
     if photos.groupby("label")["group"].nunique().min() < FOLDS:
-        raise InputError(f"a class has fewer than {FOLDS} different photos: too few to tell what would help")
+        raise InputError(f"a class has fewer than {FOLDS} different photos: too few to estimate what would help")
     return photos.reset_index(drop=True)
 
 
@@ -75,9 +101,9 @@ def _folds(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[t
     return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(matrix, labels, groups))
 
 
-def _part_of(rows: np.ndarray, labels: np.ndarray, part: float, random: np.random.Generator) -> np.ndarray:
-    """Of each class a part of the rows, at least one."""
-    if part >= 1:
+def _subsample(rows: np.ndarray, labels: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:
+    """Of each class a fraction of the rows, at least one."""
+    if fraction >= 1:
         return rows
     own = [random.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
-    return np.concatenate([some[: max(1, round(part * len(some)))] for some in own])
+    return np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in own])

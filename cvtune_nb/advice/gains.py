@@ -1,9 +1,9 @@
-"""What would help most: the predicted gain of each thing that could be done next, told from features that are in the
-cache, the audit and the runs so far; and afterwards, what it really brought.
+"""What would help most: the expected gain of each thing that could be done next, and what it really brought.
 
-A prediction is a ratio of errors, measured with a frozen network and a linear SVM, cross-validated on the train and
-validation photos (the test photos are not looked at), and carried over to the model at hand: what halves the SVM's
-errors is taken to halve those of the fine-tuned network, too.
+Based on features that are in the cache, the audit and the runs so far. A prediction is a ratio of errors, measured with
+a frozen network and a linear SVM, cross-validated on the train and validation photos (the test photos are not looked
+at), and carried over to the model at hand: what halves the SVM's errors is taken to halve those of the fine-tuned
+network.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.cross_validation import answers, cached
+from cvtune_nb.advice.cross_validation import cached, right_by_photo
 from cvtune_nb.advice.next_values import larger_photos
 from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
@@ -27,8 +27,8 @@ from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, now, photos_id
 
-SHARES = (0.25, 0.5, 1.0)
-"""Parts of the training photos that the learning curve is fitted to, each twice as large as the one before."""
+FRACTIONS = (0.25, 0.5, 1.0)
+"""Of the training photos, those that the learning curve is fitted to, each twice as large as the one before."""
 TUNED = ("learning_rate", "batch_size", "schedule", "dropout", "weight_decay", "seed")
 """Parameters that are set anew with every step: a run that differs in these, too, still shows what the step brought."""
 RESAMPLES = 1_000
@@ -37,9 +37,23 @@ RESAMPLES = 1_000
 
 @dataclass(frozen=True)
 class Gain:
-    """One thing that could be done. action: photos, labels, image_size, backbone or epochs; gain, low, high: predicted
-    change of accuracy (-1..1) with its 95% interval; seconds: what a run that does it takes (None: not a run); basis:
-    what it was told from; change: the parameters to set (empty: none)."""
+    """One thing that could be done.
+
+    Attributes
+    ----------
+    action : str
+        photos, labels, image_size, backbone or epochs.
+    title : str
+        The same in words.
+    gain, low, high : float
+        Expected change of accuracy (-1 to 1) with its 95% interval.
+    seconds : float or None
+        What a run that does it takes; None: it is not a run.
+    basis : str
+        What the expectation is based on.
+    change : dict
+        The parameters to set; empty: none.
+    """
 
     action: str
     title: str
@@ -69,20 +83,41 @@ class Gain:
 def what_helps(
     workspace: Workspace, run: Run | None = None, compute: bool = False, progress: Progress = silent
 ) -> tuple[list[Gain], list[str]]:
-    """What would help most, the largest predicted gain first, and in sentences what could not be told and why.
+    """What would help most.
 
-    run: the model at hand; None: the baseline's SVM, or where there is none the default backbone's. With `compute`,
-    features of the next image size and of the next deeper network are computed where they are not in the cache, which
-    takes as long as notebook 02 takes with them. The predictions are kept in gains.jsonl (`real_gains` compares them
-    with what came of them). Raises InputError when there are too few photos to tell anything.
+    The predictions are kept in gains.jsonl (`real_gains` compares them with what came of them).
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where photos and runs are.
+    run : Run, optional
+        The model at hand; None: the baseline's SVM, or where there is none the default backbone's.
+    compute : bool
+        Compute the features of the next image size and of the next deeper network where they are not in the cache,
+        which takes as long as notebook 02 takes with them.
+    progress : Progress
+        Called with the fraction done and words.
+
+    Returns
+    -------
+    list of Gain
+        The largest expected gain first.
+    list of str
+        What could not be estimated and why, a sentence each.
+
+    Raises
+    ------
+    InputError
+        When there are too few photos to estimate anything.
     """
     photos = workspace.photos()
     model = run.config if run else _baseline_config(workspace)
     spec = FeatureSpec.of(model)
     base, right = _standing(workspace, run, spec, progress)
     found: list[Gain] = []
-    silent_about: list[str] = []
-    ratio, low, high = _more_photos(workspace, photos, spec, progress)
+    unknown: list[str] = []
+    ratio, low, high = errors_with_more_photos(workspace, photos, spec, progress)
     double = predict_cost(workspace, model).seconds * 2 if run else None
     found.append(
         _scaled(
@@ -96,16 +131,18 @@ def what_helps(
     )
     labels = _cleaner_labels(workspace, photos, spec, right, progress)
     if isinstance(labels, str):
-        silent_about.append(labels)
+        unknown.append(labels)
     else:
         found.append(labels)
     for change in _steps(photos, model):
         name, value = next(iter(change.items()))
         other = FeatureSpec.of(replace(model, **{name: value}))
         if not (compute or cached(workspace, photos, other)):
-            silent_about.append(f"{value} ({name}): its features are not in the cache (notebook 02, or the button)")
+            unknown.append(f"{value} ({name}): its features are not in the cache (notebook 02, or the button)")
             continue
-        ratios = _compared(answers(workspace, photos, spec, progress), answers(workspace, photos, other, progress))
+        ratios = ratio_of_errors(
+            right_by_photo(workspace, photos, spec, progress), right_by_photo(workspace, photos, other, progress)
+        )
         seconds = predict_cost(workspace, replace(model, **change)).seconds
         title = f"Photos of {value} pixels" if name == "image_size" else f"A deeper network, {value}"
         basis = "the SVM on frozen features of both, cross-validated on the same photos"
@@ -123,13 +160,16 @@ def what_helps(
         "accuracy": base.value,
     }
     append_json_lines(workspace.folder / "gains.jsonl", {**entry, "gains": [gain.to_dict() for gain in found]})
-    return found, silent_about
+    return found, unknown
 
 
 def real_gains(workspace: Workspace) -> pd.DataFrame:
-    """What came of the predictions: action,title,predicted,low,high,real,run,words; one row for every predicted action
-    that was taken since: the first run begun after the prediction that differs from the run it was about as the action
-    says. real: accuracy of that run minus that of the earlier one, on validation."""
+    """What came of the predictions.
+
+    A row for every predicted action that was taken since: action,title,predicted,low,high,real,run,words. It was taken
+    by the first run begun after the prediction that differs from the run it was about as the action says. real:
+    accuracy of that run minus that of the earlier one, on validation.
+    """
     rows, known = [], runs(workspace)
     known = known[known["best_epoch"] >= 0]
     loaded = {name: load_run(workspace, name) for name in known["run"]}
@@ -156,45 +196,52 @@ def real_gains(workspace: Workspace) -> pd.DataFrame:
                     "high": gain["high"],
                     "real": real,
                     "run": later.id,
-                    "words": _kept_promise(gain, base, later, real),
+                    "words": _compared_in_words(gain, base, later, real),
                 }
             )
     columns = ["action", "title", "predicted", "low", "high", "real", "run", "words"]
     return pd.DataFrame(rows[::-1], columns=columns)
 
 
-# -- what each prediction is told from ----------------------------------------------------------------------------
+# -- what each prediction is based on -----------------------------------------------------------------------------
 
 
 def _resampled(*right: np.ndarray) -> np.ndarray:
-    """Errors (RESAMPLES, len(right)) of the same bootstrap samples of n photos; each of `right` is (n,) in 0..1. Half
-    an error is added to each, so that there is always one."""
+    """Errors (RESAMPLES, len(right)) of the same bootstrap samples of n photos; each of `right` is (n,) in 0..1.
+
+    Half an error is added to each, so that there is always one.
+    """
     wrong = 1 - np.stack(right, axis=1)
     random, n = np.random.default_rng(0), len(wrong)
     sums = [np.bincount(random.integers(n, size=n), minlength=n) @ wrong for _ in range(RESAMPLES)]
     return (np.array(sums) + 0.5) / (n + 1)
 
 
-def _compared(before: pd.Series, after: pd.Series) -> tuple[float, float, float]:
+def ratio_of_errors(before: pd.Series, after: pd.Series) -> tuple[float, float, float]:
     """Errors after over errors before, with the 95% interval."""
     after = after.reindex(before.index)
     errors = _resampled(before.to_numpy(), after.to_numpy())
     ratios = errors[:, 1] / errors[:, 0]
     now = (1 - after.mean() + 0.5 / len(after)) / (1 - before.mean() + 0.5 / len(before))
-    return float(now), *(float(value) for value in np.quantile(ratios, [0.025, 0.975]))
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return float(now), float(low), float(high)
 
 
-def _more_photos(
+def errors_with_more_photos(
     workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, progress: Progress
 ) -> tuple[float, float, float]:
-    """Errors with twice the training photos over those with all there are: a power law (Hestness and others 2017,
-    "Deep learning scaling is predictable, empirically") fitted to a quarter, half and all of them."""
-    curve = [answers(workspace, photos, spec, progress, part).to_numpy() for part in SHARES]
+    """Errors with twice the training photos over those with all there are, with the 95% interval.
+
+    A power law (Hestness and others 2017, "Deep learning scaling is predictable, empirically") fitted to a quarter,
+    half and all of them.
+    """
+    curve = [right_by_photo(workspace, photos, spec, progress, part).to_numpy() for part in FRACTIONS]
     height = np.log(_resampled(*curve))
-    slope = (height[:, -1] - height[:, 0]) / (len(SHARES) - 1)  # least squares on three places, equally far apart
+    slope = (height[:, -1] - height[:, 0]) / (len(FRACTIONS) - 1)  # least squares on three places, equally far apart
     exact = [math.log(1 - right.mean() + 0.5 / len(right)) for right in curve]
-    now = (exact[-1] - exact[0]) / (len(SHARES) - 1)
-    return math.exp(now), *(float(value) for value in np.exp(np.quantile(slope, [0.025, 0.975])))
+    now = (exact[-1] - exact[0]) / (len(FRACTIONS) - 1)
+    low, high = np.exp(np.quantile(slope, [0.025, 0.975]))
+    return math.exp(now), float(low), float(high)
 
 
 def _scaled(
@@ -220,7 +267,7 @@ def _standing(
     if said is not None and len(said):
         right = right_of(said)
         return metrics.share(int(right.sum()), len(right)), right
-    right = answers(workspace, workspace.photos(), spec, progress)
+    right = right_by_photo(workspace, workspace.photos(), spec, progress)
     return metrics.share(round(right.sum()), len(right)), right > 0.5
 
 
@@ -234,7 +281,7 @@ def _baseline_config(workspace: Workspace) -> Config:
 def _cleaner_labels(
     workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, right: pd.Series, progress: Progress
 ) -> Gain | str:
-    """The gain of deciding what the audit lists as mislabelled; or why it can't be told."""
+    """The gain of deciding what the audit lists as mislabelled; or why it can't be estimated."""
     found = load_audit(workspace)
     if found is None:
         return "cleaner labels: the audit (notebook 01) was not run yet"
@@ -244,38 +291,40 @@ def _cleaner_labels(
     if not suspects:
         return "cleaner labels: no photo is listed as mislabelled and undecided"
     opinions = found.scores.set_index("path")["suggested_label"]
-    own, asked = answers(workspace, photos, spec, progress), list(suspects)
-    then = answers(workspace, photos, spec, progress, taught=opinions[opinions.index.isin(asked)])
-    # Told on all photos, by the labels they have: a photo with a wrong one counts as wrong before and after, so that
-    # only the others can show the gain. What is not listed shows how many errors the model at hand makes for one of
-    # the SVM's; alone it could not tell the gain, for photos that wrong labels led astray are often listed, too.
+    own, asked = right_by_photo(workspace, photos, spec, progress), list(suspects)
+    then = right_by_photo(workspace, photos, spec, progress, taught=opinions[opinions.index.isin(asked)])
+    # Estimated on all photos, by the labels they have: a photo with a wrong one counts as wrong before and after, so
+    # that only the others can show the gain. What is not listed shows how many errors the model at hand makes for one
+    # of the SVM's; alone it could not estimate the gain, for photos that wrong labels led astray are often listed, too.
     shown = 1 - own.index.isin(asked).mean()
     errors = _resampled(own.to_numpy(), then.to_numpy())
-    ends = [then.mean() - own.mean(), *np.quantile(errors[:, 0] - errors[:, 1], [0.025, 0.975])]
+    gain, (low, high) = then.mean() - own.mean(), np.quantile(errors[:, 0] - errors[:, 1], [0.025, 0.975])
     mine, svm = (part.drop(asked, errors="ignore") for part in (right, own))
     factor = (1 - mine.mean() + 0.5 / len(mine)) / (1 - svm.mean() + 0.5 / len(svm)) if len(mine) and len(svm) else 1.0
     basis = "the SVM, taught what the audit suggests for these photos, cross-validated"
-    return Gain("labels", title, *(float(end) / shown * factor for end in ends), None, basis)
+    gain, low, high = (float(value) / shown * factor for value in (gain, low, high))
+    return Gain("labels", title, gain, low, high, None, basis)
 
 
 def _steps(photos: pd.DataFrame, config: Config) -> list[dict[str, Any]]:
-    """What goes to the next image size and to the next deeper network of the family that can be had, where there are
-    any: parameters to set, the one that is told about first."""
+    """What goes to the next image size and to the next deeper network of the family that can be had.
+
+    Parameters to set, the one that the step is about first.
+    """
     larger = larger_photos(config, photos)
     found = [larger] if larger else []
-    names = [entry.name for entry in backbones.KNOWN.values()]
-    own = backbones.KNOWN.get(config.backbone)
-    if own:
-        deeper = [name for name in names[names.index(own.name) + 1 :] if backbones.KNOWN[name].family == own.family]
-        reached = [name for name in deeper if backbones.on_disk(name)]
-        found += [{"backbone": reached[0], "schedule": ""}] if reached else []
-    return found
+    names = [entry.name for entry in backbones.family_of(config.backbone).networks]
+    deeper = names[names.index(config.backbone) + 1 :] if config.backbone in names else []
+    reached = next(filter(backbones.on_disk, deeper), None)
+    return [*found, {"backbone": reached, "schedule": ""}] if reached else found
 
 
 def _more_epochs(workspace: Workspace, run: Run) -> list[Gain]:
-    """Twice the epochs: half of what the second half of the epochs brought, since what training brings shrinks. A
-    rule of thumb of ours; its interval is that of the two accuracies, taken for independent (too wide, not too
-    narrow)."""
+    """Twice the epochs: half of what the second half of the epochs brought, since what training brings shrinks.
+
+    A rule of thumb of ours; its interval is that of the two accuracies, taken for independent (too wide, not too
+    narrow).
+    """
     trained = run.history[run.history["epoch"] > 0]
     if len(trained) < 4 or run.config.epochs > 100:
         return []
@@ -303,8 +352,10 @@ def _took(gain: dict[str, Any], entry: dict[str, Any], base: Run, run: Run) -> b
 
 
 def _real(base: Run, later: Run) -> float | None:
-    """Accuracy of the later run minus that of the earlier one, on what both were measured on; None where that is
-    nothing."""
+    """Accuracy of the later run minus that of the earlier one, on what both were measured on.
+
+    None where that is nothing.
+    """
     if base.classes != later.classes:
         return None
     both = base.predictions().merge(later.predictions(), on=["path", "label"])
@@ -313,7 +364,7 @@ def _real(base: Run, later: Run) -> float | None:
     return float((both["predicted_y"] == both["label"]).mean() - (both["predicted_x"] == both["label"]).mean())
 
 
-def _kept_promise(gain: dict[str, Any], base: Run, later: Run, real: float) -> str:
+def _compared_in_words(gain: dict[str, Any], base: Run, later: Run, real: float) -> str:
     inside = "inside" if gain["low"] <= real <= gain["high"] else "outside"
     return (
         f"{gain['title']}: predicted {gain['gain'] * 100:+.1f} points ({gain['low'] * 100:.1f} to "

@@ -12,9 +12,11 @@ LARGER = 1.43
 
 
 def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
-    """The parameters that photos of the next image size take, minibatch and learning rate halved together (2018's
-    ladder); empty where half of the photos (columns width, height) have no more pixels, or the minibatch is one
-    photo."""
+    """The parameters that photos of the next image size take.
+
+    Minibatch and learning rate are halved together (2018's ladder). Empty where half of the photos (columns width,
+    height) have no more pixels, or the minibatch is one photo.
+    """
     size = min(PARAMETERS["image_size"].high, round(config.image_size * LARGER / 32) * 32)
     if not config.image_size < size <= median_side(photos) or config.batch_size < 2:
         return {}

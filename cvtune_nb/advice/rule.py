@@ -28,8 +28,10 @@ C = TypeVar("C", bound=HasConfig)
 
 
 class Rule(ABC, Generic[C]):
-    """One rule of the method, which looks at a case of its task. code: what it finds, in one word; when: when it
-    speaks, in one line; source: where it comes from."""
+    """One rule of the method, which looks at a case of its task.
+
+    code: what it finds, in one word; when: when it speaks, in one line; source: where it comes from.
+    """
 
     code: ClassVar[str]
     when: ClassVar[str]
@@ -53,10 +55,23 @@ class Rule(ABC, Generic[C]):
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules look at. run and the photos it learned from; runs: the table of the runs that may be compared with
-    it (classification.runs), its own among them; right, right_baseline, right_others: which validation photos the run,
-    the SVM and each of the other runs got right, by path; issues: the last audit's table, without what was decided
-    since."""
+    """What the rules of classifiers look at.
+
+    Attributes
+    ----------
+    run : Run
+        The run that advice is asked about.
+    photos : pandas.DataFrame
+        Those it learned from.
+    runs : pandas.DataFrame
+        The table of the runs that may be compared with it, its own among them.
+    right, right_baseline : pandas.Series
+        Which validation photos the run and the SVM got right, by path; None for an SVM that can't be compared.
+    right_others : dict
+        The same for each of the other runs.
+    issues : pandas.DataFrame
+        The last audit's table, without what was decided since.
+    """
 
     run: Run
     photos: pd.DataFrame
@@ -88,8 +103,10 @@ class Case:
 
 
 def case_of(workspace: Workspace, run: Run) -> Case:
-    """The case of `run`, from what is on disk. Runs, and a baseline, on other validation photos, labels or classes are
-    left out: they can't be compared with it (provenance)."""
+    """The case of `run`, from what is on disk.
+
+    Runs, and a baseline, on other validation photos, labels or classes are left out: they can't be compared with it.
+    """
     table, own, found = runs(workspace), run.provenance, load_audit(workspace)
     others = [load_run(workspace, name) for name in table["run"] if name != run.id]
     others = [other for other in others if other.provenance.comparable(own)]

@@ -1,5 +1,7 @@
-"""The rules, in the order in which their findings are shown: what is broken first. To add one: a class, and its name in
-RULES."""
+"""The rules, in the order in which their findings are shown: what is broken first.
+
+To add one: a class, and its name in RULES.
+"""
 
 import math
 from typing import ClassVar
@@ -22,8 +24,8 @@ BEYOND = "search beyond the edge of what was tried"
 TRAIN_ERROR = 0.05
 """Train error above which a fine-tuned network has not learned its own training photos (2018 guide)."""
 MANY = 4
-"""Runs on the same photos from which the best one's accuracy is said to flatter it. Ours: by simulation (341 photos,
-accuracy .88) the best of 2 equal runs looks .8 points better than it is, of 5 1.7, of 10 1.8, of 20 2.1."""
+"""Runs on the same photos from which the best one's accuracy is said to flatter it: ours
+(docs/measurements.md, "The best of several runs")."""
 
 
 class Diverged(Rule[Case]):
@@ -74,7 +76,7 @@ class Underfit(Rule[Case]):
 
 
 class Overfit(Rule[Case]):
-    """It knows its training photos by heart."""
+    """It overfits."""
 
     code = "overfit"
     when = "train accuracy is above validation accuracy beyond noise, and the gap grew"
@@ -92,7 +94,7 @@ class Overfit(Rule[Case]):
         since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
         config = case.config
         return self.finding(
-            "It knows its training photos by heart",
+            "It overfits: it memorised its training photos",
             f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
             f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
             "may still test well: judge by validation",
@@ -149,8 +151,9 @@ class Edge(Rule[Case]):
             return None
         best = tried.loc[tried["validation_accuracy"].idxmax(), self.name]
         factor = self.upper if best == values[-1] else self.lower if best == values[0] else None
-        value = self.rounded(best * factor) if factor else 0
-        parameter = PARAMETERS[self.name]
+        if factor is None:
+            return None
+        value, parameter = self.rounded(best * factor), PARAMETERS[self.name]
         if not parameter.low <= value <= parameter.high:
             return None
         title = f"The best {parameter.label.lower()} is the {'highest' if factor > 1 else 'lowest'} you tried"
@@ -232,15 +235,15 @@ class FewImages(Rule[Case]):
     source = METHOD
 
     def look(self, case: Case) -> Finding | None:
-        """Which, how many more, and what the audit's learning curve promises."""
+        """Which, how many more, and what the audit's learning curve expects of that."""
         few = sorted(small_classes(case.photos).items(), key=lambda item: item[1])
         if not few:
             return None
         named = ", ".join(f"{label} ({count}: {ENOUGH_IMAGES - count} more)" for label, count in few[:5])
         rest = f" and {len(few) - 5} more classes" if len(few) > 5 else ""
         worst = case.issue("few-images")
-        told = f"; {worst['suggestion']}" if worst is not None else "; notebook 04 says whether more would help"
-        evidence = f"under {ENOUGH_IMAGES} training photos: {named}{rest}{told}"
+        more = worst["suggestion"] if worst is not None else "notebook 04 estimates whether more would help"
+        evidence = f"under {ENOUGH_IMAGES} training photos: {named}{rest}; {more}"
         return self.finding("Some classes have few photos", evidence)
 
 
@@ -297,8 +300,7 @@ class Unreviewed(Rule[Case]):
             return None
         return self.finding(
             "The audit's findings are not all decided",
-            f"{', '.join(left)}: see the gallery of "
-            "notebook 01; what cleaner labels would bring is told in notebook 04",
+            f"{', '.join(left)}: see the gallery of notebook 01; notebook 04 estimates what cleaner labels would bring",
         )
 
 
@@ -313,7 +315,9 @@ class WideFeatures(Rule[Case]):
         """That backbone."""
         table = backbones.table()
         own = backbones.KNOWN.get(case.config.backbone)
-        wider = table[(table["weights"] == "on disk") & (table["features"] > (own.width if own else 10_000))]
+        if own is None:
+            return None
+        wider = table[(table["weights"] == "on disk") & (table["features"] > own.width)]
         wider = wider[~wider["name"].isin(case.runs["backbone"])]
         if wider.empty:
             return None

@@ -17,7 +17,7 @@ CHECKS = (
     Check("two-classes", "the same photo carries two different labels", duplicates.two_classes, about_copies=True),
     Check(
         "leak",
-        "the same photo is in two splits, so accuracy is measured on photos that were learned by heart",
+        "the same photo is in two splits, so accuracy is measured on photos that were memorised",
         duplicates.leaks,
         about_copies=True,
     ),

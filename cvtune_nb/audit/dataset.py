@@ -69,7 +69,7 @@ def _gain(outlook: Outlook | None) -> str:
     if outlook is None:
         return ""
     if outlook.then - outlook.now < HARDLY:
-        return f": the learning curve promises hardly any gain from that ({outlook.now:.0%} of them are recognised now)"
+        return f": by the learning curve that would bring hardly anything ({outlook.now:.0%} are recognised now)"
     return (
         f": by the learning curve about {outlook.then:.0%} of them would then be recognised, instead of "
         f"{outlook.now:.0%} (roughly {outlook.low:.0%} to {outlook.high:.0%}; frozen network and linear classifier, "

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from scipy.fft import dctn
 from cvtune_nb.audit.alignment import FINE, orientations, overlap, views
 from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.audit.images import grey, shrink
+from cvtune_nb.data.rows import Rows
 from cvtune_nb.data.split import KEEP_FIRST
 from cvtune_nb.files import Progress, silent
 
@@ -74,8 +75,8 @@ class Duplicates:
 
 def find(
     photos: pd.DataFrame,
-    features: np.ndarray,
-    store: Any,
+    features: Rows | np.ndarray,
+    store: Rows | np.ndarray,
     progress: Progress = silent,
     distinct: Iterable[frozenset[str]] = (),
 ) -> Duplicates:
@@ -106,13 +107,13 @@ def grouped(pairs: pd.DataFrame, sha256: pd.Series, distinct: Iterable[frozenset
     be distinct.
     """
     groups = DisjointSet(range(len(sha256)))
-    row = {key: place for place, key in enumerate(sha256)}
+    row = {key: index for index, key in enumerate(sha256)}
     apart = [[row[key] for key in pair] for pair in distinct if all(key in row for key in pair)]
     for first, second in zip(pairs["first"], pairs["second"], strict=True):
         joined = {groups[first], groups[second]}
         if not any({groups[one], groups[other]} == joined for one, other in apart):
             groups.merge(first, second)
-    return np.unique([groups[place] for place in range(len(sha256))], return_inverse=True)[1]
+    return np.unique([groups[index] for index in range(len(sha256))], return_inverse=True)[1]
 
 
 def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
@@ -123,7 +124,9 @@ def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"first": first[second], "second": second, "similarity": 1.0, "exact": True})
 
 
-def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress: Progress = silent) -> pd.DataFrame:
+def near_pairs(
+    photos: pd.DataFrame, features: Rows | np.ndarray, store: Rows | np.ndarray, progress: Progress = silent
+) -> pd.DataFrame:
     """Pairs of different files that show the same photo."""
     rows = np.flatnonzero(~photos["sha256"].duplicated().to_numpy())  # equal files are compared once
     hashes = np.empty((8, len(rows), 64), np.int8)
@@ -138,7 +141,7 @@ def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress:
         limits = limits_for(photos["label"].to_numpy(dtype=object)[rows], look)
         candidates = candidate_pairs(look, hashes, limits.candidate)
 
-        found = [np.empty((0, 3))]
+        found: list[np.ndarray] = [np.empty((0, 3))]
         parts = [candidates[start : start + BLOCK] for start in range(0, len(candidates), BLOCK)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for number, (pairs, (cosine, alike)) in enumerate(zip(parts, pool.map(look.compare, parts), strict=True)):
@@ -155,26 +158,26 @@ def near_pairs(photos: pd.DataFrame, features: np.ndarray, store: Any, progress:
 class Look:
     """What photos are compared by.
 
-    Features (n, width), of which `rows` are meant, and their pixels `small` (rows, FINE, FINE) in grey. Places are
-    places in rows.
+    Features (n, width), of which `rows` are meant, and their pixels `small` (rows, FINE, FINE) in grey. An index is one
+    into `rows`.
     """
 
-    features: np.ndarray
+    features: Rows | np.ndarray
     rows: np.ndarray
     small: np.ndarray
 
-    def unit(self, places: np.ndarray | slice) -> np.ndarray:
-        """Features of length 1, float32 (places, width)."""
-        x = np.asarray(self.features[self.rows[places]], dtype=np.float32)
+    def unit(self, indices: np.ndarray | slice) -> np.ndarray:
+        """Features of length 1, float32 (indices, width)."""
+        x = np.asarray(self.features[self.rows[indices]], dtype=np.float32)
         return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
     def compare(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cosine of features and correlation of pixels of pairs (p, 2) of places."""
-        seen, place = np.unique(pairs, return_inverse=True)
-        place = place.reshape(pairs.shape)
+        """Cosine of features and correlation of pixels of pairs (p, 2) of indices."""
+        seen, index = np.unique(pairs, return_inverse=True)
+        index = index.reshape(pairs.shape)
         x = self.unit(seen)
-        cosine = np.einsum("pw,pw->p", x[place[:, 0]], x[place[:, 1]])
-        return cosine, overlap(views(self.small[seen]), place)
+        cosine = np.einsum("pw,pw->p", x[index[:, 0]], x[index[:, 1]])
+        return cosine, overlap(views(self.small[seen]), index)
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,9 @@ def limits_for(labels: np.ndarray, look: Look) -> Limits:
     pairs are drawn with a fixed seed. labels: of the photos.
     """
     random = np.random.default_rng(0)
-    places = {label: np.flatnonzero(labels == label) for label in set(labels)}
+    indices = {label: np.flatnonzero(labels == label) for label in set(labels)}
     firsts = random.integers(0, len(labels), LOOKALIKES) if len(labels) else []
-    pairs = np.array([(first, random.choice(places[labels[first]])) for first in firsts], dtype=int).reshape(-1, 2)
+    pairs = np.array([(first, random.choice(indices[labels[first]])) for first in firsts], dtype=int).reshape(-1, 2)
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     if not len(pairs):
         return Limits(CANDIDATE_COSINE, SAME_COSINE, SAME_CORRELATION)
@@ -214,12 +217,12 @@ def limits_for(labels: np.ndarray, look: Look) -> Limits:
 
 
 def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDIDATE_COSINE) -> np.ndarray:
-    """Pairs (p, 2) of places, the smaller first, that are worth a closer look.
+    """Pairs (p, 2) of indices, the smaller first, that are worth a closer look.
 
     hashes: (8, n, 64) of -1 and 1, one for each orientation.
     """
     n = len(look.rows)
-    keys = [np.empty(0, np.int64)]  # smaller place * n + larger place: 8 bytes a pair
+    keys: list[np.ndarray] = [np.empty(0, np.int64)]  # smaller index * n + larger index: 8 bytes a pair
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         x, code = look.unit(block), hashes[0, block].astype(np.float32)

@@ -1,7 +1,6 @@
 """What a review could bring, before anyone has looked at a photo."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.rows import Rows
 from cvtune_nb.metrics import Accuracy, Paired
 
 FORECAST_C = 1.0
@@ -46,7 +46,7 @@ class Forecast:
 
 
 def forecast(
-    photos: pd.DataFrame, features: Any, groups: np.ndarray, judges: np.ndarray, suspects: set[str]
+    photos: pd.DataFrame, features: Rows | np.ndarray, groups: np.ndarray, judges: np.ndarray, suspects: set[str]
 ) -> Forecast | None:
     """What reviewing the suspects could bring.
 
@@ -74,7 +74,7 @@ def forecast(
         made of copies of one photo.
     """
     count = int((photos["path"].isin(suspects) & judges).sum())
-    drawn = _draw(groups, judges)
+    drawn = subsample(groups, judges)
     photos, groups, features = photos.iloc[drawn], groups[drawn], features[drawn]
     labels = photos["label"].to_numpy(dtype=object)
     listed = photos["path"].isin(suspects).to_numpy()
@@ -100,7 +100,7 @@ def forecast(
     return Forecast(count, before, after, comparison, words)
 
 
-def _draw(groups: np.ndarray, judges: np.ndarray) -> np.ndarray:
+def subsample(groups: np.ndarray, judges: np.ndarray) -> np.ndarray:
     """Rows of the judges, at most about ENOUGH, with all their copies (fixed seed)."""
     inside = np.flatnonzero(judges)
     if len(inside) <= ENOUGH:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from cvtune_nb.audit.check import Issue, issue, quoted
+from cvtune_nb.data.rows import Rows
 from cvtune_nb.files import Progress, silent
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ class Judgement:
 
     Attributes
     ----------
-    paths, classes : numpy.ndarray
-        Paths of the photos (n,), and the names of the classes.
+    paths : list of str
+        Of the photos.
+    classes : list of str
+        Names of the classes.
     labels : numpy.ndarray
         Class of each photo's label, int (n,).
     probability : numpy.ndarray
@@ -85,8 +88,8 @@ class Judgement:
         Of a doubted photo's index: paths of photos that surely show what it looks like.
     """
 
-    paths: np.ndarray
-    classes: np.ndarray
+    paths: list[str]
+    classes: list[str]
     labels: np.ndarray
     probability: np.ndarray
     claim: np.ndarray
@@ -140,53 +143,60 @@ class Judgement:
         label_quality (0 to 1, 1 is best), suggested_label and suggested_probability, second_label and
         second_probability.
         """
-        second = self.of(self.second)
+        names, second = np.array(self.classes), self.of(self.second)
         return pd.DataFrame(
             {
                 "label_quality": self.of(self.labels).round(4),
-                "suggested_label": self.classes[self.first],
+                "suggested_label": names[self.first],
                 "suggested_probability": self.of(self.first).round(4),
-                "second_label": np.where(second > 0, self.classes[self.second], ""),
+                "second_label": np.where(second > 0, names[self.second], ""),
                 "second_probability": second.round(4),
             }
         )
 
-    def named(self, index: int, number: int) -> str:
-        """A class in quotes with its probability for a photo."""
-        return f"{quoted([self.classes[number]])} ({self.probability[index, number]:.2f})"
+    def label(self, photo: int) -> str:
+        """The label of a photo, in quotes."""
+        return quoted([self.classes[self.labels[photo]]])
+
+    def ranked(self, photo: int, rank: int) -> str:
+        """The most probable class of a photo (rank 0), or the second (1), in quotes."""
+        return quoted([self.classes[self.order[photo, rank]]])
+
+    def chance(self, photo: int, rank: int) -> float:
+        """How probable that class is."""
+        return float(self.probability[photo, self.order[photo, rank]])
 
 
 def mislabelled(context: Context) -> list[Issue]:
     """Photos that look like another class than their label says."""
     judged = context.judgement
-    own, first = judged.of(judged.labels), judged.first
+    own = judged.of(judged.labels)
     return [
         issue(
             judged.paths[i],
             1 - own[i],
-            f"labelled {quoted([judged.classes[judged.labels[i]]])} (probability {own[i]:.2f}), looks like "
-            f"{judged.named(i, first[i])}",
-            f"relabel it as {quoted([judged.classes[first[i]]])} if you see that too; keep it if the label is right",
+            f"labelled {judged.label(i)} (probability {own[i]:.2f}), looks like {judged.ranked(i, 0)} "
+            f"({judged.chance(i, 0):.2f})",
+            f"relabel it as {judged.ranked(i, 0)} if you see that too; keep it if the label is right",
             *judged.beside[i],
         )
-        for i in np.flatnonzero(judged.mislabelled)
+        for i in np.flatnonzero(judged.mislabelled).tolist()
     ]
 
 
 def ambiguous(context: Context) -> list[Issue]:
     """Photos between two classes, their own among them."""
     judged = context.judgement
-    first, second = judged.first, judged.second
     return [
         issue(
             judged.paths[i],
-            2 * judged.probability[i, second[i]],
-            f"looks like {judged.named(i, first[i])} and like {judged.named(i, second[i])}",
-            "exclude it if it shows both or neither; keep it if you clearly see "
-            f"{quoted([judged.classes[judged.labels[i]]])}",
+            2 * judged.chance(i, 1),
+            f"looks like {judged.ranked(i, 0)} ({judged.chance(i, 0):.2f}) and like {judged.ranked(i, 1)} "
+            f"({judged.chance(i, 1):.2f})",
+            f"exclude it if it shows both or neither; keep it if you clearly see {judged.label(i)}",
             *judged.beside[i],
         )
-        for i in np.flatnonzero(judged.ambiguous)
+        for i in np.flatnonzero(judged.ambiguous).tolist()
     ]
 
 
@@ -197,16 +207,16 @@ def outliers(context: Context) -> list[Issue]:
         issue(
             judged.paths[i],
             1 - judged.claim[i],
-            f"looks like none of the classes, least unlike {quoted([judged.classes[judged.first[i]]])}",
-            f"exclude it if it does not show {quoted([judged.classes[judged.labels[i]]])} as you mean it",
+            f"looks like none of the classes, least unlike {judged.ranked(i, 0)}",
+            f"exclude it if it does not show {judged.label(i)} as you mean it",
         )
-        for i in np.flatnonzero(judged.heard & (judged.claim < UNCLAIMED))
+        for i in np.flatnonzero(judged.heard & (judged.claim < UNCLAIMED)).tolist()
     ]
 
 
 def judge(
     photos: pd.DataFrame,
-    features: np.ndarray,
+    features: Rows | np.ndarray,
     groups: np.ndarray,
     judges: np.ndarray,
     landmarks: int = LANDMARKS,
@@ -229,25 +239,23 @@ def judge(
     progress : Progress
         Called with the fraction done and words.
     """
-    paths = photos["path"].to_numpy()
+    paths = photos["path"].tolist()
     classes, labels = np.unique(photos["label"].to_numpy(dtype=str), return_inverse=True)
     known = np.bincount(labels[judges], minlength=len(classes))
     if (known > 0).sum() < 2:  # nothing to compare with: every label is as good as it gets
-        certain = np.eye(len(classes) + 2)[labels]
-        return Judgement(
-            paths, np.append(classes, ["", ""]), labels, certain, np.ones(len(photos)), np.zeros_like(known)
-        )
+        certain, names = np.eye(len(classes) + 2)[labels], [*classes.tolist(), "", ""]
+        return Judgement(paths, names, labels, certain, np.ones(len(photos)), np.zeros_like(known))
     view = View(features, judges)
     scores = leave_one_out(view, labels, groups, judges, len(classes), landmarks, progress)
     nothing = 2 / len(classes) - 1  # the scores of all classes sum to 2 - classes: the best is never below this
     claim = (scores.max(axis=1) - nothing) / (1 - nothing) if len(classes) > 2 else np.ones(len(photos))
-    judged = Judgement(paths, classes, labels, calibrated(scores, labels, judges), claim, known)
+    judged = Judgement(paths, classes.tolist(), labels, calibrated(scores, labels, judges), claim, known)
 
     doubted = np.flatnonzero(judged.mislabelled | judged.ambiguous)
     likeness = np.where(judged.first == labels, judged.second, judged.first)
     sure = judges & (judged.first == labels) & (judged.of(labels) > SURE)
     nearest = examples(view, groups, doubted, likeness, labels, sure)
-    beside = {i: [paths[row] for row in rows if row >= 0] for i, rows in zip(doubted, nearest, strict=True)}
+    beside = {i: [paths[row] for row in rows if row >= 0] for i, rows in zip(doubted.tolist(), nearest, strict=True)}
     progress(1.0, "judged all labels")
     return replace(judged, beside=beside)
 
@@ -255,7 +263,7 @@ def judge(
 class View:
     """Features as the model sees them, a part at a time: the judges' mean taken off, each row of length 1."""
 
-    def __init__(self, features: Any, judges: np.ndarray):
+    def __init__(self, features: Rows | np.ndarray, judges: np.ndarray):
         inside = np.flatnonzero(judges)
         self.features = features
         sums = [np.sum(features[rows], axis=0, dtype=np.float64) for rows in _blocks(inside)]
@@ -334,17 +342,17 @@ def leave_one_out(
         rows = np.concatenate(members)
         z = described(rows)
         said = mean + z @ weights
-        half = solve_triangular(factor, z.T, lower=True, overwrite_b=True, check_finite=False).T
-        told = np.where(judges[rows, None], targets[rows] - said, 0.0)
-        weight = np.square(half).sum(axis=1)[:, None]
-        scores[rows] = said - told * weight / (1 - weight)
+        solved = solve_triangular(factor, z.T, lower=True, overwrite_b=True, check_finite=False).T
+        residuals = np.where(judges[rows, None], targets[rows] - said, 0.0)
+        weight = np.square(solved).sum(axis=1)[:, None]
+        scores[rows] = said - residuals * weight / (1 - weight)
         start = 0
         for group in members:
             at = slice(start, start := start + len(group))
             held = judges[group]
             if len(group) > 1 and held.any():
-                hat = half[at] @ half[at][held].T
-                residual = np.linalg.solve(np.eye(held.sum()) - hat[held], told[at][held])
+                hat = solved[at] @ solved[at][held].T
+                residual = np.linalg.solve(np.eye(held.sum()) - hat[held], residuals[at][held])
                 scores[group] = said[at] - hat @ residual
     return scores
 

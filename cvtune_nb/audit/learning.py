@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from cvtune_nb import metrics
 from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.rows import Rows
 
 SHARES = (0.25, 0.5, 1.0)
 """Fractions of the small classes that are learned from, each twice as large as the one before."""
@@ -50,7 +50,12 @@ class Outlook:
 
 
 def outlook(
-    photos: pd.DataFrame, features: Any, groups: np.ndarray, training: np.ndarray, small: Sequence[str], wanted: int
+    photos: pd.DataFrame,
+    features: Rows | np.ndarray,
+    groups: np.ndarray,
+    training: np.ndarray,
+    small: Sequence[str],
+    wanted: int,
 ) -> dict[str, Outlook]:
     """What each class of `small` would gain if all of them had `wanted` photos.
 
@@ -111,7 +116,9 @@ def outlook(
     return found
 
 
-def _thinned(fit: np.ndarray, labels: np.ndarray, small: Sequence[str], part: float, random: Any) -> np.ndarray:
+def _thinned(
+    fit: np.ndarray, labels: np.ndarray, small: Sequence[str], part: float, random: np.random.Generator
+) -> np.ndarray:
     """The rows `fit`, of the small classes only a part of them."""
     kept = [fit[~np.isin(labels[fit], small)]]
     for label in small:

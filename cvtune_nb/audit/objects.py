@@ -79,7 +79,8 @@ def write_box(workspace: Workspace, path: str, box: Box | None) -> None:
     if path not in rows.index:
         raise InputError(f"{path} is not a photo of this workspace ({workspace.folder}): open the data again")
     if box is not None:
-        left, top, width, height = box = tuple(round(float(value), 4) for value in box)
+        left, top, width, height = (round(float(value), 4) for value in box)
+        box = left, top, width, height
         if min(left, top) < 0 or min(width, height) <= 0 or max(left + width, top + height) > 1.001:
             raise InputError(f"the box {box} of {path} is not inside the photo: left, top, width, height in 0..1")
     entry = {"time": now(), "sha256": rows.at[path, "sha256"], "path": path, "box": box}

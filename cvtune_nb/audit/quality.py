@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pandas as pd
 from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.data.pixels import Pixels
-from cvtune_nb.data.rows import RowStore
+from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
 
@@ -163,7 +163,7 @@ def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress
     return pd.DataFrame(cache.get(list(photos["sha256"])), columns=MEASURES)
 
 
-def measure(store: Any, rows: np.ndarray, progress: Progress = silent) -> pd.DataFrame:
+def measure(store: Rows | np.ndarray, rows: np.ndarray, progress: Progress = silent) -> pd.DataFrame:
     """Light and sharpness of the photos store[rows], uint8 (n, side, side, 3), each 0 to 1.
 
     brightness (99th percentile of the brightest channel), mean (brightness), contrast (99th minus 1st percentile of

@@ -88,7 +88,7 @@ def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progr
 
 
 MOVED = "{} photo(s) changed their split, so that all copies of a photo are in one: no accuracy is measured on photos \
-that were learned by heart"
+that were memorised"
 
 
 def load_audit(workspace: Workspace) -> Audit | None:

@@ -100,8 +100,10 @@ class Review:
         return path in self._sha256
 
     def pair(self, finding: dict[str, Any]) -> frozenset[str]:
-        """The contents of the two photos of a finding about copies; empty when they are one file twice, or for other
-        findings."""
+        """The contents of the two photos of a finding about copies.
+
+        Empty when they are one file twice, or for other findings.
+        """
         if finding["issue"] not in ABOUT_COPIES:
             return frozenset()
         both = frozenset(filter(None, [self._sha256.get(finding["path"]), self._sha256.get(finding["other"])]))
@@ -127,8 +129,9 @@ class Review:
     # -- deciding ---------------------------------------------------------------------------------------------
 
     def decide(self, finding: dict[str, Any], action: str, to: str = "") -> str:
-        """Write one decision down, at once. The one in force already, as a second click on a slow machine brings it, is
-        not written again.
+        """Write one decision down, at once.
+
+        The one in force already, as a second click on a slow machine brings it, is not written again.
 
         Parameters
         ----------

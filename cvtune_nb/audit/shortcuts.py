@@ -117,9 +117,9 @@ def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int 
     chance = max(_extent(_auroc(ranks[random.permutation(len(ranks))], member)).max() for _ in range(shuffles))
     auroc = _auroc(ranks, member)
     found = []
-    for place, name in enumerate(kept):
-        column = int(_extent(auroc[place]).argmax())
-        extent = float(_extent(auroc[place, column]))
+    for index, name in enumerate(kept):
+        column = int(_extent(auroc[index]).argmax())
+        extent = float(_extent(auroc[index, column]))
         if extent >= max(least, chance):
             found.append(
                 {
@@ -127,7 +127,7 @@ def telling(values: pd.DataFrame, names: pd.Series, least: float, shuffles: int 
                     "property": values.columns[column],
                     "auroc": extent,
                     "chance": float(chance),
-                    "direction": "higher" if auroc[place, column] > 0.5 else "lower",
+                    "direction": "higher" if auroc[index, column] > 0.5 else "lower",
                 }
             )
     return found

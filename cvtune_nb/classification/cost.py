@@ -94,7 +94,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
 
         def step() -> None:
             train_mode(network)
-            with networks.half(device):
+            with networks.mixed_precision(device):
                 logits = network(images)
             optimizer.zero_grad()
             cross_entropy(logits.float(), labels).backward()

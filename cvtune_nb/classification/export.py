@@ -34,13 +34,27 @@ chosen: good to about 2 points."""
 
 @dataclass(frozen=True, kw_only=True)
 class Export(Exported):
-    """An exported classifier: where it is and how good it is. parity is that of probabilities.
+    """What is known of an exported classifier; parity is that of probabilities.
 
-    test: accuracy of model.onnx on the test photos, None where there are none; per_class: the same by class. variants:
-    variant,file,megabytes,milliseconds (a photo, scaled already),accuracy,difference,low,high,verdict, beside fp32 on
-    the same validation and test photos. temperature: what logits are divided by; calibration_error: before and after
-    that, on test photos (on validation where there are none); reliability: `metrics.reliability` before and after, with
-    a column `when`; coverage: `metrics.coverage` on validation, from which a threshold may be chosen.
+    Attributes
+    ----------
+    validation, test
+        Accuracy of the run, and of model.onnx on the test photos; None where there are none.
+    per_class
+        Test accuracy by class.
+    variants
+        A row a variant: variant, file, megabytes, milliseconds (a photo, scaled already), accuracy, difference, low,
+        high, verdict; all on the same validation and test photos, differences from fp32.
+    temperature
+        What logits are divided by.
+    calibration_error
+        Before and after that, on test photos, or on validation photos where there are none.
+    reliability
+        `metrics.reliability` before and after, with a column `when`.
+    coverage
+        `metrics.coverage` on validation, from which a threshold can be chosen.
+    threshold
+        Probability below which the model is not sure.
     """
 
     validation: Accuracy
@@ -77,16 +91,36 @@ def export_run(
     threshold: float = 0.0,
     earlier_data: bool = False,
 ) -> Export:
-    """Export the best weights of run `run_id` ("svm": the last baseline) to the new folder `out` (default:
-    workspace/exports/<run>), and to a zip beside it.
+    """Export the best weights of a run to a new folder, and to a zip beside it.
 
-    variants: smaller forms that go with it, of fp16 and int8. threshold: the probability (0..1) below which the
-    exported model says that it is not sure. earlier_data: take a run whose classes are not those there are now, too;
-    it is measured on photos of its own classes. Test photos that the run has trained on, or copies of them, are never
-    counted. The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear
-    only when they are whole. An export that is already there is never overwritten: the next one gets a number. Raises
-    InputError for an unknown run, for one with other classes, for an `out` that holds something, and for a model that
-    ONNX Runtime computes differently; OSError when the disk is full.
+    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Test photos that the run was
+    trained on, or copies of them, are never counted. Folder and zip appear only when they are complete; nothing is
+    overwritten.
+
+    Parameters
+    ----------
+    workspace
+        Where the run and the photos are.
+    run_id
+        A run's id, "best" or "last"; "svm": the last baseline.
+    out
+        The new folder; by default workspace/exports/<run>, with a number where that exists.
+    progress
+        Told how far the export is.
+    variants
+        Names of VARIANTS to write too.
+    threshold
+        Probability, from 0 to below 1, under which the exported model says that it is not sure.
+    earlier_data
+        Accept a run whose classes are not today's; it is measured on photos of its own classes.
+
+    Raises
+    ------
+    InputError
+        For an unknown run, a run with other classes, an `out` that holds something, and a model that ONNX Runtime
+        computes differently.
+    OSError
+        When the disk is full.
     """
     start = time.perf_counter()
     require_known(variants)
@@ -161,8 +195,10 @@ def export_run(
 
 
 def load_bundle(folder: str | Path) -> nn.Module:
-    """The exported network in PyTorch, ready to use: uint8 photos (n, image_size, image_size, 3) to logits
-    (n, classes). Raises InputError when `folder` is no export, or a file in it is not the one that was exported."""
+    """The exported network in PyTorch: uint8 photos (n, image_size, image_size, 3) to logits (n, classes).
+
+    Raises InputError when `folder` is no export of a classifier, or a file in it was changed.
+    """
     folder = verification.checked(folder)
     if (kind := predict.kind_of(folder).KIND) != predict.Model.KIND:
         raise InputError(f"{folder} holds no classifier ({kind}): use it with cvtune_nb.export.open_export")
@@ -186,7 +222,7 @@ def _write_models(
     threshold: float,
     progress: Progress,
 ) -> dict[str, Any]:
-    """The network as float32 and in each variant, by name; not calibrated yet, they are written to `made`."""
+    """The network in float32 and in each variant, by name; written to `made`, not calibrated yet."""
     network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
@@ -231,7 +267,7 @@ def _part(progress: Progress, low: float, high: float) -> Progress:
 def _calibration(
     measured: Measured, photos: pd.DataFrame, chosen: Candidate, warmth: float
 ) -> tuple[tuple[float, float], pd.DataFrame]:
-    """The calibration error before and after the temperature, and what it is told from."""
+    """Calibration error before and after the temperature, and the tables of reliability that it comes from."""
     tables = []
     for when, form in (("before", measured.tempered(1 / warmth)), ("after", measured)):
         table = reliability(form.confidence("fp32"), form.right("fp32", photos, chosen.classes))

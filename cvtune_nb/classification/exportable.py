@@ -27,9 +27,25 @@ SVM = "svm"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A classifier to export. network: from uint8 photos (n, image_size, image_size, 3) to logits (n, classes), in eval
-    mode on the processor. kind: "run", or the kernel of an SVM; parameters: as they go into config.json; origin and
-    how: in words; history: a row an epoch, empty for an SVM; provenance: which photos it has learned from."""
+    """A classifier to export.
+
+    Attributes
+    ----------
+    id
+        Of the run, or "svm".
+    kind
+        "run", or the kernel of an SVM.
+    network
+        From uint8 photos (n, image_size, image_size, 3) to logits (n, classes), in eval mode on the processor.
+    parameters
+        As they go into config.json.
+    history
+        A row an epoch; empty for an SVM.
+    how, origin
+        How it was made, in words.
+    provenance
+        Which photos it has learned from.
+    """
 
     id: str
     kind: str
@@ -46,9 +62,24 @@ class Candidate:
 
 
 def candidate(workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False) -> Candidate:
-    """The best epoch of the run `name` (an id, "best" or "last"), or, for "svm", the last baseline, fitted again on its
-    cached features. Raises InputError when there is no such thing, and for a run with other classes than there are now,
-    unless `earlier_data`."""
+    """The best epoch of a run, or the last baseline, fitted again on its cached features.
+
+    Parameters
+    ----------
+    workspace
+        Where they are.
+    name
+        A run's id, "best" or "last", or "svm" for the baseline.
+    progress
+        Told how far the features of a baseline are.
+    earlier_data
+        Accept a run whose classes are not today's.
+
+    Raises
+    ------
+    InputError
+        When there is no such run, or its classes are not today's.
+    """
     return _svm(workspace, progress) if name == SVM else _run(workspace, name, earlier_data)
 
 
@@ -100,16 +131,40 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     )
 
 
-def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> nn.Module:
-    """The network of an SVM with that kernel and so many support vectors, before it has any numbers."""
+def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> "Classifier | RbfSvm":
+    """The network of an SVM, before it has any weights.
+
+    Parameters
+    ----------
+    kernel
+        "linear" or "rbf".
+    backbone
+        The frozen network.
+    classes
+        How many.
+    support
+        Number of support vectors of an RBF kernel.
+    """
     if kernel == "linear":
         return Classifier(backbone, classes, 0.0, normalise=True)
     return RbfSvm(backbone, classes, support)
 
 
 def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: dict[str, torch.Tensor]) -> nn.Module:
-    """The network of an export, from what its config.json and model.safetensors hold. Raises InputError, KeyError or
-    RuntimeError when these don't belong together."""
+    """The network of an export.
+
+    Parameters
+    ----------
+    kind, parameters, classes
+        What config.json holds.
+    weights
+        What model.safetensors holds.
+
+    Raises
+    ------
+    InputError, KeyError, RuntimeError
+        When these don't belong together.
+    """
     if kind == "run":
         network = build(Config.from_values(**parameters), classes, pretrained=False)
     elif kind in ("linear", "rbf"):
@@ -122,8 +177,17 @@ def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: 
 
 
 class RbfSvm(nn.Module):
-    """A backbone and an SVM with an RBF kernel, as scikit-learn decides with it: one vote for each pair of classes, and
-    of equals the one with the greater sum of decision values (sklearn.utils.multiclass._ovr_decision_function)."""
+    """A backbone and an SVM with an RBF kernel, which decides as scikit-learn does.
+
+    That is one vote for each pair of classes, and among classes with equally many votes the greatest sum of decision
+    values (sklearn.utils.multiclass._ovr_decision_function).
+    """
+
+    support: torch.Tensor
+    coefficients: torch.Tensor
+    intercepts: torch.Tensor
+    gamma: torch.Tensor
+    sides: torch.Tensor
 
     def __init__(self, backbone: networks.Backbone, classes: int, support: int):
         super().__init__()
@@ -140,7 +204,7 @@ class RbfSvm(nn.Module):
         self.register_buffer("sides", sides, persistent=False)
 
     def start_from(self, svm: Svm) -> None:
-        """Take over the numbers of a fitted SVM."""
+        """Take the weights of a fitted SVM."""
         support, coefficients, intercepts, gamma = svm.kernel_machine()
         for name, value in (
             ("support", support),
@@ -159,5 +223,5 @@ class RbfSvm(nn.Module):
         first, second = self.sides
         won = (decisions > 0).to(decisions.dtype)
         votes = won @ first + (1 - won) @ second
-        surety = decisions @ first - decisions @ second
-        return SVM_SCALE * (votes + surety / (3 * (surety.abs() + 1)))
+        margin = decisions @ first - decisions @ second
+        return SVM_SCALE * (votes + margin / (3 * (margin.abs() + 1)))

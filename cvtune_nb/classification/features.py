@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cvtune_nb.parameters import Config
 
 BATCH = 32
-"""Photos a forward pass; larger batches were not faster on 2 cores."""
+"""Photos a forward pass: docs/measurements.md, "Photos a forward pass"."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,10 @@ class FeatureSpec:
         return f"{backbones.file_name(self.backbone)}-{self.preprocessing.key}"
 
     def require_usable(self, photos: pd.DataFrame) -> None:
-        """Raises InputError when the backbone does not take the image size, or `photos` (columns width, height) have no
-        so many pixels."""
+        """Raises InputError when the backbone does not take the image size, or it is beyond what the photos hold.
+
+        photos: columns width, height.
+        """
         sizes.require(self.backbone, self.image_size)
         refuse_beyond(photos, self.image_size)
 
@@ -76,8 +78,11 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class Features:
-    """rows: rows[indices] is float32 (len(indices), width), in the order of the photos asked for, read from disk.
-    images_per_second counts the photos computed now, decoding included; cached means none had to be."""
+    """Features of a table of photos, in its order.
+
+    rows: rows[indices] is float32 (len(indices), width), read from disk; images_per_second: of the photos computed now,
+    decoding included; cached: none had to be computed.
+    """
 
     rows: Rows
     images_per_second: float
@@ -92,9 +97,23 @@ class Features:
 
 @memory.retain_freed_memory()
 def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, progress: Progress = silent) -> Features:
-    """The features of `photos` (manifest columns), computed once and kept in the workspace's cache by content.
+    """The features of `photos`, computed once: they are kept in the workspace's cache by content, after a stop too.
 
-    What was computed before a stop is kept. Raises InputError.
+    Parameters
+    ----------
+    workspace
+        Whose cache it is.
+    photos
+        Columns path, sha256, width, height.
+    spec
+        What the features are.
+    progress
+        Told how far it is; may raise Stopped.
+
+    Raises
+    ------
+    InputError
+        The weights can't be had, or `spec` can't be used with these photos.
     """
     start = time.perf_counter()
     spec.require_usable(photos)
@@ -118,8 +137,26 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
 
 
 def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone", progress: Progress) -> list[float]:
-    """Add what `network` makes of each of the `squares` (as many as keys) to the store, some hundred at a time. Gives
-    the photos a second of each minibatch, without the reading."""
+    """Compute rows of a store, some hundred at a time.
+
+    Parameters
+    ----------
+    store
+        What they are added to.
+    keys
+        The keys of the rows.
+    squares
+        The pixels, one for each key.
+    network
+        From uint8 (n, image_size, image_size, 3) to rows (n, width).
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    list of float
+        Photos a second of each minibatch, without the reading.
+    """
     from cvtune_nb.models.inference import fastest
     from cvtune_nb.models.networks import device
 
@@ -139,12 +176,14 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
 
 def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:
     """Where the features are kept, by content."""
-    return RowStore(workspace.cache / f"features-{spec.key}", (width(spec.backbone),), "float32")
+    return RowStore(workspace.cache / f"features-{spec.key}", (sizes.width(spec.backbone),), "float32")
 
 
 def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
-    """Photos a second that went through the frozen network alone, their pixels being in memory, when features were
-    last computed; the median of its batches. None when they never were."""
+    """Photos a second that the frozen network took, without decoding, when features were last computed.
+
+    The median of its minibatches; None when features never were computed.
+    """
     try:
         return float(read_json(_speed_file(workspace, spec))["images_per_second"])
     except FileNotFoundError:
@@ -153,13 +192,3 @@ def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
 
 def _speed_file(workspace: Workspace, spec: FeatureSpec) -> Path:
     return workspace.cache / f"speed-{spec.key}.json"
-
-
-@functools.cache
-def width(name: str) -> int:
-    """How many features a photo the backbone called `name` gives. Raises InputError when there is no such network."""
-    plain = name.removesuffix(backbones.RANDOM)
-    if plain in backbones.KNOWN:
-        return backbones.KNOWN[plain].width
-    backbones.require_known(plain)
-    return sizes.width(plain)

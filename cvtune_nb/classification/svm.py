@@ -31,7 +31,7 @@ GRAM_LIMIT = 5_000
 
 
 def normalised(matrix: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1. On clothing this made a linear SVM reach .901, raw features .895 (KNOWHOW)."""
+    """Rows scaled to length 1, which makes an SVM better: docs/measurements.md, "L2-normalised features"."""
     return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
 
 
@@ -83,9 +83,16 @@ class Svm:
         return (np.vstack([-weight, weight]), np.append(-bias, bias)) if len(weight) == 1 else (weight, bias)
 
     def kernel_machine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """An RBF SVM as numbers: support vectors (m, width), coefficients (m, pairs of classes), intercepts (pairs,)
-        and gamma. exp(-gamma |x - support|^2) @ coefficients + intercepts is over 0 where the first class of a pair, in
-        the order of itertools.combinations, is likelier; with two classes, where the second is, as in scikit-learn."""
+        """An RBF SVM as arrays: support vectors, coefficients, intercepts and gamma.
+
+        exp(-gamma |x - support|^2) @ coefficients + intercepts is above 0 where the first class of a pair, in the order
+        of itertools.combinations, is likelier; with two classes, where the second is, as in scikit-learn.
+
+        Returns
+        -------
+        tuple
+            Support vectors (m, width), coefficients (m, pairs of classes), intercepts (pairs,), gamma.
+        """
         model, k = self._model, len(self.classes)
         support = model.support_vectors_ if self._rows is None else self._rows[model.support_]
         if k == 2:
@@ -102,9 +109,11 @@ class Svm:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a frozen network and an SVM reach. The tables and `predicted` are about the validation photos;
-    `test` is there only when the test set was opened on purpose; `note` says which test photos are not counted, for the
-    SVM has learned from copies of them."""
+    """What a frozen network and an SVM reach.
+
+    The tables and `predicted` are about the validation photos; `test` is there only when the test set was opened on
+    purpose; `note` says which test photos are not counted, because the SVM has learned from copies of them.
+    """
 
     spec: FeatureSpec
     kernel: str
@@ -157,8 +166,11 @@ def C_table_file(  # noqa: N802 - the field calls it C
 
 
 class SvmExplorer:
-    """The baseline on one kind of features, ready for every C and kernel: features are computed (or read from the
-    cache) once, fitted SVMs are remembered, so that a slider is answered at once."""
+    """The baseline on one kind of features, ready for every C and kernel.
+
+    Features are computed, or read from the cache, once, and fitted SVMs are remembered, so that a slider is answered at
+    once.
+    """
 
     def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent):
         """Raises InputError when the backbone's weights can't be had or image_size is beyond the photos."""
@@ -211,8 +223,10 @@ class SvmExplorer:
         return pd.DataFrame([(C, *accuracies)], columns=["C", "train_accuracy", "validation_accuracy"])
 
     def best_C(self, kernel: str = "linear", progress: Progress = silent) -> float:  # noqa: N802
-        """The C with the highest validation accuracy; of equals the one nearest 1, which served best on the full
-        clothing set (KNOWHOW)."""
+        """The C with the highest validation accuracy; ties: the one nearest 1.
+
+        docs/measurements.md, "L2-normalised features".
+        """
         table = self.C_table(kernel, progress)
         best = table.loc[table["validation_accuracy"] == table["validation_accuracy"].max(), "C"]
         return float(best.loc[np.log(best).abs().idxmin()])
@@ -225,8 +239,21 @@ class SvmExplorer:
         progress: Progress = silent,
         compare: bool = True,
     ) -> Baseline:
-        """The whole result for one C (None: chosen on validation) and kernel. compare: whether the C_table has all of
-        C_VALUES, or only the C given, which takes a ninth of the time."""
+        """The whole result for one C and kernel.
+
+        Parameters
+        ----------
+        C
+            None: chosen on validation.
+        kernel
+            One of KERNELS.
+        open_test
+            Measure on the test photos too, which is counted.
+        progress
+            Told how far it is.
+        compare
+            Whether the C_table has all of C_VALUES, or only this C, which takes a ninth of the time.
+        """
         start = time.perf_counter()
         chosen = float(C) if C is not None else self.best_C(kernel, progress)
         svm = self.svm(chosen, kernel)
@@ -281,16 +308,33 @@ def baseline(
     open_test: bool = False,
     progress: Progress = silent,
 ) -> Baseline:
-    """An SVM on the features of the workspace's photos; C = None chooses it on validation. The result is
-    kept in baseline.json. Raises InputError."""
+    """An SVM on the features of the workspace's photos; the result is kept in baseline.json.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos they are.
+    spec
+        What the features are.
+    C, kernel, open_test, progress
+        As in SvmExplorer.fit.
+
+    Raises
+    ------
+    InputError
+        The features can't be computed, or there are too few photos to learn from.
+    """
     result = SvmExplorer(workspace, spec, progress).fit(C, kernel, open_test, progress)
     result.save(workspace)
     return result
 
 
 def last_baseline(workspace: Workspace, earlier: bool = False) -> dict[str, Any] | None:
-    """What `Baseline.to_dict` gave for the last baseline of this workspace; None where there is none, or, unless
-    `earlier`, where its accuracy may not be compared on the photos there are now (provenance)."""
+    """What `Baseline.to_dict` gave for the last baseline of this workspace; None if there is none.
+
+    One on earlier data, whose accuracy may not be compared on the photos there are now (provenance), counts only with
+    `earlier`.
+    """
     try:
         known = read_json(workspace.folder / "baseline.json")
     except FileNotFoundError:
@@ -300,8 +344,10 @@ def last_baseline(workspace: Workspace, earlier: bool = False) -> dict[str, Any]
 
 
 def baseline_predictions(workspace: Workspace) -> pd.DataFrame | None:
-    """The validation photos as the last baseline saw them: path,label,predicted,score; None where `last_baseline` is
-    None."""
+    """The validation photos as the last baseline saw them: path,label,predicted,score.
+
+    None if `last_baseline` is None.
+    """
     return _predictions(workspace) if last_baseline(workspace) else None
 
 
@@ -311,8 +357,10 @@ def _predictions(workspace: Workspace) -> pd.DataFrame | None:
 
 
 def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -> bool:
-    """Whether a baseline was measured among the classes and on the validation photos and labels there are now. Those of
-    earlier versions did not keep that: their predictions tell it."""
+    """Whether a baseline was measured among the classes and on the validation photos and labels there are now.
+
+    Those of earlier versions did not keep that: it is seen from their predictions.
+    """
     if measured_on:
         return measured_on == present(workspace).measured_on
     photos, then = workspace.photos(), _predictions(workspace)
@@ -325,18 +373,36 @@ def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -
 
 
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
-    """Would more photos help? Validation accuracy of a linear SVM after training on 10% to 100% of each class:
-    train_photos,validation_accuracy,low,high; the mean of `repeats` random draws, with the interval of one draw."""
+    """Would more photos help? Validation accuracy of a linear SVM that learned from 10% to 100% of each class.
+
+    Parameters
+    ----------
+    explorer
+        Has the features.
+    C
+        Of the SVM.
+    repeats
+        Random draws of photos, whose mean is taken.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    pd.DataFrame
+        train_photos,validation_accuracy,low,high: the mean, with the 95% interval of one draw.
+    """
     matrix, labels = explorer.part("train")
     held_back, truth = explorer.part("validation")
     rows = []
-    for part in (0.1, 0.2, 0.4, 0.7, 1.0):
+    for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
         draws, used = [], 0
-        for repeat in range(repeats if part < 1 else 1):
-            random = np.random.default_rng([seed, repeat, round(part * 100)])
+        for repeat in range(repeats if fraction < 1 else 1):
+            random = np.random.default_rng([seed, repeat, round(fraction * 100)])
             chosen = np.concatenate(
                 [
-                    random.permutation(np.flatnonzero(labels == label))[: max(1, round(part * (labels == label).sum()))]
+                    random.permutation(np.flatnonzero(labels == label))[
+                        : max(1, round(fraction * (labels == label).sum()))
+                    ]
                     for label in explorer.classes
                 ]
             )

@@ -88,7 +88,8 @@ def fit(
         run_store(workspace),
         "photos or labels",
         photos_id(photos),
-        partial(_new_run, workspace, photos, config),
+        config,
+        partial(_new_run, workspace, photos),
         partial(ClassifierTrainer, workspace, photos),
         partial(cost.calibrate, workspace),
     )
@@ -102,7 +103,7 @@ def _new_run(
     estimated = cost.predict_cost(workspace, config, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(config))
+    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder())
 
 
 class ClassifierTrainer:
@@ -147,7 +148,8 @@ class ClassifierTrainer:
         photos = len(self.measured.labels) + len(self.validation.labels)
         network = quick(self.network, self.measured.squares.centre([0]), photos)
         each_batch = partial(progress, 0.5, "measuring")
-        return self._measured([_logits(network, part, each_batch) for part in (self.measured, self.validation)])
+        parts, classes = (self.measured, self.validation), len(self.classes)
+        return self._measured([_logits(network, part, classes, each_batch) for part in parts])
 
     def _measured(self, logits: Sequence[torch.Tensor]) -> Measured:
         """The columns of the history, and the predictions on validation, from the logits of both parts."""
@@ -182,7 +184,7 @@ def step(
     """
     device = next(network.parameters()).device
     images = augmented(torch.from_numpy(squares).to(device), config)
-    with networks.half(device):
+    with networks.mixed_precision(device):
         logits, features = network(images, with_features=True)
     loss = cross_entropy(logits.float(), labels.to(device), label_smoothing=SMOOTHING)
     if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
@@ -217,13 +219,12 @@ def part_of(
     return Part(pixels(workspace, rows, preprocessing, progress), labels, rows)
 
 
-def _logits(network: Classifier, part: Part, each_batch: Callable[[], None]) -> torch.Tensor:
-    """The output of the network, which is in eval mode, for a part, without augmentation."""
-    device = network.last.weight.device
-    outputs = torch.zeros(len(part.labels), network.last.out_features, device=device)
-    for batch in distributed.shard(torch.arange(len(part.labels))).split(32):
+def _logits(network: nn.Module, part: Part, classes: int, each_batch: Callable[[], None]) -> torch.Tensor:
+    """The output (n, classes) of a network in eval mode for a part, without augmentation."""
+    outputs = torch.zeros(len(part.labels), classes, device=networks.device())
+    for rows in distributed.shard(torch.arange(len(part.labels))).split(32):
         each_batch()
-        outputs[batch] = torch.from_numpy(networks.forward(network, part.squares.centre(batch.tolist()))).to(device)
+        outputs[rows] = torch.from_numpy(networks.forward(network, part.squares.centre(rows.tolist()))).to(outputs)
     return distributed.all_reduce_sum(outputs).cpu()
 
 

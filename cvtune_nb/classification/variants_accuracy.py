@@ -18,9 +18,20 @@ from cvtune_nb.workspace import Workspace
 
 @dataclass(frozen=True)
 class Fair:
-    """What a model may be measured by. validation, test: photos of its classes that it has not trained on, nor on
-    copies of them (test: nor was chosen by); left_out: test photos that are not among them; notes: why, and what else
-    must be known of its figures, a sentence each; split: how the photos were split, in words."""
+    """Photos that a model may be measured by.
+
+    Attributes
+    ----------
+    validation, test
+        Photos of its classes that it was not trained on, nor on copies of them; the test photos were not used to choose
+        it either.
+    left_out
+        Test photos that are not among them.
+    notes
+        Why, and what else must be known of its figures, a sentence each.
+    split
+        How the photos were split, in words.
+    """
 
     validation: pd.DataFrame
     test: pd.DataFrame
@@ -30,7 +41,17 @@ class Fair:
 
 
 def fairly(workspace: Workspace, own: Provenance, photos: pd.DataFrame) -> Fair:
-    """What a classifier may be measured by, of the workspace's `photos`."""
+    """The photos that a classifier may be measured by.
+
+    Parameters
+    ----------
+    workspace
+        Where they are.
+    own
+        What the classifier has learned from.
+    photos
+        The photos of the workspace.
+    """
     now, groups = of_photos(photos), groups_of(workspace)
     mine = photos[photos["label"].isin(own.classes)]
     validation = own.unlearned(mine[mine["split"] == "validation"], now, groups)
@@ -44,8 +65,17 @@ def fairly(workspace: Workspace, own: Provenance, photos: pd.DataFrame) -> Fair:
 
 @dataclass(frozen=True)
 class Measured:
-    """chances: by variant, probabilities (n, classes) of the photos it looked at, the rows `seen`; nan for a photo that
-    can't be read. milliseconds: by variant, a photo, scaled already, one at a time (median)."""
+    """Answers of a model and its variants.
+
+    Attributes
+    ----------
+    chances
+        By variant: probabilities (n, classes) of the photos in `seen`, nan for a photo that can't be read.
+    seen
+        By variant: the rows (n,) of the measured photos that it looked at.
+    milliseconds
+        By variant: median time of a photo, scaled already, one at a time.
+    """
 
     chances: dict[str, np.ndarray]
     seen: dict[str, np.ndarray]
@@ -64,14 +94,26 @@ class Measured:
         return self.chances[variant].max(axis=1)
 
     def right(self, variant: str, photos: pd.DataFrame, classes: list[str]) -> np.ndarray:
-        """Which photos it gets right (n,); one that can't be read is wrong. photos: the rows that were measured."""
+        """Which photos a variant gets right (n,); one that can't be read is wrong.
+
+        Parameters
+        ----------
+        variant
+            Its name.
+        photos
+            The rows that were measured.
+        classes
+            Names of the classes, in the order of probabilities.
+        """
         found = np.array(classes, dtype=object)[self.chances[variant].argmax(axis=1)]
         truth = photos["label"].to_numpy()[self.seen[variant]]
         return (found == truth) & np.isfinite(self.chances[variant]).all(axis=1)
 
     def answers(self, classes: list[str]) -> pd.DataFrame:
-        """predicted,probability of each photo by model.onnx, as `cvtune predict` gives them; "" and 0 for one that
-        can't be read."""
+        """The class predicted for each photo, and its probability, by model.onnx: what `cvtune predict` gives.
+
+        "" and 0 for a photo that can't be read.
+        """
         chances = self.chances["fp32"]
         readable = np.isfinite(chances).all(axis=1)
         predicted = np.where(readable, np.array(classes, dtype=object)[chances.argmax(axis=1)], "")
@@ -79,8 +121,19 @@ class Measured:
 
     @staticmethod
     def beside(*parts: tuple["Measured", pd.DataFrame], classes: list[str]) -> pd.DataFrame:
-        """variant,milliseconds,accuracy,difference,low,high,verdict of each variant beside fp32 on the same photos,
-        those of all `parts` (what was measured, and on which photos)."""
+        """Each variant beside fp32 on the same photos.
+
+        Parameters
+        ----------
+        parts
+            What was measured, and on which photos; all of them together are compared.
+        classes
+            Names of the classes, in the order of probabilities.
+
+        Returns
+        -------
+        A row a variant: variant, milliseconds, accuracy, difference, low, high, verdict.
+        """
         rows = []
         for name in parts[0][0].chances:
             mine, full = [], []
@@ -108,8 +161,23 @@ def measure(
     progress: Progress,
     most: int | None = None,
 ) -> Measured:
-    """Every variant in `folder` on each of `photos`, decoded once, one photo at a time: the rows are those of
-    `cvtune predict`. most: of the photos, evenly, that all but fp32 look at (None: all)."""
+    """Classify photos with every variant, one photo at a time, as `cvtune predict` does; each is decoded once.
+
+    Parameters
+    ----------
+    workspace
+        Where the photos are.
+    folder
+        Of the export.
+    variants
+        Names of variants, fp32 among them.
+    photos
+        Rows of the manifest.
+    progress
+        Told how far it is.
+    most
+        Photos, spread evenly, that all but fp32 look at; None: all.
+    """
     models = {name: Model(folder, file_of(name)) for name in variants}
     count, classes = len(photos), len(models["fp32"].labels)
     every = np.arange(count)

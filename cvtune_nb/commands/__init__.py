@@ -1,6 +1,7 @@
 """The commands: each takes its arguments and a Meter for progress, and gives a Result.
 
-A command imports what it needs when it runs: `cvtune predict` starts without torch and pandas.
+A command is a function with its flags in front of it (`command.command`), listed in COMMANDS. It imports what it needs
+when it runs: `cvtune predict` starts without torch and pandas.
 """
 
 from cvtune_nb.commands.classifier import audit, baseline, escalate, run, sample, train

@@ -7,25 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.command import (
-    DONE,
-    LAYOUT,
-    NETWORK,
-    OPEN_TEST,
-    PHOTOS,
-    RESUME,
-    STOPPED,
-    WAIT,
-    Result,
-    argument,
-    command,
-    flag,
-    parameters,
-)
+from cvtune_nb.commands import flags
+from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, trained
+from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.parameters import PARAMETERS, differing
 
 if TYPE_CHECKING:
     from cvtune_nb.classification.features import FeatureSpec
@@ -61,7 +49,7 @@ def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(values, f"{made.images} photos in {len(made.classes)} classes: {made.directory}")
 
 
-@command(*PHOTOS, *LAYOUT, *parameters(NETWORK))
+@command(*flags.PHOTOS, *flags.LAYOUT, *parameters(NETWORK))
 def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     """find wrong labels, duplicates, leaks and bad photos"""
     from cvtune_nb.audit import audit as look
@@ -78,12 +66,12 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 @command(
-    *PHOTOS,
-    *LAYOUT,
+    *flags.PHOTOS,
+    *flags.LAYOUT,
     *parameters(NETWORK),
     argument("--C", type=float, metavar="X", help="how closely the SVM fits the training set (chosen on validation)"),
     argument("--kernel", choices=("linear", "rbf"), default="linear", help="kernel of the SVM (linear)"),
-    OPEN_TEST,
+    flags.OPEN_TEST,
 )
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
@@ -110,11 +98,11 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 @command(
-    *PHOTOS,
-    *LAYOUT,
+    *flags.PHOTOS,
+    *flags.LAYOUT,
     *parameters(PARAMETERS),
-    RESUME,
-    WAIT,
+    flags.RESUME,
+    flags.WAIT,
     argument("--ray-workers", type=int, metavar="N", help="train on N workers of a Ray cluster"),
 )
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -162,8 +150,8 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 @command(
-    *PHOTOS,
-    *LAYOUT,
+    *flags.PHOTOS,
+    *flags.LAYOUT,
     *parameters(NETWORK),
     argument(
         "--rungs", metavar="1,2", help="which rungs of the ladder (the first four), or a CSV file of your own rungs"
@@ -191,9 +179,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     found = escalation_values(result)
     shown = [
         "rung",
-        "backbone",
-        "image_size",
-        "epochs",
+        *differing(result.rungs, always=("backbone", "image_size", "epochs")),
         "predicted_seconds",
         "seconds",
         "expected",
@@ -214,13 +200,13 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
             gains, silent = [], [str(error)]
         found["gains"] = [gain.to_dict() for gain in gains]
         text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
-        text += "".join(f"\n- not told: {line}" for line in silent)
+        text += "".join(f"\n- not estimated: {line}" for line in silent)
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 
 
 @command(
-    *PHOTOS,
-    *LAYOUT,
+    *flags.PHOTOS,
+    *flags.LAYOUT,
     *parameters(PARAMETERS),
     argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)"),
 )
@@ -254,20 +240,19 @@ def _features(values: dict[str, Any]) -> "FeatureSpec":
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
-    """The rungs that `text` names, by number: "1,2" of the ladder of the backbone's family (without it the first four),
-    or all in a CSV file."""
+    """The rungs that `text` names, by number.
+
+    "1,2": those of the ladder of the backbone's family; without text its first four; or all in a CSV file.
+    """
     from dataclasses import replace
 
-    from cvtune_nb.escalation import ladder, read_rungs
+    from cvtune_nb.escalation import ladder_of, read_rungs
     from cvtune_nb.models import backbones
 
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    name = values.get("backbone") or backbones.default()[0]
-    if name not in backbones.KNOWN:
-        raise InputError(f"there is no ladder for {name}: choose one of {', '.join(backbones.KNOWN)}")
-    rungs = [replace(rung, seed=seed) for rung in ladder(backbones.KNOWN[name].family)]
+    rungs = [replace(rung, seed=seed) for rung in ladder_of(values.get("backbone") or backbones.default()[0])]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

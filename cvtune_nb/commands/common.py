@@ -14,7 +14,26 @@ NO_EPOCH = "no epoch was finished"
 
 
 def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float, str], None]) -> Any:
-    """The workspace that --data and --workspace name; says which it is and what was left out."""
+    """Open the workspace that --data and --workspace name; says which it is and what was left out.
+
+    Parameters
+    ----------
+    arguments
+        Of a command with flags.PHOTOS and flags.LAYOUT.
+    meter
+        Says it.
+    progress
+        Told how far the reading of the photos is.
+
+    Returns
+    -------
+    A Workspace.
+
+    Raises
+    ------
+    InputError
+        When there are no photos that can be used, and no workspace.
+    """
     from cvtune_nb.data import conflicts, levels, open_workspace
 
     folder = Path(arguments.workspace).expanduser() if arguments.workspace else None
@@ -51,10 +70,31 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
 def trained(
     find: Callable[[], Any], load: Callable[[str], Any], train: Callable[[Any], Any], wait: bool, meter: Meter
 ) -> Any:
-    """What `train` gives for the run that `find` gives (None: a new one).
+    """Train a run, new or resumed, once no other program trains it.
 
-    While another program trains that run it is waited for with `wait`, and `load`, by its id, tells how far it is; what
-    is found then is trained, or shown. Raises lock.Held without `wait`, and Stopped when the person ends the wait.
+    Parameters
+    ----------
+    find
+        Gives the run that is asked for; None: a new one.
+    load
+        A run by its id, which tells how far another program is with it.
+    train
+        Trains that run, or a new one, and gives it; a run that is done is given as it is.
+    wait
+        Wait while another program trains the run.
+    meter
+        Says who does, and how far it is.
+
+    Returns
+    -------
+    What `train` gives.
+
+    Raises
+    ------
+    lock.Held
+        When another program trains the run, without `wait`.
+    Stopped
+        When the person ends the wait.
     """
     from cvtune_nb.runs import lock
     from cvtune_nb.runs.store import require_idle
@@ -90,6 +130,21 @@ def _done(run: Any) -> float:
 def parameters_given(
     arguments: argparse.Namespace, names: tuple[str, ...], declared: dict[str, Parameter] = PARAMETERS
 ) -> dict[str, Any]:
-    """The parameters given on the command line, checked. Raises InputError."""
+    """The parameters given on the command line, checked.
+
+    Parameters
+    ----------
+    arguments
+        Of a command with flags for them.
+    names
+        Of the parameters.
+    declared
+        PARAMETERS, or those of a detector.
+
+    Raises
+    ------
+    InputError
+        For a value that a parameter may not have.
+    """
     given = {name: getattr(arguments, name) for name in names}
     return {name: declared[name].check(value) for name, value in given.items() if value is not None}

@@ -4,21 +4,10 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.command import (
-    BOXES,
-    DONE,
-    OPEN_TEST,
-    PHOTOS,
-    RESUME,
-    STOPPED,
-    WAIT,
-    Result,
-    argument,
-    command,
-    flag,
-    parameters,
-)
+from cvtune_nb.commands import flags
+from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import NO_EPOCH, found_again, parameters_given, trained
+from cvtune_nb.commands.flags import argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import DETECTOR_PARAMETERS
@@ -28,17 +17,17 @@ if TYPE_CHECKING:
 
 
 @command(
-    *PHOTOS,
+    *flags.PHOTOS,
     *parameters(DETECTOR_PARAMETERS, DETECTOR_PARAMETERS),
     argument(
         "--hard-negatives",
         action="store_true",
         help="then train one more round on photos without boxes in which something was found, if that is worth it",
     ),
-    BOXES,
-    WAIT,
-    RESUME,
-    OPEN_TEST,
+    flags.BOXES,
+    flags.WAIT,
+    flags.RESUME,
+    flags.OPEN_TEST,
 )
 def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
     """train a Faster R-CNN for small objects, on boxes from VOC, COCO or YOLO files or drawn in notebook 06"""

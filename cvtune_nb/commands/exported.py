@@ -4,18 +4,10 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.commands.command import (
-    BOXES,
-    COMPONENTS,
-    DISTANCE,
-    LAYOUT,
-    PHOTOS,
-    Result,
-    argument,
-    command,
-    flag,
-)
+from cvtune_nb.commands import flags
+from cvtune_nb.commands.command import Result, command
 from cvtune_nb.commands.common import open_workspace_of
+from cvtune_nb.commands.flags import argument, flag
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
@@ -32,8 +24,8 @@ USES_AN_EXPORT = (
 
 
 @command(
-    *PHOTOS,
-    *LAYOUT,
+    *flags.PHOTOS,
+    *flags.LAYOUT,
     argument(
         "--run",
         required=True,
@@ -42,10 +34,10 @@ USES_AN_EXPORT = (
     ),
     argument("--earlier-data", action="store_true", help="export a run even if its classes are not those of today"),
     argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)"),
-    BOXES,
+    flags.BOXES,
     argument("--similarity", action="store_true", help="export it to find look-alikes, with an index of all photos"),
-    COMPONENTS,
-    DISTANCE,
+    flags.COMPONENTS,
+    flags.DISTANCE,
     argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is written beside it"),
     argument(
         "--variants",
@@ -79,7 +71,7 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     )
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
-    return _told(
+    return _exported(
         made,
         f"test accuracy {made.test or NOT_MEASURED}",
         f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
@@ -99,11 +91,11 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
         white=arguments.white,
     )
     made = export_detector(dataset, arguments.run, arguments.out, meter, arguments.earlier_data)
-    return _told(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
+    return _exported(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")
 
 
 def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
-    from cvtune_nb.similarity import export_similarity
+    from cvtune_nb.similarity import Metric, export_similarity
 
     workspace = open_workspace_of(arguments, meter, meter)
     made = export_similarity(
@@ -111,11 +103,10 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
         arguments.run,
         arguments.out,
         meter,
-        arguments.components or "pca",
-        arguments.distance or "cosine",
+        Metric.of(arguments.components, arguments.distance),
         arguments.earlier_data,
     )
-    return _told(
+    return _exported(
         made,
         f"{made.embedder.words}, {made.photos} photos in the index",
         f"validation: {made.validation.words}",
@@ -123,8 +114,8 @@ def _export_similarity(arguments: argparse.Namespace, meter: Meter) -> Result:
     )
 
 
-def _told(made: "Exported", *figures: str, after: str = "") -> Result:
-    """What is printed of any export: where it is, its figures, how far they can be trusted."""
+def _exported(made: "Exported", *figures: str, after: str = "") -> Result:
+    """The result of any export: where it is, its figures, how far they can be trusted."""
     lines = [
         f"{made.folder}: {', '.join(made.files)}",
         str(made.zip),
@@ -186,7 +177,19 @@ def photos_named(given: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def with_left_out(name: str, rows: list[dict[str, Any]], text: str, left_out: list[tuple[str, str]]) -> Result:
-    """The rows of a command, under `name` in its JSON, and what was left out of the folders that were named."""
+    """The result of a command that was given photos and folders.
+
+    Parameters
+    ----------
+    name
+        Of the rows in the JSON.
+    rows
+        One for each photo.
+    text
+        What is printed of them.
+    left_out
+        (path, reason) of the files in the folders that were left out.
+    """
     from cvtune_nb.export.predict import words_of
 
     values = {name: rows, "left_out": [{"path": path, "reason": reason} for path, reason in left_out]}
@@ -241,16 +244,18 @@ def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
         from cvtune_nb.export import serving
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is not installed: pip install 'cvtune-nb[serve]'") from None
-    given = {name: getattr(arguments, f"max_{name}") for name in LIMITS}
-    for name, value in given.items():
-        if value is not None and not 0 < value < 1e6:
+    limits: dict[str, Any] = {}
+    for name in LIMITS:
+        value = getattr(arguments, f"max_{name}")
+        if value is None:
+            continue
+        if not 0 < value < 1e6:
             raise InputError(f"--max-{name} is {value:g}: give a number over 0 and below 1000000")
-    kinds = {name: int if name in ("photos", "waiting") else float for name in LIMITS}
-    limits = serving.Limits(**{name: kinds[name](value) for name, value in given.items() if value is not None})
+        limits[name] = int(value) if name in ("photos", "waiting") else value
     if not 0 <= arguments.port < 65536:
         raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
     model = open_export(arguments.export, arguments.variant)
     meter.close()
     token = os.environ.get("CVTUNE_TOKEN", "") if arguments.token is None else arguments.token
-    serving.serve(model, arguments.host, arguments.port, token, limits)
+    serving.serve(model, arguments.host, arguments.port, token, serving.Limits(**limits))
     return Result({}, "")

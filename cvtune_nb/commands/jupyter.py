@@ -2,7 +2,8 @@
 
 import argparse
 
-from cvtune_nb.commands.command import Result, argument, command
+from cvtune_nb.commands.command import Result, command
+from cvtune_nb.commands.flags import argument
 from cvtune_nb.console import Meter
 
 

@@ -2,13 +2,19 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cvtune_nb.commands.command import COMPONENTS, DISTANCE, OPEN_TEST, Result, argument, command, flag
+from cvtune_nb.commands.command import Result, command
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.exported import alike, photos_named, require_one, with_left_out
-from cvtune_nb.console import Meter, one_line, table
+from cvtune_nb.commands.flags import COMPONENTS, DISTANCE, OPEN_TEST, argument, flag
+from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from cvtune_nb.similarity.metric import Metric
+    from cvtune_nb.similarity.model import Embedder
+    from cvtune_nb.workspace import Workspace
 
 USES = {
     "with an export": ("photos", "k"),
@@ -37,7 +43,7 @@ USES = {
         "BACKBONE@SIZE (the best run, or before there is one the default backbone)",
     ),
     DISTANCE,
-    argument("--rerank", action="store_true", help="then rank again by the neighbours that photos have in common"),
+    argument("--rerank", action="store_true", help="re-rank by the neighbours that photos have in common"),
     COMPONENTS,
     argument("--label-next", default="", metavar="FOLDER", help="list which of its photos to label next"),
     argument("--count", type=int, metavar="N", help="photos to label next (50)"),
@@ -49,21 +55,22 @@ def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
     where = Path(arguments.where).expanduser()
     if not (where / "workspace.json").exists():
         _require_use(arguments, "with an export")
-        return _similar_by_export(where, arguments, meter)
+        return _search_export(where, arguments, meter)
     if arguments.label_next:
         _require_use(arguments, "with --label-next")
     else:
         _require_use(arguments, "with photos to look up" if arguments.photos else "without photos to look up")
 
-    from cvtune_nb.similarity import embedder
+    from cvtune_nb.similarity import Metric, find_embedder
 
+    metric = Metric.of(arguments.components, arguments.distance)
     given = argparse.Namespace(data="", workspace=str(where), pixels_gb="", layout="", draw_validation=None)
     workspace = open_workspace_of(given, meter, meter)
-    of = embedder(workspace, arguments.embedder)
-    meter.say(f"embedder: {of.words}")
+    embedder = find_embedder(workspace, arguments.embedder)
+    meter.say(f"embedder: {embedder.words}")
     if arguments.label_next:
-        return _to_label(workspace, of, arguments, meter)
-    return (_similar_in_workspace if arguments.photos else _measured)(workspace, of, arguments, meter)
+        return _label_next(workspace, embedder, arguments, meter)
+    return (_search if arguments.photos else _evaluate)(workspace, embedder, metric, arguments, meter)
 
 
 def _require_use(arguments: argparse.Namespace, case: str) -> None:
@@ -77,22 +84,13 @@ def _require_use(arguments: argparse.Namespace, case: str) -> None:
         raise InputError(f"--k is {arguments.k}: give the number of look-alikes of each photo, 1 or more")
 
 
-def _ways(arguments: argparse.Namespace) -> dict[str, Any]:
-    """How photos are compared."""
-    return {
-        "distance": arguments.distance or "cosine",
-        "rerank": arguments.rerank,
-        "components": arguments.components or "pca",
-    }
-
-
 def _photos_to_look_up(arguments: argparse.Namespace) -> tuple[list[str], list[tuple[str, str]]]:
     if not arguments.photos:
         raise InputError(f"no photos are given: name those to look up in {arguments.where}")
     return photos_named(arguments.photos)
 
 
-def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter) -> Result:
+def _search_export(where: Path, arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.export import open_export
     from cvtune_nb.export.predict import Similar
 
@@ -112,60 +110,45 @@ def _similar_by_export(where: Path, arguments: argparse.Namespace, meter: Meter)
     return with_left_out("similar", rows, alike(rows), left_out)
 
 
-def _similar_in_workspace(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
-    """The photos nearest to each of those given among all of the workspace, the same file left out."""
-    from cvtune_nb.data import photo
+def _search(
+    workspace: "Workspace", embedder: "Embedder", metric: "Metric", arguments: argparse.Namespace, meter: Meter
+) -> Result:
+    """The photos of the workspace that look most like each of those given."""
     from cvtune_nb.export.predict import Similar
-    from cvtune_nb.files import sha256_of
-    from cvtune_nb.similarity import look_up
+    from cvtune_nb.similarity import build_index
 
     paths, left_out = _photos_to_look_up(arguments)
-    rows: list[dict[str, Any]] = [{"path": path} for path in paths]
-    known = look_up(workspace, of, **_ways(arguments), progress=meter)
-    for number, row in enumerate(rows):
-        meter(number / len(rows), f"looking up photos: {number} of {len(rows)}")
-        try:
-            vector = known.of_file(row["path"])
-            others = (known.photos["sha256"] != sha256_of(row["path"])).to_numpy()
-            near = known.nearest(vector, arguments.k or Similar.TOP, others)
-            row["similar"] = near[["path", "label", "distance"]].to_dict("records")
-        except photo.UnreadablePhoto as error:
-            row["error"] = str(error)
+    index = build_index(workspace, embedder, metric, arguments.rerank, meter)
+    rows = index.predict(paths, arguments.k or Similar.TOP, meter)
     require_one(rows)
     return with_left_out("similar", rows, alike(rows), left_out)
 
 
-def _measured(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
+def _evaluate(
+    workspace: "Workspace", embedder: "Embedder", metric: "Metric", arguments: argparse.Namespace, meter: Meter
+) -> Result:
     """How well photos of validation, and where asked for of test, find theirs; beside the same network frozen."""
-    from cvtune_nb.similarity import compare, measure
+    from cvtune_nb.similarity import evaluate
 
-    ways = _ways(arguments)
-    measured, beside = [measure(workspace, of, **ways, progress=meter)], None
-    values: dict[str, Any] = {"measured": measured[0].to_dict(), "frozen": None, "compared": None}
-    text = f"{of.words}"
-    if of.run:
-        beside = measure(workspace, of.frozen, **ways, progress=meter, fair_to=of)
-        values |= {"frozen": beside.to_dict(), "compared": compare(beside, measured[0]).words}
-    if arguments.open_test:
-        measured.append(measure(workspace, of, "test", **ways, progress=meter))
-        values |= {"test": measured[1].to_dict(), "test_openings": workspace.test_openings()}
-    for found in measured:
-        text += f"\n\n{found.note}" if found.note else ""
-        text += f"\n\n{found.split}: {found.words}\n{table(found.by_class.to_dict('records'), list(found.by_class))}"
-    if beside:
-        text += f"\n\nfrozen, validation: {beside.words}\nwhat training brought: {values['compared']}"
-    if arguments.open_test:
-        text += f"\ntest set opened {values['test_openings']} time(s)"
-    return Result(values, text)
+    found = evaluate(workspace, embedder, metric, arguments.rerank, arguments.open_test, meter)
+    text = embedder.words
+    for scores in filter(None, (found.validation, found.test)):
+        text += f"\n\n{scores.note}" if scores.note else ""
+        by_class = table(scores.by_class.to_dict("records"), list(scores.by_class))
+        text += f"\n\n{scores.split}: {scores.words}\n{by_class}"
+    if found.frozen and found.gain:
+        text += f"\n\nfrozen, validation: {found.frozen.words}\nwhat training brought: {found.gain.words}"
+    if found.test:
+        text += f"\ntest set opened {found.test_openings} time(s)"
+    return Result(found.to_dict(), text)
 
 
-def _to_label(workspace: Any, of: Any, arguments: argparse.Namespace, meter: Meter) -> Result:
-    from cvtune_nb.similarity import to_label
+def _label_next(workspace: "Workspace", embedder: "Embedder", arguments: argparse.Namespace, meter: Meter) -> Result:
+    from cvtune_nb.similarity import label_next
 
     count = 50 if arguments.count is None else arguments.count
-    found = to_label(workspace, arguments.label_next, of, count, arguments.like or (), progress=meter)
-    photos, left_out = found.table.to_dict("records"), found.left_out.to_dict("records")
+    found = label_next(workspace, arguments.label_next, embedder, count, arguments.like or (), progress=meter)
+    photos = found.table.to_dict("records")
     text = f"{table(photos, ['path', 'looks_like', 'probability', 'why', 'like'])}\n\n{found.words}"
-    if left_out:
-        text += one_line(f"; files left out: {len(left_out)}, first {left_out[0]['path']}, {left_out[0]['reason']}")
-    return Result({"file": str(found.file), "photos": photos, "left_out": left_out}, text)
+    listed = with_left_out("photos", photos, text, found.left_out)
+    return Result({"file": str(found.file), **listed.values}, listed.text)

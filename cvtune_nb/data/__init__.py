@@ -109,8 +109,8 @@ def places(data: str | Path, workspace: str | Path) -> tuple[Path, Path]:
     if not source.exists() and not (known and known.source == str(source) and _unpacked_before(known)):
         if known and known.source == str(source):
             raise InputError(
-                f"the photos of the workspace {known.folder} are not at {source} any more: name their new place, once, "
-                "with --data beside --workspace (in notebook 00: Photos and Workspace)"
+                f"the photos of the workspace {known.folder} are no longer at {source}: say once where they are "
+                "now, with --data beside --workspace (in notebook 00: Photos and Workspace)"
             )
         raise InputError(f"{source} does not exist: give the folder of your photos, a CSV file, a zip or a tar")
     if known:

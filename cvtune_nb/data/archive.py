@@ -206,8 +206,8 @@ def _no_archive(file: Path, called: str) -> InputError:
         start = opened.read(4)
     for begin, kind in ((b"Rar!", "RAR"), (b"7z\xbc\xaf", "7-Zip")):
         if start == begin:
-            return InputError(f"{called} is a {kind} archive, whatever it is called: unpack it and give the folder")
-    return _damaged(called, "it ends too early" if start == b"PK\3\4" else "it is no archive")
+            return InputError(f"{called} is a {kind} archive, despite its name: unpack it and give the folder")
+    return _damaged(called, "it ends too early" if start == b"PK\3\4" else "it is not an archive")
 
 
 def _of_zip(opened: zipfile.ZipFile, called: str) -> list[Entry]:

@@ -160,7 +160,7 @@ def _decoded(file: Path) -> tuple[str, str, bool]:
         try:
             return data.decode(encoding), "UTF-16", False
         except UnicodeDecodeError:
-            raise _unreadable(file, "it is no text") from None
+            raise _unreadable(file, "it is not text") from None
     try:
         return data.decode(), "UTF-8", False
     except UnicodeDecodeError as error:
@@ -173,13 +173,23 @@ def _decoded(file: Path) -> tuple[str, str, bool]:
 
 def _not_utf8(file: Path, line: int) -> InputError:
     return InputError(
-        f"{file} line {line} is no UTF-8 text, and its letters can be read in several ways: save it as UTF-8 CSV "
+        f"{file} line {line} is not UTF-8 text, and its letters can be read in several ways: save it as UTF-8 CSV "
         "(in Excel: CSV UTF-8)"
     )
 
 
 def require_known_encoding(table: Table, paths: list[str], labels: list[str]) -> None:
-    """An assumed encoding is known where names of files and folders on disk confirm each letter that it is about."""
+    """Raises InputError where a table's encoding was assumed and the names on disk do not confirm it.
+
+    Parameters
+    ----------
+    table
+        What was read.
+    paths
+        The photo of each row, as it is called on disk.
+    labels
+        The label of each row: with letters beyond ASCII it has to be part of the photo's path.
+    """
     if not table.doubtful:
         return
     for place, (path, label) in enumerate(zip(paths, labels, strict=True)):

@@ -186,7 +186,7 @@ def _take_part(outer: Folder, inner: Folder, split: str, classes: set[str], read
     if not asked and (doubtful := _doubtful(inner.full)):
         raise InputError(
             f"{outer.path} is the part for {split}, and holds {in_words(folder.name for folder in doubtful)} beside "
-            "other classes: move what is no class out of it, or say that each folder in it is a class with --layout "
+            "other classes: move what is not a class out of it, or say that each folder in it is a class with --layout "
             "splits (in notebook 00: Layout)"
         )
     strangers = [folder for folder in inner.full if composed(folder.name) not in classes]

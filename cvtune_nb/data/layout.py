@@ -44,7 +44,21 @@ class Layout:
 
 
 def laid_out(root: Path, found: Iterable[tuple], left_out: Iterable[tuple], notes: list[str], kind: str) -> Layout:
-    """A Layout of rows (path, label, split) and (path, label, reason)."""
+    """A Layout of rows.
+
+    Parameters
+    ----------
+    root
+        The folder that paths are relative to.
+    found
+        (path, label, split) of each photo; split is "" where none is given.
+    left_out
+        (path, label, reason) of what is not used.
+    notes
+        What was recognised, in a few words each.
+    kind
+        One of LAYOUTS.
+    """
     return Layout(
         root,
         pd.DataFrame(found, columns=["path", "label", "split"], dtype=str),

@@ -250,7 +250,17 @@ def require_high_depth(workspace: Workspace) -> None:
 
 
 def require_same(workspace: Workspace, levels: photo.Levels, run: str) -> None:
-    """Raises InputError where a run has learned from photos with other levels than the workspace has now."""
+    """Raises InputError where a run has learned from photos with other levels than the workspace has now.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    levels
+        The run's.
+    run
+        Its id, for the message.
+    """
     if tuple(levels) != tuple(workspace.levels):
         then, now = (
             f"{black:g} as black and {white:g} as white"

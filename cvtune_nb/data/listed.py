@@ -120,7 +120,7 @@ class Match:
         missing = [cell for cell, places in zip(self.cells, nearest, strict=True) if not places]
         raise InputError(
             f"{self.table.file} names {len(missing)} file(s) that are not there, first {missing[0]!r}: paths are "
-            "relative to the CSV file's folder; mend them or take the lines out"
+            "relative to the CSV file's folder; correct them or remove the lines"
         )
 
     def _single(self, places: list[list[str]], names: list[str]) -> list[str]:

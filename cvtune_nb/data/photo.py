@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError, features
@@ -65,6 +65,9 @@ TURN = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a photo of that orientation upright (EXIF 2.3, tag 0x0112)."""
+
+File = str | os.PathLike[str] | IO[bytes]
+"""A photo: its path, or the open file."""
 
 Levels = tuple[float, float]
 """Which stored values of a photo of more than 8 bits a channel are shown black and white. They belong to a data set,
@@ -136,14 +139,25 @@ class UnreadablePhoto(ValueError):
     """
 
 
-def read_photo(path, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
-    """The photo at `path` (or in a binary file object) as an upright 8-bit RGB image.
+def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
+    """The photo at `path` as an upright 8-bit RGB image.
 
-    EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency
-    is put on white; of an animation the first frame is taken. With `at_least` a JPEG may be decoded at a reduced
-    scale, as long as both its sides stay at least that many pixels. levels: those of the data set; they matter for
-    photos of more than 8 bits a channel only.
-    Raises UnreadablePhoto for a file that can't be used.
+    EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency is
+    put on white; of an animation the first frame is taken.
+
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    at_least
+        A JPEG may be decoded at a reduced scale, as long as both its sides stay at least that many pixels; 0: whole.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     with _readable(path), _opened(path) as image:
         _require_usable(image, path)
@@ -159,7 +173,7 @@ def read_photo(path, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
             return _rgb(shown.transpose(TURN[held]) if held in TURN else shown)
 
 
-def value_range(path) -> tuple[bool, float, float]:
+def value_range(path: File) -> tuple[bool, float, float]:
     """Whether a high-depth photo's values are floating-point ones, the lowest of them and the highest.
 
     For photos of more than 8 bits a channel. Pixels that hold nothing don't count; 0 and 0 where none holds anything.
@@ -178,7 +192,7 @@ def value_range(path) -> tuple[bool, float, float]:
     return floating, float(lowest), float(highest)
 
 
-def doubt(path, levels: Levels) -> str:
+def doubt(path: File, levels: Levels) -> str:
     """What may be wrong with showing a readable photo with `levels`, in words; "" for all of 8 bits a channel."""
     with _readable(path), _opened(path) as image:
         if not _is_deep(image):
@@ -192,7 +206,7 @@ def doubt(path, levels: Levels) -> str:
     return ""
 
 
-def _require_usable(image: Image.Image, path) -> None:
+def _require_usable(image: Image.Image, path: File) -> None:
     if image.width * image.height > LARGEST:
         raise Image.DecompressionBombError
     if image.format == "TIFF" and _suffix(path) in RAW:
@@ -200,10 +214,10 @@ def _require_usable(image: Image.Image, path) -> None:
 
 
 @contextlib.contextmanager
-def _readable(path) -> Iterator[None]:
+def _readable(path: File) -> Iterator[None]:
     """Within it, whatever goes wrong with the file is raised as UnreadablePhoto."""
     try:
-        if not hasattr(path, "read") and os.path.getsize(path) == 0:
+        if isinstance(path, str | os.PathLike) and os.path.getsize(path) == 0:
             raise UnreadablePhoto("the file is empty")
         yield
     except UnidentifiedImageError:
@@ -226,7 +240,7 @@ def _readable(path) -> Iterator[None]:
         raise UnreadablePhoto(f"damaged ({words.replace(';', ',')})") from None
 
 
-def _opened(path) -> ImageFile.ImageFile:
+def _opened(path: File) -> ImageFile.ImageFile:
     Image.init()  # so that it is known which of the formats this Pillow has
     image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
     if image.format == "TIFF":
@@ -234,8 +248,8 @@ def _opened(path) -> ImageFile.ImageFile:
     return image
 
 
-def _suffix(path) -> str:
-    return "" if hasattr(path, "read") else PurePath(path).suffix.lower()
+def _suffix(path: File) -> str:
+    return PurePath(path).suffix.lower() if isinstance(path, str | os.PathLike) else ""
 
 
 def _held(image: Image.Image) -> int:
@@ -246,16 +260,16 @@ def _held(image: Image.Image) -> int:
         return 1
 
 
-def _kind(path) -> str:
+def _kind(path: File) -> str:
     """What a file is that Pillow doesn't know, by its first bytes."""
     if _suffix(path) in RAW:
         return f"a camera RAW photo, which {AS_JPEG}"
-    if hasattr(path, "read"):
-        path.seek(0)
-        start = path.read(BEGINNING)
-    else:
+    if isinstance(path, str | os.PathLike):
         with open(path, "rb") as file:
             start = file.read(BEGINNING)
+    else:
+        path.seek(0)
+        start = path.read(BEGINNING)
     for offset, signature, words in STARTS:
         if start[offset:].startswith(signature):
             return words
@@ -314,7 +328,7 @@ def _needs_levels(image: ImageFile.ImageFile, levels: Levels) -> bool:
     return _is_grey(image) or ((levels != FULL or planes) and _is_deep(image))
 
 
-def _eight_bits(image: ImageFile.ImageFile, path, levels: Levels) -> Image.Image:
+def _eight_bits(image: ImageFile.ImageFile, path: File, levels: Levels) -> Image.Image:
     """A high-depth image with `levels` as 8 bits a channel."""
     inverted = _is_grey(image) and _tags(image).get(262) == 0  # 0 is white in the file
     floating = image.mode == "F"
@@ -339,7 +353,7 @@ def _eight_bits(image: ImageFile.ImageFile, path, levels: Levels) -> Image.Image
     return Image.frombytes(mode, shown.shape[1::-1], (255 - shown if inverted else shown).tobytes())
 
 
-def _values(image: ImageFile.ImageFile, path) -> np.ndarray:
+def _values(image: ImageFile.ImageFile, path: File) -> np.ndarray:
     """The stored values of a high-depth image: float32 (height, width), or (height, width, channels)."""
     if not _is_grey(image):
         high, low = (_byte(path, place) for place in (0, 1))
@@ -358,7 +372,7 @@ def _values(image: ImageFile.ImageFile, path) -> np.ndarray:
     return values
 
 
-def _byte(path, place: int) -> np.ndarray:
+def _byte(path: File, place: int) -> np.ndarray:
     """The high (place 0) or the low (1) byte of each channel of a 16-bit image, uint8 (height, width, channels).
 
     Pillow gives one of them, so the file is decoded once for each.
@@ -370,7 +384,9 @@ def _byte(path, place: int) -> np.ndarray:
         image.tile = [
             tile._replace(codec_name="raw", args=(mode[place], 0, 1))
             if image.format == "PPM"
-            else tile._replace(args=mode[place] if isinstance(tile.args, str) else (mode[place], *tile.args[1:]))
+            else tile._replace(
+                args=mode[place] if isinstance(tile.args, str) else (mode[place], *(tile.args or ())[1:])
+            )
             for tile, mode in zip(image.tile, modes, strict=True)
         ]
         image.load()
@@ -385,12 +401,12 @@ def _byte_modes(image: ImageFile.ImageFile) -> list[tuple[str, str]] | None:
     """
     if image.format == "PPM":
         return [("RGB;16B", "RGB;16L")] if image.tile[0].args == ("RGB", 65535) else None
-    tags, modes = _tags(image), []
+    tags, modes = _tags(image), list[tuple[str, str]]()
     separate = tags.get(PLANES) == 2
     if image.format not in ("PNG", "TIFF") or _is_grey(image):
         return None
     for tile in image.tile:
-        raw = tile.args if isinstance(tile.args, str) else tile.args[0]
+        raw = tile.args if isinstance(tile.args, str) else (tile.args or ("",))[0]
         if separate and tile.codec_name == "raw" and 16 in tags.get(BITS, ()):
             raw += ";16B" if tags.prefix == b"MM" else ";16L"
         name, _, depth = raw.partition(";")
@@ -413,10 +429,27 @@ def short_side(image_size: int) -> int:
     return round(image_size * MARGIN)
 
 
-def centre_square(path, side: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo's short side scaled to `side` and the long side cropped to its centre: uint8 RGB (side, side, 3).
+def centre_square(path: File, side: int, levels: Levels = FULL) -> np.ndarray:
+    """The photo's short side scaled to `side` and the long side cropped to its centre.
 
-    Raises UnreadablePhoto.
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    side
+        Pixels.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (side, side, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     photo = read_photo(path, side, levels)
     short = min(photo.size)
@@ -437,10 +470,27 @@ def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:
     return pixels[..., start : start + image_size, start : start + image_size, :]
 
 
-def square(path, image_size: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo as the networks see it: uint8 RGB (image_size, image_size, 3), the middle of its centre square.
+def square(path: File, image_size: int, levels: Levels = FULL) -> np.ndarray:
+    """The photo as classifiers see it: the middle of its centre square.
 
-    Raises UnreadablePhoto.
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    image_size
+        Pixels.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (image_size, image_size, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     return crop_centre(centre_square(path, short_side(image_size), levels), image_size)
 
@@ -451,22 +501,39 @@ def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def scaled(path, image_size: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo as detectors see it: upright, its longer side scaled to image_size, uint8 RGB (height, width, 3).
+def scaled(path: File, image_size: int, levels: Levels = FULL) -> np.ndarray:
+    """The photo as detectors see it: upright, its longer side scaled to image_size.
 
-    Raises UnreadablePhoto.
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    image_size
+        Pixels.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (height, width, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
     """
     width, height = scaled_size(*upright_size(path), image_size)  # not of the decoded one, whose sides are rounded
     image = read_photo(path, min(width, height), levels)
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def upright_size(path) -> tuple[int, int]:
+def upright_size(path: File) -> tuple[int, int]:
     """Width and height in pixels, as a person sees the photo, from the file's header alone. Raises UnreadablePhoto."""
     return header(path)[:2]
 
 
-def header(path) -> tuple[int, int, bool]:
+def header(path: File) -> tuple[int, int, bool]:
     """Width and height as a person sees the photo, in pixels, and whether it has more than 8 bits a channel.
 
     From the file's header alone. Raises UnreadablePhoto.

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -28,9 +29,11 @@ RESERVE = 1_000_000_000
 
 
 class Pixels(Rows):
-    """The centre squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3) with the side
-    of `preprocessing`. They are read from a memory-mapped store, scaled down where it keeps larger ones; what it had no
-    room for is decoded from its file at each reading."""
+    """The centre squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3).
+
+    They are read from a memory-mapped store, scaled down where it keeps larger ones; what it had no room for is decoded
+    from its file at each reading.
+    """
 
     def __init__(
         self, store: RowStore, keys: Sequence[str], paths: Sequence[Path], preprocessing: Preprocessing, levels: Levels
@@ -43,16 +46,16 @@ class Pixels(Rows):
         self._places[kept] = store.find([key for key in keys if key not in lacking])
 
     def __getitem__(self, indices: Sequence[int] | np.ndarray | slice) -> np.ndarray:
-        numbers = np.arange(len(self))[indices]
-        places = self._places[numbers]
+        index = np.arange(len(self))[indices]
+        places = self._places[index]
         kept = places[:, 0] >= 0
         if kept.all() and self.store.shape[0] == self.side:
             return self.store.read(places)
-        squares = np.empty((len(numbers), self.side, self.side, 3), np.uint8)
+        squares = np.empty((len(index), self.side, self.side, 3), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             if kept.any():
                 squares[kept] = list(pool.map(self._scaled, self.store.read(places[kept])))
-            for row, square in zip(np.flatnonzero(~kept), pool.map(self._decoded, numbers[~kept]), strict=True):
+            for row, square in zip(np.flatnonzero(~kept), pool.map(self._decoded, index[~kept]), strict=True):
                 squares[row] = square
         return squares
 
@@ -61,9 +64,9 @@ class Pixels(Rows):
             return square
         return np.asarray(Image.fromarray(square).resize((self.side, self.side), Image.Resampling.BICUBIC))
 
-    def _decoded(self, number: int) -> np.ndarray:
+    def _decoded(self, index: int) -> np.ndarray:
         return still_there(
-            self._paths[number], functools.partial(self.preprocessing.decode, levels=self.levels), self.side
+            self._paths[index], functools.partial(self.preprocessing.decode, levels=self.levels), self.side
         )
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
@@ -72,9 +75,9 @@ class Pixels(Rows):
 
     def take(self, indices: np.ndarray) -> "Pixels":
         """These photos alone, in this order."""
-        some = copy.copy(self)
-        some._places, some._paths = self._places[indices], [self._paths[number] for number in indices]
-        return some
+        taken = copy.copy(self)
+        taken._places, taken._paths = self._places[indices], [self._paths[index] for index in indices]
+        return taken
 
     def forget(self, indices: Sequence[int] | np.ndarray | slice) -> bool:
         """RowStore.forget of those that are kept."""
@@ -92,12 +95,10 @@ def _store(workspace: Workspace, side: int) -> RowStore:
 
 
 def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocessing) -> RowStore:
-    """The store that `keys` are read from: that of `preprocessing`, unless it lacks some and one of larger squares has
-    them all; scaling those costs .4 ms a photo, decoding 3.
+    """The store that `keys` (SHA-256) are read from: that of `preprocessing`, or one of larger squares.
 
-    Measured with a frozen EfficientNet-Lite0 and an SVM on clothing, accuracy on 713 photos it did not learn from, with
-    squares scaled from 256 pixels and with decoded ones: image_size 96 .815 and .805, 128 .828 and .818, 160 .836 and
-    .836, 192 .861 and .853; learned from the scaled ones and asked about decoded ones .807, .818, .835, .861.
+    A store of larger squares is taken when it has all of them and the own one lacks some: scaling is faster than
+    decoding, and as accurate (docs/measurements.md, "Squares scaled from larger ones").
     """
     own = store_of(workspace, preprocessing)
     if own.missing(keys):
@@ -109,10 +110,9 @@ def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocess
 
 
 def room(workspace: Workspace, store: RowStore) -> int:
-    """How many more photos the store may take: within what the person allows for pixels, and with RESERVE left on the
-    disk."""
-    there = next(folder for folder in (workspace.cache, *workspace.cache.parents) if folder.exists())
-    most = shutil.disk_usage(there).free - RESERVE
+    """How many more photos the store may take: what the person allows for pixels, with RESERVE left on the disk."""
+    existing = next(folder for folder in (workspace.cache, *workspace.cache.parents) if folder.exists())
+    most = shutil.disk_usage(existing).free - RESERVE
     if workspace.pixels_gb is not None:
         most = min(most, workspace.pixels_gb * 1e9 - kept_bytes(workspace))
     return max(0, int(most // store.row_bytes))
@@ -135,10 +135,23 @@ def needed_bytes(workspace: Workspace, photos: pd.DataFrame, preprocessing: Prep
 def pixels(
     workspace: Workspace, photos: pd.DataFrame, preprocessing: Preprocessing, progress: Progress = silent
 ) -> Pixels:
-    """The pixels of `photos` (columns path, sha256, width, height) for `preprocessing`; only what is not in the cache
-    yet is decoded, on all cores. What there is no `room` for is left to be decoded at each reading.
+    """The pixels of `photos`: what the cache lacks is decoded on all cores, and kept as far as there is `room`.
 
-    Raises InputError when a photo has vanished or been damaged since the data was opened.
+    Parameters
+    ----------
+    workspace
+        Whose cache they are kept in.
+    photos
+        Columns path, sha256.
+    preprocessing
+        What a network will be shown of them.
+    progress
+        Told how far it is.
+
+    Raises
+    ------
+    InputError
+        A photo has vanished or been damaged since the data was opened.
     """
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
     store = serving(workspace, list(wanted.index), preprocessing)
@@ -152,8 +165,21 @@ Decode = Callable[[Path, int], np.ndarray]
 
 
 def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decode, progress: Progress) -> None:
-    """Decode the photos that the store (rows of side x side x 3) lacks, on all cores, as far as there is `room`; each
-    lies in the upper left corner of its row. wanted: their paths, by sha256."""
+    """Decode what the store lacks, on all cores, as far as there is `room`.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos they are.
+    store
+        Rows of (side, side, 3); what is smaller lies in the upper left corner.
+    wanted
+        Paths of the photos, by SHA-256.
+    decode
+        From a file to its pixels.
+    progress
+        Told how far it is.
+    """
     todo, side = store.missing(list(wanted.index)), store.shape[0]
     todo = todo[: room(workspace, store)] if todo else []
 
@@ -207,7 +233,7 @@ def median_side(photos: pd.DataFrame) -> float:
     return float(photos[["width", "height"]].min(axis=1).median())
 
 
-def thumbnail(path: Path, side: int = 160, levels: Levels = FULL) -> bytes:
+def thumbnail(path: Path | BinaryIO, side: int = 160, levels: Levels = FULL) -> bytes:
     """A small JPEG of the photo for a gallery: upright, longest side `side` pixels. Raises UnreadablePhoto."""
     image = read_photo(path, side, levels)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)

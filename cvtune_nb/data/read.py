@@ -29,7 +29,7 @@ def read_layout(data: Path, layout: str = "", called: str = "") -> Layout:
     data = Path(data)
     called = called or str(data)
     if layout and layout not in LAYOUTS:
-        raise InputError(f"{layout!r} is no layout: choose {', '.join(LAYOUTS)} or {RECOGNISE}")
+        raise InputError(f"{layout!r} is not a layout: choose {', '.join(LAYOUTS)} or {RECOGNISE}")
     if not data.exists():
         raise InputError(f"{data} does not exist: give the folder of your photos, a CSV file, a zip or a tar")
     if data.is_dir():
@@ -140,8 +140,8 @@ def _require_agreement(data: Path, folders: Layout, file: Path, found: Layout | 
     ways = "say which of them is right with --layout csv, --layout classes or --layout splits (in notebook 00: Layout)"
     if isinstance(found, InputError):
         raise InputError(
-            f"{called} has class folders and {file.name}, a table of labels that can't be used ({found}): mend it, "
-            "take it out, or leave it aside with --layout classes or --layout splits (in notebook 00: Layout)"
+            f"{called} has class folders and {file.name}, a table of labels that can't be used ({found}): correct it, "
+            "remove it, or ignore it with --layout classes or --layout splits (in notebook 00: Layout)"
         )
     stated = {row.path: (row.label, row.split) for row in _seen_from(data, found).found.itertuples()}
     by_folder = {row.path: (row.label, row.split) for row in folders.found.itertuples()}

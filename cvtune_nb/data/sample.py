@@ -23,7 +23,7 @@ from cvtune_nb.data.rendering.backdrops import CREDITS
 from cvtune_nb.data.rendering.scene import FAULTS, make_photo, make_scene
 from cvtune_nb.data.rendering.things import CLASSES, FRUIT, SMALL_CLASS, fruit, thing_of
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.files import JsonObject, Progress, read_json, silent, write_json
 
 KINDS = ("photos", "digits", "scenes")
 SCENE_CLASSES = ("lemon", "lime", "orange", "tennis ball")
@@ -55,7 +55,7 @@ class SampleReport:
     directory: Path
     classes: list[str]
     images: int
-    planted: dict[str, Any]
+    planted: JsonObject
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,31 @@ def make_sample(
 ) -> SampleReport:
     """Write sample photos to `directory`/<class>/<file>.jpg, and what is wrong with them to planted.json.
 
-    kind "photos": seven classes of `images_per_class` (4 to 1000) rendered photos each, but one class of two thirds
-    of that. kind "digits": the 1,797 handwritten digits that come with scikit-learn, as they are. kind "scenes":
-    `images_per_class` rendered photos of many small things, and their boxes (BOXES), for a detector. The same seed
-    gives the same bytes. A finished sample of the same kind, size and seed is left as it is. on_first is called once,
-    when the first few rendered photos of every class are there, with the folder that they are in for now.
+    The same seed gives the same bytes. A finished sample of the same kind, size and seed is left as it is.
 
-    Raises InputError for anything else in `directory`, which is then not touched; OSError when the disk is full.
+    Parameters
+    ----------
+    directory
+        Empty, new, or with a finished sample.
+    images_per_class
+        4 to 1000; one class gets two thirds of that.
+    seed
+        0 or more.
+    kind
+        "photos": seven classes of rendered photos. "digits": the 1,797 handwritten digits that come with scikit-learn,
+        as they are. "scenes": rendered photos of many small things, and their boxes (BOXES), for a detector.
+    progress
+        Called with the share done (0..1) and a few words.
+    on_first
+        Called once, when the first few rendered photos of every class are there, with the folder that they are in for
+        now.
+
+    Raises
+    ------
+    InputError
+        For anything else in `directory`, which is then not touched.
+    OSError
+        When the disk is full.
     """
     directory = Path(directory)
     if kind not in KINDS:
@@ -135,7 +153,7 @@ def make_sample(
     return SampleReport(directory, sorted(counts), sum(counts.values()), planted)
 
 
-def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
+def _finished(directory: Path, asked: JsonObject) -> SampleReport | None:
     """The sample that is in `directory` already, or None if that is missing or empty. Raises InputError."""
     if directory.is_file():
         raise InputError(f"{directory} is a file: give a folder for the sample photos")
@@ -154,7 +172,7 @@ def _finished(directory: Path, asked: dict[str, Any]) -> SampleReport | None:
     return SampleReport(directory, sorted(counts), sum(counts.values()), planted)
 
 
-def _photos(images_per_class: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float, str, bytes]]]:
+def _photos(images_per_class: int, seed: int) -> tuple[JsonObject, Iterator[tuple[float, str, bytes]]]:
     slots, planted = plan(images_per_class, seed)
 
     # one of each class, then the next of each: so the first photos already show what there is
@@ -174,7 +192,7 @@ def _photos(images_per_class: int, seed: int) -> tuple[dict[str, Any], Iterator[
     return planted, made()
 
 
-def _scenes(count: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float, str, bytes]]]:
+def _scenes(count: int, seed: int) -> tuple[JsonObject, Iterator[tuple[float, str, bytes]]]:
     """Photos of many small things, and at last their boxes."""
 
     def scene(number: int) -> tuple[bytes, tuple[int, int], list[tuple[str, tuple[int, int, int, int]]]]:
@@ -214,7 +232,7 @@ def _scenes(count: int, seed: int) -> tuple[dict[str, Any], Iterator[tuple[float
     return {"boxes": BOXES}, made()
 
 
-def plan(images_per_class: int, seed: int) -> tuple[list[Slot], dict[str, Any]]:
+def plan(images_per_class: int, seed: int) -> tuple[list[Slot], JsonObject]:
     """Every file there will be, and what planted.json says about them."""
     rng = np.random.default_rng([seed, 0])
     counts = dict.fromkeys(CLASSES, images_per_class)
@@ -248,7 +266,7 @@ def plan(images_per_class: int, seed: int) -> tuple[list[Slot], dict[str, Any]]:
         return max(1, round(full * min(1.0, total / FULL_SIZE)))
 
     few = scaled(OF_EACH_OTHER_KIND)
-    planted: dict[str, Any] = {"flipped": [], "ambiguous": [], "exact_duplicates": [], "near_duplicates": []}
+    planted: JsonObject = {"flipped": [], "ambiguous": [], "exact_duplicates": [], "near_duplicates": []}
     for k in range(max(1, round(FLIPPED_SHARE * total))):
         slot = plant()
         others = (

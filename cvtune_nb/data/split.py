@@ -23,16 +23,30 @@ def assign_splits(
 ) -> pd.Series:
     """The split of every row: given splits stay, then those drawn before, and the rest is stratified by class.
 
-    manifest needs path, label, group and split; split is "" where none is given. frozen holds the split that was drawn
-    for a row before, "" where none was. draw_validation: classes without validation photos in the split that the data
-    came with get some of their train photos. A group (copies of one photo) is never divided unless the data came that
-    way: it goes where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST.
-    Which photos a split gets depends on their content and the seed alone, not on file names or order: adding photos
-    later moves none of the old ones, unless they turn out to be copies of each other.
+    A group (copies of one photo) is never divided unless the data came that way: it goes where one of its photos
+    already is, and where they are in several splits, to the first of KEEP_FIRST. Which photos a split gets depends on
+    their content and the seed alone, not on file names or order: adding photos later moves none of the old ones, unless
+    they turn out to be copies of each other.
 
-    Data that comes with a train and a test split but no validation split gets one: its validation photos are taken
-    from its train photos. Raises InputError, naming every class it is about, when one has no two different photos to
-    divide, no train or validation photos in the given split, or nothing but copies of photos in other classes.
+    Data that comes with a train and a test split but no validation split gets one: its validation photos are taken from
+    its train photos.
+
+    Parameters
+    ----------
+    manifest
+        path,label,group,split; split is "" where none is given.
+    seed
+        Of the draw.
+    frozen
+        The split that was drawn for each row before, "" where none was.
+    draw_validation
+        Whether classes without validation photos, in the split that the data came with, get some of their train photos.
+
+    Raises
+    ------
+    InputError
+        Naming every class that has no two different photos to divide, no train or validation photos in the given split,
+        or nothing but copies of photos in other classes.
     """
     split = manifest["split"].copy()
     given = set(split) - {""}

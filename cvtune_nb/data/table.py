@@ -102,7 +102,7 @@ def _one_of(table: Table, candidates: list[int]) -> int:
     pairs = {tuple(row) for row in zip(*values.values(), strict=True)}
     if len(candidates) > 1 and any(len(set(column)) != len(pairs) for column in values.values()):
         names = in_words(table.columns[number] for number in candidates)
-        raise InputError(f"{table.file} has several columns that may be the label, {names}: call the right one 'label'")
+        raise InputError(f"{table.file} has several columns that may be the label, {names}: name the right one 'label'")
     named = [number for number, column in values.items() if not all(re.fullmatch(r"[\d.]*", cell) for cell in column)]
     if len(candidates) > 1:
         others = [table.columns[number] for number in candidates if number != (named or candidates)[0]]
@@ -232,6 +232,6 @@ def _paths(table: Table, files: Files, labels: list[str], splits: list[str]) -> 
     files.notes = kept
     if len({tuple(paths) for paths in found.values()}) > 1:
         names = in_words(table.columns[number] for number in found)
-        raise InputError(f"{table.file} has several columns that name photos, {names}: call the right one 'path'")
+        raise InputError(f"{table.file} has several columns that name photos, {names}: name the right one 'path'")
     number = next(iter(found))
     return found[number], table.role(number, "path")

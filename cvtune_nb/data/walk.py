@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 SYSTEM_FOLDERS = {
@@ -144,7 +145,7 @@ def is_system(name: str) -> bool:
     return name.lower() in SYSTEM_FOLDERS or re.fullmatch(r"found\.\d{3}", name.lower()) is not None
 
 
-def entries(folder) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
+def entries(folder: str | os.PathLike[str]) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
     """What lies in `folder`, in order of name: folders, files, and (path, reason) of what is passed over.
 
     Links to folders count as files, so that no walk runs in circles. Raises OSError where it can't be listed.
@@ -166,7 +167,7 @@ def entries(folder) -> tuple[list[Path], list[Path], list[tuple[Path, str]]]:
     return folders, files, left_out
 
 
-def files_below(folder) -> tuple[list[Path], list[tuple[Path, str]]]:
+def files_below(folder: str | os.PathLike[str]) -> tuple[list[Path], list[tuple[Path, str]]]:
     """All files in `folder` and below it, and (path, reason) of what is passed over.
 
     In order of name, a folder's own files before those of the folders in it. Folders that can't be listed are passed
@@ -212,7 +213,7 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def photos_in(paths) -> tuple[list[str], list[tuple[str, str]]]:
+def photos_in(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list[tuple[str, str]]]:
     """`paths` with each folder replaced by its files that may be photos, and (path, reason) of the other files.
 
     Files may be photos whatever their extension. One that is named itself is always kept.

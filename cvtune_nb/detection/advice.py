@@ -1,5 +1,7 @@
-"""What to change next about a detector: the rules, in the order in which their findings are shown. To add one: a class,
-and its name in RULES."""
+"""What to change next about a detector: the rules, in the order in which their findings are shown.
+
+To add one: a class, and its name in RULES.
+"""
 
 from dataclasses import dataclass
 
@@ -27,8 +29,11 @@ OURS = "our own rule"
 
 @dataclass(frozen=True)
 class DetectorCase:
-    """What the rules look at: the photos and boxes, what a run finds and misses, and the table of the other runs
-    (detection.runs) that may be compared with it."""
+    """What the rules look at.
+
+    The photos and boxes, what a run finds and misses, and the table of the other runs (detection.runs) that may be
+    compared with it.
+    """
 
     dataset: Dataset
     found: Verdict
@@ -256,7 +261,10 @@ RULES: tuple[Rule[DetectorCase], ...] = (
 
 
 def case_of(dataset: Dataset, found: Verdict) -> DetectorCase:
-    """The case of a verdict; runs on other photos or boxes can't be compared with its run, and are left out."""
+    """The case of a verdict.
+
+    Runs on other photos or boxes can't be compared with its run, and are left out.
+    """
     table, own = runs(dataset), found.run.provenance
     table = table[(table["run"] != found.run.id) & (table["best_epoch"] > 0)]
     same = [name for name in table["run"] if load_run(dataset, name).provenance.comparable(own)]

@@ -235,7 +235,8 @@ def _of_mask(stated: dict[str, Any]) -> tuple[tuple[float, float, float, float],
         runs = [int(number(run)) for run in counts]
         if min(runs) < 0 or sum(runs) != height * width:
             raise ValueError("counts that do not fill the mask")
-        packed = mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+        stated = {"size": [height, width], "counts": runs}
+        packed = mask.frPyObjects(stated, height, width)  # pyright: ignore[reportCallIssue, reportArgumentType]
     left, top, across, down = (float(side) for side in mask.toBbox(packed))
     if int(mask.area(packed)) > height * width:
         raise ValueError("counts beyond the mask")

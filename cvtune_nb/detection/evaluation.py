@@ -23,9 +23,29 @@ from cvtune_nb.runs.provenance import groups_of
 
 @dataclass(frozen=True)
 class Verdict:
-    """run; on: which split it was measured on; part, detections: photos, boxes and what was found; scores;
-    by_threshold: scores.against_threshold; threshold: with the highest f1; judged: scores.judged at it; left_out:
-    photos of the split that are not counted, and notes: why, a sentence each."""
+    """What a run finds and misses on the photos of a split.
+
+    Attributes
+    ----------
+    run : DetectorRun
+        The run.
+    on : str
+        The split.
+    part, detections : Part, pandas.DataFrame
+        Photos and boxes, and what was found.
+    scores : Scores
+        Average precisions.
+    by_threshold : pandas.DataFrame
+        What average_precision.against_threshold gives.
+    threshold : float
+        With the highest f1.
+    judged : pandas.DataFrame
+        What average_precision.judged gives at it.
+    left_out : int
+        Photos of the split that are not counted.
+    notes : tuple of str
+        Why not, a sentence each.
+    """
 
     run: DetectorRun
     on: str
@@ -67,8 +87,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Fair:
-    """The photos and boxes of a split by which a run may be judged; left_out: how many photos are not among them, and
-    notes: why, a sentence each."""
+    """The photos and boxes of a split by which a run may be judged.
+
+    left_out: how many photos are not among them, and notes: why, a sentence each.
+    """
 
     part: Part
     left_out: int
@@ -76,19 +98,23 @@ class Fair:
 
 
 def fairly(dataset: Dataset, run: DetectorRun, on: str) -> Fair:
-    """What a run may be judged by on a split: on test photos that it has not seen, nor copies of them; on the
-    validation photos that it was measured on, where their boxes are still the same. Photos with objects of other
-    classes than its own are left out."""
+    """What a run may be judged by on a split.
+
+    On test photos that it has not seen, nor copies of them; on the validation photos that it was measured on, where
+    their boxes are still the same. Photos with objects of other classes than its own are left out.
+    """
     part, present, notes = dataset.part(on), dataset.provenance, []
     foreign = part.boxes.loc[~part.boxes["label"].isin(run.classes), "path"].nunique()
     photos = part.photos[~part.photos["path"].isin(part.boxes.loc[~part.boxes["label"].isin(run.classes), "path"])]
     if on == "test":
         unseen = run.provenance.unseen(photos, present, groups_of(dataset.workspace))
         photos, notes = unseen.photos, [unseen.words]
-    elif not run.provenance.comparable(present) and run.provenance.photos is not None:
-        measured = run.provenance.photos.query("split == 'validation'").drop(columns="split")
-        same = present.photos.merge(measured, on=["sha256", "label"])
-        photos = photos[photos["sha256"].isin(same["sha256"])]
+    elif not run.provenance.comparable(present):
+        then, today = run.provenance.photos, present.photos
+        if then is not None and today is not None:
+            measured = then.query("split == 'validation'").drop(columns="split")
+            same = today.merge(measured, on=["sha256", "label"])
+            photos = photos[photos["sha256"].isin(same["sha256"])]
     if foreign:
         notes.append(f"{foreign} {on} photos with objects of classes that it does not know: not counted")
     kept = part.boxes[part.boxes["path"].isin(photos["path"])].reset_index(drop=True)
@@ -103,29 +129,45 @@ def verdict(
     seen: pd.DataFrame | None = None,
     threshold: float | None = None,
 ) -> Verdict:
-    """Of the run's best epoch on validation; or of what was `seen` on another split, with a threshold that was chosen
-    on validation. Only photos count by which it may be judged (`fairly`)."""
-    fair, seen = fairly(dataset, run, on), run.detections() if seen is None else seen
-    part, seen = fair.part, seen[seen["path"].isin(fair.part.photos["path"])]
-    table = against_threshold(part, seen)
+    """What a run finds and misses; only photos count by which it may be judged (`fairly`).
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Photos and boxes.
+    run : DetectorRun
+        Its best epoch is judged.
+    on : str
+        The split.
+    seen : pandas.DataFrame, optional
+        Detections on another split than validation.
+    threshold : float, optional
+        One that was chosen on validation; None: the one with the highest f1.
+    """
+    fair = fairly(dataset, run, on)
+    part, everything = fair.part, run.detections() if seen is None else seen
+    counted = everything[everything["path"].isin(part.photos["path"])]
+    table = against_threshold(part, counted)
     chosen = best_threshold(table) if threshold is None else threshold
     return Verdict(
         run,
         on,
         part,
-        seen,
-        scores(part, seen, run.classes),
+        counted,
+        scores(part, counted, run.classes),
         table,
         chosen,
-        judged(part, seen, chosen),
+        judged(part, counted, chosen),
         fair.left_out,
         fair.notes,
     )
 
 
 def verdict_on_test(dataset: Dataset, chosen: Verdict, progress: Progress = silent) -> Verdict:
-    """Of the same run on the test photos that it has not seen, with the threshold that was chosen on validation. Raises
-    InputError where there are none."""
+    """Of the same run on the test photos that it has not seen, with the threshold that was chosen on validation.
+
+    Raises InputError where there are none.
+    """
     run, part = chosen.run, fairly(dataset, chosen.run, "test").part
     require_tested(dataset, run)
     seen = pictures(dataset.workspace, part.photos, run.config.image_size, progress)
@@ -144,8 +186,10 @@ def require_tested(dataset: Dataset, run: DetectorRun) -> None:
 
 @dataclass(frozen=True)
 class Beside:
-    """A detector as a classifier of whole photos, by its surest box, beside the best classifier of the workspace on the
-    same validation photos: both accuracies, and in words which serves better."""
+    """A detector as a classifier of whole photos, by its surest box, beside the best classifier of the workspace.
+
+    Both accuracies on the same validation photos, and in words which serves better.
+    """
 
     detector: Accuracy
     classifier: Accuracy
@@ -153,8 +197,11 @@ class Beside:
 
 
 def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
-    """The comparison on photos that both were measured on; None where the workspace has no classifier, or none of its
-    classes is one that is detected. A photo in which nothing is found is wrong."""
+    """The comparison on photos that both were measured on.
+
+    None where the workspace has no classifier, or none of its classes is one that is detected. A photo in which nothing
+    is found is wrong.
+    """
     space = dataset.workspace
     known = baseline_predictions(space) if (space.folder / "manifest.csv").exists() else None
     name = "the SVM"
@@ -166,8 +213,8 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
     if known.empty:
         return None
     surest = found.detections.sort_values("score", ascending=False).drop_duplicates("path")
-    told = dict(zip(surest["path"], surest["label"], strict=True))
-    ours = [told.get(path) == label for path, label in zip(known["path"], known["label"], strict=True)]
+    named = dict(zip(surest["path"], surest["label"], strict=True))
+    ours = [named.get(path) == label for path, label in zip(known["path"], known["label"], strict=True)]
     theirs = (known["label"] == known["predicted"]).tolist()
     compared = metrics.paired(theirs, ours)
     sides = f"its surest box names {sum(ours)} of {len(ours)} validation photos right, {name} {sum(theirs)}"
@@ -175,5 +222,5 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
         metrics.Verdict.BETTER: "the detector serves better here",
         metrics.Verdict.WORSE: "the classifier serves better here, and is simpler",
     }.get(compared.verdict, compared.words)
-    accuracies = [metrics.share(sum(right), len(right)) for right in (ours, theirs)]
-    return Beside(*accuracies, f"as a classifier, {sides}: {better}")
+    detector, classifier = (metrics.share(sum(right), len(right)) for right in (ours, theirs))
+    return Beside(detector, classifier, f"as a classifier, {sides}: {better}")

@@ -22,10 +22,10 @@ from cvtune_nb.detection.model import load_best
 from cvtune_nb.detection.onnx_graph import Graph, onnx_model
 from cvtune_nb.detection.run import load_run
 from cvtune_nb.export import predict
+from cvtune_nb.export.formats import write_weights
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import require_close, trial_photos
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
-from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import frozen, require_present, standing_words
 from cvtune_nb.workspace import now
 
@@ -81,8 +81,13 @@ from where there are no more detections.{depth}
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorExport(Exported):
-    """An exported detector. parity is that of scores and sides of boxes; validation, test: verdicts, the second by
-    model.onnx, None without test photos."""
+    """What is known of an exported detector; parity is that of scores and edges of boxes.
+
+    Attributes
+    ----------
+    validation, test
+        How good it is; on the test photos by model.onnx, None where there are none.
+    """
 
     validation: Verdict
     test: Verdict | None
@@ -99,12 +104,30 @@ class DetectorExport(Exported):
 def export_detector(
     dataset: Dataset, name: str, out: str | Path | None = None, progress: Progress = silent, earlier_data: bool = False
 ) -> DetectorExport:
-    """Export the best weights of the detector `name` (an id, "best" or "last") to the new folder `out` (default:
-    workspace/exports/<run>), and to a zip beside it. earlier_data: take a run whose classes are not those there are
-    now, too. Test photos that it has trained on, or copies of them, are never counted.
+    """Export the best weights of a detector to a new folder, and to a zip beside it.
 
-    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Folder and zip appear only
-    when they are whole; nothing is overwritten. Raises InputError.
+    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Test photos that the detector
+    was trained on, or copies of them, are never counted. Folder and zip appear only when they are complete; nothing is
+    overwritten.
+
+    Parameters
+    ----------
+    dataset
+        The photos and boxes.
+    name
+        A run's id, "best" or "last".
+    out
+        The new folder; by default workspace/exports/<run>, with a number where that exists.
+    progress
+        Told how far the export is.
+    earlier_data
+        Accept a run whose classes are not today's.
+
+    Raises
+    ------
+    InputError
+        For an unknown run, a run with other classes, an `out` that holds something, and a model that ONNX Runtime
+        computes differently.
     """
     start, run = time.perf_counter(), load_run(dataset, name)
     require_present(run.id, run.provenance, dataset.provenance, earlier_data)
@@ -125,7 +148,7 @@ def export_detector(
         onnx.save(onnx_model(graph, run.classes, **notes), str(made / "model.onnx"))
         write_json(made / "labels.json", {"labels": run.classes, "kind": predict.Detector.KIND})
         write_program(made)
-        model = predict.opened(made)
+        model = predict.Detector(made)
         progress(0.2, "comparing with PyTorch")
         difference, count = compare(graph, model, dataset, dataset.part("validation"))
         fair = fairly(dataset, run, "test")
@@ -135,8 +158,7 @@ def export_detector(
             seen = _seen(model, dataset, fair.part, progress)
             test = verdict(dataset, run, "test", seen, chosen.threshold)
             write_csv(made / "test_detections.csv", seen)
-        tensors = {name: tensor.contiguous() for name, tensor in detector.state_dict().items()}
-        write_tensors(made / "model.safetensors", tensors)
+        write_weights(detector, made / "model.safetensors")
         write_csv(made / "data.csv", dataset.photos[["path", "split", "sha256"]])
         write_csv(made / "boxes.csv", dataset.annotations.boxes)
         notes = tuple(filter(None, [standing_words(run.provenance, dataset.provenance), *fair.notes]))
@@ -177,8 +199,26 @@ def export_detector(
 
 
 def compare(graph: Graph, model: predict.Detector, dataset: Dataset, part: Part) -> tuple[float, int]:
-    """Largest difference of a score or a side of a box between `graph` in PyTorch and `model` in ONNX Runtime, and on
-    how many photos of `part`. Raises InputError when it is over TOLERANCE, or no number."""
+    """Compare what the exported detector finds with PyTorch.
+
+    Parameters
+    ----------
+    graph
+        The detector in PyTorch.
+    model
+        The exported detector.
+    dataset, part
+        Where the photos are, and which; see `trial_photos`.
+
+    Returns
+    -------
+    The largest difference of a score or an edge of a box, and on how many photos.
+
+    Raises
+    ------
+    InputError
+        When the difference is over TOLERANCE, or not a number.
+    """
     most, contents = 0.0, trial_photos(dataset.workspace, part.photos)
     for name, content in contents:
         picture = model.prepared(io.BytesIO(content))

@@ -11,7 +11,7 @@ from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
 from cvtune_nb.detection.model import images_of
 from cvtune_nb.detection.pixels import Pictures
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models.networks import half
+from cvtune_nb.models.networks import mixed_precision
 
 BATCH_SIZE = 4
 """Photos a forward pass."""
@@ -22,7 +22,7 @@ def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[s
     each photo, uint8 (height, width, 3) scaled already."""
     device = next(network.parameters()).device
     network.eval()
-    with torch.inference_mode(), half(device):
+    with torch.inference_mode(), mixed_precision(device):
         answers = network(images_of(pictures, device))
     found = []
     for picture, answer in zip(pictures, answers, strict=True):

@@ -3,6 +3,7 @@
 import pickle  # for its error only: weights are loaded with weights_only
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
@@ -23,7 +24,7 @@ from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.roi_align import Pooling
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import backbones, networks
+from cvtune_nb.models import backbones, networks, weights
 from cvtune_nb.models.depthwise import with_fast_depthwise
 
 LITE = "efficientnet_lite0_fpn"
@@ -48,7 +49,10 @@ class Pyramid(nn.Module):
     """A backbone of timm's EfficientNet kind and its feature pyramid: images (n, 3, height, width) to five maps of
     CHANNELS channels."""
 
-    def __init__(self, network: nn.Module):
+    network: Any
+    """timm's networks declare their parts at run time."""
+
+    def __init__(self, network: Any):
         super().__init__()
         stages = {info["reduction"]: info for info in network.feature_info if info["reduction"] in REDUCTIONS}
         self.network, self.taps = network, [int(stages[size]["module"].split(".")[1]) for size in REDUCTIONS]
@@ -114,7 +118,7 @@ def within_reach(name: str) -> bool:
     """Whether the weights of a detector are on disk or could be fetched now (asked for 3 seconds)."""
     if name not in OF_TORCHVISION:
         return True
-    return backbones.hub_file(coco_weights(name)).exists() or backbones.answers(coco_weights(name).url)
+    return weights.hub_file(coco_weights(name)).exists() or weights.answers(coco_weights(name).url)
 
 
 def build(
@@ -159,7 +163,7 @@ def build(
         )
         detector.roi_heads.box_roi_pool = Pooling(MAPS, 7, 2)
         detector.rpn.anchor_generator = _generator(config.detector, anchors)
-        mean, std = networks.IMAGENET_MEAN, networks.IMAGENET_STD
+        mean, std = backbones.IMAGENET
     else:
         backbone = with_fast_depthwise(networks.load(config.detector.removesuffix("_fpn"), pretrained))
         pyramid = Pyramid(backbone.network)
@@ -171,7 +175,7 @@ def build(
             box_predictor=Predictor(HIDDEN, classes + 1),
             **limits,
         )
-        mean = std = (0.5, 0.5, 0.5)
+        mean, std = backbone.colours
     detector.rpn.head.register_forward_hook(_in_float)
     detector.transform = AsItIs(config.image_size, config.image_size, list(mean), list(std), size_divisible=32)
     return detector.to(memory_format=torch.channels_last)
@@ -207,15 +211,15 @@ def _torchvision(name: str, pretrained: bool, limits: dict) -> FasterRCNN:
     make = getattr(torchvision.models.detection, OF_TORCHVISION[name])
     if not pretrained:
         return make(weights=None, weights_backbone=None, **limits)
-    weights = coco_weights(name)
-    file = backbones.hub_file(weights)
+    coco = coco_weights(name)
+    file = weights.hub_file(coco)
     try:
-        if not file.exists() and not backbones.answers(weights.url):
+        if not file.exists() and not weights.answers(coco.url):
             raise OSError("no answer from the network")
         detector = make(weights=None, weights_backbone=None, **limits)
-        detector.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+        detector.load_state_dict(coco.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        name_on_disk = Path(urlparse(weights.url).path).name
+        name_on_disk = Path(urlparse(coco.url).path).name
         raise InputError(
             f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
             f"({str(error).splitlines()[0][:100]}): put {name_on_disk} "

@@ -25,6 +25,10 @@ class Graph(nn.Module):
     are a constant, since every photo comes in a frame of one size, and features are pooled by ONNX's own operator.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+    anchors: torch.Tensor
+
     def __init__(self, detector: FasterRCNN, image_size: int):
         super().__init__()
         # maps of up to 32 pixels a cell: the frame is padded to a multiple of that, as torchvision does
@@ -71,8 +75,10 @@ class Graph(nn.Module):
         return boxes / limits, labels, scores.clamp(min=0)
 
     def _normalised(self, photo: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
-        """The input of the backbone, (1, 3, side, side): normalised, and 0 beside the photo. torchvision pads after it
-        has normalised, too, so 0 is the mean colour and not black."""
+        """The input of the backbone, (1, 3, side, side): normalised, and 0 beside the photo.
+
+        torchvision, too, pads after it has normalised, so 0 is the mean colour and not black.
+        """
         image = (photo.permute(2, 0, 1).float() / 255 - self.mean) / self.std
         span = torch.arange(self.image_size)
         image = image * ((span < size[0])[:, None] & (span < size[1]))
@@ -80,8 +86,10 @@ class Graph(nn.Module):
         return nn.functional.pad(image, (0, rest, 0, rest))[None]
 
     def _proposals(self, maps: dict[str, torch.Tensor], limits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What RegionProposalNetwork.filter_proposals keeps: proposals (n, 4) in pixels, and their objectness (n,), a
-        probability, or SUPPRESSED."""
+        """What RegionProposalNetwork.filter_proposals keeps.
+
+        Returns proposals (n, 4) in pixels and their objectness (n,), a probability or SUPPRESSED.
+        """
         rpn = self.detector.rpn
         logits, deltas = rpn.head(list(maps.values()))
         # a head gives (1, anchors a cell, height, width), deltas four times as many channels; anchors are in the order
@@ -126,9 +134,11 @@ class Graph(nn.Module):
         return boxes[best], labels[best], scores
 
     def _pooled(self, maps: dict[str, torch.Tensor], proposals: torch.Tensor) -> torch.Tensor:
-        """Features (n, channels, 7, 7) of the proposals, as MultiScaleRoIAlign gives them: each from the map that suits
-        its size. Which map that is depends on the photo, so all proposals are pooled from every map, and the right
-        one is selected."""
+        """Features (n, channels, 7, 7) of the proposals, each from the map that suits its size.
+
+        That is what MultiScaleRoIAlign gives. Which map that is depends on the photo, so all proposals are pooled from
+        every map, and the right one is selected.
+        """
         side = _sides(proposals).prod(dim=1).clamp(min=1e-6).sqrt()
         known = list(self.levels.values())
         # equation 1 of Lin and others 2017, "Feature pyramid networks"
@@ -142,8 +152,11 @@ class Graph(nn.Module):
         return pooled
 
     def _nms(self, boxes: torch.Tensor, scores: torch.Tensor, group: torch.Tensor, overlap: float) -> torch.Tensor:
-        """Non-maximum suppression within each group: the scores (n,), SUPPRESSED where a box of the same group with a
-        higher score overlaps by more than `overlap` (IoU)."""
+        """Non-maximum suppression within each group.
+
+        Returns the scores (n,), SUPPRESSED where a box of the same group with a higher score overlaps by more than
+        `overlap` (IoU).
+        """
         # groups are moved apart, so that boxes of two of them never overlap: one call for all groups
         apart = boxes + (2 * self.side * group)[:, None]
         kept = torch.zeros_like(scores).index_fill(0, nms(apart, scores, overlap), 1.0)
@@ -151,8 +164,11 @@ class Graph(nn.Module):
 
 
 def _decoded(boxes: torch.Tensor, deltas: torch.Tensor, coder: Any) -> torch.Tensor:
-    """Boxes (n, 4) moved and stretched by the deltas (n, 4) of a head: torchvision's BoxCoder.decode. Of a delta, the
-    first two numbers shift the centre, in sides of the box; the others are logarithms of the factors of its sides."""
+    """Boxes (n, 4) moved and stretched by the deltas (n, 4) of a head: torchvision's BoxCoder.decode.
+
+    The first two numbers of a delta shift the centre, in sides of the box; the others are logarithms of the factors of
+    its sides.
+    """
     sides = _sides(boxes)
     weights = torch.tensor(coder.weights)
     middle = boxes[:, :2] + sides / 2 + deltas[:, :2] / weights[:2] * sides
@@ -176,13 +192,15 @@ def onnx_model(graph: Graph, labels: list[str], **notes: Any) -> onnx.ModelProto
     example = torch.zeros((size, size, 3), dtype=torch.uint8), torch.tensor([size, size])
     with exporting(), torch.no_grad():
         exported = torch.export.export(graph.eval(), example)
-        made = torch.onnx.export(
+        program = torch.onnx.export(
             exported,
             dynamo=True,
             opset_version=OPSET,
             input_names=["photo", "size"],
             output_names=["boxes", "labels", "scores"],
             verbose=False,
-        ).model_proto
+        )
+    assert program is not None  # as it is with dynamo
+    made = program.model_proto
     forget_source_code(made)
     return finished(made, "detector", **notes, labels=labels, image_size=size)

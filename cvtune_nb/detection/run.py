@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
@@ -46,7 +46,7 @@ class DetectorRun(StoredRun[DetectorConfig]):
     OUTPUTS = "detections.csv"
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "DetectorRun":
+    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
         """The run that config.json tells of."""
         sizes, ratios = (tuple(settings["anchors"][name]) for name in ("sizes", "ratios"))
         return cls(
@@ -143,7 +143,7 @@ def new_run(
     InputError
         It begins with a run of which it is not known what it has seen.
     """
-    photos = [dataset.provenance.photos]
+    photos = [dataset.provenance.listed()]
     if start:
         photos.append(_seen_before(dataset, load_run(dataset, start)))
     return run_store(dataset).new(
@@ -173,7 +173,7 @@ def _seen_before(dataset: Dataset, start: DetectorRun) -> pd.DataFrame:
     own = start.provenance.seen_among(present)
     if own is None:
         raise InputError(f"run {start.id} can't be gone on from ({UNLISTED}): train a new detector first")
-    now = present.photos.set_index("sha256")["split"].to_dict()
+    now = present.listed().set_index("sha256")["split"].to_dict()
     then = own.assign(now=own["sha256"].map(now))
     learned = own[then["split"].isin(["train", BEFORE]) & (then["now"] != "train")]
     judged_by = own[(then["split"] == "validation") & ~then["now"].isin(["train", "validation"])]

@@ -96,7 +96,8 @@ def fit(
         run_store(dataset),
         "photos or boxes",
         dataset.id,
-        partial(_new_run, dataset, config, start, list(hard)),
+        config,
+        partial(_new_run, dataset, start, list(hard)),
         partial(DetectorTrainer, dataset),
         partial(cost.calibrate, dataset),
     )
@@ -104,7 +105,7 @@ def fit(
 
 
 def _new_run(
-    dataset: Dataset, config: DetectorConfig, start: str, hard: list[str], progress: Progress, new_folder: NewFolder
+    dataset: Dataset, start: str, hard: list[str], config: DetectorConfig, progress: Progress, new_folder: NewFolder
 ) -> DetectorRun:
     """Written once its cost is known."""
     estimated = cost.predict_cost(dataset, config, progress)
@@ -115,7 +116,7 @@ def _new_run(
         before = load_run(dataset, start)
         require_known(dataset, before)
         anchors, max_detections = before.anchors, before.max_detections
-    return new_run(dataset, config, anchors, max_detections, estimated.seconds, new_folder(config), start, hard)
+    return new_run(dataset, config, anchors, max_detections, estimated.seconds, new_folder(), start, hard)
 
 
 class DetectorTrainer:

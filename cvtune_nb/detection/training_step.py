@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.detection.model import images_of
-from cvtune_nb.models.networks import half
+from cvtune_nb.models.networks import mixed_precision
 from cvtune_nb.runs import distributed
 
 
@@ -29,11 +29,11 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, images: list[np.n
         The loss before the step, a mean over the processes. Where it is not finite no step is made.
     """
     device = next(network.parameters()).device
-    with half(device):
+    with mixed_precision(device):
         losses = network(
             images_of(images, device), [{k: v.to(device) for k, v in target.items()} for target in targets]
         )
-    loss = sum(value.float() for value in losses.values())
+    loss = sum((value.float() for value in losses.values()), torch.zeros(()))
     (total,) = distributed.all_reduce_values(loss.item())
     if math.isfinite(total):
         optimizer.zero_grad()

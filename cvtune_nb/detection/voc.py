@@ -82,7 +82,7 @@ def read(folder: Folder, files: list[str]) -> Found:
     for where, group in lying.items():
         for file, claim in zip(group, _claims(folder, where, group), strict=True):
             found.claims.append(claim)
-            found.marks += [Mark(claim, *box, file.size) for box in file.boxes]
+            found.marks += [Mark(claim, line, label, sides, file.size) for line, label, sides in file.boxes]
             for problem in file.wrong:
                 found.lose(claim, *problem)
     return found

@@ -1,19 +1,20 @@
 """Climbing the ladder of parameters: more pixels, deeper networks, smaller minibatches; and a sweep round a rung."""
 
 from cvtune_nb.escalation.climb import Escalation, escalate, so_far
-from cvtune_nb.escalation.expected_accuracy import Promise, promises
-from cvtune_nb.escalation.ladder import LADDERS, ladder, own_rungs, read_rungs, reference_2018, save_rungs
+from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
+from cvtune_nb.escalation.ladder import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, save_rungs
 from cvtune_nb.escalation.parameter_sweep import Sweep, sweep
 
 __all__ = [
-    "LADDERS",
     "Escalation",
-    "Promise",
+    "ExpectedAccuracy",
     "Sweep",
     "escalate",
+    "expected_accuracies",
     "ladder",
+    "ladder_of",
+    "ladders",
     "own_rungs",
-    "promises",
     "read_rungs",
     "reference_2018",
     "save_rungs",

@@ -1,4 +1,4 @@
-"""Climb a ladder within a time budget, the rung that promises most for its time first."""
+"""Climb a ladder within a time budget, the rung with the highest expected gain for its time first."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import Beaten, InputError, Stopped
-from cvtune_nb.escalation.expected_accuracy import promises
+from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import lock
@@ -36,21 +36,30 @@ COLUMNS = [
     "note",
 ]
 LOOK_AHEAD = 0.1
-"""Share of the budget within which features of all rungs are computed first, so that their promises are measured: a
-rung that starts from the SVM needs them anyway."""
+"""Fraction of the budget within which features of all rungs are computed first, so that what to expect of them is based
+on measurements: a rung that starts from the SVM needs them anyway."""
 PLACES = ("local", "ray")
 """Where rungs can be run."""
 LOCK = "ladder.lock"
 """The file in a workspace that the process which climbs its ladder has locked."""
 HALF = 0.5
-"""Share of its epochs before which no rung is given up: with a falling rate, the first half says little."""
+"""Fraction of its epochs before which no rung is given up: with a falling rate, the first half says little."""
 
 
 @dataclass(frozen=True)
 class Escalation:
-    """rungs: one row each (columns: COLUMNS; expected: the accuracy promised before it ran; state: waiting, skipped,
-    or the run's). best: id of the run with the highest validation accuracy, "" before any. why: which rung to stop at,
-    in words."""
+    """The rungs of a ladder as they stand.
+
+    Attributes
+    ----------
+    rungs : pandas.DataFrame
+        One row each (columns: COLUMNS). expected: the accuracy expected before it ran; state: waiting, skipped, or the
+        run's.
+    best : str
+        Id of the run with the highest validation accuracy, "" before any.
+    why : str
+        Which rung to stop at, in words.
+    """
 
     rungs: pd.DataFrame
     best: str
@@ -67,29 +76,51 @@ def escalate(
     on: str = "local",
     others: Mapping[int, Config] | None = None,
 ) -> Escalation:
-    """Train the configs within budget_seconds. `numbers` says which rungs of a ladder they are; without it they are
-    called 1, 2, ... on: "local", this machine; "ray", a Ray cluster (cluster.train_trials), which runs as many rungs at
-    once as it has room for, each with all its epochs, the most promising first, and gives none up. others: rungs, by
-    number, that are not to be run but are compared if they were run before.
+    """Train the configs within budget_seconds.
 
     The next rung is always the one with the highest expected gain over the best accuracy so far for its time
-    (promise.promises). A rung that was run before with the same parameters is not run again; one that was stopped goes
-    on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor, and a
-    rung of which not one epoch fits is skipped, the one that promises least for its time first; the note says so. So
-    is a rung that can't be run here at all: weights that can't be had, an image_size beyond the photos or one that the
-    network does not take, or a run that another program is training. A rung is given up when it can't become the best
-    any more (`beaten`). on_rung is called after every rung and every epoch. Stopped, raised in `progress`, ends the
-    climb and keeps the work. Raises InputError when no rung is given, and when none can be run and nothing was ever
-    trained in this workspace; lock.Held when another program climbs in this workspace.
+    (`expected_accuracies`). A rung that was run before with the same parameters is not run again; one that was stopped
+    goes on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor,
+    and a rung of which not one epoch fits is skipped, the one with the lowest expected gain for its time first; the
+    note says so. So is a rung that can't be run here at all: weights that can't be had, an image_size beyond the photos
+    or one that the network does not take, or a run that another program is training. A rung is given up when it can't
+    become the best any more (`beaten`). Stopped, raised in `progress`, ends the climb and keeps the work.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where photos and runs are.
+    configs : list of Config
+        The rungs.
+    budget_seconds : float
+        Seconds for all of them.
+    on_rung : callable, optional
+        Called after every rung and every epoch.
+    progress : Progress
+        Called with the fraction done and words.
+    numbers : sequence of int
+        Which rungs of a ladder they are; without it they are called 1, 2, ...
+    on : str
+        "local": this machine; "ray": a Ray cluster (ray_cluster.train_trials), which runs as many rungs at once as it
+        has room for, each with all its epochs, and gives none up.
+    others : mapping, optional
+        Rungs, by number, that are not to be run but are compared if they were run before.
+
+    Raises
+    ------
+    InputError
+        When no rung is given, and when none can be run and nothing was ever trained in this workspace.
+    lock.Held
+        When another program climbs in this workspace.
     """
     if not configs:
         raise InputError("no rung is chosen: choose at least one")
     if on not in PLACES:
         raise InputError(f"there is no place called {on!r} to run on: choose {' or '.join(PLACES)}")
-    deadline, tell = time.monotonic() + budget_seconds, on_rung or (lambda _: None)
+    deadline, report = time.monotonic() + budget_seconds, on_rung or (lambda _: None)
     way_out = "wait for it to end: the same rungs then cost nothing"
     with lock.holding(workspace.folder / LOCK, f"climbing the ladder in {workspace.folder}", way_out):
-        climb = _Climb(workspace, configs, numbers or range(1, len(configs) + 1), deadline, tell, progress)
+        climb = Climb(workspace, configs, numbers or range(1, len(configs) + 1), deadline, report, progress)
         climb.compare_with(others or {})
         try:
             climb.look()
@@ -104,18 +135,18 @@ def escalate(
 
 def so_far(workspace: Workspace, rungs: Mapping[int, Config]) -> Escalation:
     """What is known of the rungs, by number, that were run before with the same parameters; nothing is run."""
-    climb = _Climb(workspace, [], [], 0.0, lambda _: None, silent)
+    climb = Climb(workspace, [], [], 0.0, lambda _: None, silent)
     climb.compare_with(rungs)
     return climb.summary()
 
 
 def beaten(run: Run, finished: Sequence[Run]) -> str:
-    """Why `run` can't become the best any more, in words; "" while it can, or that can't be told.
+    """Why `run` can't become the best any more, in words; "" while it can, or that can't be known.
 
     After half of its epochs a run is beaten when even the upper end of its 95% interval, and on top of it the largest
-    rise that any finished run showed from that share of its epochs to its best, stays below the best accuracy. A rule
-    of ours; like successive halving (Jamieson and Talwalkar 2016) it compares runs in mid-course, but gives up none
-    that the differences seen so far leave a chance.
+    rise that any finished run showed from that fraction of its epochs to its best, stays below the best accuracy. A
+    rule of ours; like successive halving (Jamieson and Talwalkar 2016) it compares runs in mid-course, but gives up
+    none that the differences seen so far leave a chance.
     """
     whole = [other for other in finished if other.state == "done" and other.config.epochs and len(other.history)]
     share = run.history["epoch"].max() / max(1, run.config.epochs) if len(run.history) else 0.0
@@ -136,8 +167,8 @@ def beaten(run: Run, finished: Sequence[Run]) -> str:
     )
 
 
-class _Climb:
-    """One climb: rows has one dict a rung, left the places of those still to run."""
+class Climb:
+    """One climb: rows has one dict a rung, left the indices of those still to run."""
 
     def __init__(
         self,
@@ -145,13 +176,14 @@ class _Climb:
         configs: list[Config],
         numbers: Sequence[int],
         deadline: float,
-        tell: Callable[[Escalation], None],
+        report: Callable[[Escalation], None],
         progress: Progress,
     ):
-        self.workspace, self.configs, self.deadline, self.tell = workspace, configs, deadline, tell
+        self.workspace, self.configs, self.deadline, self.report = workspace, configs, deadline, report
         self.progress, self.looking = progress, lambda _, words: progress(0.0, words)
         self.rows = [_row(number, config) for number, config in zip(numbers, configs, strict=True)]
         self.left: list[int] = []
+        self.expected: dict[int, ExpectedAccuracy] = {}
 
     def compare_with(self, others: Mapping[int, Config]) -> None:
         """Add a row for each of these that was run before; it is never run."""
@@ -162,44 +194,45 @@ class _Climb:
                 self._fill(len(self.rows) - 1, before, "run before")
 
     def look(self) -> None:
-        """Which rungs can be run here, which were, and what the others promise."""
-        able = [place for place, config in enumerate(self.configs) if self._can_run(place, config)]
+        """Which rungs can be run here, which were, and what to expect of the others."""
+        able = [index for index, config in enumerate(self.configs) if self._can_run(index, config)]
         if not able and runs(self.workspace).empty:
             raise InputError(self.rows[0]["note"])
-        self.left = [place for place in able if not self._ran_before(place, self.configs[place])]
+        self.left = [index for index in able if not self._ran_before(index, self.configs[index])]
         if len(self.left) < 2:
             return
-        start = sum(self._cost(self.configs[place], 0) for place in self.left)
+        start = sum(self._cost(self.configs[index], 0) for index in self.left)
         compute = start <= LOOK_AHEAD * (self.deadline - time.monotonic())
         try:
-            told = promises(self.workspace, [self.configs[place] for place in self.left], compute, self.looking)
-        except InputError:  # too few photos to tell: in the order given
+            left = [self.configs[index] for index in self.left]
+            found = expected_accuracies(self.workspace, left, compute, self.looking)
+        except InputError:  # too few photos to estimate it: in the order given
             return
-        for place, promise in zip(self.left, told, strict=True):
-            self.rows[place] |= {
-                "expected": promise.accuracy,
-                "expected_low": promise.low,
-                "expected_high": promise.high,
-                "promise": promise,
+        self.expected = dict(zip(self.left, found, strict=True))
+        for index, expected in self.expected.items():
+            self.rows[index] |= {
+                "expected": expected.accuracy,
+                "expected_low": expected.low,
+                "expected_high": expected.high,
             }
 
     def run_next(self) -> None:
-        """Run the rung that promises most for its time, or say why it is skipped."""
+        """Run the rung with the highest expected gain for its time, or say why it is skipped."""
         epochs = self._plan()
-        for place in [place for place in self.left if not epochs[place]]:
-            least = self._cost(self.configs[place], 1)
+        for index in [index for index in self.left if not epochs[index]]:
+            least = self._cost(self.configs[index], 1)
             note = f"one epoch takes about {duration(least)}: more than its share of the budget"
-            self.rows[place] |= {"state": "skipped", "note": note}
-            self.left.remove(place)
+            self.rows[index] |= {"state": "skipped", "note": note}
+            self.left.remove(index)
         if not self.left:
             return
-        place = max(self.left, key=lambda place: self._worth(place, epochs[place]))  # of equals the first
-        self.left.remove(place)
-        config, row, note = self.configs[place], self.rows[place], ""
-        if epochs[place] < config.epochs:
-            note = f"{epochs[place]} of {config.epochs} epochs fit the budget"
-            config = replace(config, epochs=epochs[place], schedule="")
-        if self._ran_before(place, config, note):
+        index = max(self.left, key=lambda index: self._worth(index, epochs[index]))  # ties: the first
+        self.left.remove(index)
+        config, row, note = self.configs[index], self.rows[index], ""
+        if epochs[index] < config.epochs:
+            note = f"{epochs[index]} of {config.epochs} epochs fit the budget"
+            config = replace(config, epochs=epochs[index], schedule="")
+        if self._ran_before(index, config, note):
             return
         before = earlier_run(self.workspace, config)
         done = len(self.configs) - len(self.left) - 1
@@ -208,9 +241,9 @@ class _Climb:
         finished, gave_up = self._finished(), []
 
         def on_epoch(run: Run) -> None:
-            self._fill(place, run, note)
+            self._fill(index, run, note)
             row["state"] = "running"
-            self.tell(Escalation(self.table(), "", ""))
+            self.report(Escalation(self.table(), "", ""))
             if why := beaten(run, finished):
                 gave_up.append(why)
                 raise Beaten
@@ -222,32 +255,32 @@ class _Climb:
             return
         if run.state == "stopped" and time.monotonic() > self.deadline:
             gave_up.append("the budget ended")
-        self._fill(place, run, "; ".join([note, *gave_up] if note else gave_up))
-        self.tell(self.summary())
+        self._fill(index, run, "; ".join([note, *gave_up] if note else gave_up))
+        self.report(self.summary())
 
     def run_on_ray(self) -> None:
         """Run all rungs left as trials on a Ray cluster."""
         from cvtune_nb.escalation.ray_cluster import train_trials
 
-        places = sorted(self.left, key=lambda place: -self._worth(place, self.configs[place].epochs))
+        indices = sorted(self.left, key=lambda index: -self._worth(index, self.configs[index].epochs))
         self.left = []
-        for place in places:
-            self.rows[place]["predicted_seconds"] = self._cost(self.configs[place], self.configs[place].epochs)
+        for index in indices:
+            self.rows[index]["predicted_seconds"] = self._cost(self.configs[index], self.configs[index].epochs)
 
         def on_epoch(run: Run) -> None:
-            for place in places:
-                if self.configs[place] == run.config:
-                    self._fill(place, run, "")
-                    self.rows[place]["state"] = "running"
-            self.tell(Escalation(self.table(), "", ""))
+            for index in indices:
+                if self.configs[index] == run.config:
+                    self._fill(index, run, "")
+                    self.rows[index]["state"] = "running"
+            self.report(Escalation(self.table(), "", ""))
 
-        asked = [self.configs[place] for place in places]
+        asked = [self.configs[index] for index in indices]
         trials = train_trials(self.workspace, asked, on_epoch, self.progress, self.deadline)
-        for place, trial in zip(places, trials, strict=True):
+        for index, trial in zip(indices, trials, strict=True):
             if trial.run is None:
-                self.rows[place] |= {"state": "skipped", "note": trial.note or "the budget ended"}
+                self.rows[index] |= {"state": "skipped", "note": trial.note or "the budget ended"}
             else:
-                self._fill(place, trial.run, trial.note)
+                self._fill(index, trial.run, trial.note)
 
     def table(self) -> pd.DataFrame:
         """The rungs as they stand, by number."""
@@ -286,25 +319,25 @@ class _Climb:
 
     # -- one rung ---------------------------------------------------------------------------------------------
 
-    def _can_run(self, place: int, config: Config) -> bool:
+    def _can_run(self, index: int, config: Config) -> bool:
         """Whether this machine and these photos allow the config at all; if not, its row says why."""
         try:
             predict_cost(self.workspace, replace(config, epochs=0, schedule=""), self.looking)
         except InputError as error:
-            self.rows[place] |= {"state": "skipped", "note": str(error)}
+            self.rows[index] |= {"state": "skipped", "note": str(error)}
             return False
         return True
 
-    def _ran_before(self, place: int, config: Config, note: str = "") -> bool:
+    def _ran_before(self, index: int, config: Config, note: str = "") -> bool:
         """Whether a run with these parameters is there already; its row then shows it."""
         before = earlier_run(self.workspace, config)
         if before is None or before.state in (*UNFINISHED, TRAINING):
             return False
-        self._fill(place, before, f"{note}; run before with the same parameters".removeprefix("; "))
+        self._fill(index, before, f"{note}; run before with the same parameters".removeprefix("; "))
         return True
 
-    def _fill(self, place: int, run: Run, note: str) -> None:
-        row = self.rows[place]
+    def _fill(self, index: int, run: Run, note: str) -> None:
+        row = self.rows[index]
         row |= run.config.to_dict()
         row |= {
             "run": run.id,
@@ -343,32 +376,32 @@ class _Climb:
             config = replace(config, epochs=epochs, schedule="")
         return predict_cost(self.workspace, config).seconds
 
-    def _best(self) -> float:
+    def best(self) -> float:
         """The highest validation accuracy so far, the baseline's SVM included."""
         ran = [row["validation_accuracy"] for row in self.rows if not pd.isna(row["validation_accuracy"])]
         known = last_baseline(self.workspace)
         return max([*ran, known["validation_accuracy"] if known else 0.0])
 
-    def _worth(self, place: int, epochs: int) -> float:
-        """Expected gain for its time; rungs without a promise are equal, so that they run in the order given."""
-        promise = self.rows[place].get("promise")
-        return promise.better_than(self._best()) / self._cost(self.configs[place], epochs) if promise else 0.0
+    def _worth(self, index: int, epochs: int) -> float:
+        """Expected gain for its time; rungs of which nothing is known are equal: they run in the order given."""
+        expected = self.expected.get(index)
+        return expected.better_than(self.best()) / self._cost(self.configs[index], epochs) if expected else 0.0
 
     def _plan(self) -> dict[int, int]:
         """Epochs for each of the rungs left that together fit into the time left; 0 means it is left out."""
         seconds, start, full = self.deadline - time.monotonic(), {}, {}
-        for place in self.left:
-            start[place] = self._cost(self.configs[place], 0)
-            full[place] = self._cost(self.configs[place], self.configs[place].epochs)
+        for index in self.left:
+            start[index] = self._cost(self.configs[index], 0)
+            full[index] = self._cost(self.configs[index], self.configs[index].epochs)
         kept, epochs = set(self.left), {}
         while kept:
-            work = sum(full[place] - start[place] for place in kept)
-            factor = min(1.0, max(0.0, seconds - sum(start[place] for place in kept)) / max(work, 1e-9))
-            epochs = {place: int(self.configs[place].epochs * factor + 1e-6) for place in kept}
+            work = sum(full[index] - start[index] for index in kept)
+            factor = min(1.0, max(0.0, seconds - sum(start[index] for index in kept)) / max(work, 1e-9))
+            epochs = {index: int(self.configs[index].epochs * factor + 1e-6) for index in kept}
             if all(epochs.values()):
                 break
-            kept.remove(min(kept, key=lambda place: (self._worth(place, self.configs[place].epochs), -full[place])))
-        return {place: epochs[place] if place in kept else 0 for place in self.left}
+            kept.remove(min(kept, key=lambda index: (self._worth(index, self.configs[index].epochs), -full[index])))
+        return {index: epochs[index] if index in kept else 0 for index in self.left}
 
 
 def _row(number: int, config: Config) -> dict:

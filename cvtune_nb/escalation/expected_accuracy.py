@@ -1,4 +1,4 @@
-"""What a rung promises before it is run: its accuracy, told from frozen features and the runs so far."""
+"""What accuracy to expect of a rung before it is run, based on frozen features and the runs so far."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import norm
 
-from cvtune_nb.advice.cross_validation import answers, cached
+from cvtune_nb.advice.cross_validation import cached, right_by_photo
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.files import Progress, silent
@@ -17,24 +17,27 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, photos_id
 
 LIFT = 0.6
-"""Errors of a fine-tuned network over those of the SVM on its frozen features, before any run here tells. Ours: .57
-(clothing at 224), .43 (digits at 96) and .97 (sample photos at 128) on test photos (closing note of issue 4)."""
+"""Errors of a fine-tuned network over those of the SVM on its frozen features, before any run here tells
+(docs/measurements.md, "Errors that fine-tuning leaves")."""
 PIXELS = 0.75
-"""Errors after doubling the image size over those before, where no features tell. 2018's ladder: .56 and .58 for 224 to
-500 pixels; computervision-recipes: .87 and .97 for 299 to 499."""
+"""Errors after doubling the image size over those before, where no features tell
+(docs/measurements.md, "Errors at twice the image size")."""
 UNSURE = 0.25
-"""Standard deviation of log(errors) in these predictions. Ours: the spread of the figures above."""
+"""Standard deviation of log(errors) in these predictions: the spread of the figures that LIFT and PIXELS rest on."""
 START = 0.2
 """Errors of the SVM where nothing at all is known: only the order of the rungs depends on it."""
 
 
 @dataclass(frozen=True)
-class Promise:
-    """accuracy: expected on validation (0..1), with the 95% interval low..high."""
+class ExpectedAccuracy:
+    """Accuracy to expect on validation (0 to 1), with the 95% interval low..high."""
 
     accuracy: float
     low: float
     high: float
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.1%} ({self.low:.0%} to {self.high:.0%})"
 
     def better_than(self, best: float) -> float:
         """How far it may be expected to exceed the accuracy `best` (Jones and others 1998, expected improvement)."""
@@ -43,17 +46,34 @@ class Promise:
         return float(spread * (z * norm.cdf(z) + norm.pdf(z)))
 
 
-def promises(
+def expected_accuracies(
     workspace: Workspace, configs: Sequence[Config], compute: bool = False, progress: Progress = silent
-) -> list[Promise]:
-    """What each config promises. With `compute`, features that are not in the cache are computed; else what is missing
-    is told from networks and image sizes that are there. Raises InputError when a class has too few photos."""
+) -> list[ExpectedAccuracy]:
+    """What accuracy to expect of each config.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where photos and runs are.
+    configs : sequence of Config
+        Those to estimate.
+    compute : bool
+        Compute features that are not in the cache; otherwise what is missing is estimated from networks and image sizes
+        that are there.
+    progress : Progress
+        Called with the fraction done and words.
+
+    Raises
+    ------
+    InputError
+        When a class has too few photos.
+    """
     photos = workspace.photos()
     done = _finished(workspace, photos)
     known: dict[FeatureSpec, float] = {}
     for spec in map(FeatureSpec.of, [*configs, *(run.config for run in done)]):
         if spec not in known and (compute or cached(workspace, photos, spec)):
-            right = answers(workspace, photos, spec, progress)
+            right = right_by_photo(workspace, photos, spec, progress)
             known[spec] = (1 - right.mean()) + 0.5 / len(right)
     lifts = [math.log(LIFT)]
     for run in done:
@@ -66,7 +86,7 @@ def promises(
         spread = math.hypot(spread, UNSURE / 2)
         ends = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, 0, -1))
         low, middle, high = ends
-        found.append(Promise(middle, low, high))
+        found.append(ExpectedAccuracy(middle, low, high))
     return found
 
 
@@ -78,7 +98,7 @@ def _finished(workspace: Workspace, photos: pd.DataFrame) -> list[Run]:
 
 
 def _frozen(spec: FeatureSpec, known: dict[FeatureSpec, float]) -> float:
-    """Errors of the SVM on such features: measured, or told from the nearest one that was."""
+    """Errors of the SVM on such features: measured, or estimated from the nearest ones that were."""
     if spec in known:
         return known[spec]
     if not known:
@@ -88,8 +108,11 @@ def _frozen(spec: FeatureSpec, known: dict[FeatureSpec, float]) -> float:
 
 
 def _factor(spec: FeatureSpec, other: FeatureSpec) -> float:
-    """Errors on one kind of features over those on another. What a better network leaves of them is taken from
-    its ImageNet errors (Kornblith and others 2019, "Do better ImageNet models transfer better?": they go together)."""
+    """Errors on one kind of features over those on another.
+
+    What a better network leaves of them is taken from its ImageNet errors (Kornblith and others 2019, "Do better
+    ImageNet models transfer better?": they go together).
+    """
     wrong = [
         1 - backbones.KNOWN[name].imagenet if name in backbones.KNOWN else 1.0
         for name in (spec.backbone, other.backbone)

@@ -36,8 +36,17 @@ tree-structured Parzen estimator takes over from random ones."""
 
 @dataclass(frozen=True)
 class Sweep:
-    """trials: one row each (columns: COLUMNS). best: id of the run with the highest validation accuracy, "" before any.
-    why: what may be expected of it, in words."""
+    """The trials of a sweep as they stand.
+
+    Attributes
+    ----------
+    trials : pandas.DataFrame
+        One row each (columns: COLUMNS).
+    best : str
+        Id of the run with the highest validation accuracy, "" before any.
+    why : str
+        What may be expected of it, in words.
+    """
 
     trials: pd.DataFrame
     best: str
@@ -53,22 +62,44 @@ def sweep(
     progress: Progress = silent,
     on: str = "local",
 ) -> Sweep:
-    """Search round `config`, which is the first trial, until there are `trials` of them or budget_seconds are over.
+    """Search round `config`, which is the first trial.
 
     What was tried is kept in sweeps/ of the workspace as Optuna's journal (JSON lines), so that calling it again goes
     on, after a crash, too: a trial that was cut off is run to its end first. Each trial is a run like any other. One
     that is below the median of the others at the same epoch is given up (Golovin and others 2017, "Google Vizier", as
-    Optuna has it). on_trial is called after every epoch. on: "local", or "ray", where AT_ONCE trials are asked for at a
-    time and none is given up. Stopped, raised in `progress`, ends the sweep and keeps the work. Raises InputError for
-    `trials` below 1, and lock.Held when another program sweeps round the same config, or trains the run of a trial.
+    Optuna has it). Stopped, raised in `progress`, ends the sweep and keeps the work.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where photos and runs are.
+    config : Config
+        The rung to search round.
+    trials : int
+        How many there are to be in all.
+    budget_seconds : float
+        Seconds after which no more is begun.
+    on_trial : callable, optional
+        Called after every epoch.
+    progress : Progress
+        Called with the fraction done and words.
+    on : str
+        "local", or "ray", where AT_ONCE trials are asked for at a time and none is given up.
+
+    Raises
+    ------
+    InputError
+        For `trials` below 1.
+    lock.Held
+        When another program sweeps round the same config, or trains the run of a trial.
     """
     if trials < 1:
         raise InputError(f"{trials} trials are too few: give 1 or more")
-    deadline, tell = time.monotonic() + budget_seconds, on_trial or (lambda _: None)
-    journal = _journal(workspace, config)
+    deadline, report = time.monotonic() + budget_seconds, on_trial or (lambda _: None)
+    journal = journal_of(workspace, config)
     what = f"sweeping round {config.backbone} at {config.image_size} pixels in {workspace.folder}"
     with lock.holding(journal.with_suffix(".lock"), what, "wait for it to end: its trials then cost nothing"):
-        return _search(workspace, config, journal, trials, deadline, tell, progress, on)
+        return _search(workspace, config, journal, trials, deadline, report, progress, on)
 
 
 def _search(
@@ -77,7 +108,7 @@ def _search(
     journal: Path,
     trials: int,
     deadline: float,
-    tell: Callable[[Sweep], None],
+    report: Callable[[Sweep], None],
     progress: Progress,
     on: str,
 ) -> Sweep:
@@ -85,7 +116,7 @@ def _search(
     try:
         while len(_ended(study)) < trials and on == "ray":
             count = min(AT_ONCE, trials - len(_ended(study)))
-            if not _run_on_ray(workspace, study, config, count, deadline, tell, progress):
+            if not _run_on_ray(workspace, study, config, count, deadline, report, progress):
                 ended = "the budget ended"
                 break
         while len(_ended(study)) < trials and on != "ray":
@@ -95,7 +126,7 @@ def _search(
             if earlier_run(workspace, own) is None and time.monotonic() + took > deadline:
                 ended = f"the next trial takes about {duration(took)}, more than is left of the budget"
                 break
-            _run_trial(workspace, study, trial, own, trials, deadline, tell, progress)
+            _run_trial(workspace, study, trial, own, trials, deadline, report, progress)
     except Stopped:
         pass
     _ask_again(study)
@@ -110,7 +141,7 @@ def _run_trial(
     config: Config,
     trials: int,
     deadline: float,
-    tell: Callable[[Sweep], None],
+    report: Callable[[Sweep], None],
     progress: Progress,
 ) -> None:
     from optuna.trial import TrialState
@@ -120,7 +151,7 @@ def _run_trial(
     def on_epoch(run: Run) -> None:
         trial.set_user_attr("run", run.id)
         trial.report(run.validation.value, int(run.history["epoch"].max()))
-        tell(_summary(workspace, study))
+        report(_summary(workspace, study))
         if trial.should_prune():
             raise Beaten
 
@@ -142,7 +173,7 @@ def _run_trial(
         study.tell(trial, 0.0)  # so that the search keeps away from there
     else:
         study.tell(trial, run.validation.value)
-    tell(_summary(workspace, study))
+    report(_summary(workspace, study))
 
 
 def _run_on_ray(
@@ -151,7 +182,7 @@ def _run_on_ray(
     config: Config,
     count: int,
     deadline: float,
-    tell: Callable[[Sweep], None],
+    report: Callable[[Sweep], None],
     progress: Progress,
 ) -> bool:
     """Run `count` trials at once; False when the deadline has cut one of them off."""
@@ -168,7 +199,7 @@ def _run_on_ray(
             continue
         trial.set_user_attr("run", result.run.id)
         study.tell(trial, 0.0 if result.run.state == "diverged" else result.run.validation.value)
-    tell(_summary(workspace, study))
+    report(_summary(workspace, study))
     return whole
 
 
@@ -176,11 +207,11 @@ def _config_of(trial: Any, config: Config) -> Config:
     return replace(config, **_rounded(trial.params), **({"schedule": ""} if config.schedule else {}))
 
 
-def _journal(workspace: Workspace, config: Config) -> Path:
+def journal_of(workspace: Workspace, config: Config) -> Path:
     """The journal of the search round this config on the photos there are now."""
-    fixed = {name: value for name, value in config.to_dict().items() if name not in SWEPT} | {"centre": _centre(config)}
-    told = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
-    name = f"{config.backbone}-{config.image_size}-{hashlib.sha256(told.encode()).hexdigest()[:12]}".replace("/", "-")
+    fixed = {name: value for name, value in config.to_dict().items() if name not in SWEPT} | {"centre": centre(config)}
+    text = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
+    name = f"{config.backbone}-{config.image_size}-{hashlib.sha256(text.encode()).hexdigest()[:12]}".replace("/", "-")
     folder = workspace.folder / "sweeps"
     folder.mkdir(exist_ok=True)
     return folder / f"{name}.jsonl"
@@ -202,7 +233,7 @@ def _study(journal: Path, config: Config) -> Any:
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST, n_warmup_steps=config.epochs // 2),
     )
     if not study.trials:
-        study.enqueue_trial(_centre(config))
+        study.enqueue_trial(centre(config))
     _ask_again(study)
     return study
 
@@ -219,15 +250,16 @@ def _ask_again(study: Any) -> None:
 def _space(config: Config) -> dict[str, Any]:
     from optuna.distributions import FloatDistribution
 
-    space = {"dropout": FloatDistribution(0.0, max(MOST_DROPOUT, _centre(config)["dropout"]), step=0.05)}
+    space = {"dropout": FloatDistribution(0.0, max(MOST_DROPOUT, centre(config)["dropout"]), step=0.05)}
     for name, times in WIDER.items():
-        parameter, value = PARAMETERS[name], _centre(config)[name]
+        parameter, value = PARAMETERS[name], centre(config)[name]
         low, high = max(parameter.low, value / times), min(parameter.high, value * times)
         space[name] = FloatDistribution(low, high, log=True)
     return space
 
 
-def _centre(config: Config) -> dict[str, float]:
+def centre(config: Config) -> dict[str, float]:
+    """The values that are searched round."""
     return _rounded({name: getattr(config, name) for name in SWEPT})
 
 

@@ -59,27 +59,49 @@ def train_trials(
     deadline: float = math.inf,
     cpus: int | None = None,
 ) -> list[Trial]:
-    """Train each config as one trial of Ray Tune; returns a Trial for each, in their order.
+    """Train each config as one trial of Ray Tune.
 
     Runs on the cluster Ray is connected to, else on that of RAY_ADDRESS or one that runs here, else on this machine
     alone. A config that was run before is not run again, one that was stopped goes on, and equal ones are one trial.
-    Each trial gets a GPU where the cluster has any, and `cpus` cores; by default as many as let the most trials run at
-    once: those of the smallest node divided by the trials that come to a node (of the smallest node with a GPU, by its
-    GPUs), at least 1. A lost worker costs the epoch it was in.
+    Each trial gets a GPU where the cluster has any. A lost worker costs the epoch it was in. When on_epoch or progress
+    raises Stopped, on Ctrl-C and when time.monotonic() passes `deadline`, all trials end within a minibatch and keep
+    their whole epochs; then, except for the deadline, Stopped is raised. What is wrong with one config is in its note
+    and doesn't disturb the others.
 
-    on_epoch is called here with the Run after every epoch, progress all the time. When it raises Stopped, on Ctrl-C and
-    when time.monotonic() passes `deadline`, all trials end within a minibatch and keep their whole epochs; then, except
-    for the deadline, Stopped is raised. What is wrong with one config is in its note and doesn't disturb the others.
-    Raises InputError without Ray, when no cluster answers at RAY_ADDRESS, and for more cpus than a node has.
+    Parameters
+    ----------
+    workspace : Workspace
+        On a disk that all machines share.
+    configs : list of Config
+        What to train.
+    on_epoch : callable, optional
+        Called here with the Run after every epoch.
+    progress : Progress
+        Called all the time with the fraction done and words.
+    deadline : float
+        In seconds of time.monotonic().
+    cpus : int, optional
+        Cores of each trial; by default as many as let the most trials run at once: those of the smallest node divided
+        by the trials that come to a node (of the smallest node with a GPU, by its GPUs), at least 1.
+
+    Returns
+    -------
+    list of Trial
+        One for each config, in their order.
+
+    Raises
+    ------
+    InputError
+        Without Ray, when no cluster answers at RAY_ADDRESS, and for more cpus than a node has.
     """
     different = list(dict.fromkeys(configs))
     trials = [Trial(config, earlier_run(workspace, config)) for config in different]
-    waiting = [number for number, trial in enumerate(trials) if not _finished(trial.run)]
+    waiting = [number for number, trial in enumerate(trials) if not is_over(trial.run)]
     if waiting:
-        with _connected(), _talk(workspace) as folder:
+        with connected(), channel(workspace) as folder:
             resources = _resources(len(waiting), cpus)
             job = _job(workspace, folder, different, resources)
-            lost = _follow(
+            lost = follow_workers(
                 lambda: _tune(job, waiting, resources), workspace, folder, trials, on_epoch, progress, deadline
             )
         for number, words in lost.items():
@@ -95,45 +117,64 @@ def train_over_workers(
     on_epoch: Callable[[Run], None] | None = None,
     run: str | None = None,
 ) -> Run:
-    """Train one run as a job of Ray Train: `workers` processes, each with a GPU where the cluster has any, share every
-    minibatch (runs.distributed).
+    """Train one run as a job of Ray Train: processes that share every minibatch (runs.distributed).
 
     It goes on with the unfinished run called `run`, else with an earlier one of this config; one that is done is not
-    run again. Where it runs, on_epoch and lost workers: as in train_trials, except that all workers start anew
-    from the last whole epoch when one is lost. Stopped, raised in `progress`, and Ctrl-C end it at the next minibatch;
-    the Run is returned with what whole epochs have learned (before there is a run to keep, Stopped passes through).
-    Raises InputError, also when the cluster has no room for so many workers.
+    run again. Where it runs, on_epoch and lost workers: as in train_trials, except that all workers start anew from the
+    last whole epoch when one is lost. Stopped, raised in `progress`, and Ctrl-C end it at the next minibatch; the Run
+    is returned with what whole epochs have learned (before there is a run to keep, Stopped passes through).
+
+    Parameters
+    ----------
+    workspace : Workspace
+        On a disk that all machines share.
+    config : Config
+        What to train.
+    workers : int
+        Processes, each with a GPU where the cluster has any.
+    progress : Progress
+        Called with the fraction done and words.
+    on_epoch : callable, optional
+        Called here with the Run after every epoch.
+    run : str, optional
+        Id of an unfinished run.
+
+    Raises
+    ------
+    InputError
+        As train_trials, and when the cluster has no room for so many workers.
     """
     before = load_run(workspace, run) if run else earlier_run(workspace, config)
-    if _finished(before):
-        return before
     if before:
+        if is_over(before):
+            return before
         require_idle(before)
     photos = workspace.photos()  # what is wrong with them is said before workers start, which takes minutes
     require_learnable(photos)
     FeatureSpec.of(config).require_usable(photos)
     trials = [Trial(config, before)]
-    with _connected(), _talk(workspace) as folder:
+    with connected(), channel(workspace) as folder:
         resources = _resources(workers, None)
         _refuse_beyond(workers, resources)
         if before:
             _say(folder, 0, run=before.id)
         job = _job(workspace, folder, [config], resources)
         try:
-            _follow(lambda: _train(job, workers, resources), workspace, folder, trials, on_epoch, progress)
+            follow_workers(lambda: _train(job, workers, resources), workspace, folder, trials, on_epoch, progress)
         except Stopped:
             if not trials[0].run:
                 raise
-    if trials[0].note:
-        raise InputError(trials[0].note)
-    return trials[0].run
+    (trial,) = trials
+    if trial.note or not trial.run:
+        raise InputError(trial.note or "the workers ended before there was a run to keep")
+    return trial.run
 
 
 # -- the cluster --------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _connected() -> Iterator[None]:
+def connected() -> Iterator[None]:
     """Within it Ray is connected, quietly; afterwards as it was before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's newer output prints a table when told to be silent, too
@@ -163,7 +204,7 @@ def _connect() -> None:
             "--head`, or unset RAY_ADDRESS to use this machine alone"
         ) from None
     if callable(on_terminate) and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end us before what is done is told
+        signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end us before the result is printed
 
 
 def _resources(trials: int, cpus: int | None) -> dict[str, float]:
@@ -195,7 +236,7 @@ def _refuse_beyond(workers: int, resources: dict[str, float]) -> None:
 
 
 @contextlib.contextmanager
-def _talk(workspace: Workspace) -> Iterator[Path]:
+def channel(workspace: Workspace) -> Iterator[Path]:
     """The folder through which driver and workers talk; Ray's own files are in it, too. Gone afterwards."""
     folder = workspace.cache / "ray" / uuid.uuid4().hex[:8]
     folder.mkdir(parents=True)
@@ -216,7 +257,8 @@ def _said(folder: Path, number: int) -> dict[str, str]:
     return {"run": "", "note": ""}
 
 
-def _finished(run: Run | None) -> bool:
+def is_over(run: Run | None) -> bool:
+    """Whether a run is there, and nothing is left to be trained or resumed."""
     return run is not None and run.state not in (*UNFINISHED, TRAINING)
 
 
@@ -224,7 +266,7 @@ def _finished(run: Run | None) -> bool:
 
 
 def _job(workspace: Workspace, folder: Path, configs: list[Config], resources: dict[str, float]) -> dict[str, Any]:
-    """What a worker is told, in plain values."""
+    """What a worker needs to know, in plain values."""
     return {
         "workspace": str(workspace.folder),
         "folder": str(folder),
@@ -239,7 +281,7 @@ def _tune(job: dict[str, Any], numbers: list[int], resources: dict[str, float]) 
     from ray import tune
 
     results = tune.Tuner(
-        tune.with_resources(_trial, {kind.lower(): need for kind, need in resources.items()}),
+        tune.with_resources(run_trial, {kind.lower(): need for kind, need in resources.items()}),
         param_space={**job, "number": tune.grid_search(numbers)},
         run_config=tune.RunConfig(
             storage_path=job["folder"], verbose=0, failure_config=tune.FailureConfig(max_failures=RETRIES)
@@ -248,7 +290,7 @@ def _tune(job: dict[str, Any], numbers: list[int], resources: dict[str, float]) 
     return {
         result.config["number"]: f"given up after {RETRIES} retries: {str(result.error).strip().splitlines()[-1]}"
         for result in results
-        if result.error
+        if result.error and result.config
     }
 
 
@@ -257,7 +299,7 @@ def _train(job: dict[str, Any], workers: int, resources: dict[str, float]) -> No
     from ray.train.torch import TorchConfig, TorchTrainer
 
     TorchTrainer(
-        _member,
+        run_member,
         train_loop_config=job,
         torch_config=TorchConfig(timeout_s=int(distributed.TIMEOUT.total_seconds())),
         scaling_config=ScalingConfig(num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=resources),
@@ -265,7 +307,7 @@ def _train(job: dict[str, Any], workers: int, resources: dict[str, float]) -> No
     ).fit()
 
 
-def _follow(
+def follow_workers(
     work: Callable[[], Any],
     workspace: Workspace,
     folder: Path,
@@ -275,7 +317,9 @@ def _follow(
     deadline: float = math.inf,
 ) -> Any:
     """Do `work` in a thread of its own, so that Stop and Ctrl-C arrive in this one, and keep `trials` up to date.
-    Returns what work returns. Raises Stopped once all workers have ended."""
+
+    Returns what work returns. Raises Stopped once all workers have ended.
+    """
     done, stopped = Future(), False
 
     def in_thread() -> None:
@@ -324,22 +368,22 @@ def _epochs(run: Run | None) -> int:
 
 
 def _so_far(trials: list[Trial]) -> tuple[float, str]:
-    """The share of epochs done, and how far that is in words."""
-    over = [bool(trial.note) or _finished(trial.run) for trial in trials]
-    epochs = [int(trial.run.history["epoch"].max()) if _epochs(trial.run) else 0 for trial in trials]
-    shares = [
+    """The fraction of epochs done, and how far that is in words."""
+    over = [bool(trial.note) or is_over(trial.run) for trial in trials]
+    epochs = [int(trial.run.history["epoch"].max()) if trial.run and _epochs(trial.run) else 0 for trial in trials]
+    fractions = [
         1.0 if ended else epoch / max(1, trial.config.epochs)
         for ended, epoch, trial in zip(over, epochs, trials, strict=True)
     ]
     of_all = f"{sum(over)} of {len(trials)} trials, " if len(trials) > 1 else ""
-    return sum(shares) / len(trials), f"{of_all}{sum(epochs)} epochs"
+    return sum(fractions) / len(trials), f"{of_all}{sum(epochs)} epochs"
 
 
 # -- the workers --------------------------------------------------------------------------------------------
 
 
-def _trial(job: dict[str, Any]) -> None:
-    """One trial, in a worker. Bad input is told, not raised: Tune would try again."""
+def run_trial(job: dict[str, Any]) -> None:
+    """One trial, in a worker. Bad input is written down, not raised: Tune would try again."""
     from ray import tune
 
     folder, number = Path(job["folder"]), job["number"]
@@ -361,7 +405,7 @@ def _trial(job: dict[str, Any]) -> None:
     tune.report({"note": note})  # at least one report: of a trial without any Tune prints that it is done
 
 
-def _member(job: dict[str, Any]) -> None:
+def run_member(job: dict[str, Any]) -> None:
     """One of the processes of a run over several workers."""
     folder = Path(job["folder"])
     over = not (folder / "go").exists() or bool(_said(folder, 0)["note"])
@@ -386,12 +430,14 @@ def _while_there(file: Path) -> Progress:
 
 
 def _fit(job: dict[str, Any], keep: Callable[[Run], None], progress: Progress) -> None:
-    """Train the job's run from where it is. A run that this job has begun is known by its name, for its parameters may
-    have changed on the way (memory)."""
+    """Train the job's run from where it is.
+
+    A run that this job has begun is known by its name, for its parameters may have changed on the way (memory).
+    """
     torch.set_num_threads(job["threads"])
     workspace, config = Workspace(Path(job["workspace"])), Config.from_values(**job["configs"][job["number"]])
     name, patience = None, lock.PATIENCE
-    if distributed.rank() == 0:  # the others are told by the first
+    if distributed.rank() == 0:  # the others hear it from the first
         before, begun = earlier_run(workspace, config), _said(Path(job["folder"]), job["number"])["run"]
         name, patience = begun or (before and before.id), LOST if begun else lock.PATIENCE
     run = fit(workspace, config, name, keep, progress, patience)

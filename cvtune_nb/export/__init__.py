@@ -11,7 +11,7 @@ from typing import Any
 
 from cvtune_nb.errors import InputError
 
-__all__ = ["exports_in", "load_bundle", "open_export"]
+__all__ = ["exports_in", "open_export"]  # and load_bundle, when it is asked for
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from cvtune_nb.export import onnx_model
 from cvtune_nb.export.onnx_model import Probabilities
@@ -31,10 +32,14 @@ class Format:
     write: Callable[[Probabilities, int, Path], None]
 
 
+def write_weights(network: nn.Module, file: Path) -> None:
+    """The weights of a network alone."""
+    write_tensors(file, {name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+
+
 def write_safetensors(network: Probabilities, _: int, file: Path) -> None:
-    """The weights alone; classification.export.load_bundle reads them."""
-    weights = network.classifier.state_dict()
-    write_tensors(file, {name: tensor.contiguous() for name, tensor in weights.items()})
+    """What classification.export.load_bundle reads."""
+    write_weights(network.classifier, file)
 
 
 def write_pt2(network: Probabilities, image_size: int, file: Path) -> None:

@@ -19,8 +19,10 @@ from cvtune_nb.quiet import quiet
 
 
 class Probabilities(nn.Module):
-    """The classifier with softmax(logits / temperature) behind it: uint8 images (n, image_size, image_size, 3) to
-    (n, classes)."""
+    """A classifier with softmax(logits / temperature) behind it.
+
+    From uint8 images (n, image_size, image_size, 3) to float32 (n, classes).
+    """
 
     def __init__(self, classifier: nn.Module, temperature: float = 1.0) -> None:
         super().__init__()
@@ -33,8 +35,10 @@ class Probabilities(nn.Module):
 
 @contextlib.contextmanager
 def exporting() -> Iterator[None]:
-    """Within it PyTorch's exporters work quietly: they warn of what they deprecate in themselves, and onnx_ir of
-    attributes that they leave empty. Raises InputError for a network that they can't export."""
+    """Within it, PyTorch's exporters work without warnings of their own deprecations and empty attributes.
+
+    Raises InputError for a network that they can't export.
+    """
     try:
         with quiet("onnx_ir", "onnxscript", "torch.onnx", "torch.export"):
             yield
@@ -49,10 +53,9 @@ def exporting() -> Iterator[None]:
 def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProgram:
     """`classifier` (uint8 RGB images (n, image_size, image_size, 3), any n) as torch.export sees it."""
     example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
-    name = "images"
-    shapes = {name: {0: torch.export.Dim("n", min=1, max=2**20)}}
-    # PyTorch can't take its fused attention apart where positions are added to it (MaxViT); timm's own gives the same
-    fused = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
+    shapes = {"images": {0: torch.export.Dim("n", min=1, max=2**20)}}
+    # the exporter can't decompose PyTorch's fused attention with a position bias (MaxViT); timm's own gives the same
+    fused: list[Any] = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
     for module in fused:
         module.fused_attn = False
     try:
@@ -64,12 +67,12 @@ def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProg
 
 
 def network(exported: torch.export.ExportedProgram, output: str = "logits") -> onnx.ModelProto:
-    """The exported network in ONNX: `images` (n, image_size, image_size, 3) to `logits` (n, classes), or what else it
-    gives."""
+    """The exported network in ONNX: `images` (n, image_size, image_size, 3) to `output` (n, classes)."""
     with exporting():
         made = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
         )
+    assert made is not None  # as it is with dynamo
     proto = made.model_proto
     forget_source_code(proto)
     return proto
@@ -78,10 +81,24 @@ def network(exported: torch.export.ExportedProgram, output: str = "logits") -> o
 def whole(
     logits: onnx.ModelProto, labels: list[str], image_size: int, temperature: float, **notes: Any
 ) -> onnx.ModelProto:
-    """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `probabilities` (n, classes).
+    """The graph that is exported: photos of any size to calibrated probabilities.
 
-    logits: what `network` gave, or a smaller form of it. labels, image_size, short_side, temperature and `notes` go
-    into the metadata, as JSON where they are no text.
+    Parameters
+    ----------
+    logits
+        What `network` gave, or a variant of it.
+    labels
+        Names of the classes, in the order of the logits.
+    image_size
+        Pixels of a side of what the network sees.
+    temperature
+        What logits are divided by.
+    notes
+        More for the metadata, beside labels, image_size, short_side and temperature.
+
+    Returns
+    -------
+    `photos`, uint8 RGB (n, h, w, 3), to `probabilities`, float32 (n, classes).
     """
     last = probabilities(len(labels), temperature)
     return joined(logits, last, "classifier", labels, image_size, temperature=temperature, **notes)
@@ -90,8 +107,19 @@ def whole(
 def joined(
     network: onnx.ModelProto, last: onnx.ModelProto, name: str, labels: list[str], image_size: int, **notes: Any
 ) -> onnx.ModelProto:
-    """`scaling`, `network` (images to what `last` takes) and `last` as one graph called `name`, with labels,
-    image_size, short_side and `notes` as its metadata."""
+    """`scaling`, a network and a last step as one graph.
+
+    Parameters
+    ----------
+    network
+        From `images` to what `last` takes.
+    last
+        From the network's output to that of the graph.
+    name
+        Of the graph.
+    labels, image_size, notes
+        For the metadata, beside short_side.
+    """
     before, middle = scaling(image_size), onnx.ModelProto()
     for part in (before, last):
         part.ir_version = network.ir_version
@@ -102,7 +130,7 @@ def joined(
 
 
 def finished(made: onnx.ModelProto, name: str, **notes: Any) -> onnx.ModelProto:
-    """The graph, called `name`, with `notes` in its metadata (as JSON where they are no text), once it is checked."""
+    """The graph, called `name`, checked, with `notes` in its metadata: as JSON where they are no text."""
     texts = {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in notes.items()
     }
@@ -113,13 +141,15 @@ def finished(made: onnx.ModelProto, name: str, **notes: Any) -> onnx.ModelProto:
 
 
 def forget_source_code(proto: onnx.ModelProto) -> None:
-    """The exporter notes at every node which line of which file it came from: paths of this machine, of no
-    use elsewhere."""
+    """Remove what the exporter notes at every node: the line of the source file that it came from.
+
+    These are paths of this machine, of no use elsewhere.
+    """
     graph = proto.graph
     for part in (proto, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del part.metadata_props[:]
 
 
 def save(proto: onnx.ModelProto, file: Path) -> None:
-    """Write the graph and its weights to `file`; all in the one file."""
+    """Write the graph and its weights to one file."""
     onnx.save(proto, str(file))

@@ -96,11 +96,13 @@ scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
 
 
 def scaling(image_size: int) -> onnx.ModelProto:
-    """A graph that turns upright uint8 RGB `photos` (n, h, w, 3), any h and w, into `images`
-    (n, image_size, image_size, 3) as data.photo.square does: short side to `short_side(image_size)`, then the middle.
+    """A graph from upright uint8 RGB photos of any size to what the network sees.
 
-    The very pixels that Pillow gives: its sums are of integers below 2^31, these of doubles, which hold them exactly
-    (tests: photos and noise from 1 x 900 to 2,000 x 3,000). Squares of `short_side` pixels are only cropped.
+    It does what data.photo.square does: the short side is scaled to `short_side(image_size)`, then the middle is
+    cropped. Every pixel is the one that Pillow gives: its sums are of integers below 2^31, those of the graph of
+    doubles, which hold them exactly. Photos that are squares of `short_side` pixels are only cropped.
+
+    Returns `photos` (n, h, w, 3) to `images` (n, image_size, image_size, 3).
     """
     side = short_side(image_size)
     first = (side - image_size) // 2

@@ -78,8 +78,22 @@ AnyExport = TypeVar("AnyExport", bound=Exported)
 
 
 def destination(workspace: Workspace, name: str, out: str | Path | None) -> Path:
-    """The new folder `out`, or one in the workspace that is called `name`, with a number when that is taken. Raises
-    InputError where `out` holds something."""
+    """The folder that an export is written to, which does not exist yet, or is empty.
+
+    Parameters
+    ----------
+    workspace
+        Where exports go by default.
+    name
+        Of the folder there; it gets a number where that is taken.
+    out
+        Another folder; None: that one.
+
+    Raises
+    ------
+    InputError
+        Where `out` holds something.
+    """
     return free_name(workspace.exports / name) if out is None else empty(Path(out).expanduser())
 
 
@@ -111,7 +125,7 @@ def empty(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def made_aside(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its name at the end, or vanishes on an error."""
+    """A temporary folder beside `folder` that takes its name in the end, or vanishes on an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -131,7 +145,7 @@ def made_aside(folder: Path) -> Iterator[Path]:
 def write_program(made: Path) -> None:
     """The program that uses the model without cvtune and PyTorch."""
     for module in (predict, photo, walk):
-        shutil.copy(module.__file__, made)
+        shutil.copy(str(module.__file__), made)
 
 
 def versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Does the exported model compute what PyTorch does, on photos of every kind?"""
+"""Whether the exported model computes what PyTorch does, on photos of every kind."""
 
 import io
 from collections.abc import Iterator
@@ -64,8 +64,10 @@ def compare(
 
 
 def trial_photos(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, bytes]]:
-    """Name and content of what an exported model is tried on: up to PARITY_PHOTOS of `photos`, evenly, and the first of
-    them converted to kinds that are easily got wrong."""
+    """Name and content of the photos that an exported model is tried on.
+
+    Up to PARITY_PHOTOS of `photos`, spread evenly, and the first of them converted to kinds that are easily got wrong.
+    """
     rows = photos.iloc[np.linspace(0, len(photos) - 1, min(PARITY_PHOTOS, len(photos))).astype(int)]
     paths = [workspace.path_of(path) for path in rows["path"]]
     kinds = odd_kinds(photo.read_photo(paths[0], levels=workspace.levels)) if paths else []
@@ -73,15 +75,46 @@ def trial_photos(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, 
 
 
 def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
-    """Largest difference between the probabilities (n, classes) of PyTorch and of the exported model; `what`: on which
-    photo. Raises InputError when it is over TOLERANCE, or not a number."""
+    """Compare probabilities of one photo.
+
+    Parameters
+    ----------
+    ours, theirs
+        Those of PyTorch and of the exported model, (n, classes).
+    what
+        Which photo it is.
+
+    Returns
+    -------
+    The largest difference.
+
+    Raises
+    ------
+    InputError
+        When it is over TOLERANCE, or not a number.
+    """
     difference = float(np.abs(ours - theirs).max(initial=0.0))
     require_close(difference, TOLERANCE, f"probabilities on {what}")
     return difference
 
 
 def require_close(difference: float, tolerance: float, what: str) -> None:
-    """Raises InputError when a difference is over the tolerance, or not a number; what: such as "boxes on a.jpg"."""
+    """Refuse a model that ONNX Runtime computes differently.
+
+    Parameters
+    ----------
+    difference
+        The largest between PyTorch and ONNX Runtime.
+    tolerance
+        The largest that is accepted.
+    what
+        Of what, such as "boxes on a.jpg".
+
+    Raises
+    ------
+    InputError
+        When it is over the tolerance, or not a number.
+    """
     if not difference <= tolerance:
         raise InputError(
             f"ONNX Runtime and PyTorch differ by {difference:.2g} (limit {tolerance:g}) in the {what}, so nothing was "

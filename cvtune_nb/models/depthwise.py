@@ -1,10 +1,11 @@
 """Depthwise convolutions that are trained on a processor as fast as they can be.
 
-PyTorch's library computes the forward pass of a depthwise convolution fast, and so the backward pass for strides of 1
-and kernels of 3 x 3; the rest is up to 50 times slower (torch 2.15, bfloat16, EPYC: 227 ms for the gradient of 32
-images of 96 channels, 113 x 113, stride 2, of which the forward pass takes 5). Here the slow cases are put together
-from the fast ones.
+oneDNN computes the forward pass of a depthwise convolution fast, and so the backward pass for strides of 1 and kernels
+of 3 x 3; the rest is up to 50 times slower: docs/measurements.md, "Depthwise convolutions in training". Here the slow
+cases are put together from the fast ones.
 """
+
+from typing import TypeVar
 
 import torch
 from timm.layers.conv2d_same import Conv2dSame
@@ -14,10 +15,14 @@ from torch.nn.functional import pad
 
 NHWC = torch.channels_last
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 class Depthwise(nn.Conv2d):
-    """A depthwise convolution in place of `conv`, with its very weights: the same output and gradients (to within
-    rounding), computed faster in training on a processor."""
+    """A depthwise convolution in place of `conv`, sharing its weights, that is faster in training on a processor.
+
+    Output and gradients are the same to within rounding.
+    """
 
     def __init__(self, conv: nn.Conv2d):
         (height, width), (down, across) = conv.kernel_size, conv.stride
@@ -33,13 +38,13 @@ class Depthwise(nn.Conv2d):
             images = pad_same(images, list(self.kernel_size), list(self.stride))
         if not (self.training and images.device.type == "cpu"):
             return self._conv_forward(images, self.weight, self.bias)
-        half = torch.is_autocast_enabled("cpu")
-        dtype = torch.get_autocast_dtype("cpu") if half else self.weight.dtype
+        mixed = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if mixed else self.weight.dtype
         bias = None if self.bias is None else self.bias.to(dtype)
         return _Convolution.apply(images.to(dtype), self.weight.to(dtype), bias, self.stride[0], self.padding[0])
 
 
-def with_fast_depthwise(network: nn.Module) -> nn.Module:
+def with_fast_depthwise(network: Network) -> Network:
     """`network` with each depthwise convolution of an odd kernel replaced, in place."""
     for parent in list(network.modules()):
         for name, conv in parent.named_children():

@@ -17,8 +17,8 @@ _lock, _users = Lock(), 0
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether `error` says that there was no memory: Python's own, PyTorch's on processors and GPUs, and that of its
-    library for processors (oneDNN), which does not name it (seen with a limit on the address space)."""
+    """Whether `error` says that there was no memory: Python's own, PyTorch's, and oneDNN's."""
+    # oneDNN does not name memory (seen with a limit on the address space)
     words = str(error)
     return isinstance(error, MemoryError) or "memory" in words or "could not create a primitive" in words
 
@@ -42,12 +42,10 @@ def _glibc() -> ctypes.CDLL | None:
 
 @contextlib.contextmanager
 def retain_freed_memory() -> Iterator[None]:
-    """Within it, freed memory is kept for what comes next, not given back to the system at once; it is given back at
-    the end. Without it glibc asks the system anew for every tensor above 32 MB, and the system fills it with zeros,
-    page by page.
+    """A context in which freed memory is kept for what comes next; it goes back to the system at the end.
 
-    Measured on 2 cores at 224 pixels, minibatches of 32, images a second: EfficientNet-Lite0 forward 173 -> 232, with
-    the backward pass 39 -> 57; ResNet-18 94 -> 114 and 34 -> 37. Does nothing where the C library is not glibc.
+    Without it glibc asks the system anew for every tensor above 32 MB, and the system fills it with zeros, page by
+    page: docs/measurements.md, "Freed memory retained". Does nothing where the C library is not glibc.
     """
     global _users
     glibc = _glibc()

@@ -1,16 +1,16 @@
 """Which image sizes a network takes.
 
 A convolutional network takes any. A network with a table of positions, or with windows that have to fit, is built for
-one size: timm builds it for another and resamples the table when the pretrained weights are loaded, where it can. Which
-is which no list tells; the network is asked. It is built and run on PyTorch's device "meta", which computes the shapes
-of tensors and no numbers: that takes about a tenth of a second and neither weights nor memory.
+one size; timm can often build it for another and resample the table when the pretrained weights are loaded. No list
+says which is which, so the network is tried: built and run on PyTorch's device "meta", which computes the shapes of
+tensors and no values. That takes about a tenth of a second, and neither weights nor memory.
 """
 
 import functools
 from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models.backbones import KNOWN, RANDOM
+from cvtune_nb.models.backbones import KNOWN, RANDOM, family_of, require_known
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.quiet import quiet
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 STEPS = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64)
-"""Differences of image sizes that networks are asked for: patches and their multiples."""
+"""Differences of image sizes that are tried: patches and their multiples."""
 ANY = 4
 """Step of the slider for networks that take any size: it meets the sizes in use (28, 32, 48, 64, 100, 224, 500)."""
 MULTIPLES = (1, -1, 3, -5, 11)
@@ -28,8 +28,10 @@ TRIES = 12
 
 
 def require(name: str, image_size: int) -> None:
-    """Raises InputError that names the nearest sizes when the backbone called `name` can't be had for photos of
-    `image_size` pixels. A name that nobody knows passes: networks.load says what is wrong with it."""
+    """Raises InputError, with the nearest sizes that it takes, when a backbone does not take `image_size`.
+
+    A name that nobody knows passes: networks.load says what is wrong with it.
+    """
     if takes(name, image_size):
         return
     every, rule = step(name), ""
@@ -42,10 +44,9 @@ def require(name: str, image_size: int) -> None:
 
 
 def takes(name: str, image_size: int) -> bool:
-    """Whether the backbone called `name` can be built for photos of `image_size` pixels, and its pretrained weights,
-    if it has any, resampled for them."""
+    """Whether a backbone can be built for `image_size`, and its pretrained weights, if any, resampled for it."""
     plain = name.removesuffix(RANDOM)
-    if not _asked(plain):
+    if not _must_be_tried(plain):
         return True
     given = arguments(plain, image_size)
     return given is not None and (not given or plain != name or _weights_fit(plain, image_size))
@@ -54,7 +55,7 @@ def takes(name: str, image_size: int) -> bool:
 def step(name: str) -> int:
     """The step between sizes that the backbone called `name` takes; 0 when it takes its own size only."""
     plain = name.removesuffix(RANDOM)
-    if not _asked(plain):
+    if not _must_be_tried(plain):
         return ANY
     return _step(name)
 
@@ -88,9 +89,9 @@ def native(name: str) -> int:
     return known.input_size[-1] if known else PARAMETERS["image_size"].default
 
 
-def _asked(plain: str) -> bool:
-    """Whether the network has to be asked: the convolutional ones of KNOWN take any size."""
-    if plain in KNOWN:
+def _must_be_tried(plain: str) -> bool:
+    """Whether the network has to be tried."""
+    if family_of(plain).any_size:
         return False
     import timm
 
@@ -99,9 +100,8 @@ def _asked(plain: str) -> bool:
 
 @functools.cache
 def arguments(name: str, image_size: int) -> dict[str, int] | None:
-    """What `timm.create_model` needs besides the name for photos of `image_size` pixels: nothing where the network
-    takes them as it is; None where it can't be built for them."""
-    from timm.layers import PatchEmbed
+    """What `timm.create_model` needs besides the name for `image_size`; None when the network can't be built for it."""
+    from timm.layers.patch_embed import PatchEmbed
 
     if _features(_sketch(name), image_size) is not None:
         return {}
@@ -110,16 +110,26 @@ def arguments(name: str, image_size: int) -> dict[str, int] | None:
         network = _sketch(name, **given)
     except Exception:  # noqa: BLE001 - each family of networks refuses a size, or the argument, in a way of its own
         return None
-    patches = [module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)]
-    if any(image_size % side for side in (patches or [()])[0]):  # the photo's last rows would not be seen
+    patches = next((module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)), ())
+    if any(image_size % int(side) for side in patches):  # the photo's last rows would not be seen
         return None
     return given if _features(network, image_size) is not None else None
 
 
-@functools.cache
 def width(name: str) -> int:
-    """Features a photo that a network of timm gives."""
-    return _features(_sketch(name), native(name))
+    """How many features a photo the backbone called `name` gives. Raises InputError when there is no such network."""
+    plain = name.removesuffix(RANDOM)
+    if plain in KNOWN:
+        return KNOWN[plain].width
+    require_known(plain)
+    return _width(plain)
+
+
+@functools.cache
+def _width(name: str) -> int:
+    found = _features(_sketch(name), native(name))
+    assert found, "a network takes the size that it was trained with"
+    return found
 
 
 def _features(network: "nn.Module", image_size: int) -> int | None:
@@ -135,7 +145,7 @@ def _features(network: "nn.Module", image_size: int) -> int | None:
 
 
 def _sketch(name: str, **given: Any) -> "nn.Module":
-    """The network without its last layer and without numbers."""
+    """The network without its last layer and without values."""
     import timm
     import torch
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.export import ExportPanel as ExportPanel
     from cvtune_nb.panels.gains import GainsPanel as GainsPanel
     from cvtune_nb.panels.object_size import ObjectsPanel as ObjectsPanel
-    from cvtune_nb.panels.outliers import OdditiesPanel as OdditiesPanel
+    from cvtune_nb.panels.outliers import OutliersPanel as OutliersPanel
     from cvtune_nb.panels.similarity import SimilarityPanel as SimilarityPanel
     from cvtune_nb.panels.similarity import TuningPanel as TuningPanel
     from cvtune_nb.panels.similarity_export import SimilarityExportPanel as SimilarityExportPanel

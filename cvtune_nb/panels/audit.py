@@ -73,10 +73,14 @@ class AuditPanel(Panel):
         for each, action in zip(self.bulk, BULK.values(), strict=True):
             each.on_click(self.guard(lambda _, action=action: self._decide_selected(action)))
         self.measure.on_click(self.guard(lambda _: self.begin(self._measured)))
-        earlier = load_audit(workspace)
+        earlier = self.earlier()
         if earlier is not None:
             self.job.result = earlier
             self.say(self.paint(earlier))
+
+    def earlier(self) -> Audit | None:
+        """What was found before, if anything."""
+        return load_audit(self.workspace)
 
     def work(self) -> Work:
         """The audit, with the default network."""
@@ -231,7 +235,7 @@ class AuditPanel(Panel):
     def result(self) -> Audit:
         """The audit; NotReady while there is none."""
         found = super().result()
-        return found if isinstance(found, Audit) else load_audit(self.workspace)
+        return found if isinstance(found, Audit) else self.earlier()
 
     def summary(self) -> None:
         """Findings by kind, and how many of each are decided."""

@@ -162,16 +162,18 @@ class BaselinePanel(Panel):
     def _learning_curve(self) -> Any:
         if self._measured[0] is not self.explorer:
             self._measured = self.explorer, svm.learning_curve(self.explorer)
-        return _output(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
+        return html.still(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
 
     def _mistakes(self) -> Any:
         rows = self.seen.mistakes
         alt = "; ".join(f"{row.label} taken for {row.predicted}" for row in rows.head(12).itertuples())
-        return _output(plots.mistakes(rows, self.workspace.path_of, levels=self.workspace.levels), alt or "no mistakes")
+        return html.still(
+            plots.mistakes(rows, self.workspace.path_of, levels=self.workspace.levels), alt or "no mistakes"
+        )
 
     def _c_curve(self) -> Any:
         table = self.explorer.C_table(self.seen.kernel)
-        return _output(plots.c_curve(table, self.seen.C), "train and validation accuracy against C")
+        return html.still(plots.c_curve(table, self.seen.C), "train and validation accuracy against C")
 
     def lessons(self) -> HTML:
         """What we learned, from the result above."""
@@ -185,12 +187,6 @@ class BaselinePanel(Panel):
             f"The hardest class is {worst['label']}: {worst['recall']:.0%} of {worst['photos']:.0f} photos are found.",
         ]
         return html.listed(lines)
-
-
-def _output(figure: Any, alt: str) -> Any:
-    picture = html.Picture()
-    picture.draw(figure, alt)
-    return picture.output()
 
 
 def _classes(result: Baseline) -> str:

@@ -41,7 +41,6 @@ class DetectorExportPanel(BaseExportPanel):
         self.controls.children = [self.run, self.earlier, self.warning]
         self.more.children = [w.HTML("<b>Try it on a photo</b>"), self.photo, self.look, self.answer]
         self.right.children = [self.text, self.picture]
-        self.model: Detector | None = None
         self.look.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self._list()
 
@@ -101,14 +100,15 @@ class DetectorExportPanel(BaseExportPanel):
         """Find objects in the photo at `path` with the exported model."""
         if not path:
             raise InputError("no photo is named: type the path of one")
-        row = self.model.predict([path])[0]
+        model = self.exported_model()
+        row = model.predict([path])[0]
         if "error" in row:
             raise InputError(f"{path} can't be looked at ({row['error']}): choose another photo")
         boxes = pd.DataFrame(row["boxes"], columns=["label", "score", "left", "top", "width", "height"])
         shown = boxes.assign(path=Path(path).name, kind="found", true=boxes["label"])
         counts = ", ".join(f"{count} {label}" for label, count in boxes["label"].value_counts().items())
         words = counts or "nothing found"
-        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), False, self.model.levels)
+        picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), False, model.levels)
         self.picture.draw(picture, f"{Path(path).name}: {words}")
         self.answer.value = html.status(f"<b>{html.text(Path(path).name)}</b>: {html.text(words)}")
 

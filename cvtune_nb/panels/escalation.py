@@ -11,13 +11,13 @@ from cvtune_nb import advice, classification, plots
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
-    LADDERS,
     Escalation,
-    Promise,
+    ExpectedAccuracy,
     escalate,
+    expected_accuracies,
     ladder,
+    ladders,
     own_rungs,
-    promises,
     reference_2018,
     save_rungs,
     so_far,
@@ -62,12 +62,12 @@ class EscalationPanel(Panel):
         some. on: "local" or "ray"."""
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
-        family = family or backbones.KNOWN[backbones.default()[0]].family
-        if family not in LADDERS:
-            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(LADDERS)}")
+        family = family or backbones.family_of(backbones.default()[0]).name
+        if family not in ladders():
+            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(ladders())}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*LADDERS, *([OWN] if own else [])], description="Ladder", **look())
+        self.family = w.Dropdown(options=[*ladders(), *([OWN] if own else [])], description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
@@ -84,7 +84,7 @@ class EscalationPanel(Panel):
         self.box.children = [page, self.table, *rest]
         self._prices: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
-        self._promised: dict[Config, Promise] = {}
+        self._expected: dict[Config, ExpectedAccuracy] = {}
         self._soon = Soon(self.predict)
         self._editing, self._about = False, ""
         self._list_rungs(set(_numbers(rungs, "RUNGS")))
@@ -134,7 +134,7 @@ class EscalationPanel(Panel):
         if self.family.value == OWN or rungs != self._ladder():
             save_rungs(self.workspace, rungs)
             self._editing = True  # the table is what it is already
-            self.family.options = [*LADDERS, OWN]
+            self.family.options = [*ladders(), OWN]
             self.family.value = OWN
             self._editing = False
         self.add_up()
@@ -161,15 +161,14 @@ class EscalationPanel(Panel):
             if config not in self._prices and not self.job.running:
                 try:
                     self._prices[config] = classification.predict_cost(self.workspace, config)
-                    self._promised[config] = promises(self.workspace, [config])[0]
+                    self._expected[config] = expected_accuracies(self.workspace, [config])[0]
                 except (InputError, OSError, ValueError, RuntimeError) as error:
                     price = html.text(error)
                     self._impossible.add(config)
             if config in self._prices:
                 price = f"<b>{html.text(self._prices[config].words)}</b>"
-            if config in self._promised:
-                told = self._promised[config]
-                price += f"; expected accuracy {told.accuracy:.1%} ({told.low * 100:.0f} to {told.high * 100:.0f}%)"
+            if config in self._expected:
+                price += f"; expected accuracy {html.text(self._expected[config])}"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {price}")

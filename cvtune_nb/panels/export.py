@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import pandas as pd
@@ -23,8 +23,11 @@ from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.layout import look
 from cvtune_nb.workspace import Workspace
 
+if TYPE_CHECKING:
+    from torch import nn
+
 ABOUT_THRESHOLD = (
-    "Below this probability (0 to 99%) the model says that it does not know; 0: it always answers. "
+    "Below this probability (0 to 99%) the model says that it is not sure; 0: it always answers. "
     "Move it after the export, too: the curve shows what it costs."
 )
 
@@ -54,7 +57,7 @@ class ExportPanel(BaseExportPanel):
             max=0.99,
             step=0.01,
             readout_format=".0%",
-            description="Sure from",
+            description="Threshold",
             continuous_update=False,
             **look("5em"),
         )
@@ -83,8 +86,7 @@ class ExportPanel(BaseExportPanel):
             w.HBox([self.classify, self.upload]),
         ]
         self.right.children = [self.text, self.picture, self.answer, self.looked]
-        self.model: Model | None = None
-        self.network = None
+        self.network: nn.Module | None = None
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
         self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
@@ -158,9 +160,11 @@ class ExportPanel(BaseExportPanel):
     # -- a photo ----------------------------------------------------------------------------------------------
 
     def _draw_certainty(self, made: Export) -> None:
-        """How sure it is, with what the threshold that is chosen now costs; the model that is tried below has it at
-        once."""
-        threshold = self.model.threshold = round(self.threshold.value, 2)
+        """How sure the model is, and what the threshold chosen now costs.
+
+        The model that is tried below gets that threshold, too.
+        """
+        threshold = self.exported_model().threshold = round(self.threshold.value, 2)
         before, after = made.calibration_error
         words = f"Sure and right differ by {after:.1%}, before calibration by {before:.1%}; threshold {threshold:.0%}"
         self.picture.draw(plots.certainty(made.reliability, made.calibration_error, made.coverage, threshold), words)
@@ -188,19 +192,21 @@ class ExportPanel(BaseExportPanel):
 
     def _classify(self, path: str, name: str) -> None:
         self.alert.value = ""
-        answer = self.model.predict([path])[0]
+        model = self.exported_model()
+        assert self.network is not None  # it comes with the model
+        answer = model.predict([path])[0]
         if "error" in answer:
             raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
-        square = photo.square(path, self.model.image_size, self.model.levels)
+        square = photo.square(path, model.image_size, model.levels)
         try:
-            mattered = heat(self.network, square, self.model.labels.index(answer["label"]))
-        except InputError:  # a network without a map of places
+            mattered = heat(self.network, square, model.labels.index(answer["label"]))
+        except InputError:  # a network without a feature map
             square = mattered = None
         words = f"{answer['label']}, {answer['probability']:.1%}"
-        alt = f"{name}: {words}" + ("" if mattered is None else "; in the middle which places spoke for it")
-        self.looked.draw(plots.answer(Path(path), table, square, mattered, self.model.levels), alt)
-        sure = "" if answer["sure"] else f" Below {self.model.threshold:.0%}, so its answer is: don't know."
+        alt = f"{name}: {words}" + ("" if mattered is None else "; in the middle, which parts of it spoke for that")
+        self.looked.draw(plots.answer(Path(path), table, square, mattered, model.levels), alt)
+        sure = "" if answer["sure"] else f" Below {model.threshold:.0%}, so its answer is: not sure."
         self.answer.value = html.status(f"<b>{html.text(name)}</b>: {html.text(words)}.{sure}")
 
     # -- what the cells below show ----------------------------------------------------------------------------
@@ -221,9 +227,10 @@ class ExportPanel(BaseExportPanel):
 
     def program_lines(self, made: Export) -> list[str]:
         """Lines that use the model, with the threshold as it is now."""
-        if self.model.threshold == made.threshold:
+        threshold = self.exported_model().threshold
+        if threshold == made.threshold:
             return super().program_lines(made)
-        moved = [f"model = Model({str(made.folder)!r})", f"model.threshold = {self.model.threshold}"]
+        moved = [f"model = Model({str(made.folder)!r})", f"model.threshold = {threshold}"]
         return ["from predict import Model", *moved, "model.predict(['photo.jpg'])"]
 
     def sentences(self, made: Export) -> Iterator[str]:

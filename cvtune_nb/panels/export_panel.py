@@ -11,6 +11,7 @@ from cvtune_nb.export.packaging import Exported
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import NotReady
 
 
 class BaseExportPanel(Panel):
@@ -23,14 +24,25 @@ class BaseExportPanel(Panel):
 
     def __init__(self, workspace: Any):
         super().__init__(workspace)
+        self.model: predict.Model | None = None
         self.warning = w.HTML()
         self.earlier = w.Checkbox(description="Export it even if its classes are not those of today", indent=False)
         self.earlier.layout.display = "none"
         self.warn()
 
     def choose_from(self, menu: w.Dropdown, options: list[tuple[str, str]], earlier: list[tuple[str, str]]) -> None:
-        """Fill a menu with runs (what is shown, id), those of earlier data last. Of these none is chosen by itself, and
-        one that is chosen has a box beside it."""
+        """Fill a menu with runs.
+
+        Parameters
+        ----------
+        menu
+            The menu.
+        options
+            What is shown of a run, and its id; the first is chosen.
+        earlier
+            The same for runs of earlier data, which come last. None of them is chosen by itself, and one that a person
+            chooses has a box beside it.
+        """
         chosen, self._of_earlier = menu.value, {name for _, name in earlier}
         menu.options = [*options, *((f"{EARLIER}: {words}", name) for words, name in earlier)]
         first = options[0][1] if options else None
@@ -42,6 +54,12 @@ class BaseExportPanel(Panel):
         asked = change["new"] in self._of_earlier
         self.earlier.layout.display = None if asked else "none"
         self.earlier.value = self.earlier.value and asked
+
+    def exported_model(self) -> predict.Model:
+        """The model to try; NotReady until there is one."""
+        if self.model is None:
+            raise NotReady(self.waiting)
+        return self.model
 
     def sentences(self, made: Any) -> Iterable[str]:
         """What the export says, in sentences; the first is what was exported."""
@@ -63,9 +81,10 @@ class BaseExportPanel(Panel):
 
     def how_to_use(self) -> None:
         """A few lines that use it anywhere onnxruntime, numpy and Pillow are."""
-        self.report(self._how_to_use)
+        self.report(self.usage)
 
-    def _how_to_use(self) -> HTML:
+    def usage(self) -> HTML:
+        """What `how_to_use` shows."""
         made = self.result()
         return html.uses(str(made.folder), self.program_lines(made))
 

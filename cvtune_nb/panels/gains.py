@@ -19,7 +19,7 @@ from cvtune_nb.widgets.job import Work
 from cvtune_nb.widgets.layout import WIDTH
 from cvtune_nb.workspace import Workspace
 
-Told = tuple[list[Gain], list[str], Run | None]
+Found = tuple[list[Gain], list[str], Run | None]
 
 
 class GainsPanel(Panel):
@@ -43,7 +43,7 @@ class GainsPanel(Panel):
         self.go.layout.width = "auto"
         self.found = Findings(self.guard(self._apply), PARAMETERS)
         self.below.children = [self.found]
-        self.say("Nothing is told yet; with the features in the cache it takes some seconds.")
+        self.say("Nothing is estimated yet; with the features in the cache it takes some seconds.")
 
     def work(self) -> Work:
         """Look at the best run, or the baseline where there is none."""
@@ -51,21 +51,21 @@ class GainsPanel(Panel):
         run = classification.best_run(self.workspace)
         return lambda progress: (*advice.what_helps(self.workspace, run, compute, progress), run)
 
-    def paint(self, result: Told) -> str:
+    def paint(self, result: Found) -> str:
         """Bars, and a card for each."""
-        gains, silent, run = result
+        gains, unknown, run = result
         table = pd.DataFrame([gain.to_dict() for gain in gains])
         real = advice.real_gains(self.workspace)
         words = "; ".join(f"{gain.title} {gain.words}" for gain in gains)
         self.picture.draw(plots.gains(table, real), f"predicted gains: {words}")
         self.found.show(self._finding(gain) for gain in gains)
         about = f"run {run.id}" if run else "the baseline's SVM"
-        kept = "".join(f"<li>{html.text(line)}</li>" for line in real["words"])
-        missing = "".join(f"<li>{html.text(line)}</li>" for line in silent)
+        real_words = "".join(f"<li>{html.text(line)}</li>" for line in real["words"])
+        missing = "".join(f"<li>{html.text(line)}</li>" for line in unknown)
         self.text.value = (
             f"<div>About {html.text(about)}, on validation.</div>"
-            + (f"<b>What earlier predictions came to</b><ul>{kept}</ul>" if kept else "")
-            + (f"<b>Not told</b><ul>{missing}</ul>" if missing else "")
+            + (f"<b>What earlier predictions came to</b><ul>{real_words}</ul>" if real_words else "")
+            + (f"<b>Not estimated</b><ul>{missing}</ul>" if missing else "")
         )
         return "Finished."
 
@@ -74,7 +74,7 @@ class GainsPanel(Panel):
         return Finding(
             f"gain-{gain.action}",
             f"{gain.title}: {gain.words}{time}",
-            f"told from {gain.basis}",
+            f"based on {gain.basis}",
             "errors removed from the SVM, carried over to this model",
             gain.change,
         )
@@ -91,6 +91,6 @@ class GainsPanel(Panel):
 
     def lessons(self) -> HTML:
         """Each prediction in a sentence."""
-        gains, silent, _ = self.result()
-        told = [f"{gain.title}: {gain.words}." for gain in gains]
-        return html.listed([*told, *(f"Not told: {line}." for line in silent)])
+        gains, unknown, _ = self.result()
+        lines = [f"{gain.title}: {gain.words}." for gain in gains]
+        return html.listed([*lines, *(f"Not estimated: {line}." for line in unknown)])

@@ -1,17 +1,14 @@
 """Notebook 07: outliers, and photos that are there more than once, decided as in the audit's gallery."""
 
-import time
-
-import pandas as pd
-
 from cvtune_nb import similarity
-from cvtune_nb.audit import Audit
+from cvtune_nb.audit import Audit, Payoff
 from cvtune_nb.panels.audit import AuditPanel
+from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
 
 
-class OdditiesPanel(AuditPanel):
+class OutliersPanel(AuditPanel):
     """The audit's gallery, keys and decisions, for what one network's vectors say."""
 
     button = "Look for them"
@@ -27,21 +24,15 @@ class OdditiesPanel(AuditPanel):
         return None
 
     def work(self) -> Work:
-        """Vectors of all photos, what lies far from its class, and copies."""
+        """Read the name of the network."""
         workspace, name = self.workspace, self.embedder
+        return lambda progress: similarity.find_outliers_and_copies(
+            workspace, similarity.find_embedder(workspace, name), progress
+        )
 
-        def run(progress) -> Audit:
-            # what has learned from these photos has drawn each to its class, and sees nothing odd in them any more
-            start, of = time.perf_counter(), similarity.embedder(workspace, name).frozen
-            photos = workspace.photos(contested=True)
-            rows = similarity.vectors(workspace, photos, of, progress)
-            odd = similarity.outliers(photos, rows)
-            labels = dict(zip(photos["path"], photos["label"], strict=True))
-            near = dict(zip(odd["path"], odd["other"].map(labels), strict=True))  # what most of its neighbours are
-            suggested = [near.get(path, label) for path, label in labels.items()]
-            scores = photos[["path", "label", "split"]].assign(suggested_label=suggested)
-            issues = pd.concat([odd, similarity.copies(workspace, of, progress)], ignore_index=True)
-            summary = {"notes": [f"Judged by {of.words}."] if len(issues) else [], "forecast": ""}
-            return Audit(issues, scores, summary, time.perf_counter() - start)
-
-        return run
+    def paint(self, result: Audit | Payoff) -> str:
+        """Fill the gallery, or show what the decisions brought."""
+        words = super().paint(result)
+        if isinstance(result, Audit):
+            self.cost.value = f"It took {html.duration(result.seconds)}."
+        return words

@@ -7,9 +7,12 @@ import ipywidgets as w
 from cvtune_nb import similarity
 from cvtune_nb.export.predict import Similar
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
-from cvtune_nb.similarity.export import SimilarityExport, export_similarity
+from cvtune_nb.panels.similarity_parts import MetricMenus
+from cvtune_nb.similarity.export import SimilarityExport
+from cvtune_nb.similarity.metric import Metric
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import look
 from cvtune_nb.workspace import Workspace
 
 
@@ -20,40 +23,31 @@ class SimilarityExportPanel(BaseExportPanel):
     waiting = "Press Export the index above first, then run this cell again."
     kind = Similar
 
-    def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "cosine", components: str = "pca"):
+    def __init__(self, workspace: Workspace, embedder: str = "", distance: str = "", components: str = ""):
         super().__init__(workspace)
-        wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
-        self.embedder = w.Dropdown(description="Network", **wide)
-        wanted = similarity.embedder(workspace, embedder)
-        known = {of.name: of for of in [*similarity.choices(workspace), wanted]}.values()
-        now = [(of.words, of.name) for of in known if not of.data]
-        self.choose_from(self.embedder, now, [(f"run {of.run}", of.name) for of in known if of.data])
-        self.embedder.value = wanted.name
-        self.distance = w.Dropdown(options=list(similarity.DISTANCES), value=distance, description="Distance", **wide)
-        self.components = w.Dropdown(
-            options=list(similarity.COMPONENTS), description="Numbers", value=components, **wide
+        self.embedder, self.menus = (
+            w.Dropdown(description="Network", **look()),
+            MetricMenus(Metric.of(components, distance)),
         )
-        self.go.layout.width = "150px"
-        self.controls.children = [self.embedder, self.earlier, self.distance, self.components, self.warning]
+        known = similarity.list_embedders(workspace, embedder)
+        present = [(each.words, each.name) for each in known if not each.data]
+        self.choose_from(self.embedder, present, [(f"run {each.run}", each.name) for each in known if each.data])
+        self.embedder.value = similarity.find_embedder(workspace, embedder).name
+        menus = self.menus.distance, self.menus.components
+        self.controls.children = [self.embedder, self.earlier, *menus, self.warning]
         self.right.children = [self.text]
 
     def work(self) -> Work:
         """Read what is chosen."""
-        name, distance, components, workspace = (
-            self.embedder.value,
-            self.distance.value,
-            self.components.value,
-            self.workspace,
-        )
-        earlier = self.earlier.value
-        return lambda progress: export_similarity(workspace, name, None, progress, components, distance, earlier)
+        workspace, name, metric, earlier = self.workspace, self.embedder.value, self.menus.metric, self.earlier.value
+        return lambda progress: similarity.export_similarity(workspace, name, None, progress, metric, earlier)
 
     def paint(self, result: SimilarityExport) -> str:
         """The figures."""
-        told = result.test or result.validation
+        scores = result.final
         self.text.value = html.status(
-            f'<span class="cvtune-number">{told.recall[1].value:.1%}</span> recall@1 on {len(told.queries)} '
-            f"{told.split} photos.<br>{html.text(told.words)}.<br>{agreement(result)}"
+            f'<span class="cvtune-number">{scores.recall[1].value:.1%}</span> recall@1 on {len(scores.queries)} '
+            f"{scores.split} photos.<br>{html.text(scores.words)}.<br>{agreement(result)}"
         ) + noted(result)
         return self.exported(result)
 

@@ -7,17 +7,18 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import similarity
-from cvtune_nb.data import thumbnail
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import words_of
+from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.similarity.active_learning import ToLabel, unlabelled
+from cvtune_nb.panels.similarity_parts import show_photos, small
+from cvtune_nb.similarity.active_learning import LabelList, read_unlabelled
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import button, look, row, small_print
 from cvtune_nb.widgets.photo_grid import PhotoGrid
 from cvtune_nb.workspace import Workspace
 
-SIDE = 120
-"""Longest side of a thumbnail, in pixels."""
 MOST = 200
 """Photos of the folder that are shown to choose from."""
 
@@ -30,21 +31,19 @@ class ToLabelPanel(Panel):
 
     def __init__(self, workspace: Workspace, folder: str = "", count: int = 50, embedder: str = ""):
         super().__init__(workspace)
-        wide = {"style": {"description_width": "7.5em"}, "layout": {"width": "330px"}}
         self.embedder = embedder
         self.folder = w.Text(
-            value=folder, description="Folder", placeholder="photos without labels", continuous_update=False, **wide
+            value=folder, description="Folder", placeholder="photos without labels", continuous_update=False, **look()
         )
-        self.count = w.BoundedIntText(value=count, min=1, max=10_000, description="How many", **wide)
-        words = w.HTML(
-            "How many photos to label next (1 to 10,000). With few labels typical photos, one of each kind; "
-            "later those that the labels leave in doubt, no two alike."
+        self.count = w.BoundedIntText(value=count, min=1, max=10_000, description="How many", **look())
+        words = small_print(
+            "How many photos to label next (1 to 10,000): with few labels typical photos, one of each kind; "
+            "later photos that the network is unsure about, no two alike."
         )
-        self.open = w.Button(description="Show the folder", layout={"width": "auto"})
+        self.open = button("Show the folder")
         self.chosen, self.grid = w.HTML(), PhotoGrid(choosable=True, opens=False)
-        words.add_class("cvtune-words")
-        self.go.layout.width = "170px"
-        self.controls.children = [self.folder, self.count, words, self.open, self.chosen]
+        self.go.layout.width = "auto"
+        self.controls.children = [self.folder, self.count, words, row(self.open), self.chosen]
         self.right.children = [self.text, self.grid]
         self.like: list[str] = []
         self.open.on_click(self.guard(lambda _: self.show_folder()))
@@ -59,11 +58,11 @@ class ToLabelPanel(Panel):
 
     def show_folder(self) -> None:
         """Show photos of the folder, to choose those of which more are wanted."""
-        found, left_out = unlabelled(self._named(), levels=self.workspace.levels)
-        self._fill(found["path"].head(MOST).tolist(), {}, "photos of the folder, to choose from")
-        more = f", the first {MOST} are shown" if len(found) > MOST else ""
-        unread = f"; {_left_out(left_out)}" if len(left_out) else ""
-        self.say(f"{len(found)} photos{more}{unread}. Tick those you want more of, or none for any.")
+        photos, left_out = read_unlabelled(self._named(), levels=self.workspace.levels)
+        self._show(photos.assign(caption=""), "photos of the folder, to choose from")
+        more = f", the first {MOST} are shown" if len(photos) > MOST else ""
+        unread = "".join(f"; {words}" for words in words_of(left_out))
+        self.say(f"{len(photos)} photos{more}{html.text(unread)}. Tick those you want more of, or none for any.")
 
     def _named(self) -> str:
         folder = self.folder.value.strip()
@@ -79,51 +78,36 @@ class ToLabelPanel(Panel):
 
     def work(self) -> Work:
         """Read folder, number and what was ticked."""
-        folder, count, like, workspace = self._named(), self.count.value, list(self.like), self.workspace
-        of = self.embedder
+        workspace, name, folder = self.workspace, self.embedder, self._named()
+        count, like = self.count.value, list(self.like)
 
-        def run(progress) -> ToLabel:
-            return similarity.to_label(
-                workspace, folder, similarity.embedder(workspace, of), count, like, progress=progress
-            )
+        def run(progress: Progress) -> LabelList:
+            embedder = similarity.find_embedder(workspace, name)
+            return similarity.label_next(workspace, folder, embedder, count, like, progress=progress)
 
         return run
 
-    def paint(self, result: ToLabel) -> str:
+    def paint(self, result: LabelList) -> str:
         """Show what was chosen, in its order."""
-        rows = result.table
-        captions = {
-            row.path: f"{row.looks_like}? {row.probability:.0%}" if row.looks_like else row.why
-            for row in rows.itertuples()
-        }
-        self._fill(rows["path"].head(MOST).tolist(), captions, "photos to label next")
+        table = result.table
+        captions = [
+            f"{row.looks_like}? {row.probability:.0%}" if row.looks_like else row.why for row in table.itertuples()
+        ]
+        self._show(table.assign(caption=captions), "photos to label next")
         self.text.value = html.status(
-            f"<b>{len(rows)}</b> photos to label, listed in {html.text(str(result.file))}. Put each into the folder of "
-            "its class and open your photos again, or fill in the column <i>label</i> and open the list itself."
+            f"<b>{len(table)}</b> photos to label, listed in {html.text(str(result.file))}. Put each into the folder "
+            "of its class and open your photos again, or fill in the column <i>label</i> and open the list itself."
         )
-        self.cost.value = html.text(f"{_left_out(result.left_out)}.") if len(result.left_out) else ""
+        self.cost.value = "".join(f"{html.text(words)}." for words in words_of(result.left_out))
         return html.text(result.words)
 
-    def _fill(self, paths: list[str], captions: dict[str, str], name: str) -> None:
-        shown = [
-            {
-                "key": path,
-                "caption": captions.get(path, ""),
-                "said": f"{Path(path).name} {captions.get(path, '')}",
-                "mark": "",
-            }
-            for path in paths
-        ]
-        levels = self.workspace.levels
-        self.grid.show(shown, [thumbnail(Path(path), SIDE, levels) for path in paths], name)
+    def _show(self, photos: pd.DataFrame, name: str) -> None:
+        rows = photos.head(MOST)
+        rows = rows.assign(said=[f"{Path(row.path).name} {row.caption}" for row in rows.itertuples()], mark="")
+        show_photos(self.grid, rows, lambda path: small(self.workspace, Path(path)), name)
         self._like([])
 
     def lessons(self) -> HTML:
         """What we learned."""
         made = self.result()
         return html.listed([made.words])
-
-
-def _left_out(files: pd.DataFrame) -> str:
-    first = files.iloc[0]
-    return f"{len(files)} files left out, first {first['path']}: {first['reason']}"

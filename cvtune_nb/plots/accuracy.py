@@ -34,7 +34,7 @@ def c_curve(table: pd.DataFrame, chosen: float) -> Figure:
     axes.plot(table["C"], table["validation_accuracy"], **VALIDATION)
     axes.axvline(chosen, color=GREY, linestyle=":", linewidth=1.5, label=f"C = {chosen:.3g}")
     axes.set_xscale("log")
-    axes.set_xlabel("C: left, a simple boundary; right, one that follows every photo")
+    axes.set_xlabel("C (small: a simple boundary; large: fits every photo)")
     accuracy_axis(axes)
     axes.legend(fontsize=8, loc="lower right")
     best = table.loc[table["validation_accuracy"].idxmax()]
@@ -66,13 +66,13 @@ def learning_curve(table: pd.DataFrame) -> Figure:
 
 def _more_photos(table: pd.DataFrame) -> str:
     last = table.iloc[-1]
-    half = table[table["train_photos"] <= last["train_photos"] * 0.6]
+    fewer = table[table["train_photos"] <= last["train_photos"] * 0.6]
     now, most = last["validation_accuracy"], f"{last['train_photos']:.0f} photos"
-    if half.empty:
+    if fewer.empty:
         return f"{now:.1%} with {most}"
-    earlier = half.iloc[-1]
+    earlier = fewer.iloc[-1]
     gain = now - earlier["validation_accuracy"]
-    # A gain inside half an interval's width can't be told from luck.
+    # A gain within half of the interval may be luck.
     verdict = "more would help" if gain > (last["high"] - last["low"]) / 2 else "within the interval"
     return f"{earlier['train_photos']:.0f} to {most} brought {gain * 100:+.1f} points: {verdict}"
 
@@ -108,7 +108,7 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: 
     _loss_axis(right, history)
     left.legend(fontsize=8, loc="lower right")
     if baseline is not None and history.empty:
-        titled(left, f"To be beaten: the baseline's {baseline:.1%}")
+        titled(left, f"Baseline to beat: {baseline:.1%}")
     if len(history):
         last = history.iloc[-1]
         best = history.sort_values(["validation_accuracy", "validation_loss"], ascending=[False, True]).iloc[0]
@@ -175,7 +175,7 @@ def rate_curve(table: pd.DataFrame, suggestion: float, words: str) -> Figure:
     axes.axvline(suggestion, color=ORANGE, linestyle="--", linewidth=1.5, label=f"suggested: {suggestion:.2g}")
     axes.set_xscale("log")
     axes.set_ylim(0, table["smoothed"].max() * 1.15)  # a single minibatch that ran away would flatten the rest
-    axes.set_xlabel("learning rate, raised at every step")
+    axes.set_xlabel("learning rate (raised at each step)")
     axes.set_ylabel("training loss")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper left")
@@ -221,20 +221,20 @@ def before_and_after(before, after, words: str) -> Figure:
     """
     made = figure(5.8, 2.4)
     axes = made.subplots()
-    for place, name, one, style in (
+    for row, name, one, style in (
         (0, "as found", before, TRAIN),
         (1, "with your decisions", after, VALIDATION),
     ):
         axes.errorbar(
             one.value,
-            place,
+            row,
             xerr=[[one.value - one.low], [one.high - one.value]],
             capsize=5,
             color=style["color"],
             marker=style["marker"],
             label=name,
         )
-        axes.text(one.value, place - 0.2, f"{one.value:.1%}", ha="center", fontsize=9, color=INK)
+        axes.text(one.value, row - 0.2, f"{one.value:.1%}", ha="center", fontsize=9, color=INK)
     axes.set_yticks([0, 1], ["as found", "with your\ndecisions"])
     axes.set_ylim(1.5, -0.5)
     axes.set_xlim(0, 1.02)
@@ -248,10 +248,10 @@ def before_and_after(before, after, words: str) -> Figure:
 def bars(axes: Axes, table: pd.DataFrame) -> None:
     """The most probable classes of one photo as bars, best on top. table: columns label, probability."""
     axes.barh(range(len(table)), table["probability"], color=TRAIN["color"])
-    for place, value in enumerate(table["probability"]):
+    for row, value in enumerate(table["probability"]):
         inside = value > 0.86
         x, side, colour = (value - 0.01, "right", "white") if inside else (value + 0.01, "left", INK)
-        axes.text(x, place, f"{value:.1%}", va="center", ha=side, fontsize=9, color=colour)
+        axes.text(x, row, f"{value:.1%}", va="center", ha=side, fontsize=9, color=colour)
     axes.set_yticks(range(len(table)), [shortened(name) for name in table["label"]], parse_math=False, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)

@@ -46,30 +46,31 @@ def certainty(
 
 
 def _reliability(axes: Axes, table: pd.DataFrame, errors: tuple[float, float]) -> None:
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as sure as right")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect calibration")
     for (when, form), error in zip(_FORMS.items(), errors, strict=True):
         rows = table[table["when"] == when]
         spread = [(rows["accuracy"] - rows["low"]).clip(lower=0), (rows["high"] - rows["accuracy"]).clip(lower=0)]
         name = f"{when}: {error:.1%}"
         axes.errorbar(rows["confidence"], rows["accuracy"], yerr=spread, elinewidth=0.8, label=name, **form)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set(xlabel="how sure it is", ylabel="answers that are right")
-    axes.legend(fontsize=8, loc="upper left", title="off by, on average", title_fontsize=8)
+    axes.set(xlabel="confidence", ylabel="accuracy")
+    axes.legend(fontsize=8, loc="upper left", title="calibration error", title_fontsize=8)
     before, after = errors
     photos = table.loc[table["when"] == "after", "photos"].sum()
     if math.isclose(before, after, abs_tol=1e-6):  # but for rounding, the same
-        titled(axes, f"It is off by {after:.1%} ({photos} photos):\nthere are too few to calibrate it")
+        titled(axes, f"Calibration error {after:.1%} ({photos} photos):\ntoo few photos to calibrate")
     else:
-        titled(axes, f"Calibrated it is off by {after:.1%},\nbefore by {before:.1%} ({photos} photos)")
+        titled(axes, f"Calibration error {after:.1%} ({photos} photos),\n{before:.1%} before calibration")
 
 
 def _coverage(axes: Axes, table: pd.DataFrame, threshold: float) -> None:
     known = table[table["answered"] > 0]
-    axes.plot(known["threshold"], known["accuracy"], color=BLUE, label="right, of those answered")
+    axes.plot(known["threshold"], known["accuracy"], color=BLUE, label="accuracy of those answered")
     axes.fill_between(known["threshold"], known["low"], known["high"], color=BLUE, alpha=0.15)
     axes.plot(table["threshold"], table["coverage"], color=ORANGE, linestyle="--", label="answered")
     axes.axvline(threshold, color=GREY, linestyle=":", linewidth=1.5, label=f"threshold {threshold:.0%}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel='threshold: below it, "don\'t know"', ylabel="validation photos")
     axes.legend(fontsize=8, loc="lower left")
     here = table.iloc[(table["threshold"] - threshold).abs().argmin()]
-    titled(axes, f"From {threshold:.0%} on it answers {here['coverage']:.0%},\n{here['accuracy']:.1%} of that is right")
+    answered, right = f"{here['coverage']:.0%} of the photos", f"{here['accuracy']:.1%} of them"
+    titled(axes, f"At {threshold:.0%} it answers {answered},\n{right} correctly")

@@ -44,7 +44,7 @@ def class_counts(photos: pd.DataFrame) -> Figure:
 
 
 def confusion(table: pd.DataFrame, what: str = "validation") -> Figure:
-    """The confusion matrix: rows are what the photos are, columns what they were taken for.
+    """The confusion matrix: a row for each true class, a column for each predicted one.
 
     table: counts, classes as index (truth) and as columns (predicted).
     """
@@ -74,8 +74,8 @@ def confusion(table: pd.DataFrame, what: str = "validation") -> Figure:
         rotation_mode="anchor" if len(table) <= 12 else "default",
     )
     tick_names(axes.yaxis, table.index, fontsize=8)
-    axes.set_xlabel("taken for")
-    axes.set_ylabel("is")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     axes.set_title(_most_confused(table, what), fontsize=10, loc="right", color=INK, parse_math=False)
     return made
 
@@ -84,7 +84,7 @@ def _most_confused(table: pd.DataFrame, what: str) -> str:
     wrong = table.to_numpy(dtype=int).copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
-        return f"No {what} photo is taken for another class"
+        return f"No {what} photo is mistaken for another class"
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
     is_, taken = shortened(table.index[row], 16), shortened(table.columns[column], 16)
-    return f"Most often: {is_} taken for {taken}, {wrong[row, column]} of {table.iloc[row].sum()}"
+    return f"Most often: {is_} mistaken for {taken}, {wrong[row, column]} of {table.iloc[row].sum()}"

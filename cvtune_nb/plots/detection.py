@@ -51,8 +51,8 @@ def box_sizes(extents: np.ndarray, classes: pd.DataFrame, line: float) -> Figure
     titled(left, f"{small:.0%} of {len(extents):,} boxes are small" if len(extents) else "No boxes yet")
     rows = classes.sort_values("boxes", ascending=False).head(12)
     right.barh(range(len(rows)), rows["boxes"], color=BLUE)
-    for place, row in enumerate(rows.itertuples()):
-        right.text(row.boxes, place, f" {row.boxes:,}, median {row.extent:.0%}", va="center", fontsize=8, color=INK)
+    for index, row in enumerate(rows.itertuples()):
+        right.text(row.boxes, index, f" {row.boxes:,}, median {row.extent:.0%}", va="center", fontsize=8, color=INK)
     tick_names(right.yaxis, rows["label"], fontsize=8)
     right.invert_yaxis()
     right.set_xlim(0, 1.6 * max([1, *rows["boxes"]]))
@@ -113,16 +113,16 @@ def precision_recall(curve: pd.DataFrame, by_class: pd.DataFrame) -> Figure:
     axes = made.subplots()
     known = by_class.dropna(subset=["ap50"]).sort_values("ap50", ascending=False)
     colours = (BLUE, ORANGE, GREEN, GREY, INK)
-    for place, row in enumerate(known.head(10).itertuples()):
+    for index, row in enumerate(known.head(10).itertuples()):
         points = curve[curve["label"] == row.label]
         axes.plot(
             points["recall"],
             points["precision"],
-            color=colours[place % 5],
-            linestyle=DASHES[place % 4],
+            color=colours[index % 5],
+            linestyle=DASHES[index % 4],
             label=f"{shortened(row.label, 18)} {row.ap50:.2f}".replace("$", r"\$"),
         )
-    axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall: share of the boxes that is found", ylabel="precision")
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall: share of the boxes that are found", ylabel="precision")
     axes.grid(alpha=0.3)
     if len(known):
         axes.legend(fontsize=8, loc="lower left", title="AP50", title_fontsize=8)
@@ -164,7 +164,7 @@ def against_threshold(table: pd.DataFrame, chosen: float) -> Figure:
         label="of these, in photos without a box",
     )
     axes.axvline(chosen, color=INK, linestyle=":", linewidth=1)
-    axes.set(xlim=(0, 1), xlabel="threshold: the least score that counts")
+    axes.set(xlim=(0, 1), xlabel="threshold: the lowest score that counts")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper center")
@@ -235,8 +235,8 @@ def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool =
     ]
     if there and known:
         made.legend(handles, [LOOKS[kind][2] for kind in there], loc="outside lower center", ncols=6, fontsize=8)
-    title = f"The {len(paths)} photos with most mistakes" if len(paths) > 1 else "What is found, and what is not"
+    title = f"The {len(paths)} photos with the most mistakes" if len(paths) > 1 else "What is found, and what is missed"
     counts = ", ".join(f"{count} {shortened(label)}" for label, count in judged["label"].value_counts().items())
-    words = title if known else counts or "Nothing is found"
+    words = title if known else counts or "Nothing found"
     made.suptitle(words.replace("$", r"\$"), fontsize=11, x=0.01, ha="left")
     return made

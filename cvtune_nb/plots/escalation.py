@@ -60,7 +60,7 @@ def accuracy_against_time(
             mfc="white",
             capsize=2,
             alpha=0.8,
-            label="2018, other photos, from the fastest time here",
+            label="2018, other photos, relative to the fastest time here",
         )
         for x, row in zip(middle, reference.itertuples(), strict=True):
             axes.annotate(
@@ -69,7 +69,7 @@ def accuracy_against_time(
         lowest = min(lowest, reference["accuracy"].min())
     if "expected" in rungs and rungs["expected"].notna().any():
         told = rungs.dropna(subset=["expected", "predicted_seconds"])
-        axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="promised before it ran")
+        axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="expected before it ran")
         lowest = min([lowest, *told["expected"]])
     if len(done):
         bars = [(accuracy - done["low"]).clip(lower=0), (done["high"] - accuracy).clip(lower=0)]
@@ -119,10 +119,10 @@ def gaps_by_rung(rungs: pd.DataFrame) -> Figure:
     made = figure(8.4, 0.9 + 0.42 * max(2, len(done)))
     axes = made.subplots()
     gap = (done["train_accuracy"] - done["validation_accuracy"]) * 100
-    for place, row in enumerate(done.itertuples()):
-        axes.plot([row.validation_accuracy, row.train_accuracy], [place] * 2, color=GREY, linewidth=2, zorder=1)
-        axes.plot([row.low, row.high], [place] * 2, color=VALIDATION["color"], alpha=0.25, linewidth=9, zorder=0)
-        axes.text(1.005, place, f"{gap[place]:+.1f} points", va="center", fontsize=9, color=INK, clip_on=False)
+    for index, row in enumerate(done.itertuples()):
+        axes.plot([row.validation_accuracy, row.train_accuracy], [index] * 2, color=GREY, linewidth=2, zorder=1)
+        axes.plot([row.low, row.high], [index] * 2, color=VALIDATION["color"], alpha=0.25, linewidth=9, zorder=0)
+        axes.text(1.005, index, f"{gap[index]:+.1f} points", va="center", fontsize=9, color=INK, clip_on=False)
     for style, column in ((TRAIN, "train_accuracy"), (VALIDATION, "validation_accuracy")):
         axes.plot(done[column], range(len(done)), style["marker"], color=style["color"], label=style["label"])
     axes.set_yticks(range(len(done)), [f"rung {rung}" for rung in done["rung"]])
@@ -147,7 +147,7 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
     ends = runs[["predicted_seconds", "seconds"]].to_numpy(dtype=float)
     low, high = float(ends.min()) / 1.6, float(ends.max()) * 1.6
     span = np.array([low, high])
-    axes.plot(span, span, color=GREY, linewidth=1, label="as predicted")
+    axes.plot(span, span, color=GREY, linewidth=1, label="as estimated")
     axes.fill_between(span, span * 0.8, span * 1.2, color=GREY, alpha=0.15, label="within 20%")
     axes.plot(runs["predicted_seconds"], runs["seconds"], "s", color=ORANGE, label="run")
     error = runs["seconds"] / runs["predicted_seconds"] - 1
@@ -161,10 +161,10 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
             textcoords="offset points",
             parse_math=False,
         )
-    _time_axis(axes.xaxis, low, high, "predicted")
+    _time_axis(axes.xaxis, low, high, "estimated")
     _time_axis(axes.yaxis, low, high, "real")
     axes.legend(fontsize=8, loc="upper left")
-    titled(axes, f"Predictions are off by {error.abs().median():.0%} (median of {len(runs)})")
+    titled(axes, f"Estimates are off by {error.abs().median():.0%} (median of {len(runs)})")
     return made
 
 
@@ -186,7 +186,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     axes.errorbar(rows["gain"] * 100, places, xerr=bars, fmt="none", color=INK, capsize=4)
     if real is not None and len(real):
         shown = real.drop_duplicates("title", keep="last").set_index("title")["real"].reindex(rows["title"])
-        axes.plot(shown.to_numpy() * 100, places, "D", color=ORANGE, label="what it really brought, last time")
+        axes.plot(shown.to_numpy() * 100, places, "D", color=ORANGE, label="actual gain, last time")
         axes.legend(fontsize=8, loc="lower right")
     axes.axvline(0, color=INK, linewidth=1)
     left, right = axes.get_xlim()
@@ -199,7 +199,7 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
         axes,
         f"{first['title']}: {first['gain'] * 100:+.1f} points"
         if sure.any() and first["low"] > 0
-        else "Nothing promises a gain that can be told from none",
+        else "Nothing brings a reliable gain",
     )
     return made
 

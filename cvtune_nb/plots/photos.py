@@ -64,12 +64,12 @@ def contact_sheet(
 
 
 def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels = FULL) -> Figure:
-    """The photos that the model got wrong, surest first.
+    """The photos that the model got wrong, the most confident first.
 
     Parameters
     ----------
     rows
-        path,label,predicted,score (how sure the model was; larger is surer).
+        path,label,predicted,score (larger: the model was more confident).
     path_of
         `workspace.path_of`.
     most
@@ -85,9 +85,9 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels
     grid = made.subplots(lines, columns, squeeze=False).ravel()
     for axes, row in zip(grid, shown.itertuples(), strict=False):
         _show(axes, row.path, path_of, levels=levels)
-        axes.set_title(f"is {shortened(row.label, 18)}", fontsize=8, color=BLUE, pad=2, parse_math=False)
+        axes.set_title(f"true: {shortened(row.label, 16)}", fontsize=8, color=BLUE, pad=2, parse_math=False)
         axes.set_xlabel(
-            f"taken for {shortened(row.predicted, 15)}",
+            f"predicted: {shortened(row.predicted, 14)}",
             fontsize=8,
             color=ORANGE,
             labelpad=2,
@@ -95,14 +95,10 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels
         )
     for axes in grid[len(shown) :]:
         axes.axis("off")
-    some = f"; the {most} it was surest of" if len(rows) > most else ""
     noun = "mistake" if len(rows) == 1 else "mistakes"
-    made.suptitle(
-        f"{len(rows)} {noun} on the validation photos{some}" if len(rows) else "No mistakes on the validation photos",
-        fontsize=11,
-        x=0.01,
-        ha="left",
-    )
+    title = f"{len(rows) or 'No'} {noun} on the validation photos"
+    confident = f"; the {most} most confident" if len(rows) > most else ""
+    made.suptitle(title + confident, fontsize=11, x=0.01, ha="left")
     return made
 
 
@@ -124,7 +120,7 @@ def answer(
     square
         The photo as the network sees it, uint8 RGB (s, s, 3); shown with `heat` where both are given.
     heat
-        How much each place of it mattered, (s, s), 0..1.
+        How much each pixel mattered, (s, s), 0..1.
     levels
         The model's, for photos of more than 8 bits a channel.
     """
@@ -137,7 +133,7 @@ def answer(
         middle.imshow(heat, cmap="inferno", alpha=0.25 + 0.45 * heat, vmin=0, vmax=1)
         middle.set(xticks=[], yticks=[])
         middle.spines[:].set_visible(False)
-        middle.set_title(f"what spoke for {shortened(table['label'].iloc[0], 20)}", fontsize=8, parse_math=False)
+        middle.set_title(f"evidence for {shortened(table['label'].iloc[0], 20)}", fontsize=8, parse_math=False)
     _show(left, str(path), Path, 320, levels)
     bars(right, table)
     return made

@@ -13,22 +13,19 @@ MOST_CLASSES = 20
 
 
 def recall(rows: pd.DataFrame) -> Figure:
-    """Recall and average precision of one or more embedders beside each other.
-
-    rows: embedder,measure (in the order to show),value,low,high (all 0..1),queries.
-    """
+    """Recall and average precision of one or more embedders side by side; rows: similarity.evaluation.Scores.table."""
     made = figure(8.4, 3.0)
     axes = made.subplots()
     measures = list(dict.fromkeys(rows["measure"]))
     names = list(dict.fromkeys(rows["embedder"]))
     for number, (name, (color, marker, dash)) in enumerate(zip(names, LOOKS, strict=False)):
         mine = rows[rows["embedder"] == name].set_index("measure").loc[measures]
-        places = np.arange(len(measures)) + 0.12 * (number - (len(names) - 1) / 2)
-        reach = np.abs(mine[["low", "high"]].to_numpy().T - mine["value"].to_numpy())
+        positions = np.arange(len(measures)) + 0.12 * (number - (len(names) - 1) / 2)
+        errors = np.abs(mine[["low", "high"]].to_numpy().T - mine["value"].to_numpy())
         axes.errorbar(
-            places,
+            positions,
             mine["value"],
-            yerr=reach,
+            yerr=errors,
             color=color,
             marker=marker,
             linestyle=dash,
@@ -42,24 +39,24 @@ def recall(rows: pd.DataFrame) -> Figure:
     tick_names(axes.xaxis, measures)
     axes.legend(fontsize=8, loc="lower right")
     first = rows[rows["measure"] == measures[0]]
-    told = first.iloc[0]
+    own = first.iloc[0]
     beside = "".join(f"; {row.value:.1%} with {shortened(row.embedder, 36)}" for row in first.iloc[1:2].itertuples())
-    titled(axes, f"The nearest photo is right for {told['value']:.1%} of {told['queries']:.0f} queries{beside}")
+    titled(axes, f"The nearest photo is right for {own['value']:.1%} of {own['queries']:.0f} queries{beside}")
     return made
 
 
 def recall_by_class(by_class: pd.DataFrame) -> Figure:
-    """The classes that are found worst and what is found instead; by_class: similarity.Measured.by_class."""
+    """The classes that are found worst and what is found instead; by_class: similarity.evaluation.Scores.by_class."""
     rows = by_class.sort_values("recall_1").head(MOST_CLASSES)
     made = figure(7.2, max(2.0, 0.9 + 0.26 * len(rows)))
     axes = made.subplots()
-    reach = np.abs(rows[["low", "high"]].to_numpy().T - rows["recall_1"].to_numpy())
-    axes.barh(range(len(rows)), rows["recall_1"], color=BLUE, xerr=reach, ecolor=INK, capsize=2)
-    for place, row in enumerate(rows.itertuples()):
+    errors = np.abs(rows[["low", "high"]].to_numpy().T - rows["recall_1"].to_numpy())
+    axes.barh(range(len(rows)), rows["recall_1"], color=BLUE, xerr=errors, ecolor=INK, capsize=2)
+    for position, row in enumerate(rows.itertuples()):
         instead = f"instead {shortened(row.taken_for)}" if row.taken_for else ""
         axes.text(
             1.02,
-            place,
+            position,
             f"{row.recall_1:.0%} of {row.photos}  {instead}",
             va="center",
             fontsize=8,

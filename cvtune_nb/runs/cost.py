@@ -180,7 +180,7 @@ def _measure(trial: Trial, what: str) -> dict[str, float]:
         ) from None
     train = _fastest(trial.step) / trial.photos
     trial.network.eval()
-    with torch.inference_mode(), networks.half(device):
+    with torch.inference_mode(), networks.mixed_precision(device):
         forward = _fastest(trial.forward) / trial.photos
     return {
         "train_seconds": train,

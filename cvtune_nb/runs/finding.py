@@ -6,8 +6,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """code and title say what; evidence holds the numbers, source where the rule comes from, change the parameters
-    to set next (empty: nothing to set)."""
+    """One piece of advice.
+
+    Attributes
+    ----------
+    code, title : str
+        What was found, in one word and in a sentence.
+    evidence, source : str
+        The numbers behind it, and where the rule comes from.
+    change : dict
+        Parameters to set next; empty: nothing to set.
+    """
 
     code: str
     title: str

@@ -23,12 +23,13 @@ from cvtune_nb.runs import checkpoint, distributed, lock
 from cvtune_nb.runs.distributed import StopTogether
 from cvtune_nb.runs.store import RESUMABLE, RunStore, StoredRun, locked
 
+C = TypeVar("C", bound=TrainingConfig)
 R = TypeVar("R", bound=StoredRun)
 Rows = TypeVar("Rows", bound=Sized)
 Batch = TypeVar("Batch")
 OnEpoch = Callable[[R], None]
 """Called with the run after every epoch; it may raise Stopped."""
-NewFolder = Callable[[TrainingConfig], Path]
+NewFolder = Callable[[], Path]
 Measured = tuple[dict[str, float], pd.DataFrame]
 """Columns of the history, and what the network says of the validation photos."""
 
@@ -36,32 +37,45 @@ Measured = tuple[dict[str, float], pd.DataFrame]
 class Trainer(Protocol[Rows, Batch]):
     """A network in training: what the loop asks of it."""
 
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
+    @property
+    def network(self) -> nn.Module:
+        """The network itself."""
+        ...
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """What moves its weights."""
+        ...
 
     def start(self, progress: Progress) -> Measured | None:
         """Before the first epoch of a new run: give the network the weights it starts with. What is measured then
         becomes epoch 0; None: nothing is."""
+        ...
 
     def batches(self, epoch: int) -> Sequence[Rows]:
         """The rows of each minibatch of an epoch, in a new order."""
+        ...
 
     def read(self, rows: Rows) -> Batch:
         """The minibatch of these rows. Called in a thread of its own, in the order of the minibatches."""
+        ...
 
     def learning_rate(self, done: float, steps: int) -> float:
         """The learning rate after `done` epochs of so many steps."""
+        ...
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """Train `network` (self.network, as all processes train it) on one minibatch; returns the loss before the
         step. Where that is not finite no step is made."""
+        ...
 
     def measure(self, progress: Progress) -> Measured:
         """How good the network is after an epoch."""
+        ...
 
 
 @dataclass(frozen=True)
-class Task(Generic[R]):
+class Task(Generic[C, R]):
     """Something to train.
 
     Attributes
@@ -70,25 +84,28 @@ class Task(Generic[R]):
         Where its runs are.
     data, data_id
         What must not have changed when a run is resumed ("photos or labels"), and a short name for exactly these.
+    config
+        The parameters of a new run; None where there is none to begin.
     new_run
-        Writes a new run into the folder that its second argument makes for the run's config, and locks.
+        Writes a new run of these into the folder that its third argument makes, and locks.
     trainer
         Makes the run's Trainer: data, network and optimizer, the same for the same run.
     calibrate
         Corrects later cost estimates by what the run took.
     """
 
-    store: RunStore[Any, R]
+    store: RunStore[C, R]
     data: str
     data_id: str
-    new_run: Callable[[Progress, NewFolder], R]
+    config: C | None
+    new_run: Callable[[C, Progress, NewFolder], R]
     trainer: Callable[[R, Progress], Trainer]
     calibrate: Callable[[R], None]
 
 
 @memory.retain_freed_memory()
 def fit(
-    task: Task[R],
+    task: Task[Any, R],
     run: str | None = None,
     on_epoch: OnEpoch[R] | None = None,
     progress: Progress = silent,
@@ -141,23 +158,28 @@ def fit(
 
 
 def _begun_or_resumed(
-    task: Task[R], name: str | None, progress: Progress, stack: contextlib.ExitStack, patience: float
+    task: Task[Any, R], name: str | None, progress: Progress, stack: contextlib.ExitStack, patience: float
 ) -> R:
     """The run to train: rank 0 begins it or takes it up, and holds its lock until `stack` is closed."""
-
-    def new_folder(config: TrainingConfig) -> Path:
-        folder = task.store.new_folder(config)
-        stack.enter_context(locked(folder))  # before the run is written: nobody finds a new one that looks abandoned
-        return folder
-
     run = None
     if distributed.rank() == 0:
-        run = _resumed(task, name, stack, patience) if name else task.new_run(progress, new_folder)
+        run = _resumed(task, name, stack, patience) if name else _begun(task, progress, stack)
     name = distributed.broadcast(run.id if run else "")
     return run or task.store.on_disk(name)
 
 
-def _resumed(task: Task[R], name: str, stack: contextlib.ExitStack, patience: float) -> R:
+def _begun(task: Task[Any, R], progress: Progress, stack: contextlib.ExitStack) -> R:
+    def new_folder() -> Path:
+        folder = task.store.new_folder(task.config)
+        stack.enter_context(locked(folder))  # before the run is written: nobody finds a new one that looks abandoned
+        return folder
+
+    if task.config is None:
+        raise InputError("give the parameters of a new run, or the id of the one to go on with")
+    return task.new_run(task.config, progress, new_folder)
+
+
+def _resumed(task: Task[Any, R], name: str, stack: contextlib.ExitStack, patience: float) -> R:
     run = task.store.on_disk(name)
     if run.state in RESUMABLE:
         stack.enter_context(locked(run.folder, patience))
@@ -178,7 +200,7 @@ def _halved(store: RunStore[Any, R], run: R) -> R:
     return run
 
 
-def _train(task: Task[R], run: R, on_epoch: OnEpoch[R], progress: StopTogether) -> R:
+def _train(task: Task[Any, R], run: R, on_epoch: OnEpoch[R], progress: StopTogether) -> R:
     """The epochs that are left of a run. Rank 0 writes them down."""
     config, clock = run.config, time.perf_counter()
     try:

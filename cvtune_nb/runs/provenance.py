@@ -57,6 +57,12 @@ class Provenance:
             return self.source
         return read_csv(self.source, **dict.fromkeys(COLUMNS, str)) if self.source.exists() else None
 
+    def listed(self) -> pd.DataFrame:
+        """The photos (COLUMNS), which those there are now always have. Raises InputError where there is no list."""
+        if (photos := self.photos) is None:
+            raise InputError(UNLISTED)
+        return photos
+
     def comparable(self, other: "Provenance") -> bool:
         """Whether accuracies on one and on the other may be compared: the same classes, and the same validation photos
         with the same labels."""
@@ -85,7 +91,7 @@ class Provenance:
 
     def _renamed(self, present: "Provenance", gone: list[str], new: list[str]) -> dict[str, str]:
         """Classes that are gone, and the new ones that most of their photos are in now."""
-        then, now, renamed = self.photos, present.photos, {}
+        then, now, renamed = self.photos, present.listed(), {}
         if then is None:
             return {}
         for label in gone:
@@ -100,7 +106,7 @@ class Provenance:
             return UNLISTED
         then, now = (
             set(table.loc[table["split"] == "validation", ["sha256", "label"]].itertuples(index=False, name=None))
-            for table in (self.photos, present.photos)
+            for table in (self.listed(), present.listed())
         )
         count = len({key for key, _ in then ^ now})
         if not count:
@@ -113,8 +119,9 @@ class Provenance:
             return 0
         if self.photos is None:
             return None
-        then = self.photos[self.photos["split"] != BEFORE]
-        both = then.drop_duplicates("sha256").merge(present.photos.drop_duplicates("sha256"), on="sha256")
+        then = self.listed()
+        then = then[then["split"] != BEFORE].drop_duplicates("sha256")
+        both = then.merge(present.listed().drop_duplicates("sha256"), on="sha256")
         return int((both["split_x"] != both["split_y"]).sum())
 
     def unseen(self, photos: pd.DataFrame, present: "Provenance", groups: Mapping[str, str]) -> Unseen:

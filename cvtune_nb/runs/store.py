@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import pandas as pd
 from safetensors import safe_open
@@ -79,7 +79,7 @@ class StoredRun(Generic[C]):
     # -- what a subclass says -----------------------------------------------------------------------------------
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> "StoredRun[C]":
+    def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
         """A run from what its config.json holds, and the fields of every run."""
         raise NotImplementedError
 
@@ -314,8 +314,13 @@ class RunStore(Generic[C, R]):
         """All runs, oldest first: run, state, data ("earlier data" where they may not be compared, see provenance), the
         parameters, best_epoch, MEASURES, seconds, predicted_seconds and changed (whether minibatch and learning rate
         had to be halved on the way)."""
-        ids, rows = self.ids(), []
-        present = self.present() if ids else None
+        parameters = self.kind.CONFIG.__dataclass_fields__
+        columns = ["run", "state", "data", *parameters, "best_epoch", *self.kind.MEASURES]
+        columns += ["seconds", "predicted_seconds", "changed"]
+        ids = self.ids()
+        if not ids:
+            return pd.DataFrame(columns=columns)
+        present, rows = self.present(), []
         for run in map(self.load, ids):
             rows.append(
                 {
@@ -330,9 +335,7 @@ class RunStore(Generic[C, R]):
                     "changed": bool(run.changes),
                 }
             )
-        parameters = self.kind.CONFIG.__dataclass_fields__
-        columns = ["run", "state", "data", *parameters, "best_epoch", *self.kind.MEASURES]
-        return pd.DataFrame(rows, columns=[*columns, "seconds", "predicted_seconds", "changed"])
+        return pd.DataFrame(rows, columns=columns)
 
 
 def locked(folder: Path, patience: float = lock.PATIENCE) -> AbstractContextManager[None]:

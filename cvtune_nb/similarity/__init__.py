@@ -5,22 +5,25 @@ from typing import TYPE_CHECKING
 from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
-    from cvtune_nb.similarity.active_learning import most_useful as most_useful
-    from cvtune_nb.similarity.active_learning import to_label as to_label
-    from cvtune_nb.similarity.embeddings import COMPONENTS as COMPONENTS
-    from cvtune_nb.similarity.embeddings import choices as choices
-    from cvtune_nb.similarity.embeddings import embedder as embedder
-    from cvtune_nb.similarity.embeddings import projection as projection
-    from cvtune_nb.similarity.embeddings import vectors as vectors
-    from cvtune_nb.similarity.evaluation import compare as compare
-    from cvtune_nb.similarity.evaluation import measure as measure
+    from cvtune_nb.similarity.active_learning import label_next as label_next
+    from cvtune_nb.similarity.active_learning import select as select
+    from cvtune_nb.similarity.cost import estimate_cost as estimate_cost
+    from cvtune_nb.similarity.embeddings import embed as embed
+    from cvtune_nb.similarity.evaluation import evaluate as evaluate
+    from cvtune_nb.similarity.evaluation import evaluate_split as evaluate_split
+    from cvtune_nb.similarity.evaluation import paired_gain as paired_gain
     from cvtune_nb.similarity.export import export_similarity as export_similarity
-    from cvtune_nb.similarity.index import DISTANCES as DISTANCES
     from cvtune_nb.similarity.map_layout import METHODS as METHODS
     from cvtune_nb.similarity.map_layout import layout as layout
-    from cvtune_nb.similarity.map_layout import methods as methods
-    from cvtune_nb.similarity.outliers_and_copies import copies as copies
-    from cvtune_nb.similarity.outliers_and_copies import outliers as outliers
-    from cvtune_nb.similarity.search import look_up as look_up
+    from cvtune_nb.similarity.map_layout import map_photos as map_photos
+    from cvtune_nb.similarity.metric import COMPONENTS as COMPONENTS
+    from cvtune_nb.similarity.metric import DISTANCES as DISTANCES
+    from cvtune_nb.similarity.metric import Metric as Metric
+    from cvtune_nb.similarity.model import find_embedder as find_embedder
+    from cvtune_nb.similarity.model import list_embedders as list_embedders
+    from cvtune_nb.similarity.outliers_and_copies import find_copies as find_copies
+    from cvtune_nb.similarity.outliers_and_copies import find_outliers as find_outliers
+    from cvtune_nb.similarity.outliers_and_copies import find_outliers_and_copies as find_outliers_and_copies
+    from cvtune_nb.similarity.search import build_index as build_index
 else:
     __all__, __getattr__ = lazily(__name__)

@@ -1,6 +1,7 @@
-"""How good is a ranking? By photos that the network never learned from, each looked up among the training photos."""
+"""How good are the answers? Photos that the network never learned from are looked up among the training photos."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,19 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.runs.provenance import Unseen, groups_of, of_photos
-from cvtune_nb.similarity.embeddings import Embedder, projection, vectors
-from cvtune_nb.similarity.index import Gallery
+from cvtune_nb.similarity.embeddings import embed
+from cvtune_nb.similarity.index import VectorIndex
+from cvtune_nb.similarity.metric import DEFAULT, Metric
+from cvtune_nb.similarity.model import Embedder
 from cvtune_nb.similarity.reranking import Reranker
 from cvtune_nb.workspace import Workspace
 
 RANKS = (1, 5, 10)
 """k of recall@k."""
 MOST_QUERIES = 2_000
-"""Photos that are looked up, drawn from more by a fixed seed: recall is good to about 2 points then."""
+"""Queries at most, drawn from more by a fixed seed: recall is good to about 2 points then."""
 CELLS = 20_000_000
-"""Places in rankings that are in memory at a time: 160 MB."""
+"""Ranks that are in memory at a time: 160 MB."""
 DRAWS = 1_000
 """Bootstrap samples of the queries, for the interval of the mean average precision."""
 
@@ -40,30 +43,52 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Scores:
     """How well photos of `split` find photos of their class among the training photos.
 
-    recall: k -> share of queries with a photo of their class among the k nearest; mean_precision: mean average
-    precision of the whole ranking, over queries; median_rank: rank of the first photo of the query's class, median
-    (beside recall@1, for a median of 1 hides nearly half of the queries). queries: path,label,rank (of the first photo
-    of its class),precision (its average precision),nearest (path),found (the nearest one's label). by_class:
-    label,photos,recall_1,low,high,mean_precision,taken_for (the class most often found instead, "" for none).
-    left_out: test photos that are not counted; note: why, in a sentence, "" for none.
+    queries: path, label, rank (of the first photo of its class), precision (its average precision), nearest (path),
+    found (the nearest one's label). left_out: test photos that are not counted; note: why, in a sentence, "" for none.
     """
 
     embedder: Embedder
-    split: str
-    distance: str
-    reranked: bool
-    components: str
-    recall: dict[int, Accuracy]
-    mean_precision: Interval
-    median_rank: float
     queries: pd.DataFrame
-    by_class: pd.DataFrame
-    confusion: pd.DataFrame
+    split: str = "validation"
+    metric: Metric = DEFAULT
+    reranked: bool = False
     left_out: int = 0
     note: str = ""
+
+    @cached_property
+    def recall(self) -> dict[int, Accuracy]:
+        """Share of queries with a photo of their class among the k nearest, by k."""
+        ranks = self.queries["rank"]
+        return {k: metrics.share(int((ranks <= k).sum()), len(ranks)) for k in RANKS}
+
+    @cached_property
+    def mean_precision(self) -> Interval:
+        """Mean average precision of the whole ranking, over queries."""
+        return mean_interval(self.queries["precision"].to_numpy())
+
+    @property
+    def median_rank(self) -> float:
+        """Of the first photo of the query's class (beside recall@1: a median of 1 hides nearly half of the queries)."""
+        return float(self.queries["rank"].median())
+
+    @cached_property
+    def by_class(self) -> pd.DataFrame:
+        """A row for each class.
+
+        label, photos, recall_1, low, high, mean_precision, taken_for (the class most often found instead, "" for none).
+        """
+        rows = []
+        for label, members in self.queries.groupby("label"):
+            recall = metrics.share(int((members["rank"] == 1).sum()), len(members))
+            others = members.loc[members["found"] != label, "found"].value_counts()
+            taken_for = "" if others.empty else others.index[0]
+            mean = float(members["precision"].mean())
+            rows.append((label, len(members), recall.value, recall.low, recall.high, mean, taken_for))
+        columns = ["label", "photos", "recall_1", "low", "high", "mean_precision", "taken_for"]
+        return pd.DataFrame(rows, columns=columns)
 
     @property
     def words(self) -> str:
@@ -71,14 +96,37 @@ class Measured:
         others = "".join(f", @{k} {self.recall[k].value:.1%}" for k in RANKS[1:])
         return f"recall@1 {self.recall[1]}{others}, mAP {self.mean_precision}, median rank {self.median_rank:g}"
 
+    @property
+    def hardest(self) -> str:
+        """Which class is found worst, in words."""
+        worst = self.by_class.sort_values("recall_1").iloc[0]
+        instead = f", most often {worst['taken_for']} is found instead" if worst["taken_for"] else ""
+        return (
+            f"Hardest to find is {worst['label']}: nearest for {worst['recall_1']:.0%} of {worst['photos']}{instead}."
+        )
+
+    def in_words(self) -> dict[str, str]:
+        """Each figure by its name, with its interval."""
+        recall = {f"recall@{k}": str(recall) for k, recall in self.recall.items()}
+        return {**recall, "mAP": str(self.mean_precision), "median rank": f"{self.median_rank:g}"}
+
+    def table(self) -> pd.DataFrame:
+        """embedder, measure (recall@k and mAP), value, low, high, queries: a row for each figure."""
+        figures = {f"recall@{k}": recall for k, recall in self.recall.items()} | {"mAP": self.mean_precision}
+        rows = [
+            (self.embedder.words, name, figure.value, figure.low, figure.high, len(self.queries))
+            for name, figure in figures.items()
+        ]
+        return pd.DataFrame(rows, columns=["embedder", "measure", "value", "low", "high", "queries"])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "embedder": self.embedder.name,
             "split": self.split,
-            "distance": self.distance,
+            "distance": self.metric.distance,
             "reranked": self.reranked,
-            "components": self.components,
+            "components": self.metric.components,
             "queries": len(self.queries),
             **{f"recall_{k}": found.value for k, found in self.recall.items()},
             "interval_1": self.recall[1].interval,
@@ -91,23 +139,130 @@ class Measured:
         }
 
 
-def measure(
+@dataclass(frozen=True)
+class Gain:
+    """Two embedders on the same queries: the figures of the second minus those of the first.
+
+    recall: of recall@1 (metrics.paired); mean_precision: of the mean average precision.
+    """
+
+    recall: metrics.Paired
+    mean_precision: Interval
+
+    @property
+    def words(self) -> str:
+        """Both, in words."""
+        gain = self.mean_precision
+        doubt = "" if gain.low > 0 or gain.high < 0 else ", no reliable difference"
+        return f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{doubt})"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well an embedder finds photos of the same class.
+
+    frozen, gain: for a run the same network frozen, on the same queries, and what training gained; test: only where
+    that was opened (test_openings: how often so far).
+    """
+
+    validation: Scores
+    frozen: Scores | None = None
+    gain: Gain | None = None
+    test: Scores | None = None
+    test_openings: int = 0
+
+    @property
+    def compared(self) -> list[Scores]:
+        """The scores on validation: the embedder's, and for a run those of the frozen network."""
+        return [scores for scores in (self.validation, self.frozen) if scores]
+
+    def table(self) -> pd.DataFrame:
+        """Scores.table of all that are compared."""
+        return pd.concat([scores.table() for scores in self.compared], ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        values = {
+            "measured": self.validation.to_dict(),
+            "frozen": self.frozen and self.frozen.to_dict(),
+            "compared": self.gain and self.gain.words,
+        }
+        return values | ({"test": self.test.to_dict(), "test_openings": self.test_openings} if self.test else {})
+
+
+def evaluate(
     workspace: Workspace,
-    of: Embedder,
-    split: str = "validation",
-    distance: str = "cosine",
+    embedder: Embedder,
+    metric: Metric = DEFAULT,
     rerank: bool = False,
-    components: str = "pca",
+    open_test: bool = False,
     progress: Progress = silent,
-    by: str = "similarity",
+) -> Evaluation:
+    """How well an embedder finds photos of the same class, and for a run what training brought.
+
+    Parameters
+    ----------
+    workspace, embedder
+        Whose photos, and what turns them into vectors.
+    metric, rerank
+        How photos are compared, as in search.build_index.
+    open_test
+        Whether the test photos are queries, too; this is counted.
+    progress
+        Called with the share done (0 to 1) and what is under way.
+
+    Raises
+    ------
+    InputError
+        Where a split has no photos to measure on.
+    """
+    ways = {"metric": metric, "rerank": rerank, "progress": progress}
+    validation, frozen, gain, test = evaluate_split(workspace, embedder, **ways), None, None, None
+    if embedder.run:
+        frozen = evaluate_split(workspace, embedder.frozen, fair_to=embedder, **ways)
+        gain = paired_gain(frozen, validation)
+    if open_test:
+        test = evaluate_split(workspace, embedder, "test", **ways)
+    return Evaluation(validation, frozen, gain, test, workspace.test_openings())
+
+
+def evaluate_split(
+    workspace: Workspace,
+    embedder: Embedder,
+    split: str = "validation",
+    metric: Metric = DEFAULT,
+    rerank: bool = False,
+    progress: Progress = silent,
+    opened_by: str = "similarity",
     fair_to: Embedder | None = None,
-) -> Measured:
-    """The photos of `split` as queries (MOST_QUERIES of them at most), the training photos as gallery; what a run has
-    trained on, or copies of it, is no query, on test nothing that it has seen; fair_to: the run for which that is so,
-    where two are to be compared on the same queries. split "test" opens the test set, which is written down with what
-    it was for (`by`). Raises InputError where there are no queries or no gallery."""
+) -> Scores:
+    """The photos of one split as queries, the training photos as gallery.
+
+    Parameters
+    ----------
+    workspace, embedder, metric, rerank, progress
+        As in `evaluate`.
+    split
+        "validation" or "test"; "test" opens the test set, which is counted.
+    opened_by
+        What the test set was opened for, to be written down.
+    fair_to
+        The run that must not have seen the queries; None for `embedder`. Give it where two embedders are to be
+        compared on the same queries.
+
+    Returns
+    -------
+    Scores
+        Of MOST_QUERIES queries at most. On validation, what the run has trained on, or copies of it, are no queries; on
+        test, nothing that it has seen.
+
+    Raises
+    ------
+    InputError
+        Where there are no queries or no gallery.
+    """
     photos = workspace.photos()
-    gallery, fair = photos[photos["split"] == "train"], fairly(workspace, fair_to or of, split)
+    gallery, fair = photos[photos["split"] == "train"], fair_queries(workspace, fair_to or embedder, split)
     queries = fair.photos
     if gallery.empty or queries.empty:
         why = f" ({fair.words})" if fair.words else ""
@@ -117,77 +272,56 @@ def measure(
         drawn = np.random.default_rng(0).permutation(len(queries))[:MOST_QUERIES]
         queries = queries.iloc[np.sort(drawn)]
     if split == "test":
-        workspace.open_test(f"{by} {of.name} {distance}{' reranked' if rerank else ''}")
-    rows = vectors(workspace, gallery, of, progress)
-    asked = vectors(workspace, queries, of, progress)
-    project = projection(rows, components)
-    rows, asked = project(rows), project(asked)
-    searched = Gallery(rows, distance, approximate=False)
-    ranker = Reranker(searched) if rerank else searched
-    step, parts = max(1, CELLS // len(rows)), []
+        workspace.open_test(f"{opened_by} {embedder.name} {metric.distance}{' reranked' if rerank else ''}")
+    known, asked = (embed(workspace, rows, embedder, progress) for rows in (gallery, queries))
+    projection = metric.projection(known)
+    known, asked = projection(known), projection(asked)
+    index = VectorIndex(known, metric, approximate=False)
+    searcher = Reranker(index) if rerank else index
+    step, parts = max(1, CELLS // len(known)), []
     for start in range(0, len(asked), step):
         progress(start / len(asked), f"ranking: {start} of {len(asked)} photos")
-        places = ranker.search(asked[start : start + step], len(rows)).places
-        parts.append(judged(queries.iloc[start : start + step], gallery, places))
-    found = measured(pd.concat(parts, ignore_index=True), of, split, distance, rerank, components)
-    return replace(found, left_out=fair.left_out, note=fair.words)
+        indices = searcher.search(asked[start : start + step], len(known)).indices
+        parts.append(judge(queries.iloc[start : start + step], gallery, indices))
+    judged = pd.concat(parts, ignore_index=True)
+    return Scores(embedder, judged, split, metric, rerank, fair.left_out, fair.words)
 
 
-def fairly(workspace: Workspace, of: Embedder, split: str) -> Unseen:
+def fair_queries(workspace: Workspace, embedder: Embedder, split: str) -> Unseen:
     """The photos of a split by which an embedder may be measured."""
     photos = workspace.photos()
     rows = photos[photos["split"] == split]
-    if not of.run or split == "train":
+    if not embedder.run or split == "train":
         return Unseen(rows, 0, "")
-    own, now, groups = load_run(workspace, of.run).provenance, of_photos(photos), groups_of(workspace)
-    return own.unseen(rows, now, groups) if split == "test" else Unseen(own.unlearned(rows, now, groups), 0, "")
+    own, present = load_run(workspace, embedder.run).provenance, of_photos(photos)
+    groups = groups_of(workspace)
+    return own.unseen(rows, present, groups) if split == "test" else Unseen(own.unlearned(rows, present, groups), 0, "")
 
 
-def judged(queries: pd.DataFrame, gallery: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:
-    """What whole rankings are worth: Measured.queries. queries, gallery: path,label; places: (queries, gallery) int,
-    the nearest first."""
+def judge(queries: pd.DataFrame, gallery: pd.DataFrame, indices: np.ndarray) -> pd.DataFrame:
+    """What whole rankings are worth: Scores.queries.
+
+    Parameters
+    ----------
+    queries, gallery
+        Path, label.
+    indices
+        (queries, gallery) int, rows of the gallery, the nearest first.
+    """
     labels, asked = gallery["label"].to_numpy(dtype=object), queries["label"].to_numpy(dtype=object)
-    right = labels[places] == asked[:, None]
+    right = labels[indices] == asked[:, None]
     first = np.where(right.any(1), right.argmax(1) + 1, len(gallery) + 1)
-    found_so_far = right.cumsum(1) / np.arange(1, len(gallery) + 1)
-    precision = (found_so_far * right).sum(1) / np.maximum(right.sum(1), 1)
+    precision_at = right.cumsum(1) / np.arange(1, len(gallery) + 1)
+    precision = (precision_at * right).sum(1) / np.maximum(right.sum(1), 1)
     return pd.DataFrame(
         {
             "path": queries["path"].to_numpy(),
             "label": asked,
             "rank": first,
             "precision": precision,
-            "nearest": gallery["path"].to_numpy()[places[:, 0]],
-            "found": labels[places[:, 0]],
+            "nearest": gallery["path"].to_numpy()[indices[:, 0]],
+            "found": labels[indices[:, 0]],
         }
-    )
-
-
-def measured(
-    queries: pd.DataFrame,
-    of: Embedder,
-    split: str = "validation",
-    distance: str = "cosine",
-    rerank: bool = False,
-    components: str = "pca",
-) -> Measured:
-    """The figures of judged queries."""
-    first, precision = queries["rank"].to_numpy(), queries["precision"].to_numpy()
-    recall = {k: metrics.share(int((first <= k).sum()), len(first)) for k in RANKS}
-    mean, median = mean_interval(precision), float(np.median(first))
-    classes = sorted({*queries["label"], *queries["found"]})
-    return Measured(
-        of,
-        split,
-        distance,
-        rerank,
-        components,
-        recall,
-        mean,
-        median,
-        queries,
-        _by_class(queries),
-        metrics.confusion(queries["label"], queries["found"], classes),
     )
 
 
@@ -199,46 +333,10 @@ def mean_interval(values: np.ndarray, seed: int = 0) -> Interval:
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def _by_class(table: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for label, mine in table.groupby("label"):
-        found = metrics.share(int((mine["rank"] == 1).sum()), len(mine))
-        others = mine.loc[mine["found"] != label, "found"].value_counts()
-        rows.append(
-            (
-                label,
-                len(mine),
-                found.value,
-                found.low,
-                found.high,
-                float(mine["precision"].mean()),
-                "" if others.empty else others.index[0],
-            )
-        )
-    columns = ["label", "photos", "recall_1", "low", "high", "mean_precision", "taken_for"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Two embedders on the same queries: recall@1 of the second minus that of the first (metrics.paired), and the same
-    of the mean average precision."""
-
-    recall: metrics.Paired
-    mean_precision: Interval
-
-    @property
-    def words(self) -> str:
-        """Both, in words."""
-        gain = self.mean_precision
-        sure = "" if gain.low > 0 or gain.high < 0 else ", no reliable difference"
-        return f"recall@1: {self.recall.words}; mAP {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}{sure})"
-
-
-def compare(first: Measured, second: Measured) -> Compared:
+def paired_gain(first: Scores, second: Scores) -> Gain:
     """What the second brings, query by query. Raises InputError for other queries."""
     if list(first.queries["path"]) != list(second.queries["path"]):
         raise InputError("the two were measured on other photos: measure both again")
     ranks = (first.queries["rank"] == 1, second.queries["rank"] == 1)
     gain = (second.queries["precision"] - first.queries["precision"]).to_numpy()
-    return Compared(metrics.paired(*ranks), mean_interval(gain))
+    return Gain(metrics.paired(*ranks), mean_interval(gain))

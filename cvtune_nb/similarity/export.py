@@ -5,7 +5,7 @@ import json
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from onnx import parser
 import cvtune_nb
 from cvtune_nb.classification import load_run, model_card
 from cvtune_nb.data import photo, thumbnail
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import SPLITS
-from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict
 from cvtune_nb.export.onnx_preprocessing import OPSET
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
@@ -28,13 +28,14 @@ from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
 from cvtune_nb.models import backbones
 from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import frozen, present, require_present, standing_words
-from cvtune_nb.similarity import index
-from cvtune_nb.similarity.embeddings import Embedder, Embedding, embedder, network, projection, vectors
-from cvtune_nb.similarity.evaluation import RANKS, Measured, fairly, measure
+from cvtune_nb.similarity.embeddings import embed
+from cvtune_nb.similarity.evaluation import Scores, evaluate_split, fair_queries
+from cvtune_nb.similarity.metric import DEFAULT, DISTANCES, Metric
+from cvtune_nb.similarity.model import Embedder, EmbeddingNetwork, find_embedder, load_network
 from cvtune_nb.workspace import Workspace, now
 
 TOLERANCE = 1e-3
-"""Largest difference of a number of a vector between PyTorch and ONNX Runtime. The vectors have length 1, so their
+"""Largest difference of a component of a vector between PyTorch and ONNX Runtime. The vectors have length 1, so their
 distances differ by as little."""
 THUMBNAILS, SIDE = 5_000, 96
 """Photos up to which thumbnails go with an export, and their longest side in pixels."""
@@ -64,7 +65,7 @@ rank: of the first right one, half of the photos find it there or before.
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every number of a vector ({parity_photos} photos; grey, CMYK,
   turned, tiny and huge ones are among them)
 
-By class, on the {told} photos (low and high: 95% interval of recall@1; taken_for: what is found instead most often):
+By class, on the {final} photos (low and high: 95% interval of recall@1; taken_for: what is found instead most often):
 
 {by_class}
 
@@ -98,14 +99,21 @@ The program files in this folder are under the MIT licence. The photos have term
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarityExport(Exported):
-    """Exported look-alikes. run is "" where the network is frozen; parity is that of numbers of a vector; photos: in
-    the index; validation, test: how well photos of these splits find theirs among the training photos, the second None
-    without test photos."""
+    """Exported look-alikes.
+
+    run is "" where the network is frozen; parity is that of components of a vector; photos: in the index; validation,
+    test: how well photos of these splits find theirs among the training photos, the second None without test photos.
+    """
 
     embedder: Embedder
     photos: int
-    validation: Measured
-    test: Measured | None
+    validation: Scores
+    test: Scores | None
+
+    @property
+    def final(self) -> Scores:
+        """The scores to quote: those on test, or without test photos on validation."""
+        return self.test or self.validation
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -122,146 +130,164 @@ def export_similarity(
     name: str = "",
     out: str | Path | None = None,
     progress: Progress = silent,
-    components: str = "pca",
-    distance: str = "cosine",
+    metric: Metric = DEFAULT,
     earlier_data: bool = False,
 ) -> SimilarityExport:
-    """Export the embedder called `name` (embeddings.embedder) with the vectors of all photos of the workspace to the
-    new folder `out` (default: workspace/exports/similar-<name>), and to a zip beside it.
+    """Export an embedder with the vectors of all photos of the workspace, as a folder and as a zip beside it.
 
-    components: one of embeddings.COMPONENTS, learned from the training photos; distance: one of ranking.DISTANCES;
-    earlier_data: take a run whose classes are not those there are now, too. Test photos that it has trained on, or
-    copies of them, are never counted. The test set is opened, and that is counted, once the ONNX model agrees with
-    PyTorch. Folder and zip appear only when they are whole; nothing is overwritten. Raises InputError.
+    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch; test photos that the run has
+    trained on, or copies of them, are never counted. Folder and zip appear only when they are complete; nothing is
+    overwritten.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos are indexed.
+    name
+        Of the embedder, as in model.find_embedder.
+    out
+        A new folder; None for workspace/exports/similar-<name>.
+    progress
+        Called with the share done (0 to 1) and what is under way.
+    metric
+        How vectors are compared; its projection is learned from the training photos.
+    earlier_data
+        Take a run whose classes are not those there are now, too.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, a folder that is not empty, a run of other classes, and a model that ONNX Runtime computes
+        differently.
     """
-    start, of = time.perf_counter(), embedder(workspace, name)
-    if distance not in index.DISTANCES:
-        raise InputError(f"distance is {distance!r}: choose {' or '.join(index.DISTANCES)}")
+    start, embedder = time.perf_counter(), find_embedder(workspace, name)
     now_there = present(workspace)
-    own = load_run(workspace, of.run).provenance if of.run else now_there
-    require_present(of.run, own, now_there, earlier_data)
-    folder = destination(workspace, f"similar-{backbones.file_name(of.name)}", out)
+    own = load_run(workspace, embedder.run).provenance if embedder.run else now_there
+    require_present(embedder.run, own, now_there, earlier_data)
+    folder = destination(workspace, f"similar-{backbones.file_name(embedder.name)}", out)
     photos = workspace.photos()
-    rows = vectors(workspace, photos, of, lambda share, words: progress(0.5 * share, words))
-    validation = measure(workspace, of, "validation", distance, components=components)
-    project = projection(rows[(photos["split"] == "train").to_numpy()], components)
-    rows = project(rows)
+    vectors = embed(workspace, photos, embedder, lambda share, words: progress(0.5 * share, words))
+    validation = evaluate_split(workspace, embedder, "validation", metric)
+    projection = metric.projection(vectors[(photos["split"] == "train").to_numpy()])
+    vectors = projection(vectors)
     with made_aside(folder) as made:
         progress(0.5, "writing the model")
-        embedding = network(workspace, of, project)
-        notes = {
-            "run": of.run,
-            "embedder": of.name,
-            "cvtune": cvtune_nb.__version__,
-            "distance": json.dumps(distance),
-            "levels": workspace.levels,
-        }
-        graph = onnx_graph(embedding, rows.shape[1], workspace.classes, of.spec.image_size, **notes)
-        onnx_model.save(graph, made / "model.onnx")
-        tensors = {key: tensor.contiguous() for key, tensor in embedding.state_dict().items()}
-        write_tensors(made / "model.safetensors", tensors)
-        np.save(made / "index.npy", rows.astype(np.float16), allow_pickle=False)
+        network = load_network(workspace, embedder, projection)
+        _write_model(workspace, embedder, network, metric, vectors.shape[1], made)
+        np.save(made / "index.npy", vectors.astype(np.float16), allow_pickle=False)
         write_csv(made / "gallery.csv", photos[["path", "label", "split"]])
-        write_json(
-            made / "labels.json",
-            {
-                "labels": workspace.classes,
-                "kind": "similarity",
-                "distance": distance,
-                "image_size": of.spec.image_size,
-                "embedder": of.name,
-                "components": components,
-            },
-        )
         write_program(made)
         progress(0.6, "comparing with PyTorch")
         held_back = photos[photos["split"] == "validation"]
-        difference, count = compare(workspace, embedding, predict.opened(made), held_back)
-        fair, by = fairly(workspace, of, "test"), f"export {folder.name}"
-        there = len(fair.photos) > 0
-        test = measure(workspace, of, "test", distance, components=components, by=by) if there else None
-        notes = tuple(filter(None, [standing_words(own, now_there), fair.words]))
+        parity, parity_photos = compare(
+            workspace, network, predict.Similar(made), held_back, embedder.spec.preprocessing
+        )
+        fair, test = fair_queries(workspace, embedder, "test"), None
+        if len(fair.photos):
+            test = evaluate_split(workspace, embedder, "test", metric, opened_by=f"export {folder.name}")
         if len(photos) <= THUMBNAILS:
-            _write_thumbnails(
+            write_thumbnails(
                 workspace, photos, made / "thumbnails.zip", lambda share, words: progress(0.7 + 0.3 * share, words)
             )
-        openings = workspace.test_openings()
         export = SimilarityExport(
             folder=folder,
             zip=zip_of(folder),
-            run=of.run,
-            parity=difference,
-            parity_photos=count,
-            openings=openings,
+            run=embedder.run,
+            parity=parity,
+            parity_photos=parity_photos,
+            openings=workspace.test_openings(),
             left_out=fair.left_out,
-            notes=notes,
-            embedder=of,
+            notes=tuple(filter(None, [standing_words(own, now_there), fair.words])),
+            embedder=embedder,
             photos=len(photos),
             validation=validation,
             test=test,
         )
-        write_json(
-            made / "config.json",
-            {
-                "made": now(),
-                "kind": "similarity",
-                "embedder": asdict(of),
-                "distance": distance,
-                "components": components,
-                "width": rows.shape[1],
-                "photos": len(photos),
-                "parity": difference,
-                "parity_photos": count,
-                "validation": validation.to_dict(),
-                "test": test and test.to_dict(),
-                "test_openings": openings,
-                "test_left_out": fair.left_out,
-                "notes": list(notes),
-                "seed_of_split": workspace.seed,
-                "levels": workspace.levels,
-                "versions": versions(),
-            },
-        )
-        write_text(
-            made / "README.md",
-            _card(export, workspace, photos, made, rows.shape[1], frozen(own, now_there, workspace.seed)),
-        )
+        write_json(made / "config.json", _facts(export, workspace, vectors.shape[1]))
+        split = frozen(own, now_there, workspace.seed)
+        write_text(made / "README.md", _card(export, workspace, photos, made, vectors.shape[1], split))
         export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
     return export
 
 
-def onnx_graph(embedding: Embedding, width: int, labels: list[str], image_size: int, **notes: Any) -> onnx.ModelProto:
+def onnx_graph(
+    network: EmbeddingNetwork, width: int, labels: list[str], image_size: int, **notes: Any
+) -> onnx.ModelProto:
     """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width)."""
-    rows = onnx_model.network(onnx_model.program(embedding, image_size), "rows")
+    rows = onnx_model.network(onnx_model.program(network, image_size), "rows")
     last = parser.parse_model(f"""
         <ir_version: 10, opset_import: ["" : {OPSET}]>
-        told (float[n, {width}] rows) => (float[n, {width}] vectors) {{ vectors = Identity (rows) }}""")
+        output (float[n, {width}] rows) => (float[n, {width}] vectors) {{ vectors = Identity (rows) }}""")
     return onnx_model.joined(rows, last, "embedder", labels, image_size, **notes)
 
 
 def compare(
-    workspace: Workspace, embedding: Embedding, model: predict.Similar, photos: pd.DataFrame
+    workspace: Workspace,
+    network: EmbeddingNetwork,
+    model: predict.Similar,
+    photos: pd.DataFrame,
+    preprocessing: Preprocessing,
 ) -> tuple[float, int]:
-    """Largest difference of a number of a vector between `embedding` in PyTorch and `model` in ONNX Runtime, and on how
-    many photos: up to PARITY_PHOTOS of `photos`, evenly, and odd kinds of the first of them, each scaled by Pillow and
-    by the graph. Raises InputError when it is over TOLERANCE, or no number."""
-    most, contents = 0.0, trial_photos(workspace, photos)
+    """Compare the vectors of PyTorch and of ONNX Runtime on some photos, each scaled by Pillow and by the graph.
+
+    Parameters
+    ----------
+    workspace, photos
+        From which up to PARITY_PHOTOS are taken evenly, and odd kinds are made of the first of them.
+    network, model
+        The same, in PyTorch and in ONNX Runtime.
+    preprocessing
+        What the network is shown.
+
+    Returns
+    -------
+    difference
+        The largest of a component of a vector.
+    photos
+        On how many.
+
+    Raises
+    ------
+    InputError
+        For a difference over TOLERANCE, or none that is a number.
+    """
+    largest, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
-        square = photo.square(io.BytesIO(content), model.image_size, workspace.levels)
+        square = photo.square(io.BytesIO(content), preprocessing.image_size, workspace.levels)
         with torch.inference_mode():
-            ours = embedding(torch.from_numpy(square[None].copy())).numpy()[0]
-        whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
+            ours = network(torch.from_numpy(square[None].copy())).numpy()[0]
+        whole = np.asarray(photo.read_photo(io.BytesIO(content), preprocessing.side, workspace.levels))
         for given in (model.prepared(io.BytesIO(content)), whole):
-            most = max(most, float(np.abs(ours - model.infer([given])[0]).max()))
-        require_close(most, TOLERANCE, f"vectors on {name}")
-    return most, len(contents)
+            largest = max(largest, float(np.abs(ours - model.infer([given])[0]).max()))
+        require_close(largest, TOLERANCE, f"vectors on {name}")
+    return largest, len(contents)
 
 
 # -- the files ------------------------------------------------------------------------------------------------
 
 
-def _write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, progress: Progress) -> None:
+def _write_model(
+    workspace: Workspace, embedder: Embedder, network: EmbeddingNetwork, metric: Metric, width: int, made: Path
+) -> None:
+    """The network as ONNX and as weights, and what a program must know to use it."""
+    notes = {
+        "run": embedder.run,
+        "embedder": embedder.name,
+        "cvtune": cvtune_nb.__version__,
+        "distance": json.dumps(metric.distance),
+        "levels": workspace.levels,
+    }
+    graph = onnx_graph(network, width, workspace.classes, embedder.spec.image_size, **notes)
+    onnx_model.save(graph, made / "model.onnx")
+    tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+    write_tensors(made / "model.safetensors", tensors)
+    about = {"labels": workspace.classes, "kind": "similarity", "distance": metric.distance}
+    about |= {"image_size": embedder.spec.image_size, "embedder": embedder.name, "components": metric.components}
+    write_json(made / "labels.json", about)
+
+
+def write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, progress: Progress) -> None:
     """N.jpg of the photo in row N of the index; a photo that can't be read any more has none."""
 
     def small(path: str) -> bytes | None:
@@ -278,58 +304,61 @@ def _write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, pr
                 packed.writestr(f"{number}.jpg", content)
 
 
-# -- the card -------------------------------------------------------------------------------------------------
+def _facts(export: SimilarityExport, workspace: Workspace, width: int) -> dict[str, Any]:
+    """What config.json holds. width: of a vector."""
+    metric, values = export.validation.metric, export.to_dict()
+    figures = ("photos", "parity", "parity_photos", "validation", "test", "test_openings", "test_left_out", "notes")
+    return {
+        "made": now(),
+        "kind": "similarity",
+        "embedder": export.embedder.to_dict(),
+        "distance": metric.distance,
+        "components": metric.components,
+        "width": width,
+        **{name: values[name] for name in figures},
+        "seed_of_split": workspace.seed,
+        "levels": workspace.levels,
+        "versions": versions(),
+    }
 
 
 def _card(
     export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, made: Path, width: int, split: str
 ) -> str:
-    of, told, components = export.embedder, export.test or export.validation, export.validation.components
-    distance, counts = told.distance, photos["split"].value_counts()
+    """The model card. made: the folder so far; width: of a vector; split: how photos were split, in words."""
+    embedder, final, metric = export.embedder, export.final, export.final.metric
+    counts = photos["split"].value_counts()
+    measured = filter(None, (export.validation, export.test))
+    figures = pd.DataFrame([{"split": scores.split, **scores.in_words()} for scores in measured])
     thumbnails = (made / "thumbnails.zip").exists()
     return CARD.format(
         name=model_card.text(export.folder.name),
         photos=len(photos),
         labels=", ".join(map(model_card.text, workspace.classes)),
-        network=f"{model_card.text(str(of.spec))}, {f'run {of.run}' if of.run else 'frozen'}",
-        projected=f", {width} numbers a photo ({components})",
-        distance=distance,
-        meaning=index.DISTANCES[distance],
+        network=f"{model_card.text(str(embedder.spec))}, {f'run {embedder.run}' if embedder.run else 'frozen'}",
+        projected=f", {width} numbers a photo ({metric.components})",
+        distance=metric.distance,
+        meaning=DISTANCES[metric.distance],
         made=now()[:10],
-        figures=model_card.table(_figures(export.validation, *filter(None, [export.test]))),
+        figures=model_card.table(figures),
         chosen="The run was chosen by its validation accuracy, so the validation figures flatter"
-        if of.run
+        if embedder.run
         else "The network is frozen: it has learned nothing from these photos",
         notes=model_card.listed(export.notes),
         openings=export.openings,
         included=", this one included" if export.test else "; no test photo was measured",
         parity=export.parity,
         parity_photos=export.parity_photos,
-        told=told.split,
-        by_class=model_card.table(told.by_class),
+        final=final.split,
+        by_class=model_card.table(final.by_class),
         depth=model_card.depth(workspace.levels),
         width=width,
-        short_side=of.spec.preprocessing.side,
-        size=of.spec.image_size,
-        after="" if components == "none" else ", and the network's numbers are projected",
+        short_side=embedder.spec.preprocessing.side,
+        size=embedder.spec.image_size,
+        after="" if metric.components == "none" else ", and the network's numbers are projected",
         split=split,
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-        weights=model_card.weights(of.spec.backbone),
+        weights=model_card.weights(embedder.spec.backbone),
         thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
-    )
-
-
-def _figures(*found: Measured) -> pd.DataFrame:
-    """A row a split: its figures with their intervals, in words."""
-    return pd.DataFrame(
-        [
-            {
-                "split": one.split,
-                **{f"recall@{k}": str(one.recall[k]) for k in RANKS},
-                "mAP": str(one.mean_precision),
-                "median rank": f"{one.median_rank:g}",
-            }
-            for one in found
-        ]
     )

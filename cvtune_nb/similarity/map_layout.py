@@ -1,50 +1,61 @@
-"""A map of the vectors: photos that look alike lie near each other."""
+"""A map of the photos: those that look alike lie near each other."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.similarity.search import PhotoIndex
 
 METHODS = {
     "pca": "principal components: at once; what lies apart is apart, what lies together need not be alike",
-    "t-sne": "t-SNE: some seconds a thousand photos; neighbours are kept, distances between groups say nothing",
-    "umap": "UMAP (when umap-learn is installed): like t-SNE, faster for many photos",
+    "t-sne": "t-SNE: some seconds per thousand photos; neighbours are kept, distances between groups say nothing",
 }
 FIRST = 50
-"""Principal components that t-SNE and UMAP begin with, as scikit-learn's guide advises."""
+"""Principal components that t-SNE begins with, as scikit-learn's guide advises."""
 
 
-def methods() -> list[str]:
-    """Those of METHODS that can be had here."""
-    return [name for name in METHODS if name != "umap" or find_spec("umap")]
+@dataclass(frozen=True)
+class PhotoMap:
+    """Photos on a plane.
+
+    positions: (n, 2) float32 in 0..1; class_ids: (n,) int, each photo's index in `classes`; paths: n.
+    """
+
+    method: str
+    positions: np.ndarray
+    class_ids: np.ndarray
+    classes: list[str]
+    paths: list[str]
 
 
-def layout(rows: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
-    """Places (n, 2) in 0..1, float32, of vectors (n, width). Raises InputError for a method that is not there."""
-    if method not in methods():
-        raise InputError(
-            f"there is no map by {method!r} here: choose {' or '.join(methods())}"
-            + (", or pip install umap-learn" if method == "umap" else "")
-        )
-    if len(rows) < 3:
-        places = np.zeros((len(rows), 2))
-        places[:, 0] = np.arange(len(rows))
+def map_photos(index: PhotoIndex, method: str = "pca") -> PhotoMap:
+    """The photos of an index on a map by one of METHODS. Raises InputError."""
+    labels = index.photos["label"]
+    classes = sorted(labels.unique())
+    ids = labels.map({label: number for number, label in enumerate(classes)}).to_numpy()
+    return PhotoMap(method, layout(index.searcher.vectors, method), ids, classes, index.photos["path"].tolist())
+
+
+def layout(vectors: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
+    """Positions (n, 2) in 0..1, float32, of vectors (n, width), by one of METHODS. Raises InputError."""
+    if method not in METHODS:
+        raise InputError(f"there is no map by {method!r}: choose {' or '.join(METHODS)}")
+    if len(vectors) < 3:
+        positions = np.zeros((len(vectors), 2))
+        positions[:, 0] = np.arange(len(vectors))
     else:
-        first = PCA(min(FIRST, *rows.shape), svd_solver="full" if len(rows) < 500 else "randomized", random_state=seed)
-        places = _flat(first.fit_transform(rows), method, seed)
-    low, high = places.min(0, initial=np.inf), places.max(0, initial=-np.inf)
-    return ((places - low) / np.maximum(high - low, 1e-9)).astype(np.float32)
+        solver = "full" if len(vectors) < 500 else "randomized"
+        pca = PCA(min(FIRST, *vectors.shape), svd_solver=solver, random_state=seed)
+        positions = _in_two_dimensions(pca.fit_transform(vectors), method, seed)
+    low, high = positions.min(0, initial=np.inf), positions.max(0, initial=-np.inf)
+    return ((positions - low) / np.maximum(high - low, 1e-9)).astype(np.float32)
 
 
-def _flat(parts: np.ndarray, method: str, seed: int) -> np.ndarray:
+def _in_two_dimensions(components: np.ndarray, method: str, seed: int) -> np.ndarray:
     if method == "t-sne":
-        perplexity = min(30.0, (len(parts) - 1) / 3)
-        return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(parts)
-    if method == "umap":
-        umap = import_module("umap")  # never asked for: it brings a compiler of 60 MB
-        return umap.UMAP(random_state=seed, n_neighbors=min(15, len(parts) - 1)).fit_transform(parts)
-    return parts[:, :2] if parts.shape[1] > 1 else np.column_stack([parts, np.zeros(len(parts))])
+        perplexity = min(30.0, (len(components) - 1) / 3)
+        return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(components)
+    return components[:, :2] if components.shape[1] > 1 else np.column_stack([components, np.zeros(len(components))])

@@ -1,5 +1,8 @@
-"""k-reciprocal re-ranking (Zhong and others 2017, "Re-ranking person re-identification with k-reciprocal encoding"): a
-photo is a better answer when the query is among its nearest, too, and when both have the same neighbours."""
+"""k-reciprocal re-ranking: a photo is a better answer when query and photo are neighbours of each other.
+
+And when both have the same neighbours: Zhong and others 2017, "Re-ranking person re-identification with k-reciprocal
+encoding".
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,95 +10,110 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from cvtune_nb.similarity.index import Found, Gallery
+from cvtune_nb.similarity.index import Neighbours, VectorIndex
 
-NEAREST, SMOOTHED, SHARE = 20, 6, 0.3
+NEAREST, SMOOTHED, LAMBDA = 20, 6, 0.3
 """k1, k2 and lambda of the paper: neighbours that are looked at, those over which encodings are averaged, and the
 weight of the plain distance."""
 MANY = 50_000
-"""Photos from which their neighbours are looked up approximately: all against all grows with the square, and takes
-longer than a graph of near neighbours from about there (ranking.LARGE has the figures)."""
-LOOKED_AT = 200
-"""So many of the nearest are ranked anew; the rest keep their order behind them."""
+"""Photos from which their neighbours are found approximately: all against all grows with the square, and takes longer
+than a graph of near neighbours from about there (docs/measurements.md, "Exact and approximate search")."""
+RERANKED = 200
+"""So many of the nearest are re-ranked; the rest keep their order behind them."""
 
 
 @dataclass(frozen=True)
 class Reranker:
-    """Ranks what a gallery's search finds anew. Each query is looked at by itself, as in use: it learns nothing from
-    other queries, which the paper has in its graph, too. What is known of the gallery is computed once."""
+    """Re-ranks what the search of an index finds.
 
-    gallery: Gallery
+    Each query is ranked by itself, as in use: it learns nothing from other queries, which the paper has in its graph,
+    too. What is known of the gallery is computed once.
+    """
 
-    def search(self, queries: np.ndarray, k: int) -> Found:
-        """The k nearest by lambda * plain distance + (1 - lambda) * Jaccard distance of the encodings, for queries
-        (q, width). Distances are those; plain ones are divided by the farthest of those looked at, as in the paper."""
-        n = len(self.gallery.rows)
-        found = self.gallery.search(queries, min(n, max(k, LOOKED_AT)))
-        places, mixed = found.places.copy(), found.distances.copy()
+    index: VectorIndex
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """Those of the index."""
+        return self.index.vectors
+
+    def search(self, queries: np.ndarray, k: int) -> Neighbours:
+        """The k nearest of the queries (q, width), re-ranked.
+
+        Distances are lambda * plain distance + (1 - lambda) * Jaccard distance of the encodings; plain ones are divided
+        by the largest re-ranked one, as in the paper.
+        """
+        n = len(self.vectors)
+        neighbours = self.index.search(queries, min(n, max(k, RERANKED)))
+        indices, distances = neighbours.indices.copy(), neighbours.distances.copy()
         for row in range(len(queries)):
-            near, plain = found.places[row, :LOOKED_AT], found.distances[row, :LOOKED_AT]
-            apart = self._jaccard(queries[row], near, plain)
-            part = apart * (1 - SHARE) + plain / max(float(plain.max()), 1e-9) * SHARE
-            order = part.argsort(kind="stable")
-            places[row, : len(near)], mixed[row, : len(near)] = near[order], part[order]
-            mixed[row, len(near) :] = 1.0
-        return Found(places[:, :k], mixed[:, :k])
+            near, plain = neighbours.indices[row, :RERANKED], neighbours.distances[row, :RERANKED]
+            jaccard = self._jaccard(queries[row], near, plain)
+            mixed = jaccard * (1 - LAMBDA) + plain / max(float(plain.max()), 1e-9) * LAMBDA
+            order = mixed.argsort(kind="stable")
+            indices[row, : len(near)], distances[row, : len(near)] = near[order], mixed[order]
+            distances[row, len(near) :] = 1.0
+        return Neighbours(indices[:, :k], distances[:, :k])
 
     def _jaccard(self, query: np.ndarray, near: np.ndarray, plain: np.ndarray) -> np.ndarray:
-        """Jaccard distances between the query's encoding and those of the photos in `near`, its nearest with their
-        distances."""
+        """Jaccard distances between the encoding of a query and those of its nearest photos.
+
+        near: their indices; plain: their distances.
+        """
         limits = self._graph[1]
         k = min(NEAREST, len(near))
         # reciprocal: the query would be among that photo's own nearest
-        own = near[:k][plain[:k] <= limits[near[:k]]]
-        members = self._expanded(own)
-        encoding = np.zeros(len(self.gallery.rows), np.float32)
-        weights = np.exp(self.gallery.rows[members] @ query - 1)
+        reciprocal = near[:k][plain[:k] <= limits[near[:k]]]
+        members = self._expanded(reciprocal)
+        encoding = np.zeros(len(self.vectors), np.float32)
+        weights = np.exp(self.vectors[members] @ query - 1)
         encoding[members] = weights / max(float(weights.sum()), 1e-9)
         # averaged with those of its nearest, the query itself being one of them
         others = self._encodings[near[: SMOOTHED - 1]]
         encoding = (encoding + np.asarray(others.sum(axis=0)).ravel()) / (1 + others.shape[0])
+        # 1 - sum of minima / sum of maxima; both encodings sum to 1, so the maxima sum to 2 - the minima
         theirs = self._smoothed[near]
-        least = np.minimum(theirs.data, encoding[theirs.indices])
+        minima = np.minimum(theirs.data, encoding[theirs.indices])
         common = np.zeros(len(near), np.float32)
-        np.add.at(common, np.repeat(np.arange(len(near)), np.diff(theirs.indptr)), least)
+        np.add.at(common, np.repeat(np.arange(len(near)), np.diff(theirs.indptr)), minima)
         return 1 - common / np.maximum(2 - common, 1e-9)
 
-    def _expanded(self, own: np.ndarray) -> np.ndarray:
+    def _expanded(self, reciprocal: np.ndarray) -> np.ndarray:
         """The reciprocal neighbours and those of theirs, of half as many, that have two thirds in common with them."""
-        halves, members = self._graph[2], set(own.tolist())
-        grown = set(members)
-        for place in own.tolist():
-            other = halves[place]
-            if len(other & members) > 2 / 3 * len(other):
-                grown |= other
-        return np.array(sorted(grown), np.int64)
+        halves, members = self._graph[2], set(reciprocal.tolist())
+        expanded = set(members)
+        for index in reciprocal.tolist():
+            theirs = halves[index]
+            if len(theirs & members) > 2 / 3 * len(theirs):
+                expanded |= theirs
+        return np.array(sorted(expanded), np.int64)
 
     @cached_property
     def _graph(self) -> tuple[np.ndarray, np.ndarray, list[set[int]]]:
-        """Of every photo of the gallery: its neighbours (n, k), itself first; the distance within which a query would
-        be one of them (n,); and its reciprocal ones among half as many."""
-        gallery = self.gallery
-        if len(gallery.rows) >= MANY and gallery.distance != "manhattan":
-            gallery = replace(gallery, approximate=True)
-        found = gallery.search(gallery.rows, NEAREST + 1)
-        half = found.places[:, : NEAREST // 2 + 1]
-        sets = [set(row) for row in half.tolist()]
-        halves = [{other for other in row if place in sets[other]} | {place} for place, row in enumerate(half.tolist())]
-        return found.places, found.distances[:, -1], halves
+        """The neighbours of every photo of the gallery, (n, k), itself first.
+
+        And the distance within which a query would be one of them, (n,); and its reciprocal ones among half as many.
+        """
+        index = self.index
+        if len(self.vectors) >= MANY and index.metric.distance != "manhattan":
+            index = replace(index, approximate=True)
+        neighbours = index.search(self.vectors, NEAREST + 1)
+        half = neighbours.indices[:, : NEAREST // 2 + 1].tolist()
+        sets = [set(row) for row in half]
+        halves = [{other for other in row if photo in sets[other]} | {photo} for photo, row in enumerate(half)]
+        return neighbours.indices, neighbours.distances[:, -1], halves
 
     @cached_property
     def _encodings(self) -> csr_matrix:
         """Of every photo of the gallery: the weights of its expanded reciprocal neighbours, (n, n), rows sum to 1."""
-        places, n = self._graph[0], len(self.gallery.rows)
-        sets = [set(row) for row in places.tolist()]
+        neighbours, n = self._graph[0].tolist(), len(self.vectors)
+        sets = [set(row) for row in neighbours]
         rows, columns, values = [], [], []
-        for place, row in enumerate(places.tolist()):
-            own = np.array([other for other in row if place in sets[other]] or [place])
-            members = self._expanded(own)
-            far = 1 - self.gallery.rows[members] @ self.gallery.rows[place]
-            weights = np.exp(-far)
-            rows += [place] * len(members)
+        for photo, row in enumerate(neighbours):
+            reciprocal = np.array([other for other in row if photo in sets[other]] or [photo])
+            members = self._expanded(reciprocal)
+            weights = np.exp(-(1 - self.vectors[members] @ self.vectors[photo]))
+            rows += [photo] * len(members)
             columns += members.tolist()
             values += (weights / weights.sum()).tolist()
         return csr_matrix((np.array(values, np.float32), (rows, columns)), shape=(n, n))
@@ -103,7 +121,7 @@ class Reranker:
     @cached_property
     def _smoothed(self) -> csr_matrix:
         """The encodings, each averaged with those of its nearest."""
-        near, n = self._graph[0][:, :SMOOTHED], len(self.gallery.rows)
+        near, n = self._graph[0][:, :SMOOTHED], len(self.vectors)
         rows = np.repeat(np.arange(n), near.shape[1])
         mean = csr_matrix((np.full(len(rows), 1 / near.shape[1], np.float32), (rows, near.ravel())), shape=(n, n))
         return csr_matrix(mean @ self._encodings)

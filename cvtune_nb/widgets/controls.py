@@ -65,7 +65,7 @@ class Control:
     def _say(self) -> None:
         parameter, value = self.parameter, self.value
         shown = f"{value:g}" if isinstance(value, float) else str(value) or "as recommended"
-        unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "share" else ""
+        unit = f" {parameter.unit}" if parameter.unit else ""
         limitless = parameter.scale in ("text", "name") or (parameter.high or 0) > 1e6
         ranged = "" if limitless else f" ({parameter.range_in_words}{self._steps})"
         self.words.value = (

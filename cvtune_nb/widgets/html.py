@@ -162,3 +162,10 @@ class Picture(ipywidgets.HTML):
     def output(self) -> Image:
         """The same as an ordinary output of a cell, which stays when the kernel is gone."""
         return Image(self.png, format="png", width=self._width, alt=self.alt, metadata={"needs_background": "light"})
+
+
+def still(figure: Figure, alt: str) -> Image:
+    """A figure as an ordinary output of a cell, with the text `alt` for screen readers."""
+    picture = Picture()
+    picture.draw(figure, alt)
+    return picture.output()

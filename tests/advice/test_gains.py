@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.advice import gains, real_gains, what_helps
-from cvtune_nb.advice.cross_validation import FOLDS, answers
+from cvtune_nb.advice.cross_validation import FOLDS, right_by_photo
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import fit, runs
 from cvtune_nb.classification.features import FeatureSpec
@@ -59,8 +59,8 @@ def test_the_learning_curve_is_a_power_law(workspace, monkeypatch):
     def told(workspace, photos, config, progress, part=1.0):
         return pd.Series(np.arange(1000) >= parts[part] * 1000, index=[str(n) for n in range(1000)], dtype=float)
 
-    monkeypatch.setattr(gains, "answers", told)
-    now, low, high = gains._more_photos(workspace, None, SPEC, None)
+    monkeypatch.setattr(gains, "right_by_photo", told)
+    now, low, high = gains.errors_with_more_photos(workspace, None, SPEC, None)
     assert now == pytest.approx(0.5, abs=0.01)
     assert 0.4 < low < now < high < 0.6
 
@@ -69,7 +69,7 @@ def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
     def ratio(n):
         before = pd.Series(np.arange(n) % 10 > 1, dtype=float)  # 20% wrong
         after = pd.Series(np.arange(n) % 10 > 0, dtype=float)  # 10%
-        return gains._compared(before, after)
+        return gains.ratio_of_errors(before, after)
 
     few, many = ratio(100), ratio(1000)
     assert many[0] == pytest.approx(0.5, abs=0.01)
@@ -92,7 +92,7 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
         kept = photos[photos["split"] != "test"]["path"]
         return pd.Series(np.arange(len(kept)) % 10 < (8 if taught is None else 9), index=kept, dtype=float)
 
-    monkeypatch.setattr(gains, "answers", told)
+    monkeypatch.setattr(gains, "right_by_photo", told)
     gain = by_action(what_helps(workspace)[0])["labels"]
     taught = next(labels for labels in asked if labels is not None)
     truth = dict(zip(photos["path"], workspace.manifest()["label"], strict=True))
@@ -103,16 +103,16 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
 
 def test_answers_are_remembered_and_never_about_photos_that_were_learned(workspace, monkeypatch):
     photos = workspace.photos()
-    right = answers(workspace, photos, SPEC)
+    right = right_by_photo(workspace, photos, SPEC)
     assert set(right.index) == set(photos.loc[photos["split"] != "test", "path"])
     assert right.isin([0.0, 1.0]).all()
-    half = answers(workspace, photos, SPEC, part=0.5)
+    half = right_by_photo(workspace, photos, SPEC, part=0.5)
     assert half.isin([0.0, 0.5, 1.0]).all()
     monkeypatch.setattr("cvtune_nb.advice.cross_validation.features", lambda *a: pytest.fail("it was computed again"))
-    pd.testing.assert_series_equal(answers(workspace, photos, SPEC), right, check_names=False)
+    pd.testing.assert_series_equal(right_by_photo(workspace, photos, SPEC), right, check_names=False)
     scrambled = pd.Series(np.random.default_rng(0).permutation(photos["label"]), index=photos["path"])
     monkeypatch.undo()
-    assert answers(workspace, photos, SPEC, taught=scrambled).mean() < right.mean()
+    assert right_by_photo(workspace, photos, SPEC, taught=scrambled).mean() < right.mean()
 
 
 def test_too_few_photos_tell_nothing(workspace):

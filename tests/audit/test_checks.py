@@ -38,8 +38,8 @@ def clean(folder, n: int = 40):
     wave = 0.02 * np.sin(np.arange(n) // 4)  # the same in both classes and in all splits
     measures = pd.DataFrame({name: CLEAN[name] + wave for name in MEASURES})
     judged = Judgement(
-        photos["path"].to_numpy(),
-        np.array(["a", "b"]),
+        photos["path"].tolist(),
+        ["a", "b"],
         np.arange(n) % 2,
         np.eye(2)[np.arange(n) % 2],
         np.ones(n),

@@ -32,7 +32,7 @@ def test_leaving_wrong_labels_out_helps_with_the_right_ones(flipped):
     assert told.words.startswith("Review the 38 photos") and "estimate" in told.words
 
 
-def test_leaving_good_photos_out_promises_nothing(flipped):
+def test_leaving_good_photos_out_is_expected_to_bring_nothing(flipped):
     photos, features, wrong = flipped
     good = set(photos["path"]) - wrong
     told = forecast(photos, features, np.arange(150), set(sorted(good)[:30]))
@@ -41,7 +41,7 @@ def test_leaving_good_photos_out_promises_nothing(flipped):
 
 def test_copies_do_not_vouch_for_each_other():
     random = np.random.default_rng(1)
-    features = np.repeat(random.normal(size=(30, 64)), 2, axis=0)  # nothing to be learned but by heart
+    features = np.repeat(random.normal(size=(30, 64)), 2, axis=0)  # nothing to learn, only to memorise
     photos = pd.DataFrame({"path": [f"{i}.jpg" for i in range(60)], "label": np.repeat(["a", "b"], 30)})
     assert forecast(photos, features, np.arange(60) // 2, {"0.jpg"}).before.value < 0.75
     assert forecast(photos, features, np.arange(60), {"0.jpg"}).before.value > 0.75
@@ -63,5 +63,5 @@ def test_of_many_photos_some_are_drawn_with_all_their_copies(flipped, monkeypatc
     groups = np.arange(150) // 2
     told = forecast(photos, features, groups, wrong)
     assert told.photos == 38 and told.before.n < 100 and "on 100 photos" in told.words
-    drawn = module._draw(groups, np.ones(150, bool))
+    drawn = module.subsample(groups, np.ones(150, bool))
     assert all(((drawn == row).any() == (drawn == row ^ 1).any()) for row in range(150))

@@ -33,7 +33,7 @@ from cvtune_nb import detection
 from cvtune_nb.detection.average_precision import DETECTION_COLUMNS, scores
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.evaluation import Verdict
-from cvtune_nb.models import backbones
+from cvtune_nb.models.weights import Package
 from tests.benchmarks.common import say
 
 SHORT, LONGER = 500, 5 / 3
@@ -46,7 +46,7 @@ class Plain(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = timm.create_model("tf_efficientnet_lite0")
-        shipped = torch.load(backbones.package_file(backbones.KNOWN["efficientnet_lite0"]), weights_only=True)
+        shipped = torch.load(Package().file("efficientnet_lite0"), weights_only=True)
         self.body.load_state_dict(dict(zip(self.body.state_dict(), shipped.values(), strict=True)))
         self.fpn = FeaturePyramidNetwork([24, 40, 112, 320], 256, extra_blocks=LastLevelMaxPool())
         self.out_channels = 256

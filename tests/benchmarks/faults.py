@@ -61,7 +61,7 @@ NINE: dict[str, Change] = {
     "grey": lambda photo, _: photo.convert("L").convert("RGB"),
     "combined": lambda photo, _: combined(photo),
 }
-"""The kinds of copies that KNOWHOW measured."""
+"""The kinds of copies that are measured."""
 
 FOUR: dict[str, Change] = {
     "border": lambda photo, random: ImageOps.expand(

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from cvtune_nb.classification.features import width
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
-from cvtune_nb.models.inference import onnx_way, quick
-from cvtune_nb.models.memory import kept
+from cvtune_nb.models.inference import onnx_forward, quick
+from cvtune_nb.models.memory import retain_freed_memory
+from cvtune_nb.models.sizes import width
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import BATCH, seconds
 from tests.benchmarks.plain import plain_network
@@ -48,14 +48,14 @@ def least_decoding(workspace: Workspace, photos: pd.DataFrame, size: int, resamp
     return seconds(work)
 
 
-@kept()
+@retain_freed_memory()
 def least_forward(backbone: str, size: int) -> tuple[float, str, float]:
     """Seconds a photo of the fastest bare forward pass of five, and which it is; and of our own fused one."""
     images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), np.uint8)
     floats = torch.rand(BATCH, 3, size, size).to(memory_format=torch.channels_last)
     ours = networks.load(backbone).eval()
     kinds = {"plain": plain_network(backbone).eval().to(memory_format=torch.channels_last), "folded": ours.network}
-    graph = onnx_way(ours, images)
+    graph = onnx_forward(ours, images)
 
     def forward(network: nn.Module, half: bool) -> Callable[[], None]:
         def work() -> None:
@@ -70,7 +70,7 @@ def least_forward(backbone: str, size: int) -> tuple[float, str, float]:
     return *fastest(ways), seconds_a_photo(forward(own.network, True))
 
 
-@kept()
+@retain_freed_memory()
 def least_step(backbone: str, size: int) -> tuple[float, str]:
     """Seconds a photo of the fastest bare forward and backward pass of six, and which it is."""
     labels = torch.zeros(BATCH, dtype=torch.long)

@@ -16,8 +16,8 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from cvtune_nb.classification.features import width
 from cvtune_nb.models import backbones
+from cvtune_nb.models.sizes import width
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import BATCH, seconds, told
 

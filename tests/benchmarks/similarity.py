@@ -6,7 +6,7 @@
 ranking: photos of --split are looked up among the training photos with frozen EfficientNet-Lite0 and Lite2, and with
 networks fine-tuned with each of --losses, each with and without re-ranking, as they are and projected. search: vectors
 of 128 numbers (what principal components leave) and of 1,280, in clusters. choice: photos are labelled 20 at a time
-until an SVM on frozen features has 95% of the accuracy on --split that all training labels give; by most_useful and by
+until an SVM on frozen features has 95% of the accuracy on --split that all training labels give; by select and by
 chance. Every figure is one JSON line.
 """
 
@@ -21,7 +21,7 @@ from cvtune_nb import classification, similarity
 from cvtune_nb.classification.svm import Svm, normalised
 from cvtune_nb.data import open_workspace
 from cvtune_nb.parameters import Config
-from cvtune_nb.similarity.index import Gallery
+from cvtune_nb.similarity.index import VectorIndex
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import say
 
@@ -43,15 +43,14 @@ def ranking(workspace: Workspace, seeds: int, losses: list[str], image_size: int
     for name, loss, seed in named:
         for rerank in (False, True):
             for components in similarity.COMPONENTS:
-                found = similarity.measure(
-                    workspace, similarity.embedder(workspace, name), split, rerank=rerank, components=components
-                )
+                embedder, metric = similarity.find_embedder(workspace, name), similarity.Metric(components)
+                found = similarity.evaluate_split(workspace, embedder, split, metric, rerank)
                 values = {key: value for key, value in found.to_dict().items() if key != "by_class"}
                 say(row="ranking", loss=loss, seed=seed, **values)
 
 
 def search(width: int, sizes: tuple[int, ...] = (2_000, 20_000, 200_000)) -> None:
-    """Milliseconds a query, exactly and nearly, and how many of the ten nearest are missed."""
+    """Milliseconds a query, exactly and approximately, and how many of the ten nearest are missed."""
     random = np.random.default_rng(0)
     centres = random.standard_normal((CENTRES, width), dtype=np.float32)
 
@@ -62,23 +61,26 @@ def search(width: int, sizes: tuple[int, ...] = (2_000, 20_000, 200_000)) -> Non
     queries = drawn(QUERIES)
     for size in sizes:
         rows = drawn(size)
-        exact, nearly = Gallery(rows, approximate=False), Gallery(rows, approximate=True)
+        exact = VectorIndex(rows, approximate=False)
+        approximate = VectorIndex(rows, approximate=True)
         start = time.perf_counter()
-        nearly.index  # noqa: B018 - made when first asked for
+        approximate.graph  # noqa: B018 - made when first asked for
         made = time.perf_counter() - start
         found, took = {}, {}
-        for name, gallery in (("exact", exact), ("nearly", nearly)):
-            gallery.search(queries[:8], 10)
+        for name, index in (("exact", exact), ("approximate", approximate)):
+            index.search(queries[:8], 10)
             start = time.perf_counter()
-            found[name] = [gallery.search(query[None], 10).places[0] for query in queries]
+            found[name] = [index.search(query[None], 10).indices[0] for query in queries]
             took[name] = (time.perf_counter() - start) / QUERIES * 1000
-        same = [len(set(one) & set(other)) / 10 for one, other in zip(found["exact"], found["nearly"], strict=True)]
+        same = [
+            len(set(one) & set(other)) / 10 for one, other in zip(found["exact"], found["approximate"], strict=True)
+        ]
         say(
             row="search",
             width=width,
             vectors=size,
             exact_ms=took["exact"],
-            nearly_ms=took["nearly"],
+            approximate_ms=took["approximate"],
             index_s=made,
             recall_at_10=float(np.mean(same)),
         )
@@ -86,8 +88,8 @@ def search(width: int, sizes: tuple[int, ...] = (2_000, 20_000, 200_000)) -> Non
 
 def choice(workspace: Workspace, seeds: int, image_size: int, split: str) -> None:
     """Labels needed for GOAL of what all labels reach."""
-    photos, of = workspace.photos(), similarity.embedder(workspace, f"efficientnet_lite0@{image_size}")
-    rows, labels = similarity.vectors(workspace, photos, of), photos["label"].to_numpy(dtype=object)
+    photos, embedder = workspace.photos(), similarity.find_embedder(workspace, f"efficientnet_lite0@{image_size}")
+    rows, labels = similarity.embed(workspace, photos, embedder), photos["label"].to_numpy(dtype=object)
     pool, held = ((photos["split"] == name).to_numpy() for name in ("train", split))
     whole = (Svm(1.0).fit(rows[pool], labels[pool]).predict(rows[held]) == labels[held]).mean()
     say(row="all labels", photos=int(pool.sum()), accuracy=float(whole))
@@ -107,7 +109,7 @@ def labels_needed(
         if way == "chance":
             chosen = random.permutation(left)[:A_ROUND]
         else:
-            chosen = left[similarity.most_useful(pool[left], pool[known], labels[known], A_ROUND, seed).places]
+            chosen = left[similarity.select(pool[left], pool[known], labels[known], A_ROUND, seed).indices]
         known[chosen] = True
         if len(set(labels[known])) > 1:
             curve.append(float((Svm(1.0).fit(pool[known], labels[known]).predict(held) == truth).mean()))

@@ -61,8 +61,8 @@ def test_07_ask_by_click_by_upload_and_by_the_map(open_notebook, workspace, tmp_
     photos.first.click()
     expect(photos).to_have_count(12)
 
-    button_of(lab, "oddities", "Look for them").click()
-    expect(lab.output("oddities")).to_contain_text("findings in", timeout=LONG)
+    button_of(lab, "outliers", "Look for them").click()
+    expect(lab.output("outliers")).to_contain_text("findings in", timeout=LONG)
     lab.output("label").get_by_role("textbox").first.fill(str(own.parent))
     button_of(lab, "label", "Choose what to label").click()
     expect(lab.output("label")).to_contain_text("3 photos to label", timeout=LONG)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from cvtune_nb.classification.augmentation import augmented
+from cvtune_nb.classification.augmentation import AUGMENTATIONS, augmented
 from cvtune_nb.data.photo import crop_centre
-from cvtune_nb.parameters import Config
+from cvtune_nb.parameters import PARAMETERS, Config
 
 
 def squares(n=40, side=73):
@@ -46,14 +46,16 @@ def test_every_photo_is_a_whole_crop_of_itself(augmentation):
     assert max(rows) == max(columns) == 9
 
 
-def test_the_same_seed_gives_the_same_pictures():
+def test_every_choice_is_one_of_them():
+    assert set(AUGMENTATIONS) == set(PARAMETERS["augmentation"].choices)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_the_same_seed_gives_the_same_pictures_bytes_of_the_image_size(augmentation):
     def draw(seed):
         torch.manual_seed(seed)
-        return augmented(squares(), config("crop-flip"))
+        return augmented(squares(), config(augmentation))
 
     assert torch.equal(draw(1), draw(1))
-    assert not torch.equal(draw(1), draw(2))
-
-
-def test_pictures_stay_bytes():
-    assert augmented(squares(2), config("crop-flip")).dtype == torch.uint8
+    assert torch.equal(draw(1), draw(2)) == (augmentation == "none")
+    assert (draw(1).shape, draw(1).dtype) == ((40, 64, 64, 3), torch.uint8)

@@ -160,5 +160,5 @@ class Flat(nn.Module):
 
 @pytest.mark.parametrize("network", [Flat(), Mixed()], ids=["no map", "a map of no places"])
 def test_a_network_without_places_is_named(network):
-    with pytest.raises(InputError, match="keeps no map of places"):
+    with pytest.raises(InputError, match="keeps no map of positions"):
         heat(network.eval(), lit(0), 0)

@@ -3,11 +3,9 @@ import pytest
 import torch
 
 from cvtune_nb import classification
-from cvtune_nb.classification.losses import TOGETHER, order, similarity_loss
+from cvtune_nb.classification.losses import LOSSES, TOGETHER, order, similarity_loss
 from cvtune_nb.classification.train import step
 from cvtune_nb.parameters import PARAMETERS, Config
-
-LOSSES = [name for name in PARAMETERS["loss"].choices if name != "cross-entropy"]
 
 
 def vectors(apart):
@@ -33,6 +31,10 @@ def test_a_minibatch_without_pairs_does_no_harm(name):
     loss = similarity_loss(name)(rows, torch.tensor([0, 1, 2]))
     assert torch.isfinite(loss)
     loss.backward()
+
+
+def test_every_choice_is_one_of_them():
+    assert {"cross-entropy", *LOSSES} == set(PARAMETERS["loss"].choices)
 
 
 def test_the_cross_entropy_stays_as_it_was():

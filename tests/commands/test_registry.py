@@ -8,7 +8,8 @@ import pytest
 
 from cvtune_nb import cli
 from cvtune_nb.commands import COMMANDS
-from cvtune_nb.commands.command import argument, command, parameters
+from cvtune_nb.commands.command import command
+from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.parameters import DETECTOR_PARAMETERS, PARAMETERS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

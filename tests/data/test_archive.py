@@ -185,7 +185,7 @@ def test_another_archive_called_zip_is_named(tmp_path, start, words):
     (tmp_path / "p.zip").write_bytes(start + bytes(100))
     with pytest.raises(InputError) as error:
         unpack(tmp_path / "p.zip", tmp_path / "u")
-    one_sentence(error, tmp_path / "p.zip", f"is a {words} archive, whatever it is called", "unpack it")
+    one_sentence(error, tmp_path / "p.zip", f"is a {words} archive, despite its name", "unpack it")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -74,7 +74,7 @@ def test_windows_1252_only_where_names_on_disk_confirm_every_letter(tmp_path):
     assert found(tmp_path / "list.csv") == {(*row, "") for row in rows}
     assert "encoding Windows-1252" in recognised(tmp_path / "list.csv")
     (tmp_path / "list.csv").write_bytes(table([*rows[:5], ("b/1.jpg", "klein-grün")]).encode("cp1252"))
-    refused(tmp_path / "list.csv", "line 7 is no UTF-8 text", "save it as UTF-8 CSV")
+    refused(tmp_path / "list.csv", "line 7 is not UTF-8 text", "save it as UTF-8 CSV")
     (tmp_path / "list.csv").write_bytes(table(rows).encode("cp850"))
     refused(tmp_path / "list.csv", "first 'gr”áe/0.jpg'")
 
@@ -164,7 +164,7 @@ def test_a_split_that_is_not_clear_is_refused(tmp_path, head, cells, words):
 def test_several_columns_that_may_be_the_label(tmp_path):
     head = ("file", "family", "class", "category")
     rows = [(path, "animal", label, f"{label}{number % 2}") for number, (path, label) in enumerate(ROWS)]
-    refused(write(tmp_path, table(rows, head=head)), "'class' and 'category': call the right one 'label'")
+    refused(write(tmp_path, table(rows, head=head)), "'class' and 'category': name the right one 'label'")
     same = [(path, "animal", "01"[label == "cat"], label) for path, label in ROWS]
     file = write(tmp_path, table(same, head=head))
     assert found(file) == READ
@@ -176,7 +176,7 @@ def test_of_several_columns_that_may_be_the_path_the_one_whose_photos_are_there(
     assert found(write(tmp_path, table(rows, head=("id", "file", "label")))) == READ
     rows = [(path.replace("cat", "dog"), path, label) for path, label in ROWS]
     refused(
-        write(tmp_path, table(rows, head=("image", "file", "label"))), "'image' and 'file': call the right one 'path'"
+        write(tmp_path, table(rows, head=("image", "file", "label"))), "'image' and 'file': name the right one 'path'"
     )
 
 

@@ -42,7 +42,8 @@ def judged(**kinds):
 
 def case(rows=None, config=CONFIG, state="done", train=None, size=480, kinds=None, others=(), on="validation"):
     rows = history(0.5, 0.6, 0.6, 0.6, 0.6) if rows is None else rows
-    run = DetectorRun("001", Path("001"), config, ["dot"], Anchors((32,), (1.0,), 0.9), 100, "", rows, state)
+    anchors = Anchors((32,), (1.0,), 0.9)
+    run = DetectorRun("001", Path("001"), config, ["dot"], "", rows, state, anchors=anchors, max_detections=100)
     kinds = judged(found=40) if kinds is None else kinds
     count = int(kinds["kind"].isin(["found", "missed", "other class"]).sum())
     nothing = pd.DataFrame()
@@ -67,7 +68,7 @@ LOUD = {
     "missed": (case(kinds=judged(found=10, missed=30, nothing_there=2)), "30 missed, 2 of nothing", {}),
     "made-up": (case(kinds=judged(found=10, missed=2, nothing_there=30)), "2 missed, 30 of nothing", {}),
     "crowded": (case(train=boxes(200, in_one_photo=100)), "100 boxes in one photo", {"proposals": 300}),
-    "noise": (case(others=[("002", 0.56), ("003", 0.6)]), "to 003", {}),
+    "noise": (case(others=[("002", 0.56), ("003", 0.6)]), "from 003", {}),
 }
 
 SILENT = {

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from cvtune_nb.classification import load_run, runs
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
-from cvtune_nb.escalation import Promise, climb, escalate
+from cvtune_nb.escalation import ExpectedAccuracy, climb, escalate
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Cost
@@ -252,27 +252,29 @@ def test_a_climb_for_real(workspace):
     assert found.why.startswith(f"rung {found.rungs.set_index('run').at[found.best, 'rung']} is best on validation")
 
 
-def promised(monkeypatch, *accuracies):
+def expecting(monkeypatch, *accuracies):
     """The rungs promise these accuracies, give or take five points."""
-    told = [Promise(accuracy, accuracy - 0.05, accuracy + 0.05) for accuracy in accuracies]
-    monkeypatch.setattr(climb, "promises", lambda workspace, configs, compute, progress: told[-len(configs) :])
+    told = [ExpectedAccuracy(accuracy, accuracy - 0.05, accuracy + 0.05) for accuracy in accuracies]
+    monkeypatch.setattr(
+        climb, "expected_accuracies", lambda workspace, configs, compute, progress: told[-len(configs) :]
+    )
 
 
-def test_the_rung_that_promises_most_for_its_time_comes_first(workspace, bench, monkeypatch):
-    promised(monkeypatch, 0.86, 0.95)
+def test_the_rung_with_the_highest_expected_gain_for_its_time_comes_first(workspace, bench, monkeypatch):
+    expecting(monkeypatch, 0.86, 0.95)
     found = escalate(workspace, RUNGS, 1000)
     assert bench.trained == RUNGS[::-1]
     assert rungs_of(found, "rung", "expected") == [[1, 0.86], [2, 0.95]]
 
 
 def test_a_promise_that_costs_too_much_comes_later(workspace, bench, monkeypatch):
-    promised(monkeypatch, 0.90, 0.91)
+    expecting(monkeypatch, 0.90, 0.91)
     escalate(workspace, [RUNGS[0], replace(RUNGS[1], epochs=40)], 100_000)
     assert [config.image_size for config in bench.trained] == [64, 96]
 
 
-def test_the_rung_that_promises_least_is_left_out_of_a_small_budget(workspace, bench, monkeypatch):
-    promised(monkeypatch, 0.5, 0.99)
+def test_the_rung_with_the_lowest_is_left_out_of_a_small_budget(workspace, bench, monkeypatch):
+    expecting(monkeypatch, 0.5, 0.99)
     found = escalate(workspace, RUNGS, budget_seconds=10 + 96 + 40)
     assert found.rungs["state"].tolist() == ["skipped", "done"]
 

@@ -4,21 +4,29 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.escalation import LADDERS, ladder, own_rungs, read_rungs, reference_2018, save_rungs
+from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, save_rungs
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from tests.other_values import OTHERS
 
 
-def test_each_family_of_backbones_has_a_ladder_of_four_rungs_and_more_beyond():
-    assert set(LADDERS) == {entry.family for entry in backbones.KNOWN.values()}
-    for family, table in LADDERS.items():
-        assert table["rung"].tolist() == list(range(1, len(table) + 1))
-        assert len(table) > 4
-        assert (
-            not table[["backbone", "image_size", "batch_size", "learning_rate", "epochs", "head"]].isna().any(axis=None)
-        )
-        assert {backbones.KNOWN[name].family for name in table["backbone"]} == {family}
+def test_a_family_climbs_from_its_cheapest_network():
+    assert ladders() == ["resnet", "efficientnet_lite"]
+    for family in ladders():
+        rungs = ladder(family)
+        assert len(rungs) > 4
+        assert rungs[0].backbone == backbones.FAMILIES[family].networks[0].name
+        assert {backbones.family_of(rung.backbone).name for rung in rungs} == {family}
+
+
+def test_a_network_of_no_ladder_climbs_alone():
+    rungs = ladder_of("mobilenetv3_small_050")
+    assert [(rung.image_size, rung.batch_size) for rung in rungs] == [(224, 32), (320, 16), (448, 8)]
+    assert {rung.backbone for rung in rungs} == {"mobilenetv3_small_050"}
+    assert [rung.learning_rate for rung in rungs] == [0.0003, 0.00015, 0.000075]
+    assert [rung.image_size for rung in ladder_of("mixer_s32_224")] == [224], "it is made for one size"
+    assert ladder_of("resnet50") == ladder("resnet")
+    assert {rung.backbone for rung in ladder_of("resnet18:random")} == {"resnet18:random"}
 
 
 def test_the_resnet_rungs_are_those_of_2018():
@@ -39,7 +47,7 @@ def test_the_resnet_rungs_are_those_of_2018():
 
 
 def test_beyond_rung_4_networks_get_deeper_or_photos_larger_and_steps_smaller():
-    for family in LADDERS:
+    for family in ladders():
         rungs = ladder(family)
         for below, rung in itertools.pairwise(rungs[3:]):
             assert (rung.backbone, rung.image_size) != (below.backbone, below.image_size)

@@ -59,7 +59,7 @@ def test_a_rung_that_another_program_trains_is_skipped_with_the_reason(workspace
 
 
 def test_a_second_sweep_round_the_same_config_is_refused_and_another_is_not(workspace, monkeypatch):
-    journal = parameter_sweep._journal(workspace, RUNGS[0])
+    journal = parameter_sweep.journal_of(workspace, RUNGS[0])
     with lock.holding(journal.with_suffix(".lock"), **BUSY):
         with pytest.raises(lock.Held, match=r"is sweeping round test_efficientnet:random at 64 pixels in .*: wait"):
             sweep(workspace, RUNGS[0], trials=1)
@@ -67,7 +67,7 @@ def test_a_second_sweep_round_the_same_config_is_refused_and_another_is_not(work
 
 
 def test_a_trial_whose_run_another_program_trains_ends_the_sweep_and_is_asked_for_again(workspace):
-    first = parameter_sweep._centre(RUNGS[0])
+    first = parameter_sweep.centre(RUNGS[0])
     busy = made_run(workspace, 0.5, state="stopped", head="random", epochs=1, **first)
     busy.checkpoint.unlink()  # its first epoch is not over
     with locked(busy.folder), pytest.raises(lock.Held, match=f"is training run {busy.id}"):
@@ -77,18 +77,18 @@ def test_a_trial_whose_run_another_program_trains_ends_the_sweep_and_is_asked_fo
 
 def test_a_run_that_is_being_trained_is_no_finished_trial(workspace):
     busy = made_run(workspace, 0.5, state="stopped")
-    assert not ray_cluster._finished(busy)
+    assert not ray_cluster.is_over(busy)
     with locked(busy.folder):
         live = ray_cluster.load_run(workspace, busy.id)
-        assert live.state == "training" and not ray_cluster._finished(live)
+        assert live.state == "training" and not ray_cluster.is_over(live)
         with pytest.raises(lock.Held, match=f"is training run {busy.id}"):
             train_over_workers(workspace, busy.config, 2)
 
 
 def test_a_baseline_of_earlier_data_is_no_measure_for_rungs(workspace):
     assert last_baseline(workspace)["validation_accuracy"] > 0.5
-    busy = climb._Climb(workspace, [], [], 0.0, lambda _: None, lambda *_: None)
-    assert busy._best() > 0.5
+    busy = climb.Climb(workspace, [], [], 0.0, lambda _: None, lambda *_: None)
+    assert busy.best() > 0.5
     photos = workspace.photos()
     workspace.decide(photos.loc[photos["split"] == "validation", "path"].iloc[0], "exclude")
-    assert busy._best() == 0.0
+    assert busy.best() == 0.0

@@ -101,7 +101,7 @@ def done(nodes, opened, tmp_path_factory):
     the cluster; the first one's worker was killed."""
     workspace, folder, told = copied(opened, tmp_path_factory), tmp_path_factory.mktemp("journal"), []
     (folder / str(CONFIG.learning_rate)).touch()
-    with mock.patch.object(ray_cluster, "_trial", watched("_trial", folder)):
+    with mock.patch.object(ray_cluster, "run_trial", watched("run_trial", folder)):
         trials = train_trials(
             workspace,
             [CONFIG, OTHER, TOO_LARGE, CONFIG],
@@ -155,7 +155,7 @@ def test_stopped_trials_keep_their_epochs_and_go_on(nodes, workspace, threads, u
         if share > 0:
             raise KeyboardInterrupt
 
-    with mock.patch.object(ray_cluster, "_trial", watched("_trial", tmp_path)), pytest.raises(Stopped):
+    with mock.patch.object(ray_cluster, "run_trial", watched("run_trial", tmp_path)), pytest.raises(Stopped):
         train_trials(workspace, [CONFIG, OTHER], progress=press_ctrl_c)
     known = runs(workspace)
     assert set(known["state"]) == {"stopped"}
@@ -171,7 +171,7 @@ def test_a_run_over_two_workers_survives_that_one_is_killed_and_stops(nodes, wor
 
     (tmp_path / str(CONFIG.learning_rate)).touch()
     told = []
-    with mock.patch.object(ray_cluster, "_member", watched("_member", tmp_path)):
+    with mock.patch.object(ray_cluster, "run_member", watched("run_member", tmp_path)):
         run = train_over_workers(workspace, CONFIG, 2, stop, on_epoch=lambda run: told.append(len(run.history)))
     assert not (tmp_path / str(CONFIG.learning_rate)).exists(), "nothing was killed"
     assert (run.state, run.history["epoch"].tolist()) == ("stopped", [0, 1, 2])
@@ -189,7 +189,7 @@ def test_what_can_not_be_asked_for(nodes, workspace, monkeypatch):
     with pytest.raises(InputError, match="room for 1 to 2 workers, not 3"):
         train_over_workers(workspace, CONFIG, 3)
     with monkeypatch.context() as patch, pytest.raises(InputError, match="image_size 992 is beyond the photos"):
-        patch.setattr(ray_cluster, "_connected", lambda: pytest.fail("workers would be started first"))
+        patch.setattr(ray_cluster, "connected", lambda: pytest.fail("workers would be started first"))
         train_over_workers(workspace, TOO_LARGE, 2)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match="needs Ray: pip install"):
@@ -198,8 +198,8 @@ def test_what_can_not_be_asked_for(nodes, workspace, monkeypatch):
 
 @pytest.fixture
 def follow(workspace):
-    """cluster._follow, with work that goes on until it is told to end."""
-    with ray_cluster._talk(workspace) as folder:
+    """cluster.follow_workers, with work that goes on until it is told to end."""
+    with ray_cluster.channel(workspace) as folder:
 
         def work():
             while (folder / "go").exists():
@@ -207,7 +207,7 @@ def follow(workspace):
             return "ended"
 
         def call(progress=silent, deadline=float("inf")):
-            return ray_cluster._follow(work, workspace, folder, [Trial(CONFIG, None)], None, progress, deadline)
+            return ray_cluster.follow_workers(work, workspace, folder, [Trial(CONFIG, None)], None, progress, deadline)
 
         yield call
 

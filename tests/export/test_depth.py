@@ -22,8 +22,8 @@ from cvtune_nb.export import open_export
 from cvtune_nb.export.serving.reading import Limits
 from cvtune_nb.export.serving.service import Service
 from cvtune_nb.parameters import Config
-from cvtune_nb.similarity import embedder, export_similarity, look_up, vectors
-from cvtune_nb.similarity.active_learning import unlabelled
+from cvtune_nb.similarity import Metric, build_index, embed, export_similarity, find_embedder
+from cvtune_nb.similarity.active_learning import read_unlabelled
 from tests.deep import png, ramp, tiff
 from tests.photos import make_photos
 
@@ -95,7 +95,7 @@ def test_the_program_the_command_and_the_service_agree(spaces, exports, name, ca
     assert cli.main(["predict", str(folder), *photos, "--json"]) == 0
     command = chances(json.loads(capsys.readouterr().out)["predictions"])
     service = Service(open_export(folder), Limits())
-    decoded = [service.model.row(service.model.infer([service._decode(Path(path).read_bytes())])[0]) for path in photos]
+    decoded = [service.model.row(service.model.infer([service.decode(Path(path).read_bytes())])[0]) for path in photos]
     service.close()
     assert np.abs(program - command).max() < 1e-5 and np.abs(chances(decoded) - command).max() < 1e-5
 
@@ -132,14 +132,17 @@ def test_an_export_without_levels_reads_the_full_range(exports, tmp_path):
 
 
 def test_look_alikes_are_those_of_8_bits(spaces, tmp_path):
-    of = {name: embedder(space, f"{NETWORK}@64") for name, space in spaces.items()}
-    plain = vectors(spaces["8"], spaces["8"].photos(), of["8"])
-    deep = vectors(spaces["png"], spaces["png"].photos(), of["png"])
+    of = {name: find_embedder(space, f"{NETWORK}@64") for name, space in spaces.items()}
+    plain = embed(spaces["8"], spaces["8"].photos(), of["8"])
+    deep = embed(spaces["png"], spaces["png"].photos(), of["png"])
     assert (plain * deep).sum(axis=1).min() > 0.999
-    found = look_up(spaces["png"], of["png"], components="none")
+    found = build_index(spaces["png"], of["png"], Metric("none"))
     content = Path(paths_of(spaces["png"])[3]).read_bytes()
-    assert found.nearest(found.of_file(io.BytesIO(content)), 1)["path"].item() == spaces["png"].photos()["path"][3]
-    made = export_similarity(spaces["png"], f"{NETWORK}@64", tmp_path / "similar", components="none")
+    assert (
+        found.nearest(found.query_file(io.BytesIO(content), "own.png"), 1)["path"].item()
+        == spaces["png"].photos()["path"][3]
+    )
+    made = export_similarity(spaces["png"], f"{NETWORK}@64", tmp_path / "similar", metric=Metric("none"))
     answers = open_export(made.folder).predict(paths_of(spaces["png"])[:6])
     assert [row["similar"][0]["path"] for row in answers] == spaces["png"].photos()["path"][:6].tolist()
     assert made.parity < 1e-3
@@ -147,10 +150,10 @@ def test_look_alikes_are_those_of_8_bits(spaces, tmp_path):
 
 def test_photos_to_label_are_read_with_the_levels(spaces, tmp_path):
     (tmp_path / "a.tif").write_bytes(tiff(ramp(3000, dtype=np.float32)))
-    found, left_out = unlabelled(tmp_path, levels=spaces["png"].levels)
-    assert len(found) == 1 and left_out.empty
+    found, left_out = read_unlabelled(tmp_path, levels=spaces["png"].levels)
+    assert len(found) == 1 and left_out == []
     with pytest.raises(InputError, match="nothing says which is white"):
-        unlabelled(tmp_path)
+        read_unlabelled(tmp_path)
 
 
 def test_a_run_of_other_levels_is_neither_gone_on_with_nor_exported(spaces, tmp_path):
@@ -162,7 +165,7 @@ def test_a_run_of_other_levels_is_neither_gone_on_with_nor_exported(spaces, tmp_
     assert classification.earlier_run(space, config).id == run.id
     other = open_workspace(root, tmp_path / "w", white=2000)
     assert classification.earlier_run(other, config) is None
-    for use in (lambda: export_run(other, run.id, variants=()), lambda: embedder(other, run.id)):
+    for use in (lambda: export_run(other, run.id, variants=()), lambda: find_embedder(other, run.id)):
         with pytest.raises(
             InputError,
             match="has learned from photos with 0 as black and 4095 as white, and the "

@@ -15,7 +15,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
-from cvtune_nb.similarity import export_similarity
+from cvtune_nb.similarity import Metric, export_similarity
 from tests.photos import make_photos
 
 NETWORK = "test_efficientnet:random"
@@ -54,7 +54,7 @@ def classifier(space, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finder(space, tmp_path_factory):
-    return export_similarity(space, f"{NETWORK}@64", tmp_path_factory.mktemp("s") / "out", components="none").folder
+    return export_similarity(space, f"{NETWORK}@64", tmp_path_factory.mktemp("s") / "out", metric=Metric("none")).folder
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,13 @@ def test_a_file_that_was_changed_is_named(folder, name):
         verification.checked(folder)
 
 
+def test_a_variant_that_no_hash_vouches_for(folder):
+    shutil.copy(folder / "model.onnx", folder / "model-int8.onnx")
+    with pytest.raises(InputError, match=r"does not name model-int8\.onnx"):
+        open_export(folder, "int8")
+    assert open_export(again(folder), "int8").labels
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", '{"sha256": 3}', '{"sha256": {"../x": "y", "model.onnx": "z"}}', "[" * 100_000],

@@ -132,6 +132,6 @@ def test_a_port_in_use_exits_with_2(capsys):
 def test_no_text_browser_takes_over_a_terminal(monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
-    assert not launcher._has_browser()
+    assert not launcher.has_browser()
     monkeypatch.setenv("DISPLAY", ":0")
-    assert launcher._has_browser()
+    assert launcher.has_browser()

@@ -5,7 +5,7 @@ from cvtune_nb.models import backbones
 
 def test_the_table_says_what_is_on_disk(torch_home):
     table = backbones.table().set_index("name")
-    assert list(table.columns) == ["family", "features", "native_size", "weights"]
+    assert list(table.columns) == ["family", "features", "weights"]
     assert table.at["efficientnet_lite0", "weights"] == "on disk"
     assert table.at["resnet18", "weights"] == "needs network"
     (torch_home / "resnet18-f37072fd.pth").touch()
@@ -20,20 +20,3 @@ def test_the_default_falls_back_in_words(torch_home, no_network):
     name, why = backbones.default()
     assert name == "efficientnet_lite0"
     assert "weights of resnet18 are not on disk and can't be fetched" in why
-
-
-def test_the_network_is_asked_once_a_minute(monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        backbones.urllib.request, "urlopen", lambda *a, **k: asked.append(a) or (_ for _ in ()).throw(OSError())
-    )
-    clock = [0.0]
-    monkeypatch.setattr(backbones.time, "monotonic", lambda: clock[0])
-    backbones._asked.cache_clear()
-    assert not backbones.answers("http://127.0.0.1:9")
-    assert not backbones.answers("http://127.0.0.1:9")
-    assert len(asked) == 1
-    clock[0] = 61.0
-    assert not backbones.answers("http://127.0.0.1:9")
-    assert len(asked) == 2
-    backbones._asked.cache_clear()

@@ -12,7 +12,7 @@ def network():
 
 @pytest.fixture
 def plain_processor(monkeypatch):
-    monkeypatch.setattr(networks, "computes_in_half", lambda where: False)
+    monkeypatch.setattr(networks, "has_bfloat16", lambda device: False)
 
 
 def images(n, size=64):
@@ -20,7 +20,7 @@ def images(n, size=64):
 
 
 def test_onnx_runtime_says_what_pytorch_says_for_any_number_of_photos(network, plain_processor):
-    other = inference.onnx_way(network, images(4))
+    other = inference.onnx_forward(network, images(4))
     for n in (1, 7):
         np.testing.assert_allclose(other(images(n)), networks.forward(network, images(n)), atol=1e-3)
 
@@ -28,32 +28,32 @@ def test_onnx_runtime_says_what_pytorch_says_for_any_number_of_photos(network, p
 @pytest.mark.parametrize("faster", [True, False])
 def test_the_faster_way_is_taken(network, plain_processor, monkeypatch, faster):
     other = lambda batch: networks.forward(network, batch)  # noqa: E731
-    monkeypatch.setattr(inference, "onnx_way", lambda *_: other)
-    monkeypatch.setattr(inference, "_seconds", lambda way, _: 1.0 if (way is other) == faster else 2.0)
-    assert (fastest(network, images(4), inference.WORTH) is other) == faster
+    monkeypatch.setattr(inference, "onnx_forward", lambda *_: other)
+    monkeypatch.setattr(inference, "seconds", lambda way, _: 1.0 if (way is other) == faster else 2.0)
+    assert (fastest(network, images(4), inference.ONNX_PAYS) is other) == faster
 
 
 def test_a_way_that_says_something_else_or_fails_is_not_taken(network, plain_processor, monkeypatch):
-    monkeypatch.setattr(inference, "_seconds", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(inference, "seconds", lambda *_: pytest.fail("timed"))
 
     def fails(*_):
         raise RuntimeError("no such layer")
 
     for other in (lambda *_: lambda batch: networks.forward(network, batch) + 1, fails):
-        monkeypatch.setattr(inference, "onnx_way", other)
-        assert fastest(network, images(4), inference.WORTH).func is networks.forward
+        monkeypatch.setattr(inference, "onnx_forward", other)
+        assert fastest(network, images(4), inference.ONNX_PAYS).func is networks.forward
 
 
-@pytest.mark.parametrize(("photos", "half"), [(inference.WORTH - 1, False), (inference.WORTH, True)])
-def test_nothing_is_tried_where_it_can_not_pay(network, monkeypatch, photos, half):
-    monkeypatch.setattr(networks, "computes_in_half", lambda where: half)
-    monkeypatch.setattr(inference, "onnx_way", lambda *_: pytest.fail("tried"))
+@pytest.mark.parametrize(("photos", "bfloat16"), [(inference.ONNX_PAYS - 1, False), (inference.ONNX_PAYS, True)])
+def test_nothing_is_tried_where_it_can_not_pay(network, monkeypatch, photos, bfloat16):
+    monkeypatch.setattr(networks, "has_bfloat16", lambda device: bfloat16)
+    monkeypatch.setattr(inference, "onnx_forward", lambda *_: pytest.fail("tried"))
     assert fastest(network, images(2), photos).func is networks.forward
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_a_network_that_sees_many_photos_is_fused(network, monkeypatch, half):
-    monkeypatch.setattr(networks, "computes_in_half", lambda where: half)
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_network_that_sees_many_photos_is_fused(network, monkeypatch, bfloat16):
+    monkeypatch.setattr(networks, "has_bfloat16", lambda device: bfloat16)
     copy = quick(network, images(4), 200 * (224 // 64 + 1) ** 2)
     assert copy is not network
     expected = networks.forward(network, images(6))
@@ -62,7 +62,7 @@ def test_a_network_that_sees_many_photos_is_fused(network, monkeypatch, half):
 
 
 def test_features_of_many_photos_come_from_the_fused_network(network, monkeypatch):
-    monkeypatch.setattr(networks, "computes_in_half", lambda where: True)
+    monkeypatch.setattr(networks, "has_bfloat16", lambda device: True)
     (used,) = fastest(network, images(4), 10_000).args
     assert any(isinstance(part, fuse_convolutions.Fused) for part in used.modules())
 
@@ -76,7 +76,7 @@ def test_a_fused_network_that_says_something_else_or_fails_is_not_used(network, 
     def fails(*_):
         raise NotImplementedError("no such operator")
 
-    monkeypatch.setattr(inference, "QUICK_WORTH", 0)
+    monkeypatch.setattr(inference, "FUSING_PAYS", 0)
     assert quick(network, images(4), 1) is not network
     for other in (wrong, fails):
         with monkeypatch.context() as patch:

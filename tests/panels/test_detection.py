@@ -297,7 +297,7 @@ def test_a_detector_is_exported_judged_and_tried(dataset):
     assert "opened once" in panel.warning.value
     assert Path(panel.photo.value).name in panel.picture.alt and Path(panel.photo.value).name in panel.answer.value
     assert "that nothing was chosen on" in panel.lessons().data
-    assert "Detector(" in panel._how_to_use().data
+    assert "Detector(" in panel.usage().data
     panel.photo.value = "nowhere.jpg"
     panel.look.click()
     assert "nowhere.jpg can&#x27;t be looked at" in panel.alert.value

@@ -114,4 +114,4 @@ def test_a_photo_of_which_nothing_is_known_is_not_judged(photo_folder):
     photo = photo_folder / "circle" / "circle-000.jpg"
     words = drawn(plots.boxed(judged, ["a.jpg"], lambda _: photo, known=False))
     assert "a.jpg: 2 found" in words and "wrong" not in words and "1 cell" in words
-    assert "Nothing is found" in drawn(plots.boxed(judged[:0], ["a.jpg"], lambda _: photo, known=False))
+    assert "Nothing found" in drawn(plots.boxed(judged[:0], ["a.jpg"], lambda _: photo, known=False))

@@ -56,9 +56,9 @@ def test_a_photo_that_vanished_is_named_in_its_place(photos, photo_folder):
 def test_mistakes_show_the_surest_first(photos, photo_folder):
     rows = photos.head(20).assign(predicted="stripes", score=np.arange(20.0))
     figure = plots.mistakes(rows, photo_folder.__truediv__, most=6)
-    assert "20 mistakes on the validation photos; the 6 it was surest of" in texts(figure)
+    assert "20 mistakes on the validation photos; the 6 most confident" in texts(figure)
     assert sum(len(axes.images) for axes in figure.axes) == 6
-    assert "taken for stripes" in texts(figure)
+    assert "predicted: stripes" in texts(figure)
     assert pixels_of(figure).std() > 20
 
 
@@ -76,7 +76,7 @@ def test_class_counts_name_the_shortage(photos):
 def test_confusion_names_the_worst_pair_and_counts():
     table = pd.DataFrame([[8, 2], [5, 9]], index=[ODD, "lemon"], columns=[ODD, "lemon"])
     words = texts(plots.confusion(table))
-    assert "lemon taken for <b>x</b>" in words
+    assert "lemon mistaken for <b>x</b>" in words
     assert "5 of 14" in words
     assert {"8", "2", "5", "9"} <= set(words.split("\n"))
     assert pixels_of(plots.confusion(table)).std() > 10
@@ -84,7 +84,7 @@ def test_confusion_names_the_worst_pair_and_counts():
 
 def test_confusion_without_mistakes():
     table = pd.DataFrame([[8, 0], [0, 9]], index=["a", "b"], columns=["a", "b"])
-    assert "No validation photo is taken for another class" in texts(plots.confusion(table))
+    assert "No validation photo is mistaken for another class" in texts(plots.confusion(table))
 
 
 def test_c_curve_marks_the_chosen_c():
@@ -225,7 +225,7 @@ def test_published_figures_stand_beside_the_rungs():
     axes = plots.accuracy_against_time(RUNGS, 0.75, reference).axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert any(label.startswith("2018, other photos") for label in labels)
-    assert "promised before it ran" in labels
+    assert "expected before it ran" in labels
     assert axes.get_xscale() == "log"
     assert axes.get_ylim()[0] <= 0.65
     assert "(axis begins at 60%)" in axes.get_ylabel()
@@ -239,7 +239,7 @@ def test_gaps_by_rung_names_the_widest():
 
 def test_predicted_against_real_time():
     figure = plots.predicted_against_real(RUNGS)
-    assert "Predictions are off by 20% (median of 3)" in texts(figure)
+    assert "Estimates are off by 20% (median of 3)" in texts(figure)
     assert pixels_of(figure).std() > 10
 
 
@@ -251,7 +251,7 @@ def test_gains_that_can_not_be_told_from_none_are_hatched():
     figure = plots.gains(table, real)
     assert "more photos: +2.0 points" in texts(figure)
     assert [bool(bar.get_hatch()) for bar in figure.axes[0].patches[:2]] == [True, False]
-    assert "Nothing promises a gain" in texts(plots.gains(table.iloc[1:]))
+    assert "Nothing brings a reliable gain" in texts(plots.gains(table.iloc[1:]))
 
 
 def test_a_sweep_shows_each_parameter():
@@ -298,10 +298,10 @@ def test_certainty_says_what_calibration_brought_and_what_the_threshold_costs():
         }
     )
     words = texts(plots.certainty(bins, (0.12, 0.03), table, 0.5))
-    assert "Calibrated it is off by 3.0%,\nbefore by 12.0% (100 photos)" in words
+    assert "Calibration error 3.0% (100 photos),\n12.0% before calibration" in words
     words = texts(plots.certainty(bins, (0.03, 0.03 + 1e-9), table, 0.5))
-    assert "It is off by 3.0% (100 photos):\nthere are too few to calibrate it" in words
-    assert "From 50% on it answers 80%,\n95.0% of that is right" in words
+    assert "Calibration error 3.0% (100 photos):\ntoo few photos to calibrate" in words
+    assert "At 50% it answers 80% of the photos,\n95.0% of them correctly" in words
 
 
 def test_an_answer_can_show_which_places_mattered(photo_folder):
@@ -310,6 +310,6 @@ def test_an_answer_can_show_which_places_mattered(photo_folder):
     heat = np.zeros((64, 64))
     heat[10:20, 10:20] = 1
     made = plots.answer(path, table, np.zeros((64, 64, 3), np.uint8), heat)
-    assert "what spoke for <b>x" in texts(made)
+    assert "evidence for <b>x" in texts(made)
     assert len(plots.answer(path, table).axes) == 2
     assert len(made.axes) == 3

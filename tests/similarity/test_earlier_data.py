@@ -8,7 +8,7 @@ from cvtune_nb import cli, similarity
 from cvtune_nb.classification import fit
 from cvtune_nb.data import keep_together
 from cvtune_nb.errors import InputError
-from cvtune_nb.similarity.evaluation import fairly
+from cvtune_nb.similarity.evaluation import fair_queries
 from cvtune_nb.similarity.export import export_similarity
 from tests.made_runs import CONFIG, as_before, made_run
 
@@ -34,30 +34,30 @@ def redrawn(workspace):
 
 def test_without_a_run_of_these_photos_the_default_network_is_frozen(workspace):
     first = made_run(workspace, 1.0)
-    assert similarity.embedder(workspace).run == first.id
+    assert similarity.find_embedder(workspace).run == first.id
     workspace.decide(split(workspace, "validation")["path"].iloc[0], "exclude")
-    assert similarity.embedder(workspace).run == ""
-    named = similarity.embedder(workspace, first.id)
+    assert similarity.find_embedder(workspace).run == ""
+    named = similarity.find_embedder(workspace, first.id)
     assert (named.run, named.data, named.words) == (first.id, "earlier data", f"run {first.id} (earlier data)")
     second = made_run(workspace, 0.5)
-    assert similarity.embedder(workspace).run == second.id
-    names = [of.run for of in similarity.choices(workspace)]
+    assert similarity.find_embedder(workspace).run == second.id
+    names = [each.run for each in similarity.list_embedders(workspace)]
     assert (names[0], names[-1]) == (second.id, first.id)
 
 
 def test_what_a_run_has_seen_is_not_looked_up(redrawn, capsys):
     workspace, run = redrawn
-    of, photos = similarity.embedder(workspace, run.id), workspace.photos()
-    assert of.data == "earlier data"
+    embedder, photos = similarity.find_embedder(workspace, run.id), workspace.photos()
+    assert embedder.data == "earlier data"
     own = run.provenance.photos
     learned = photos["group"].isin(photos.loc[photos["sha256"].isin(own.query("split == 'train'")["sha256"]), "group"])
-    fair = fairly(workspace, of, "validation").photos
+    fair = fair_queries(workspace, embedder, "validation").photos
     assert 0 < len(fair) < len(split(workspace, "validation"))
     assert not set(fair["path"]) & set(photos.loc[learned, "path"])
-    tested = fairly(workspace, of, "test")
+    tested = fair_queries(workspace, embedder, "test")
     seen = photos["group"].isin(photos.loc[photos["sha256"].isin(own.query("split != 'test'")["sha256"]), "group"])
     assert tested.left_out == int((seen & (photos["split"] == "test")).sum()) > 0
-    assert fairly(workspace, of.frozen, "test").left_out == 0
+    assert fair_queries(workspace, embedder.frozen, "test").left_out == 0
 
     where = ["similar", str(workspace.folder), "--embedder", run.id, "--open-test"]
     assert cli.main([*where, "--json"]) == 0
@@ -77,9 +77,9 @@ def test_what_a_run_has_seen_is_not_looked_up(redrawn, capsys):
 def test_where_it_is_not_known_the_test_set_stays_locked(redrawn):
     workspace, run = redrawn
     as_before(run)
-    of = similarity.embedder(workspace, run.id)
+    embedder = similarity.find_embedder(workspace, run.id)
     with pytest.raises(InputError, match=r"0 test photos to measure on .*not known which ones this run has trained on"):
-        similarity.measure(workspace, of, "test")
+        similarity.evaluate_split(workspace, embedder, "test")
     made = export_similarity(workspace, run.id)
     assert made.test is None and workspace.test_openings() == 0
     assert "no test photo is counted" in (made.folder / "README.md").read_text()

@@ -1,21 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cvtune_nb import similarity
+from cvtune_nb.classification import fit
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
-from cvtune_nb.similarity import evaluation
-from cvtune_nb.similarity.embeddings import Embedder
-from cvtune_nb.similarity.evaluation import judged, measured
+from cvtune_nb.similarity import Metric, evaluation
+from cvtune_nb.similarity.evaluation import Scores, judge
+from cvtune_nb.similarity.model import Embedder
+from tests.made_runs import CONFIG
 
-OF = Embedder("x@64", FeatureSpec("x", Preprocessing(64)))
+EMBEDDER = Embedder("x@64", FeatureSpec("x", Preprocessing(64)))
 GALLERY = pd.DataFrame({"path": ["g0", "g1", "g2", "g3"], "label": ["cat", "cat", "dog", "dog"]})
 
 
-def ranks(queries, places):
-    return measured(judged(pd.DataFrame(queries, columns=["path", "label"]), GALLERY, np.array(places)), OF)
+def ranks(queries, indices):
+    return Scores(EMBEDDER, judge(pd.DataFrame(queries, columns=["path", "label"]), GALLERY, np.array(indices)))
 
 
 def test_figures_by_hand():
@@ -29,7 +33,6 @@ def test_figures_by_hand():
     by_class = found.by_class.set_index("label")
     assert by_class.loc["dog", "taken_for"] == "cat"
     assert by_class.loc["cat", "taken_for"] == ""
-    assert found.confusion.loc["dog", "cat"] == 1
     assert "recall@1 50.0%" in found.words
 
 
@@ -50,39 +53,53 @@ def test_intervals_hold_the_figure_and_shrink_with_queries():
 def test_two_are_compared_query_by_query():
     queries = [(str(number), "dog") for number in range(30)]
     worse, better = ranks(queries, [[0, 1, 2, 3]] * 30), ranks(queries, [[2, 3, 0, 1]] * 30)
-    gain = similarity.compare(worse, better)
+    gain = similarity.paired_gain(worse, better)
     assert gain.recall.difference == 1
     assert gain.mean_precision.value == pytest.approx(1 - 5 / 12)
     assert "better" in gain.words
-    assert "no reliable difference" in similarity.compare(worse, worse).words
+    assert "no reliable difference" in similarity.paired_gain(worse, worse).words
     with pytest.raises(InputError, match="other photos"):
-        similarity.compare(worse, ranks(queries[:3], [[0, 1, 2, 3]] * 3))
+        similarity.paired_gain(worse, ranks(queries[:3], [[0, 1, 2, 3]] * 3))
 
 
 def test_validation_photos_find_their_class_and_the_test_set_stays_locked(workspace):
-    of = similarity.embedder(workspace, "efficientnet_lite0@64")
-    found = similarity.measure(workspace, of)
+    embedder = similarity.find_embedder(workspace, "efficientnet_lite0@64")
+    found = similarity.evaluate_split(workspace, embedder)
     assert len(found.queries) == (workspace.photos()["split"] == "validation").sum()
     assert found.recall[1].value > 0.8
     assert set(found.queries["nearest"]) <= set(workspace.photos().query("split == 'train'")["path"])
-    for change in ({"rerank": True}, {"components": "none"}, {"distance": "manhattan"}):
-        assert similarity.measure(workspace, of, **change).recall[5].value > 0.8
+    for change in ({"rerank": True}, {"metric": Metric("none")}, {"metric": Metric(distance="manhattan")}):
+        assert similarity.evaluate_split(workspace, embedder, **change).recall[5].value > 0.8
     assert workspace.test_openings() == 0
-    similarity.measure(workspace, of, "test")
+    similarity.evaluate_split(workspace, embedder, "test")
+    assert workspace.test_openings() == 1
+
+
+def test_a_run_is_compared_with_its_frozen_network_and_test_is_opened_when_asked(workspace):
+    run = fit(workspace, replace(CONFIG, epochs=1))
+    embedder = similarity.find_embedder(workspace, run.id)
+    found = similarity.evaluate(workspace, embedder, open_test=True)
+    assert [scores.embedder for scores in found.compared] == [embedder, embedder.frozen]
+    assert set(found.to_dict()) == {"measured", "frozen", "compared", "test", "test_openings"}
+    assert found.test.split == "test" and found.test_openings == 1
+    assert list(found.table()["measure"]) == ["recall@1", "recall@5", "recall@10", "mAP"] * 2
+    frozen = similarity.evaluate(workspace, embedder.frozen)
+    assert (frozen.frozen, frozen.gain, frozen.test) == (None, None, None)
+    assert frozen.to_dict() == {"measured": found.frozen.to_dict(), "frozen": None, "compared": None}
     assert workspace.test_openings() == 1
 
 
 def test_many_queries_are_drawn_and_ranked_block_by_block(workspace, monkeypatch):
-    of = similarity.embedder(workspace, "efficientnet_lite0@64")
-    whole = similarity.measure(workspace, of)
+    embedder = similarity.find_embedder(workspace, "efficientnet_lite0@64")
+    whole = similarity.evaluate_split(workspace, embedder)
     monkeypatch.setattr(evaluation, "CELLS", 100)
-    pd.testing.assert_frame_equal(similarity.measure(workspace, of).queries, whole.queries)
+    pd.testing.assert_frame_equal(similarity.evaluate_split(workspace, embedder).queries, whole.queries)
     monkeypatch.setattr(evaluation, "MOST_QUERIES", 5)
-    assert len(similarity.measure(workspace, of).queries) == 5
+    assert len(similarity.evaluate_split(workspace, embedder).queries) == 5
 
 
 def test_without_queries_there_is_nothing_to_measure(workspace):
     for path in workspace.photos().query("split == 'validation'")["path"]:
         workspace.decide(path, "exclude")
     with pytest.raises(InputError, match="0 validation photos"):
-        similarity.measure(workspace, similarity.embedder(workspace, "efficientnet_lite0@64"))
+        similarity.evaluate_split(workspace, similarity.find_embedder(workspace, "efficientnet_lite0@64"))

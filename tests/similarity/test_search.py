@@ -4,57 +4,81 @@ import pytest
 from cvtune_nb import similarity
 from cvtune_nb.data.photo import UnreadablePhoto
 from cvtune_nb.errors import InputError
-from cvtune_nb.similarity import search
+from cvtune_nb.similarity import Metric, search
 from tests.photos import make_photos
+
+FROZEN = "efficientnet_lite0@64"
 
 
 @pytest.fixture
-def known(workspace):
-    return similarity.look_up(workspace, similarity.embedder(workspace, "efficientnet_lite0@64"))
+def index(workspace):
+    return similarity.build_index(workspace, similarity.find_embedder(workspace, FROZEN))
 
 
-def test_a_photo_finds_itself_and_then_its_kind(known):
-    path = known.photos["path"].iloc[5]
-    found = known.nearest(known.of_photo(path), 6)
+def test_a_photo_finds_its_kind_and_not_itself(index):
+    path = index.photos["path"].iloc[5]
+    found = index.nearest(index.query(path), 6)
     assert list(found) == ["path", "label", "split", "sha256", "distance"]
-    assert found["path"].iloc[0] == path
-    assert (found["label"] == known.photos["label"].iloc[5]).mean() > 0.8
+    assert len(found) == 6
+    assert path not in set(found["path"])
+    assert (found["label"] == index.photos["label"].iloc[5]).mean() > 0.8
     assert found["distance"].is_monotonic_increasing
     with pytest.raises(InputError, match=r"other\.jpg is not a photo"):
-        known.of_photo("other.jpg")
+        index.query("other.jpg")
 
 
-def test_only_what_may_be_told_is(known):
-    among = (known.photos["label"] == "stripes").to_numpy()
-    found = known.nearest(known.of_photo(known.photos["path"].iloc[5]), 4, among)
+def test_filters_let_through_what_matches(index):
+    query = index.query(index.photos["path"].iloc[5])
+    found = index.nearest(query, 4, index.matching("stripes", "train"))
     assert set(found["label"]) == {"stripes"}
+    assert set(found["split"]) == {"train"}
     assert len(found) == 4
+    assert index.matching().all()
 
 
 @pytest.mark.parametrize("components", ["none", "pca-whitened"])
 def test_a_photo_from_elsewhere_is_looked_up_and_not_kept(workspace, tmp_path, components):
-    of = similarity.embedder(workspace, "efficientnet_lite0@64")
-    known = similarity.look_up(workspace, of, components=components)
+    embedder = similarity.find_embedder(workspace, FROZEN)
+    index = similarity.build_index(workspace, embedder, Metric(components))
     file = next((make_photos(tmp_path / "own", per_class=1, seed=77) / "stripes").iterdir())
     before = sorted(workspace.folder.rglob("*"))
-    vector = known.of_file(file)
-    np.testing.assert_allclose(np.linalg.norm(vector), 1, atol=1e-5)
-    assert known.nearest(vector, 5)["label"].mode()[0] == "stripes"
+    query = index.query_file(file, "mine")
+    np.testing.assert_allclose(np.linalg.norm(query.vector), 1, atol=1e-5)
+    assert index.nearest(query, 5)["label"].mode()[0] == "stripes"
     assert sorted(workspace.folder.rglob("*")) == before
     file.write_bytes(b"nothing")
     with pytest.raises(UnreadablePhoto):
-        known.of_file(file)
+        index.query_file(file, "mine")
 
 
-def test_re_ranking_ranks_otherwise(workspace, known):
-    again = similarity.look_up(workspace, known.embedder, rerank=True)
-    first, second = (way.nearest(known.rows[3], 20)["distance"].tolist() for way in (known, again))
+def test_a_photo_of_the_workspace_finds_itself_when_it_comes_as_a_file_but_not_in_predictions(index):
+    path = index.photos["path"].iloc[5]
+    file = index.workspace.path_of(path)
+    assert index.nearest(index.query_file(file, "copy"), 1)["path"].item() == path
+    first, broken = index.predict([str(file), "gone.jpg"], 3)
+    assert [list(each) for each in first["similar"]] == [["path", "label", "distance"]] * 3
+    assert path not in [each["path"] for each in first["similar"]]
+    assert broken == {"path": "gone.jpg", "error": "the file is gone"}
+
+
+def test_re_ranking_ranks_otherwise(workspace, index):
+    again = similarity.build_index(workspace, index.embedder, rerank=True)
+    path = index.photos["path"].iloc[3]
+    first, second = (each.nearest(each.query(path), 20)["distance"].tolist() for each in (index, again))
     assert first != second
+
+
+def test_the_key_is_that_of_the_vectors(workspace, index):
+    def key(*metric):
+        return similarity.build_index(workspace, index.embedder, Metric(*metric)).key
+
+    assert key("pca", "manhattan") == index.key != key("none")
+    workspace.decide(index.photos["path"].iloc[0], "exclude")
+    assert key() != index.key
 
 
 def test_large_galleries_are_looked_through_in_part(workspace, monkeypatch):
     monkeypatch.setattr(search, "LARGE", 10)
-    monkeypatch.setattr(search, "LOOKED_THROUGH", 7)
-    known = similarity.look_up(workspace, similarity.embedder(workspace, "efficientnet_lite0@64"), rerank=True)
-    everything = np.ones(len(known.rows), bool)
-    assert len(known.nearest(known.rows[0], 50, everything)) == 7
+    monkeypatch.setattr(search, "CANDIDATES", 7)
+    index = similarity.build_index(workspace, similarity.find_embedder(workspace, FROZEN), rerank=True)
+    assert len(index.nearest(index.query(index.photos["path"].iloc[0]), 50)) == 6, "seven, and one is the query"

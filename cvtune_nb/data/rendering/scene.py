@@ -62,9 +62,23 @@ class View:
 
 
 def make_photo(rng: np.random.Generator, subjects: list[Thing], fault: str = "", small: bool = False) -> Image.Image:
-    """A photo (RGB, both sides 400 to 540 pixels) of `subjects` among neutral things.
+    """A photo of `subjects` among neutral things.
 
-    `fault` is one of FAULTS or "". A `small` subject takes under a fifth of width and height.
+    Parameters
+    ----------
+    rng
+        Decides all that is not given.
+    subjects
+        One or two things.
+    fault
+        One of FAULTS, or "".
+    small
+        Whether the subject takes under a fifth of width and height.
+
+    Returns
+    -------
+    Image
+        RGB, both sides 400 to 540 pixels.
     """
     return _photo(rng, lambda view: _arrange(rng, view, subjects, small), fault)[0]
 

@@ -50,9 +50,23 @@ class Placed:
 
 
 def appearance(placed: Placed, light: Light, size: tuple[int, int], rng: np.random.Generator):
-    """What a thing adds to a photo of `size` (width, height): (rows, columns, light (3, h, w), coverage (h, w)).
+    """What a thing adds to a photo; None if it lies outside.
 
-    None if it lies outside the photo.
+    Parameters
+    ----------
+    placed
+        The thing.
+    light
+        What falls on it.
+    size
+        Width and height of the photo, pixels.
+    rng
+        Of the fuzz.
+
+    Returns
+    -------
+    tuple
+        rows, columns (slices of the photo), light (3, h, w), coverage (h, w; 0..1).
     """
     thing, radius = placed.thing, placed.radius
     margin = placed.reach * radius + 3 + 3 * placed.blur
@@ -159,9 +173,25 @@ def _shade(
 
 
 def ground_light(things: list[Placed], light: Light, size: tuple[int, int], step: int) -> np.ndarray:
-    """Share (0..1) of the light that reaches the ground at every `step`-th pixel, (rows, columns) float32.
+    """Share (0..1) of the light that reaches the ground.
 
     Shadows are those of ellipsoids; the closeness to a thing takes away sky (Quilez, sphere ambient occlusion).
+
+    Parameters
+    ----------
+    things
+        What stands on the ground.
+    light
+        What falls on them.
+    size
+        Width and height of the photo, pixels.
+    step
+        Pixels from one point to the next.
+
+    Returns
+    -------
+    array
+        float32, (rows, columns): one for every `step`-th pixel.
     """
     columns = np.arange(0, size[0] + step, step, dtype=np.float32)[None, :]
     rows = np.arange(0, size[1] + step, step, dtype=np.float32)[:, None]

@@ -31,8 +31,17 @@ HEADERS = {
 
 
 def application(model: Model, limits: Limits | None = None, token: str = "") -> FastAPI:
-    """The web service of an exported model. With a `token`, all but the page and /health ask for it
-    ("Authorization: Bearer TOKEN")."""
+    """The web service of an exported model.
+
+    Parameters
+    ----------
+    model
+        What is served.
+    limits
+        What a request may cost.
+    token
+        All but the page and /health ask for it ("Authorization: Bearer TOKEN"); "": nothing does.
+    """
     addresses = Addresses(Service(model, limits or Limits()), token)
     app = FastAPI(title="cvtune", docs_url=None, redoc_url=None, openapi_url=None, lifespan=addresses.lifespan)
     app.state.service = addresses.service
@@ -45,8 +54,8 @@ def application(model: Model, limits: Limits | None = None, token: str = "") -> 
     for path in PAGE:
         app.add_api_route(path, addresses.page)
     app.add_middleware(SmallHeads)
-    app.add_exception_handler(Refused, addresses.refused)
-    app.add_exception_handler(HTTPException, addresses.unknown)
+    app.add_exception_handler(Refused, addresses.refused)  # pyright: ignore[reportArgumentType] - of all exceptions
+    app.add_exception_handler(HTTPException, addresses.unknown)  # pyright: ignore[reportArgumentType]
     return app
 
 

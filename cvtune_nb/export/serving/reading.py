@@ -18,8 +18,21 @@ LINGER = 5.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may cost. megabytes: its body; photos: in it; megapixels: of a photo, before it is decoded;
-    seconds: until it is answered; waiting: requests that are worked on or wait at the same time."""
+    """What a request may cost.
+
+    Attributes
+    ----------
+    megabytes
+        Of its body.
+    photos
+        In it.
+    megapixels
+        Of a photo, before it is decoded.
+    seconds
+        Until it is answered.
+    waiting
+        Requests that are worked on or wait at the same time.
+    """
 
     megabytes: float = 20.0
     photos: int = 32
@@ -29,8 +42,10 @@ class Limits:
 
 
 class Refused(Exception):
-    """A request that is not answered: status (4xx or 503) and one sentence; with `last`, nothing more is heard on its
-    connection."""
+    """A request that is not answered: status (4xx or 503) and one sentence.
+
+    With `last`, nothing more is read from its connection.
+    """
 
     def __init__(self, status: int, words: str, last: bool = False, **headers: str):
         super().__init__(words)
@@ -39,8 +54,10 @@ class Refused(Exception):
 
 
 class SmallHeads:
-    """The application, asked only by requests with a head of at most LARGEST_HEAD bytes: uvicorn's own limit does not
-    see what arrives in one piece."""
+    """The application, asked only by requests with a head of at most LARGEST_HEAD bytes.
+
+    uvicorn's own limit does not see what arrives in one piece.
+    """
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -57,8 +74,11 @@ class SmallHeads:
 
 
 class LastAnswer(Response):
-    """An answer after which the connection is closed. Most senders listen only when all is sent, and hear nothing if
-    the connection ends before: so the rest is read away, for LINGER seconds, and kept nowhere."""
+    """An answer after which the connection is closed.
+
+    Most clients listen only when all is sent, and hear nothing if the connection ends before: so the rest is read for
+    LINGER seconds, and dropped.
+    """
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Answer, read on, end."""
@@ -72,7 +92,22 @@ class LastAnswer(Response):
 
 
 def top_of(request: Request, usual: int, most: int) -> int:
-    """How many labels of a photo, or photos like it, are asked for (?top=). Raises Refused."""
+    """How many labels of a photo, or photos like it, a request asks for (?top=).
+
+    Parameters
+    ----------
+    request
+        The request.
+    usual
+        How many where it does not say.
+    most
+        How many it may ask for.
+
+    Raises
+    ------
+    Refused
+        When that is no number from 1 to `most`.
+    """
     given = request.query_params.get("top", str(usual))
     if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= max(usual, most)):
         raise Refused(400, f"top is {given[:20]!r}: give a number from 1 to {max(usual, most)}")
@@ -80,8 +115,10 @@ def top_of(request: Request, usual: int, most: int) -> int:
 
 
 async def photos_of(request: Request, limits: Limits) -> list[tuple[str, bytes]]:
-    """The photos of a request, name and content: a form with one or several files called `photos`, or one photo as the
-    whole body. Raises Refused."""
+    """The photos of a request, name and content. Raises Refused.
+
+    A form with one or several files called `photos`, or one photo as the whole body.
+    """
     kind = request.headers.get("content-type", "").lower()
     body = await _body(request, limits)
     if kind.startswith(("image/", "application/octet-stream")):

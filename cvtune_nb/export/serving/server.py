@@ -72,8 +72,24 @@ class Server(uvicorn.Server):
 
 
 def serve(model: Model, host: str, port: int, token: str = "", limits: Limits | None = None) -> None:
-    """Serve `model` at host:port (0: a free port) until SIGTERM or Ctrl-C; the address is told on stderr. Raises
-    InputError when the address can't be had."""
+    """Serve a model until SIGTERM or Ctrl-C; the address is printed on stderr.
+
+    Parameters
+    ----------
+    model
+        What is served.
+    host, port
+        Where; port 0: a free one.
+    token
+        What requests must carry; "": nothing.
+    limits
+        What a request may cost.
+
+    Raises
+    ------
+    InputError
+        When it can't listen at that address.
+    """
     app = application(model, limits, token)
     config = uvicorn.Config(
         app,

@@ -16,8 +16,10 @@ BATCH = 16
 
 
 class Service:
-    """One model that answers requests: photos are decoded in threads, and those that wait at the same time go through
-    the network together."""
+    """One model that answers requests.
+
+    Photos are decoded in threads, and those that wait at the same time go through the network together.
+    """
 
     def __init__(self, model: Model, limits: Limits):
         self.model, self.limits, self.working, self.closing = model, limits, 0, False
@@ -34,7 +36,7 @@ class Service:
     async def _row(self, name: str, content: bytes, top: int) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         try:
-            pixels = await loop.run_in_executor(self.decoders, self._decode, content)
+            pixels = await loop.run_in_executor(self.decoders, self.decode, content)
         except photo.UnreadablePhoto as error:
             return {"name": name, "error": str(error)}
         answer = loop.create_future()
@@ -44,7 +46,8 @@ class Service:
             return {"name": name, **await loop.run_in_executor(self.decoders, self.model.row, found, top)}
         return {"name": name, **self.model.row(found, top)}
 
-    def _decode(self, content: bytes) -> np.ndarray:
+    def decode(self, content: bytes) -> np.ndarray:
+        """A photo as the model wants it. Raises photo.UnreadablePhoto, also for one with too many pixels."""
         width, height = photo.upright_size(io.BytesIO(content))
         if width * height <= self.limits.megapixels * 1e6:
             return self.model.prepared(io.BytesIO(content))

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 LARGEST = 100_000
-"""Bytes of a thumbnail; ours have 2,000 to 10,000."""
+"""Bytes of a thumbnail (docs/measurements.md, "Files of an export")."""
 
 
 class Thumbnails:
@@ -17,8 +17,10 @@ class Thumbnails:
             self.packed = zipfile.ZipFile(folder / "thumbnails.zip")
 
     def jpeg(self, number: str) -> bytes | None:
-        """The thumbnail of the photo with that number; None where there is none. Nothing is decompressed: ours are
-        stored as they are, and what is not was not written by us."""
+        """The thumbnail of the photo with that number; None where there is none.
+
+        Nothing is decompressed: ours are stored as they are, and what is not was not written by us.
+        """
         if self.packed is None:
             return None
         try:

@@ -1,0 +1,135 @@
+"""Embedders: the networks without a last layer that turn photos into vectors, and how they are found by name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cvtune_nb.classification import load_best, load_run, ranked, runs
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data import levels
+from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.errors import InputError
+from cvtune_nb.models import backbones, networks, sizes
+from cvtune_nb.similarity.metric import Projection
+from cvtune_nb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """What turns photos into vectors.
+
+    name: a run's id, or BACKBONE@SIZE for a frozen network; spec: its backbone and what that is shown; run: "" for a
+    frozen one; data: "earlier data" for a run that may not be compared with others (provenance).
+    """
+
+    name: str
+    spec: FeatureSpec
+    run: str = ""
+    data: str = ""
+
+    @property
+    def frozen(self) -> "Embedder":
+        """The same backbone at the same size, as it was before it learned from these photos."""
+        return _frozen(self.spec)
+
+    @property
+    def words(self) -> str:
+        """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
+        if self.run:
+            return f"run {self.run}" + (f" ({self.data})" if self.data else "")
+        return f"frozen {self.spec}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"name": self.name, **self.spec.to_dict(), "run": self.run, "data": self.data}
+
+
+def _frozen(spec: FeatureSpec) -> Embedder:
+    return Embedder(f"{spec.backbone}@{spec.image_size}", spec)
+
+
+def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
+    """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels).
+
+    "": the best run of the workspace, or before there is one the default backbone, frozen. Raises InputError.
+    """
+    known = runs(workspace)
+    if not name:
+        name = backbones.default()[0] if ranked(known).empty else "best"
+    if name in ("best", "last") or name in set(known["run"]):
+        run = load_run(workspace, name)
+        if run.history.empty:
+            raise InputError(f"run {run.id} has not finished an epoch yet: resume it first, or choose another run")
+        levels.require_same(workspace, run.levels, run.id)
+        data = known.set_index("run").at[run.id, "data"]
+        return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
+    backbone, _, size = name.partition("@")
+    if size and not (size.isdigit() and 32 <= int(size) <= 1000):
+        raise InputError(
+            f"{name!r} is no embedder: give a run's id, or a backbone and its image size like {_example()}"
+        )
+    try:
+        sizes.width(backbone)
+    except InputError as error:
+        raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_example()}") from None
+    return _frozen(FeatureSpec(backbone, Preprocessing(int(size or 224))))
+
+
+def _example() -> str:
+    return f"{backbones.default()[0]}@224"
+
+
+def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
+    """All there is to choose from, and the one called `name` (find_embedder). Raises InputError.
+
+    The workspace's runs, best first; then every backbone whose weights are on disk; last the runs of earlier data.
+    """
+    known = runs(workspace)
+    known = known[known["validation_accuracy"].notna()].sort_values(
+        ["data", "validation_accuracy"], ascending=[True, False]
+    )
+    tuned = [
+        Embedder(row["run"], FeatureSpec.from_dict(row), row["run"], row["data"]) for row in known.to_dict("records")
+    ]
+    used = dict.fromkeys([224, *known["image_size"]])
+    frozen = [
+        _frozen(FeatureSpec(backbone, Preprocessing(int(size))))
+        for backbone in backbones.KNOWN
+        if backbones.on_disk(backbone)
+        for size in used
+    ]
+    every = dict.fromkeys([*tuned, *frozen, find_embedder(workspace, name)])
+    return sorted(every, key=lambda embedder: embedder.data != "")
+
+
+class EmbeddingNetwork(nn.Module):
+    """An embedder as one network, the projection included.
+
+    uint8 images (n, size, size, 3) to vectors (n, width or dimensions) of length 1.
+    """
+
+    mean: torch.Tensor
+    matrix: torch.Tensor
+
+    def __init__(self, backbone: networks.Backbone, projection: Projection):
+        super().__init__()
+        self.backbone, self.projected = backbone, projection.matrix is not None
+        if self.projected:
+            self.register_buffer("mean", torch.from_numpy(projection.mean))
+            self.register_buffer("matrix", torch.from_numpy(projection.matrix))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Vectors of length 1."""
+        rows = nn.functional.normalize(self.backbone(images).float())
+        return nn.functional.normalize((rows - self.mean) @ self.matrix) if self.projected else rows
+
+
+def load_network(workspace: Workspace, embedder: Embedder, projection: Projection | None = None) -> EmbeddingNetwork:
+    """The network of an embedder, in eval mode on the CPU. Raises InputError like networks.load."""
+    if embedder.run:
+        backbone = load_best(load_run(workspace, embedder.run)).backbone
+    else:
+        backbone = networks.load(embedder.spec.backbone, image_size=embedder.spec.image_size)
+    return EmbeddingNetwork(backbone, projection or Projection()).eval()
