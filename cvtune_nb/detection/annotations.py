@@ -21,6 +21,8 @@ from cvtune_nb.files import Progress, silent, write_text
 PROBLEM_COLUMNS = ["file", "where", "photo", "kind", "words", "boxes"]
 
 READERS: dict[str, Reader] = {"coco": coco.read, "voc": voc.read, "yolo": yolo.read}
+WHICH = ("all photos", "with boxes", "nothing to find", "not looked at")
+"""What can be asked for of the photos."""
 OTHER_KIND = "annotations of another kind than those that were chosen"
 SAFE = "draw boxes in notebook 06"
 
@@ -49,6 +51,33 @@ class Annotations:
     def labels(self) -> list[str]:
         """The classes, in order of their names."""
         return sorted(self.boxes["label"].unique())
+
+    @property
+    def boxed(self) -> pd.Series:
+        """Which of the photos have a box."""
+        return self.photos["path"].isin(self.boxes["path"])
+
+    @property
+    def negative(self) -> pd.Series:
+        """Which of the photos were looked at and have no box."""
+        return self.photos["seen"] & ~self.boxed
+
+    def paths(self, which: str) -> list[str]:
+        """The photos that are one of WHICH."""
+        chosen = zip(WHICH, (self.photos["path"] != "", self.boxed, self.negative, ~self.photos["seen"]), strict=True)
+        return self.photos.loc[dict(chosen)[which], "path"].tolist()
+
+    def boxes_of(self, path: str) -> list[list[Any]]:
+        """The boxes of a photo: label, left, top, width, height."""
+        rows = self.boxes[self.boxes["path"] == path]
+        return [list(row) for row in rows[["label", "left", "top", "width", "height"]].itertuples(index=False)]
+
+    def problem_kinds(self) -> pd.DataFrame:
+        """The kinds of problem: kind; times; boxes that are left out; file and words of the first."""
+        kinds = self.problems.groupby("kind", sort=False).agg(
+            times=("kind", "size"), boxes=("boxes", "sum"), file=("file", "first"), words=("words", "first")
+        )
+        return kinds.reset_index()
 
     @property
     def lost(self) -> str:

@@ -46,5 +46,4 @@ def sizes(annotations: Annotations) -> Sizes:
             words += f": large enough to classify, but there are {several:.1f} in a photo, which a detector tells apart"
         else:
             words += ": large enough to classify whole photos (notebooks 02 to 05)"
-    negatives = annotations.photos["seen"] & ~annotations.photos["path"].isin(boxes["path"])
-    return Sizes(classes.reset_index(), extents, a_photo, int(negatives.sum()), words)
+    return Sizes(classes.reset_index(), extents, a_photo, int(annotations.negative.sum()), words)

@@ -63,6 +63,21 @@ class Dataset:
         photos = self.annotations.photos
         return photos[photos["seen"]].reset_index(drop=True)
 
+    @property
+    def split_counts(self) -> dict[str, int]:
+        """How many of `photos` are in each split."""
+        return {split: int((self.photos["split"] == split).sum()) for split in SHARES}
+
+    @property
+    def usual_labels(self) -> list[str]:
+        """Labels to choose from: those of the boxes, before any the classes of the photos, where they have some."""
+        manifest = self.workspace.folder / "manifest.csv"
+        return self.labels or (self.workspace.classes if manifest.exists() else [])
+
+    def reasons(self) -> pd.DataFrame:
+        """Why files were left out: reason; size, how many they are; first, one of them."""
+        return self.left_out.groupby("reason", sort=False)["path"].agg(["size", "first"]).reset_index()
+
     def part(self, split: str) -> "Part":
         """The photos of one split that were looked at, and their boxes."""
         photos = self.photos

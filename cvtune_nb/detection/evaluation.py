@@ -64,13 +64,22 @@ class Verdict:
         return {str(kind): int(count) for kind, count in self.judged["kind"].value_counts().items()}
 
     @property
+    def kinds(self) -> str:
+        """The counts in words, for example "51 found, 4 missed"."""
+        return ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
+
+    def examples(self, count: int) -> list[str]:
+        """At most so many photos: those with the most mistakes first, then others in their order."""
+        wrong = self.judged.loc[self.judged["kind"] != "found", "path"].value_counts().index
+        return list(dict.fromkeys([*wrong, *self.part.photos["path"]]))[:count]
+
+    @property
     def words(self) -> str:
         """For example "validation: AP 0.512, AP50 0.874 (95% interval 0.81 to 0.92), 55 photos ..."."""
         low, high = self.scores.ap50_interval
-        counts = ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
         return (
             f"{self.on}: AP {self.scores.ap:.3f}, AP50 {self.scores.ap50:.3f} (95% interval {low:.3f} to {high:.3f}), "
-            f"{self.scores.photos} photos, {self.scores.boxes} boxes; at threshold {self.threshold:g}: {counts}"
+            f"{self.scores.photos} photos, {self.scores.boxes} boxes; at threshold {self.threshold:g}: {self.kinds}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -191,6 +191,12 @@ def earlier_run(dataset: Dataset, config: DetectorConfig) -> DetectorRun | None:
     return run_store(dataset).earlier(config)
 
 
+def exportable(dataset: Dataset) -> pd.DataFrame:
+    """Of `runs` those that have learned something, the best first."""
+    known = runs(dataset)
+    return DetectorRun.best_first(known[known["best_epoch"] > 0])
+
+
 def runs(dataset: Dataset) -> pd.DataFrame:
     """All runs, oldest first (RunStore.table), with validation_ap and validation_ap50."""
     return run_store(dataset).table()

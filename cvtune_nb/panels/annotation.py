@@ -3,14 +3,13 @@
 from typing import Any, Self
 
 import ipywidgets as w
-import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.audit.objects import SMALL
 from cvtune_nb.data import thumbnail
 from cvtune_nb.detection import box_journal
-from cvtune_nb.detection.annotations import write_coco
+from cvtune_nb.detection.annotations import WHICH, write_coco
 from cvtune_nb.detection.box_sizes import sizes
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.panels.panel import Panel
@@ -22,7 +21,6 @@ from cvtune_nb.widgets.layout import Pager, button, look
 
 SIDE = 900
 """Longest side of the photo that is drawn on, in pixels."""
-WHICH = ("all photos", "with boxes", "nothing to find", "not looked at")
 ABOUT_DRAWING = (
     "Drag on the photo to draw a box; click one to select it, drag it to move it, drag its lower right corner to "
     "change its size. Keys, once the photo has the focus: Enter a box, space the next one, arrows move it, Shift and "
@@ -79,28 +77,15 @@ class BoxesPanel(Panel):
         """The photos and boxes."""
         return self.workspace
 
-    def _boxed(self) -> pd.Series:
-        photos = self.dataset.annotations.photos
-        return photos["path"].isin(self.dataset.annotations.boxes["path"])
-
     def choose(self, at: int = 0) -> None:
         """The photos that are asked for; the one at this place is shown."""
-        photos, boxed = self.dataset.annotations.photos, self._boxed()
-        asked = dict(zip(WHICH, (photos["path"] != "", boxed, photos["seen"] & ~boxed, ~photos["seen"]), strict=True))
-        self.paths = photos.loc[asked[self.which.value], "path"].tolist()
+        photos, self.paths = self.dataset.annotations.photos, self.dataset.annotations.paths(self.which.value)
         self.keys = dict(zip(photos["path"], photos["sha256"], strict=True))
-        labels = self.dataset.labels or self._classes()
-        self.label.options = labels
-        self.drawing.labels = labels
+        self.label.options = self.drawing.labels = labels = self.dataset.usual_labels
         if not self.label.value and labels:
             self.label.value = labels[0]
         self.drawing.label = self.label.value.strip()
         self.turn(at)
-
-    def _classes(self) -> list[str]:
-        """Labels to begin with: the classes of the photos, where they have some."""
-        manifest = self.dataset.workspace.folder / "manifest.csv"
-        return self.dataset.workspace.classes if manifest.exists() else []
 
     def turn(self, to: int) -> None:
         """Show the photo number `to` with its boxes."""
@@ -117,12 +102,7 @@ class BoxesPanel(Panel):
         path = self.paths[self.pager.at]
         space = self.dataset.workspace
         image = thumbnail(space.path_of(path), SIDE, space.levels)
-        self.drawing.show(path, f"Photo {path}", image, self._boxes_of(path), chosen)
-
-    def _boxes_of(self, path: str) -> list[list[Any]]:
-        boxes = self.dataset.annotations.boxes
-        rows = boxes[boxes["path"] == path]
-        return [list(row) for row in rows[["label", "left", "top", "width", "height"]].itertuples(index=False)]
+        self.drawing.show(path, f"Photo {path}", image, self.dataset.annotations.boxes_of(path), chosen)
 
     def _heard(self, content: dict[str, Any]) -> None:
         """What the person did on a photo, which may be another one than is shown by now."""
@@ -131,7 +111,7 @@ class BoxesPanel(Panel):
         if here:
             self.drawing.boxes, self.drawing.chosen = boxes, chosen
             self._select()
-        if boxes != self._boxes_of(path):
+        if boxes != self.dataset.annotations.boxes_of(path):
             self._save(path, boxes)
 
     def _save(self, path: str, boxes: list[list[Any]]) -> None:
@@ -187,29 +167,24 @@ class BoxesPanel(Panel):
         self.say(f"Written: {html.text(file)}")
 
     def _count(self) -> None:
-        photos, boxed = self.dataset.annotations.photos, self._boxed()
-        path = self.paths[self.pager.at]
-        here = int((self.dataset.annotations.boxes["path"] == path).sum())
-        seen = bool(photos.loc[photos["path"] == path, "seen"].iloc[0])
-        words = f"{here} boxes" if here else "nothing to find" if seen else "not looked at yet"
-        counts = f"{int(boxed.sum())} photos with boxes, {int((photos['seen'] & ~boxed).sum())} without"
+        known, path = self.dataset.annotations, self.paths[self.pager.at]
+        with_boxes, without, unseen = (known.paths(which) for which in WHICH[1:])
+        here, nothing = len(known.boxes_of(path)), "not looked at yet" if path in unseen else "nothing to find"
+        words = f"{here} boxes" if here else nothing
+        counts = f"{len(with_boxes)} photos with boxes, {len(without)} without"
         self.where.value = html.status(
             f"<b>Photo {self.pager.at + 1} of {len(self.paths)}</b>: {html.text(path)}, {words}. In all {counts}, "
-            f"{int((~photos['seen']).sum())} not looked at."
+            f"{len(unseen)} not looked at."
         )
 
     def _draw_sizes(self) -> None:
         found = sizes(self.dataset.annotations)
         self.picture.draw(plots.box_sizes(found.extents, found.classes, SMALL), f"sizes of the boxes: {found.words}")
-        problems = self.dataset.annotations.problems
-        kinds = problems.groupby("kind", sort=False).agg(
-            times=("kind", "size"), boxes=("boxes", "sum"), file=("file", "first"), words=("words", "first")
-        )
+        known = self.dataset.annotations
         names = {"kind": "what", "times": "times", "boxes": "boxes left out", "file": "first in", "words": "there"}
-        table = html.table(kinds.reset_index(), names, f"In the annotation files: {self.dataset.annotations.lost}")
-        reasons = self.dataset.left_out.groupby("reason", sort=False)["path"].agg(["size", "first"])
+        table = html.table(known.problem_kinds(), names, f"In the annotation files: {known.lost}")
         names = {"size": "files", "first": "first", "reason": "why"}
-        table += html.table(reasons.reset_index(), names, "Files that were not used")
+        table += html.table(self.dataset.reasons(), names, "Files that were not used")
         self.text.value = f"<div>{html.text(found.words[:1].upper() + found.words[1:])}.</div>{table}"
 
     def unstarted(self) -> bool:
@@ -222,6 +197,6 @@ class BoxesPanel(Panel):
 
     def lessons(self) -> HTML:
         """What the boxes say."""
-        found, there = sizes(self.dataset.annotations), self.dataset.photos["split"].value_counts()
-        splits = ", ".join(f"{there.get(name, 0)} {name}" for name in ("train", "validation", "test"))
+        found = sizes(self.dataset.annotations)
+        splits = ", ".join(f"{count} {name}" for name, count in self.dataset.split_counts.items())
         return html.listed([f"{found.words}.", f"Photos: {splits}; {found.negatives} of them without a box."])

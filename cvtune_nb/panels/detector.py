@@ -149,7 +149,7 @@ class DetectorPanel(RunPanel):
             self._draw(run)
             curve = plots.precision_recall(found.scores.curve, found.scores.by_class)
             self.curves.draw(curve, f"precision against recall by class; AP50 {found.scores.ap50:.3f}")
-            words = f"missed and wrong against the threshold; at {found.threshold:g}: {counts(found)}"
+            words = f"missed and wrong against the threshold; at {found.threshold:g}: {found.kinds}"
             self.thresholds.draw(plots.against_threshold(found.by_threshold, found.threshold), words)
             self._draw_examples(found)
             self.text.value += by_class(found)
@@ -162,13 +162,10 @@ class DetectorPanel(RunPanel):
         self.picture.draw(empty, "average precision by epoch: empty so far")
 
     def _draw_examples(self, found: Verdict) -> None:
-        wrong = found.judged[found.judged["kind"] != "found"]
-        paths = list(wrong["path"].value_counts().index[:SHOWN])
-        paths += [path for path in found.part.photos["path"] if path not in paths][: max(0, SHOWN - len(paths))]
         space = self.dataset.workspace
         self.examples.draw(
-            plots.boxed(found.judged, paths[:SHOWN], space.path_of, levels=space.levels),
-            f"validation photos with what was found and missed: {counts(found)}",
+            plots.boxed(found.judged, found.examples(SHOWN), space.path_of, levels=space.levels),
+            f"validation photos with what was found and missed: {found.kinds}",
         )
 
     # -- what the cells below show ----------------------------------------------------------------------------
@@ -190,17 +187,12 @@ class DetectorPanel(RunPanel):
         first = f"{run.config.detector} at {run.config.image_size} pixels finds {found_of} photos"
         interval = f"(95% interval {low:.3f} to {high:.3f})"
         lines = [
-            f"{first}, with a threshold of {found.threshold:g} ({counts(found)}).",
+            f"{first}, with a threshold of {found.threshold:g} ({found.kinds}).",
             f"AP {found.scores.ap:.3f}, AP50 {found.scores.ap50:.3f} {interval}, in {html.duration(run.seconds)}.",
         ]
         if beside := beside_classifier(self.dataset, found):
             lines.append(f"{beside.words[:1].upper()}{beside.words[1:]}.")
         return html.listed([*lines, *(f"{f.title}: {f.evidence}." for f in advise(self.dataset, found))])
-
-
-def counts(found: Verdict) -> str:
-    """How often each kind of finding and mistake came."""
-    return ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
 
 
 def by_class(found: Verdict) -> str:
@@ -217,7 +209,7 @@ def by_class(found: Verdict) -> str:
 
 
 def _comparison(known: pd.DataFrame, caption: str) -> str:
-    rows = known.sort_values("validation_ap", ascending=False)
+    rows = DetectorRun.best_first(known)
     none = rows["best_epoch"] < 0
     shown = rows.assign(
         validation_ap=rows["validation_ap"].map("{:.3f}".format).mask(none, "none yet"),

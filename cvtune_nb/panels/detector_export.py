@@ -9,10 +9,10 @@ import pandas as pd
 from cvtune_nb import plots
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.export import DetectorExport, export_detector
-from cvtune_nb.detection.run import runs
+from cvtune_nb.detection.run import exportable
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Detector
-from cvtune_nb.panels.detector import by_class, counts
+from cvtune_nb.panels.detector import by_class
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
@@ -55,8 +55,7 @@ class DetectorExportPanel(BaseExportPanel):
 
     def _list(self) -> None:
         """All detectors, the best on validation first and chosen."""
-        known = runs(self.dataset)
-        known = known[known["best_epoch"] > 0].sort_values("validation_ap", ascending=False)
+        known = exportable(self.dataset)
         shown = [(f"{row.run}: AP {row.validation_ap:.3f}", row.run) for row in known.itertuples()]
         earlier = set(known.loc[known["data"] != "", "run"])
         self.choose_from(
@@ -86,7 +85,7 @@ class DetectorExportPanel(BaseExportPanel):
         number = f'<span class="cvtune-number">{told.scores.ap50:.3f}</span> AP50'
         words = (
             f"95% interval {low:.3f} to {high:.3f}; AP {told.scores.ap:.3f}; at a threshold of {told.threshold:g}: "
-            f"{counts(told)}. {agreement(result)}"
+            f"{told.kinds}. {agreement(result)}"
         )
         on = f"on {told.scores.photos} {told.on} photos"
         self.text.value = f"<div>{number} {on}; {html.text(words)}</div>{noted(result)}{by_class(told)}"

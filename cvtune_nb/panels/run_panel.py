@@ -11,7 +11,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.runs.cost import Cost, past_errors, past_in_words
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import EARLIER
-from cvtune_nb.runs.store import TRAINING, UNFINISHED
+from cvtune_nb.runs.store import TRAINING, UNFINISHED, StoredRun
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
@@ -33,7 +33,7 @@ class RunPanel(Panel):
     """
 
     first: ClassVar[tuple[str, ...]]
-    kind: ClassVar[type]
+    kind: ClassVar[type[StoredRun]]
     noun: ClassVar[str] = "run"
 
     def __init__(self, subject: Any, controls_of: dict[str, Control]):
@@ -157,8 +157,7 @@ class RunPanel(Panel):
             self.begin(lambda progress: self.fit(progress, run=unfinished))
 
     def _unfinished(self, *states: str) -> str | None:
-        known = self.table()
-        known = known[known["state"].isin(states or UNFINISHED) & (known["data"] == "")]
+        known = self.kind.unfinished(self.table(), states or UNFINISHED)
         return None if known.empty else str(known["run"].iloc[-1])
 
     def ended(self, run: Any, best: str) -> str:
@@ -179,8 +178,7 @@ class RunPanel(Panel):
 
     def last(self) -> Any:
         """The last run with a finished epoch on the photos there are now; None before there is one."""
-        known = self.table()
-        known = known[(known["best_epoch"] >= 0) & (known["data"] == "")]
+        known = self.kind.finished(self.table())
         return None if known.empty else self.load(str(known["run"].iloc[-1]))
 
     def result(self) -> Any:

@@ -226,7 +226,7 @@ class TrainingPanel(RunPanel):
 
 def _comparison(runs: pd.DataFrame, caption: str) -> str:
     """Every run with what differs between them, the best on top."""
-    rows = runs.sort_values("validation_accuracy", ascending=False)
+    rows = Run.best_first(runs)
     validation = [
         "none yet"
         if pd.isna(row.validation_accuracy)

@@ -2,7 +2,7 @@
 what the best epoch said of the validation photos, and two checkpoints."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,8 +140,22 @@ class StoredRun(Generic[C]):
     def ranked(cls, table: pd.DataFrame) -> pd.DataFrame:
         """Of a table of runs those with a finished epoch that may be compared, the best on validation first; ties: the
         first."""
-        table = table[(table["best_epoch"] >= 0) & (table["data"] == "")]
+        return cls.best_first(cls.finished(table))
+
+    @classmethod
+    def best_first(cls, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of runs, the best on validation first; ties: the first."""
         return table.sort_values(next(iter(cls.BEST_BY)), ascending=False, kind="stable")
+
+    @staticmethod
+    def finished(table: pd.DataFrame) -> pd.DataFrame:
+        """Of a table of runs those with a finished epoch that may be compared."""
+        return table[(table["best_epoch"] >= 0) & (table["data"] == "")]
+
+    @staticmethod
+    def unfinished(table: pd.DataFrame, states: Sequence[str] = UNFINISHED) -> pd.DataFrame:
+        """Of a table of runs those in one of these states that may be compared."""
+        return table[table["state"].isin(states) & (table["data"] == "")]
 
     def save(self) -> None:
         """Write config.json and, as soon as there is something in them, history.csv and result.json."""

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from cvtune_nb.detection import read_annotations, write_coco
+from cvtune_nb.detection.annotations import WHICH
 from cvtune_nb.errors import InputError
 from tests.annotation_files import BOX, SHARES, SIZE, boxes, coco, kinds, negatives, photo, text, thing, voc
 
@@ -186,3 +187,24 @@ def test_files_that_are_damaged_at_random_end_nothing(good, seed):
         content[place] = random.integers(256)
     (good / "bad.xml").write_bytes(content[: int(random.integers(1, len(content) + 1))])
     assert GOOD in boxes(read_annotations(good))
+
+
+def test_photos_are_asked_for_by_what_is_in_them(good):
+    photo(good / "empty.jpg")
+    voc(good / "empty.xml", "empty.jpg", "")
+    photo(good / "new.jpg")
+    voc(good / "good.xml", "good.jpg", thing(20, 20, 100, 70), thing(30, 30, 30, 60), thing(40, 40, 40, 60))
+    found = read_annotations(good)
+    asked = {which: found.paths(which) for which in WHICH}
+    assert asked == {
+        "all photos": ["empty.jpg", "good.jpg", "new.jpg"],
+        "with boxes": ["good.jpg"],
+        "nothing to find": ["empty.jpg"],
+        "not looked at": ["new.jpg"],
+    }
+    assert found.boxes_of("empty.jpg") == []
+    ((label, *sides),) = found.boxes_of("good.jpg")
+    assert label == "cell" and sides == pytest.approx(SHARES)
+    assert found.problem_kinds()[["kind", "times", "boxes", "file"]].to_dict("records") == [
+        {"kind": "no area", "times": 2, "boxes": 2, "file": "good.xml"}
+    ]

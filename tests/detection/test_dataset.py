@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -289,3 +290,21 @@ def test_a_class_in_a_single_photo_stops_nobody(tmp_path):
     photos = open_dataset(folder, tmp_path / "workspace").photos
     assert set(photos["split"]) == {"train", "validation", "test"}
     shutil.rmtree(tmp_path / "workspace")
+
+
+def test_what_a_dataset_counts(dataset):
+    assert dataset.split_counts == {"train": 17, "validation": 4, "test": 3}
+    left_out = pd.DataFrame({"path": ["a", "b", "c"], "reason": ["no photo", "broken", "no photo"]})
+    assert replace(dataset, left_out=left_out).reasons().to_dict("list") == {
+        "reason": ["no photo", "broken"],
+        "size": [2, 1],
+        "first": ["a", "b"],
+    }
+
+
+def test_labels_are_those_of_the_boxes_or_else_of_the_classifier(opened_scenes, tmp_path):
+    assert opened_scenes.usual_labels == ["dot", "tile"]
+    photos = make_photos(tmp_path / "photos", ("a", "b"), per_class=6, size=48)
+    assert open_dataset(photos, tmp_path / "boxless").usual_labels == []
+    open_workspace(photos, tmp_path / "workspace")
+    assert open_dataset("", tmp_path / "workspace").usual_labels == ["a", "b"]

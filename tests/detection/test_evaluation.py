@@ -7,6 +7,7 @@ import pytest
 
 from cvtune_nb.detection import verdict, verdict_on_test
 from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
+from cvtune_nb.detection.run import exportable
 
 
 @pytest.fixture
@@ -63,3 +64,19 @@ def test_without_a_classifier_there_is_nothing_to_compare_with(found, trained_de
     from cvtune_nb.detection import beside_classifier
 
     assert beside_classifier(trained_detector[0], found) is None
+
+
+def test_examples_are_the_photos_with_the_most_mistakes_and_then_others(found):
+    names = ["good.jpg", "worst.jpg", "bad.jpg", "last.jpg"]
+    paths = ["good.jpg", "bad.jpg", "worst.jpg", "worst.jpg"]
+    table = pd.DataFrame({"path": paths, "kind": ["found", "missed", "missed", "nothing there"]})
+    part = replace(found.part, photos=pd.DataFrame({"path": names}))
+    made = replace(found, judged=table, part=part)
+    assert made.examples(1) == ["worst.jpg"]
+    assert made.examples(6) == ["worst.jpg", "bad.jpg", "good.jpg", "last.jpg"]
+    assert made.kinds == "2 missed, 1 found, 1 nothing there"
+
+
+def test_only_what_has_learned_something_is_offered_for_export(trained_detector):
+    dataset, run = trained_detector
+    assert exportable(dataset)["run"].tolist() == [run.id]

@@ -109,3 +109,16 @@ def test_a_run_that_is_being_trained_says_so(tmp_path):
         with pytest.raises(InputError, match=f"is training run {run.id}: wait"):
             require_idle(training)
     assert store.load(run.id).state == "stopped"
+
+
+def test_runs_are_chosen_from_their_table(tmp_path):
+    store = store_in(tmp_path)
+    runs = [made(store, 0.2), made(store, 0.3), made(store, state="stopped"), made(store, 0.3, state="beaten")]
+    first, second, begun, beaten = (run.id for run in runs)
+    kind, table = store.kind, store.table()
+    assert kind.finished(table)["run"].tolist() == [first, second, beaten]
+    assert kind.unfinished(table)["run"].tolist() == [begun]
+    assert kind.unfinished(table, ["beaten"])["run"].tolist() == [beaten]
+    assert kind.best_first(kind.finished(table))["run"].tolist() == [second, beaten, first]
+    table["data"] = EARLIER
+    assert kind.finished(table).empty and kind.unfinished(table).empty
