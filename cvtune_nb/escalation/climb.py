@@ -65,6 +65,17 @@ class Escalation:
     best: str
     why: str
 
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The rungs that have a validation accuracy."""
+        return self.rungs.dropna(subset=["validation_accuracy"])
+
+    @property
+    def times(self) -> tuple[float, float]:
+        """Seconds that this climb took and was expected to take, without the rungs that were run before."""
+        now = self.rungs[~self.rungs["note"].str.contains("run before") & self.rungs["seconds"].notna()]
+        return float(now["seconds"].sum()), float(now["predicted_seconds"].sum())
+
 
 def escalate(
     workspace: Workspace,

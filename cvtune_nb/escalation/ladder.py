@@ -42,12 +42,31 @@ def ladders() -> list[str]:
     return [family.name for family in FAMILIES.values() if family.ladder]
 
 
-def ladder(family: str) -> list[Config]:
-    """The rungs of a family, cheapest first. Raises InputError for a family that has no ladder."""
+def ladder(family: str, image_sizes: Sequence[int] = (), epochs: int = 0) -> list[Config]:
+    """The rungs of a family, cheapest first.
+
+    Parameters
+    ----------
+    family : str
+        One of `ladders`.
+    image_sizes : sequence of int
+        Those of the rungs instead of the family's; the last one is that of all rungs beyond.
+    epochs : int
+        Those of all rungs; 0: the family's.
+
+    Raises
+    ------
+    InputError
+        For a family that has no ladder.
+    """
     if family not in ladders():
         raise InputError(f"there is no ladder for {family!r}: choose {' or '.join(ladders())}")
     row = FAMILIES[family]
-    return [Config.from_values(**{**row.recipe, **rung._asdict()}) for rung in row.ladder]
+    rungs = [Config.from_values(**{**row.recipe, **rung._asdict()}) for rung in row.ladder]
+    if image_sizes:
+        sizes_of = [*image_sizes, *[image_sizes[-1]] * len(rungs)]
+        rungs = [replace(rung, image_size=size) for rung, size in zip(rungs, sizes_of, strict=False)]
+    return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else rungs
 
 
 def ladder_of(backbone: str) -> list[Config]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
-from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost
+from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, ranked, runs
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import PARAMETERS, Config
@@ -51,6 +51,18 @@ class Sweep:
     trials: pd.DataFrame
     best: str
     why: str
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The trials that have a validation accuracy."""
+        return self.trials.dropna(subset=["validation_accuracy"])
+
+
+def run_to_search_round(workspace: Workspace) -> Run | None:
+    """The best run that was trained for at least an epoch; None before there is one."""
+    known = ranked(runs(workspace))
+    known = known[known["epochs"] > 0]
+    return None if known.empty else load_run(workspace, known["run"].iloc[0])
 
 
 def sweep(

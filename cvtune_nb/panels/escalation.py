@@ -25,7 +25,7 @@ from cvtune_nb.escalation import (
 from cvtune_nb.models import backbones
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS, Config, differing
-from cvtune_nb.runs.cost import Cost, past_errors, past_in_words
+from cvtune_nb.runs.cost import Cost, past_errors, past_in_words, timed, total
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
@@ -122,10 +122,7 @@ class EscalationPanel(Panel):
         self._predict_soon()
 
     def _ladder(self) -> list[Config]:
-        steps = ladder(self.family.value)
-        sizes = self.sizes or [step.image_size for step in steps]
-        changed = [replace(step, image_size=sizes[min(place, len(sizes) - 1)]) for place, step in enumerate(steps)]
-        return [replace(step, epochs=self.epochs, schedule="") for step in changed] if self.epochs else changed
+        return ladder(self.family.value, self.sizes, self.epochs)
 
     def _edited(self) -> None:
         """Keep what the person made of the table, and predict anew."""
@@ -180,18 +177,17 @@ class EscalationPanel(Panel):
         if not rungs:
             self.sum.value = html.status("No rung is chosen: tick at least one.")
             return
-        possible = [config for config in rungs.values() if config not in self._impossible]
-        known = [self._prices[config].seconds for config in possible if config in self._prices]
-        over = sum(known) > self.budget.value * 60
+        took = total(rungs.values(), self._prices, self._impossible)
+        over, lacking = took.seconds > self.budget.value * 60, len(rungs) - took.possible
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
-        total = f"{html.duration(sum(known))}, {fits}" if len(known) == len(possible) else "time not estimated yet"
-        if not possible:
-            total = "can't be run here"
-        elif len(possible) < len(rungs):
-            total += f"; {len(rungs) - len(possible)} can't be run here"
+        words = "time not estimated yet" if took.unknown else f"{html.duration(took.seconds)}, {fits}"
+        if not took.possible:
+            words = "can't be run here"
+        elif lacking:
+            words += f"; {lacking} can't be run here"
         past = past_in_words(past_errors(classification.runs(self.workspace)))
         self.sum.value = html.status(
-            f"{len(rungs)} rung{'s' if len(rungs) != 1 else ''}: <b>{total}</b>{f'; {past}' if past else ''}."
+            f"{len(rungs)} rung{'s' if len(rungs) != 1 else ''}: <b>{words}</b>{f'; {past}' if past else ''}."
         )
 
     # -- running ----------------------------------------------------------------------------------------------
@@ -230,20 +226,19 @@ class EscalationPanel(Panel):
         self._draw(result.rungs)
         self.why.value = html.card("Where to stop, and why", result.why)
         self._show_findings(result)
-        done = result.rungs.dropna(subset=["validation_accuracy"])
+        done = result.measured
         if len(done):
             words = "; ".join(
                 f"rung {row.rung} {row.train_accuracy:.1%} and {row.validation_accuracy:.1%}"
                 for row in done.itertuples()
             )
             self.gap.draw(plots.gaps_by_rung(done), f"train and validation accuracy by rung: {words}")
-        timed = classification.runs(self.workspace)
-        timed = timed[(timed["state"] == "done") & (timed["predicted_seconds"] > 0) & ~timed["changed"]]
-        if len(timed):
-            words = past_in_words(past_errors(classification.runs(self.workspace)))
-            self.time.draw(plots.predicted_against_real(timed), f"real against predicted time: {words}")
-        now = result.rungs[~result.rungs["note"].str.contains("run before") & result.rungs["seconds"].notna()]
-        took, predicted = now["seconds"].sum(), now["predicted_seconds"].sum()
+        runs = classification.runs(self.workspace)
+        ended = timed(runs)
+        if len(ended):
+            words = past_in_words(past_errors(runs))
+            self.time.draw(plots.predicted_against_real(ended), f"real against predicted time: {words}")
+        took, predicted = result.times
         self.cost.value = f"It took {html.duration(took)}; predicted were {html.duration(predicted)}."
         return "Finished. Now run the cells below."
 
@@ -281,7 +276,7 @@ class EscalationPanel(Panel):
         lines += [
             f"Rung {row.rung}, {row.backbone} at {row.image_size} pixels: {row.validation_accuracy:.1%} "
             f"({row.low * 100:.1f} to {row.high * 100:.1f}%) in {html.duration(row.seconds)}."
-            for row in found.rungs.dropna(subset=["validation_accuracy"]).itertuples()
+            for row in found.measured.itertuples()
         ]
         return html.listed(lines)
 

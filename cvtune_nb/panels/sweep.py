@@ -4,10 +4,10 @@ import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML
 
-from cvtune_nb import classification, plots
+from cvtune_nb import plots
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import Sweep, sweep
-from cvtune_nb.escalation.parameter_sweep import COLUMNS, SWEPT
+from cvtune_nb.escalation.parameter_sweep import COLUMNS, SWEPT, run_to_search_round
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
@@ -45,14 +45,8 @@ class SweepPanel(Panel):
         """Not when no trial is wanted and nobody is there."""
         return super().unstarted() and not (headless() and self.wanted == 0)
 
-    def best(self) -> classification.Run | None:
-        """The best run that was trained, to search around."""
-        known = classification.ranked(classification.runs(self.workspace))
-        known = known[known["epochs"] > 0]
-        return None if known.empty else classification.load_run(self.workspace, known["run"].iloc[0])
-
     def _price(self) -> None:
-        run = self.best()
+        run = run_to_search_round(self.workspace)
         if run is None:
             self.about.value = html.status("There is no run to search around yet: run a rung first.")
             return
@@ -66,14 +60,13 @@ class SweepPanel(Panel):
 
     def work(self) -> Work:
         """Read trials and budget, and find the best run."""
-        run, trials, seconds = self.best(), self.trials.value, self.budget.value * 60
+        run, trials, seconds = run_to_search_round(self.workspace), self.trials.value, self.budget.value * 60
         if run is None:
             raise InputError("there is no run to search around yet: run a rung of the ladder first")
         return lambda progress: sweep(self.workspace, run.config, trials, seconds, self._draw, progress)
 
     def _draw(self, found: Sweep) -> None:
-        done = found.trials.dropna(subset=["validation_accuracy"])
-        words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in done.itertuples())
+        words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in found.measured.itertuples())
         self.picture.draw(
             plots.sweep(found.trials, SWEPT), f"accuracy against each parameter: {words or 'no trial yet'}"
         )

@@ -3,9 +3,10 @@ same kind really took."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import torch
@@ -23,6 +24,7 @@ from cvtune_nb.workspace import Workspace
 
 DECODE_SECONDS = 0.01
 """To decode and scale one photo that is not in the cache yet (docs/measurements.md, "Times that costs begin with")."""
+C = TypeVar("C", bound=TrainingConfig)
 PAST = 3
 """How many of the last runs tell how far predictions are off."""
 
@@ -246,6 +248,38 @@ def estimate(
     free = torch.cuda.mem_get_info()[0] if networks.device().type == "cuda" else memory.free_bytes()
     seconds = missing * DECODE_SECONDS + preparing + config.epochs * epoch
     return Cost(seconds, needed / 1e6, disk / 1e6, missing - kept, free / 1e6)
+
+
+@dataclass(frozen=True)
+class Total:
+    """What runs take together: seconds of those whose cost is known; how many can be run here, and of these how many
+    have no known cost yet."""
+
+    seconds: float
+    possible: int
+    unknown: int
+
+
+def total(configs: Collection[C], prices: Mapping[C, Cost], impossible: Collection[C]) -> Total:
+    """What runs take together.
+
+    Parameters
+    ----------
+    configs
+        Their parameters.
+    prices
+        What is known of their cost so far.
+    impossible
+        Those that can't be run here.
+    """
+    possible = [config for config in configs if config not in impossible]
+    known = [prices[config].seconds for config in possible if config in prices]
+    return Total(sum(known), len(possible), len(possible) - len(known))
+
+
+def timed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of `runs` (RunStore.table) those that ran to their end as predicted from the start."""
+    return runs[(runs["state"] == "done") & (runs["predicted_seconds"] > 0) & ~runs["changed"]]
 
 
 def past_errors(runs: pd.DataFrame) -> list[float]:

@@ -84,6 +84,10 @@ def test_with_time_enough_every_rung_is_run_in_order(workspace, bench):
     assert found.rungs["predicted_seconds"].tolist() == [10 + 4 * 64, 10 + 4 * 96]
     assert found.rungs["seconds"].tolist() == [4 * 64, 4 * 96]
     assert found.best == found.rungs["run"].iloc[1]
+    assert found.measured.equals(found.rungs)
+    assert found.times == (4 * (64 + 96), 20 + 4 * (64 + 96))
+    again = escalate(workspace, [*RUNGS, replace(RUNGS[0], image_size=500)], budget_seconds=1000)
+    assert again.times == (0, 0) and again.measured["rung"].tolist() == [1, 2]
 
 
 def test_rungs_keep_the_numbers_they_have_on_the_ladder(workspace, bench):

@@ -19,6 +19,14 @@ def test_a_family_climbs_from_its_cheapest_network():
         assert {backbones.family_of(rung.backbone).name for rung in rungs} == {family}
 
 
+def test_a_ladder_with_other_sizes_and_epochs():
+    own, changed = ladder("efficientnet_lite"), ladder("efficientnet_lite", [64, 96], 3)
+    assert [rung.image_size for rung in changed] == [64] + [96] * (len(own) - 1)
+    assert {(rung.epochs, rung.schedule) for rung in changed} == {(3, "")}
+    assert [rung.backbone for rung in changed] == [rung.backbone for rung in own]
+    assert ladder("efficientnet_lite", range(64, 640, 32))[1].image_size == 96, "more sizes than rungs"
+
+
 def test_a_network_of_no_ladder_climbs_alone():
     rungs = ladder_of("mobilenetv3_small_050")
     assert [(rung.image_size, rung.batch_size) for rung in rungs] == [(224, 32), (320, 16), (448, 8)]

@@ -9,10 +9,11 @@ from cvtune_nb.classification import load_run, runs
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import parameter_sweep
-from cvtune_nb.escalation.parameter_sweep import COLUMNS, FIRST, sweep
+from cvtune_nb.escalation.parameter_sweep import COLUMNS, FIRST, run_to_search_round, sweep
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Cost
+from tests.made_runs import made_run
 
 RUNG = Config("efficientnet_lite0", image_size=64, epochs=4, learning_rate=0.001)
 
@@ -158,3 +159,12 @@ def test_a_sweep_for_real(workspace):
     found = sweep(workspace, config, trials=2, budget_seconds=3600)
     assert found.trials["state"].tolist() == ["complete"] * 2
     assert found.best in set(found.trials["run"]) == set(runs(workspace)["run"])
+
+
+def test_a_sweep_is_round_the_best_run_that_was_trained(workspace):
+    assert run_to_search_round(workspace) is None
+    made_run(workspace, 1.0, epochs=0)
+    assert run_to_search_round(workspace) is None
+    run = made_run(workspace, 0.5)
+    made_run(workspace, 0.2, seed=1)
+    assert run_to_search_round(workspace).id == run.id

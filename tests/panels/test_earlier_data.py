@@ -6,6 +6,7 @@ from cvtune_nb.classification import fit, load_run
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.escalation.parameter_sweep import run_to_search_round
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel
 from cvtune_nb.panels.export import ONLY_EARLIER
 from cvtune_nb.panels.similarity_export import SimilarityExportPanel
@@ -56,12 +57,12 @@ def test_the_training_panel_lists_them_below_a_heading_of_their_own(earlier):
 def test_no_panel_takes_one_for_the_best(earlier):
     workspace, run = earlier
     panel = EscalationPanel(workspace)
-    assert SweepPanel(workspace).best() is None
+    assert run_to_search_round(workspace) is None
     assert "no run to search around" in SweepPanel(workspace).about.value
     work = GainsPanel(workspace, panel).work()
     assert work.__closure__ and not any(getattr(cell.cell_contents, "id", "") == run.id for cell in work.__closure__)
     new = made_run(workspace, 0.5)
-    assert SweepPanel(workspace).best().id == new.id
+    assert f"Around {new.id}, the best run" in SweepPanel(workspace).about.value
 
 
 def test_the_map_of_notebooks_counts_them_apart(earlier):

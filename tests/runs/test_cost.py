@@ -7,8 +7,8 @@ import pytest
 from safetensors.torch import save_file
 
 from cvtune_nb.classification import runs
-from cvtune_nb.runs.cost import Cost, duration, past_errors, past_in_words
-from tests.made_runs import made_run
+from cvtune_nb.runs.cost import Cost, Total, duration, past_errors, past_in_words, timed, total
+from tests.made_runs import CONFIG, made_run
 
 
 def run_of(workspace, seconds, predicted=10.0):
@@ -34,6 +34,9 @@ def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(works
     replace(run_of(workspace, 50.0), state="stopped").save()
     replace(run_of(workspace, 50.0), changes=["out of memory: minibatch 8"]).save()
     assert past_errors(runs(workspace)) == []
+    assert timed(runs(workspace)).empty
+    run = run_of(workspace, 50.0)
+    assert timed(runs(workspace))["run"].tolist() == [run.id]
 
 
 @pytest.mark.parametrize(
@@ -52,3 +55,11 @@ def test_cost_in_words():
     assert Cost(370, 2140, 480, 12).words.endswith(
         "of disk; 12 photos are decoded in every epoch, for there is no room to keep their pixels"
     )
+
+
+def test_what_runs_take_together():
+    first, second, third = (replace(CONFIG, seed=seed) for seed in range(3))
+    prices = {first: Cost(10, 1), third: Cost(20, 1)}
+    assert total([first, second, third], prices, ()) == Total(30, 3, 1)
+    assert total([first, second, third], prices, {second}) == Total(30, 2, 0)
+    assert total([second], prices, {second}) == Total(0, 0, 0)
