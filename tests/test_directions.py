@@ -27,6 +27,7 @@ ROOMS = [
     "similarity",
     "detection",
     "escalation",
+    "workbook",
     "pipeline",
     "jupyter",
     "commands",

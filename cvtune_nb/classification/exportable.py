@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from cvtune_nb.classification import load_run
+from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
@@ -59,6 +59,22 @@ class Candidate:
     how: str
     origin: str
     provenance: Provenance
+
+
+def choices(workspace: Workspace) -> pd.DataFrame:
+    """What can be exported, the best on validation first: every run with a finished epoch, and SVM for the baseline.
+
+    Returns
+    -------
+    pandas.DataFrame
+        run, data (as in RunStore.table), validation_accuracy (NaN for a baseline that would be fitted again).
+    """
+    known = runs(workspace).dropna(subset=["validation_accuracy"])
+    known = known[["run", "data", "validation_accuracy"]].reset_index(drop=True)
+    if last_baseline(workspace, earlier=True):
+        svm = last_baseline(workspace)
+        known.loc[len(known)] = [SVM, "", svm["validation_accuracy"] if svm else float("nan")]
+    return Run.best_first(known)
 
 
 def candidate(workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False) -> Candidate:

@@ -131,6 +131,16 @@ class Baseline:
     cached: bool
     note: str = ""
 
+    @property
+    def by_label(self) -> pd.DataFrame:
+        """`per_class` in order of the labels."""
+        return self.per_class.sort_values("label")
+
+    @property
+    def hardest(self) -> pd.Series:
+        """The class of which the smallest share is found."""
+        return self.per_class.sort_values("recall").iloc[0]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values: the JSON of `cvtune baseline`."""
         plain = {

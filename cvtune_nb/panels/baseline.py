@@ -192,7 +192,7 @@ class BaselinePanel(Panel):
     def lessons(self) -> HTML:
         """What we learned, from the result above."""
         seen = self.result()
-        worst = seen.per_class.sort_values("recall").iloc[0]
+        worst = seen.hardest
         gap = (seen.train.value - seen.validation.value) * 100
         network = f"{seen.spec}, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
         lines = [
@@ -204,10 +204,11 @@ class BaselinePanel(Panel):
 
 
 def _classes(result: Baseline) -> str:
-    rows = result.per_class.assign(
-        precision=[f"{value:.0%}" for value in result.per_class["precision"]],
-        recall=[f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in result.per_class.itertuples()],
-    ).sort_values("label")
+    rows = result.by_label
+    rows = rows.assign(
+        precision=[f"{value:.0%}" for value in rows["precision"]],
+        recall=[f"{row.recall:.0%} ({row.low:.0%} to {row.high:.0%})" for row in rows.itertuples()],
+    )
     names = {
         "label": "class",
         "photos": "photos",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import pandas as pd
 
-from cvtune_nb import classification, plots
+from cvtune_nb import plots
 from cvtune_nb.classification import Export, export_run, load_bundle
-from cvtune_nb.classification.exportable import SVM
+from cvtune_nb.classification.exportable import SVM, choices
 from cvtune_nb.classification.grad_cam import heat
-from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.data.summary import one_to_try
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import VARIANTS
@@ -94,17 +94,12 @@ class ExportPanel(BaseExportPanel):
 
     def _list_runs(self, wanted: str) -> None:
         """All runs and the baseline, the best on validation first and chosen."""
-        known = classification.runs(self.workspace).dropna(subset=["validation_accuracy"])
-        known = known[["run", "data", "validation_accuracy"]]
-        if last_baseline(self.workspace, earlier=True):
-            svm = last_baseline(self.workspace)
-            known.loc[len(known)] = [SVM, "", svm["validation_accuracy"] if svm else float("nan")]
+        known = choices(self.workspace)
         if wanted and wanted not in known["run"].tolist():
             raise InputError(
                 f"there is no run {wanted!r} in {self.workspace.folder}: choose one of those there are "
                 f"({', '.join(known['run']) or 'none yet'})"
             )
-        known = known.sort_values("validation_accuracy", ascending=False)
         now = known["data"] == ""
         self.choose_from(self.run, *([_option(row) for row in part.itertuples()] for part in (known[now], known[~now])))
         if wanted:
@@ -151,9 +146,7 @@ class ExportPanel(BaseExportPanel):
         self._draw_certainty(result)
         for control in (self.photo, self.classify, self.upload):
             control.disabled = False
-        photos = self.workspace.photos()
-        first = photos[photos["split"] == "test"] if (photos["split"] == "test").any() else photos
-        self.photo.value = str(self.workspace.path_of(first["path"].iloc[0]))
+        self.photo.value = str(self.workspace.path_of(one_to_try(self.workspace.photos())))
         self.try_photo(self.photo.value)
         return self.exported(result)
 

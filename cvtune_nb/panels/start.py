@@ -9,23 +9,21 @@ import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML
 
-from cvtune_nb import classification, plots
-from cvtune_nb.classification import svm
+from cvtune_nb import plots
 from cvtune_nb.data import conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
-from cvtune_nb.data.pixels import kept_bytes, largest_size, needed_bytes
-from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.pixels import added_bytes, kept_bytes
 from cvtune_nb.data.sample import make_sample
+from cvtune_nb.data.summary import class_sizes, classes_by_split, short_sides
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import exports_in
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import RECOGNISE
-from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, look, small_print
+from cvtune_nb.workbook import steps
 from cvtune_nb.workspace import Workspace, home
 
 _LAYOUTS = {
@@ -216,12 +214,12 @@ class StartPanel(Panel):
         """What we learned, from the photos and the machine."""
         found = self.result()
         photos, speed = found.workspace.photos(), found.machine.images_per_second
-        counts, skipped = photos["label"].value_counts(), len(found.workspace.skipped())
-        smallest, largest = (f"{counts.index[place]} ({counts.iloc[place]})" for place in (-1, 0))
+        counts, skipped = class_sizes(photos), len(found.workspace.skipped())
+        by_size = [f"{label} ({count})" for label, count in counts.items()]
         needed = html.duration(len(photos) / speed)
         lines = [
             f"{len(photos)} photos in {len(counts)} classes are open; files left out: {skipped}.",
-            f"The smallest class is {smallest}, the largest {largest}.",
+            f"The smallest class is {by_size[-1]}, the largest {by_size[0]}.",
             f"This machine turns {speed:.0f} photos a second into features, so {needed} for all of them.",
         ]
         return html.listed(lines)
@@ -232,11 +230,8 @@ class StartPanel(Panel):
         return picture.output()
 
     def _counts_table(self) -> Any:
-        photos = self.result().workspace.photos()
-        counts = pd.crosstab(photos["label"], photos["split"], margins=True, margins_name="all")
-        shown = [split for split in ("train", "validation", "test", "all") if split in counts]
-        names = {"label": "class"} | {split: split for split in shown}
-        return HTML(html.table(counts.reset_index(), names, most=60))
+        counts = classes_by_split(self.result().workspace.photos())
+        return HTML(html.table(counts, {name: name for name in counts} | {"label": "class"}, most=60))
 
 
 def _sample() -> Path:
@@ -250,10 +245,10 @@ def _sheet_in_words(photos: pd.DataFrame) -> str:
 
 def _found(workspace: Workspace) -> str:
     photos, skipped, contested = workspace.photos(), workspace.skipped(), conflicts(workspace)
-    short = photos[["width", "height"]].min(axis=1)
+    smallest, largest, median = short_sides(photos)
     lines = [
         f"<b>{len(photos)} photos in {photos['label'].nunique()} classes</b>, from {html.text(workspace.source)}",
-        f"Short side: {short.min()} to {short.max()} pixels, half of them under {short.median():.0f}.",
+        f"Short side: {smallest} to {largest} pixels, half of them under {median:.0f}.",
         f"Results are kept in {html.text(workspace.folder)}",
         _disk(workspace, photos),
     ]
@@ -273,12 +268,8 @@ def _found(workspace: Workspace) -> str:
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     """What the decoded pixels take on disk, and what those of other image sizes would add."""
-    added = {
-        size: needed_bytes(workspace, photos, Preprocessing(size))
-        for size in (224, 320, 500)
-        if size <= largest_size(photos)
-    }
-    more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items() if count)
+    added = added_bytes(workspace, photos, (224, 320, 500))
+    more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items())
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
     free = html.size(shutil.disk_usage(workspace.folder).free)
     return f"Decoded pixels take {html.size(kept_bytes(workspace))} of disk{more}. {free} are free; {limit}."
@@ -286,46 +277,11 @@ def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
 
 def workbook_map(workspace: Workspace) -> str:
     """Ordinary HTML output: its links open in JupyterLab; a widget's would leave the page."""
-    runs, before = classification.runs(workspace), svm.last_baseline(workspace, earlier=True)
-    earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
-    of_earlier = f"{earlier} of {EARLIER}" if earlier else ""
-    tried = len(runs[["backbone", "image_size"]].drop_duplicates())
-    kinds = exports_in(workspace.exports)
-    exports, similar = list(kinds), [name for name, kind in kinds.items() if kind == "similarity"]
-    known = svm.last_baseline(workspace)
-    detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
-    audited = (workspace.audit / "summary.json").exists()
-    steps: list[tuple[str, str, Any]] = [
-        ("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
-        (
-            "01_data_quality_audit",
-            "what is wrong with the photos and labels",
-            audited and f"audited, {len(workspace.standing())} decisions",
-        ),
-        (
-            "02_frozen_dnn_svm_baseline",
-            "an accuracy in seconds",
-            f"{known['validation_accuracy']:.1%} on validation" if known else before and f"on {EARLIER}",
-        ),
-        (
-            "03_dnn_fine_tuning",
-            "train all layers",
-            ", ".join(filter(None, [f"{len(runs)} runs" if len(runs) else "", of_earlier])),
-        ),
-        (
-            "04_parameter_escalation",
-            "which size and network is worth its time",
-            tried > 1 and f"{tried} networks and sizes tried",
-        ),
-        ("05_export_and_use", "a model that runs elsewhere", exports and f"exported {', '.join(exports[:3])}"),
-        ("06_small_objects", "boxes, and a detector that finds small things", detectors and f"{detectors} detectors"),
-        ("07_image_similarity", "what looks most like a photo", similar and f"exported {', '.join(similar[:3])}"),
-    ]
     left = "<td style='text-align:left'>"
     rows = "".join(
-        f"<tr>{left}<a href='{name}.ipynb'>{name}</a></td>{left}{what}</td>"
-        f"{left}{html.text(done or 'not yet')}</td></tr>"
-        for name, what, done in steps
+        f"<tr>{left}<a href='{step.notebook}.ipynb'>{step.notebook}</a></td>{left}{step.gives}</td>"
+        f"{left}{html.text(step.done or 'not yet')}</td></tr>"
+        for step in steps(workspace)
     )
     heads = ("notebook", "what it gives", "done so far")
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in heads)

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification.exportable import choices
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer, baseline
+from cvtune_nb.classification.svm import SvmExplorer, baseline, last_baseline
 from cvtune_nb.data import open_workspace, photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model
+from tests.made_runs import made_run
 from tests.photos import draw_photo
 
 
@@ -49,3 +51,20 @@ def test_the_exported_baseline_decides_as_scikit_learn_does(workspace, kernel):
 def test_without_a_baseline_there_is_nothing_to_export(workspace):
     with pytest.raises(InputError, match="no baseline in this workspace yet"):
         export_run(workspace, "svm")
+
+
+def test_the_best_is_offered_first_and_a_baseline_of_earlier_data_has_no_accuracy(workspace):
+    assert choices(workspace).empty
+    first = made_run(workspace, 0.5)
+    begun = made_run(workspace, 0.5, state="stopped", seed=2)
+    begun.checkpoint.unlink()
+    best = made_run(workspace, 1.0, seed=1)
+    assert choices(workspace)["run"].tolist() == [best.id, first.id]
+    baseline(workspace, FeatureSpec("test_efficientnet:random", Preprocessing(64)), C=3.0)
+    known = choices(workspace).set_index("run")["validation_accuracy"]
+    assert len(known) == 3 and known["svm"] == last_baseline(workspace)["validation_accuracy"]
+    photos = workspace.photos()
+    workspace.decide(photos.loc[photos["split"] == "validation", "path"].iloc[0], "exclude")
+    offered = choices(workspace)
+    assert offered["run"].iloc[-1] == "svm" and np.isnan(offered["validation_accuracy"].iloc[-1])
+    assert offered["data"].tolist() == ["earlier data", "earlier data", ""]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,14 @@ SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(64))
 @pytest.fixture(scope="module")
 def explorer(opened):
     return SvmExplorer(opened, SPEC)
+
+
+def test_classes_by_name_and_the_hardest_of_them(explorer):
+    found = explorer.fit(1.0)
+    table = pd.DataFrame({"label": ["b", "c", "a"], "recall": [0.9, 0.2, 0.5]})
+    found = replace(found, per_class=table)
+    assert found.by_label["label"].tolist() == ["a", "b", "c"]
+    assert found.hardest["label"] == "c"
 
 
 def blobs(classes, width=12, per_class=30, spread=1.0, seed=0):

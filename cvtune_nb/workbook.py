@@ -1,0 +1,62 @@
+"""The notebooks of the workbook, and what has been done with each in a workspace."""
+
+from dataclasses import dataclass
+
+from cvtune_nb import classification
+from cvtune_nb.classification import svm
+from cvtune_nb.export import exports_in
+from cvtune_nb.runs.provenance import EARLIER
+from cvtune_nb.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Step:
+    """A notebook: its file without .ipynb, what it gives, and what is done so far, "" for nothing."""
+
+    notebook: str
+    gives: str
+    done: str
+
+
+def steps(workspace: Workspace) -> list[Step]:
+    """The notebooks in their order."""
+    runs, before = classification.runs(workspace), svm.last_baseline(workspace, earlier=True)
+    earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
+    tried = len(runs[["backbone", "image_size"]].drop_duplicates())
+    kinds = exports_in(workspace.exports)
+    similar = [name for name, kind in kinds.items() if kind == "similarity"]
+    known = svm.last_baseline(workspace)
+    detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
+    audited = (workspace.audit / "summary.json").exists()
+    trained = [f"{len(runs)} runs" if len(runs) else "", f"{earlier} of {EARLIER}" if earlier else ""]
+    on_earlier = f"on {EARLIER}" if before else ""
+    return [
+        Step("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
+        Step(
+            "01_data_quality_audit",
+            "what is wrong with the photos and labels",
+            f"audited, {len(workspace.standing())} decisions" if audited else "",
+        ),
+        Step(
+            "02_frozen_dnn_svm_baseline",
+            "an accuracy in seconds",
+            f"{known['validation_accuracy']:.1%} on validation" if known else on_earlier,
+        ),
+        Step("03_dnn_fine_tuning", "train all layers", ", ".join(filter(None, trained))),
+        Step(
+            "04_parameter_escalation",
+            "which size and network is worth its time",
+            f"{tried} networks and sizes tried" if tried > 1 else "",
+        ),
+        Step("05_export_and_use", "a model that runs elsewhere", _exported(list(kinds))),
+        Step(
+            "06_small_objects",
+            "boxes, and a detector that finds small things",
+            f"{detectors} detectors" if detectors else "",
+        ),
+        Step("07_image_similarity", "what looks most like a photo", _exported(similar)),
+    ]
+
+
+def _exported(names: list[str]) -> str:
+    return f"exported {', '.join(names[:3])}" if names else ""
