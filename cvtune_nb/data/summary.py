@@ -1,11 +1,11 @@
-"""A set of photos in numbers. photos, everywhere here: what Workspace.photos gives."""
+"""A set of photos in numbers. photos, everywhere here: a table such as Workspace.photos gives."""
 
 import pandas as pd
 
 
-def class_sizes(photos: pd.DataFrame) -> dict[str, int]:
-    """The number of photos of each class, the largest class first."""
-    return {str(label): int(count) for label, count in photos["label"].value_counts().items()}
+def class_sizes(rows: pd.DataFrame) -> dict[str, int]:
+    """The number of photos (or boxes) of each class, the largest class first."""
+    return {str(label): int(count) for label, count in rows["label"].value_counts().items()}
 
 
 def classes_by_split(photos: pd.DataFrame) -> pd.DataFrame:

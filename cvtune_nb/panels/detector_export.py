@@ -7,6 +7,7 @@ import ipywidgets as w
 import pandas as pd
 
 from cvtune_nb import plots
+from cvtune_nb.data.summary import class_sizes
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.detection.export import DetectorExport, export_detector
 from cvtune_nb.detection.run import exportable
@@ -105,7 +106,7 @@ class DetectorExportPanel(BaseExportPanel):
             raise InputError(f"{path} can't be looked at ({row['error']}): choose another photo")
         boxes = pd.DataFrame(row["boxes"], columns=["label", "score", "left", "top", "width", "height"])
         shown = boxes.assign(path=Path(path).name, kind="found", true=boxes["label"])
-        counts = ", ".join(f"{count} {label}" for label, count in boxes["label"].value_counts().items())
+        counts = ", ".join(f"{count} {label}" for label, count in class_sizes(boxes).items())
         words = counts or "nothing found"
         picture = plots.boxed(shown, [Path(path).name], lambda _: Path(path), False, model.levels)
         self.picture.draw(picture, f"{Path(path).name}: {words}")

@@ -100,7 +100,7 @@ class EscalationPanel(Panel):
             self.cost.value = ""
             self.say("The rungs that were run before are shown.")
         else:
-            self._draw(pd.DataFrame(columns=EMPTY))
+            self._draw(Escalation(pd.DataFrame(columns=EMPTY), "", ""))
             self.say("Nothing has run yet.")
 
     # -- choosing rungs ---------------------------------------------------------------------------------------
@@ -202,28 +202,28 @@ class EscalationPanel(Panel):
             self.workspace,
             list(rungs.values()),
             budget_seconds=seconds,
-            on_rung=lambda so_far: self._draw(so_far.rungs),
+            on_rung=self._draw,
             progress=progress,
             numbers=list(rungs),
             on=on,
             others=others,
         )
 
-    def _draw(self, rungs: pd.DataFrame) -> None:
+    def _draw(self, found: Escalation) -> None:
         """Table and picture so far; called after every epoch in the working thread."""
-        known = last_baseline(self.workspace)
-        figure = plots.accuracy_against_time(rungs, known["validation_accuracy"] if known else None, reference_2018())
-        done = rungs.dropna(subset=["validation_accuracy"])
+        known, published = last_baseline(self.workspace), reference_2018()
+        line = known["validation_accuracy"] if known else None
+        figure = plots.accuracy_against_time(found.rungs, line, published)
         words = "; ".join(
             f"rung {row.rung} {row.validation_accuracy:.1%} in {html.duration(row.seconds)}"
-            for row in done.itertuples()
+            for row in found.measured.itertuples()
         )
         self.picture.draw(figure, f"accuracy against training time: {words or 'no rung has finished'}")
-        self.text.value = _rungs(rungs)
+        self.text.value = _rungs(found.rungs)
 
     def paint(self, result: Escalation) -> str:
         """Show where to stop, what to try next, and what it cost."""
-        self._draw(result.rungs)
+        self._draw(result)
         self.why.value = html.card("Where to stop, and why", result.why)
         self._show_findings(result)
         done = result.measured

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as w
 import pandas as pd
@@ -22,9 +22,6 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.layout import look
 from cvtune_nb.workspace import Workspace
-
-if TYPE_CHECKING:
-    from torch import nn
 
 ABOUT_THRESHOLD = (
     "Below this probability (0 to 99%) the model says that it is not sure; 0: it always answers. "
@@ -86,7 +83,7 @@ class ExportPanel(BaseExportPanel):
             w.HBox([self.classify, self.upload]),
         ]
         self.right.children = [self.text, self.picture, self.answer, self.looked]
-        self.network: nn.Module | None = None
+        self.network: Any = None  # the same in PyTorch
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
         self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")

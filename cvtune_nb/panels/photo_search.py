@@ -5,14 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
-import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
 from cvtune_nb.panels.similarity_parts import SIDE, show_photos, small
 from cvtune_nb.similarity.map_layout import PhotoMap
-from cvtune_nb.similarity.search import PhotoIndex, Query
+from cvtune_nb.similarity.search import PhotoIndex, Query, label_counts
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.layout import Pager, look, row
 from cvtune_nb.widgets.photo_grid import PhotoGrid
@@ -102,9 +101,9 @@ class PhotoSearch:
 
     # -- the grid ---------------------------------------------------------------------------------------------
 
-    def _filtered(self, index: PhotoIndex) -> np.ndarray:
-        label, split = ("" if menu.value == ANY else menu.value for menu in (self.label, self.split))
-        return index.matching(label, split)
+    def _filters(self) -> list[str]:
+        """The label and the split that are asked for."""
+        return ["" if menu.value == ANY else menu.value for menu in (self.label, self.split)]
 
     def _see(self, view: str) -> None:
         if self.view.value == view:
@@ -124,20 +123,20 @@ class PhotoSearch:
 
     def _look_alikes(self, index: PhotoIndex, query: Query) -> tuple[pd.DataFrame, str]:
         """What the query finds, as cards, and what all of it is called."""
-        self.matches = index.nearest(query, self.k.value, self._filtered(index))
-        rows, photos = self.matches, index.photos
-        label = "" if query.number is None else photos["label"].iloc[query.number]
-        self.asked.value = _about(query, label, rows["label"], self._image)
+        self.matches = index.nearest(query, self.k.value, index.matching(*self._filters()))
+        rows = self.matches
+        label = "" if query.number is None else index.photos["label"].iloc[query.number]
+        self.asked.value = _about(query, label, label_counts(rows), self._image)
         self.range.value = ""
         self.pager.show(0, 1)
-        self.map.mark(np.flatnonzero(photos["path"].isin([*rows["path"], query.name])).tolist())
-        marks = np.where(rows["label"] == label, "same", "other") if label else ""
+        self.map.mark(index.places([*rows["path"], query.name]))
+        marks = [("same" if each == label else "other") if label else "" for each in rows["label"]]
         captions = [f"{row.distance:.3f} {row.label}" for row in rows.itertuples()]
         return rows.assign(caption=captions, mark=marks), f"look-alikes of {query.name}, nearest first"
 
     def _browsed(self, index: PhotoIndex, page: int) -> tuple[pd.DataFrame, str]:
         """The same of a page of all photos, or of those selected on the map."""
-        on_map, rows = self.view.value == ON_MAP, index.photos[self._filtered(index)]
+        on_map, rows = self.view.value == ON_MAP, index.photos[index.matching(*self._filters())]
         if on_map:
             rows = rows.loc[[number for number in self.map.selected if number in rows.index]]
         pages = max(1, -(-len(rows) // A_PAGE))
@@ -151,16 +150,16 @@ class PhotoSearch:
         return rows.assign(caption=rows["label"], mark=""), name
 
 
-def _about(query: Query, label: str, found: pd.Series, image: bytes) -> str:
+def _about(query: Query, label: str, found: dict[str, int], image: bytes) -> str:
     """The query, and how many of the photos that were found are of its class.
 
-    label: the query's, "" for a photo of one's own; found: theirs.
+    label: the query's, "" for a photo of one's own; found: label_counts of theirs.
     """
-    common = found.mode()
+    nearest = sum(found.values())
     if label:
-        words = f"labelled <b>{html.text(label)}</b>; so are {int((found == label).sum())} of the {len(found)} nearest"
-    elif len(common):
-        words = f"your own photo; most of the {len(found)} nearest are <b>{html.text(common.iloc[0])}</b>"
+        words = f"labelled <b>{html.text(label)}</b>; so are {found.get(label, 0)} of the {nearest} nearest"
+    elif found:
+        words = f"your own photo; most of the {nearest} nearest are <b>{html.text(next(iter(found)))}</b>"
     else:
         words = "your own photo"
     return html.status(

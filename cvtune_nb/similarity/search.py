@@ -1,6 +1,7 @@
 """One photo in, the photos that look most like it out: all photos of a workspace, ready for any number of queries."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,6 +82,10 @@ class PhotoIndex:
                 keep &= (self.photos[column] == wanted).to_numpy()
         return keep
 
+    def places(self, paths: Collection[str]) -> list[int]:
+        """The numbers of those of the photos that are in the index."""
+        return np.flatnonzero(self.photos["path"].isin(paths)).tolist()
+
     def nearest(self, query: Query, k: int, among: np.ndarray | None = None) -> pd.DataFrame:
         """The k photos that look most like the query, which is not one of them.
 
@@ -129,6 +134,11 @@ class PhotoIndex:
             near = self.nearest(query, k, others)
             rows.append({"path": path, "similar": near[["path", "label", "distance"]].to_dict("records")})
         return rows
+
+
+def label_counts(found: pd.DataFrame) -> dict[str, int]:
+    """How many of the photos that were found have each label, the commonest first; ties: in order of their names."""
+    return dict(Counter(sorted(found["label"])).most_common())
 
 
 def build_index(

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from cvtune_nb import similarity
@@ -34,6 +35,14 @@ def test_filters_let_through_what_matches(index):
     assert set(found["split"]) == {"train"}
     assert len(found) == 4
     assert index.matching().all()
+
+
+def test_photos_have_their_places_and_their_labels_are_counted(index):
+    paths = index.photos["path"]
+    assert index.places([paths[5], "other.jpg", paths[2]]) == [2, 5]
+    found = pd.DataFrame({"label": ["b", "a", "c", "c"]})
+    assert list(search.label_counts(found).items()) == [("c", 2), ("a", 1), ("b", 1)]
+    assert search.label_counts(found[:0]) == {}
 
 
 @pytest.mark.parametrize("components", ["none", "pca-whitened"])
