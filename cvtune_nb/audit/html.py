@@ -51,6 +51,12 @@ $body
 """)
 
 
+def about_whole_set(issues: pd.DataFrame, summary: dict[str, Any]) -> list[str]:
+    """What was found about the set and not about single photos, in sentences. The arguments are parts of an Audit."""
+    whole = [f"{row.detail}: {row.suggestion}" for row in issues[issues["path"] == ""].itertuples()]
+    return [*filter(None, [summary.get("forecast")]), *summary["notes"], *whole]
+
+
 def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFrame, summary: dict[str, Any]) -> Path:
     """Write audit/report.html: what was found, the worst SHOWN of each kind with their photos, and what to do.
 
@@ -64,8 +70,7 @@ def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFram
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         pictures = dict(zip(wanted, pool.map(lambda path: _picture(workspace, path), wanted), strict=True))
 
-    whole = [f"{row.detail}: {row.suggestion}" for row in issues[issues["path"] == ""].itertuples()]
-    sentences = [*filter(None, [summary["forecast"]]), *summary["notes"], *whole]
+    sentences = about_whole_set(issues, summary)
     body = [_counts(issues)]
     if sentences:
         body.append(f"<h2>About the whole set</h2><ul>{''.join(f'<li>{escape(line)}</li>' for line in sentences)}</ul>")

@@ -4,11 +4,11 @@ import functools
 from typing import Any
 
 import ipywidgets as w
-import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
+from cvtune_nb.audit.html import about_whole_set
 from cvtune_nb.audit.review import Review
 from cvtune_nb.data import thumbnail
 from cvtune_nb.panels.panel import Panel
@@ -93,13 +93,8 @@ class AuditPanel(Panel):
         self._review = Review(self.workspace, result)
         self._list_kinds()
         self._list()
-        whole = result.issues[result.issues["path"] == ""]
-        sentences = [
-            result.summary.get("forecast"),
-            *result.summary["notes"],
-            *(f"{finding.detail}: {finding.suggestion}" for finding in whole.itertuples()),
-        ]
-        self.text.value = html.card("About the whole set", *sentences) if any(sentences) else ""
+        sentences = about_whole_set(result.issues, result.summary)
+        self.text.value = html.card("About the whole set", *sentences) if sentences else ""
         report = self.workspace.audit / "report.html"
         mail = f" A page to mail or print: {html.text(str(report))}" if report.exists() else ""
         self.cost.value = f"The audit took {html.duration(result.seconds)}.{mail}"
@@ -178,7 +173,7 @@ class AuditPanel(Panel):
         self.gallery.look(number, [self._thumbnail(path, LARGE) for path in (finding["path"], *others)])
 
     def _count(self) -> None:
-        decided = int(self.review.decided(pd.DataFrame(self.rows)).sum()) if self.rows else 0
+        decided = sum(bool(state.words) for state in map(self.review.state, self.rows))
         first, last = self.pager.at * A_PAGE + bool(self.rows), min((self.pager.at + 1) * A_PAGE, len(self.rows))
         self.where.value = html.status(f"{first} to {last} of {len(self.rows)}; {decided} decided")
 

@@ -5,7 +5,7 @@ import pytest
 
 from cvtune_nb.audit.check import issue
 from cvtune_nb.audit.checks import table
-from cvtune_nb.audit.html import SHOWN, write_report
+from cvtune_nb.audit.html import SHOWN, about_whole_set, write_report
 from cvtune_nb.data import open_workspace
 from tests.photos import ODD, make_photos
 
@@ -75,3 +75,10 @@ def test_a_photo_that_has_vanished_is_named_without_a_picture(space, tmp_path):
     found = table({"dark": [issue(path, 1, "dark", "exclude it")]})
     text = write_report(own, found, own.manifest(), SUMMARY).read_text()
     assert "<img" not in text and "dark (1)" in text
+
+
+def test_what_is_about_the_whole_set_is_said_in_sentences():
+    rows = [issue("", 0.5, "b has 3 photos", "add some"), issue("a.jpg", 0.5, "dark", "look")]
+    found = table({"mislabelled": rows})
+    assert about_whole_set(found, SUMMARY) == ["a <note>", "b has 3 photos: add some"]
+    assert about_whole_set(found[:0], {"forecast": "more", "notes": []}) == ["more"]

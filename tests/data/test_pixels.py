@@ -9,7 +9,16 @@ from PIL import Image
 from cvtune_nb.data import pixels as module
 from cvtune_nb.data import preprocessing
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square
-from cvtune_nb.data.pixels import kept_bytes, pixels, refuse_beyond, room, store_of, thumbnail
+from cvtune_nb.data.pixels import (
+    added_bytes,
+    kept_bytes,
+    needed_bytes,
+    pixels,
+    refuse_beyond,
+    room,
+    store_of,
+    thumbnail,
+)
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
 
@@ -75,8 +84,15 @@ def test_pixels_leave_room_on_the_disk(workspace, monkeypatch):
     workspace.limit_pixels(0)
     assert room(workspace, store) == 0
     for wrong in ("-1", "much", "nan", "inf"):
-        with pytest.raises(InputError, match="give gigabytes from 0 on, or all"):
+        with pytest.raises(InputError, match="give gigabytes from 0 up, or all"):
             workspace.limit_pixels(wrong)
+
+
+def test_what_other_image_sizes_would_add_on_disk(workspace):
+    photos = workspace.photos()
+    assert added_bytes(workspace, photos, (64, 100_000)) == {64: needed_bytes(workspace, photos, Preprocessing(64))}
+    pixels(workspace, photos, Preprocessing(64))
+    assert added_bytes(workspace, photos, (64,)) == {}
 
 
 def test_every_photo_is_decoded_once(workspace, monkeypatch):

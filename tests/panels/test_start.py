@@ -104,7 +104,7 @@ def test_start_says_what_pixels_take_and_limits_them(planted, tmp_path):
     panel.pixels.value = "-3"
     panel.go.click()
     assert panel.job.wait(60)
-    assert "give gigabytes from 0 on, or all" in panel.alert.value
+    assert "give gigabytes from 0 up, or all" in panel.alert.value
 
 
 def test_start_with_a_wrong_path_says_so_in_the_panel(tmp_path):
