@@ -33,8 +33,10 @@ class Preview:
 
 
 class LastLayer:
-    """The last layer on the features of one spec, which stay in memory (15 MB at most for 1,280 numbers a photo).
-    `preview` answers every config of that spec."""
+    """The last layer on the features of one spec; `preview` answers for every config of that spec.
+
+    The features stay in memory: 15 MB at most for 1,280 values a photo.
+    """
 
     def __init__(self, workspace: Workspace, spec: FeatureSpec):
         """Read the features. Raises InputError when they are not all in the cache: nothing is computed here."""
@@ -67,11 +69,22 @@ class LastLayer:
         return len(np.unique(self._parts["train"][1])) == len(self.classes)
 
     def preview(self, config: Config, limit: float = LIMIT) -> Preview:
-        """Train the last layer as `fit` would, if the backbone stood still: the same start, minibatches, warm-up,
-        schedule, optimizer, weight decay, dropout and label smoothing, on these photos.
+        """Train the last layer on these photos as `fit` would if the backbone were frozen.
 
-        Ends with the last whole epoch that `limit` (seconds) allows, or before the loss stops being finite. Losses are
-        without label smoothing, as in a run's history.
+        The same start, minibatches, warm-up, schedule, optimizer, weight decay, dropout and label smoothing. Ends with
+        the last whole epoch that `limit` allows, or before the loss stops being finite.
+
+        Parameters
+        ----------
+        config
+            A config of this spec.
+        limit
+            Seconds that the training may take.
+
+        Returns
+        -------
+        Preview
+            Its losses are without label smoothing, as in a run's history.
         """
         start = time.perf_counter()
         parts = self._unit if config.head == "svm" else self._parts
@@ -101,8 +114,10 @@ class LastLayer:
         return Preview(table, self._words(config, ended))
 
     def _start(self, config: Config) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (width, classes) and biases (classes,) that `fit` starts from: the SVM's, or what PyTorch draws for
-        this seed."""
+        """Weights (width, classes) and biases (classes,) that `fit` starts from.
+
+        The SVM's, or what PyTorch draws for this seed.
+        """
         if config.head == "svm" and self._svm is not None:
             weight, bias = self._svm.weights()
             return (np.array(weight.T * SVM_SCALE, np.float32, order="C"), np.array(bias * SVM_SCALE, np.float32))

@@ -54,8 +54,10 @@ def build(config: Config, classes: list[str], pretrained: bool = True) -> Classi
 
 
 def load_best(run: Run) -> Classifier:
-    """The classifier as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it
-    has one."""
+    """The classifier as it was after the run's best epoch, in eval mode on the processor.
+
+    Raises InputError before the run has one.
+    """
     weights = load_file(run.best_weights())
     network = build(run.config, run.classes, pretrained=False)
     network.load_state_dict(weights)

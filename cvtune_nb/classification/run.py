@@ -157,14 +157,16 @@ def new_run(
 
 
 def load_run(workspace: Workspace, run: str) -> Run:
-    """The run with this id, the "best" by validation of those that may be compared on the photos there are now
-    (provenance), or the "last". Raises InputError when there is none."""
+    """The run with this id, the "best" on validation, or the "last".
+
+    The best is chosen among the runs that are comparable on today's photos (provenance). Raises InputError when there
+    is none.
+    """
     return run_store(workspace).load(run)
 
 
 def best_run(workspace: Workspace) -> Run | None:
-    """The best run on validation of those that may be compared on the photos there are now, or None. Ties: the
-    first."""
+    """The best run on validation of those comparable on today's photos, or None; ties: the first."""
     return run_store(workspace).best()
 
 
@@ -174,8 +176,11 @@ def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) ->
 
 
 def runs(workspace: Workspace) -> pd.DataFrame:
-    """All runs, oldest first (RunStore.table), with train_accuracy, validation_accuracy, and low and high, the interval
-    of the latter. Accuracies are NaN before the first epoch."""
+    """All runs, oldest first (RunStore.table), with their accuracies.
+
+    Adds train_accuracy, validation_accuracy, and low and high, the interval of the latter. Accuracies are NaN before
+    the first epoch.
+    """
     return run_store(workspace).table()
 
 
