@@ -147,8 +147,10 @@ def require_boxes(annotations: Annotations) -> None:
 
 
 def write_coco(annotations: Annotations, file: Path) -> None:
-    """Write the photos that were looked at, and all boxes, as one COCO file, with paths relative to the root. What is
-    there is replaced."""
+    """Write the photos that were looked at, and all boxes, as one COCO file.
+
+    Paths in it are relative to the root. An existing file is replaced.
+    """
     numbers = {label: number for number, label in enumerate(annotations.labels, 1)}
     rows = annotations.photos[annotations.photos["seen"]]
     ids = {path: number for number, path in enumerate(rows["path"], 1)}

@@ -1,5 +1,7 @@
-"""Boxes that a person draws, corrects or takes away: a journal in the workspace that only grows. What other files
-state stays as it is; a photo that was drawn on has the boxes of the journal, not theirs."""
+"""Boxes that a person draws, corrects or removes: an append-only journal in the workspace.
+
+Annotation files stay as they are; a photo that was drawn on has the boxes of the journal instead of theirs.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -74,8 +74,10 @@ def _rows(found: Found, marks: Sequence[Mark], path: str, width: int, height: in
 
 
 def _agreed(found: Found, path: str, stated: Mapping[Claim, list[Row]]) -> list[Row] | None:
-    """The boxes of a photo, each once; None where several files state different ones. Files that speak of different
-    classes complement each other."""
+    """The boxes of a photo, each once; None where several files state different ones.
+
+    Files about different classes complement each other.
+    """
     claims = list(stated)
     for number, claim in enumerate(claims):
         for other in claims[:number]:

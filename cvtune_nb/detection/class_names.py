@@ -30,8 +30,11 @@ def is_list(name: str) -> bool:
 
 
 class ClassNames:
-    """The class files of a folder. Those in the folder of a label file or above it count, or where there are none, all;
-    where they contradict each other a class has no name."""
+    """The class files of a folder.
+
+    Those in the folder of a label file or above it count, or all of them where there are none. Where they contradict
+    each other, a class has no name.
+    """
 
     def __init__(self, folder: Folder, found: Found):
         """Reads them; what is wrong with them is noted in `found`."""

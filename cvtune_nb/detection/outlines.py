@@ -33,8 +33,10 @@ def reading(lines: Sequence[Sequence[float]]) -> str:
 
 
 def _may_have_points(table: np.ndarray, each: int) -> bool:
-    """Whether lines may be a box within the photo and points of `each` numbers within the box; the third says whether a
-    point is seen (0, 1 or 2), and 0, 0 stands for one that is not."""
+    """Whether lines may be a box within the photo followed by points of `each` numbers within the box.
+
+    The third number says whether a point is visible (0, 1 or 2); 0, 0 stands for one that is not.
+    """
     box, rest = table[:, :4], table[:, 4:]
     if rest.shape[1] % each:
         return False

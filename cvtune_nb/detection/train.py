@@ -40,8 +40,10 @@ Batch = tuple[list[np.ndarray], list[dict[str, torch.Tensor]]]
 
 @dataclass(frozen=True)
 class Shown:
-    """Photos of a split at the image size, with the boxes of each: left, top, right, bottom as fractions (n, 4) and
-    class ids (n, from 1)."""
+    """Photos of a split at the image size, with the boxes of each.
+
+    left, top, right, bottom as fractions (n, 4), and class ids (n, from 1).
+    """
 
     part: Part
     pictures: Pictures
