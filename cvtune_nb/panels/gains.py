@@ -1,4 +1,4 @@
-"""Notebook 04: what would help most?"""
+"""Notebook 04: the panel that shows what would help most."""
 
 from dataclasses import replace
 

@@ -36,8 +36,11 @@ class Panel:
 
     @classmethod
     def of(cls, workspace: Any, **values: Any) -> Self:
-        """The panel for this workspace and these values. A cell that is run again gets the same panel back, with its
-        running work and its results; new values make a new one, unless work is still running."""
+        """The panel for this workspace and these values.
+
+        A cell that is run again gets the same panel back, with its running work and its results; new values make a new
+        one, unless work is still running.
+        """
         key = (cls, str(getattr(workspace, "folder", workspace)))
         known = _OPEN.get(key)
         if known is None or (known.values != values and not known.job.running):
