@@ -73,8 +73,11 @@ def _written(value: Any) -> str:
 
 
 def copyable(lines: Iterable[str]) -> str:
-    """Lines of code with a button that copies them. It needs no kernel; where the browser keeps the clipboard from the
-    page (no https, not this machine) the lines are selected, to be copied by hand."""
+    """Lines of code with a button that copies them.
+
+    It needs no kernel. Where the browser keeps the clipboard from the page (no https, not this machine), the lines are
+    selected, to be copied by hand.
+    """
     press = (
         "const told = this.nextElementSibling, code = this.previousElementSibling;"
         "getSelection().selectAllChildren(code);"
