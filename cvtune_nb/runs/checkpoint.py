@@ -27,8 +27,20 @@ def save(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write `tensors` to a safetensors file, atomically. Raises OSError when the disk is full: safetensors itself
-    raises an error of its own kind, with the number in its text."""
+    """Write `tensors` to a safetensors file, atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors, metadata
+        What it will hold.
+
+    Raises
+    ------
+    OSError
+        When the disk is full: safetensors itself raises an error of its own kind, with the number in its text.
+    """
     with replacing(path) as temporary:
         try:
             save_file(tensors, temporary, metadata)

@@ -1,5 +1,7 @@
-"""What a run will cost in time and memory, before it starts: a few steps tried on this machine, and what runs of the
-same kind really took."""
+"""What a run will cost in time and memory, estimated before it starts.
+
+From a few steps tried on this machine, and from what runs of the same kind really took.
+"""
 
 import math
 import time
@@ -139,9 +141,10 @@ class Speed:
         return known[self.key]
 
     def calibrate(self, run: StoredRun, trained: int, measured: int) -> None:
-        """Correct `pace` by what the run's epochs took: half of the way with each run, since other work on the machine
-        counts, too. A run without a whole epoch after its first teaches nothing: the first row of its history also
-        holds the preparation.
+        """Correct `pace` by what the run's epochs took.
+
+        Half of the way with each run, since other work on the machine counts, too. A run without a whole epoch after
+        its first teaches nothing: the first row of its history also holds the preparation.
 
         Parameters
         ----------
@@ -249,8 +252,10 @@ def estimate(
 
 
 def past_errors(runs: pd.DataFrame) -> list[float]:
-    """How far the last predictions were off, oldest first: real time over predicted time - 1, of the last PAST of
-    `runs` (RunStore.table) that ran to their end with the parameters they began with."""
+    """How far the last predictions were off, oldest first: actual time over predicted time - 1.
+
+    Of the last PAST of `runs` (RunStore.table) that ran to their end with the parameters they began with.
+    """
     runs = runs[~runs["state"].isin((*UNFINISHED, TRAINING, "diverged")) & (runs["predicted_seconds"] > 0)]
     runs = runs[~runs["changed"] & (runs["seconds"] > 0)].tail(PAST)
     return [float(error) for error in runs["seconds"] / runs["predicted_seconds"] - 1]

@@ -72,8 +72,10 @@ def broadcast(text: str) -> str:
 
 
 def wrap_ddp(network: nn.Module) -> nn.Module:
-    """The network as all processes train it: it starts with the weights of rank 0, and every backward pass gives all
-    of them the mean of their gradients."""
+    """The network as all processes train it.
+
+    It starts with the weights of rank 0, and every backward pass gives all of them the mean of their gradients.
+    """
     return DistributedDataParallel(network) if world_size() > 1 else network
 
 
@@ -102,8 +104,10 @@ def _device() -> str:
 
 
 class StopTogether:
-    """A Progress for all processes: when it raises Stopped in one, all stop after the same minibatch. Anywhere else,
-    one that ended would leave the others waiting. Alone, Stopped is raised at once."""
+    """A Progress for all processes: when it raises Stopped in one, all stop after the same minibatch.
+
+    Otherwise one that ended would leave the others waiting. Alone, Stopped is raised at once.
+    """
 
     def __init__(self, progress: Progress):
         self._progress, self._stop = progress, False

@@ -1,8 +1,7 @@
-"""Provenance: which photos a model has learned from and was measured on, kept beside it, and how they differ from
-those there are now.
+"""Provenance: the photos that a model was trained and measured on, and how they differ from today's.
 
-Two accuracies are compared only among the same classes and on the same validation photos with the same labels. And
-what a model has seen, or a copy of it, is never its test.
+Two accuracies are compared only among the same classes and on the same validation photos with the same labels. And what
+a model has seen, or a copy of it, is never its test.
 """
 
 import hashlib
@@ -40,10 +39,20 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Provenance:
-    """The data of a model, or those there are now. classes; id: a short name for exactly these photos, labels and
-    splits; measured_on: what `yardstick` says of them, "" where it was not written down; source: a table of the photos
-    (COLUMNS; for a detector the label of a photo is a short name for its boxes), or the file that holds it, which runs
-    made by earlier versions lack."""
+    """The data of a model, or today's.
+
+    Attributes
+    ----------
+    classes
+        Their names.
+    id
+        A short name for exactly these photos, labels and splits.
+    measured_on
+        What `yardstick` returns for them, "" where it was not recorded.
+    source
+        A table of the photos (COLUMNS; for a detector the label of a photo is a short name for its boxes), or the file
+        that holds it, which runs made by earlier versions lack.
+    """
 
     classes: Sequence[str]
     id: str
@@ -64,8 +73,10 @@ class Provenance:
         return photos
 
     def comparable(self, other: "Provenance") -> bool:
-        """Whether accuracies on one and on the other may be compared: the same classes, and the same validation photos
-        with the same labels."""
+        """Whether accuracies on one and on the other may be compared.
+
+        The same classes, and the same validation photos with the same labels.
+        """
         return self.id == other.id or (self.measured_on != "" and self.measured_on == other.measured_on)
 
     def standing(self, present: "Provenance") -> str:
@@ -189,8 +200,11 @@ def _named(labels: list[str]) -> str:
 
 
 def yardstick(classes: Sequence[str], photos: pd.DataFrame) -> str:
-    """A short name for what accuracies are measured on: these classes, and the validation photos with their labels and,
-    where photos of more than 8 bits are not shown as usual, their levels. photos: COLUMNS, and levels where needed."""
+    """A short name for what accuracies are measured on.
+
+    These classes, and the validation photos with their labels and, where photos of more than 8 bits are not shown as
+    usual, their levels. photos: COLUMNS, and levels where needed.
+    """
     columns = ["sha256", "label", *(name for name in ("levels",) if name in photos)]
     rows = photos.loc[photos["split"] == "validation", columns].sort_values(["sha256", "label"])
     return hashlib.sha256((json.dumps(list(classes)) + rows.to_csv(index=False)).encode()).hexdigest()[:16]

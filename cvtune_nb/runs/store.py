@@ -1,5 +1,8 @@
-"""Training runs on disk, whatever they train: a folder each, with config.json, photos.csv, history.csv, result.json,
-what the best epoch said of the validation photos, and two checkpoints."""
+"""Training runs on disk, whatever they train, a folder each.
+
+It holds config.json, photos.csv, history.csv, result.json, the best epoch's predictions for the validation photos, and
+two checkpoints.
+"""
 
 import json
 from collections.abc import Callable
@@ -138,8 +141,7 @@ class StoredRun(Generic[C]):
 
     @classmethod
     def ranked(cls, table: pd.DataFrame) -> pd.DataFrame:
-        """Of a table of runs those with a finished epoch that may be compared, the best on validation first; ties: the
-        first."""
+        """The comparable runs of a table that have a finished epoch, the best on validation first; ties: the first."""
         table = table[(table["best_epoch"] >= 0) & (table["data"] == "")]
         return table.sort_values(next(iter(cls.BEST_BY)), ascending=False, kind="stable")
 
@@ -184,8 +186,10 @@ class RunStore(Generic[C, R]):
     # -- new runs -----------------------------------------------------------------------------------------------
 
     def new_folder(self, config: C) -> Path:
-        """The folder of a new run: 001-resnet18-224, or with the next free number. Of several processes that ask at
-        once, each gets one of its own. The run is there once `new` has written it."""
+        """The folder of a new run: 001-resnet18-224, or with the next free number.
+
+        Of several processes that ask at once, each gets one of its own. The run exists once `new` has written it.
+        """
         name = f"{config.network.replace('/', '-').replace(':', '-')}-{config.image_size}"
         self.folder.mkdir(parents=True, exist_ok=True)
         numbers = (int(folder.name[:3]) for folder in self.folder.iterdir() if folder.name[:3].isdigit())
@@ -294,8 +298,10 @@ class RunStore(Generic[C, R]):
         return InputError(f"{self.folder.parent} {self.none_yet}")
 
     def earlier(self, config: C, at_least: bool = False) -> R | None:
-        """A run of this config on exactly the photos and labels there are now, or None: the same seed would only repeat
-        it. One that has ended comes before one that would be resumed, the newest of either first.
+        """A run of this config on exactly today's photos and labels, or None.
+
+        The same seed would only repeat it. One that has ended comes before one that would be resumed, the newest of
+        either first.
 
         Parameters
         ----------
@@ -311,9 +317,12 @@ class RunStore(Generic[C, R]):
         return next(ended, found[0] if found else None)
 
     def table(self) -> pd.DataFrame:
-        """All runs, oldest first: run, state, data ("earlier data" where they may not be compared, see provenance), the
-        parameters, best_epoch, MEASURES, seconds, predicted_seconds and changed (whether minibatch and learning rate
-        had to be halved on the way)."""
+        """All runs, oldest first.
+
+        Columns: run, state, data ("earlier data" where they may not be compared, see provenance), the parameters,
+        best_epoch, MEASURES, seconds, predicted_seconds and changed (whether minibatch and learning rate had to be
+        halved on the way).
+        """
         parameters = self.kind.CONFIG.__dataclass_fields__
         columns = ["run", "state", "data", *parameters, "best_epoch", *self.kind.MEASURES]
         columns += ["seconds", "predicted_seconds", "changed"]
