@@ -161,7 +161,17 @@ class Layer:
         self._random, self._steps = np.random.default_rng(config.seed), 0
 
     def step(self, matrix: np.ndarray, labels: np.ndarray, rate: float) -> None:
-        """One step on features (n, width) and class ids (n,)."""
+        """One step of the optimizer.
+
+        Parameters
+        ----------
+        matrix
+            Features (n, width).
+        labels
+            Class ids (n,).
+        rate
+            The learning rate of this step.
+        """
         if self.config.dropout:
             kept = self._random.integers(0, 256, matrix.shape, dtype=np.uint8) >= round(256 * self.config.dropout)
             matrix = matrix * kept * np.float32(1 / (1 - self.config.dropout))

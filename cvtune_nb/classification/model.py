@@ -47,7 +47,22 @@ class Classifier(nn.Module):
 
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
-    """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
+    """The untrained classifier of a config; same seed, same last layer.
+
+    Parameters
+    ----------
+    config
+        The backbone, its image size, the seed and dropout.
+    classes
+        Their names.
+    pretrained
+        Whether the backbone gets its ImageNet weights.
+
+    Raises
+    ------
+    InputError
+        As networks.load.
+    """
     backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size))
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")

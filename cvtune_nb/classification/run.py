@@ -171,7 +171,15 @@ def best_run(workspace: Workspace) -> Run | None:
 
 
 def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) -> Run | None:
-    """A run of this config on the photos and labels there are now, or None (RunStore.earlier)."""
+    """A run of this config on today's photos and labels, or None (RunStore.earlier).
+
+    Parameters
+    ----------
+    workspace, config
+        Where to look, and the parameters.
+    at_least
+        A run of more epochs will do, too.
+    """
     return run_store(workspace).earlier(config, at_least)
 
 

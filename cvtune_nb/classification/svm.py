@@ -161,7 +161,19 @@ class Baseline:
 def C_table_file(  # noqa: N802 - the field calls it C
     workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear"
 ) -> Path:
-    """Where `SvmExplorer.C_table` is remembered for these photos and labels; until then no file is there."""
+    """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
+
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    photos
+        The manifest's rows that the SVM is trained and measured on.
+    spec
+        The features.
+    kernel
+        "linear" or "rbf".
+    """
     return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}.csv"
 
 
@@ -201,7 +213,15 @@ class SvmExplorer:
         return self.part("validation")
 
     def accuracy(self, C: float, kernel: str, split: str) -> Accuracy:
-        """Accuracy of that SVM on a split."""
+        """Accuracy of that SVM on a split.
+
+        Parameters
+        ----------
+        C, kernel
+            The SVM: its regularisation and its kernel.
+        split
+            "train", "validation" or "test".
+        """
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
         return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
 
