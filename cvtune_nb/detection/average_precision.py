@@ -73,10 +73,23 @@ def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def scores(part: Part, detections: pd.DataFrame, labels: Sequence[str], intervals: bool = True) -> Scores:
-    """Of `detections` (DETECTION_COLUMNS) on the photos of `part`, by pycocotools.
+    """Average precisions of detections, by pycocotools.
 
-    Classes without a box there count for nothing. Without any box all is 0 with an interval of 0 to 1. intervals=False
-    leaves them at 0 to 1: they take a second or so.
+    Parameters
+    ----------
+    part
+        The photos and their boxes.
+    detections
+        DETECTION_COLUMNS.
+    labels
+        The classes; those without a box in `part` are not counted.
+    intervals
+        Whether to compute the 95% intervals, which takes a second or so; without, they are 0 to 1.
+
+    Returns
+    -------
+    Scores
+        All 0 with an interval of 0 to 1 where there is no box.
     """
     from pycocotools.cocoeval import COCOeval
 

@@ -24,7 +24,22 @@ Row = tuple[str, str, float, float, float, float, str, str]
 
 
 def checked(found: Found, photos: pd.DataFrame, unreadable: Mapping[str, str]) -> tuple[pd.DataFrame, set[str]]:
-    """The boxes that can be used, and the photos of which it is known what is in them; all else becomes a problem."""
+    """The boxes that can be used, and the photos whose content is known; all else becomes a problem.
+
+    Parameters
+    ----------
+    found
+        What the readers made of the annotation files; problems are added to it.
+    photos
+        width and height in pixels, by path.
+    unreadable
+        path -> reason of photos that can't be used.
+
+    Returns
+    -------
+    tuple
+        The table of boxes, and the paths of photos that annotation files are about.
+    """
     paths, reasons = settled(found.claims)
     for claim, path in [*paths.items()]:
         if path in unreadable:

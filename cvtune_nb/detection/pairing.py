@@ -322,7 +322,15 @@ def joined(folder: str, inside: str) -> str:
 
 
 def replaced(folder: str, word: str, by: str) -> str:
-    """`folder` with another name for the last of its parts that is called `word`."""
+    """A folder with another name for the last of its parts that is called `word`.
+
+    Parameters
+    ----------
+    folder
+        With forward slashes.
+    word, by
+        The name to replace, in lower case, and the new one.
+    """
     parts = folder.split("/")
     for place in reversed(range(len(parts))):
         if folded(parts[place]) == word:

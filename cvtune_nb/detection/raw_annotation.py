@@ -77,11 +77,31 @@ class Found:
     backgrounds: set[str] = field(default_factory=set)
 
     def wrong(self, file: str, where: str, photo: str, kind: str, words: str, boxes: int = 0) -> None:
-        """Note a problem."""
+        """Note a problem.
+
+        Parameters
+        ----------
+        file, where, photo
+            The annotation file, the line or object in it, and the photo it is about ("" for none).
+        kind, words
+            As in Problem.
+        boxes
+            Number of boxes left out because of it.
+        """
         self.problems.append(Problem(file, where, photo, kind, words, boxes))
 
     def lose(self, claim: Claim, where: str, kind: str, words: str) -> None:
-        """Note a box that can't be used."""
+        """Note a box that can't be used.
+
+        Parameters
+        ----------
+        claim
+            The photo it is on.
+        where
+            Its line or object in the claim's file.
+        kind, words
+            As in Problem.
+        """
         self.wrong(claim.file, where, claim.name, kind, f"{words}; it is left out", boxes=1)
         self.lost[claim] = self.lost.get(claim, 0) + 1
 
