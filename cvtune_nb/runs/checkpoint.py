@@ -15,7 +15,20 @@ from cvtune_nb.runs.store import StoredRun
 
 
 def save(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
+    """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far.
+
+    Parameters
+    ----------
+    run
+        With its history up to this epoch.
+    network, optimizer
+        What is saved.
+
+    Raises
+    ------
+    OSError
+        When the disk is full.
+    """
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if run.best_epoch == run.history["epoch"].iloc[-1]:
         write_tensors(run.folder / "best.safetensors", weights)
@@ -52,7 +65,15 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 
 def restore(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put network and optimizer back to where the checkpoint was written."""
+    """Put network and optimizer back to where the checkpoint was written.
+
+    Parameters
+    ----------
+    run
+        Whose checkpoint is read.
+    network, optimizer
+        Changed in place; made as for the run.
+    """
     tensors = load_file(run.checkpoint)
     network.load_state_dict(
         {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}

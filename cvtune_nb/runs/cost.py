@@ -209,7 +209,15 @@ def _fastest(work: Callable[[], object]) -> float:
 
 
 def epoch_seconds(probe: dict[str, float], trained: int, measured: int) -> float:
-    """Seconds of an epoch that trains on so many photos and is measured on so many, by a probe."""
+    """Seconds that an epoch takes, by a probe.
+
+    Parameters
+    ----------
+    probe
+        train_seconds and forward_seconds of a photo.
+    trained, measured
+        Photos that the epoch trains on, and that it is measured on.
+    """
     return trained * probe["train_seconds"] + measured * probe["forward_seconds"]
 
 

@@ -235,7 +235,15 @@ def save_photos(folder: Path, photos: pd.DataFrame) -> None:
 
 
 def frozen(own: Provenance, present: Provenance, seed: int) -> str:
-    """How the photos of a model were split, for its card. seed: that of the workspace."""
+    """How the photos of a model were split, for its card.
+
+    Parameters
+    ----------
+    own, present
+        The model's provenance, and that of today's photos.
+    seed
+        That of the workspace.
+    """
     moved = own.resplit(present)
     if moved is None:
         return "whose split when this run was made is not known"
