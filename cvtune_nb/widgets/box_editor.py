@@ -47,7 +47,13 @@ class Drawing(anywidget.AnyWidget):
     shown = traitlets.Int(0).tag(sync=True)
 
     def show(self, photo: str, name: str, image: bytes, boxes: list, chosen: int = -1) -> None:
-        """Show a photo with these boxes, in the place of whatever is on the page."""
+        """Show a photo with these boxes instead of whatever is on the page.
+
+        Parameters
+        ----------
+        photo, name, image, boxes, chosen
+            The traits of these names.
+        """
         with self.hold_sync():
             self.photo, self.name, self.image, self.boxes, self.chosen = photo, name, image, boxes, chosen
             self.shown += 1

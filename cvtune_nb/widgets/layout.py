@@ -27,7 +27,17 @@ def folded(title: str, children: Iterable[w.Widget]) -> w.Accordion:
 
 
 def button(label: str, tooltip: str = "", key: str = "", **traits: Any) -> w.Button:
-    """A button as wide as its label. key: the letter that presses it while the focus is in its panel."""
+    """A button as wide as its label.
+
+    Parameters
+    ----------
+    label, tooltip
+        What is on it, and what appears beside the mouse ("": the label).
+    key
+        The letter that presses it while the focus is in its panel.
+    **traits
+        Of ipywidgets.Button.
+    """
     tooltip = f"{tooltip or label}: key {key.upper()}" if key else tooltip
     layout = {"width": "auto", "align_self": "flex-start"}
     made = w.Button(description=label, tooltip=tooltip or None, layout=layout, **traits)

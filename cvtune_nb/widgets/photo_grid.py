@@ -57,7 +57,18 @@ class PhotoGrid(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def show(self, photos: list[dict[str, str]], images: list[bytes], name: str) -> None:
-        """Show these photos, none of them selected, in the place of whatever is on the page."""
+        """Show these photos, none of them selected, instead of whatever is on the page.
+
+        Parameters
+        ----------
+        photos, images, name
+            The traits of these names.
+
+        Raises
+        ------
+        ValueError
+            When there are not as many images as photos.
+        """
         if len(photos) != len(images):
             raise ValueError(f"{len(photos)} photos, but {len(images)} images")
         with self.hold_sync():

@@ -53,7 +53,26 @@ class PointMap(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def show(self, places: np.ndarray, numbers: np.ndarray, classes: list[str], titles: list[str], name: str) -> None:
-        """Show these points, none of them selected or marked, in the place of whatever is on the page."""
+        """Show these points, none of them selected or marked, instead of whatever is on the page.
+
+        Parameters
+        ----------
+        places
+            (n, 2): x to the right and y upwards in 0..1.
+        numbers
+            (n,): the index of each point's class in `classes`.
+        classes
+            Their names.
+        titles
+            One for each point, or none at all.
+        name
+            What screen readers call the map.
+
+        Raises
+        ------
+        ValueError
+            When the lengths do not match, or an index is beyond the classes.
+        """
         places, numbers = np.asarray(places, dtype="<f4"), np.asarray(numbers, dtype="<u2")
         if places.shape != (len(numbers), 2) or len(titles) not in (0, len(numbers)):
             raise ValueError(f"places {places.shape}, {len(numbers)} numbers and {len(titles)} titles do not match")
