@@ -18,7 +18,7 @@ def look(label: str = "7.5em", width: str = WIDTH) -> dict[str, Any]:
 
 def row(*children: w.Widget) -> w.HBox:
     """Widgets side by side, in as many lines as they need."""
-    return w.HBox(children, layout={"flex_flow": "row wrap"})
+    return w.HBox(children, layout={"flex_flow": "row wrap", "align_items": "center"})
 
 
 def folded(title: str, children: Iterable[w.Widget]) -> w.Accordion:
