@@ -11,24 +11,6 @@ LONGEST = 400
 
 OTHERS = {"_handle_custom_msg"}
 """How ipywidgets calls what a browser's message arrives at: a test sends one so."""
-STILL_LONG = {
-    "similarity/test_export.py",
-}
-STILL_REACHING = {
-    "classification/test_last_layer_preview.py",
-    "conftest.py",
-    "detection/test_average_precision.py",
-    "export/test_depth.py",
-    "jupyter/test_launch.py",
-    "models/test_backbones.py",
-    "models/test_inference.py",
-    "models/test_networks.py",
-    "panels/test_detection.py",
-    "panels/test_export.py",
-    "panels/test_similarity.py",
-    "similarity/test_export.py",
-}
-"""Files that do not keep the rules yet."""
 
 
 def private(name: str) -> bool:
@@ -64,12 +46,12 @@ def named(paths: list[Path]) -> set[str]:
 
 def test_no_file_is_long():
     long = [path for path in MODULES if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST]
-    assert named(long) <= STILL_LONG
+    assert named(long) == set()
 
 
 def test_no_test_reaches_into_private_names():
     reaching = [path for path in MODULES if reached(path.read_text(encoding="utf-8"))]
-    assert named(reaching) <= STILL_REACHING
+    assert named(reaching) == set()
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class LastLayer:
         start = time.perf_counter()
         parts = self._unit if config.head == "svm" else self._parts
         weight, bias = self._start(config)
-        layer = _Layer(weight, bias, config)
+        layer = Layer(weight, bias, config)
         rows, ended = [self._row(0, 0.0, layer, parts)], ""
         (matrix, labels), step = parts["train"], 0
         batches = -(-len(labels) // config.batch_size)
@@ -114,7 +114,7 @@ class LastLayer:
         return np.ascontiguousarray(drawn[0].T), drawn[1].copy()
 
     def _row(
-        self, epoch: int, rate: float, layer: "_Layer", parts: dict[str, tuple[np.ndarray, np.ndarray]]
+        self, epoch: int, rate: float, layer: "Layer", parts: dict[str, tuple[np.ndarray, np.ndarray]]
     ) -> dict[str, float]:
         row = {"epoch": epoch, "learning_rate": rate, "seconds": 0.0}
         for split, (matrix, labels) in parts.items():
@@ -137,7 +137,7 @@ class LastLayer:
         return f"{words}. Training changes all layers: a rate that does no harm here can be too high there."
 
 
-class _Layer:
+class Layer:
     """A linear layer under softmax, moved as runs.optimizer moves it: AdamW, or SGD with momentum."""
 
     def __init__(self, weight: np.ndarray, bias: np.ndarray, config: Config):

@@ -177,7 +177,7 @@ def _intervals(measured: Any, classes: np.ndarray) -> tuple[tuple[float, float],
         weights, total = times[:, owner[order]], times @ boxes
         for overlap in range(matched.shape[0]):
             hit = matched[overlap, order]
-            table[row, overlap] = _average_precision(weights, hit, total)
+            table[row, overlap] = weighted_precision(weights, hit, total)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a draw may hold none of the photos with boxes: it has no mean
         ap, ap50 = np.nanmean(table, axis=(0, 1)), np.nanmean(table[:, 0], axis=0)
@@ -185,7 +185,7 @@ def _intervals(measured: Any, classes: np.ndarray) -> tuple[tuple[float, float],
     return (float(low), float(high)), (float(low50), float(high50))
 
 
-def _average_precision(weights: np.ndarray, hit: np.ndarray, total: np.ndarray) -> np.ndarray:
+def weighted_precision(weights: np.ndarray, hit: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Mean precision at 101 recalls (draws,), from the weight of each detection in each draw (draws, detections), best
     first, whether it hit, and the boxes of each draw (draws,). NaN for a draw without boxes."""
     right = np.cumsum(weights * hit, axis=1)

@@ -45,8 +45,8 @@ tags: [cvtune]
 A detector of {labels}: Faster R-CNN ({detector}) at {size} pixels. Made with cvtune, {made}.
 
 ## Accuracy
-- Validation: {validation}; optimistic, because epoch and threshold were chosen by it
-- **Test: {test}**
+- {validation}; optimistic, because epoch and threshold were chosen by it
+- **{test}**
 {notes}- The test set of this workspace has been opened {openings} time(s), this time included
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every score and edge of a box ({parity_photos} photos,
   among them greyscale, CMYK, rotated, tiny and huge ones)
@@ -255,7 +255,7 @@ def _card(export: DetectorExport, dataset: Dataset) -> str:
         size=run.config.image_size,
         made=now()[:10],
         validation=export.validation.words,
-        test=export.test.words if export.test else model_card.NOT_MEASURED,
+        test=export.test.words if export.test else f"test: {model_card.NOT_MEASURED}",
         notes=model_card.listed(export.notes),
         openings=export.openings,
         parity=export.parity,

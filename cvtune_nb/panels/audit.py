@@ -48,7 +48,7 @@ class AuditPanel(Panel):
         self.all = button("Select this page", "Select all photos of this page, or none", "a")
         self.bulk = [button(words) for words in BULK]
         self.measure = button("Measure the gain")
-        self.review: Review | None = None
+        self._review: Review | None = None
         self.chosen: dict[str, dict[str, Any]] = {}  # path: finding, of any kind and page
         self.rows, self.measured, self._listing = [], None, False  # while the kinds are listed, the page stays
         self._thumbnail = functools.lru_cache(2000)(self._thumbnail_of)
@@ -90,7 +90,7 @@ class AuditPanel(Panel):
         """Fill the gallery, or show what the decisions brought."""
         if isinstance(result, Payoff):
             return html.text(result.words)
-        self.review = Review(self.workspace, result)
+        self._review = Review(self.workspace, result)
         self._list_kinds()
         self._list()
         whole = result.issues[result.issues["path"] == ""]
@@ -106,6 +106,13 @@ class AuditPanel(Panel):
         findings = self.review.findings
         in_photos = f"{findings['path'].nunique()} of {len(result.scores)} photos"
         return f"{len(findings)} findings in {in_photos}. Choose an issue and decide."
+
+    @property
+    def review(self) -> Review:
+        """The findings, and what was decided about them; NotReady while there are none."""
+        if self._review is None:
+            raise NotReady(self.waiting)
+        return self._review
 
     # -- the gallery ------------------------------------------------------------------------------------------
 
@@ -234,8 +241,11 @@ class AuditPanel(Panel):
 
     def result(self) -> Audit:
         """The audit; NotReady while there is none."""
-        found = super().result()
-        return found if isinstance(found, Audit) else self.earlier()
+        made = super().result()
+        found = made if isinstance(made, Audit) else self.earlier()
+        if found is None:
+            raise NotReady(self.waiting)
+        return found
 
     def summary(self) -> None:
         """Findings by kind, and how many of each are decided."""
@@ -250,8 +260,8 @@ class AuditPanel(Panel):
         if not self.workspace.standing() and not headless():
             raise NotReady("Nothing is decided yet: decide about a few photos above, then run this cell again.")
         self.result()
-        self._measured(self.job.progress if self.job.running else lambda *_: None)
-        self.report(self.picture, lambda: HTML(html.text(self.measured.words)))
+        measured = self._measured(self.job.progress if self.job.running else lambda *_: None)
+        self.report(self.picture, lambda: HTML(html.text(measured.words)))
 
     def lessons(self) -> HTML:
         """What we learned, from the audit and the decisions."""

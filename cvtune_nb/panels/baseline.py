@@ -15,7 +15,7 @@ from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.layout import button, look, small_print
 from cvtune_nb.workspace import Workspace
 
@@ -56,8 +56,8 @@ class BaselinePanel(Panel):
         self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box]
         self.more.children = [self.C, self.kernel, self.words, self.best]
-        self.explorer: SvmExplorer | None = None
-        self.seen: Baseline | None = None
+        self._explorer: SvmExplorer | None = None
+        self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
         self._wanted_C = C
         self._drawing = threading.Lock()
@@ -74,7 +74,7 @@ class BaselinePanel(Panel):
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
         def run(progress: Progress) -> Baseline:
-            self.explorer = SvmExplorer(self.workspace, spec, progress)
+            self._explorer = SvmExplorer(self.workspace, spec, progress)
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)
             return result
@@ -101,12 +101,26 @@ class BaselinePanel(Panel):
         super().result()
         return self.seen
 
+    @property
+    def seen(self) -> Baseline:
+        """What is shown; NotReady before there is anything."""
+        if self._seen is None:
+            raise NotReady(self.waiting)
+        return self._seen
+
+    @property
+    def explorer(self) -> SvmExplorer:
+        """What answers the sliders; NotReady before the features are there."""
+        if self._explorer is None:
+            raise NotReady(self.waiting)
+        return self._explorer
+
     # -- C and kernel, answered from cached features ----------------------------------------------------------
 
     def _moved(self) -> None:
         """Numbers at once; the slower pictures follow in a thread."""
         self._say_weight()
-        if self.explorer is None or self.job.running:
+        if self._explorer is None or self.job.running:
             return
         result = self.explorer.fit(self.C.value, self.kernel.value)
         self._show(result)
@@ -129,7 +143,7 @@ class BaselinePanel(Panel):
         )
 
     def _show(self, result: Baseline) -> None:
-        self.seen = result
+        self._seen = result
         self.text.value = html.status(
             f'<span class="cvtune-number">{result.validation.value:.1%}</span> of {result.validation.n} validation '
             f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"

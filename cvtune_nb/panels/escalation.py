@@ -216,7 +216,7 @@ class EscalationPanel(Panel):
     def _draw(self, rungs: pd.DataFrame) -> None:
         """Table and picture so far; called after every epoch in the working thread."""
         known = last_baseline(self.workspace)
-        figure = plots.accuracy_against_time(rungs, known and known["validation_accuracy"], reference_2018())
+        figure = plots.accuracy_against_time(rungs, known["validation_accuracy"] if known else None, reference_2018())
         done = rungs.dropna(subset=["validation_accuracy"])
         words = "; ".join(
             f"rung {row.rung} {row.validation_accuracy:.1%} in {html.duration(row.seconds)}"

@@ -17,7 +17,7 @@ LATER = "<i>This appears here when the work above has ended.</i>"
 STILL = '<div class="cvtune-still">{}</div>'
 AS_ABOVE = "As in the panel above; a copy is kept here for when the kernel is gone."
 
-_OPEN: dict[tuple[type, str], "Panel"] = {}
+_OPEN: dict[tuple[type, str], Any] = {}
 """The panels of this kernel, so that running a cell again finds the one whose work is still going on."""
 
 
@@ -101,7 +101,7 @@ class Panel:
         """What the work gave. Until then it raises NotReady, which a notebook shows as one friendly line."""
         if self.job.running:
             raise NotReady("This is still running: wait for it to finish, then run this cell again.")
-        if self.job.state == "failed":
+        if self.job.state == "failed" and self.job.error:
             raise self.job.error
         if self.job.result is None:
             raise NotReady(self.waiting)
@@ -123,7 +123,7 @@ class Panel:
         self.bar.value = 1.0 if job.state == "done" else job.share
         if job.running:
             self.say(html.text(job.words) or "Starting")
-        elif job.state == "failed":
+        elif job.state == "failed" and job.error:
             self.say("That did not work: see the box below.")
             self.show_error(job.error)
         else:
@@ -208,6 +208,6 @@ class Panel:
         """What `report` shows as the output of a cell."""
         if isinstance(part, html.Picture):
             return part.output() if part.png else HTML("<i>No picture yet.</i>")
-        if isinstance(part, w.HTML):
-            return HTML(part.value + (self.cost.value if part is self.text else ""))
-        return part()
+        if callable(part):
+            return part()
+        return HTML(part.value + (self.cost.value if part is self.text else ""))

@@ -185,7 +185,8 @@ class RunPanel(Panel):
 
     def result(self) -> Any:
         """The run made here, or the workspace's last one. NotReady until there is one with a finished epoch."""
-        made = isinstance(self.job.result, self.kind) and len(self.job.result.history)
+        here = self.job.result
+        made = here is not None and isinstance(here, self.kind) and len(here.history)
         if self.job.running or self.job.state == "failed" or made:
             return super().result()
         run = self.last()

@@ -165,7 +165,7 @@ class TrainingPanel(RunPanel):
 
     def _reference(self) -> float | None:
         known = last_baseline(self.workspace)
-        return known and known["validation_accuracy"]
+        return known["validation_accuracy"] if known else None
 
     def paint(self, result: Run | Finder) -> str:
         """Show the finished run, the findings and what it cost; or the learning rate that was found."""

@@ -33,15 +33,15 @@ def recall(rows: pd.DataFrame) -> Figure:
             capsize=3,
             label=shortened(name, 48),
         )
-    axes.set(xlim=(-0.5, len(measures) - 0.5), ylim=(0, 1.02), ylabel="share of queries; mAP")
+    axes.set(xlim=(-0.5, len(measures) - 0.5), ylim=(0, 1.02), ylabel="recall, mAP")
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.grid(alpha=0.3)
     tick_names(axes.xaxis, measures)
     axes.legend(fontsize=8, loc="lower right")
     first = rows[rows["measure"] == measures[0]]
     own = first.iloc[0]
-    beside = "".join(f"; {row.value:.1%} with {shortened(row.embedder, 36)}" for row in first.iloc[1:2].itertuples())
-    titled(axes, f"The nearest photo is right for {own['value']:.1%} of {own['queries']:.0f} queries{beside}")
+    beside = "".join(f"; {row.value:.1%} with {shortened(row.embedder, 42)}" for row in first.iloc[1:2].itertuples())
+    titled(axes, f"Nearest photo right for {own['value']:.1%} of {own['queries']:.0f} queries{beside}")
     return made
 
 

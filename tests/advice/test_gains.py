@@ -76,7 +76,7 @@ def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
     assert few[2] - few[1] > 2 * (many[2] - many[1])
 
 
-def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
+def test_a_gain_is_expected_of_wrong_labels(workspace, monkeypatch):
     """Taught the audit's labels, the SVM gets 90% instead of 80% right (by labels of which some are wrong)."""
     photos = workspace.manifest()
     learned = photos.index[photos["split"] != "test"]
@@ -87,7 +87,7 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
     audit(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     asked = []
 
-    def told(workspace, photos, config, progress, part=1.0, taught=None):
+    def told(workspace, photos, config, progress, fraction=1.0, taught=None):
         asked.append(taught)
         kept = photos[photos["split"] != "test"]["path"]
         return pd.Series(np.arange(len(kept)) % 10 < (8 if taught is None else 9), index=kept, dtype=float)
@@ -101,12 +101,12 @@ def test_wrong_labels_promise_a_gain(workspace, monkeypatch):
     assert 0 < gain.low < gain.gain < gain.high
 
 
-def test_answers_are_remembered_and_never_about_photos_that_were_learned(workspace, monkeypatch):
+def test_what_is_right_is_remembered_and_never_about_photos_that_were_learned(workspace, monkeypatch):
     photos = workspace.photos()
     right = right_by_photo(workspace, photos, SPEC)
     assert set(right.index) == set(photos.loc[photos["split"] != "test", "path"])
     assert right.isin([0.0, 1.0]).all()
-    half = right_by_photo(workspace, photos, SPEC, part=0.5)
+    half = right_by_photo(workspace, photos, SPEC, fraction=0.5)
     assert half.isin([0.0, 0.5, 1.0]).all()
     monkeypatch.setattr("cvtune_nb.advice.cross_validation.features", lambda *a: pytest.fail("it was computed again"))
     pd.testing.assert_series_equal(right_by_photo(workspace, photos, SPEC), right, check_names=False)
@@ -141,7 +141,7 @@ def test_what_a_prediction_came_to(workspace):
     cleaned = fit(workspace, CONFIG)
     assert "labels" not in real_gains(workspace).set_index("action").index  # that was not predicted
     assert len(runs(workspace)) == 4
-    assert cleaned.photos != first.photos
+    assert cleaned.data_id != first.data_id
     what_helps(workspace, first)  # told after the event: no prediction
     assert len(real_gains(workspace)) == 2
     entry = read_json_lines(workspace.folder / "gains.jsonl")[0]

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.classification.last_layer_preview import LastLayer, _Layer
+from cvtune_nb.classification.last_layer_preview import LastLayer, Layer
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.classification.train import SMOOTHING
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -39,7 +39,7 @@ def test_a_step_is_pytorchs(optimizer):
     matrix, labels = random.normal(size=(8, 5)).astype(np.float32), random.integers(0, 3, 8)
     config = Config(BACKBONE, optimizer=optimizer, weight_decay=0.01)
     linear = torch.nn.Linear(5, 3)
-    ours = _Layer(linear.weight.detach().numpy().T.copy(), linear.bias.detach().numpy().copy(), config)
+    ours = Layer(linear.weight.detach().numpy().T.copy(), linear.bias.detach().numpy().copy(), config)
     theirs = optimizer_for(linear, config)
     for rate in (0.01, 0.02, 0.005):
         ours.step(matrix, labels, rate)

@@ -55,7 +55,7 @@ def test_epoch_0_is_the_baseline_to_the_photo(workspace):
 def test_a_fused_network_measures_what_the_network_itself_does(workspace, config, monkeypatch):
     monkeypatch.setattr(networks, "has_bfloat16", lambda where: False)
     plain, used = fit(workspace, config), []
-    monkeypatch.setattr(inference, "QUICK_WORTH", 0)
+    monkeypatch.setattr(inference, "FUSING_PAYS", 0)
     monkeypatch.setattr(train, "quick", lambda *given: used.append(inference.quick(*given)) or used[-1])
     run = fit(workspace, config)
     assert len(used) == 2 and all(any(isinstance(part, Fused) for part in network.modules()) for network in used)

@@ -164,6 +164,6 @@ def test_runs_on_other_photos_are_not_compared(trained_detector, monkeypatch):
     monkeypatch.setattr(advice, "runs", lambda _: table)
     monkeypatch.setattr(advice, "load_run", lambda *_: run)
     assert advice.case_of(dataset, found).others["run"].tolist() == ["002"]
-    other = replace(run, measured_on="other photos")
+    other = replace(run, data_id="other data", measured_on="other photos")
     monkeypatch.setattr(advice, "load_run", lambda *_: other)
     assert advice.case_of(dataset, found).others.empty

@@ -102,10 +102,10 @@ def test_intervals_hold_the_figure_and_narrow_with_more_photos():
 
 
 def test_the_bootstrap_of_all_photos_once_is_pycocotools_own_figure():
-    from cvtune_nb.detection.average_precision import _average_precision
+    from cvtune_nb.detection.average_precision import weighted_precision
 
     weights = np.ones((1, 3), int)
-    ours = _average_precision(weights, np.array([True, False, True]), np.array([2.0]))
+    ours = weighted_precision(weights, np.array([True, False, True]), np.array([2.0]))
     assert ours[0] == pytest.approx((51 + 50 * 2 / 3) / 101, abs=1e-6)
 
 
