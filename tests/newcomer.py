@@ -35,8 +35,8 @@ class Recipe:
 
     @property
     def lines(self) -> int:
-        """Lines that are added or changed."""
-        return sum(line.startswith("+") for _, lines in self.changes for line in lines)
+        """Lines that are added or changed, empty ones not counted."""
+        return sum(line.startswith("+") and line != "+" for _, lines in self.changes for line in lines)
 
 
 def recipes(text: str) -> list[Recipe]:
