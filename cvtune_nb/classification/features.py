@@ -48,11 +48,11 @@ class FeatureSpec:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
         """From what `to_dict` gave, among whatever else is in the file."""
-        return cls(str(values["backbone"]), Preprocessing(int(values["image_size"])))
+        return cls(str(values["backbone"]), Preprocessing.from_dict(values))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, named like the parameters."""
-        return {"backbone": self.backbone, "image_size": self.image_size}
+        return {"backbone": self.backbone, **self.preprocessing.to_dict()}
 
     @property
     def image_size(self) -> int:

@@ -212,14 +212,14 @@ def export_similarity(
 
 
 def onnx_graph(
-    network: EmbeddingNetwork, width: int, labels: list[str], image_size: int, **notes: Any
+    network: EmbeddingNetwork, width: int, labels: list[str], preprocessing: Preprocessing, **notes: Any
 ) -> onnx.ModelProto:
     """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width)."""
-    rows = onnx_model.network(onnx_model.program(network, image_size), "rows")
+    rows = onnx_model.network(onnx_model.program(network, preprocessing.image_size), "rows")
     last = parser.parse_model(f"""
         <ir_version: 10, opset_import: ["" : {OPSET}]>
         output (float[n, {width}] rows) => (float[n, {width}] vectors) {{ vectors = Identity (rows) }}""")
-    return onnx_model.joined(rows, last, "embedder", labels, image_size, **notes)
+    return onnx_model.joined(rows, last, "embedder", labels, preprocessing, **notes)
 
 
 def compare(
@@ -254,7 +254,7 @@ def compare(
     """
     largest, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
-        square = photo.square(io.BytesIO(content), preprocessing.image_size, workspace.levels)
+        square = preprocessing.square(io.BytesIO(content), workspace.levels)
         with torch.inference_mode():
             ours = network(torch.from_numpy(square[None].copy())).numpy()[0]
         whole = np.asarray(photo.read_photo(io.BytesIO(content), preprocessing.side, workspace.levels))
@@ -278,7 +278,7 @@ def _write_model(
         "distance": json.dumps(metric.distance),
         "levels": workspace.levels,
     }
-    graph = onnx_graph(network, width, workspace.classes, embedder.spec.image_size, **notes)
+    graph = onnx_graph(network, width, workspace.classes, embedder.spec.preprocessing, **notes)
     onnx_model.save(graph, made / "model.onnx")
     tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
     write_tensors(made / "model.safetensors", tensors)

@@ -66,7 +66,7 @@ class PhotoIndex:
 
     def query_file(self, file: str | Path | BinaryIO, name: str) -> Query:
         """A photo from elsewhere as a query; nothing of it is kept. Raises photo.UnreadablePhoto."""
-        square = photo.square(file, self.embedder.spec.image_size, self.workspace.levels)
+        square = self.embedder.spec.preprocessing.square(file, self.workspace.levels)
         return Query(name, self.projection(normalised(forward(self._network, square[None].copy())))[0])
 
     @cached_property
