@@ -79,7 +79,15 @@ def right_by_photo(
 
 
 def cached(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec) -> bool:
-    """Whether the features that `right_by_photo` needs are in the cache."""
+    """Whether the features that `right_by_photo` needs are in the cache.
+
+    Parameters
+    ----------
+    workspace, photos
+        Whose features they are.
+    spec
+        Which features.
+    """
     try:
         store = store_of(workspace, spec)
     except InputError:  # a network whose weights can't be had

@@ -52,7 +52,20 @@ class Preprocessing:
         return short_side(self.image_size)
 
     def decode(self, path: Path | IO[bytes], side: int, levels: Levels) -> np.ndarray:
-        """A photo's centre square, uint8 RGB (side, side, 3). Raises photo.UnreadablePhoto."""
+        """A photo's centre square, uint8 RGB (side, side, 3).
+
+        Parameters
+        ----------
+        path, side
+            The photo, and the side in pixels.
+        levels
+            Which values are black and white.
+
+        Raises
+        ------
+        UnreadablePhoto
+            When it is no photo that can be read.
+        """
         return centre_square(path, side, levels)
 
     def crop(self, squares: np.ndarray) -> np.ndarray:

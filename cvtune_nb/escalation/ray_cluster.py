@@ -318,7 +318,30 @@ def follow_workers(
 ) -> Any:
     """Do `work` in a thread of its own, so that Stop and Ctrl-C arrive in this one, and keep `trials` up to date.
 
-    Returns what work returns. Raises Stopped once all workers have ended.
+    Parameters
+    ----------
+    work
+        What starts the workers and waits for them.
+    workspace, folder
+        Where the runs are, and where the workers report.
+    trials
+        Changed in place as workers report.
+    on_epoch
+        Called with a run after each of its epochs; None: nothing is.
+    progress
+        Called all the time; may raise Stopped.
+    deadline
+        When to stop the workers.
+
+    Returns
+    -------
+    Any
+        What `work` returns.
+
+    Raises
+    ------
+    Stopped
+        Once all workers have ended.
     """
     done, stopped = Future(), False
 

@@ -80,7 +80,15 @@ def quick(network: nn.Module, images: np.ndarray, photos: int) -> nn.Module:
 
 
 def same(expected: np.ndarray, found: np.ndarray, rounding: float = 0.0) -> bool:
-    """Whether these are the same features, but for `rounding` beyond that of float32."""
+    """Whether these are the same features, to within rounding.
+
+    Parameters
+    ----------
+    expected, found
+        Of one shape.
+    rounding
+        Largest difference to allow beyond that of float32.
+    """
     return bool(np.abs(found - expected).max() <= SAME * np.abs(expected).max() + rounding)
 
 

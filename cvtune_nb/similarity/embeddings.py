@@ -56,7 +56,15 @@ def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progre
 
 
 def count_missing(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder) -> int:
-    """How many of the photos have no vector in the cache yet."""
+    """How many of the photos have no vector in the cache yet.
+
+    Parameters
+    ----------
+    workspace, photos
+        The photos, by sha256.
+    embedder
+        What turns them into vectors.
+    """
     return len(_store(workspace, embedder).missing(photos["sha256"].tolist()))
 
 

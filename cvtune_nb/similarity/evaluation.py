@@ -288,7 +288,15 @@ def evaluate_split(
 
 
 def fair_queries(workspace: Workspace, embedder: Embedder, split: str) -> Unseen:
-    """The photos of a split by which an embedder may be measured."""
+    """The photos of a split by which an embedder may be measured.
+
+    Parameters
+    ----------
+    workspace, embedder
+        The photos, and what turns them into vectors.
+    split
+        "train", "validation" or "test".
+    """
     photos = workspace.photos()
     rows = photos[photos["split"] == split]
     if not embedder.run or split == "train":

@@ -214,7 +214,21 @@ def export_similarity(
 def onnx_graph(
     network: EmbeddingNetwork, width: int, labels: list[str], preprocessing: Preprocessing, **notes: Any
 ) -> onnx.ModelProto:
-    """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width)."""
+    """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width).
+
+    Parameters
+    ----------
+    network
+        From photos of image_size to vectors.
+    width
+        Of a vector.
+    labels
+        The classes.
+    image_size
+        Pixels.
+    **notes
+        Kept in the model's metadata.
+    """
     rows = onnx_model.network(onnx_model.program(network, preprocessing.image_size), "rows")
     last = parser.parse_model(f"""
         <ir_version: 10, opset_import: ["" : {OPSET}]>
@@ -288,7 +302,19 @@ def _write_model(
 
 
 def write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, progress: Progress) -> None:
-    """N.jpg of the photo in row N of the index; a photo that can't be read any more has none."""
+    """Write a zip with N.jpg for the photo in row N of the index.
+
+    A photo that can't be read any more has none.
+
+    Parameters
+    ----------
+    workspace, photos
+        The photos, in the order of the index.
+    file
+        The zip.
+    progress
+        Called while thumbnails are made.
+    """
 
     def small(path: str) -> bytes | None:
         try:

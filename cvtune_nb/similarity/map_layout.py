@@ -40,7 +40,27 @@ def map_photos(index: PhotoIndex, method: str = "pca") -> PhotoMap:
 
 
 def layout(vectors: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
-    """Positions (n, 2) in 0..1, float32, of vectors (n, width), by one of METHODS. Raises InputError."""
+    """Positions of vectors on a map.
+
+    Parameters
+    ----------
+    vectors
+        (n, width).
+    method
+        One of METHODS.
+    seed
+        Same seed, same map.
+
+    Returns
+    -------
+    np.ndarray
+        float32 (n, 2) in 0..1.
+
+    Raises
+    ------
+    InputError
+        When there is no such method.
+    """
     if method not in METHODS:
         raise InputError(f"there is no map by {method!r}: choose {' or '.join(METHODS)}")
     if len(vectors) < 3:

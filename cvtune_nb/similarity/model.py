@@ -127,7 +127,20 @@ class EmbeddingNetwork(nn.Module):
 
 
 def load_network(workspace: Workspace, embedder: Embedder, projection: Projection | None = None) -> EmbeddingNetwork:
-    """The network of an embedder, in eval mode on the CPU. Raises InputError like networks.load."""
+    """The network of an embedder, in eval mode on the CPU.
+
+    Parameters
+    ----------
+    workspace, embedder
+        Where its run is, and which it is.
+    projection
+        What is done to its vectors; None: nothing.
+
+    Raises
+    ------
+    InputError
+        As networks.load.
+    """
     if embedder.run:
         backbone = load_best(load_run(workspace, embedder.run)).backbone
     else:

@@ -109,13 +109,22 @@ class PhotoIndex:
         return rows.assign(distance=distances[kept].astype(float)).reset_index(drop=True)
 
     def predict(self, files: Sequence[str], k: int, progress: Progress = silent) -> list[dict[str, Any]]:
-        """Look up files as an exported index does (export.predict.Similar), the same file in the workspace left out.
+        """Look up files as an exported index does (export.predict.Similar), leaving out the same file in the workspace.
+
+        Parameters
+        ----------
+        files
+            Paths of photos.
+        k
+            How many neighbours of each.
+        progress
+            Called while they are looked up.
 
         Returns
         -------
         list of dict
-            For each file its path, and either `similar`, a list of path, label and distance, nearest first, or
-            `error`, why it can't be used.
+            For each file its path, and either `similar`, a list of path, label and distance, nearest first, or `error`,
+            why it can't be used.
         """
         rows: list[dict[str, Any]] = []
         for number, path in enumerate(files):

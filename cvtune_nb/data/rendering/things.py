@@ -62,7 +62,15 @@ CLASSES = ("golf ball", "lemon", "lime", "orange", "table tennis ball", "tangeri
 
 
 def fruit(rng: np.random.Generator, kind: str, towards: str | None = None) -> Thing:
-    """A fruit of `kind`, or one half-way to `towards`."""
+    """A fruit of one kind, or one half-way to another.
+
+    Parameters
+    ----------
+    rng
+        What is random comes from here.
+    kind, towards
+        Names in FRUIT; `towards` None: the kind alone.
+    """
     kinds = [FRUIT[kind], FRUIT[towards or kind]]
 
     def mean(values: list) -> np.ndarray:
