@@ -28,7 +28,7 @@ FEWEST = 6
 """Boxes from which it is said how large objects are. Ours: of 6 the median holds if 4 agree."""
 
 SMALL = 0.20
-"""Objects are small when their median extent is below this share of the photo: the Azure ML Package for Computer
+"""Objects are small when their median extent is below this fraction of the photo: the Azure ML Package for Computer
 Vision (2018) advised detection instead of classification from there."""
 
 Box = tuple[float, float, float, float]

@@ -106,7 +106,7 @@ def export_run(
     out
         The new folder; by default workspace/exports/<run>, with a number where that exists.
     progress
-        Told how far the export is.
+        Called with the progress of the export.
     variants
         Names of VARIANTS to write too.
     threshold

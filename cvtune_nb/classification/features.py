@@ -108,7 +108,7 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
     spec
         What the features are.
     progress
-        Told how far it is; may raise Stopped.
+        Called with the progress; may raise Stopped.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     network
         From uint8 (n, image_size, image_size, 3) to rows (n, width).
     progress
-        Told how far it is.
+        Called with the progress.
 
     Returns
     -------

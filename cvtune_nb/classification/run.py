@@ -36,7 +36,7 @@ class Run(StoredRun[Config]):
     counts
         Photos that train and validation accuracy are measured on.
     train_photos
-        Photos that it learns from.
+        Photos that it is trained on.
     """
 
     counts: tuple[int, int] = field(kw_only=True)
@@ -50,7 +50,7 @@ class Run(StoredRun[Config]):
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
-        """The run that config.json tells of."""
+        """The run that config.json describes."""
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
         return cls(**shared, data_id=settings["photos"], counts=counts, train_photos=train_photos)
@@ -136,7 +136,7 @@ def new_run(
     workspace, config
         Where, and with which parameters.
     photos
-        Those it learns from and is measured on (Workspace.photos).
+        Those it is trained and measured on (Workspace.photos).
     counts
         How many of them train and validation accuracy are measured on.
     predicted_seconds

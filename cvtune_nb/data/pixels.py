@@ -165,7 +165,7 @@ def pixels(
     preprocessing
         What a network will be shown of them.
     progress
-        Told how far it is.
+        Called with the progress.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decod
     decode
         From a file to its pixels.
     progress
-        Told how far it is.
+        Called with the progress.
     """
     todo, side = store.missing(list(wanted.index)), store.shape[0]
     todo = todo[: room(workspace, store)] if todo else []

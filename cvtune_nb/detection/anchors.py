@@ -15,7 +15,7 @@ USUAL_RATIOS = (0.5, 1.0, 2.0)
 SCALES = (1.0, 0.75, 0.5, 0.375, 0.25)
 """What USUAL_SIZES are multiplied by to find smaller objects."""
 ENOUGH = 0.98
-"""Share of boxes that some anchor covers from which the usual anchors stay: networks trained on COCO know them."""
+"""Fraction of boxes that some anchor covers from which the usual anchors stay, those of networks trained on COCO."""
 COVERED = 0.5
 """Intersection over union of a box and the best anchor, laid over each other, from which it counts as covered."""
 LEAST_PIXELS = 16

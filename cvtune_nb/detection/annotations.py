@@ -31,8 +31,8 @@ class Annotations:
 
     kind: voc, coco or yolo; "" where there are no annotation files. photos: path (relative to root, with forward
     slashes), width, height (pixels, upright), seen (whether it is known what is in it: without a box it is a negative
-    then; one whose boxes were lost is not seen). boxes: path, label; left, top, width, height in shares (0..1) of the
-    upright photo; file and where say which line or object it comes from. problems: file, where, photo, kind, words,
+    then; one whose boxes were lost is not seen). boxes: path, label; left, top, width, height as fractions (0..1) of
+    the upright photo; file and where say which line or object it comes from. problems: file, where, photo, kind, words,
     boxes (how many are left out): all that was left out or mended, and why. left_out: path, reason of files that are
     neither photos nor annotations that were read. others: path -> tool of annotation files that are not read.
     """

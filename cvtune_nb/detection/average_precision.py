@@ -19,7 +19,7 @@ NEAR = 0.1
 """Intersection over union up to which a detection is of nothing, and not of an object badly placed (Bolya and others
 2020, TIDE: a general toolbox for identifying object detection errors)."""
 RESAMPLED = 400
-"""Bootstrap draws of the photos, from which intervals are told."""
+"""Bootstrap draws of the photos, for the intervals."""
 AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """Areas in pixels of the photo as it is, as COCO divides them."""
 
@@ -343,6 +343,6 @@ def against_threshold(part: Part, detections: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_threshold(table: pd.DataFrame) -> float:
-    """The threshold with the highest f1 of `against_threshold`'s table; of equals the middle one."""
+    """The threshold with the highest f1 of `against_threshold`'s table; ties: the middle one."""
     best = table[table["f1"] >= table["f1"].max() - 1e-12]
     return float(best["threshold"].iloc[len(best) // 2])

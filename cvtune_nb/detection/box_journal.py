@@ -11,7 +11,7 @@ from cvtune_nb.files import append_json_lines, read_json_lines
 from cvtune_nb.workspace import Workspace, now
 
 Drawn = tuple[str, float, float, float, float]
-"""Label; left, top, width, height in shares (0..1) of the upright photo."""
+"""Label; left, top, width, height as fractions (0..1) of the upright photo."""
 
 
 def journal(workspace: Workspace) -> Path:

@@ -13,7 +13,7 @@ from cvtune_nb.detection.raw_annotation import Found, Mark, boxes_in_words
 BOX_COLUMNS = ["path", "label", "left", "top", "width", "height", "file", "where"]
 
 TINY = 0.005
-"""A box with a side below this share of the photo's is named: of 640 pixels, 3, less than a detector's stride of 4."""
+"""A box with a side below this fraction of the photo's is reported: 3 of 640 pixels, less than a detector's stride."""
 SAME = 0.95
 """Boxes of one class that share so much of their area (intersection over union) are one that was drawn twice."""
 SLACK = 2.0
@@ -123,7 +123,7 @@ def _agreed(found: Found, path: str, stated: Mapping[Claim, list[Row]]) -> list[
 
 
 def _sides(found: Found, mark: Mark, width: int, height: int) -> np.ndarray | None:
-    """left, top, right, bottom of a box in shares, mended where that is safe; None where it can't be used."""
+    """left, top, right, bottom of a box as fractions, mended where that is safe; None where it can't be used."""
 
     def mended(kind: str, words: str) -> None:
         found.wrong(mark.claim.file, mark.where, mark.claim.name, kind, words)

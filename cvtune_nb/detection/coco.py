@@ -36,7 +36,7 @@ NO_BOXES = {
 
 
 def is_coco(file: Path) -> bool:
-    """Whether a JSON file is meant to be COCO's, as far as its text tells."""
+    """Whether a JSON file is meant to be COCO's, as far as its text shows."""
     text = text_of(file.read_bytes())
     return '"images"' in text and '"annotations"' in text
 

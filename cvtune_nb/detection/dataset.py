@@ -23,7 +23,7 @@ from cvtune_nb.runs.provenance import COLUMNS, Provenance, groups_of, yardstick
 from cvtune_nb.workspace import Workspace, home
 
 SCENES = "scenes"
-"""Stands for the made photos of small things, where the folder of the photos is asked for."""
+"""Stands for the sample photos of small things, where the folder of the photos is asked for."""
 MADE_SCENES = 120
 """Photos in them."""
 PHOTO_COLUMNS = ["path", "split", "sha256", "width", "height", "bytes"]
@@ -67,7 +67,7 @@ class Dataset:
 
     @property
     def photos(self) -> pd.DataFrame:
-        """The photos that can be learned from or measured on: path,width,height,split,sha256 of those seen."""
+        """The photos that can be trained or measured on: path,width,height,split,sha256 of those seen."""
         photos = self.annotations.photos
         return photos[photos["seen"]].reset_index(drop=True)
 
@@ -93,7 +93,7 @@ class Dataset:
 
     @cached_property
     def provenance(self) -> Provenance:
-        """The photos that can be learned from or measured on; the label of each is a short name for its boxes."""
+        """The photos that can be trained or measured on; the label of each is a short name for its boxes."""
         boxes, groups = self.annotations.boxes, groups_of(self.workspace)
         sides = [boxes[name].astype(float).round(4).astype(str) for name in ("left", "top", "width", "height")]
         text = boxes["label"].astype(str).str.cat(sides, sep=" ")
@@ -296,7 +296,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
 
 
 def _drawn_over(space: Workspace, annotations: Annotations) -> Annotations:
-    """With the boxes of the journal in the place of the files' wherever a person drew."""
+    """With the boxes of the journal instead of the files' wherever a person drew."""
     journal, photos = drawn(space), annotations.photos
     keys = dict(zip(photos["path"], photos["sha256"], strict=True))
     touched = [path for path, key in keys.items() if key in journal]

@@ -1,4 +1,4 @@
-"""What a trained detector finds and misses on photos that it did not learn from."""
+"""What a trained detector finds and misses on photos that it was not trained on."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -21,7 +21,7 @@ from cvtune_nb.models.networks import device
 from cvtune_nb.runs.fitting import OnEpoch
 
 FEWEST, LEAST_SHARE = 3, 0.02
-"""Photos with false alarms, and their share of all photos without a box, from which a round is worth its time."""
+"""Photos with false alarms, and their fraction of all photos without a box, from which a round is worth its time."""
 ROUND = 3
 """A round has a third of the run's epochs and begins at a third of its learning rate: it mends, and begins nothing."""
 
@@ -102,7 +102,7 @@ def one_round(
     Parameters
     ----------
     dataset, run
-        What it learns from, and the run it goes on from.
+        What it is trained on, and the run it goes on from.
     found
         What `look` says of that run.
     on_epoch, progress

@@ -8,13 +8,13 @@ import numpy as np
 OUTLINE, KEY_POINTS = "outline", "key points"
 
 EXCEPTIONS = 0.2
-"""Share of lines that may contradict a reading: tools write boxes beyond photos, outlines that cross themselves."""
+"""Fraction of lines that may contradict a reading: tools write boxes beyond photos, outlines that cross themselves."""
 ONE_LENGTH = 0.9
-"""Lines with key points are of one length; where fewer than this share are, none has key points."""
+"""Lines with key points are of one length; where fewer than this fraction are, none has key points."""
 MOST = 300
 """Lines that are looked at."""
 OVER = 0.02
-"""How far, in shares of the photo, numbers may miss what they should be."""
+"""How far, as a fraction of the photo, numbers may miss what they should be."""
 
 
 def reading(lines: Sequence[Sequence[float]]) -> str:

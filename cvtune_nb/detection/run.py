@@ -48,7 +48,7 @@ class DetectorRun(StoredRun[DetectorConfig]):
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
-        """The run that config.json tells of."""
+        """The run that config.json describes."""
         sizes, ratios = (tuple(settings["anchors"][name]) for name in ("sizes", "ratios"))
         return cls(
             **shared,
@@ -131,7 +131,7 @@ def new_run(
     Parameters
     ----------
     dataset, config
-        The photos and boxes it learns from, and its parameters.
+        The photos and boxes it is trained on, and its parameters.
     anchors, max_detections, start, hard
         As in DetectorRun.
     predicted_seconds

@@ -63,7 +63,7 @@ class _File:
 
 
 def is_voc(file: Path) -> bool:
-    """Whether an XML file is meant to be VOC's, as far as its beginning tells."""
+    """Whether an XML file is meant to be VOC's, as far as its beginning shows."""
     with open(file, "rb") as opened:
         return bool(re.search(r"<annotation[\s>]", text_of(opened.read(BEGINNING))))
 

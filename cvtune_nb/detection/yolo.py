@@ -1,4 +1,4 @@
-"""YOLO: a text file for each photo, with a line for each box: class number, middle, width and height in shares."""
+"""YOLO: a text file for each photo, with a line for each box: class number, middle, width and height as fractions."""
 
 import re
 from collections import defaultdict
@@ -21,7 +21,7 @@ from cvtune_nb.detection.pairing import (
 from cvtune_nb.detection.raw_annotation import Folder, Found, Mark, number, text_of
 
 LARGEST = 2.0
-"""Sides beyond this are no shares of a photo."""
+"""Sides beyond this can't be fractions of a photo."""
 
 Line = tuple[str, list[str]]
 """Which line it is, and its words."""

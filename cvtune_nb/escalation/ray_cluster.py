@@ -142,7 +142,7 @@ def train_over_workers(
     Raises
     ------
     InputError
-        As train_trials, and when the cluster has no room for so many workers.
+        As train_trials, and when the cluster has no room for that many workers.
     """
     before = load_run(workspace, run) if run else earlier_run(workspace, config)
     if before:
@@ -223,7 +223,7 @@ def _resources(trials: int, cpus: int | None) -> dict[str, float]:
 
 
 def _refuse_beyond(workers: int, resources: dict[str, float]) -> None:
-    """Raises InputError when the cluster has no room for so many workers: Ray would wait for it for ever."""
+    """Raises InputError when the cluster has no room for that many workers: Ray would wait for it for ever."""
     import ray
 
     rooms = [

@@ -123,7 +123,7 @@ FAMILIES = {
         Family("timm", Timm()),
     )
 }
-"""By name. The last one is that of every network that no row lists: any name that timm knows."""
+"""By name. The last one is that of every network that no row lists: any name of timm's."""
 
 KNOWN = {entry.name: entry for family in FAMILIES.values() for entry in family.networks}
 """Networks offered in menus, shallow to deep within a family. Any other timm name works too."""

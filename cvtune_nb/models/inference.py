@@ -18,7 +18,7 @@ FUSING_PAYS = 200 * 224**2
 """Pixels, of all photos together, from which a network is fused: docs/measurements.md, "Ways to compute features"."""
 
 SAME = 1e-3
-"""Largest difference of features, as a share of the largest feature, that counts as the same."""
+"""Largest difference of features, as a fraction of the largest feature, that counts as the same."""
 
 Forward = Callable[[np.ndarray], np.ndarray]
 """uint8 images (n, size, size, 3) to float32 features (n, width)."""

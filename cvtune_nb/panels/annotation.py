@@ -84,7 +84,7 @@ class BoxesPanel(Panel):
         return photos["path"].isin(self.dataset.annotations.boxes["path"])
 
     def choose(self, at: int = 0) -> None:
-        """The photos that are asked for; the one at this place is shown."""
+        """The photos that are asked for; the one at this index is shown."""
         photos, boxed = self.dataset.annotations.photos, self._boxed()
         asked = dict(zip(WHICH, (photos["path"] != "", boxed, photos["seen"] & ~boxed, ~photos["seen"]), strict=True))
         self.paths = photos.loc[asked[self.which.value], "path"].tolist()

@@ -1,4 +1,4 @@
-"""Notebook 06: a detector that learns from the boxes, and its export."""
+"""Notebook 06: a detector trained on the boxes, and its export."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ class DetectorPanel(RunPanel):
         return predict_cost(self.dataset.redrawn(), config)
 
     def priced(self, config: DetectorConfig) -> None:
-        """What was suggested, and why, comes with the price."""
+        """What was suggested, and why, comes with the estimated cost."""
         train = self.dataset.redrawn().part("train")
         chosen = anchors.suggest(train.boxes, train.photos, config.image_size)
         pixels = ", ".join(f"{side:g}" for side in chosen.sizes)

@@ -1,4 +1,4 @@
-"""What panels that train have in common: parameters with their price, Train, Stop, Resume, the runs there are."""
+"""What panels that train have in common: parameters and their estimated cost, Train, Stop, Resume, all runs."""
 
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.layout import folded, small_print
 
 FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
-"""What is said of a prediction that no finished run has corrected yet."""
+"""What is shown with a prediction that no finished run has corrected yet."""
 
 ENDED = {"stopped": "Stopped; Resume continues from its last whole epoch.", "diverged": "Stopped: the loss diverged."}
 
@@ -61,7 +61,7 @@ class RunPanel(Panel):
         raise NotImplementedError
 
     def priced(self, config: Any) -> None:
-        """Called when the price is shown, beside the kernel."""
+        """Called when the estimated cost is shown, beside the kernel."""
 
     def fit(self, progress: Progress, **what: Any) -> Any:
         """Train: config=..., or go on with run=...; gives the run."""
@@ -131,7 +131,7 @@ class RunPanel(Panel):
     # -- running ----------------------------------------------------------------------------------------------
 
     def ready(self) -> None:
-        """What a person who comes back finds: the last run; and the price of the next."""
+        """What a person who comes back finds: the last run; and the estimated cost of the next."""
         run = self.last()
         self.resume.disabled = self._unfinished() is None
         if run is not None:
@@ -178,7 +178,7 @@ class RunPanel(Panel):
             self._predict_soon()
 
     def last(self) -> Any:
-        """The last run with a finished epoch on the photos there are now; None before there is one."""
+        """The last run with a finished epoch on today's photos; None before there is one."""
         known = self.table()
         known = known[(known["best_epoch"] >= 0) & (known["data"] == "")]
         return None if known.empty else self.load(str(known["run"].iloc[-1]))

@@ -91,7 +91,7 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the price."""
+        """The preview comes with the estimated cost."""
         self.read_features(config)
 
     def read_features(self, config: Config) -> None:

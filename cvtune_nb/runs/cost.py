@@ -26,7 +26,7 @@ from cvtune_nb.workspace import Workspace
 DECODE_SECONDS = 0.01
 """To decode and scale one photo that is not in the cache yet (docs/measurements.md, "Times that costs begin with")."""
 PAST = 3
-"""How many of the last runs tell how far predictions are off."""
+"""How many of the last runs show how far predictions are off."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Speed:
         make
             Makes what is tried.
         progress
-            Told that it is measured.
+            Called when it is measured.
 
         Returns
         -------

@@ -85,7 +85,7 @@ def shard(rows: Rows) -> Rows:
 
 
 def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum over all processes of their `tensor`, in its place."""
+    """The sum over all processes of their `tensor`, in place."""
     if world_size() > 1:
         distributed.all_reduce(tensor)
     return tensor
@@ -99,7 +99,7 @@ def all_reduce_values(*values: float) -> list[float]:
 
 
 def _device() -> str:
-    """Where what the processes tell each other has to be."""
+    """The device that messages between the processes must be on."""
     return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
 

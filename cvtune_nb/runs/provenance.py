@@ -80,11 +80,11 @@ class Provenance:
         return self.id == other.id or (self.measured_on != "" and self.measured_on == other.measured_on)
 
     def standing(self, present: "Provenance") -> str:
-        """EARLIER, or "" where its accuracy may be compared with those on the photos there are now."""
+        """EARLIER, or "" where its accuracy may be compared with those on today's photos."""
         return "" if self.comparable(present) else EARLIER
 
     def change(self, present: "Provenance") -> str:
-        """In words, how the data there are now differ; "" where accuracies may be compared."""
+        """In words, how today's data differ; "" where accuracies may be compared."""
         if self.comparable(present):
             return ""
         return self._classes_changed(present) or self._photos_changed(present)
@@ -143,9 +143,9 @@ class Provenance:
         photos
             The test photos (column sha256).
         present
-            The data there are now.
+            Today's data.
         groups
-            sha256 -> group of copies, as they are known now.
+            sha256 -> group of copies, as known today.
 
         Returns
         -------
@@ -222,7 +222,7 @@ def present(workspace: Workspace) -> Provenance:
 
 
 def groups_of(workspace: Workspace) -> dict[str, str]:
-    """sha256 -> group of copies of every photo that classifiers know, decided about or not."""
+    """sha256 -> group of copies of every photo of the classifiers, decided about or not."""
     if not (workspace.folder / "manifest.csv").exists():
         return {}
     manifest = workspace.manifest()
@@ -266,7 +266,7 @@ def require_present(name: str, own: Provenance, present: Provenance, earlier_dat
     name, own
         The run and its data.
     present
-        The data there are now.
+        Today's data.
     earlier_data
         It is asked for all the same.
 

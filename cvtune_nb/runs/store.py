@@ -42,7 +42,7 @@ class StoredRun(Generic[C]):
     Attributes
     ----------
     data_id
-        A short name for exactly the photos, labels and splits (a detector's: boxes, too) that it learns from.
+        A short name for exactly the photos, labels and splits (a detector's: boxes, too) that it is trained on.
     history
         HISTORY columns, one row an epoch; epoch 0, where there is one, is the start before any training.
     state
@@ -77,7 +77,7 @@ class StoredRun(Generic[C]):
     MEASURES: ClassVar[tuple[str, ...]]
     """Columns of its own in the table of runs."""
     OUTPUTS: ClassVar[str]
-    """The file with what the best epoch said of the validation photos."""
+    """The file with the best epoch's predictions for the validation photos."""
 
     # -- what a subclass says -----------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class StoredRun(Generic[C]):
 
     @property
     def provenance(self) -> Provenance:
-        """The photos it has learned from and was measured on."""
+        """The photos it was trained and measured on."""
         return Provenance(self.classes, self.data_id, self.measured_on, self.folder / PHOTOS)
 
     @property
@@ -173,9 +173,9 @@ class RunStore(Generic[C, R]):
     folder
         Where their folders are.
     present
-        Gives the photos that there are now: runs are compared only on the same ones.
+        Gives today's photos: runs are compared only on the same ones.
     none_yet
-        What is said where there is no run to load: "has no training run yet: train first".
+        The message where there is no run to load: "has no training run yet: train first".
     """
 
     kind: type[R]
@@ -210,7 +210,7 @@ class RunStore(Generic[C, R]):
         config
             Its parameters.
         data
-            What it learns from and is measured on.
+            What it is trained and measured on.
         photos
             The photos (provenance.COLUMNS) that it will have seen.
         folder

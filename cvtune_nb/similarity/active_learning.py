@@ -169,7 +169,7 @@ def label_next(
     seed
         As in `select`.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def read_unlabelled(
     folder
         Any folder.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
     levels
         Workspace.levels, for photos of more than 8 bits.
 

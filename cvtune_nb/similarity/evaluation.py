@@ -1,4 +1,4 @@
-"""How good are the answers? Photos that the network never learned from are looked up among the training photos."""
+"""How good are the answers? Photos that the network was never trained on are looked up among the training photos."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,7 +60,7 @@ class Scores:
 
     @cached_property
     def recall(self) -> dict[int, Accuracy]:
-        """Share of queries with a photo of their class among the k nearest, by k."""
+        """Fraction of queries with a photo of their class among the k nearest, by k."""
         ranks = self.queries["rank"]
         return {k: metrics.share(int((ranks <= k).sum()), len(ranks)) for k in RANKS}
 
@@ -209,7 +209,7 @@ def evaluate(
     open_test
         Whether the test photos are queries, too; this is counted.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Raises
     ------

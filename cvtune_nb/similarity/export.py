@@ -148,9 +148,9 @@ def export_similarity(
     out
         A new folder; None for workspace/exports/similar-<name>.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
     metric
-        How vectors are compared; its projection is learned from the training photos.
+        How vectors are compared; its projection is fitted to the training photos.
     earlier_data
         Take a run whose classes are not those there are now, too.
 

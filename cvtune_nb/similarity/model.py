@@ -31,7 +31,7 @@ class Embedder:
 
     @property
     def frozen(self) -> "Embedder":
-        """The same backbone at the same size, as it was before it learned from these photos."""
+        """The same backbone at the same size, as it was before it was trained on these photos."""
         return _frozen(self.spec)
 
     @property

@@ -154,11 +154,11 @@ def build_index(
     workspace, embedder
         Whose photos, and what turns them into vectors.
     metric
-        How vectors are compared; its projection is learned from the training photos.
+        How vectors are compared; its projection is fitted to the training photos.
     rerank
         Whether what is found is re-ranked by common neighbours (reranking.Reranker).
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Raises
     ------

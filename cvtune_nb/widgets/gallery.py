@@ -81,7 +81,7 @@ class Gallery(anywidget.AnyWidget):
         place: tuple[str, int, int] = ("", 0, 1),
         at: int = 0,
     ) -> None:
-        """Show these photos in the place of whatever is on the page.
+        """Show these photos instead of whatever is on the page.
 
         Parameters
         ----------

@@ -61,7 +61,7 @@ class Pager(w.HBox):
     what
         What is turned: "page", "photo".
     turn
-        Called with the place to go to, counted from 0.
+        Called with the index to go to, counted from 0.
     """
 
     def __init__(self, what: str, turn: Callable[[int], None]):
@@ -72,7 +72,7 @@ class Pager(w.HBox):
         super().__init__([self.back, self.on])
 
     def show(self, at: int, count: int) -> int:
-        """Go to place `at` of `count`, or the nearest there is; returns it."""
+        """Go to index `at` of `count`, or the nearest there is; returns it."""
         self.at = min(max(at, 0), max(0, count - 1))
         self.back.disabled, self.on.disabled = self.at == 0, self.at >= count - 1
         return self.at

@@ -31,7 +31,7 @@ class Thing:
     pose: str = field(default="any")
     """any, lying (z axis along the ground) or standing (z axis up)."""
     span: tuple[float, float] = (0.3, 0.7)
-    """How wide the thing is in its photos, as a share of the short side: least and most."""
+    """How wide the thing is in its photos, as a fraction of the short side: least and most."""
     shrink: float = 1.0
     """Size beside another thing, relative to that."""
 
