@@ -158,8 +158,14 @@ def _verdict(difference: float, p: float) -> Verdict:
 class Chosen:
     """The best of several runs on the photos that it was chosen on.
 
-    found: its accuracy there, which flatters it; expected: what to expect on other photos, with the 95% interval
-    low..high; words: both.
+    Attributes
+    ----------
+    found
+        Its accuracy there, which flatters it.
+    expected, low, high
+        What to expect on other photos, with the 95% interval.
+    words
+        Both.
     """
 
     run: str

@@ -30,7 +30,14 @@ C = TypeVar("C", bound=HasConfig)
 class Rule(ABC, Generic[C]):
     """One rule of the method, which looks at a case of its task.
 
-    code: what it finds, in one word; when: when it applies, in one line; source: where it comes from.
+    Attributes
+    ----------
+    code
+        What it finds, in one word.
+    when
+        When it applies, in one line.
+    source
+        Where it comes from.
     """
 
     code: ClassVar[str]

@@ -80,8 +80,14 @@ class FeatureSpec:
 class Features:
     """Features of a table of photos, in its order.
 
-    rows: rows[indices] is float32 (len(indices), width), read from disk; images_per_second: of the photos computed now,
-    decoding included; cached: none had to be computed.
+    Attributes
+    ----------
+    rows
+        rows[indices] is float32 (len(indices), width), read from disk.
+    images_per_second
+        Of the photos computed now, decoding included.
+    cached
+        Whether none had to be computed.
     """
 
     rows: Rows

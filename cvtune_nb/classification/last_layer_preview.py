@@ -26,7 +26,15 @@ LIMIT = 0.08
 
 @dataclass(frozen=True)
 class Preview:
-    """table: as a run's history, from epoch 0 (the start) on. words: what it was made from and how it ended."""
+    """How the last layer alone would train.
+
+    Attributes
+    ----------
+    table
+        As a run's history, from epoch 0 (the start) on.
+    words
+        What it was made from, and how it ended.
+    """
 
     table: pd.DataFrame
     words: str

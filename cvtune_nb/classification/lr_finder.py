@@ -38,7 +38,17 @@ FIRST = 5
 
 @dataclass(frozen=True)
 class Finder:
-    """table: one row a step (learning_rate, loss, smoothed); suggestion: the rate to train with; words: why."""
+    """The result of a range test.
+
+    Attributes
+    ----------
+    table
+        learning_rate, loss, smoothed; one row a step.
+    suggestion
+        The rate to train with.
+    words
+        Why.
+    """
 
     table: pd.DataFrame
     suggestion: float

@@ -17,7 +17,15 @@ USUAL = {"data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", 
 
 @dataclass(frozen=True)
 class ClassFile:
-    """names: by class number; points: how many key points a line has and numbers each, as kpt_shape says, or None."""
+    """What a class file says.
+
+    Attributes
+    ----------
+    names
+        By class number.
+    points
+        How many key points a line has, and numbers each, as kpt_shape says, or None.
+    """
 
     path: str
     names: dict[int, str]

@@ -113,7 +113,10 @@ class Photos:
     """
 
     def __init__(self, paths: Iterable[str], unusable: Mapping[str, str] | None = None):
-        """unusable: path -> reason of photos that can't be read: found only where nothing else fits."""
+        """Index the photos.
+
+        `unusable`: path -> reason of photos that can't be read; they are found only where nothing else fits.
+        """
         self.unusable = dict(unusable or {})
         self._names: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._stems: dict[tuple[str, str], list[str]] = defaultdict(list)

@@ -40,7 +40,7 @@ class DetectorPanel(RunPanel):
     waiting = "Press Train the detector above first, then run this cell again."
 
     def __init__(self, dataset: Dataset, **chosen: Any):
-        """chosen: any of a detector's parameters; image_size 0 and an empty detector mean what is suggested."""
+        """`chosen` is any of a detector's parameters; image_size 0 and an empty detector mean what is suggested."""
         train = dataset.part("train")
         size, self.about_size = anchors.suggested_size(train.boxes, train.photos)
         suggested = {"image_size": chosen.get("image_size") or size, "detector": chosen.get("detector") or default()[0]}

@@ -24,9 +24,16 @@ _OPEN: dict[tuple[type, str], Any] = {}
 class Panel:
     """One step of the workbook. A subclass makes its controls, and defines `work` and `paint`.
 
-    button: what the main button says. by_itself: whether work starts when the panel is shown (it takes seconds),
-    or waits for the press. interruptible: whether the main button works at any time and ends what is under way.
-    waiting: what a cell that needs the result says until then.
+    Attributes
+    ----------
+    button
+        What the main button says.
+    by_itself
+        Whether work starts when the panel is shown (it takes seconds), or waits for the press.
+    interruptible
+        Whether the main button works at any time and ends what is under way.
+    waiting
+        What a cell that needs the result says until then.
     """
 
     button: ClassVar[str] = "Run"

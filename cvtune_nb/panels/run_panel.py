@@ -26,10 +26,18 @@ ENDED = {"stopped": "Stopped; Resume continues from its last whole epoch.", "div
 
 
 class RunPanel(Panel):
-    """Choose parameters, see the predicted cost, train, stop, resume, and follow the findings.
+    """Choose parameters, see the estimated cost, train, stop, resume, and follow the findings.
 
-    A subclass lays out the parts, calls `ready`, and defines what is not implemented here. first: the parameters that
-    matter most, the others fold out; kind: the class of its runs; noun: what a run is called.
+    A subclass lays out the parts, calls `ready`, and defines what is not implemented here.
+
+    Attributes
+    ----------
+    first
+        The parameters that matter most; the others fold out.
+    kind
+        The class of its runs.
+    noun
+        What a run is called.
     """
 
     first: ClassVar[tuple[str, ...]]
@@ -64,7 +72,7 @@ class RunPanel(Panel):
         """Called when the estimated cost is shown, beside the kernel."""
 
     def fit(self, progress: Progress, **what: Any) -> Any:
-        """Train: config=..., or go on with run=...; gives the run."""
+        """Train a run of `config`, or resume `run`; returns the run."""
         raise NotImplementedError
 
     def table(self) -> pd.DataFrame:

@@ -30,7 +30,17 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Unseen:
-    """photos: those that may be measured on; left_out: how many may not; words: why, in a sentence, "" for none."""
+    """The photos that a model may be measured on.
+
+    Attributes
+    ----------
+    photos
+        Their rows.
+    left_out
+        How many may not be used.
+    words
+        Why, in a sentence; "" for none.
+    """
 
     photos: pd.DataFrame
     left_out: int

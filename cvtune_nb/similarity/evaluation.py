@@ -46,8 +46,15 @@ class Interval:
 class Scores:
     """How well photos of `split` find photos of their class among the training photos.
 
-    queries: path, label, rank (of the first photo of its class), precision (its average precision), nearest (path),
-    found (the nearest one's label). left_out: test photos that are not counted; note: why, in a sentence, "" for none.
+    Attributes
+    ----------
+    queries
+        path, label, rank (of the first photo of its class), precision (its average precision), nearest (path), found
+        (the nearest one's label).
+    left_out
+        Test photos that are not counted.
+    note
+        Why, in a sentence; "" for none.
     """
 
     embedder: Embedder

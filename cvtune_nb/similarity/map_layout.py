@@ -21,7 +21,14 @@ FIRST = 50
 class PhotoMap:
     """Photos on a plane.
 
-    positions: (n, 2) float32 in 0..1; class_ids: (n,) int, each photo's index in `classes`; paths: n.
+    Attributes
+    ----------
+    positions
+        float32 (n, 2) in 0..1.
+    class_ids
+        int (n,): each photo's index in `classes`.
+    paths
+        Of the n photos.
     """
 
     method: str

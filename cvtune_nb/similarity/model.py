@@ -20,8 +20,16 @@ from cvtune_nb.workspace import Workspace
 class Embedder:
     """What turns photos into vectors.
 
-    name: a run's id, or BACKBONE@SIZE for a frozen network; spec: its backbone and what that is shown; run: "" for a
-    frozen one; data: "earlier data" for a run that may not be compared with others (provenance).
+    Attributes
+    ----------
+    name
+        A run's id, or BACKBONE@SIZE for a frozen network.
+    spec
+        Its backbone and what that is shown.
+    run
+        "" for a frozen one.
+    data
+        "earlier data" for a run that may not be compared with others (provenance).
     """
 
     name: str

@@ -29,8 +29,14 @@ CANDIDATES = 2_000
 class Query:
     """A photo that is looked up.
 
-    name: its path, or what the person's file is called; vector: (width,), projected; number: its row in the index, None
-    for a photo from elsewhere.
+    Attributes
+    ----------
+    name
+        Its path, or what the person's file is called.
+    vector
+        (width,), projected.
+    number
+        Its row in the index, None for a photo from elsewhere.
     """
 
     name: str

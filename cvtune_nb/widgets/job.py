@@ -46,9 +46,20 @@ def headless() -> bool:
 class Job:
     """One piece of work at a time, in a daemon thread.
 
-    state: idle, running, done, stopped or failed. result: what the work returned (None until then). error: what it
-    raised. share, words: the progress last reported. seconds: how long it ran. Listeners are called with the job,
-    in the working thread, when any of these changes.
+    Listeners are called with the job, in the working thread, when any of its attributes changes.
+
+    Attributes
+    ----------
+    state
+        idle, running, done, stopped or failed.
+    result
+        What the work returned (None until then).
+    error
+        What it raised.
+    share, words
+        The progress last reported: fraction done, and a few words.
+    seconds
+        How long it ran.
     """
 
     def __init__(self) -> None:
