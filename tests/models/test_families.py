@@ -31,7 +31,7 @@ def networks_of(family):
 
 
 def check(family):
-    """What a family promises; the same for all."""
+    """What every family must do."""
     for name in networks_of(family):
         assert backbones.family_of(name) is family
         low = next(size for size in range(PARAMETERS["image_size"].low, 300) if sizes.takes(name, size))
