@@ -38,7 +38,7 @@ def checked(found: Found, photos: pd.DataFrame, unreadable: Mapping[str, str]) -
     Returns
     -------
     tuple
-        The table of boxes, and the paths of photos that annotation files are about.
+        The table of boxes, and the paths of photos whose content is known, those with nothing to find included.
     """
     paths, reasons = settled(found.claims)
     for claim, path in [*paths.items()]:

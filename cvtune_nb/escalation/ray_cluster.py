@@ -331,7 +331,7 @@ def follow_workers(
     progress
         Called all the time; may raise Stopped.
     deadline
-        When to stop the workers.
+        time.monotonic() from which on the workers are stopped.
 
     Returns
     -------
