@@ -28,7 +28,7 @@ class Meter:
         self._open = False
 
     def __call__(self, share: float, words: str) -> None:
-        """Show `words` and the share done (0..1); nan: nothing new to show, only a moment to stop at."""
+        """Show `words` and the fraction done (0..1); nan: nothing new to show, only a moment to stop at."""
         if self.stop.is_set():
             self.close()
             raise Stopped
@@ -88,7 +88,7 @@ def _cell(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` as what JSON knows: numbers, text, lists, objects; NaN and infinity become null."""
+    """`value` as what JSON can hold: numbers, text, lists, objects; NaN and infinity become null."""
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
         return plain(value.to_dict("records"))
     if hasattr(value, "tolist"):  # numpy's arrays and scalars

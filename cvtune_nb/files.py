@@ -148,8 +148,8 @@ def forget(path: Path) -> bool:
 
 
 Progress = Callable[[float, str], None]
-"""Called with the share done (0..1) and a few words; raising `Stopped` in it ends the work."""
+"""Called with the fraction done (0..1) and a few words; raising `Stopped` in it ends the work."""
 
 
 def silent(share: float, words: str) -> None:
-    """The Progress of a caller who does not want to know."""
+    """The Progress of a caller who needs none."""

@@ -21,7 +21,7 @@ more, which the IPCC calls "very likely" (Mastrandrea and others 2010, guidance 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of n photos that were right, with its 95% Wilson interval low..high (Wilson 1927)."""
+    """Fraction of n photos that were right, with its 95% Wilson interval low..high (Wilson 1927)."""
 
     value: float
     low: float
@@ -52,7 +52,7 @@ def share(right: int, n: int) -> Accuracy:
 
 
 def accuracy(truth: ArrayLike, predicted: ArrayLike) -> Accuracy:
-    """Share of `predicted` that equals `truth`."""
+    """Fraction of `predicted` that equals `truth`."""
     right = np.asarray(truth) == np.asarray(predicted)
     return share(int(right.sum()), right.size)
 
@@ -158,8 +158,14 @@ def _verdict(difference: float, p: float) -> Verdict:
 class Chosen:
     """The best of several runs on the photos that it was chosen on.
 
-    found: its accuracy there, which flatters it; expected: what to expect on other photos, with the 95% interval
-    low..high; words: both.
+    Attributes
+    ----------
+    found
+        Its accuracy there, which flatters it.
+    expected, low, high
+        What to expect on other photos, with the 95% interval.
+    words
+        Both.
     """
 
     run: str
@@ -290,7 +296,7 @@ def calibration_error(table: pd.DataFrame) -> float:
 def coverage(confidence: ArrayLike, right: ArrayLike) -> pd.DataFrame:
     """What a threshold below which the answer is "don't know" costs and brings.
 
-    A row for each threshold: threshold (0 to .99),coverage (share of photos still answered),accuracy (of these, its
+    A row for each threshold: threshold (0 to .99),coverage (fraction of photos still answered),accuracy (of these, its
     95% interval low,high),answered (photos).
     """
     confidences, correct = np.asarray(confidence, float), np.asarray(right, bool)

@@ -11,7 +11,15 @@ from cvtune_nb.workspace import Workspace
 
 @dataclass(frozen=True)
 class Step:
-    """A notebook: its file without .ipynb, what it gives, and what is done so far, "" for nothing."""
+    """A notebook.
+
+    Attributes
+    ----------
+    notebook
+        Its file without .ipynb.
+    gives, done
+        What it gives, and what is done so far in a workspace, "" for nothing.
+    """
 
     notebook: str
     gives: str

@@ -30,7 +30,7 @@ PAIR_ACTIONS = ("distinct", "same")
 """What can be decided about two photos: that they are no copies of each other, and that taken back."""
 MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
 SAMPLE = 500
-"""Photos whose content is compared to find out whether they are those that a workspace knows."""
+"""Photos whose content is compared to find out whether they are those of a workspace."""
 
 _TEXT = {"path": str, "label": str, "split": str, "group": str, "sha256": str}
 
@@ -152,7 +152,7 @@ class Workspace:
         return f"{source} holds the same photos as {self.source}: the workspace belongs to it from now on"
 
     def agreement(self, data: Path, content: bool = True) -> tuple[int, int]:
-        """(how many of the photos that this workspace knows lie under `data` as well, how many it knows).
+        """(how many of the photos of this workspace lie under `data` as well, how many it has).
 
         With the same length and, with `content`, the same SHA-256; of more than SAMPLE photos a sample is read, always
         the same one.
@@ -175,13 +175,13 @@ class Workspace:
 
     @property
     def chosen(self) -> str:
-        """What the person said about the photos and is remembered, in a few words."""
+        """What the person chose about the photos, in a few words."""
         said = [f"layout {self.layout}"] if self.layout else []
         said += ["validation photos drawn from train where a class has none"] if self.draw_validation else []
         return f"as you chose: {', '.join(said)}" if said else ""
 
     def keep(self, **settings: object) -> None:
-        """Remember layout, recognised and draw_validation in workspace.json."""
+        """Keep layout, recognised and draw_validation in workspace.json."""
         file = self.folder / "workspace.json"
         changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
         for name, value in changed.items():

@@ -1,4 +1,4 @@
-"""Promises of the project as a whole: what it installs, what its code never does, what its README says."""
+"""What holds for the project as a whole: what it installs, what its code never does, what its README says."""
 
 import ast
 import re

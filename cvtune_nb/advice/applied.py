@@ -21,7 +21,17 @@ SOURCE = "paired comparison on the same validation photos (McNemar)"
 
 
 def write_down(workspace: Workspace, finding: Finding, run: str) -> None:
-    """Remember that the change of `finding`, which was about `run`, was applied."""
+    """Remember that the change a finding suggests was applied.
+
+    Parameters
+    ----------
+    workspace
+        Where it is written: applied.jsonl.
+    finding
+        Whose change it was.
+    run
+        The run that the finding was about.
+    """
     entry = {"time": now(), "run": run, "code": finding.code, "title": finding.title, "change": finding.change}
     append_json_lines(workspace.folder / "applied.jsonl", entry)
 

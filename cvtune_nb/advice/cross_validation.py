@@ -1,4 +1,4 @@
-"""Which photos a linear SVM on frozen features gets right that it has not learned from.
+"""Which photos a linear SVM on frozen features gets right that it was not trained on.
 
 Every prediction of a gain is based on it.
 """
@@ -17,7 +17,7 @@ from cvtune_nb.workspace import Workspace, photos_id
 FOLDS = 4
 """Parts of the cross-validation."""
 DRAWS = 2
-"""How often photos are drawn when not all are learned from."""
+"""How often photos are drawn when not all are trained on."""
 ENOUGH = 5_000
 """Of more photos so many are drawn, so that time and memory stay the same."""
 
@@ -30,7 +30,7 @@ def right_by_photo(
     fraction: float = 1.0,
     taught: pd.Series | None = None,
 ) -> pd.Series:
-    """How often a photo is right that the SVM had not learned from; remembered in the cache.
+    """How often a photo is right that the SVM was not trained on; kept in the cache.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def right_by_photo(
     progress : Progress
         Called with the fraction done and words.
     fraction : float
-        Of each class that is learned from.
+        Of each class that is trained on.
     taught : pandas.Series, optional
-        Other labels to learn from, by path; a photo still counts as right when it gets the label that `photos` has.
+        Other labels to train on, by path; a photo still counts as right when it gets the label that `photos` has.
 
     Returns
     -------
@@ -79,7 +79,15 @@ def right_by_photo(
 
 
 def cached(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec) -> bool:
-    """Whether the features that `right_by_photo` needs are in the cache."""
+    """Whether the features that `right_by_photo` needs are in the cache.
+
+    Parameters
+    ----------
+    workspace, photos
+        Whose features they are.
+    spec
+        Which features.
+    """
     try:
         store = store_of(workspace, spec)
     except InputError:  # a network whose weights can't be had

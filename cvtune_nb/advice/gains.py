@@ -230,10 +230,24 @@ def ratio_of_errors(before: pd.Series, after: pd.Series) -> tuple[float, float, 
 def errors_with_more_photos(
     workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, progress: Progress
 ) -> tuple[float, float, float]:
-    """Errors with twice the training photos over those with all there are, with the 95% interval.
+    """The ratio of the error with twice the training photos to the error with those there are.
 
     A power law (Hestness and others 2017, "Deep learning scaling is predictable, empirically") fitted to a quarter,
     half and all of them.
+
+    Parameters
+    ----------
+    workspace, photos
+        The labelled photos.
+    spec
+        The features on which an SVM is cross-validated.
+    progress
+        Called while it computes.
+
+    Returns
+    -------
+    tuple of float
+        The ratio, and the low and high end of its 95% interval.
     """
     curve = [right_by_photo(workspace, photos, spec, progress, part).to_numpy() for part in FRACTIONS]
     height = np.log(_resampled(*curve))

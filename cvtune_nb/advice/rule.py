@@ -30,7 +30,14 @@ C = TypeVar("C", bound=HasConfig)
 class Rule(ABC, Generic[C]):
     """One rule of the method, which looks at a case of its task.
 
-    code: what it finds, in one word; when: when it speaks, in one line; source: where it comes from.
+    Attributes
+    ----------
+    code
+        What it finds, in one word.
+    when
+        When it applies, in one line.
+    source
+        Where it comes from.
     """
 
     code: ClassVar[str]
@@ -62,7 +69,7 @@ class Case:
     run : Run
         The run that advice is asked about.
     photos : pandas.DataFrame
-        Those it learned from.
+        The photos it was trained on.
     runs : pandas.DataFrame
         The table of the runs that may be compared with it, its own among them.
     right, right_baseline : pandas.Series
@@ -130,11 +137,11 @@ def right_of(predictions: pd.DataFrame) -> pd.Series:
 
 
 def on_same_photos(right: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """What `right_of` gave for several runs, as a column each, on the photos that all of them know."""
+    """What `right_of` gave for several runs, as a column each, on the photos that all of them have."""
     return pd.DataFrame(right).dropna().astype(bool)
 
 
 def aligned(first: pd.Series, second: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Both of them on the photos that both know."""
+    """Both of them on the photos that both have."""
     both = first.index.intersection(second.index)
     return first[both], second[both]

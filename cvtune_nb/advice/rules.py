@@ -22,7 +22,7 @@ METHOD = "the tuning guide of the Azure ML Package for Computer Vision, 2018"
 PAIRED = "paired comparison (McNemar 1947)"
 BEYOND = "search beyond the edge of what was tried"
 TRAIN_ERROR = 0.05
-"""Train error above which a fine-tuned network has not learned its own training photos (2018 guide)."""
+"""Train error above which a fine-tuned network does not fit its own training photos (2018 guide)."""
 MANY = 4
 """Runs on the same photos from which the best one's accuracy is said to flatter it: ours
 (docs/measurements.md, "The best of several runs")."""
@@ -48,7 +48,7 @@ class Diverged(Rule[Case]):
 
 
 class Underfit(Rule[Case]):
-    """It has not learned its own training photos."""
+    """It does not fit its own training photos."""
 
     code = "underfit"
     when = "train error is above 5% after fine-tuning: the rate is too high, or the epochs were too few"
@@ -330,7 +330,7 @@ class WideFeatures(Rule[Case]):
 
 
 class NextRung(Rule[Case]):
-    """It learned its training photos, and there is a rung above."""
+    """It fits its training photos, and there is a rung above."""
 
     code = "next-rung"
     when = "it learned its training photos, and the photos have more pixels than it saw"

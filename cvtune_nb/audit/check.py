@@ -25,7 +25,7 @@ COLUMNS = ["path", "issue", "score", "detail", "suggestion", *OTHERS]
 """Columns of issues.csv. `path` is empty when the issue is about the whole set."""
 
 COMMON, AT_LEAST = 0.05, 5
-"""A share of the photos, and a number of them: what is true of more than both says something about the set."""
+"""A fraction of the photos, and a number of them: what is true of more than both says something about the set."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ HARDLY = 0.01
 """A gain in recall below this is hardly any. Ours."""
 
 IMBALANCE = 5.0
-"""Largest class over smallest class, in training photos, from which accuracy mostly speaks of the large one.
+"""Largest class over smallest class, in training photos, from which accuracy mostly reflects the large one.
 Ours: a rule of thumb, not measured."""
 
 

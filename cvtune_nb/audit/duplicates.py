@@ -101,10 +101,24 @@ def find(
 
 
 def grouped(pairs: pd.DataFrame, sha256: pd.Series, distinct: Iterable[frozenset[str]] = ()) -> np.ndarray:
-    """The number of each photo's group (n,).
+    """The number of each photo's group.
 
     A group is what pairs connect, the most alike first, as long as that brings no two photos together that are known to
     be distinct.
+
+    Parameters
+    ----------
+    pairs
+        first, second: row numbers of photos; the most alike first.
+    sha256
+        Of all photos (n,).
+    distinct
+        Pairs of sha256 that a person said are not copies.
+
+    Returns
+    -------
+    np.ndarray
+        (n,): group numbers, from 0.
     """
     groups = DisjointSet(range(len(sha256)))
     row = {key: index for index, key in enumerate(sha256)}
@@ -127,7 +141,22 @@ def exact_pairs(sha256: pd.Series) -> pd.DataFrame:
 def near_pairs(
     photos: pd.DataFrame, features: Rows | np.ndarray, store: Rows | np.ndarray, progress: Progress = silent
 ) -> pd.DataFrame:
-    """Pairs of different files that show the same photo."""
+    """Pairs of different files that show the same photo.
+
+    Parameters
+    ----------
+    photos
+        sha256 and label (n rows).
+    features, store
+        Features (n, width), and pixels, uint8 (n, side, side, 3), in the same order.
+    progress
+        Called while photos are compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        first, second (row numbers), similarity (up to 0.9999), exact (False).
+    """
     rows = np.flatnonzero(~photos["sha256"].duplicated().to_numpy())  # equal files are compared once
     hashes = np.empty((8, len(rows), 64), np.int8)
     with TemporaryFile() as file:  # small grey photos: 4 kB of disk each, so that memory does not grow with them
@@ -217,9 +246,21 @@ def limits_for(labels: np.ndarray, look: Look) -> Limits:
 
 
 def candidate_pairs(look: Look, hashes: np.ndarray, least_cosine: float = CANDIDATE_COSINE) -> np.ndarray:
-    """Pairs (p, 2) of indices, the smaller first, that are worth a closer look.
+    """Pairs of photos that are worth a closer look.
 
-    hashes: (8, n, 64) of -1 and 1, one for each orientation.
+    Parameters
+    ----------
+    look
+        What they are compared by (n photos).
+    hashes
+        (8, n, 64) of -1 and 1, one for each orientation.
+    least_cosine
+        Of the features, from which on a pair is a candidate.
+
+    Returns
+    -------
+    np.ndarray
+        (p, 2): indices, the smaller first.
     """
     n = len(look.rows)
     keys: list[np.ndarray] = [np.empty(0, np.int64)]  # smaller index * n + larger index: 8 bytes a pair
@@ -248,7 +289,17 @@ class Closest:
         self.columns = np.empty((rows, 0), np.int64)
 
     def add(self, similarity: np.ndarray, start: int, first: int) -> None:
-        """Columns from number `first` on. Row 0 is photo `start`, which is never its own neighbour."""
+        """Take a few more columns of the matrix into account.
+
+        Parameters
+        ----------
+        similarity
+            (rows, columns) of them; changed in place.
+        start
+            The photo of row 0; a photo is never its own neighbour.
+        first
+            The number of the first column.
+        """
         own = np.arange(len(similarity))
         itself = start + own - first
         inside = (itself >= 0) & (itself < similarity.shape[1])

@@ -60,7 +60,17 @@ def about_whole_set(issues: pd.DataFrame, summary: dict[str, Any]) -> list[str]:
 def write_report(workspace: Workspace, issues: pd.DataFrame, scores: pd.DataFrame, summary: dict[str, Any]) -> Path:
     """Write audit/report.html: what was found, the worst SHOWN of each kind with their photos, and what to do.
 
-    The arguments are the parts of an Audit. Returns the file.
+    Parameters
+    ----------
+    workspace
+        Where it is written.
+    issues, scores, summary
+        The parts of an Audit.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     labels = dict(zip(scores["path"], scores["label"], strict=True))
     about_photos = issues[issues["path"] != ""]

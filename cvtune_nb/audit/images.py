@@ -10,7 +10,22 @@ def grey(images: np.ndarray) -> np.ndarray:
 
 
 def shrink(gray: np.ndarray, side: int, share: float = 1.0) -> np.ndarray:
-    """The middle `share` of square images (n, s, s), averaged down to float32 (n, side, side)."""
+    """The middle of square images, averaged down.
+
+    Parameters
+    ----------
+    gray
+        (n, s, s).
+    side
+        Pixels of the result.
+    share
+        Fraction (0..1) of the side that is kept, round the middle.
+
+    Returns
+    -------
+    np.ndarray
+        float32 (n, side, side).
+    """
     size = gray.shape[-1]
     edges = size / 2 + size * share * np.linspace(-0.5, 0.5, side + 1)
     pixels = np.arange(size)

@@ -2,7 +2,7 @@
 
 Every photo is judged by a model that has not seen it, nor its copies. The model is a least-squares SVM on frozen
 features, because leaving a photo out of it has an exact answer in closed form: one factorisation gives the opinion of n
-models that each did not see one photo. Up to LANDMARKS photos it knows every photo it learns from; of more it draws so
+models that each did not see one photo. Up to LANDMARKS photos it uses all that it is trained on; of more it draws so
 many, and describes all others by how alike they are to those (Nystrom's method: Williams and Seeger 2001), so that
 memory stays the same and time grows with the number of photos. Photos of the test split are judged but never judge:
 what is cleaned in training must not depend on them.
@@ -233,7 +233,7 @@ def judge(
     groups : numpy.ndarray
         int (n,), equal for copies of one photo.
     judges : numpy.ndarray
-        bool (n,), the photos that the model learns from.
+        bool (n,), the photos that the model is trained on.
     landmarks : int
         Photos that the others are described by.
     progress : Progress
@@ -428,7 +428,8 @@ def examples(
 def _draw(inside: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of the rows `inside`, in their order (fixed seed).
 
-    As many of each class as there are, but no more of a large class than it takes, so that small ones are known too.
+    As many of each class as there are, but no more of a large class than it takes, so that small ones are
+    represented too.
     """
     if len(inside) <= count:
         return inside

@@ -15,10 +15,10 @@ from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data.rows import Rows
 
 SHARES = (0.25, 0.5, 1.0)
-"""Fractions of the small classes that are learned from, each twice as large as the one before."""
+"""Fractions of the small classes that are trained on, each twice as large as the one before."""
 
 FOLDS, DRAWS = 4, 2
-"""Parts of the cross-validation, and how often photos are drawn when not all are learned from."""
+"""Parts of the cross-validation, and how often photos are drawn when not all are trained on."""
 
 FEWEST = 8
 """Different photos a class needs for a quarter of them to be drawn in every fold."""

@@ -28,7 +28,7 @@ FEWEST = 6
 """Boxes from which it is said how large objects are. Ours: of 6 the median holds if 4 agree."""
 
 SMALL = 0.20
-"""Objects are small when their median extent is below this share of the photo: the Azure ML Package for Computer
+"""Objects are small when their median extent is below this fraction of the photo: the Azure ML Package for Computer
 Vision (2018) advised detection instead of classification from there."""
 
 Box = tuple[float, float, float, float]
@@ -71,9 +71,19 @@ def sample(photos: pd.DataFrame, seed: int = 0) -> list[str]:
 
 
 def write_box(workspace: Workspace, path: str, box: Box | None) -> None:
-    """Write down the box of a photo in boxes.jsonl, which only grows; None takes it back.
+    """Write down the box of a photo in boxes.jsonl, which is append-only.
 
-    Raises InputError for an unknown photo and for a box that is not inside the photo.
+    Parameters
+    ----------
+    workspace, path
+        The photo.
+    box
+        left, top, width, height as fractions (0..1) of the photo; None takes its box back.
+
+    Raises
+    ------
+    InputError
+        For an unknown photo and for a box that is not inside the photo.
     """
     rows = workspace.manifest().set_index("path")
     if path not in rows.index:

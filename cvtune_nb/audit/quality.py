@@ -152,9 +152,18 @@ MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_h
 
 
 def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress: Progress = silent) -> pd.DataFrame:
-    """What `measure` gives for photos (sha256, n rows; store in the same order).
+    """What `measure` gives, kept in the workspace's cache by content: only new photos are looked at.
 
-    It is kept in the workspace's cache by content: only new photos are looked at.
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    photos
+        sha256 (n rows).
+    store
+        Their pixels, in the same order.
+    progress
+        Called while photos are looked at.
     """
     cache = RowStore(workspace.cache / f"light-{FORMULA}-{store.side}", (len(MEASURES),), "float64")
     first = dict(zip(reversed(photos["sha256"]), reversed(range(len(photos))), strict=True))
@@ -164,11 +173,23 @@ def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress
 
 
 def measure(store: Rows | np.ndarray, rows: np.ndarray, progress: Progress = silent) -> pd.DataFrame:
-    """Light and sharpness of the photos store[rows], uint8 (n, side, side, 3), each 0 to 1.
+    """Light and sharpness of photos.
 
-    brightness (99th percentile of the brightest channel), mean (brightness), contrast (99th minus 1st percentile of
-    grey), burnt (fraction of pixels with a channel from 250 of 255 on), sharpness (of all pixels), sharpness_half (at
-    half size).
+    Parameters
+    ----------
+    store
+        Pixels, uint8 (n, side, side, 3).
+    rows
+        Which of them.
+    progress
+        Called while photos are looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each of `rows`, all values 0 to 1: brightness (99th percentile of the brightest channel), mean
+        (brightness), contrast (99th minus 1st percentile of grey), burnt (fraction of pixels with a channel from 250 of
+        255 on), sharpness (of all pixels), sharpness_half (at half size).
     """
     blocks = [np.empty((0, len(MEASURES)))]
     parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]

@@ -51,7 +51,20 @@ def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progr
     Writes audit/issues.csv, scores.csv, summary.json and report.html. Relabelled photos are judged under their new
     label, excluded ones are gone, and an issue that the person decided to keep is not listed again. Copies are kept in
     one split from then on (data.keep_together); but for that, nothing but those four files and the cache is written.
-    Raises InputError when the backbone's weights can't be had or image_size is beyond the photos.
+
+    Parameters
+    ----------
+    workspace
+        Its photos are checked.
+    spec
+        The features to judge by; None: the default ones.
+    progress
+        Called while it checks; may raise Stopped.
+
+    Raises
+    ------
+    InputError
+        When the backbone's weights can't be had, or image_size is larger than the photos.
     """
     start = time.perf_counter()
     context = Context(workspace, spec or FeatureSpec.default(), progress)

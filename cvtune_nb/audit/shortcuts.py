@@ -1,6 +1,6 @@
 """Whether a model could cheat.
 
-A property of the file or of the light that gives a class away is learned in place of the things shown, and is gone in
+A property of the file or of the light that gives a class away is learned instead of the things shown, and is gone in
 the next set of photos. The same measure says whether given splits look alike.
 """
 

@@ -30,20 +30,22 @@ with")."""
 
 @memory.retain_freed_memory()
 def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
-    """What `classification.fit` will take on this machine: linear in photos and epochs, with the time a photo measured
-    once for each backbone, image size, minibatch and optimizer, and corrected by what runs of that kind took.
+    """What `classification.fit` will take on this machine.
+
+    Linear in photos and epochs: the time for one photo is measured once for each backbone, image size, minibatch and
+    optimizer, and corrected by what earlier runs of that kind took.
 
     Parameters
     ----------
     workspace, config
         The photos, and the parameters of the run.
     progress
-        Told when the speed is measured.
+        Called when the speed is measured.
 
     Raises
     ------
     InputError
-        As networks.load, and when image_size is beyond the photos.
+        As networks.load, and when image_size is larger than the photos.
     """
     photos = workspace.photos()
     spec = features.FeatureSpec.of(config)

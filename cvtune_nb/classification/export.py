@@ -106,7 +106,7 @@ def export_run(
     out
         The new folder; by default workspace/exports/<run>, with a number where that exists.
     progress
-        Told how far the export is.
+        Called with the progress of the export.
     variants
         Names of VARIANTS to write too.
     threshold
@@ -143,7 +143,7 @@ def export_run(
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
-        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.image_size)
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.preprocessing)
         for one in FORMATS:
             one.write(probabilities, chosen.spec.image_size, made / one.file)
         write_json(made / "labels.json", {"labels": chosen.classes})
@@ -226,8 +226,8 @@ def _write_models(
     network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    levels = workspace.levels
-    images = [photo.square(workspace.path_of(path), chosen.spec.image_size, levels) for path in train["path"]]
+    levels, preprocessing = workspace.levels, chosen.spec.preprocessing
+    images = [preprocessing.square(workspace.path_of(path), levels) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
@@ -247,7 +247,7 @@ def _save(
             "variant": name,
             "levels": levels,
         }
-        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.image_size, warmth, **notes)
+        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.preprocessing, warmth, **notes)
         onnx_model.save(whole, made / file_of(name))
 
 

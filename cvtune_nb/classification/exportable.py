@@ -44,7 +44,7 @@ class Candidate:
     how, origin
         How it was made, in words.
     provenance
-        Which photos it has learned from.
+        Which photos it was trained on.
     """
 
     id: str
@@ -87,7 +87,7 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
     name
         A run's id, "best" or "last", or "svm" for the baseline.
     progress
-        Told how far the features of a baseline are.
+        Called with the progress of a baseline's features.
     earlier_data
         Accept a run whose classes are not today's.
 

@@ -48,11 +48,11 @@ class FeatureSpec:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
         """From what `to_dict` gave, among whatever else is in the file."""
-        return cls(str(values["backbone"]), Preprocessing(int(values["image_size"])))
+        return cls(str(values["backbone"]), Preprocessing.from_dict(values))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, named like the parameters."""
-        return {"backbone": self.backbone, "image_size": self.image_size}
+        return {"backbone": self.backbone, **self.preprocessing.to_dict()}
 
     @property
     def image_size(self) -> int:
@@ -80,8 +80,14 @@ class FeatureSpec:
 class Features:
     """Features of a table of photos, in its order.
 
-    rows: rows[indices] is float32 (len(indices), width), read from disk; images_per_second: of the photos computed now,
-    decoding included; cached: none had to be computed.
+    Attributes
+    ----------
+    rows
+        rows[indices] is float32 (len(indices), width), read from disk.
+    images_per_second
+        Of the photos computed now, decoding included.
+    cached
+        Whether none had to be computed.
     """
 
     rows: Rows
@@ -108,7 +114,7 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
     spec
         What the features are.
     progress
-        Told how far it is; may raise Stopped.
+        Called with the progress; may raise Stopped.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     network
         From uint8 (n, image_size, image_size, 3) to rows (n, width).
     progress
-        Told how far it is.
+        Called with the progress.
 
     Returns
     -------

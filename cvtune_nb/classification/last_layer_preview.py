@@ -26,15 +26,25 @@ LIMIT = 0.08
 
 @dataclass(frozen=True)
 class Preview:
-    """table: as a run's history, from epoch 0 (the start) on. words: what it was made from and how it ended."""
+    """How the last layer alone would train.
+
+    Attributes
+    ----------
+    table
+        As a run's history, from epoch 0 (the start) on.
+    words
+        What it was made from, and how it ended.
+    """
 
     table: pd.DataFrame
     words: str
 
 
 class LastLayer:
-    """The last layer on the features of one spec, which stay in memory (15 MB at most for 1,280 numbers a photo).
-    `preview` answers every config of that spec."""
+    """The last layer on the features of one spec; `preview` answers for every config of that spec.
+
+    The features stay in memory: 15 MB at most for 1,280 values a photo.
+    """
 
     def __init__(self, workspace: Workspace, spec: FeatureSpec):
         """Read the features. Raises InputError when they are not all in the cache: nothing is computed here."""
@@ -67,11 +77,22 @@ class LastLayer:
         return len(np.unique(self._parts["train"][1])) == len(self.classes)
 
     def preview(self, config: Config, limit: float = LIMIT) -> Preview:
-        """Train the last layer as `fit` would, if the backbone stood still: the same start, minibatches, warm-up,
-        schedule, optimizer, weight decay, dropout and label smoothing, on these photos.
+        """Train the last layer on these photos as `fit` would if the backbone were frozen.
 
-        Ends with the last whole epoch that `limit` (seconds) allows, or before the loss stops being finite. Losses are
-        without label smoothing, as in a run's history.
+        The same start, minibatches, warm-up, schedule, optimizer, weight decay, dropout and label smoothing. Ends with
+        the last whole epoch that `limit` allows, or before the loss stops being finite.
+
+        Parameters
+        ----------
+        config
+            A config of this spec.
+        limit
+            Seconds that the training may take.
+
+        Returns
+        -------
+        Preview
+            Its losses are without label smoothing, as in a run's history.
         """
         start = time.perf_counter()
         parts = self._unit if config.head == "svm" else self._parts
@@ -101,8 +122,10 @@ class LastLayer:
         return Preview(table, self._words(config, ended))
 
     def _start(self, config: Config) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (width, classes) and biases (classes,) that `fit` starts from: the SVM's, or what PyTorch draws for
-        this seed."""
+        """Weights (width, classes) and biases (classes,) that `fit` starts from.
+
+        The SVM's, or what PyTorch draws for this seed.
+        """
         if config.head == "svm" and self._svm is not None:
             weight, bias = self._svm.weights()
             return (np.array(weight.T * SVM_SCALE, np.float32, order="C"), np.array(bias * SVM_SCALE, np.float32))
@@ -146,7 +169,17 @@ class Layer:
         self._random, self._steps = np.random.default_rng(config.seed), 0
 
     def step(self, matrix: np.ndarray, labels: np.ndarray, rate: float) -> None:
-        """One step on features (n, width) and class ids (n,)."""
+        """One step of the optimizer.
+
+        Parameters
+        ----------
+        matrix
+            Features (n, width).
+        labels
+            Class ids (n,).
+        rate
+            The learning rate of this step.
+        """
         if self.config.dropout:
             kept = self._random.integers(0, 256, matrix.shape, dtype=np.uint8) >= round(256 * self.config.dropout)
             matrix = matrix * kept * np.float32(1 / (1 - self.config.dropout))

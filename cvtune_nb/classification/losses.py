@@ -71,8 +71,10 @@ def similarity_loss(name: str) -> Loss | None:
 
 
 def order(labels: torch.Tensor, loss: str) -> torch.Tensor:
-    """All rows of `labels` (n) in a new order, drawn from torch's global generator; for a loss that learns from pairs
-    up to TOGETHER of a class come one after the other."""
+    """All rows of `labels` (n,) in a new order, drawn from torch's global generator.
+
+    For a loss that learns from pairs, up to TOGETHER photos of a class follow one another.
+    """
     mixed = torch.randperm(len(labels))
     if loss == "cross-entropy":
         return mixed

@@ -29,7 +29,7 @@ KEPT = 0.8
 LOST = 4.0
 """The test ends once the smoothed loss is so many times its least (Smith's "until the loss explodes"; fastai: 4)."""
 FELL = 0.8
-"""The loss has learned something in the test when its smoothed least is below this share of its start."""
+"""The network has learned something in the test when the loss's smoothed least is below this fraction of its start."""
 FORGETS = 1.5
 """How many times its start the smoothed loss may be before the start from the SVM counts as forgotten."""
 FIRST = 5
@@ -38,7 +38,17 @@ FIRST = 5
 
 @dataclass(frozen=True)
 class Finder:
-    """table: one row a step (learning_rate, loss, smoothed); suggestion: the rate to train with; words: why."""
+    """The result of a range test.
+
+    Attributes
+    ----------
+    table
+        learning_rate, loss, smoothed; one row a step.
+    suggestion
+        The rate to train with.
+    words
+        Why.
+    """
 
     table: pd.DataFrame
     suggestion: float
@@ -107,7 +117,7 @@ def _batches(labels: torch.Tensor, config: Config) -> Iterator[torch.Tensor]:
 
 
 def suggested(table: pd.DataFrame) -> Finder:
-    """The rate that a range test (learning_rate, loss, smoothed of each step) speaks for.
+    """The rate that a range test (learning_rate, loss, smoothed of each step) suggests.
 
     Where the loss fell, a tenth of the rate at which it was least (fastai's rule "minimum"). A start from the SVM can
     hardly fall further: there, a third of the highest rate before it is forgotten (docs/measurements.md, "Suggested

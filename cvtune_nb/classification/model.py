@@ -47,15 +47,32 @@ class Classifier(nn.Module):
 
 
 def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
-    """The untrained classifier of a config; same seed, same last layer. Raises InputError like networks.load."""
+    """The untrained classifier of a config; same seed, same last layer.
+
+    Parameters
+    ----------
+    config
+        The backbone, its image size, the seed and dropout.
+    classes
+        Their names.
+    pretrained
+        Whether the backbone gets its ImageNet weights.
+
+    Raises
+    ------
+    InputError
+        As networks.load.
+    """
     backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size))
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 
 
 def load_best(run: Run) -> Classifier:
-    """The classifier as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it
-    has one."""
+    """The classifier as it was after the run's best epoch, in eval mode on the processor.
+
+    Raises InputError before the run has one.
+    """
     weights = load_file(run.best_weights())
     network = build(run.config, run.classes, pretrained=False)
     network.load_state_dict(weights)

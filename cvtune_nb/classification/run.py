@@ -36,7 +36,7 @@ class Run(StoredRun[Config]):
     counts
         Photos that train and validation accuracy are measured on.
     train_photos
-        Photos that it learns from.
+        Photos that it is trained on.
     """
 
     counts: tuple[int, int] = field(kw_only=True)
@@ -50,7 +50,7 @@ class Run(StoredRun[Config]):
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
-        """The run that config.json tells of."""
+        """The run that config.json describes."""
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
         return cls(**shared, data_id=settings["photos"], counts=counts, train_photos=train_photos)
@@ -136,7 +136,7 @@ def new_run(
     workspace, config
         Where, and with which parameters.
     photos
-        Those it learns from and is measured on (Workspace.photos).
+        Those it is trained and measured on (Workspace.photos).
     counts
         How many of them train and validation accuracy are measured on.
     predicted_seconds
@@ -157,25 +157,38 @@ def new_run(
 
 
 def load_run(workspace: Workspace, run: str) -> Run:
-    """The run with this id, the "best" by validation of those that may be compared on the photos there are now
-    (provenance), or the "last". Raises InputError when there is none."""
+    """The run with this id, the "best" on validation, or the "last".
+
+    The best is chosen among the runs that are comparable on today's photos (provenance). Raises InputError when there
+    is none.
+    """
     return run_store(workspace).load(run)
 
 
 def best_run(workspace: Workspace) -> Run | None:
-    """The best run on validation of those that may be compared on the photos there are now, or None. Ties: the
-    first."""
+    """The best run on validation of those comparable on today's photos, or None; ties: the first."""
     return run_store(workspace).best()
 
 
 def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) -> Run | None:
-    """A run of this config on the photos and labels there are now, or None (RunStore.earlier)."""
+    """A run of this config on today's photos and labels, or None (RunStore.earlier).
+
+    Parameters
+    ----------
+    workspace, config
+        Where to look, and the parameters.
+    at_least
+        A run of more epochs will do, too.
+    """
     return run_store(workspace).earlier(config, at_least)
 
 
 def runs(workspace: Workspace) -> pd.DataFrame:
-    """All runs, oldest first (RunStore.table), with train_accuracy, validation_accuracy, and low and high, the interval
-    of the latter. Accuracies are NaN before the first epoch."""
+    """All runs, oldest first (RunStore.table), with their accuracies.
+
+    Adds train_accuracy, validation_accuracy, and low and high, the interval of the latter. Accuracies are NaN before
+    the first epoch.
+    """
     return run_store(workspace).table()
 
 

@@ -46,7 +46,7 @@ class Svm:
         self.C, self.kernel = C, kernel
 
     def fit(self, matrix: np.ndarray, labels: np.ndarray) -> "Svm":
-        """Learn from features (n, width) and n labels."""
+        """Train on features (n, width) and n labels."""
         rows = normalised(matrix)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -112,7 +112,7 @@ class Baseline:
     """What a frozen network and an SVM reach.
 
     The tables and `predicted` are about the validation photos; `test` is there only when the test set was opened on
-    purpose; `note` says which test photos are not counted, because the SVM has learned from copies of them.
+    purpose; `note` says which test photos are not counted, because the SVM was trained on copies of them.
     """
 
     spec: FeatureSpec
@@ -171,19 +171,31 @@ class Baseline:
 def C_table_file(  # noqa: N802 - the field calls it C
     workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear"
 ) -> Path:
-    """Where `SvmExplorer.C_table` is remembered for these photos and labels; until then no file is there."""
+    """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
+
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    photos
+        The manifest's rows that the SVM is trained and measured on.
+    spec
+        The features.
+    kernel
+        "linear" or "rbf".
+    """
     return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}.csv"
 
 
 class SvmExplorer:
     """The baseline on one kind of features, ready for every C and kernel.
 
-    Features are computed, or read from the cache, once, and fitted SVMs are remembered, so that a slider is answered at
-    once.
+    Features are computed, or read from the cache, once, and fitted SVMs are kept in memory, so that a slider is
+    answered at once.
     """
 
     def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent):
-        """Raises InputError when the backbone's weights can't be had or image_size is beyond the photos."""
+        """Raises InputError when the backbone's weights can't be had or image_size is larger than the photos."""
         self.workspace, self.spec = workspace, spec
         self.photos = workspace.photos()
         require_learnable(self.photos)
@@ -211,12 +223,20 @@ class SvmExplorer:
         return self.part("validation")
 
     def accuracy(self, C: float, kernel: str, split: str) -> Accuracy:
-        """Accuracy of that SVM on a split."""
+        """Accuracy of that SVM on a split.
+
+        Parameters
+        ----------
+        C, kernel
+            The SVM: its regularisation and its kernel.
+        split
+            "train", "validation" or "test".
+        """
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
         return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
 
     def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
-        """C,train_accuracy,validation_accuracy for every C in C_VALUES; remembered for these photos and labels."""
+        """C,train_accuracy,validation_accuracy for every C in C_VALUES, cached for these photos and labels."""
         file = C_table_file(self.workspace, self.photos, self.spec, kernel)
         if file.exists():
             return read_csv(file)
@@ -260,7 +280,7 @@ class SvmExplorer:
         open_test
             Measure on the test photos too, which is counted.
         progress
-            Told how far it is.
+            Called with the progress.
         compare
             Whether the C_table has all of C_VALUES, or only this C, which takes a ninth of the time.
         """
@@ -302,7 +322,7 @@ class SvmExplorer:
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:
-        """Accuracy on the test photos of which it has learned no copy, and in words how many the others are."""
+        """Accuracy on the test photos of which no copy was trained on, and in words how many the others are."""
         own, rows = of_photos(self.photos), self.photos[self.photos["split"] == "test"]
         fair = own.unseen(rows, own, groups_of(self.workspace))
         counted, (matrix, labels) = rows.index.isin(fair.photos.index), self.part("test")
@@ -332,7 +352,7 @@ def baseline(
     Raises
     ------
     InputError
-        The features can't be computed, or there are too few photos to learn from.
+        The features can't be computed, or there are too few photos to train on.
     """
     result = SvmExplorer(workspace, spec, progress).fit(C, kernel, open_test, progress)
     result.save(workspace)
@@ -342,8 +362,7 @@ def baseline(
 def last_baseline(workspace: Workspace, earlier: bool = False) -> dict[str, Any] | None:
     """What `Baseline.to_dict` gave for the last baseline of this workspace; None if there is none.
 
-    One on earlier data, whose accuracy may not be compared on the photos there are now (provenance), counts only with
-    `earlier`.
+    One on earlier data, whose accuracy may not be compared on today's photos (provenance), counts only with `earlier`.
     """
     try:
         known = read_json(workspace.folder / "baseline.json")
@@ -367,7 +386,7 @@ def _predictions(workspace: Workspace) -> pd.DataFrame | None:
 
 
 def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -> bool:
-    """Whether a baseline was measured among the classes and on the validation photos and labels there are now.
+    """Whether a baseline was measured among the classes and on today's validation photos and labels.
 
     Those of earlier versions did not keep that: it is seen from their predictions.
     """
@@ -383,7 +402,7 @@ def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -
 
 
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
-    """Would more photos help? Validation accuracy of a linear SVM that learned from 10% to 100% of each class.
+    """Would more photos help? Validation accuracy of a linear SVM trained on 10% to 100% of each class.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def fit(
     Parameters
     ----------
     workspace
-        The photos it learns from and is measured on.
+        The photos it is trained and measured on.
     config, run
         The parameters of a new run, or the id of the one to go on with.
     on_epoch, progress, patience
@@ -78,7 +78,7 @@ def fit(
     Raises
     ------
     InputError
-        A class has no photos to learn from or to measure on, or as runs.fitting.fit.
+        A class has no photos to train on or to measure on, or as runs.fitting.fit.
     lock.Held
         Another program trains the run.
     """

@@ -48,7 +48,7 @@ def fairly(workspace: Workspace, own: Provenance, photos: pd.DataFrame) -> Fair:
     workspace
         Where they are.
     own
-        What the classifier has learned from.
+        What the classifier was trained on.
     photos
         The photos of the workspace.
     """
@@ -174,7 +174,7 @@ def measure(
     photos
         Rows of the manifest.
     progress
-        Told how far it is.
+        Called with the progress.
     most
         Photos, spread evenly, that all but fp32 look at; None: all.
     """

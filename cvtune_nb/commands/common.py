@@ -10,7 +10,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS, Parameter
 
 NO_EPOCH = "no epoch was finished"
-"""Printed in place of a run's figures."""
+"""Printed instead of a run's figures."""
 
 
 def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float, str], None]) -> Any:
@@ -23,7 +23,7 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
     meter
         Says it.
     progress
-        Told how far the reading of the photos is.
+        Called with the progress of reading the photos.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def trained(
     find
         Gives the run that is asked for; None: a new one.
     load
-        A run by its id, which tells how far another program is with it.
+        A run by its id, which says how far another program is with it.
     train
         Trains that run, or a new one, and gives it; a run that is done is given as it is.
     wait
@@ -115,7 +115,7 @@ def trained(
 
 
 def found_again(run: Any) -> str:
-    """What is said of an earlier run with the parameters that are asked for."""
+    """What a message says about an earlier run with the same parameters."""
     from cvtune_nb.runs.store import RESUMABLE
 
     words = ": going on with it" if run.state in RESUMABLE else f" and is {run.state}: showing it"
@@ -123,7 +123,7 @@ def found_again(run: Any) -> str:
 
 
 def _done(run: Any) -> float:
-    """The share of its epochs that a run has finished."""
+    """The fraction of its epochs that a run has finished."""
     return 0.0 if run.history.empty else float(run.history["epoch"].max()) / max(1, run.config.epochs)
 
 

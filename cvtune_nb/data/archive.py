@@ -65,7 +65,14 @@ MARKER = ".unpacked.json"
 class Entry:
     """A file in an archive and how to read it.
 
-    name: with forward slashes; size: bytes; checksum: "" where there is none.
+    Attributes
+    ----------
+    name
+        With forward slashes.
+    size
+        Bytes.
+    checksum
+        "" where there is none.
     """
 
     name: str

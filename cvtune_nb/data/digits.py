@@ -17,7 +17,7 @@ def digit_picture(digit: np.ndarray) -> Image.Image:
 
 
 def digit_files() -> Iterator[tuple[float, str, bytes]]:
-    """(share done, path, PNG bytes) of all 1,797 digits of sklearn.datasets.load_digits, numbered in its order.
+    """(fraction done, path, PNG bytes) of all 1,797 digits of sklearn.datasets.load_digits, numbered in its order.
 
     Source: E. Alpaydin and C. Kaynak, Optical recognition of handwritten digits, UCI, 1998 (CC BY 4.0); the 8x8
     counts of ink are those of its test set.

@@ -222,7 +222,7 @@ def _past_wrapper(inside: dict[Folder, Folder], parts: dict[Folder, str]) -> Non
 
 
 def _labels_in_names(top: Folder, names: list[str]) -> Reading | None:
-    """cats_train, cats_test, dogs_train, dogs_test: class and split in one name."""
+    """Read folders that name both class and split: cats_train, cats_test, dogs_train, dogs_test."""
     parts = {name: label_and_split(name) for name in names}
     splits: dict[str, set[str]] = {}
     for label, split in parts.values():

@@ -15,7 +15,7 @@ USABLE = (
     "put one folder per class in it (tulip/1.jpg, rose/2.jpg), or train, validation and test folders with those "
     "inside, or give a CSV file with the columns path,label"
 )
-"""What to do where there is nothing to learn from."""
+"""What to do where there is nothing to train on."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def spelt_twice(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def require_classes(layout: Layout, data: str, asked: str) -> None:
-    """Raises InputError where there is nothing to learn from, or where two labels differ only in their spelling.
+    """Raises InputError where there is nothing to train on, or where two labels differ only in their spelling.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = sile
     paths
         The high-depth photos, as the manifest names them.
     progress
-        Called with the share done (0..1) and a few words.
+        Called with the fraction done (0..1) and a few words.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def _counted(known: dict, seen: dict[str, tuple[bool, float, float]]) -> dict:
     """`known` with what these photos hold added.
 
     photos, outside: how often one was looked at, and how often it had values outside of the levels; a photo that has
-    changed, or that a detector learns from, too, is looked at again.
+    changed, or that a detector is trained on, too, is looked at again.
     """
     black, white = shown(known)
     outside = [path for path, (_, low, high) in seen.items() if low < black or high > white]
@@ -250,7 +250,7 @@ def require_high_depth(workspace: Workspace) -> None:
 
 
 def require_same(workspace: Workspace, levels: photo.Levels, run: str) -> None:
-    """Raises InputError where a run has learned from photos with other levels than the workspace has now.
+    """Raises InputError where a run was trained on photos with other levels than the workspace has now.
 
     Parameters
     ----------

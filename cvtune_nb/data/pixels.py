@@ -95,10 +95,19 @@ def _store(workspace: Workspace, side: int) -> RowStore:
 
 
 def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocessing) -> RowStore:
-    """The store that `keys` (SHA-256) are read from: that of `preprocessing`, or one of larger squares.
+    """The store that pixels are read from: that of `preprocessing`, or one of larger squares.
 
-    A store of larger squares is taken when it has all of them and the own one lacks some: scaling is faster than
+    A store of larger squares is taken when it has all of the photos and the own one lacks some: scaling is faster than
     decoding, and as accurate (docs/measurements.md, "Squares scaled from larger ones").
+
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    keys
+        SHA-256 of the photos.
+    preprocessing
+        What the pixels are for.
     """
     own = store_of(workspace, preprocessing)
     if own.missing(keys):
@@ -126,7 +135,17 @@ def kept_bytes(workspace: Workspace) -> int:
 
 
 def needed_bytes(workspace: Workspace, photos: pd.DataFrame, preprocessing: Preprocessing) -> int:
-    """What keeping the pixels of `photos` for `preprocessing`, too, would add on disk, were there no limit."""
+    """Bytes that keeping more pixels would add on disk, were there no limit.
+
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    photos
+        sha256.
+    preprocessing
+        What the pixels are for.
+    """
     keys = photos["sha256"].drop_duplicates().tolist()
     store = serving(workspace, keys, preprocessing)
     return len(store.missing(keys)) * store.row_bytes
@@ -153,7 +172,7 @@ def pixels(
     preprocessing
         What a network will be shown of them.
     progress
-        Told how far it is.
+        Called with the progress.
 
     Raises
     ------
@@ -185,7 +204,7 @@ def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decod
     decode
         From a file to its pixels.
     progress
-        Told how far it is.
+        Called with the progress.
     """
     todo, side = store.missing(list(wanted.index)), store.shape[0]
     todo = todo[: room(workspace, store)] if todo else []
@@ -211,7 +230,20 @@ def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decod
 
 
 def still_there(path: Path, decode: Decode, side: int) -> np.ndarray:
-    """What `decode` gives. Raises InputError for a photo that could be read when the data was opened and now can't."""
+    """The pixels of a photo that could be read when the data was opened.
+
+    Parameters
+    ----------
+    path, side
+        What `decode` is called with: the file, and the store's side in pixels.
+    decode
+        Returns uint8 (side or less, side or less, 3).
+
+    Raises
+    ------
+    InputError
+        When the photo can't be read any more.
+    """
     try:
         return decode(path, side)
     except UnreadablePhoto as error:
@@ -241,7 +273,22 @@ def median_side(photos: pd.DataFrame) -> float:
 
 
 def thumbnail(path: Path | BinaryIO, side: int = 160, levels: Levels = FULL) -> bytes:
-    """A small JPEG of the photo for a gallery: upright, longest side `side` pixels. Raises UnreadablePhoto."""
+    """A small JPEG of the photo for a gallery, upright.
+
+    Parameters
+    ----------
+    path
+        The photo.
+    side
+        Pixels of the longest side.
+    levels
+        Which values are black and white.
+
+    Raises
+    ------
+    UnreadablePhoto
+        When it is no photo that can be read.
+    """
     image = read_photo(path, side, levels)
     image.thumbnail((side, side), Image.Resampling.BICUBIC)
     memory = io.BytesIO()

@@ -1,8 +1,9 @@
 """What a network is shown of a photo."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,22 +27,54 @@ class Preprocessing:
     @classmethod
     def of(cls, config: "Config") -> "Preprocessing":
         """That of a training run."""
-        return cls(config.image_size)
+        return cls.from_dict(config.to_dict())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """From plain values, among whatever else there is; what is missing has its default."""
+        names = [field.name for field in fields(cls) if field.name in values]
+        return cls(**{name: type(PARAMETERS[name].default)(values[name]) for name in names})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, named like the parameters."""
+        return asdict(self)
 
     @property
     def key(self) -> str:
         """Stands for all of it in the names of cached files: equal only where a network is shown the same."""
-        return str(self.image_size)
+        size, *others = self.to_dict().items()
+        chosen = [f"-{name}={value}" for name, value in others if value != PARAMETERS[name].default]
+        return f"{size[1]}{''.join(chosen)}"
 
     @property
     def side(self) -> int:
         """Pixels of the centre squares that are kept on disk: somewhat more than is shown, for random crops."""
         return short_side(self.image_size)
 
-    def decode(self, path: Path, side: int, levels: Levels) -> np.ndarray:
-        """A photo's centre square, uint8 RGB (side, side, 3). Raises photo.UnreadablePhoto."""
+    def decode(self, path: Path | IO[bytes], side: int, levels: Levels) -> np.ndarray:
+        """A photo's centre square, uint8 RGB (side, side, 3).
+
+        Parameters
+        ----------
+        path, side
+            The photo, and the side in pixels.
+        levels
+            Which values are black and white.
+
+        Raises
+        ------
+        UnreadablePhoto
+            When it is no photo that can be read.
+        """
         return centre_square(path, side, levels)
 
     def crop(self, squares: np.ndarray) -> np.ndarray:
         """What is shown when nothing is augmented, uint8 (n, image_size, image_size, 3), of (n, side, side, 3)."""
         return crop_centre(squares, self.image_size)
+
+    def square(self, path: Path | IO[bytes], levels: Levels) -> np.ndarray:
+        """A photo as it is shown when nothing is augmented, uint8 RGB (image_size, image_size, 3).
+
+        Raises photo.UnreadablePhoto.
+        """
+        return self.crop(self.decode(path, self.side, levels))

@@ -24,7 +24,7 @@ def read_layout(data: Path, layout: str = "", called: str = "") -> Layout:
     layout : one of LAYOUTS where the person said how it is to be read; "" to recognise it.
     called : what the person calls it, for errors; `data` by default.
 
-    Raises InputError where there is nothing to learn from, and where there are several readings.
+    Raises InputError where there is nothing to train on, and where there are several readings.
     """
     data = Path(data)
     called = called or str(data)

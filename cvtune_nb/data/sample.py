@@ -27,9 +27,9 @@ from cvtune_nb.files import JsonObject, Progress, read_json, silent, write_json
 
 KINDS = ("photos", "digits", "scenes")
 SCENE_CLASSES = ("lemon", "lime", "orange", "tennis ball")
-"""Of the small things in the scenes. The white balls are not among them: so small they are told apart by nothing."""
+"""Of the small things in the scenes. The white balls are not among them: so small that nothing tells them apart."""
 EMPTY_SCENES = 0.1
-"""Share of the scenes that show none of them."""
+"""Fraction of the scenes that show none of them."""
 BOXES = "boxes.json"
 """The boxes of the scenes, as COCO has them."""
 LOOK_ALIKES = (
@@ -102,7 +102,7 @@ def make_sample(
         "photos": seven classes of rendered photos. "digits": the 1,797 handwritten digits that come with scikit-learn,
         as they are. "scenes": rendered photos of many small things, and their boxes (BOXES), for a detector.
     progress
-        Called with the share done (0..1) and a few words.
+        Called with the fraction done (0..1) and a few words.
     on_first
         Called once, when the first few rendered photos of every class are there, with the folder that they are in for
         now.

@@ -7,7 +7,7 @@ import pandas as pd
 from cvtune_nb.errors import InputError
 
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
-"""Share of each class's photos, where the data does not come with splits of its own."""
+"""Fraction of each class's photos, where the data does not come with splits of its own."""
 
 FROM_TRAIN = {"train": 0.85, "validation": 0.15}
 """The same where only the train photos are divided."""
@@ -94,7 +94,7 @@ def _without_validation(manifest: pd.DataFrame) -> list[str]:
 
 
 def _require_all_classes(manifest: pd.DataFrame, split: pd.Series) -> None:
-    """Raises InputError for all classes at once that can't be learned or judged."""
+    """Raises InputError for all classes at once that can't be trained on or measured."""
     shared = manifest.groupby("sha256" if "sha256" in manifest else "group")["label"].transform("nunique") > 1
     given = set(manifest["split"]) - {""}
     copies, few, unvalidated, untrained = [], [], [], []
@@ -133,7 +133,7 @@ def _require_all_classes(manifest: pd.DataFrame, split: pd.Series) -> None:
 
 
 def require_learnable(photos: pd.DataFrame) -> None:
-    """Raises InputError when the decisions made have left too little to learn from.
+    """Raises InputError when the decisions made have left too little to train on.
 
     That is: fewer than two classes, no validation photos, or a class without training photos.
     """

@@ -17,7 +17,7 @@ TRAIN_FLAGS = {"istrain", "istraining", "istrainingimage"}
 
 TRUE, FALSE = {"true", "1", "1.0", "yes", "y", "t"}, {"false", "0", "0.0", "no", "n", "f", ""}
 SAMPLE = 500
-"""Lines that tell whether a table lists the photos beside it."""
+"""Lines that show whether a table lists the photos beside it."""
 
 
 def read_table(file: Path, as_stated: bool = False) -> Layout:

@@ -21,7 +21,7 @@ ENOUGH_BOXES = 100
 RISING = 0.01
 """Gain of average precision in the last quarter of the epochs from which more epochs are advised."""
 CONFUSED = 0.1
-"""Share of a class's boxes that are taken for one other class from which the two are named."""
+"""Fraction of a class's boxes that are taken for one other class from which the two are named."""
 ONE_SIDED = 3.0
 """How many times as many missed as wrong (or the other way round) at the best threshold make a finding."""
 OURS = "our own rule"
@@ -272,7 +272,7 @@ def case_of(dataset: Dataset, found: Verdict) -> DetectorCase:
 
 
 def advise(dataset: Dataset, found: Verdict) -> list[Finding]:
-    """What the rules say, the most pressing first; of a run that has learned nothing only whether it diverged."""
+    """What the rules say, the most pressing first; of a run that failed to learn only whether it diverged."""
     case = case_of(dataset, found)
     rules = RULES if len(found.run.history) else (DIVERGED,)
     return [finding for rule in rules if (finding := rule.speak(case)) is not None]

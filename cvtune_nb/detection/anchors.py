@@ -1,5 +1,4 @@
-"""At which size to look at the photos, and which boxes the detector starts its search from: told from the boxes at
-hand before anything is trained."""
+"""The image size and the anchors that suit the boxes at hand, computed before anything is trained."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -16,7 +15,7 @@ USUAL_RATIOS = (0.5, 1.0, 2.0)
 SCALES = (1.0, 0.75, 0.5, 0.375, 0.25)
 """What USUAL_SIZES are multiplied by to find smaller objects."""
 ENOUGH = 0.98
-"""Share of boxes that some anchor covers from which the usual anchors stay: networks trained on COCO know them."""
+"""Fraction of boxes that some anchor covers from which the usual anchors stay, those of networks trained on COCO."""
 COVERED = 0.5
 """Intersection over union of a box and the best anchor, laid over each other, from which it counts as covered."""
 LEAST_PIXELS = 16
@@ -28,8 +27,17 @@ SMALLEST, LARGEST = 320, 1024
 
 @dataclass(frozen=True)
 class Anchors:
-    """sizes: side in pixels, one a level; ratios: heights over widths; covered: share (0..1) of the boxes that an
-    anchor covers."""
+    """The anchor boxes of a detector, and how many boxes they cover.
+
+    Attributes
+    ----------
+    sizes
+        Side in pixels, one for each level of the pyramid.
+    ratios
+        Height over width.
+    covered
+        Fraction (0..1) of the boxes that an anchor covers.
+    """
 
     sizes: tuple[float, ...]
     ratios: tuple[float, ...]
@@ -37,15 +45,39 @@ class Anchors:
 
 
 def sides_in_pixels(boxes: pd.DataFrame, photos: pd.DataFrame, image_size: int) -> np.ndarray:
-    """Widths and heights (n, 2) in pixels of `boxes` (path, width, height in shares) once the longer side of their
-    photos (path, width, height in pixels) is scaled to image_size."""
+    """Widths and heights of `boxes` in pixels once their photos are scaled.
+
+    Parameters
+    ----------
+    boxes
+        path, width, height as fractions of the photo (n rows).
+    photos
+        path, width, height in pixels.
+    image_size
+        Pixels that the longer side of a photo is scaled to.
+
+    Returns
+    -------
+    np.ndarray
+        (n, 2): width and height in pixels.
+    """
     known = photos.set_index("path").loc[boxes["path"], ["width", "height"]].to_numpy(float)
     return boxes[["width", "height"]].to_numpy(float) * known * (image_size / known.max(axis=1, keepdims=True))
 
 
 def suggested_size(boxes: pd.DataFrame, photos: pd.DataFrame) -> tuple[int, str]:
-    """The smallest image size, a multiple of 32, at which nine of ten boxes of every class (label) have a side of
-    LEAST_PIXELS or more, not larger than the photos themselves; and why, in words. Without boxes the smallest."""
+    """The smallest image size at which the boxes are large enough to be found, and why, in words.
+
+    A multiple of 32 at which nine of ten boxes of every class have a side of LEAST_PIXELS or more, not larger than the
+    photos themselves; the smallest size where there are no boxes.
+
+    Parameters
+    ----------
+    boxes
+        path, label, width, height as fractions of the photo.
+    photos
+        path, width, height in pixels.
+    """
     if boxes.empty:
         return SMALLEST, "there are no boxes yet to choose an image size by"
     sides = pd.Series(np.sqrt(sides_in_pixels(boxes, photos, 1).prod(axis=1))).groupby(boxes["label"].to_numpy())
@@ -63,8 +95,17 @@ def suggested_size(boxes: pd.DataFrame, photos: pd.DataFrame) -> tuple[int, str]
 
 
 def suggest(boxes: pd.DataFrame, photos: pd.DataFrame, image_size: int) -> Anchors:
-    """The usual anchors where they cover ENOUGH of the boxes, else those of a few scales and shapes, told from the
-    boxes, that cover most."""
+    """The usual anchors where they cover ENOUGH of the boxes, else the best of a few scales and shapes.
+
+    Parameters
+    ----------
+    boxes
+        path, width, height as fractions of the photo.
+    photos
+        path, width, height in pixels.
+    image_size
+        Pixels that the longer side of a photo is scaled to.
+    """
     usual = Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0)
     if boxes.empty:
         return usual

@@ -31,12 +31,22 @@ SAFE = "draw boxes in notebook 06"
 class Annotations:
     """Photos and the boxes in them.
 
-    kind: voc, coco or yolo; "" where there are no annotation files. photos: path (relative to root, with forward
-    slashes), width, height (pixels, upright), seen (whether it is known what is in it: without a box it is a negative
-    then; one whose boxes were lost is not seen). boxes: path, label; left, top, width, height in shares (0..1) of the
-    upright photo; file and where say which line or object it comes from. problems: file, where, photo, kind, words,
-    boxes (how many are left out): all that was left out or mended, and why. left_out: path, reason of files that are
-    neither photos nor annotations that were read. others: path -> tool of annotation files that are not read.
+    Attributes
+    ----------
+    kind
+        voc, coco or yolo; "" where there are no annotation files.
+    photos
+        path (relative to root, with forward slashes), width, height (pixels, upright), seen: whether its content is
+        known, so that without a box it is a negative; one whose boxes were lost is not seen.
+    boxes
+        path, label; left, top, width, height as fractions (0..1) of the upright photo; file and where: the line or
+        object it comes from.
+    problems
+        file, where, photo, kind, words, boxes (how many are left out): all that was left out or corrected, and why.
+    left_out
+        path, reason of files that are neither photos nor annotations that were read.
+    others
+        path -> tool of annotation files that are not read.
     """
 
     root: Path
@@ -176,8 +186,10 @@ def require_boxes(annotations: Annotations) -> None:
 
 
 def write_coco(annotations: Annotations, file: Path) -> None:
-    """Write the photos that were looked at, and all boxes, as one COCO file, with paths relative to the root. What is
-    there is replaced."""
+    """Write the photos that were looked at, and all boxes, as one COCO file.
+
+    Paths in it are relative to the root. An existing file is replaced.
+    """
     numbers = {label: number for number, label in enumerate(annotations.labels, 1)}
     rows = annotations.photos[annotations.photos["seen"]]
     ids = {path: number for number, path in enumerate(rows["path"], 1)}

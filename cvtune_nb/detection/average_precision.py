@@ -19,16 +19,30 @@ NEAR = 0.1
 """Intersection over union up to which a detection is of nothing, and not of an object badly placed (Bolya and others
 2020, TIDE: a general toolbox for identifying object detection errors)."""
 RESAMPLED = 400
-"""Bootstrap draws of the photos, from which intervals are told."""
+"""Bootstrap draws of the photos, for the intervals."""
 AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """Areas in pixels of the photo as it is, as COCO divides them."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """ap: average precision, the mean over classes and over ten overlaps from .5 to .95; ap50: at an overlap of .5;
-    each with its 95% interval from resampled photos. by_class: label,boxes,ap,ap50; by_size: size,boxes,ap (NaN where
-    there are no boxes of that size). curve: label,recall,precision at an overlap of .5. photos, boxes: how many."""
+    """The average precision of a detector, by class and by size.
+
+    Attributes
+    ----------
+    ap, ap_interval
+        Mean over classes and over ten overlaps from .5 to .95, and its 95% interval over resampled photos.
+    ap50, ap50_interval
+        The same at an overlap of .5.
+    by_class
+        label, boxes, ap, ap50.
+    by_size
+        size, boxes, ap (NaN where there are no boxes of that size).
+    curve
+        label, recall, precision at an overlap of .5.
+    photos, boxes
+        How many there are.
+    """
 
     ap: float
     ap_interval: tuple[float, float]
@@ -59,10 +73,23 @@ def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def scores(part: Part, detections: pd.DataFrame, labels: Sequence[str], intervals: bool = True) -> Scores:
-    """Of `detections` (DETECTION_COLUMNS) on the photos of `part`, by pycocotools.
+    """Average precisions of detections, by pycocotools.
 
-    Classes without a box there count for nothing. Without any box all is 0 with an interval of 0 to 1. intervals=False
-    leaves them at 0 to 1: they take a second or so.
+    Parameters
+    ----------
+    part
+        The photos and their boxes.
+    detections
+        DETECTION_COLUMNS.
+    labels
+        The classes; those without a box in `part` are not counted.
+    intervals
+        Whether to compute the 95% intervals, which takes a second or so; without, they are 0 to 1.
+
+    Returns
+    -------
+    Scores
+        All 0 with an interval of 0 to 1 where there is no box.
     """
     from pycocotools.cocoeval import COCOeval
 
@@ -159,8 +186,11 @@ def _results(photos: pd.DataFrame, detections: pd.DataFrame, labels: Sequence[st
 
 
 def _intervals(measured: Any, classes: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """95% intervals of ap and ap50: photos drawn with replacement RESAMPLED times, from the matches that pycocotools
-    made (photos are what is drawn at random, their boxes hang together)."""
+    """95% intervals of ap and ap50 from the matches that pycocotools made.
+
+    Photos are drawn with replacement RESAMPLED times: they are what is random, since the boxes of one photo depend on
+    each other.
+    """
     images = len(measured.params.imgIds)
     times = np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), RESAMPLED)
     table = np.full((len(classes), len(measured.params.iouThrs), RESAMPLED), np.nan)
@@ -186,8 +216,22 @@ def _intervals(measured: Any, classes: np.ndarray) -> tuple[tuple[float, float],
 
 
 def weighted_precision(weights: np.ndarray, hit: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Mean precision at 101 recalls (draws,), from the weight of each detection in each draw (draws, detections), best
-    first, whether it hit, and the boxes of each draw (draws,). NaN for a draw without boxes."""
+    """Mean precision at 101 recalls in each bootstrap draw.
+
+    Parameters
+    ----------
+    weights
+        Weight of each detection in each draw (draws, detections), best detection first.
+    hit
+        Whether each detection found a box (detections,).
+    total
+        Number of boxes in each draw (draws,).
+
+    Returns
+    -------
+    np.ndarray
+        (draws,); NaN for a draw without boxes.
+    """
     right = np.cumsum(weights * hit, axis=1)
     seen = np.cumsum(weights, axis=1)
     precision = np.maximum.accumulate((right / np.maximum(seen, 1))[:, ::-1], axis=1)[:, ::-1]
@@ -215,14 +259,27 @@ KINDS = ("found", "missed", "other class", "badly placed", "found twice", "nothi
 
 
 def judged(part: Part, detections: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """What became of every box and of every detection with a score of at least `threshold`: path, kind (of KINDS),
-    label (of the detection; of the box for "missed"), true (of the box; "" for "nothing there"), score (NaN for
-    "missed"), left, top, width, height.
+    """What became of every box, and of every detection with a score of at least `threshold`.
 
     Detections are matched best first, each with the free box of its class that it overlaps most, by SAME_PLACE or more.
-    Of the rest, one on a box of another class has the other class, one on a box that has a better one is found twice,
-    one that overlaps by NEAR or more is badly placed; a box is missed when none of its class found it and none was
-    there with another class.
+    Of the rest, one on a box of another class has the wrong class, one on a box that already has a better one is a
+    second find, and one that overlaps by NEAR or more is badly placed. A box is missed when no detection of its class
+    matched it and none of another class lies on it.
+
+    Parameters
+    ----------
+    part
+        The photos and their boxes.
+    detections
+        path, label, score, left, top, width, height.
+    threshold
+        Lowest score (0..1) that counts.
+
+    Returns
+    -------
+    pd.DataFrame
+        path, kind (one of KINDS), label (of the detection; of the box for "missed"), true (of the box; "" for "nothing
+        there"), score (NaN for "missed"), left, top, width, height.
     """
     kept = detections[detections["score"] >= threshold].sort_values("score", ascending=False, kind="stable")
     by_photo, truth = dict(list(kept.groupby("path"))), dict(list(part.boxes.groupby("path")))
@@ -266,8 +323,11 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 
 def against_threshold(part: Part, detections: pd.DataFrame) -> pd.DataFrame:
-    """For thresholds of .05 to .95: threshold, found, missed, wrong (detections that are no find), on_negatives (of
-    these, in photos without a box), f1 (0..1, the harmonic mean of precision and recall)."""
+    """Hits and errors of a detector for thresholds of .05 to .95.
+
+    Columns: threshold, found, missed, wrong (detections that match no box), on_negatives (of these, in photos without a
+    box), f1 (0..1, the harmonic mean of precision and recall).
+    """
     negatives = set(part.photos["path"]) - set(part.boxes["path"])
     rows = []
     for threshold in THRESHOLDS:
@@ -283,6 +343,6 @@ def against_threshold(part: Part, detections: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_threshold(table: pd.DataFrame) -> float:
-    """The threshold with the highest f1 of `against_threshold`'s table; of equals the middle one."""
+    """The threshold with the highest f1 of `against_threshold`'s table; ties: the middle one."""
     best = table[table["f1"] >= table["f1"].max() - 1e-12]
     return float(best["threshold"].iloc[len(best) // 2])

@@ -1,5 +1,7 @@
-"""Boxes that a person draws, corrects or takes away: a journal in the workspace that only grows. What other files
-state stays as it is; a photo that was drawn on has the boxes of the journal, not theirs."""
+"""Boxes that a person draws, corrects or removes: an append-only journal in the workspace.
+
+Annotation files stay as they are; a photo that was drawn on has the boxes of the journal instead of theirs.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from cvtune_nb.files import append_json_lines, read_json_lines
 from cvtune_nb.workspace import Workspace, now
 
 Drawn = tuple[str, float, float, float, float]
-"""Label; left, top, width, height in shares (0..1) of the upright photo."""
+"""Label; left, top, width, height as fractions (0..1) of the upright photo."""
 
 
 def journal(workspace: Workspace) -> Path:
@@ -18,9 +20,21 @@ def journal(workspace: Workspace) -> Path:
 
 
 def draw(workspace: Workspace, path: str, sha256: str, boxes: Sequence[Drawn]) -> None:
-    """Write down that the photo has these boxes from now on, all of them; none: there is nothing to find in it.
+    """Write down that the photo has exactly these boxes from now on.
 
-    Raises InputError for a box without a label, and for one that is not inside the photo.
+    Parameters
+    ----------
+    workspace
+        Whose journal it is.
+    path, sha256
+        The photo.
+    boxes
+        Label; left, top, width, height as fractions (0..1). None: there is nothing to find in the photo.
+
+    Raises
+    ------
+    InputError
+        For a box without a label, and for one that is not inside the photo.
     """
     rounded = []
     for label, *sides in boxes:
@@ -34,7 +48,15 @@ def draw(workspace: Workspace, path: str, sha256: str, boxes: Sequence[Drawn]) -
 
 
 def undo(workspace: Workspace, path: str, sha256: str) -> None:
-    """Take back what was last drawn on a photo; where nothing is left, its boxes are those of the files again."""
+    """Take back what was last drawn on a photo; where nothing is left, its boxes are those of the files again.
+
+    Parameters
+    ----------
+    workspace
+        Whose journal it is.
+    path, sha256
+        The photo.
+    """
     _write(workspace, path, sha256, {"action": "undo"})
 
 

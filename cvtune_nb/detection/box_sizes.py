@@ -14,10 +14,22 @@ SEVERAL = 1.5
 
 @dataclass(frozen=True)
 class Sizes:
-    """classes: label,boxes,photos,extent (median of the larger side of its boxes, a share (0..1) of the photo's width
-    or height),small (share of its boxes below SMALL); extents: of every box; a_photo: boxes of each photo that has any;
-    negatives: photos that were looked at
-    and have none; words: one sentence that says what follows."""
+    """How large the objects are, by class and by photo.
+
+    Attributes
+    ----------
+    classes
+        label, boxes, photos, extent (median of the larger side of its boxes, a fraction (0..1) of the photo's width or
+        height), small (fraction of its boxes below SMALL).
+    extents
+        The larger side of every box.
+    a_photo
+        Boxes of each photo that has any.
+    negatives
+        Photos that were looked at and have none.
+    words
+        One sentence that says what follows.
+    """
 
     classes: pd.DataFrame
     extents: np.ndarray

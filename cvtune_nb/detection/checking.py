@@ -13,7 +13,7 @@ from cvtune_nb.detection.raw_annotation import Found, Mark, boxes_in_words
 BOX_COLUMNS = ["path", "label", "left", "top", "width", "height", "file", "where"]
 
 TINY = 0.005
-"""A box with a side below this share of the photo's is named: of 640 pixels, 3, less than a detector's stride of 4."""
+"""A box with a side below this fraction of the photo's is reported: 3 of 640 pixels, less than a detector's stride."""
 SAME = 0.95
 """Boxes of one class that share so much of their area (intersection over union) are one that was drawn twice."""
 SLACK = 2.0
@@ -24,7 +24,22 @@ Row = tuple[str, str, float, float, float, float, str, str]
 
 
 def checked(found: Found, photos: pd.DataFrame, unreadable: Mapping[str, str]) -> tuple[pd.DataFrame, set[str]]:
-    """The boxes that can be used, and the photos of which it is known what is in them; all else becomes a problem."""
+    """The boxes that can be used, and the photos whose content is known; all else becomes a problem.
+
+    Parameters
+    ----------
+    found
+        What the readers made of the annotation files; problems are added to it.
+    photos
+        width and height in pixels, by path.
+    unreadable
+        path -> reason of photos that can't be used.
+
+    Returns
+    -------
+    tuple
+        The table of boxes, and the paths of photos whose content is known, those with nothing to find included.
+    """
     paths, reasons = settled(found.claims)
     for claim, path in [*paths.items()]:
         if path in unreadable:
@@ -74,8 +89,10 @@ def _rows(found: Found, marks: Sequence[Mark], path: str, width: int, height: in
 
 
 def _agreed(found: Found, path: str, stated: Mapping[Claim, list[Row]]) -> list[Row] | None:
-    """The boxes of a photo, each once; None where several files state different ones. Files that speak of different
-    classes complement each other."""
+    """The boxes of a photo, each once; None where several files state different ones.
+
+    Files about different classes complement each other.
+    """
     claims = list(stated)
     for number, claim in enumerate(claims):
         for other in claims[:number]:
@@ -106,7 +123,7 @@ def _agreed(found: Found, path: str, stated: Mapping[Claim, list[Row]]) -> list[
 
 
 def _sides(found: Found, mark: Mark, width: int, height: int) -> np.ndarray | None:
-    """left, top, right, bottom of a box in shares, mended where that is safe; None where it can't be used."""
+    """left, top, right, bottom of a box as fractions, mended where that is safe; None where it can't be used."""
 
     def mended(kind: str, words: str) -> None:
         found.wrong(mark.claim.file, mark.where, mark.claim.name, kind, words)

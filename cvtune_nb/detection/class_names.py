@@ -17,7 +17,15 @@ USUAL = {"data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt", 
 
 @dataclass(frozen=True)
 class ClassFile:
-    """names: by class number; points: how many key points a line has and numbers each, as kpt_shape says, or None."""
+    """What a class file says.
+
+    Attributes
+    ----------
+    names
+        By class number.
+    points
+        How many key points a line has, and numbers each, as kpt_shape says, or None.
+    """
 
     path: str
     names: dict[int, str]
@@ -30,8 +38,11 @@ def is_list(name: str) -> bool:
 
 
 class ClassNames:
-    """The class files of a folder. Those in the folder of a label file or above it count, or where there are none, all;
-    where they contradict each other a class has no name."""
+    """The class files of a folder.
+
+    Those in the folder of a label file or above it count, or all of them where there are none. Where they contradict
+    each other, a class has no name.
+    """
 
     def __init__(self, folder: Folder, found: Found):
         """Reads them; what is wrong with them is noted in `found`."""

@@ -36,16 +36,18 @@ NO_BOXES = {
 
 
 def is_coco(file: Path) -> bool:
-    """Whether a JSON file is meant to be COCO's, as far as its text tells."""
+    """Whether a JSON file is meant to be COCO's, as far as its text shows."""
     text = text_of(file.read_bytes())
     return '"images"' in text and '"annotations"' in text
 
 
 def read(folder: Folder, files: list[str]) -> Found:
-    """Boxes are left, top, width, height in pixels; where there is none, the one round the outline or the mask is
-    taken. Crowds (iscrowd: a box round many objects) are left out and named.
+    """Read COCO files: left, top, width, height in pixels.
 
-    The photo is `file_name` relative to the folder of the JSON file, to one above it, or to the one that goes with it:
+    Where an annotation has no box, the one round its outline or mask is taken. Crowds (iscrowd: one box round many
+    objects) are left out and reported.
+
+    The photo is `file_name` relative to the folder of the JSON file, to one above it, or to the corresponding one:
     images/train for annotations/train, train2017 for instances_train2017.json; else the only photo of that name.
     """
     found = Found()
@@ -201,8 +203,10 @@ def _outlined(row: dict) -> bool:
 
 
 def _sides(row: dict) -> tuple[tuple[float, float, float, float], tuple[float, float]]:
-    """left, top, right, bottom of an annotation, and the size of the photo as far as a mask states it, else 0, 0.
-    Raises TypeError, ValueError or OverflowError."""
+    """left, top, right, bottom of an annotation, and the size of the photo where a mask states it, else 0, 0.
+
+    Raises TypeError, ValueError or OverflowError.
+    """
     drawn_on, outline = (0.0, 0.0), row.get("segmentation")
     if row.get("bbox") or not outline:
         left, top, width, height = (number(side) for side in row.get("bbox") or ())
@@ -219,8 +223,11 @@ def _sides(row: dict) -> tuple[tuple[float, float, float, float], tuple[float, f
 
 
 def _of_mask(stated: dict[str, Any]) -> tuple[tuple[float, float, float, float], tuple[float, float]]:
-    """left, top, width, height of a run-length mask, and the size of its photo. What the C code would read beyond its
-    end or divide by 0 for is refused before. Raises TypeError, ValueError or OverflowError."""
+    """left, top, width, height of a run-length mask, and the size of its photo.
+
+    Masks for which the C code would read beyond its end or divide by 0 are refused first. Raises TypeError, ValueError
+    or OverflowError.
+    """
     height, width = (int(number(side)) for side in stated.get("size", ()))
     counts = stated.get("counts", ())
     packed: Any = None

@@ -24,15 +24,17 @@ PROBE_PHOTOS = 2
 
 @memory.retain_freed_memory()
 def predict_cost(dataset: Dataset, config: DetectorConfig, progress: Progress = silent) -> Cost:
-    """What `detection.fit` will take on this machine: linear in photos and epochs, with the time a photo measured once
-    for each detector, image size and number of proposals, and corrected by what runs of that kind took.
+    """What `detection.fit` will take on this machine.
+
+    Linear in photos and epochs: the time for one photo is measured once for each detector, image size and number of
+    proposals, and corrected by what earlier runs of that kind took.
 
     Parameters
     ----------
     dataset, config
         The photos and boxes, and the parameters of the run.
     progress
-        Told when the speed is measured.
+        Called when the speed is measured.
 
     Raises
     ------

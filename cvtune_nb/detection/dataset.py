@@ -1,5 +1,4 @@
-"""The photos and boxes that a detector learns from: what files state, with what a person drew over it, and a split that
-is drawn once."""
+"""The photos and boxes that a detector is trained on: annotation files, a person's changes, and a frozen split."""
 
 import contextlib
 import hashlib
@@ -24,7 +23,7 @@ from cvtune_nb.runs.provenance import COLUMNS, Provenance, groups_of, yardstick
 from cvtune_nb.workspace import Workspace, home
 
 SCENES = "scenes"
-"""Stands for the made photos of small things, where the folder of the photos is asked for."""
+"""Stands for the sample photos of small things, where the folder of the photos is asked for."""
 MADE_SCENES = 120
 """Photos in them."""
 PHOTO_COLUMNS = ["path", "split", "sha256", "width", "height", "bytes"]
@@ -37,10 +36,19 @@ BY_HAND = "drawn by hand"
 
 @dataclass(frozen=True)
 class Dataset:
-    """annotations: photos with a box, negatives (seen, without a box) and photos that nobody has looked at yet (not
-    seen), with columns split (train, validation, test) and sha256; boxes and problems as read_annotations gives them,
-    with what the person drew in the place of what files state. stated: the same without what was drawn. left_out:
-    path,reason of all other files: photos that can't be read, and what is neither a photo nor annotations."""
+    """Photos with their boxes and their split.
+
+    Attributes
+    ----------
+    annotations
+        Photos with a box, negatives (seen, without a box) and photos that nobody has looked at yet (not seen), with
+        columns split (train, validation, test) and sha256; boxes and problems as read_annotations returns them, but
+        with what the person drew instead of what files state.
+    stated
+        The same without what was drawn.
+    left_out
+        path, reason of all other files: photos that can't be read, and what is neither a photo nor annotations.
+    """
 
     workspace: Workspace
     annotations: Annotations
@@ -59,7 +67,7 @@ class Dataset:
 
     @property
     def photos(self) -> pd.DataFrame:
-        """The photos that can be learned from or measured on: path,width,height,split,sha256 of those seen."""
+        """The photos that can be trained or measured on: path,width,height,split,sha256 of those seen."""
         photos = self.annotations.photos
         return photos[photos["seen"]].reset_index(drop=True)
 
@@ -100,7 +108,7 @@ class Dataset:
 
     @cached_property
     def provenance(self) -> Provenance:
-        """The photos that can be learned from or measured on; the label of each is a short name for its boxes."""
+        """The photos that can be trained or measured on; the label of each is a short name for its boxes."""
         boxes, groups = self.annotations.boxes, groups_of(self.workspace)
         sides = [boxes[name].astype(float).round(4).astype(str) for name in ("left", "top", "width", "height")]
         text = boxes["label"].astype(str).str.cat(sides, sep=" ")
@@ -134,15 +142,32 @@ def open_dataset(
     black: float | str = "",
     white: float | str = "",
 ) -> Dataset:
-    """The photos in the folder (or zip) `data` and below it, with the boxes of VOC, COCO or YOLO files there and those
-    that were drawn in notebook 06.
+    """Open the photos in a folder or zip with the boxes of its annotation files and those drawn in notebook 06.
 
-    The workspace is the one that classification uses for the same photos; it is made on first use. An empty `data`
-    means the workspace's own photos, or what was opened last; SCENES the made photos. Where there are several kinds of
-    annotation files, `kind` (voc, coco, yolo) says which to read, and the workspace remembers it. The split of a photo
-    is drawn once, when it is first known what is in it, by content and seed, in the shares of classification and over
-    the classes; photos in folders for train, validation or test stay there, and so do those that a classifier of the
-    workspace knows. Every photo's content is read once. black, white: what data.levels.choose takes. Raises InputError.
+    The workspace is the one that classification uses for the same photos; it is made on first use. The split of a photo
+    is drawn once, when it is first looked at, by content and seed, in the same fractions as for classification and over
+    the classes. Photos in folders for train, validation or test stay there, and so do those that a classifier of the
+    workspace has already split. Every photo's content is read once.
+
+    Parameters
+    ----------
+    data
+        The folder or zip; "" for the workspace's own photos, or what was opened last; SCENES for the sample photos.
+    workspace
+        Its folder; "" for the usual one.
+    seed
+        Of the split.
+    kind
+        Which annotation files to read where there are several kinds: voc, coco or yolo. The workspace remembers it.
+    progress
+        Called while photos are read.
+    black, white
+        As data.levels.choose takes them.
+
+    Raises
+    ------
+    InputError
+        When there is nothing to open, or several ways to read it.
     """
     source, folder = _places(str(data), workspace, progress)
     root = unpacked(source, folder)
@@ -244,8 +269,10 @@ def _places(data: str, workspace: str | Path, progress: Progress) -> tuple[Path,
 
 
 def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFrame, dict[str, str]]:
-    """PHOTO_COLUMNS of the photos below root, split "" for new ones, and path -> reason of those that can't be read. A
-    file that has kept its length and was not written to since is not opened again."""
+    """PHOTO_COLUMNS of the photos below root, split "" for new ones, and path -> reason of unreadable ones.
+
+    A file whose size and modification time are unchanged is not opened again.
+    """
     file = space.folder / "detection" / "photos.csv"
     known = read_csv(file, **TEXT) if file.exists() else pd.DataFrame(columns=PHOTO_COLUMNS)
     written = file.stat().st_mtime if file.exists() else 0.0
@@ -284,7 +311,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
 
 
 def _drawn_over(space: Workspace, annotations: Annotations) -> Annotations:
-    """With the boxes of the journal in the place of the files' wherever a person drew."""
+    """With the boxes of the journal instead of the files' wherever a person drew."""
     journal, photos = drawn(space), annotations.photos
     keys = dict(zip(photos["path"], photos["sha256"], strict=True))
     touched = [path for path, key in keys.items() if key in journal]
@@ -299,8 +326,10 @@ def _drawn_over(space: Workspace, annotations: Annotations) -> Annotations:
 
 
 def _of_classifiers(space: Workspace) -> dict[str, str]:
-    """The splits of photos that classifiers of this workspace learn from, by sha256: detectors keep to them, so that
-    the two can be compared, and the test photos are the same."""
+    """The splits of photos that classifiers of this workspace use, by sha256.
+
+    Detectors keep to them, so that the two can be compared and the test photos are the same.
+    """
     if not (space.folder / "manifest.csv").exists():
         return {}
     manifest = space.manifest()
@@ -310,10 +339,12 @@ def _of_classifiers(space: Workspace) -> dict[str, str]:
 def _splits(
     photos: pd.DataFrame, boxes: pd.DataFrame, given: list[str], settled: dict[str, str], seed: int
 ) -> pd.Series:
-    """The split of every photo that was looked at, "" for the others. What has one keeps it, and so does what is
-    `settled` by sha256, and what the folders have `given` one. Each new photo, in an order by content and seed, goes
-    where most are lacking, of all and of those that show its rarest class; so the shares hold, too, when one photo
-    after the other is drawn on."""
+    """The split of every photo that was looked at, "" for the others.
+
+    A photo that has a split keeps it; so do those `settled` by sha256 and those whose folders have `given` one. Each
+    new photo, in an order by content and seed, goes to the split that lacks most, of all photos and of those that show
+    its rarest class, so that the fractions hold even when photos are drawn on one at a time.
+    """
     rarest = boxes.assign(count=boxes["label"].map(boxes["label"].value_counts())).sort_values(["count", "label"])
     rarest = rarest.drop_duplicates("path")
     shown = dict(zip(rarest["path"], rarest["label"], strict=True))

@@ -1,4 +1,4 @@
-"""What a trained detector finds and misses on photos that it did not learn from."""
+"""What a trained detector finds and misses on photos that it was not trained on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -107,10 +107,17 @@ class Fair:
 
 
 def fairly(dataset: Dataset, run: DetectorRun, on: str) -> Fair:
-    """What a run may be judged by on a split.
+    """The photos of a split by which a run may be judged.
 
-    On test photos that it has not seen, nor copies of them; on the validation photos that it was measured on, where
-    their boxes are still the same. Photos with objects of other classes than its own are left out.
+    Test photos that it has not seen, nor copies of them; validation photos that it was measured on, where their boxes
+    are still the same. Photos with objects of other classes than its own are left out.
+
+    Parameters
+    ----------
+    dataset, run
+        The photos and boxes, and the detector.
+    on
+        "validation" or "test".
     """
     part, present, notes = dataset.part(on), dataset.provenance, []
     foreign = part.boxes.loc[~part.boxes["label"].isin(run.classes), "path"].nunique()
@@ -173,9 +180,21 @@ def verdict(
 
 
 def verdict_on_test(dataset: Dataset, chosen: Verdict, progress: Progress = silent) -> Verdict:
-    """Of the same run on the test photos that it has not seen, with the threshold that was chosen on validation.
+    """The verdict of a run on the test photos that it has not seen, at the threshold chosen on validation.
 
-    Raises InputError where there are none.
+    Parameters
+    ----------
+    dataset
+        The photos and boxes.
+    chosen
+        The run's verdict on validation.
+    progress
+        Called while it detects.
+
+    Raises
+    ------
+    InputError
+        Where there are no such photos.
     """
     run, part = chosen.run, fairly(dataset, chosen.run, "test").part
     require_tested(dataset, run)

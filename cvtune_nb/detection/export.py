@@ -119,7 +119,7 @@ def export_detector(
     out
         The new folder; by default workspace/exports/<run>, with a number where that exists.
     progress
-        Told how far the export is.
+        Called with the progress of the export.
     earlier_data
         Accept a run whose classes are not today's.
 

@@ -9,11 +9,11 @@ from cvtune_nb.errors import InputError
 
 
 def stated_splits(paths: Sequence[str]) -> list[str]:
-    """train, validation or test of each photo, "" where its folders state none; all "" where none is for training: a
-    folder that happens to be called "test" divides nothing.
+    """train, validation or test of each photo, "" where its folders state none.
 
-    Where the folders of a photo state two splits, that one counts whose folder lies beside one for training. Raises
-    InputError where this leaves both.
+    All are "" where none is for training: a folder that happens to be called "test" divides nothing. Where the folders
+    of a photo state two splits, the one whose folder lies beside one for training counts. Raises InputError where this
+    leaves both.
     """
     inside: dict[str, set[str]] = defaultdict(set)
     for folder in {split_path(path)[0] for path in paths}:

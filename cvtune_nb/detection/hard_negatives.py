@@ -1,5 +1,7 @@
-"""Hard negatives: photos with nothing to find in which the detector finds something. It goes on learning with these
-shown more often, one round at a time, and it is said when to stop."""
+"""Hard negatives: photos with nothing to find in which the detector finds something.
+
+Training continues with these photos shown more often, one round at a time, until another is no longer worth its time.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -19,16 +21,26 @@ from cvtune_nb.models.networks import device
 from cvtune_nb.runs.fitting import OnEpoch
 
 FEWEST, LEAST_SHARE = 3, 0.02
-"""Photos with false alarms, and their share of all photos without a box, from which a round is worth its time."""
+"""Photos with false alarms, and their fraction of all photos without a box, from which a round is worth its time."""
 ROUND = 3
 """A round has a third of the run's epochs and begins at a third of its learning rate: it mends, and begins nothing."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """What a run finds in training photos without a box, at its threshold: photos: path, sha256, alarms (how many),
-    score (of the surest), worst first; looked: at how many; worth: whether a round is worth its time, and in words
-    why or why not."""
+    """What a run finds, at its threshold, in training photos without a box.
+
+    Attributes
+    ----------
+    photos
+        path, sha256, alarms (how many), score (of the surest), worst first.
+    looked
+        Number of photos looked at.
+    worth
+        Whether a round is worth its time.
+    words
+        Why, or why not.
+    """
 
     photos: pd.DataFrame
     looked: int
@@ -37,8 +49,9 @@ class Round:
 
 
 def look(dataset: Dataset, run: DetectorRun, progress: Progress = silent) -> Round:
-    """False alarms of a run's best epoch, and whether a round is worth its time: not where there are too few of them,
-    and not after a round that did not lower them.
+    """False alarms of a run's best epoch, and whether a round is worth its time.
+
+    It is not where there are too few of them, nor after a round that did not reduce them.
 
     Parameters
     ----------
@@ -89,7 +102,7 @@ def one_round(
     Parameters
     ----------
     dataset, run
-        What it learns from, and the run it goes on from.
+        What it is trained on, and the run it goes on from.
     found
         What `look` says of that run.
     on_epoch, progress

@@ -18,8 +18,21 @@ BATCH_SIZE = 4
 
 
 def found_in(network: FasterRCNN, pictures: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """boxes (n, 4: left, top, width, height as fractions of the photo), labels (n, from 1), scores (n, best first) of
-    each photo, uint8 (height, width, 3) scaled already."""
+    """What the network detects in each photo.
+
+    Parameters
+    ----------
+    network
+        In eval mode.
+    pictures
+        Scaled photos, uint8 (height, width, 3).
+
+    Returns
+    -------
+    list of dict
+        For each photo: boxes (n, 4: left, top, width, height as fractions of the photo), labels (n, from 1), scores (n,
+        best first).
+    """
     device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode(), mixed_precision(device):

@@ -46,8 +46,10 @@ LEAST_SCORE = 0.01
 
 
 class Pyramid(nn.Module):
-    """A backbone of timm's EfficientNet kind and its feature pyramid: images (n, 3, height, width) to five maps of
-    CHANNELS channels."""
+    """A backbone of timm's EfficientNet kind with its feature pyramid.
+
+    Maps images (n, 3, height, width) to five maps of CHANNELS channels.
+    """
 
     network: Any
     """timm's networks declare their parts at run time."""
@@ -97,8 +99,11 @@ def why(name: str) -> str:
 
 
 def default() -> tuple[str, str]:
-    """The detector to start with, and why, in words: ResNet-50 where its weights can be had and there is a GPU,
-    MobileNet where they can be had, else EfficientNet-Lite0."""
+    """The detector to start with, and why, in words.
+
+    ResNet-50 where its weights are available and there is a GPU, MobileNet where they are available, else
+    EfficientNet-Lite0.
+    """
     gpu = networks.device().type != "cpu"
     wished = "resnet50_fpn" if gpu else "mobilenet_v3_large_fpn"
     if within_reach(wished):
@@ -182,8 +187,10 @@ def build(
 
 
 def load_best(run: DetectorRun) -> FasterRCNN:
-    """The detector as it was after the run's best epoch, in eval mode on the processor. Raises InputError before it has
-    one."""
+    """The detector as it was after the run's best epoch, in eval mode on the processor.
+
+    Raises InputError before the run has one.
+    """
     weights = load_file(run.best_weights())
     network = build(run.config, len(run.classes), run.anchors, run.max_detections, pretrained=False)
     network.load_state_dict(weights)
@@ -191,8 +198,11 @@ def load_best(run: DetectorRun) -> FasterRCNN:
 
 
 def _in_float(_: nn.Module, __: tuple, answer: tuple[list[torch.Tensor], ...]) -> tuple[list[torch.Tensor], ...]:
-    """Boxes are made with as many bits as the head's answer has, and with bfloat16's 8 they come to lie up to 2 pixels
-    off, or to have no width at all, from which there is no loss."""
+    """The head's answer in float32, from which boxes are computed with full precision.
+
+    With bfloat16's 8 bits, boxes come to lie up to 2 pixels off, or to have no width at all, from which there is no
+    loss.
+    """
     return tuple([each.float() for each in maps] for maps in answer)
 
 

@@ -8,13 +8,13 @@ import numpy as np
 OUTLINE, KEY_POINTS = "outline", "key points"
 
 EXCEPTIONS = 0.2
-"""Share of lines that may contradict a reading: tools write boxes beyond photos, outlines that cross themselves."""
+"""Fraction of lines that may contradict a reading: tools write boxes beyond photos, outlines that cross themselves."""
 ONE_LENGTH = 0.9
-"""Lines with key points are of one length; where fewer than this share are, none has key points."""
+"""Lines with key points are of one length; where fewer than this fraction are, none has key points."""
 MOST = 300
 """Lines that are looked at."""
 OVER = 0.02
-"""How far, in shares of the photo, numbers may miss what they should be."""
+"""How far, as a fraction of the photo, numbers may miss what they should be."""
 
 
 def reading(lines: Sequence[Sequence[float]]) -> str:
@@ -33,8 +33,10 @@ def reading(lines: Sequence[Sequence[float]]) -> str:
 
 
 def _may_have_points(table: np.ndarray, each: int) -> bool:
-    """Whether lines may be a box within the photo and points of `each` numbers within the box; the third says whether a
-    point is seen (0, 1 or 2), and 0, 0 stands for one that is not."""
+    """Whether lines may be a box within the photo followed by points of `each` numbers within the box.
+
+    The third number says whether a point is visible (0, 1 or 2); 0, 0 stands for one that is not.
+    """
     box, rest = table[:, :4], table[:, 4:]
     if rest.shape[1] % each:
         return False

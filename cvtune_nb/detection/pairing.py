@@ -75,10 +75,25 @@ ABSOLUTE = re.compile(r"^(/|[A-Za-z]:/|[a-z]+://)")
 
 @dataclass(frozen=True)
 class Claim:
-    """A photo that an annotation file speaks of. where: at which place in the file; name: what the file calls it.
-    fitting: the photos that it may mean, one where all is well; by_name: it was found by its name only. elsewhere:
-    where nothing fits, photos of this name in other places. doubt: why none is taken although it fits. classes: what
-    the file speaks of, None: of everything."""
+    """A photo that an annotation file is about.
+
+    Attributes
+    ----------
+    where
+        Where in the file it is stated.
+    name
+        What the file calls it.
+    fitting
+        The photos that it may mean; one where all is well.
+    by_name
+        Whether it was found by its name only.
+    elsewhere
+        Where nothing fits, photos of this name in other folders.
+    doubt
+        Why none is taken although it fits.
+    classes
+        The classes that the file is about; None: all.
+    """
 
     file: str
     where: str
@@ -91,11 +106,17 @@ class Claim:
 
 
 class Photos:
-    """Photos, to be found by folder and name. Paths are relative to one root, with forward slashes; capitals and
-    Unicode forms matter only where photos differ in nothing else."""
+    """Photos, to be found by folder and name.
+
+    Paths are relative to one root, with forward slashes. Capitals and Unicode forms matter only where photos differ in
+    nothing else.
+    """
 
     def __init__(self, paths: Iterable[str], unusable: Mapping[str, str] | None = None):
-        """unusable: path -> reason of photos that can't be read: found only where nothing else fits."""
+        """Index the photos.
+
+        `unusable`: path -> reason of photos that can't be read; they are found only where nothing else fits.
+        """
         self.unusable = dict(unusable or {})
         self._names: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._stems: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -175,8 +196,11 @@ Place = Callable[[str], Sequence[str]]
 
 
 def by_place(files: Sequence[str], places: Sequence[Place]) -> list[tuple[str, ...]]:
-    """The photos of annotation files that lie together: all are looked for in the place where most are found, the first
-    of such places. A photo that is missing there is missing, whatever is called so elsewhere."""
+    """The photos of annotation files that lie together, looked up in one place.
+
+    That is the first of the places where most of them are found. A photo that is missing there is missing, even if
+    another place has one of that name.
+    """
     best: list[tuple[str, ...]] = [() for _ in files]
     for place in places:
         found = [tuple(place(file)) for file in files]
@@ -188,8 +212,20 @@ def by_place(files: Sequence[str], places: Sequence[Place]) -> list[tuple[str, .
 
 
 def by_name(photos: Photos, names: Sequence[Sequence[str]], folder: str, splits: set[str]) -> list[tuple[str, ...]]:
-    """The photos of annotation files in `folder`, wherever they are, by the first of the names of each that is there.
-    Not those in folders of another split than `splits`, or of another name altogether: labels/a says nothing of b."""
+    """The photos of the annotation files in one folder, wherever they are, by name.
+
+    Parameters
+    ----------
+    photos
+        All photos.
+    names
+        For each annotation file the names its photo may have; the first that exists counts.
+    folder
+        Where the annotation files are.
+    splits
+        Splits the photos may belong to. Photos in folders of another split, or of an altogether different name, don't
+        count: labels/a says nothing about b.
+    """
     fitting = [next((there for name in each if (there := photos.anywhere(name))), ()) for each in names]
     words = set(what_of(folder))
 
@@ -202,9 +238,11 @@ def by_name(photos: Photos, names: Sequence[Sequence[str]], folder: str, splits:
 
 
 def names_of(stated: str, root: str) -> list[str]:
-    """What `stated`, a file name or path in an annotation file, may be relative to some folder here, the most likely
-    first: of a path on another machine every end; of others what is left without folders that name the kind of files,
-    the root, or the folder above."""
+    """What `stated` may be relative to some folder here, the most likely first.
+
+    `stated` is a file name or path in an annotation file. Of a path on another machine, every end is tried; of others,
+    what remains without folders that name the kind of files, the root, or the folder above.
+    """
     parts = [part for part in stated.replace("\\", "/").split("/") if part not in ("", ".")]
     if not parts:
         return []
@@ -287,7 +325,15 @@ def joined(folder: str, inside: str) -> str:
 
 
 def replaced(folder: str, word: str, by: str) -> str:
-    """`folder` with another name for the last of its parts that is called `word`."""
+    """A folder with another name for the last of its parts that is called `word`.
+
+    Parameters
+    ----------
+    folder
+        With forward slashes.
+    word, by
+        The name to replace, in lower case, and the new one.
+    """
     parts = folder.split("/")
     for place in reversed(range(len(parts))):
         if folded(parts[place]) == word:
@@ -308,8 +354,10 @@ def _extensions() -> frozenset[str]:
 
 
 def what_of(folder: str, loosely: bool = False) -> tuple[str, ...]:
-    """What the folders of a path say besides which kind of files lie there: ("train",) for images/train, train/labels
-    and train_images. loosely: val and validation are one."""
+    """What the folders of a path say besides the kind of files in them.
+
+    ("train",) for images/train, train/labels and train_images. loosely: val and validation count as the same.
+    """
     said = []
     for part in folder.split("/"):
         words = [word for word in words_of(folded(part)) if word not in OF_FILES]

@@ -41,10 +41,25 @@ class Pictures:
 
 
 def pictures(workspace: Workspace, photos: pd.DataFrame, image_size: int, progress: Progress = silent) -> Pictures:
-    """The photos (path,sha256,width,height) at image_size; only what is not in the cache yet is decoded, on all cores.
-    What the disk, or the person's limit for pixels, has no room for is decoded at each reading.
+    """The photos at image_size; only what is not yet in the cache is decoded, on all cores.
 
-    Raises InputError when a photo has vanished or been damaged since the data was opened.
+    Photos for which the disk, or the person's limit for pixels, has no room are decoded at each reading.
+
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    photos
+        path, sha256, width, height.
+    image_size
+        Pixels of the longer side.
+    progress
+        Called while photos are decoded.
+
+    Raises
+    ------
+    InputError
+        When a photo has vanished or been damaged since the data was opened.
     """
     store = store_of(workspace, image_size)
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]

@@ -11,8 +11,19 @@ from cvtune_nb.detection.pairing import Claim, Photos
 
 @dataclass(frozen=True)
 class Mark:
-    """claim: whose photo it is on; where: which line or object of the claim's file it is; sides: left, top, right,
-    bottom in pixels of a photo of `size` (width, height), or where size is None in shares (0..1)."""
+    """A box as an annotation file states it.
+
+    Attributes
+    ----------
+    claim
+        The photo it is on.
+    where
+        Its line or object in the claim's file.
+    sides
+        left, top, right, bottom in pixels of a photo of `size`, or as fractions (0..1) where size is None.
+    size
+        Width and height of the photo in pixels.
+    """
 
     claim: Claim
     where: str
@@ -23,8 +34,19 @@ class Mark:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong in an annotation file. kind: a short name for all problems of the kind; words say what is wrong and
-    what was done about it; photo: "" where it is about the file; boxes: how many are left out for it."""
+    """What is wrong in an annotation file.
+
+    Attributes
+    ----------
+    kind
+        A short name for all problems of the kind.
+    words
+        What is wrong and what was done about it.
+    photo
+        Whose it is; "" where it is about the file.
+    boxes
+        Number of boxes left out because of it.
+    """
 
     file: str
     where: str
@@ -36,9 +58,17 @@ class Problem:
 
 @dataclass
 class Found:
-    """What a reader makes of annotation files. claims: every photo that they speak of, those without boxes too; lost:
-    boxes of a claim that can't be read; backgrounds: photos that no file speaks of, which says that they show
-    nothing."""
+    """What a reader makes of annotation files.
+
+    Attributes
+    ----------
+    claims
+        Every photo that they are about, including those without boxes.
+    lost
+        Boxes of a claim that can't be read.
+    backgrounds
+        Photos without a file, which means that they show nothing.
+    """
 
     marks: list[Mark] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -47,11 +77,31 @@ class Found:
     backgrounds: set[str] = field(default_factory=set)
 
     def wrong(self, file: str, where: str, photo: str, kind: str, words: str, boxes: int = 0) -> None:
-        """Note a problem."""
+        """Note a problem.
+
+        Parameters
+        ----------
+        file, where, photo
+            The annotation file, the line or object in it, and the photo it is about ("" for none).
+        kind, words
+            As in Problem.
+        boxes
+            Number of boxes left out because of it.
+        """
         self.problems.append(Problem(file, where, photo, kind, words, boxes))
 
     def lose(self, claim: Claim, where: str, kind: str, words: str) -> None:
-        """Note a box that can't be used."""
+        """Note a box that can't be used.
+
+        Parameters
+        ----------
+        claim
+            The photo it is on.
+        where
+            Its line or object in the claim's file.
+        kind, words
+            As in Problem.
+        """
         self.wrong(claim.file, where, claim.name, kind, f"{words}; it is left out", boxes=1)
         self.lost[claim] = self.lost.get(claim, 0) + 1
 
@@ -78,8 +128,10 @@ def number(words: Any) -> float:
 
 
 def encoding_of(content: bytes) -> str:
-    """The encoding of a text: UTF-8 or UTF-16, with a byte order mark or without; what is neither is taken for
-    Windows-1252, in which every older European file is legible."""
+    """The encoding of a text: UTF-8 or UTF-16, with or without a byte order mark, else Windows-1252.
+
+    In the latter every older European file is legible.
+    """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     start = content[:200]

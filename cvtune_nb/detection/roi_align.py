@@ -21,8 +21,17 @@ class Pooling(MultiScaleRoIAlign):
     def forward(
         self, x: dict[str, torch.Tensor], boxes: list[torch.Tensor], image_shapes: list[tuple[int, int]]
     ) -> torch.Tensor:
-        """Features (places, channels, 7, 7) of boxes (left, top, right, bottom in pixels), a tensor an image, in maps
-        (images, channels, height, width) by name. image_shapes: height and width of each image."""
+        """Features (places, channels, 7, 7) of boxes.
+
+        Parameters
+        ----------
+        x
+            Maps (images, channels, height, width) by name.
+        boxes
+            left, top, right, bottom in pixels, one tensor for each image.
+        image_shapes
+            Height and width of each image.
+        """
         maps = [x[name] for name in self.featmap_names if name in x]
         if maps[0].device.type != "cpu":
             return super().forward(x, boxes, image_shapes)
@@ -48,8 +57,11 @@ class Pooling(MultiScaleRoIAlign):
 def _cells(
     places: torch.Tensor, height: torch.Tensor, width: torch.Tensor, bins: int, ratio: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Numbers of the cells (places * bins * bins, 4 * ratio * ratio) of a map that each bin's mean is made of, and
-    their weights. places (n, 4): left, top, right, bottom in cells of maps of height and width (n,)."""
+    """Indices and weights of the map cells that each bin's mean is made of.
+
+    Both are (places * bins * bins, 4 * ratio * ratio). places (n, 4): left, top, right, bottom in cells of maps of
+    height and width (n,).
+    """
     left, top, right, bottom = places.unbind(1)
     columns, across = _taps(left, (right - left).clamp(min=1), width, bins * ratio)
     rows, down = _taps(top, (bottom - top).clamp(min=1), height, bins * ratio)
@@ -62,8 +74,10 @@ def _cells(
 
 
 def _taps(start: torch.Tensor, length: torch.Tensor, size: torch.Tensor, points: int) -> tuple:
-    """The two cells (n, points, 2) between which each of so many even points lies, and their weights; points outside
-    the map weigh nothing."""
+    """The two cells (n, points, 2) between which each evenly spaced point lies, and their weights.
+
+    Points outside the map have no weight.
+    """
     at = start[:, None] + length[:, None] * ((torch.arange(points) + 0.5) / points)
     last = size[:, None] - 1
     inside = (at >= -1) & (at <= last + 1)

@@ -19,8 +19,9 @@ HISTORY_COLUMNS = ["epoch", "learning_rate", "loss", "validation_ap", "validatio
 
 @dataclass(frozen=True)
 class DetectorRun(StoredRun[DetectorConfig]):
-    """One run of a detector. In its history, loss is the mean of an epoch's steps, and the average precisions are on
-    validation.
+    """One run of a detector.
+
+    In its history, loss is the mean of an epoch's steps, and the average precisions are on validation.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class DetectorRun(StoredRun[DetectorConfig]):
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], **shared: Any) -> Self:
-        """The run that config.json tells of."""
+        """The run that config.json describes."""
         sizes, ratios = (tuple(settings["anchors"][name]) for name in ("sizes", "ratios"))
         return cls(
             **shared,
@@ -130,7 +131,7 @@ def new_run(
     Parameters
     ----------
     dataset, config
-        The photos and boxes it learns from, and its parameters.
+        The photos and boxes it is trained on, and its parameters.
     anchors, max_detections, start, hard
         As in DetectorRun.
     predicted_seconds
@@ -181,8 +182,11 @@ def _seen_before(dataset: Dataset, start: DetectorRun) -> pd.DataFrame:
 
 
 def load_run(dataset: Dataset, run: str) -> DetectorRun:
-    """The run with this id, the "best" by average precision on validation of those that may be compared on the photos
-    and boxes there are now (provenance), or the "last". Raises InputError when there is none."""
+    """The run with this id, the "best" by average precision on validation, or the "last".
+
+    The best is chosen among the runs that are comparable on today's photos and boxes (provenance). Raises InputError
+    when there is none.
+    """
     return run_store(dataset).load(run)
 
 

@@ -31,7 +31,7 @@ WARM_UP = 50
 SCALED = (0.8, 1.2)
 """Factors between which training photos are scaled by chance."""
 FEWEST_BOXES = 10
-"""Boxes on training photos below which there is nothing to learn from."""
+"""Boxes on training photos below which there is nothing to train on."""
 CROWDED = 2
 """Detections that are allowed in a photo, as a multiple of the boxes in the fullest one; 100 at least, as COCO has."""
 Batch = tuple[list[np.ndarray], list[dict[str, torch.Tensor]]]
@@ -40,8 +40,10 @@ Batch = tuple[list[np.ndarray], list[dict[str, torch.Tensor]]]
 
 @dataclass(frozen=True)
 class Shown:
-    """Photos of a split at the image size, with the boxes of each: left, top, right, bottom as fractions (n, 4) and
-    class ids (n, from 1)."""
+    """Photos of a split at the image size, with the boxes of each.
+
+    left, top, right, bottom as fractions (n, 4), and class ids (n, from 1).
+    """
 
     part: Part
     pictures: Pictures
@@ -50,7 +52,7 @@ class Shown:
 
 
 def require_learnable(dataset: Dataset) -> None:
-    """Raises InputError when there are too few boxes to learn from or none to measure on."""
+    """Raises InputError when there are too few boxes to train on or none to measure on."""
     counts = {split: len(dataset.part(split).boxes) for split in ("train", "validation")}
     if counts["train"] < FEWEST_BOXES or not counts["validation"]:
         raise InputError(
@@ -74,7 +76,7 @@ def fit(
     Parameters
     ----------
     dataset
-        The photos and boxes it learns from and is measured on.
+        The photos and boxes it is trained and measured on.
     config, run
         The parameters of a new run, or the id of the one to go on with.
     on_epoch, progress, patience

@@ -32,8 +32,11 @@ BEGINNING = 4096
 
 @dataclass(frozen=True)
 class _File:
-    """What an annotation file states. filename, folder: of its photo; boxes: where, label, sides; wrong: where, kind
-    and words of those that can't be read."""
+    """What an annotation file states.
+
+    filename, folder: of its photo; boxes: where, label, sides; wrong: where, kind and words of those that can't be
+    read.
+    """
 
     path: str
     filename: str
@@ -60,17 +63,19 @@ class _File:
 
 
 def is_voc(file: Path) -> bool:
-    """Whether an XML file is meant to be VOC's, as far as its beginning tells."""
+    """Whether an XML file is meant to be VOC's, as far as its beginning shows."""
     with open(file, "rb") as opened:
         return bool(re.search(r"<annotation[\s>]", text_of(opened.read(BEGINNING))))
 
 
 def read(folder: Folder, files: list[str]) -> Found:
-    """Sides are taken as edges in pixels; tools that count pixels from 1 mean half a pixel more. What else an object
-    has (pose, truncated, difficult, parts) is passed over.
+    """Read VOC files: sides are edges in pixels.
 
-    The photo is the one called <filename> or like the XML file, beside it or in the folder that goes with its own
-    (JPEGImages for Annotations), else <folder>/<filename>, else the only photo of that name.
+    Tools that count pixels from 1 mean half a pixel more. What else an object has (pose, truncated, difficult, parts)
+    is ignored.
+
+    The photo is the one called <filename> or like the XML file, beside it or in the corresponding folder (JPEGImages
+    for Annotations), else <folder>/<filename>, else the only photo of that name.
     """
     found, lying = Found(), defaultdict(list)
     for file in files:

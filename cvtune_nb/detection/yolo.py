@@ -1,4 +1,4 @@
-"""YOLO: a text file for each photo, with a line for each box: class number, middle, width and height in shares."""
+"""YOLO: a text file for each photo, with a line for each box: class number, middle, width and height as fractions."""
 
 import re
 from collections import defaultdict
@@ -21,7 +21,7 @@ from cvtune_nb.detection.pairing import (
 from cvtune_nb.detection.raw_annotation import Folder, Found, Mark, number, text_of
 
 LARGEST = 2.0
-"""Sides beyond this are no shares of a photo."""
+"""Sides beyond this can't be fractions of a photo."""
 
 Line = tuple[str, list[str]]
 """Which line it is, and its words."""
@@ -41,20 +41,25 @@ def is_class_file(path: str) -> bool:
 
 
 def label_files(root: Path, files: Sequence[str]) -> list[str]:
-    """Those of some text files that are YOLO's. An empty one is a photo without boxes, and so is one with a broken
-    first line, where others in the folder are YOLO's."""
+    """The text files that are YOLO's.
+
+    An empty one is a photo without boxes, and so is one with a broken first line, where others in the folder are
+    YOLO's.
+    """
     files = [file for file in files if not is_list(split_path(file)[1])]
     folders = {split_path(file)[0] for file in files if is_yolo(root / file)}
     return [file for file in files if split_path(file)[0] in folders]
 
 
 def read(folder: Folder, files: list[str]) -> Found:
-    """A line is a class and a box, maybe with its certainty behind; or a class and an outline, round which a box is
-    laid; or a class, a box and key points. Which of the last two is for kpt_shape in data.yaml to say, else for the
-    lines of all files together; where they leave both open they are left out.
+    """Read YOLO files: each line has a class and a box, an outline, or a box and key points.
 
-    The photo has the file's name, and lies beside it or in the folder that goes with its own: images for labels. A
-    photo without a file shows nothing where others in its place have one.
+    A box may be followed by its certainty; round an outline a box is laid. Whether further numbers are an outline or
+    key points is decided by kpt_shape in data.yaml, else by the lines of all files together; where they leave both
+    open, they are left out.
+
+    The photo has the file's name, and lies beside it or in the corresponding folder: images for labels. A photo without
+    a file shows nothing where others in its folder have one.
     """
     found = Found()
     names = ClassNames(folder, found)
@@ -178,8 +183,10 @@ def _stem(file: str) -> str:
 
 
 def _add_backgrounds(folder: Folder, found: Found, files: Sequence[str]) -> None:
-    """Photos that no file is about, where others in their folder have one, or below images where labels goes with it.
-    Of a split without any labels nothing is known."""
+    """Photos without a file, where others in their folder have one, or below images where labels corresponds to it.
+
+    Nothing is known of a split without any labels.
+    """
     photos, claimed = folder.photos, {photo for claim in found.claims for photo in claim.fitting}
     lying = {split_path(file)[0] for file in files}
     near = {split_path(photo)[0] for photo in claimed}

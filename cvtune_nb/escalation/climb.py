@@ -93,9 +93,9 @@ def escalate(
     (`expected_accuracies`). A rung that was run before with the same parameters is not run again; one that was stopped
     goes on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor,
     and a rung of which not one epoch fits is skipped, the one with the lowest expected gain for its time first; the
-    note says so. So is a rung that can't be run here at all: weights that can't be had, an image_size beyond the photos
-    or one that the network does not take, or a run that another program is training. A rung is given up when it can't
-    become the best any more (`beaten`). Stopped, raised in `progress`, ends the climb and keeps the work.
+    note says so. So is a rung that can't be run here at all: weights that can't be had, an image_size larger than the
+    photos or one that the network does not take, or a run that another program is training. A rung is given up when it
+    can't become the best any more (`beaten`). Stopped, raised in `progress`, ends the climb and keeps the work.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ def train_over_workers(
     Raises
     ------
     InputError
-        As train_trials, and when the cluster has no room for so many workers.
+        As train_trials, and when the cluster has no room for that many workers.
     """
     before = load_run(workspace, run) if run else earlier_run(workspace, config)
     if before:
@@ -223,7 +223,7 @@ def _resources(trials: int, cpus: int | None) -> dict[str, float]:
 
 
 def _refuse_beyond(workers: int, resources: dict[str, float]) -> None:
-    """Raises InputError when the cluster has no room for so many workers: Ray would wait for it for ever."""
+    """Raises InputError when the cluster has no room for that many workers: Ray would wait for it for ever."""
     import ray
 
     rooms = [
@@ -318,7 +318,30 @@ def follow_workers(
 ) -> Any:
     """Do `work` in a thread of its own, so that Stop and Ctrl-C arrive in this one, and keep `trials` up to date.
 
-    Returns what work returns. Raises Stopped once all workers have ended.
+    Parameters
+    ----------
+    work
+        What starts the workers and waits for them.
+    workspace, folder
+        Where the runs are, and where the workers report.
+    trials
+        Changed in place as workers report.
+    on_epoch
+        Called with a run after each of its epochs; None: nothing is.
+    progress
+        Called all the time; may raise Stopped.
+    deadline
+        time.monotonic() from which on the workers are stopped.
+
+    Returns
+    -------
+    Any
+        What `work` returns.
+
+    Raises
+    ------
+    Stopped
+        Once all workers have ended.
     """
     done, stopped = Future(), False
 

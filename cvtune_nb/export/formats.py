@@ -38,12 +38,30 @@ def write_weights(network: nn.Module, file: Path) -> None:
 
 
 def write_safetensors(network: Probabilities, _: int, file: Path) -> None:
-    """What classification.export.load_bundle reads."""
+    """Write what classification.export.load_bundle reads.
+
+    Parameters
+    ----------
+    network
+        The classifier with its calibration.
+    file
+        What is written.
+    """
     write_weights(network.classifier, file)
 
 
 def write_pt2(network: Probabilities, image_size: int, file: Path) -> None:
-    """What torch.export makes of the network: photos scaled already to calibrated probabilities."""
+    """Write what torch.export makes of the network: photos scaled already to calibrated probabilities.
+
+    Parameters
+    ----------
+    network
+        The classifier with its calibration.
+    image_size
+        Side of the photos in pixels.
+    file
+        What is written.
+    """
     program = onnx_model.program(network, image_size)
     program.example_inputs = None  # they would be pickled
     for node in program.graph.nodes:

@@ -11,7 +11,7 @@ import torch
 from onnx.compose import merge_models
 from torch import nn
 
-from cvtune_nb.data.photo import short_side
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.onnx_preprocessing import OPSET, probabilities, scaling
 from cvtune_nb.models import memory
@@ -79,7 +79,7 @@ def network(exported: torch.export.ExportedProgram, output: str = "logits") -> o
 
 
 def whole(
-    logits: onnx.ModelProto, labels: list[str], image_size: int, temperature: float, **notes: Any
+    logits: onnx.ModelProto, labels: list[str], preprocessing: Preprocessing, temperature: float, **notes: Any
 ) -> onnx.ModelProto:
     """The graph that is exported: photos of any size to calibrated probabilities.
 
@@ -89,8 +89,8 @@ def whole(
         What `network` gave, or a variant of it.
     labels
         Names of the classes, in the order of the logits.
-    image_size
-        Pixels of a side of what the network sees.
+    preprocessing
+        What the network is shown of a photo.
     temperature
         What logits are divided by.
     notes
@@ -101,11 +101,16 @@ def whole(
     `photos`, uint8 RGB (n, h, w, 3), to `probabilities`, float32 (n, classes).
     """
     last = probabilities(len(labels), temperature)
-    return joined(logits, last, "classifier", labels, image_size, temperature=temperature, **notes)
+    return joined(logits, last, "classifier", labels, preprocessing, temperature=temperature, **notes)
 
 
 def joined(
-    network: onnx.ModelProto, last: onnx.ModelProto, name: str, labels: list[str], image_size: int, **notes: Any
+    network: onnx.ModelProto,
+    last: onnx.ModelProto,
+    name: str,
+    labels: list[str],
+    preprocessing: Preprocessing,
+    **notes: Any,
 ) -> onnx.ModelProto:
     """`scaling`, a network and a last step as one graph.
 
@@ -117,16 +122,19 @@ def joined(
         From the network's output to that of the graph.
     name
         Of the graph.
-    labels, image_size, notes
-        For the metadata, beside short_side.
+    preprocessing
+        What the network is shown of a photo.
+    labels, notes
+        For the metadata, beside image_size and short_side.
     """
-    before, middle = scaling(image_size), onnx.ModelProto()
+    before, middle = scaling(preprocessing), onnx.ModelProto()
     for part in (before, last):
         part.ir_version = network.ir_version
     middle.CopyFrom(network)
     made = merge_models(before, middle, io_map=[("images", "images")], prefix2="network_")
     made = merge_models(made, last, io_map=[(f"network_{network.graph.output[0].name}", last.graph.input[0].name)])
-    return finished(made, name, **notes, labels=labels, image_size=image_size, short_side=short_side(image_size))
+    shown = {"image_size": preprocessing.image_size, "short_side": preprocessing.side}
+    return finished(made, name, **notes, labels=labels, **shown)
 
 
 def finished(made: onnx.ModelProto, name: str, **notes: Any) -> onnx.ModelProto:

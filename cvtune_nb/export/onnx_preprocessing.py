@@ -3,7 +3,7 @@
 import onnx
 from onnx import parser
 
-from cvtune_nb.data.photo import short_side
+from cvtune_nb.data.preprocessing import Preprocessing
 
 OPSET = 18
 """The oldest operator set that torch's exporter writes without converting: runs on the most onnxruntimes."""
@@ -95,16 +95,16 @@ scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
 """
 
 
-def scaling(image_size: int) -> onnx.ModelProto:
+def scaling(preprocessing: Preprocessing) -> onnx.ModelProto:
     """A graph from upright uint8 RGB photos of any size to what the network sees.
 
-    It does what data.photo.square does: the short side is scaled to `short_side(image_size)`, then the middle is
+    It does what Preprocessing.square does: the short side is scaled to `preprocessing.side`, then the middle is
     cropped. Every pixel is the one that Pillow gives: its sums are of integers below 2^31, those of the graph of
-    doubles, which hold them exactly. Photos that are squares of `short_side` pixels are only cropped.
+    doubles, which hold them exactly. Photos that are such squares already are only cropped.
 
     Returns `photos` (n, h, w, 3) to `images` (n, image_size, image_size, 3).
     """
-    side = short_side(image_size)
+    side, image_size = preprocessing.side, preprocessing.image_size
     first = (side - image_size) // 2
     h, w = (_WEIGHTS.format(axis=axis) for axis in "hw")
     return parser.parse_model(

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from cvtune_nb.data import photo
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model
 from cvtune_nb.workspace import Workspace
@@ -23,7 +24,7 @@ PARITY_PHOTOS = 64
 
 
 def compare(
-    workspace: Workspace, probabilities: nn.Module, model: Model, photos: pd.DataFrame, image_size: int
+    workspace: Workspace, probabilities: nn.Module, model: Model, photos: pd.DataFrame, preprocessing: Preprocessing
 ) -> tuple[float, int]:
     """Compare probabilities of the exported model with PyTorch's.
 
@@ -39,8 +40,8 @@ def compare(
         The exported model.
     photos
         Rows of the manifest; see `trial_photos`.
-    image_size
-        Pixels of a side of what the network sees.
+    preprocessing
+        What the network is shown of a photo.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def compare(
     most, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
         with torch.inference_mode():
-            square = photo.square(io.BytesIO(content), image_size, workspace.levels)
+            square = preprocessing.square(io.BytesIO(content), workspace.levels)
             ours = probabilities(torch.from_numpy(square[None].copy())).numpy()
         scaled = model.prepared(io.BytesIO(content))
         whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))

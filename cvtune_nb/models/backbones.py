@@ -54,14 +54,24 @@ class Rung(NamedTuple):
 class Family:
     """Networks that are handled alike: all that the product has to know about them.
 
-    name: as menus show it.
-    source: where their weights come from, which also builds them.
-    networks: those that menus offer, shallow to deep.
-    colours: what photos are normalised with; None: what timm says of each network.
-    weights: whose these are and on what terms they are given, to go on "Training started from"; "": as timm states.
-    any_size: whether they take every image size; if not, each network is asked which (sizes.py).
-    recipe: parameters that the rungs of the ladder share, where they are not the defaults.
-    ladder: rungs of growing cost; none: each network climbs alone, by larger and larger photos.
+    Attributes
+    ----------
+    name
+        As menus show it.
+    source
+        Where their weights come from, which also builds them.
+    networks
+        Those that menus offer, shallow to deep.
+    colours
+        What photos are normalised with; None: what timm says of each network.
+    weights
+        Whose these are and on what terms they are given, to go on "Training started from"; "": as timm states.
+    any_size
+        Whether they take every image size; if not, each network is asked which (sizes.py).
+    recipe
+        Parameters that the rungs of the ladder have in common, where they are not the defaults.
+    ladder
+        Rungs of growing cost; none: each network climbs alone, by larger and larger photos.
     """
 
     name: str
@@ -123,7 +133,7 @@ FAMILIES = {
         Family("timm", Timm()),
     )
 }
-"""By name. The last one is that of every network that no row lists: any name that timm knows."""
+"""By name. The last one is that of every network that no row lists: any name of timm's."""
 
 KNOWN = {entry.name: entry for family in FAMILIES.values() for entry in family.networks}
 """Networks offered in menus, shallow to deep within a family. Any other timm name works too."""

@@ -15,8 +15,18 @@ from cvtune_nb.models import memory
 class Machine:
     """A machine and its speed.
 
-    device: what networks run on, in words; precision: of its arithmetic; cores, memory_gb: those this process may use;
-    images_per_second: photos the frozen `backbone` turns into features, at `image_size` pixels.
+    Attributes
+    ----------
+    device
+        What networks run on, in words.
+    precision
+        Of its arithmetic.
+    cores, memory_gb
+        Those this process may use.
+    backbone, image_size
+        The frozen network, and the size of its photos in pixels.
+    images_per_second
+        Photos that it turns into features.
     """
 
     device: str

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 AGREEMENT = 1e-3
-"""Largest difference, as a share of the largest value, that counts as rounding."""
+"""Largest difference, as a fraction of the largest value, that counts as rounding."""
 
 
 def folded(network: nn.Module, image_size: int = 64) -> nn.Module:

@@ -18,7 +18,7 @@ FUSING_PAYS = 200 * 224**2
 """Pixels, of all photos together, from which a network is fused: docs/measurements.md, "Ways to compute features"."""
 
 SAME = 1e-3
-"""Largest difference of features, as a share of the largest feature, that counts as the same."""
+"""Largest difference of features, as a fraction of the largest feature, that counts as the same."""
 
 Forward = Callable[[np.ndarray], np.ndarray]
 """uint8 images (n, size, size, 3) to float32 features (n, width)."""
@@ -80,7 +80,15 @@ def quick(network: nn.Module, images: np.ndarray, photos: int) -> nn.Module:
 
 
 def same(expected: np.ndarray, found: np.ndarray, rounding: float = 0.0) -> bool:
-    """Whether these are the same features, but for `rounding` beyond that of float32."""
+    """Whether these are the same features, to within rounding.
+
+    Parameters
+    ----------
+    expected, found
+        Of one shape.
+    rounding
+        Largest difference to allow beyond that of float32.
+    """
     return bool(np.abs(found - expected).max() <= SAME * np.abs(expected).max() + rounding)
 
 

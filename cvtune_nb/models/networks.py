@@ -47,7 +47,7 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None) -> B
     Parameters
     ----------
     name
-        One of backbones.KNOWN or any other name that timm knows.
+        One of backbones.KNOWN or any other name of timm's.
     pretrained
         False: an untrained network whose weights are about to be replaced. Random weights otherwise only come by
         asking for them by name (`resnet18:random`).

@@ -30,7 +30,7 @@ TRIES = 12
 def require(name: str, image_size: int) -> None:
     """Raises InputError, with the nearest sizes that it takes, when a backbone does not take `image_size`.
 
-    A name that nobody knows passes: networks.load says what is wrong with it.
+    An unknown name passes: networks.load says what is wrong with it.
     """
     if takes(name, image_size):
         return

@@ -49,7 +49,17 @@ def hub_file(entry: "WeightsEnum") -> Path:
 
 
 def out_of_reach(name: str, place: str, error: Exception | None) -> InputError:
-    """The error that says that weights can't be had, with three ways out. place: where they can be put by hand."""
+    """The error that says that weights can't be had, with three ways out.
+
+    Parameters
+    ----------
+    name
+        The network.
+    place
+        Where its weights can be put by hand.
+    error
+        Why they can't be fetched, if that is known.
+    """
     why = f" ({str(error).splitlines()[0][:100]})" if error and str(error) else ""
     return InputError(
         f"the ImageNet weights of {name} are not on disk and can't be fetched{why}: connect to the network once, or "

@@ -78,7 +78,7 @@ class BoxesPanel(Panel):
         return self.workspace
 
     def choose(self, at: int = 0) -> None:
-        """The photos that are asked for; the one at this place is shown."""
+        """The photos that are asked for; the one at this index is shown."""
         photos, self.paths = self.dataset.annotations.photos, self.dataset.annotations.paths(self.which.value)
         self.keys = dict(zip(photos["path"], photos["sha256"], strict=True))
         self.label.options = self.drawing.labels = labels = self.dataset.usual_labels

@@ -178,7 +178,17 @@ class AuditPanel(Panel):
         self.where.value = html.status(f"{first} to {last} of {len(self.rows)}; {decided} decided")
 
     def decide(self, finding: dict[str, str], action: str, label: str) -> None:
-        """Write one decision down, at once, and show it."""
+        """Write one decision down, at once, and show it.
+
+        Parameters
+        ----------
+        finding
+            A row of the issues.
+        action
+            relabel, exclude, keep and so on, as `Review.decide` takes it.
+        label
+            The new label, for relabel.
+        """
         try:
             self.say(html.text(self.review.decide(finding, action, label)))
         finally:

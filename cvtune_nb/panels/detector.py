@@ -1,4 +1,4 @@
-"""Notebook 06: a detector that learns from the boxes, and its export."""
+"""Notebook 06: a detector trained on the boxes, and its export."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ class DetectorPanel(RunPanel):
     waiting = "Press Train the detector above first, then run this cell again."
 
     def __init__(self, dataset: Dataset, **chosen: Any):
-        """chosen: any of a detector's parameters; image_size 0 and an empty detector mean what is suggested."""
+        """`chosen` is any of a detector's parameters; image_size 0 and an empty detector mean what is suggested."""
         train = dataset.part("train")
         size, self.about_size = anchors.suggested_size(train.boxes, train.photos)
         suggested = {"image_size": chosen.get("image_size") or size, "detector": chosen.get("detector") or default()[0]}
@@ -76,7 +76,7 @@ class DetectorPanel(RunPanel):
         return predict_cost(self.dataset.redrawn(), config)
 
     def priced(self, config: DetectorConfig) -> None:
-        """What was suggested, and why, comes with the price."""
+        """What was suggested, and why, comes with the estimated cost."""
         train = self.dataset.redrawn().part("train")
         chosen = anchors.suggest(train.boxes, train.photos, config.image_size)
         pixels = ", ".join(f"{side:g}" for side in chosen.sizes)

@@ -1,4 +1,4 @@
-"""Notebook 04: which rung of the ladder is worth its time?"""
+"""Notebook 04: the panel that shows which rung of the ladder is worth its time."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,8 +41,10 @@ EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "lo
 
 
 class EscalationPanel(Panel):
-    """Edit and tick rungs, see the estimated time and expected accuracy of each, set a budget; watch accuracy against
-    time; see where to stop, why, and what to try next."""
+    """Edit and tick rungs, set a budget, and watch accuracy against time.
+
+    It shows the estimated time and expected accuracy of each rung; then where to stop, why, and what to try next.
+    """
 
     button = "Run these rungs"
     waiting = "Press Run these rungs above first, then run this cell again."
@@ -57,9 +59,17 @@ class EscalationPanel(Panel):
         budget_minutes: float = 30,
         on: str = "local",
     ):
-        """epochs: 0 for the ladder's own. image_sizes: "" for the ladder's own, else one a rung, such as "64,96"; with
-        either, or a family that is named, the ladder is shown as it is, else the person's own rungs where there are
-        some. on: "local" or "ray"."""
+        """The panel; a ladder given here is shown instead of the person's own rungs.
+
+        Parameters
+        ----------
+        epochs
+            0 for the ladder's own.
+        image_sizes
+            "" for the ladder's own, else one for each rung, such as "64,96".
+        on
+            "local" or "ray".
+        """
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
         family = family or backbones.family_of(backbones.default()[0]).name

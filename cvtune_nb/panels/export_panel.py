@@ -114,5 +114,13 @@ def noted(made: Exported) -> str:
 
 
 def beside_validation(low: float, validation: float, high: float) -> str:
-    """Whether the figure of validation lies within the interval of that of test."""
+    """Whether validation agrees with test, in words.
+
+    Parameters
+    ----------
+    low, high
+        The interval on test.
+    validation
+        The same measure on validation.
+    """
     return "in agreement with validation" if low <= validation <= high else "not in agreement with validation"

@@ -1,4 +1,4 @@
-"""Notebook 04: what would help most?"""
+"""Notebook 04: the panel that shows what would help most."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ class GainsPanel(Panel):
     waiting = "Press What would help most? above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, ladder: EscalationPanel, compute: bool = False):
-        """ladder: the panel whose table Apply adds a rung to. compute: whether features that are missing are made."""
+        """Apply adds a rung to the table of `ladder`; `compute`: whether missing features are computed."""
         super().__init__(workspace)
         self.ladder = ladder
         self.compute = w.Checkbox(

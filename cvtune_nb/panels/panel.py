@@ -24,9 +24,16 @@ _OPEN: dict[tuple[type, str], Any] = {}
 class Panel:
     """One step of the workbook. A subclass makes its controls, and defines `work` and `paint`.
 
-    button: what the main button says. by_itself: whether work starts when the panel is shown (it takes seconds),
-    or waits for the press. interruptible: whether the main button works at any time and ends what is under way.
-    waiting: what a cell that needs the result says until then.
+    Attributes
+    ----------
+    button
+        What the main button says.
+    by_itself
+        Whether work starts when the panel is shown (it takes seconds), or waits for the press.
+    interruptible
+        Whether the main button works at any time and ends what is under way.
+    waiting
+        What a cell that needs the result says until then.
     """
 
     button: ClassVar[str] = "Run"
@@ -36,8 +43,11 @@ class Panel:
 
     @classmethod
     def of(cls, workspace: Any, **values: Any) -> Self:
-        """The panel for this workspace and these values. A cell that is run again gets the same panel back, with its
-        running work and its results; new values make a new one, unless work is still running."""
+        """The panel for this workspace and these values.
+
+        A cell that is run again gets the same panel back, with its running work and its results; new values make a new
+        one, unless work is still running.
+        """
         key = (cls, str(getattr(workspace, "folder", workspace)))
         known = _OPEN.get(key)
         if known is None or (known.values != values and not known.job.running):

@@ -25,10 +25,20 @@ ANY = "any"
 
 
 class PhotoSearch:
-    """Until `show` gives it an index it is empty.
+    """A query, the photos that look like it, and a map of all photos; empty until `show` gives it an index.
 
-    box: query and grid; filters: what of it is shown; map: all photos. matches: the look-alikes that are shown (path,
-    label, split, distance), nearest first. guard: makes callbacks whose errors reach the page (Panel.guard).
+    Attributes
+    ----------
+    box
+        Query and grid.
+    filters
+        What of it is shown.
+    map
+        All photos.
+    matches
+        The look-alikes that are shown (path, label, split, distance), nearest first.
+    guard
+        Makes callbacks whose errors reach the page (Panel.guard).
     """
 
     def __init__(self, workspace: Workspace, k: int, guard: Callable[[Callable[..., Any]], Callable[..., Any]]):

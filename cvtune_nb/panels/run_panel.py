@@ -1,4 +1,4 @@
-"""What panels that train have in common: parameters with their price, Train, Stop, Resume, the runs there are."""
+"""What panels that train have in common: parameters and their estimated cost, Train, Stop, Resume, all runs."""
 
 from typing import Any, ClassVar
 
@@ -20,16 +20,24 @@ from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.layout import folded, small_print
 
 FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
-"""What is said of a prediction that no finished run has corrected yet."""
+"""What is shown with a prediction that no finished run has corrected yet."""
 
 ENDED = {"stopped": "Stopped; Resume continues from its last whole epoch.", "diverged": "Stopped: the loss diverged."}
 
 
 class RunPanel(Panel):
-    """Choose parameters, see the predicted cost, train, stop, resume, and follow the findings.
+    """Choose parameters, see the estimated cost, train, stop, resume, and follow the findings.
 
-    A subclass lays out the parts, calls `ready`, and defines what is not implemented here. first: the parameters that
-    matter most, the others fold out; kind: the class of its runs; noun: what a run is called.
+    A subclass lays out the parts, calls `ready`, and defines what is not implemented here.
+
+    Attributes
+    ----------
+    first
+        The parameters that matter most; the others fold out.
+    kind
+        The class of its runs.
+    noun
+        What a run is called.
     """
 
     first: ClassVar[tuple[str, ...]]
@@ -61,10 +69,10 @@ class RunPanel(Panel):
         raise NotImplementedError
 
     def priced(self, config: Any) -> None:
-        """Called when the price is shown, beside the kernel."""
+        """Called when the estimated cost is shown, beside the kernel."""
 
     def fit(self, progress: Progress, **what: Any) -> Any:
-        """Train: config=..., or go on with run=...; gives the run."""
+        """Train a run of `config`, or resume `run`; returns the run."""
         raise NotImplementedError
 
     def table(self) -> pd.DataFrame:
@@ -131,7 +139,7 @@ class RunPanel(Panel):
     # -- running ----------------------------------------------------------------------------------------------
 
     def ready(self) -> None:
-        """What a person who comes back finds: the last run; and the price of the next."""
+        """What a person who comes back finds: the last run; and the estimated cost of the next."""
         run = self.last()
         self.resume.disabled = self._unfinished() is None
         if run is not None:
@@ -177,7 +185,7 @@ class RunPanel(Panel):
             self._predict_soon()
 
     def last(self) -> Any:
-        """The last run with a finished epoch on the photos there are now; None before there is one."""
+        """The last run with a finished epoch on today's photos; None before there is one."""
         known = self.kind.finished(self.table())
         return None if known.empty else self.load(str(known["run"].iloc[-1]))
 

@@ -39,13 +39,33 @@ class MetricMenus:
 
 
 def offer_embedders(workspace: Workspace, menu: w.Dropdown, name: str) -> None:
-    """Fill a menu with what can turn photos into vectors, and choose the one called `name` (find_embedder)."""
+    """Fill a menu with what can turn photos into vectors.
+
+    Parameters
+    ----------
+    workspace
+        Whose embedders are listed.
+    menu
+        The menu to fill.
+    name
+        The one to choose (find_embedder).
+    """
     menu.options = [(embedder.words, embedder.name) for embedder in similarity.list_embedders(workspace, name)]
     menu.value = similarity.find_embedder(workspace, name).name
 
 
 def small(workspace: Workspace, file: Path | BinaryIO, side: int = SIDE) -> bytes:
-    """A thumbnail as JPEG; nothing for a photo that can't be read any more."""
+    """A thumbnail as JPEG; nothing for a photo that can't be read any more.
+
+    Parameters
+    ----------
+    workspace
+        For its levels of black and white.
+    file
+        The photo.
+    side
+        Pixels of the longest side.
+    """
     try:
         return thumbnail(file, side, workspace.levels)
     except (OSError, ValueError):

@@ -57,8 +57,15 @@ class StartPanel(Panel):
 
     @classmethod
     def of(cls, data: str = "", workspace: str = "", layout: str = "", draw_validation: bool | None = None) -> Self:
-        """The panel. Empty `data` means the photos opened last, else the sample photos; layout and draw_validation are
-        what open_workspace takes."""
+        """The panel.
+
+        Parameters
+        ----------
+        data
+            The photos; "" for those opened last, else the sample photos.
+        workspace, layout, draw_validation
+            As open_workspace takes them.
+        """
         return super().of("start", data=data, folder=workspace, layout=layout, draw_validation=draw_validation)
 
     def __init__(self, subject: str, data: str, folder: str, layout: str = "", draw_validation: bool | None = None):

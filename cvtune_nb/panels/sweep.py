@@ -26,7 +26,7 @@ class SweepPanel(Panel):
     waiting = "Press Sweep above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, trials: int = USUAL, budget_minutes: float = 60):
-        """trials: 0 leaves the sweep out where nobody can press the button."""
+        """0 `trials` leave the sweep out where nobody can press the button."""
         super().__init__(workspace)
         self.wanted = trials
         self.trials = w.BoundedIntText(value=trials or USUAL, min=1, max=500, description="Trials", **look())

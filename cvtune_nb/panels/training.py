@@ -34,7 +34,7 @@ class TrainingPanel(RunPanel):
     waiting = "Press Train above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, **chosen: Any):
-        """chosen: any of PARAMETERS; the rest start at their defaults."""
+        """`chosen` is any of PARAMETERS; the rest start at their defaults."""
         given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
         self.recommended, self.recipe = button("Recommended"), button("2018 recipe")
@@ -91,7 +91,7 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the price."""
+        """The preview comes with the estimated cost."""
         self.read_features(config)
 
     def read_features(self, config: Config) -> None:

@@ -20,7 +20,7 @@ def certainty(
     """How far a model's probabilities hold, and what a threshold for them costs and brings.
 
     Left, how often answers were right against how sure the model was, before and after calibration, with 95% intervals.
-    Right, the share of photos that is answered, and how many of these answers are right, against the threshold below
+    Right, the fraction of photos that is answered, and how many of these answers are right, against the threshold below
     which the answer is "don't know".
 
     Parameters

@@ -34,11 +34,11 @@ def box_sizes(extents: np.ndarray, classes: pd.DataFrame, line: float) -> Figure
     Parameters
     ----------
     extents
-        Larger side of every box, a share (0..1) of the photo.
+        Larger side of every box, a fraction (0..1) of the photo.
     classes
         label,boxes,extent (median).
     line
-        Objects below this share of the photo are small.
+        Objects below this fraction of the photo are small.
     """
     made = figure(8.4, 3.0)
     left, right = made.subplots(1, 2, width_ratios=[1.5, 1])
@@ -179,7 +179,7 @@ def boxed(judged: pd.DataFrame, paths: list[str], path_of: PathOf, known: bool =
     Parameters
     ----------
     judged
-        path,kind,label,true,score,left,top,width,height; the sides are shares (0..1) of the photo.
+        path,kind,label,true,score,left,top,width,height; the sides are fractions (0..1) of the photo.
     paths
         The photos to show, at most 6.
     path_of

@@ -171,7 +171,7 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
 def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     """What each action is predicted to bring, in points, with its 95% interval; hatched where that covers zero.
 
-    table: columns title, gain, low, high (shares of 1), the largest first; at least one row. real: what earlier
+    table: columns title, gain, low, high (fractions of 1), the largest first; at least one row. real: what earlier
     predictions came to, columns title, predicted, real.
     """
     rows = table.iloc[::-1]

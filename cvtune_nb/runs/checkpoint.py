@@ -15,7 +15,20 @@ from cvtune_nb.runs.store import StoredRun
 
 
 def save(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far."""
+    """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far.
+
+    Parameters
+    ----------
+    run
+        With its history up to this epoch.
+    network, optimizer
+        What is saved.
+
+    Raises
+    ------
+    OSError
+        When the disk is full.
+    """
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if run.best_epoch == run.history["epoch"].iloc[-1]:
         write_tensors(run.folder / "best.safetensors", weights)
@@ -27,8 +40,20 @@ def save(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write `tensors` to a safetensors file, atomically. Raises OSError when the disk is full: safetensors itself
-    raises an error of its own kind, with the number in its text."""
+    """Write `tensors` to a safetensors file, atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors, metadata
+        What it will hold.
+
+    Raises
+    ------
+    OSError
+        When the disk is full: safetensors itself raises an error of its own kind, with the number in its text.
+    """
     with replacing(path) as temporary:
         try:
             save_file(tensors, temporary, metadata)
@@ -40,7 +65,15 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 
 def restore(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put network and optimizer back to where the checkpoint was written."""
+    """Put network and optimizer back to where the checkpoint was written.
+
+    Parameters
+    ----------
+    run
+        Whose checkpoint is read.
+    network, optimizer
+        Changed in place; made as for the run.
+    """
     tensors = load_file(run.checkpoint)
     network.load_state_dict(
         {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}

@@ -1,5 +1,7 @@
-"""What a run will cost in time and memory, before it starts: a few steps tried on this machine, and what runs of the
-same kind really took."""
+"""What a run will cost in time and memory, estimated before it starts.
+
+From a few steps tried on this machine, and from what runs of the same kind really took.
+"""
 
 import math
 import time
@@ -26,7 +28,7 @@ DECODE_SECONDS = 0.01
 """To decode and scale one photo that is not in the cache yet (docs/measurements.md, "Times that costs begin with")."""
 C = TypeVar("C", bound=TrainingConfig)
 PAST = 3
-"""How many of the last runs tell how far predictions are off."""
+"""How many of the last runs show how far predictions are off."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Speed:
         make
             Makes what is tried.
         progress
-            Told that it is measured.
+            Called when it is measured.
 
         Returns
         -------
@@ -141,9 +143,10 @@ class Speed:
         return known[self.key]
 
     def calibrate(self, run: StoredRun, trained: int, measured: int) -> None:
-        """Correct `pace` by what the run's epochs took: half of the way with each run, since other work on the machine
-        counts, too. A run without a whole epoch after its first teaches nothing: the first row of its history also
-        holds the preparation.
+        """Correct `pace` by what the run's epochs took.
+
+        Half of the way with each run, since other work on the machine counts, too. A run without a whole epoch after
+        its first teaches nothing: the first row of its history also holds the preparation.
 
         Parameters
         ----------
@@ -208,7 +211,15 @@ def _fastest(work: Callable[[], object]) -> float:
 
 
 def epoch_seconds(probe: dict[str, float], trained: int, measured: int) -> float:
-    """Seconds of an epoch that trains on so many photos and is measured on so many, by a probe."""
+    """Seconds that an epoch takes, by a probe.
+
+    Parameters
+    ----------
+    probe
+        train_seconds and forward_seconds of a photo.
+    trained, measured
+        Photos that the epoch trains on, and that it is measured on.
+    """
     return trained * probe["train_seconds"] + measured * probe["forward_seconds"]
 
 
@@ -252,8 +263,15 @@ def estimate(
 
 @dataclass(frozen=True)
 class Total:
-    """What runs take together: seconds of those whose cost is known; how many can be run here, and of these how many
-    have no known cost yet."""
+    """What runs take together.
+
+    Attributes
+    ----------
+    seconds
+        Time of those whose cost is known.
+    possible, unknown
+        How many can be run here, and how many of these have no known cost yet.
+    """
 
     seconds: float
     possible: int
@@ -283,8 +301,10 @@ def timed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def past_errors(runs: pd.DataFrame) -> list[float]:
-    """How far the last predictions were off, oldest first: real time over predicted time - 1, of the last PAST of
-    `runs` (RunStore.table) that ran to their end with the parameters they began with."""
+    """How far the last predictions were off, oldest first: actual time over predicted time - 1.
+
+    Of the last PAST of `runs` (RunStore.table) that ran to their end with the parameters they began with.
+    """
     runs = runs[~runs["state"].isin((*UNFINISHED, TRAINING, "diverged")) & (runs["predicted_seconds"] > 0)]
     runs = runs[~runs["changed"] & (runs["seconds"] > 0)].tail(PAST)
     return [float(error) for error in runs["seconds"] / runs["predicted_seconds"] - 1]

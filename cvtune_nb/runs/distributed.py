@@ -72,8 +72,10 @@ def broadcast(text: str) -> str:
 
 
 def wrap_ddp(network: nn.Module) -> nn.Module:
-    """The network as all processes train it: it starts with the weights of rank 0, and every backward pass gives all
-    of them the mean of their gradients."""
+    """The network as all processes train it.
+
+    It starts with the weights of rank 0, and every backward pass gives all of them the mean of their gradients.
+    """
     return DistributedDataParallel(network) if world_size() > 1 else network
 
 
@@ -83,7 +85,7 @@ def shard(rows: Rows) -> Rows:
 
 
 def all_reduce_sum(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum over all processes of their `tensor`, in its place."""
+    """The sum over all processes of their `tensor`, in place."""
     if world_size() > 1:
         distributed.all_reduce(tensor)
     return tensor
@@ -97,13 +99,15 @@ def all_reduce_values(*values: float) -> list[float]:
 
 
 def _device() -> str:
-    """Where what the processes tell each other has to be."""
+    """The device that messages between the processes must be on."""
     return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
 
 class StopTogether:
-    """A Progress for all processes: when it raises Stopped in one, all stop after the same minibatch. Anywhere else,
-    one that ended would leave the others waiting. Alone, Stopped is raised at once."""
+    """A Progress for all processes: when it raises Stopped in one, all stop after the same minibatch.
+
+    Otherwise one that ended would leave the others waiting. Alone, Stopped is raised at once.
+    """
 
     def __init__(self, progress: Progress):
         self._progress, self._stop = progress, False

@@ -48,8 +48,10 @@ class Trainer(Protocol[Rows, Batch]):
         ...
 
     def start(self, progress: Progress) -> Measured | None:
-        """Before the first epoch of a new run: give the network the weights it starts with. What is measured then
-        becomes epoch 0; None: nothing is."""
+        """Give the network the weights it starts with, before the first epoch of a new run.
+
+        What is measured then becomes epoch 0; None: nothing is.
+        """
         ...
 
     def batches(self, epoch: int) -> Sequence[Rows]:
@@ -65,8 +67,10 @@ class Trainer(Protocol[Rows, Batch]):
         ...
 
     def step(self, network: nn.Module, batch: Batch) -> float:
-        """Train `network` (self.network, as all processes train it) on one minibatch; returns the loss before the
-        step. Where that is not finite no step is made."""
+        """Train the network on one minibatch; returns the loss before the step.
+
+        `network` is self.network as all processes train it. No step is made where the loss is not finite.
+        """
         ...
 
     def measure(self, progress: Progress) -> Measured:
@@ -280,8 +284,10 @@ def train_mode(network: nn.Module) -> None:
 
 
 def read_ahead(read: Callable[[Rows], Batch], batches: Iterable[Rows]) -> Iterator[Batch]:
-    """What `read` makes of each of `batches`; the next is read while one is used. One thread reads, so that what is
-    drawn at random comes in this order."""
+    """What `read` makes of each of `batches`; the next is read while one is used.
+
+    One thread reads, so that what is drawn at random comes in this order.
+    """
     with ThreadPoolExecutor(1) as pool:
         coming = deque()
         for rows in batches:

@@ -118,7 +118,17 @@ def holder(file: Path) -> Holder | None:
 
 
 def wait(file: Path, progress: Progress = silent, words: str = "waiting") -> None:
-    """Return once nobody holds the lock in `file`. progress is called all the time; Stopped, raised in it, ends it."""
+    """Return once nobody holds a lock.
+
+    Parameters
+    ----------
+    file
+        The lock's.
+    progress
+        Called all the time; may raise Stopped.
+    words
+        What it is called with, before the name of the holder.
+    """
     while (by := holder(file)) is not None:
         progress(0.0, f"{words}: {by.words}")
         time.sleep(POLL)

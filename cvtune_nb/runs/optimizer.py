@@ -21,7 +21,15 @@ def optimizer_for(network: nn.Module, config: Config) -> torch.optim.Optimizer:
 
 
 def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019), without weight decay on biases, as usual."""
+    """AdamW (Loshchilov and Hutter 2019), without weight decay on biases, as usual.
+
+    Parameters
+    ----------
+    network
+        All its parameters are trained.
+    learning_rate, weight_decay
+        As torch.optim.AdamW takes them.
+    """
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -1,8 +1,7 @@
-"""Provenance: which photos a model has learned from and was measured on, kept beside it, and how they differ from
-those there are now.
+"""Provenance: the photos that a model was trained and measured on, and how they differ from today's.
 
-Two accuracies are compared only among the same classes and on the same validation photos with the same labels. And
-what a model has seen, or a copy of it, is never its test.
+Two accuracies are compared only among the same classes and on the same validation photos with the same labels. And what
+a model has seen, or a copy of it, is never its test.
 """
 
 import hashlib
@@ -31,7 +30,17 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Unseen:
-    """photos: those that may be measured on; left_out: how many may not; words: why, in a sentence, "" for none."""
+    """The photos that a model may be measured on.
+
+    Attributes
+    ----------
+    photos
+        Their rows.
+    left_out
+        How many may not be used.
+    words
+        Why, in a sentence; "" for none.
+    """
 
     photos: pd.DataFrame
     left_out: int
@@ -40,10 +49,20 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Provenance:
-    """The data of a model, or those there are now. classes; id: a short name for exactly these photos, labels and
-    splits; measured_on: what `yardstick` says of them, "" where it was not written down; source: a table of the photos
-    (COLUMNS; for a detector the label of a photo is a short name for its boxes), or the file that holds it, which runs
-    made by earlier versions lack."""
+    """The data of a model, or today's.
+
+    Attributes
+    ----------
+    classes
+        Their names.
+    id
+        A short name for exactly these photos, labels and splits.
+    measured_on
+        What `yardstick` returns for them, "" where it was not recorded.
+    source
+        A table of the photos (COLUMNS; for a detector the label of a photo is a short name for its boxes), or the file
+        that holds it, which runs made by earlier versions lack.
+    """
 
     classes: Sequence[str]
     id: str
@@ -64,16 +83,18 @@ class Provenance:
         return photos
 
     def comparable(self, other: "Provenance") -> bool:
-        """Whether accuracies on one and on the other may be compared: the same classes, and the same validation photos
-        with the same labels."""
+        """Whether accuracies on one and on the other may be compared.
+
+        The same classes, and the same validation photos with the same labels.
+        """
         return self.id == other.id or (self.measured_on != "" and self.measured_on == other.measured_on)
 
     def standing(self, present: "Provenance") -> str:
-        """EARLIER, or "" where its accuracy may be compared with those on the photos there are now."""
+        """EARLIER, or "" where its accuracy may be compared with those on today's photos."""
         return "" if self.comparable(present) else EARLIER
 
     def change(self, present: "Provenance") -> str:
-        """In words, how the data there are now differ; "" where accuracies may be compared."""
+        """In words, how today's data differ; "" where accuracies may be compared."""
         if self.comparable(present):
             return ""
         return self._classes_changed(present) or self._photos_changed(present)
@@ -132,9 +153,9 @@ class Provenance:
         photos
             The test photos (column sha256).
         present
-            The data there are now.
+            Today's data.
         groups
-            sha256 -> group of copies, as they are known now.
+            sha256 -> group of copies, as known today.
 
         Returns
         -------
@@ -189,8 +210,11 @@ def _named(labels: list[str]) -> str:
 
 
 def yardstick(classes: Sequence[str], photos: pd.DataFrame) -> str:
-    """A short name for what accuracies are measured on: these classes, and the validation photos with their labels and,
-    where photos of more than 8 bits are not shown as usual, their levels. photos: COLUMNS, and levels where needed."""
+    """A short name for what accuracies are measured on.
+
+    These classes, and the validation photos with their labels and, where photos of more than 8 bits are not shown as
+    usual, their levels. photos: COLUMNS, and levels where needed.
+    """
     columns = ["sha256", "label", *(name for name in ("levels",) if name in photos)]
     rows = photos.loc[photos["split"] == "validation", columns].sort_values(["sha256", "label"])
     return hashlib.sha256((json.dumps(list(classes)) + rows.to_csv(index=False)).encode()).hexdigest()[:16]
@@ -208,7 +232,7 @@ def present(workspace: Workspace) -> Provenance:
 
 
 def groups_of(workspace: Workspace) -> dict[str, str]:
-    """sha256 -> group of copies of every photo that classifiers know, decided about or not."""
+    """sha256 -> group of copies of every photo of the classifiers, decided about or not."""
     if not (workspace.folder / "manifest.csv").exists():
         return {}
     manifest = workspace.manifest()
@@ -221,7 +245,15 @@ def save_photos(folder: Path, photos: pd.DataFrame) -> None:
 
 
 def frozen(own: Provenance, present: Provenance, seed: int) -> str:
-    """How the photos of a model were split, for its card. seed: that of the workspace."""
+    """How the photos of a model were split, for its card.
+
+    Parameters
+    ----------
+    own, present
+        The model's provenance, and that of today's photos.
+    seed
+        That of the workspace.
+    """
     moved = own.resplit(present)
     if moved is None:
         return "whose split when this run was made is not known"
@@ -244,7 +276,7 @@ def require_present(name: str, own: Provenance, present: Provenance, earlier_dat
     name, own
         The run and its data.
     present
-        The data there are now.
+        Today's data.
     earlier_data
         It is asked for all the same.
 

@@ -1,5 +1,8 @@
-"""Training runs on disk, whatever they train: a folder each, with config.json, photos.csv, history.csv, result.json,
-what the best epoch said of the validation photos, and two checkpoints."""
+"""Training runs on disk, whatever they train, a folder each.
+
+It holds config.json, photos.csv, history.csv, result.json, the best epoch's predictions for the validation photos, and
+two checkpoints.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -39,7 +42,7 @@ class StoredRun(Generic[C]):
     Attributes
     ----------
     data_id
-        A short name for exactly the photos, labels and splits (a detector's: boxes, too) that it learns from.
+        A short name for exactly the photos, labels and splits (a detector's: boxes, too) that it is trained on.
     history
         HISTORY columns, one row an epoch; epoch 0, where there is one, is the start before any training.
     state
@@ -74,7 +77,7 @@ class StoredRun(Generic[C]):
     MEASURES: ClassVar[tuple[str, ...]]
     """Columns of its own in the table of runs."""
     OUTPUTS: ClassVar[str]
-    """The file with what the best epoch said of the validation photos."""
+    """The file with the best epoch's predictions for the validation photos."""
 
     # -- what a subclass says -----------------------------------------------------------------------------------
 
@@ -99,7 +102,7 @@ class StoredRun(Generic[C]):
 
     @property
     def provenance(self) -> Provenance:
-        """The photos it has learned from and was measured on."""
+        """The photos it was trained and measured on."""
         return Provenance(self.classes, self.data_id, self.measured_on, self.folder / PHOTOS)
 
     @property
@@ -138,8 +141,7 @@ class StoredRun(Generic[C]):
 
     @classmethod
     def ranked(cls, table: pd.DataFrame) -> pd.DataFrame:
-        """Of a table of runs those with a finished epoch that may be compared, the best on validation first; ties: the
-        first."""
+        """The comparable runs of a table that have a finished epoch, the best on validation first; ties: the first."""
         return cls.best_first(cls.finished(table))
 
     @classmethod
@@ -149,12 +151,12 @@ class StoredRun(Generic[C]):
 
     @staticmethod
     def finished(table: pd.DataFrame) -> pd.DataFrame:
-        """Of a table of runs those with a finished epoch that may be compared."""
+        """The comparable runs of a table that have a finished epoch."""
         return table[(table["best_epoch"] >= 0) & (table["data"] == "")]
 
     @staticmethod
     def unfinished(table: pd.DataFrame, states: Sequence[str] = UNFINISHED) -> pd.DataFrame:
-        """Of a table of runs those in one of these states that may be compared."""
+        """The comparable runs of a table that are in one of these states."""
         return table[table["state"].isin(states) & (table["data"] == "")]
 
     def save(self) -> None:
@@ -185,9 +187,9 @@ class RunStore(Generic[C, R]):
     folder
         Where their folders are.
     present
-        Gives the photos that there are now: runs are compared only on the same ones.
+        Gives today's photos: runs are compared only on the same ones.
     none_yet
-        What is said where there is no run to load: "has no training run yet: train first".
+        The message where there is no run to load: "has no training run yet: train first".
     """
 
     kind: type[R]
@@ -198,8 +200,10 @@ class RunStore(Generic[C, R]):
     # -- new runs -----------------------------------------------------------------------------------------------
 
     def new_folder(self, config: C) -> Path:
-        """The folder of a new run: 001-resnet18-224, or with the next free number. Of several processes that ask at
-        once, each gets one of its own. The run is there once `new` has written it."""
+        """The folder of a new run: 001-resnet18-224, or with the next free number.
+
+        Of several processes that ask at once, each gets one of its own. The run exists once `new` has written it.
+        """
         name = f"{config.network.replace('/', '-').replace(':', '-')}-{config.image_size}"
         self.folder.mkdir(parents=True, exist_ok=True)
         numbers = (int(folder.name[:3]) for folder in self.folder.iterdir() if folder.name[:3].isdigit())
@@ -220,7 +224,7 @@ class RunStore(Generic[C, R]):
         config
             Its parameters.
         data
-            What it learns from and is measured on.
+            What it is trained and measured on.
         photos
             The photos (provenance.COLUMNS) that it will have seen.
         folder
@@ -308,8 +312,10 @@ class RunStore(Generic[C, R]):
         return InputError(f"{self.folder.parent} {self.none_yet}")
 
     def earlier(self, config: C, at_least: bool = False) -> R | None:
-        """A run of this config on exactly the photos and labels there are now, or None: the same seed would only repeat
-        it. One that has ended comes before one that would be resumed, the newest of either first.
+        """A run of this config on exactly today's photos and labels, or None.
+
+        The same seed would only repeat it. One that has ended comes before one that would be resumed, the newest of
+        either first.
 
         Parameters
         ----------
@@ -325,9 +331,12 @@ class RunStore(Generic[C, R]):
         return next(ended, found[0] if found else None)
 
     def table(self) -> pd.DataFrame:
-        """All runs, oldest first: run, state, data ("earlier data" where they may not be compared, see provenance), the
-        parameters, best_epoch, MEASURES, seconds, predicted_seconds and changed (whether minibatch and learning rate
-        had to be halved on the way)."""
+        """All runs, oldest first.
+
+        Columns: run, state, data ("earlier data" where they may not be compared, see provenance), the parameters,
+        best_epoch, MEASURES, seconds, predicted_seconds and changed (whether minibatch and learning rate had to be
+        halved on the way).
+        """
         parameters = self.kind.CONFIG.__dataclass_fields__
         columns = ["run", "state", "data", *parameters, "best_epoch", *self.kind.MEASURES]
         columns += ["seconds", "predicted_seconds", "changed"]

@@ -39,8 +39,14 @@ CANDIDATES = 20
 class Selection:
     """The photos of a pool to label next.
 
-    indices: theirs in the pool, int, in the order to label them; reason: "typical" or "uncertain"; labels,
-    probabilities: what the labelled photos say about each so far, "" and 0 without any.
+    Attributes
+    ----------
+    indices
+        Theirs in the pool, int, in the order to label them.
+    reason
+        "typical" or "uncertain".
+    labels, probabilities
+        What the labelled photos say about each so far; "" and 0 without any.
     """
 
     indices: np.ndarray
@@ -128,8 +134,15 @@ def _central(assigned: np.ndarray, distances: np.ndarray, clusters: Iterable[int
 class LabelList:
     """The list of photos to label next.
 
-    table: path, label (empty: to be filled in), looks_like, probability, why, like (distance to the nearest of the
-    examples, NaN without any). file: where it was written; left_out: path and reason of files that are no photos.
+    Attributes
+    ----------
+    table
+        path, label (empty: to be filled in), looks_like, probability, why, like (distance to the nearest of the
+        examples, NaN without any).
+    file
+        Where it was written.
+    left_out
+        path and reason of files that are no photos.
     """
 
     table: pd.DataFrame
@@ -169,7 +182,7 @@ def label_next(
     seed
         As in `select`.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Raises
     ------
@@ -222,7 +235,7 @@ def read_unlabelled(
     folder
         Any folder.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
     levels
         Workspace.levels, for photos of more than 8 bits.
 

@@ -13,7 +13,15 @@ FIRST_GUESS = 25.0
 
 @dataclass(frozen=True)
 class Cost:
-    """photos: how many have no vector yet; seconds: estimated."""
+    """What computing the missing vectors takes.
+
+    Attributes
+    ----------
+    photos
+        How many have no vector yet.
+    seconds
+        Estimated.
+    """
 
     photos: int
     seconds: float

@@ -32,7 +32,7 @@ def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progre
     embedder
         The network.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progre
     Raises
     ------
     InputError
-        For weights that can't be had, and for an image size beyond the photos.
+        For weights that can't be had, and for an image size larger than the photos.
     """
     if not embedder.run:
         return normalised(features(workspace, photos, embedder.spec, progress).matrix)
@@ -56,7 +56,15 @@ def embed(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder, progre
 
 
 def count_missing(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder) -> int:
-    """How many of the photos have no vector in the cache yet."""
+    """How many of the photos have no vector in the cache yet.
+
+    Parameters
+    ----------
+    workspace, photos
+        The photos, by sha256.
+    embedder
+        What turns them into vectors.
+    """
     return len(_store(workspace, embedder).missing(photos["sha256"].tolist()))
 
 

@@ -1,4 +1,4 @@
-"""How good are the answers? Photos that the network never learned from are looked up among the training photos."""
+"""How good are the answers? Photos that the network was never trained on are looked up among the training photos."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,8 +46,15 @@ class Interval:
 class Scores:
     """How well photos of `split` find photos of their class among the training photos.
 
-    queries: path, label, rank (of the first photo of its class), precision (its average precision), nearest (path),
-    found (the nearest one's label). left_out: test photos that are not counted; note: why, in a sentence, "" for none.
+    Attributes
+    ----------
+    queries
+        path, label, rank (of the first photo of its class), precision (its average precision), nearest (path), found
+        (the nearest one's label).
+    left_out
+        Test photos that are not counted.
+    note
+        Why, in a sentence; "" for none.
     """
 
     embedder: Embedder
@@ -60,7 +67,7 @@ class Scores:
 
     @cached_property
     def recall(self) -> dict[int, Accuracy]:
-        """Share of queries with a photo of their class among the k nearest, by k."""
+        """Fraction of queries with a photo of their class among the k nearest, by k."""
         ranks = self.queries["rank"]
         return {k: metrics.share(int((ranks <= k).sum()), len(ranks)) for k in RANKS}
 
@@ -209,7 +216,7 @@ def evaluate(
     open_test
         Whether the test photos are queries, too; this is counted.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Raises
     ------
@@ -288,7 +295,15 @@ def evaluate_split(
 
 
 def fair_queries(workspace: Workspace, embedder: Embedder, split: str) -> Unseen:
-    """The photos of a split by which an embedder may be measured."""
+    """The photos of a split by which an embedder may be measured.
+
+    Parameters
+    ----------
+    workspace, embedder
+        The photos, and what turns them into vectors.
+    split
+        "train", "validation" or "test".
+    """
     photos = workspace.photos()
     rows = photos[photos["split"] == split]
     if not embedder.run or split == "train":

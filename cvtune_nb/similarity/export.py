@@ -148,9 +148,9 @@ def export_similarity(
     out
         A new folder; None for workspace/exports/similar-<name>.
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
     metric
-        How vectors are compared; its projection is learned from the training photos.
+        How vectors are compared; its projection is fitted to the training photos.
     earlier_data
         Take a run whose classes are not those there are now, too.
 
@@ -212,14 +212,28 @@ def export_similarity(
 
 
 def onnx_graph(
-    network: EmbeddingNetwork, width: int, labels: list[str], image_size: int, **notes: Any
+    network: EmbeddingNetwork, width: int, labels: list[str], preprocessing: Preprocessing, **notes: Any
 ) -> onnx.ModelProto:
-    """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width)."""
-    rows = onnx_model.network(onnx_model.program(network, image_size), "rows")
+    """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width).
+
+    Parameters
+    ----------
+    network
+        From photos of image_size to vectors.
+    width
+        Of a vector.
+    labels
+        The classes.
+    image_size
+        Pixels.
+    **notes
+        Kept in the model's metadata.
+    """
+    rows = onnx_model.network(onnx_model.program(network, preprocessing.image_size), "rows")
     last = parser.parse_model(f"""
         <ir_version: 10, opset_import: ["" : {OPSET}]>
         output (float[n, {width}] rows) => (float[n, {width}] vectors) {{ vectors = Identity (rows) }}""")
-    return onnx_model.joined(rows, last, "embedder", labels, image_size, **notes)
+    return onnx_model.joined(rows, last, "embedder", labels, preprocessing, **notes)
 
 
 def compare(
@@ -254,7 +268,7 @@ def compare(
     """
     largest, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
-        square = photo.square(io.BytesIO(content), preprocessing.image_size, workspace.levels)
+        square = preprocessing.square(io.BytesIO(content), workspace.levels)
         with torch.inference_mode():
             ours = network(torch.from_numpy(square[None].copy())).numpy()[0]
         whole = np.asarray(photo.read_photo(io.BytesIO(content), preprocessing.side, workspace.levels))
@@ -278,7 +292,7 @@ def _write_model(
         "distance": json.dumps(metric.distance),
         "levels": workspace.levels,
     }
-    graph = onnx_graph(network, width, workspace.classes, embedder.spec.image_size, **notes)
+    graph = onnx_graph(network, width, workspace.classes, embedder.spec.preprocessing, **notes)
     onnx_model.save(graph, made / "model.onnx")
     tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
     write_tensors(made / "model.safetensors", tensors)
@@ -288,7 +302,19 @@ def _write_model(
 
 
 def write_thumbnails(workspace: Workspace, photos: pd.DataFrame, file: Path, progress: Progress) -> None:
-    """N.jpg of the photo in row N of the index; a photo that can't be read any more has none."""
+    """Write a zip with N.jpg for the photo in row N of the index.
+
+    A photo that can't be read any more has none.
+
+    Parameters
+    ----------
+    workspace, photos
+        The photos, in the order of the index.
+    file
+        The zip.
+    progress
+        Called while thumbnails are made.
+    """
 
     def small(path: str) -> bytes | None:
         try:

@@ -21,7 +21,14 @@ FIRST = 50
 class PhotoMap:
     """Photos on a plane.
 
-    positions: (n, 2) float32 in 0..1; class_ids: (n,) int, each photo's index in `classes`; paths: n.
+    Attributes
+    ----------
+    positions
+        float32 (n, 2) in 0..1.
+    class_ids
+        int (n,): each photo's index in `classes`.
+    paths
+        Of the n photos.
     """
 
     method: str
@@ -40,7 +47,27 @@ def map_photos(index: PhotoIndex, method: str = "pca") -> PhotoMap:
 
 
 def layout(vectors: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
-    """Positions (n, 2) in 0..1, float32, of vectors (n, width), by one of METHODS. Raises InputError."""
+    """Positions of vectors on a map.
+
+    Parameters
+    ----------
+    vectors
+        (n, width).
+    method
+        One of METHODS.
+    seed
+        Same seed, same map.
+
+    Returns
+    -------
+    np.ndarray
+        float32 (n, 2) in 0..1.
+
+    Raises
+    ------
+    InputError
+        When there is no such method.
+    """
     if method not in METHODS:
         raise InputError(f"there is no map by {method!r}: choose {' or '.join(METHODS)}")
     if len(vectors) < 3:

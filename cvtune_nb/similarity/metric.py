@@ -47,7 +47,7 @@ class Metric:
         return cls(components or cls.components, distance or cls.distance)
 
     def projection(self, vectors: np.ndarray, dimensions: int = DIMENSIONS) -> "Projection":
-        """What is done to embeddings before they are compared, learned from those of the training photos.
+        """What is done to embeddings before they are compared, fitted to those of the training photos.
 
         The projection is centred, which is what helps (docs/measurements.md, "Principal components of embeddings").
 

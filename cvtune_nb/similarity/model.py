@@ -20,8 +20,16 @@ from cvtune_nb.workspace import Workspace
 class Embedder:
     """What turns photos into vectors.
 
-    name: a run's id, or BACKBONE@SIZE for a frozen network; spec: its backbone and what that is shown; run: "" for a
-    frozen one; data: "earlier data" for a run that may not be compared with others (provenance).
+    Attributes
+    ----------
+    name
+        A run's id, or BACKBONE@SIZE for a frozen network.
+    spec
+        Its backbone and what that is shown.
+    run
+        "" for a frozen one.
+    data
+        "earlier data" for a run that may not be compared with others (provenance).
     """
 
     name: str
@@ -31,7 +39,7 @@ class Embedder:
 
     @property
     def frozen(self) -> "Embedder":
-        """The same backbone at the same size, as it was before it learned from these photos."""
+        """The same backbone at the same size, as it was before it was trained on these photos."""
         return _frozen(self.spec)
 
     @property
@@ -127,7 +135,20 @@ class EmbeddingNetwork(nn.Module):
 
 
 def load_network(workspace: Workspace, embedder: Embedder, projection: Projection | None = None) -> EmbeddingNetwork:
-    """The network of an embedder, in eval mode on the CPU. Raises InputError like networks.load."""
+    """The network of an embedder, in eval mode on the CPU.
+
+    Parameters
+    ----------
+    workspace, embedder
+        Where its run is, and which it is.
+    projection
+        What is done to its vectors; None: nothing.
+
+    Raises
+    ------
+    InputError
+        As networks.load.
+    """
     if embedder.run:
         backbone = load_best(load_run(workspace, embedder.run)).backbone
     else:

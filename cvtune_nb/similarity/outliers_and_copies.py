@@ -27,8 +27,15 @@ FAR = 3.5
 def find_outliers_and_copies(workspace: Workspace, embedder: Embedder, progress: Progress = silent) -> Audit:
     """Outliers and copies among all photos of the workspace, in the form of an audit; nothing is written.
 
-    The frozen network judges, even for a run: what has learned from these photos has drawn each of them to its class,
+    The frozen network judges, even for a run: one that was trained on these photos has drawn each of them to its class,
     and sees nothing odd in them any more.
+
+    Parameters
+    ----------
+    workspace, embedder
+        The photos, and what turns them into vectors.
+    progress
+        Called while it looks.
     """
     start, embedder = time.perf_counter(), embedder.frozen
     photos = workspace.photos(contested=True)
@@ -82,7 +89,19 @@ def _outlier(paths: list[str], labels: np.ndarray, photo: int, near: np.ndarray,
 def find_copies(workspace: Workspace, embedder: Embedder, progress: Progress = silent) -> pd.DataFrame:
     """Photos that are there more than once, found as the audit does, by features and pixels.
 
-    Pairs that the person said are no copies are left out. Rows like audit/issues.csv.
+    Pairs that the person said are no copies are left out.
+
+    Parameters
+    ----------
+    workspace, embedder
+        The photos, and what turns them into vectors.
+    progress
+        Called while it looks.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows like audit/issues.csv.
     """
     context = Context(workspace, embedder.spec, progress)
     return table({check.name: check.run(context) for check in CHECKS if check.about_copies})

@@ -30,8 +30,14 @@ CANDIDATES = 2_000
 class Query:
     """A photo that is looked up.
 
-    name: its path, or what the person's file is called; vector: (width,), projected; number: its row in the index, None
-    for a photo from elsewhere.
+    Attributes
+    ----------
+    name
+        Its path, or what the person's file is called.
+    vector
+        (width,), projected.
+    number
+        Its row in the index, None for a photo from elsewhere.
     """
 
     name: str
@@ -67,7 +73,7 @@ class PhotoIndex:
 
     def query_file(self, file: str | Path | BinaryIO, name: str) -> Query:
         """A photo from elsewhere as a query; nothing of it is kept. Raises photo.UnreadablePhoto."""
-        square = photo.square(file, self.embedder.spec.image_size, self.workspace.levels)
+        square = self.embedder.spec.preprocessing.square(file, self.workspace.levels)
         return Query(name, self.projection(normalised(forward(self._network, square[None].copy())))[0])
 
     @cached_property
@@ -114,13 +120,22 @@ class PhotoIndex:
         return rows.assign(distance=distances[kept].astype(float)).reset_index(drop=True)
 
     def predict(self, files: Sequence[str], k: int, progress: Progress = silent) -> list[dict[str, Any]]:
-        """Look up files as an exported index does (export.predict.Similar), the same file in the workspace left out.
+        """Look up files as an exported index does (export.predict.Similar), leaving out the same file in the workspace.
+
+        Parameters
+        ----------
+        files
+            Paths of photos.
+        k
+            How many neighbours of each.
+        progress
+            Called while they are looked up.
 
         Returns
         -------
         list of dict
-            For each file its path, and either `similar`, a list of path, label and distance, nearest first, or
-            `error`, why it can't be used.
+            For each file its path, and either `similar`, a list of path, label and distance, nearest first, or `error`,
+            why it can't be used.
         """
         rows: list[dict[str, Any]] = []
         for number, path in enumerate(files):
@@ -155,11 +170,11 @@ def build_index(
     workspace, embedder
         Whose photos, and what turns them into vectors.
     metric
-        How vectors are compared; its projection is learned from the training photos.
+        How vectors are compared; its projection is fitted to the training photos.
     rerank
         Whether what is found is re-ranked by common neighbours (reranking.Reranker).
     progress
-        Called with the share done (0 to 1) and what is under way.
+        Called with the fraction done (0 to 1) and what is under way.
 
     Raises
     ------

@@ -17,8 +17,10 @@ from cvtune_nb.widgets.layout import look, small_print
 
 
 class Control:
-    """One parameter (a classifier's: by its name) as a control. box: what to show; value: the choice, checked; change
-    it by assignment."""
+    """One parameter (a classifier's: by its name) as a control.
+
+    box: what to show; value: the choice, checked; change it by assignment.
+    """
 
     def __init__(self, parameter: str | Parameter, value: Any = None):
         self.parameter = PARAMETERS[parameter] if isinstance(parameter, str) else parameter
@@ -48,8 +50,11 @@ class Control:
         self.widget.observe(lambda _: call(self.value), "value")
 
     def suit(self, backbone: str) -> None:
-        """Of an image size: let the slider move in the steps that the backbone needs, and say so. What is chosen stays:
-        a size that the backbone does not take is refused, with those that it takes, where it is used."""
+        """Of an image size: let the slider move in the steps that the backbone needs, and say so.
+
+        The chosen value stays: a size that the backbone does not take is refused, with those that it takes, where it is
+        used.
+        """
         step, low = sizes.step(backbone), int(self.parameter.low)
         every = step or sizes.ANY
         first = -(-low // every) * every  # a slider counts its steps from its lower end

@@ -13,8 +13,11 @@ Still = Callable[[], bool]
 
 
 class Soon:
-    """Calling it runs `work` in a thread, once no other call has come for a while. It never runs twice at once: of two
-    that measure how fast something is, both would be wrong. `work` asks the Still it gets, and ends when it says no."""
+    """Calling it runs `work` in a thread, once no other call has come for a while.
+
+    It never runs twice at once: of two that measure how fast something is, both would be wrong. `work` asks the Still
+    it gets, and ends when it says no.
+    """
 
     def __init__(self, work: Callable[[Still], None]):
         self._work, self._call, self._one = work, 0, threading.Lock()
@@ -51,8 +54,10 @@ _ALL: weakref.WeakSet[Soon] = weakref.WeakSet()
 
 @atexit.register
 def let_all_end() -> None:
-    """Cancel every call. Python that exits while another thread is inside torch aborts: wait for it, some seconds at
-    most."""
+    """Cancel every call, and wait some seconds at most for them to end.
+
+    Python that exits while another thread is inside torch aborts.
+    """
     for soon in list(_ALL):
         soon.cancel()
     for soon in list(_ALL):

@@ -15,10 +15,22 @@ from cvtune_nb.widgets import script
 class GalleryPhoto:
     """One photo of the gallery, and what is to be decided about it.
 
-    finding: what is sent back with a decision; path, label, score, detail, suggestion: what the page says; others: a
-    caption for each of the photos that are its evidence. suggested: the action that Enter carries out, or ""; to: the
-    label that it would get; pair: whether it may be decided that the first of the others is not a copy; decidable:
-    whether anything may be decided.
+    Attributes
+    ----------
+    finding
+        What is sent back with a decision.
+    path, label, score, detail, suggestion
+        What the page says.
+    others
+        A caption for each of the photos that are its evidence.
+    suggested
+        The action that Enter carries out, or "".
+    to
+        The label that it would get.
+    pair
+        Whether it may be decided that the first of the others is not a copy.
+    decidable
+        Whether anything may be decided.
     """
 
     finding: dict[str, str]
@@ -81,7 +93,7 @@ class Gallery(anywidget.AnyWidget):
         place: tuple[str, int, int] = ("", 0, 1),
         at: int = 0,
     ) -> None:
-        """Show these photos in the place of whatever is on the page.
+        """Show these photos instead of whatever is on the page.
 
         Parameters
         ----------

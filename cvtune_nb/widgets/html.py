@@ -46,7 +46,19 @@ def alert(error: BaseException) -> str:
 
 
 def table(rows: pd.DataFrame, names: Mapping[str, str], caption: str = "", most: int = 40) -> str:
-    """The columns in `names` (column: heading) of the first `most` rows. Shares are formatted by the caller."""
+    """The first rows of a table as HTML; "" for an empty one.
+
+    Parameters
+    ----------
+    rows
+        Fractions are formatted by the caller.
+    names
+        Column -> heading, of the columns to show.
+    caption
+        A line above the table.
+    most
+        Rows to show at most.
+    """
     if rows.empty:
         return ""
     numeric = {column: pd.api.types.is_numeric_dtype(rows[column]) for column in names}
@@ -73,8 +85,11 @@ def _written(value: Any) -> str:
 
 
 def copyable(lines: Iterable[str]) -> str:
-    """Lines of code with a button that copies them. It needs no kernel; where the browser keeps the clipboard from the
-    page (no https, not this machine) the lines are selected, to be copied by hand."""
+    """Lines of code with a button that copies them.
+
+    It needs no kernel. Where the browser keeps the clipboard from the page (no https, not this machine), the lines are
+    selected, to be copied by hand.
+    """
     press = (
         "const told = this.nextElementSibling, code = this.previousElementSibling;"
         "getSelection().selectAllChildren(code);"

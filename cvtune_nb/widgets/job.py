@@ -46,9 +46,20 @@ def headless() -> bool:
 class Job:
     """One piece of work at a time, in a daemon thread.
 
-    state: idle, running, done, stopped or failed. result: what the work returned (None until then). error: what it
-    raised. share, words: the progress last reported. seconds: how long it ran. Listeners are called with the job,
-    in the working thread, when any of these changes.
+    Listeners are called with the job, in the working thread, when any of its attributes changes.
+
+    Attributes
+    ----------
+    state
+        idle, running, done, stopped or failed.
+    result
+        What the work returned (None until then).
+    error
+        What it raised.
+    share, words
+        The progress last reported: fraction done, and a few words.
+    seconds
+        How long it ran.
     """
 
     def __init__(self) -> None:
@@ -77,10 +88,19 @@ class Job:
         return took / done * (1 - self.share) if self.running and took > 2 and done > 0.01 else None
 
     def start(self, work: Work, block: bool = False, instead: bool = False) -> bool:
-        """Run `work`, in a thread, or with block=True in place, where its error is raised.
+        """Run `work` in a thread.
 
-        Returns False, and does nothing, when work is under way: a double click, or the panel open in two tabs. With
-        instead=True, what is under way is stopped, and `work` runs as soon as it has ended.
+        Returns False, and does nothing, when other work is under way (without `instead`): a double click, or the panel
+        open in two tabs.
+
+        Parameters
+        ----------
+        work
+            What to run.
+        block
+            Run it in this thread instead, and raise its error here.
+        instead
+            Stop what is under way, and run `work` as soon as that has ended.
         """
         with self._lock:
             if self.running:

@@ -27,7 +27,17 @@ def folded(title: str, children: Iterable[w.Widget]) -> w.Accordion:
 
 
 def button(label: str, tooltip: str = "", key: str = "", **traits: Any) -> w.Button:
-    """A button as wide as its label. key: the letter that presses it while the focus is in its panel."""
+    """A button as wide as its label.
+
+    Parameters
+    ----------
+    label, tooltip
+        What is on it, and what appears beside the mouse ("": the label).
+    key
+        The letter that presses it while the focus is in its panel.
+    **traits
+        Of ipywidgets.Button.
+    """
     tooltip = f"{tooltip or label}: key {key.upper()}" if key else tooltip
     layout = {"width": "auto", "align_self": "flex-start"}
     made = w.Button(description=label, tooltip=tooltip or None, layout=layout, **traits)
@@ -51,7 +61,7 @@ class Pager(w.HBox):
     what
         What is turned: "page", "photo".
     turn
-        Called with the place to go to, counted from 0.
+        Called with the index to go to, counted from 0.
     """
 
     def __init__(self, what: str, turn: Callable[[int], None]):
@@ -62,7 +72,7 @@ class Pager(w.HBox):
         super().__init__([self.back, self.on])
 
     def show(self, at: int, count: int) -> int:
-        """Go to place `at` of `count`, or the nearest there is; returns it."""
+        """Go to index `at` of `count`, or the nearest there is; returns it."""
         self.at = min(max(at, 0), max(0, count - 1))
         self.back.disabled, self.on.disabled = self.at == 0, self.at >= count - 1
         return self.at

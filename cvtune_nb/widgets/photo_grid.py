@@ -11,21 +11,34 @@ from cvtune_nb.widgets import script
 
 
 class PhotoGrid(anywidget.AnyWidget):
-    """photos: a dict for each: key; caption, the text under it; said, the sentence that screen readers get; mark: a
-    border, "same" (as the query: solid blue), "other" (dashed orange) or "" (none). images: their JPEG bytes; name:
-    what screen readers call the grid. `show` sets these. choosable: whether photos can be selected;
-    opens: whether a click or Enter opens a photo, or selects it as space does.
-
-    selected: the keys of the selected photos. Only the kernel writes this trait, when a message comes; the page reads
-    it when it is drawn anew, so that a reload of the page keeps the selection.
-
-    What the person does comes as a message: {"open": key} or {"selected": keys}, both with the `shown` they belong to,
-    so that a selection that comes when other photos are shown already is left out. They go to `on_open` and
-    `on_select`, which do nothing until they are set. A file that is dropped on the grid comes as {"dropped": its name},
-    with its content, and goes to `on_drop`; until that is set, files are not taken.
+    """A grid of photos that can be opened and selected.
 
     A click opens a photo, a click on the box in its corner selects it. Keys: arrows, Home and End go from photo to
-    photo, Enter opens the one that has the focus, space selects it or no longer, Ctrl+A all or none.
+    photo, Enter opens the one that has the focus, space selects or deselects it, Ctrl+A all or none.
+
+    What the person does comes as a message: {"open": key} or {"selected": keys}, both with the `shown` they belong to,
+    so that a selection that comes when other photos are shown already is ignored. They go to `on_open` and `on_select`,
+    which do nothing until they are set. A file that is dropped on the grid comes as {"dropped": its name}, with its
+    content, and goes to `on_drop`; until that is set, files are not taken.
+
+    `show` sets photos, images and name.
+
+    Attributes
+    ----------
+    photos
+        A dict for each: key; caption, the text under it; said, the sentence for screen readers; mark: a border, "same"
+        (as the query: solid blue), "other" (dashed orange) or "" (none).
+    images
+        Their JPEG bytes.
+    name
+        What screen readers call the grid.
+    choosable
+        Whether photos can be selected.
+    opens
+        Whether a click or Enter opens a photo, rather than selecting it as space does.
+    selected
+        The keys of the selected photos. Only the kernel writes this trait, when a message comes; the page reads it when
+        it is drawn anew, so that a reload of the page keeps the selection.
     """
 
     photos = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -44,7 +57,18 @@ class PhotoGrid(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def show(self, photos: list[dict[str, str]], images: list[bytes], name: str) -> None:
-        """Show these photos, none of them selected, in the place of whatever is on the page."""
+        """Show these photos, none of them selected, instead of whatever is on the page.
+
+        Parameters
+        ----------
+        photos, images, name
+            The traits of these names.
+
+        Raises
+        ------
+        ValueError
+            When there are not as many images as photos.
+        """
         if len(photos) != len(images):
             raise ValueError(f"{len(photos)} photos, but {len(images)} images")
         with self.hold_sync():

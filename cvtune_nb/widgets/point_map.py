@@ -10,19 +10,32 @@ import traitlets
 
 
 class PointMap(anywidget.AnyWidget):
-    """places: float32, x to the right and y upwards in 0..1, for each point; numbers: uint16, its place in classes;
-    titles: the text beside the mouse, one for each point or none at all; name: what screen readers call the map.
-    `show` sets these. marked: points with a black ring, which `mark` sets.
-
-    selected: the selected points. Only the kernel writes this trait, when a message comes; the page reads it when it
-    is drawn anew, so that a reload of the page keeps the selection.
-
-    What the person selects comes as a message, {"selected": points}, with the `shown` it belongs to, so that one that
-    comes when other points are shown already is left out. It goes to `on_select`, which does nothing until it is set.
+    """A map of points, of which a person selects some with a lasso.
 
     A drag draws a lasso, a click selects the point there or clears the selection; with Shift they add to it. Keys:
     arrows move a square frame, + and - change its size, Enter selects what is inside (Shift+Enter adds it), Escape
     clears. A button for each class hides its points and shows them again; hidden ones are not selected.
+
+    What the person selects comes as a message, {"selected": points}, with the `shown` it belongs to, so that one that
+    comes when other points are shown already is ignored. It goes to `on_select`, which does nothing until it is set.
+
+    `show` sets places, numbers, titles and name.
+
+    Attributes
+    ----------
+    places
+        float32, x to the right and y upwards in 0..1, for each point.
+    numbers
+        uint16, the index of its class in classes.
+    titles
+        The text beside the mouse, one for each point or none at all.
+    name
+        What screen readers call the map.
+    marked
+        Points with a black ring, which `mark` sets.
+    selected
+        The selected points. Only the kernel writes this trait, when a message comes; the page reads it when it is drawn
+        anew, so that a reload of the page keeps the selection.
     """
 
     places = traitlets.Bytes().tag(sync=True)
@@ -40,7 +53,26 @@ class PointMap(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def show(self, places: np.ndarray, numbers: np.ndarray, classes: list[str], titles: list[str], name: str) -> None:
-        """Show these points, none of them selected or marked, in the place of whatever is on the page."""
+        """Show these points, none of them selected or marked, instead of whatever is on the page.
+
+        Parameters
+        ----------
+        places
+            (n, 2): x to the right and y upwards in 0..1.
+        numbers
+            (n,): the index of each point's class in `classes`.
+        classes
+            Their names.
+        titles
+            One for each point, or none at all.
+        name
+            What screen readers call the map.
+
+        Raises
+        ------
+        ValueError
+            When the lengths do not match, or an index is beyond the classes.
+        """
         places, numbers = np.asarray(places, dtype="<f4"), np.asarray(numbers, dtype="<u2")
         if places.shape != (len(numbers), 2) or len(titles) not in (0, len(numbers)):
             raise ValueError(f"places {places.shape}, {len(numbers)} numbers and {len(titles)} titles do not match")

@@ -1,10 +1,11 @@
 from dataclasses import fields
 
 import numpy as np
+import pytest
 
 from cvtune_nb.data.photo import FULL, square
 from cvtune_nb.data.preprocessing import Preprocessing
-from cvtune_nb.parameters import Config
+from cvtune_nb.parameters import PARAMETERS, Config
 
 
 def test_a_network_is_shown_the_crop_of_what_is_decoded(opened):
@@ -12,11 +13,21 @@ def test_a_network_is_shown_the_crop_of_what_is_decoded(opened):
     kept = shown.decode(path, shown.side, FULL)
     assert kept.shape == (shown.side, shown.side, 3) and shown.side > 64
     assert np.array_equal(shown.crop(kept[None])[0], square(path, 64, FULL))
+    assert np.array_equal(shown.square(path, FULL), square(path, 64, FULL))
 
 
-def test_the_key_tells_every_field_apart():
-    keys = {Preprocessing(size).key for size in (64, 96, 224)}
-    assert len(keys) == 3 and {field.name for field in fields(Preprocessing)} == {"image_size"}, "key has them all"
+@pytest.mark.parametrize("name", [field.name for field in fields(Preprocessing)])
+def test_each_field_is_a_parameter_of_runs_that_the_key_tells_apart(name):
+    parameter = PARAMETERS[name]
+    other = next(value for value in (*parameter.choices, parameter.high) if value != parameter.default)
+    config = Config("resnet18", **{name: other})
+    assert getattr(Preprocessing.of(config), name) == other
+    assert Preprocessing.of(config).key != Preprocessing().key
+    assert Preprocessing.from_dict(Preprocessing.of(config).to_dict()) == Preprocessing.of(config)
+
+
+def test_the_key_of_what_has_always_been_is_the_image_size():
+    assert Preprocessing(96).key == "96"  # caches of earlier versions stay valid
 
 
 def test_a_run_says_what_its_network_is_shown():

@@ -257,7 +257,7 @@ def test_a_climb_for_real(workspace):
 
 
 def expecting(monkeypatch, *accuracies):
-    """The rungs promise these accuracies, give or take five points."""
+    """These accuracies are expected of the rungs, give or take five points."""
     told = [ExpectedAccuracy(accuracy, accuracy - 0.05, accuracy + 0.05) for accuracy in accuracies]
     monkeypatch.setattr(
         climb, "expected_accuracies", lambda workspace, configs, compute, progress: told[-len(configs) :]

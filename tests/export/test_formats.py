@@ -10,6 +10,7 @@ import torch
 
 from cvtune_nb.classification.model import Classifier
 from cvtune_nb.commands.exported import AS_TEXT
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.export import exports_in, onnx_model, open_export, verification
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.export.predict import KINDS, Model, kind_of, lines_of
@@ -48,7 +49,9 @@ def test_a_variant_takes_and_gives_the_same_and_is_used_by_its_name(variant, net
     assert signature(made) == signature(network)
     assert variant.meaning and not variant.meaning.endswith(".")
     for graph, name in ((network, "fp32"), (made, variant.name)):
-        onnx_model.save(onnx_model.whole(graph, LABELS, SIZE, 1.0, threshold=0), tmp_path / file_of(name))
+        onnx_model.save(
+            onnx_model.whole(graph, LABELS, Preprocessing(SIZE), 1.0, threshold=0), tmp_path / file_of(name)
+        )
     write_json(tmp_path / "labels.json", {"labels": LABELS})
     verification.write_hashes(tmp_path)
     full, small = open_export(tmp_path).probabilities(photos), open_export(tmp_path, variant.name).probabilities(photos)

@@ -44,7 +44,17 @@ def _room(rng: np.random.Generator) -> Image.Image:
 
 
 def backdrop(rng: np.random.Generator, size: tuple[int, int], outdoors: bool) -> Image.Image:
-    """An out-of-focus background of `size` (width, height)."""
+    """An out-of-focus background.
+
+    Parameters
+    ----------
+    rng
+        What is random comes from here.
+    size
+        Width and height in pixels.
+    outdoors
+        A scene outdoors, or a room.
+    """
     kind = rng.choice(["photo", "foliage"] if outdoors else ["photo", "room", "room", "photo"])
     if kind == "room":
         source = _room(rng)

@@ -10,7 +10,17 @@ MAP = 512
 
 
 def tile_noise(side: int, sigma: float | tuple[float, float], seed: int) -> np.ndarray:
-    """A (side, side) field that repeats seamlessly, mean 0 and deviation 1, with features of about 2 * sigma."""
+    """A field that repeats seamlessly, mean 0 and deviation 1.
+
+    Parameters
+    ----------
+    side
+        Of the field (side, side).
+    sigma
+        Half the size of its features, of both axes or of each.
+    seed
+        Same seed, same field.
+    """
     coarse = 4 if np.min(sigma) >= 8 and side % 4 == 0 else 1  # wide features need few points
     white = np.random.default_rng(seed).standard_normal((side // coarse, side // coarse))
     field = ndimage.gaussian_filter(white, np.divide(sigma, coarse), mode="wrap", truncate=3)
@@ -20,7 +30,19 @@ def tile_noise(side: int, sigma: float | tuple[float, float], seed: int) -> np.n
 
 
 def cloud_noise(side: int, coarsest: float, seed: int, octaves: int = 4) -> np.ndarray:
-    """Sum of octaves of tile_noise, each half as wide and half as strong as the one before."""
+    """Sum of octaves of tile_noise, each half as wide and half as strong as the one before.
+
+    Parameters
+    ----------
+    side
+        Of the field (side, side).
+    coarsest
+        The sigma of the first octave.
+    seed
+        Same seed, same field.
+    octaves
+        How many.
+    """
     return _standard(np.asarray(sum(tile_noise(side, coarsest / 2**k, seed + k) / 2**k for k in range(octaves))))
 
 
@@ -43,7 +65,22 @@ def sphere_directions() -> np.ndarray:
 
 
 def sphere_noise(directions: np.ndarray, frequency: float, seed: int) -> np.ndarray:
-    """A smooth field on the sphere, mean 0 and deviation 1, with about `frequency` bumps along the radius."""
+    """A smooth field on the sphere, mean 0 and deviation 1.
+
+    Parameters
+    ----------
+    directions
+        Unit vectors (height, width, 3).
+    frequency
+        About how many bumps there are along the radius.
+    seed
+        Same seed, same field.
+
+    Returns
+    -------
+    np.ndarray
+        (height, width).
+    """
     volume = np.random.default_rng(seed).standard_normal((64, 64, 64))
     volume = ndimage.gaussian_filter(volume, 1.2, mode="wrap")
     points = (directions * (frequency * 3.0) + 31.7).transpose(2, 0, 1) % 64

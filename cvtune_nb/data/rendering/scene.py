@@ -17,7 +17,7 @@ from cvtune_nb.data.rendering.tone import to_light, to_stored
 
 FAULTS = ("dark", "over_exposed", "blurry")
 HIDDEN = 0.3
-"""Of a thing of which no more than this share is to be seen there is no box."""
+"""Of a thing of which no more than this fraction is to be seen there is no box."""
 Box = tuple[int, int, int, int]
 _OUTDOORS = ("lawn", "straw", "sand", "pebbles", "gravel", "concrete")
 
@@ -392,7 +392,7 @@ def _camera(rng: np.random.Generator, frame: np.ndarray, fault: str) -> Image.Im
 
 
 def _falloff(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Share of light by place, (height, width): a pool of light, at times shadows of leaves, dark corners."""
+    """Fraction of light at each pixel, (height, width): a pool of light, at times shadows of leaves, dark corners."""
     x, y = np.meshgrid(np.linspace(-1, 1, 40, dtype=np.float32), np.linspace(-1, 1, 40, dtype=np.float32))
     slope = rng.uniform(-0.35, 0.35, 2).astype(np.float32)
     share = (1 + slope[0] * x + slope[1] * y) * (1 - np.float32(rng.uniform(0, 0.25)) * (x * x + y * y))

@@ -173,7 +173,7 @@ def _shade(
 
 
 def ground_light(things: list[Placed], light: Light, size: tuple[int, int], step: int) -> np.ndarray:
-    """Share (0..1) of the light that reaches the ground.
+    """Fraction (0..1) of the light that reaches the ground.
 
     Shadows are those of ellipsoids; the closeness to a thing takes away sky (Quilez, sphere ambient occlusion).
 

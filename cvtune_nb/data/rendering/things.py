@@ -31,7 +31,7 @@ class Thing:
     pose: str = field(default="any")
     """any, lying (z axis along the ground) or standing (z axis up)."""
     span: tuple[float, float] = (0.3, 0.7)
-    """How wide the thing is in its photos, as a share of the short side: least and most."""
+    """How wide the thing is in its photos, as a fraction of the short side: least and most."""
     shrink: float = 1.0
     """Size beside another thing, relative to that."""
 
@@ -62,7 +62,15 @@ CLASSES = ("golf ball", "lemon", "lime", "orange", "table tennis ball", "tangeri
 
 
 def fruit(rng: np.random.Generator, kind: str, towards: str | None = None) -> Thing:
-    """A fruit of `kind`, or one half-way to `towards`."""
+    """A fruit of one kind, or one half-way to another.
+
+    Parameters
+    ----------
+    rng
+        What is random comes from here.
+    kind, towards
+        Names in FRUIT; `towards` None: the kind alone.
+    """
     kinds = [FRUIT[kind], FRUIT[towards or kind]]
 
     def mean(values: list) -> np.ndarray:

@@ -37,5 +37,11 @@ def to_stored(light: np.ndarray) -> np.ndarray:
 
 
 def colour(red: float, green: float, blue: float) -> np.ndarray:
-    """Linear light of one sRGB colour given as 0..255."""
+    """Linear light of one sRGB colour.
+
+    Parameters
+    ----------
+    red, green, blue
+        0..255.
+    """
     return _DECODE[np.clip([red, green, blue], 0, 255).astype(np.uint8)]

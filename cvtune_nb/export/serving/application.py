@@ -107,7 +107,7 @@ class Addresses:
         return self._answer({"status": "closing" if closing else "ok"}, 503 if closing else 200)
 
     async def labels(self, request: Request) -> Response:
-        """GET /labels: what the model knows."""
+        """GET /labels: the model's labels."""
         self._require_token(request)
         return self._answer(self.service.model.about())
 
@@ -130,14 +130,14 @@ class Addresses:
         return self._answer(self.pages[path], kind=PAGE[path][1])
 
     async def refused(self, _: Request, error: Refused) -> Response:
-        """What is said to a request that is not answered."""
+        """The answer to a request that can't be served."""
         answer = self._answer({"error": error.words}, error.status, **error.headers)
         if not error.last:
             return answer
         return LastAnswer(answer.body, error.status, {**answer.headers, "connection": "close"})
 
     async def unknown(self, _: Request, error: HTTPException) -> Response:
-        """What is said where there is nothing."""
+        """The answer where there is nothing."""
         words = {404: "there is nothing here: POST photos to /predict", 405: "this address takes another method"}
         return self._answer({"error": words.get(error.status_code, str(error.detail))}, error.status_code)
 
