@@ -21,7 +21,7 @@ from cvtune_nb.files import Progress, silent, write_text
 PROBLEM_COLUMNS = ["file", "where", "photo", "kind", "words", "boxes"]
 
 READERS: dict[str, Reader] = {"coco": coco.read, "voc": voc.read, "yolo": yolo.read}
-WHICH = ("all photos", "with boxes", "nothing to find", "not looked at")
+WHICH: tuple[str, ...] = ("all photos", "with boxes", "nothing to find", "not looked at")
 """What can be asked for of the photos."""
 OTHER_KIND = "annotations of another kind than those that were chosen"
 SAFE = "draw boxes in notebook 06"
