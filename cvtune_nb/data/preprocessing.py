@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvtune_nb.data.photo import Levels, centre_square, crop_centre, short_side
+from cvtune_nb.data.photo import File, Levels, centre_square, crop_centre, short_side
 from cvtune_nb.parameters import PARAMETERS
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Preprocessing:
         """Pixels of the centre squares that are kept on disk: somewhat more than is shown, for random crops."""
         return short_side(self.image_size)
 
-    def decode(self, path: Path | IO[bytes], side: int, levels: Levels) -> np.ndarray:
+    def decode(self, path: File, side: int, levels: Levels) -> np.ndarray:
         """A photo's centre square, uint8 RGB (side, side, 3).
 
         Parameters
@@ -72,7 +71,7 @@ class Preprocessing:
         """What is shown when nothing is augmented, uint8 (n, image_size, image_size, 3), of (n, side, side, 3)."""
         return crop_centre(squares, self.image_size)
 
-    def square(self, path: Path | IO[bytes], levels: Levels) -> np.ndarray:
+    def square(self, path: File, levels: Levels) -> np.ndarray:
         """A photo as it is shown when nothing is augmented, uint8 RGB (image_size, image_size, 3).
 
         Raises photo.UnreadablePhoto.
