@@ -71,7 +71,7 @@ class DetectorPanel(RunPanel):
 
     # -- what it will cost ------------------------------------------------------------------------------------
 
-    def price(self, config: DetectorConfig) -> Cost:
+    def estimate_cost(self, config: DetectorConfig) -> Cost:
         """What detection.predict_cost says, for the boxes as they are now."""
         return predict_cost(self.dataset.redrawn(), config)
 

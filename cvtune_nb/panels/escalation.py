@@ -92,7 +92,7 @@ class EscalationPanel(Panel):
         self.below.children = [self.why, self.found, self.gap, self.time]
         page, *rest = self.box.children
         self.box.children = [page, self.table, *rest]
-        self._prices: dict[Config, Cost] = {}
+        self._costs: dict[Config, Cost] = {}
         self._impossible: set[Config] = set()
         self._expected: dict[Config, ExpectedAccuracy] = {}
         self._soon = Soon(self.predict)
@@ -164,21 +164,21 @@ class EscalationPanel(Panel):
             return
         self._impossible.clear()
         for number, config in enumerate(configs, 1):
-            facts, price = in_words(config), ""
-            if config not in self._prices and not self.job.running:
+            facts, cost = in_words(config), ""
+            if config not in self._costs and not self.job.running:
                 try:
-                    self._prices[config] = classification.predict_cost(self.workspace, config)
+                    self._costs[config] = classification.predict_cost(self.workspace, config)
                     self._expected[config] = expected_accuracies(self.workspace, [config])[0]
                 except (InputError, OSError, ValueError, RuntimeError) as error:
-                    price = html.text(error)
+                    cost = html.text(error)
                     self._impossible.add(config)
-            if config in self._prices:
-                price = f"<b>{html.text(self._prices[config].words)}</b>"
+            if config in self._costs:
+                cost = f"<b>{html.text(self._costs[config].words)}</b>"
             if config in self._expected:
-                price += f"; expected accuracy {html.text(self._expected[config])}"
+                cost += f"; expected accuracy {html.text(self._expected[config])}"
             if not still():  # edited meanwhile: another call has come
                 return
-            self.table.say(number, f"{facts}. {price}")
+            self.table.say(number, f"{facts}. {cost}")
         self.add_up()
 
     def add_up(self) -> None:
@@ -187,7 +187,7 @@ class EscalationPanel(Panel):
         if not rungs:
             self.sum.value = html.status("No rung is chosen: tick at least one.")
             return
-        took = total(rungs.values(), self._prices, self._impossible)
+        took = total(rungs.values(), self._costs, self._impossible)
         over, lacking = took.seconds > self.budget.value * 60, len(rungs) - took.possible
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
         words = "time not estimated yet" if took.unknown else f"{html.duration(took.seconds)}, {fits}"

@@ -64,7 +64,7 @@ class RunPanel(Panel):
         """The parameters as they stand. Raises InputError."""
         raise NotImplementedError
 
-    def price(self, config: Any) -> Cost:
+    def estimate_cost(self, config: Any) -> Cost:
         """What a run with them will cost."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ class RunPanel(Panel):
         parts = ((runs[now], compared), (runs[~now], apart))
         return "".join(self.rows_of(part, caption) for part, caption in parts if len(part))
 
-    # -- parameters and their price ---------------------------------------------------------------------------
+    # -- parameters and their estimated cost ---------------------------------------------------------------------
 
     def set(self, values: dict[str, Any]) -> None:
         """Move the controls to `values`; parameters that are not named stay."""
@@ -126,7 +126,7 @@ class RunPanel(Panel):
         """Show estimated time and memory, while they are wanted."""
         try:
             config = self.config()
-            cost = self.price(config)
+            cost = self.estimate_cost(config)
         except (InputError, OSError, ValueError, RuntimeError) as error:
             self.cost_line.value = html.alert(error)
             return

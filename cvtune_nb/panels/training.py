@@ -86,7 +86,7 @@ class TrainingPanel(RunPanel):
 
     # -- what it will cost ------------------------------------------------------------------------------------
 
-    def price(self, config: Config) -> Cost:
+    def estimate_cost(self, config: Config) -> Cost:
         """What classification.predict_cost says."""
         return classification.predict_cost(self.workspace, config)
 

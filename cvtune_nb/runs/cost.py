@@ -278,20 +278,20 @@ class Total:
     unknown: int
 
 
-def total(configs: Collection[C], prices: Mapping[C, Cost], impossible: Collection[C]) -> Total:
+def total(configs: Collection[C], costs: Mapping[C, Cost], impossible: Collection[C]) -> Total:
     """What runs take together.
 
     Parameters
     ----------
     configs
         Their parameters.
-    prices
+    costs
         What is known of their cost so far.
     impossible
         Those that can't be run here.
     """
     possible = [config for config in configs if config not in impossible]
-    known = [prices[config].seconds for config in possible if config in prices]
+    known = [costs[config].seconds for config in possible if config in costs]
     return Total(sum(known), len(possible), len(possible) - len(known))
 
 

@@ -59,7 +59,7 @@ def test_cost_in_words():
 
 def test_what_runs_take_together():
     first, second, third = (replace(CONFIG, seed=seed) for seed in range(3))
-    prices = {first: Cost(10, 1), third: Cost(20, 1)}
-    assert total([first, second, third], prices, ()) == Total(30, 3, 1)
-    assert total([first, second, third], prices, {second}) == Total(30, 2, 0)
-    assert total([second], prices, {second}) == Total(0, 0, 0)
+    costs = {first: Cost(10, 1), third: Cost(20, 1)}
+    assert total([first, second, third], costs, ()) == Total(30, 3, 1)
+    assert total([first, second, third], costs, {second}) == Total(30, 2, 0)
+    assert total([second], costs, {second}) == Total(0, 0, 0)
