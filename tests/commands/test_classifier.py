@@ -94,7 +94,7 @@ def test_tables_for_people(folder, capsys):
 
 def test_escalate(folder, capsys, monkeypatch):
     rungs = [Config("test_resnet:random", image_size=size, epochs=2, batch_size=16) for size in (64, 96, 128)]
-    monkeypatch.setattr(escalation, "ladder", lambda _: rungs)
+    monkeypatch.setattr(escalation, "ladder_of", lambda _: rungs)
     call = ["escalate", "--workspace", folder, "--budget", "10m", "--rungs", "1,2"]
     status, found, _ = called(capsys, *call)
     assert status == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import onnx
@@ -38,7 +39,8 @@ def test_the_graph_finds_what_torchvision_finds(trained_detector, monkeypatch):
     dataset, run = trained_detector
     detector, compared = load_best(run), 0
     graph = Graph(detector, 128).eval()
-    monkeypatch.setattr("cvtune_nb.detection.inference.half", lambda where: torch.autocast(where.type, enabled=False))
+    full_precision = partial(torch.autocast, "cpu", enabled=False)
+    monkeypatch.setattr("cvtune_nb.detection.inference.mixed_precision", lambda _: full_precision())
     for path in dataset.photos["path"]:  # all: how many a barely trained detector finds differs between processors
         picture = scaled(dataset.workspace.path_of(path), 128)
         whole = framed(picture, 128)[0].numpy()  # torchvision gets the frame too, so that the maps are the same

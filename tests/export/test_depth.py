@@ -104,7 +104,7 @@ def test_the_export_says_its_levels(exports):
     for name, levels in {"8": [0, 0], "png": [0, 4095]}.items():
         folder = exports[name].folder
         assert json.loads((folder / "config.json").read_text())["levels"] == levels
-        assert ("the value 0 was black and 4095 white" in (folder / "README.md").read_text()) == (name != "8")
+        assert ("with 0 as black and 4095 as white" in (folder / "README.md").read_text()) == (name != "8")
         assert open_export(folder).levels == tuple(levels)
 
 
