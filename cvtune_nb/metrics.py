@@ -294,7 +294,7 @@ def calibration_error(table: pd.DataFrame) -> float:
 
 
 def coverage(confidence: ArrayLike, right: ArrayLike) -> pd.DataFrame:
-    """What a threshold below which the answer is "don't know" costs and brings.
+    """What a threshold below which the model is not sure costs and brings.
 
     A row for each threshold: threshold (0 to .99),coverage (fraction of photos still answered),accuracy (of these, its
     95% interval low,high),answered (photos).

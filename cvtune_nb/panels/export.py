@@ -59,7 +59,9 @@ class ExportPanel(BaseExportPanel):
             **look("5em"),
         )
         self.variants = {
-            name: w.Checkbox(value=True, description=f"{name}: {variant.meaning}", indent=False)
+            name: w.Checkbox(
+                value=True, description=f"{name}: {variant.meaning}", indent=False, layout={"width": "auto"}
+            )
             for name, variant in VARIANTS.items()
         }
         self.photo = w.Text(

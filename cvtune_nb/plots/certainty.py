@@ -21,7 +21,7 @@ def certainty(
 
     Left, how often answers were right against how sure the model was, before and after calibration, with 95% intervals.
     Right, the fraction of photos that is answered, and how many of these answers are right, against the threshold below
-    which the answer is "don't know".
+    which the model is not sure.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _coverage(axes: Axes, table: pd.DataFrame, threshold: float) -> None:
     axes.fill_between(known["threshold"], known["low"], known["high"], color=BLUE, alpha=0.15)
     axes.plot(table["threshold"], table["coverage"], color=ORANGE, linestyle="--", label="answered")
     axes.axvline(threshold, color=GREY, linestyle=":", linewidth=1.5, label=f"threshold {threshold:.0%}")
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel='threshold: below it, "don\'t know"', ylabel="validation photos")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel='threshold: below it, "not sure"', ylabel="validation photos")
     axes.legend(fontsize=8, loc="lower left")
     here = table.iloc[(table["threshold"] - threshold).abs().argmin()]
     answered, right = f"{here['coverage']:.0%} of the photos", f"{here['accuracy']:.1%} of them"
