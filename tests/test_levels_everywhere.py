@@ -10,7 +10,6 @@ PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 DECODERS = {
     "read_photo": 3,
     "centre_square": 3,
-    "square": 3,
     "scaled": 3,
     "thumbnail": 3,
     "contact_sheet": 5,
@@ -60,7 +59,7 @@ def test_no_photo_is_decoded_without_levels(path):
         "keep(store, scaled, progress)",
         "plots.contact_sheet(photos, path_of)",
         "functools.partial(centre_square)",
-        "photo.square(file, 224)",
+        "photo.centre_square(file, 224)",
     ],
 )
 def test_a_forgotten_one_is_seen(source):

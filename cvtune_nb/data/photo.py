@@ -470,31 +470,6 @@ def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:
     return pixels[..., start : start + image_size, start : start + image_size, :]
 
 
-def square(path: File, image_size: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo as classifiers see it: the middle of its centre square.
-
-    Parameters
-    ----------
-    path
-        A path, or a binary file object.
-    image_size
-        Pixels.
-    levels
-        Which stored values are shown black and white, of photos of more than 8 bits a channel.
-
-    Returns
-    -------
-    array
-        uint8 RGB (image_size, image_size, 3).
-
-    Raises
-    ------
-    UnreadablePhoto
-        For a file that can't be used.
-    """
-    return crop_centre(centre_square(path, short_side(image_size), levels), image_size)
-
-
 def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
     """Width and height of a photo whose longer side is scaled to image_size pixels."""
     scale = image_size / max(width, height)

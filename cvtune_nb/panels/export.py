@@ -190,7 +190,7 @@ class ExportPanel(BaseExportPanel):
         if "error" in answer:
             raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
-        square = photo.square(path, model.image_size, model.levels)
+        square = photo.crop_centre(model.prepared(path), model.image_size)
         try:
             mattered = heat(self.network, square, model.labels.index(answer["label"]))
         except InputError:  # a network without a feature map

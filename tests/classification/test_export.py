@@ -22,6 +22,7 @@ from cvtune_nb import classification
 from cvtune_nb.classification import calibration, export_run, load_bundle
 from cvtune_nb.classification.model import Classifier
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import onnx_model, open_export
@@ -106,7 +107,7 @@ def test_pytorch_and_onnx_runtime_agree_for_any_batch_and_any_size(made, run):
     assert together.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     ours = onnx_model.Probabilities(classification.load_best(run), made.temperature).eval()
     for image, theirs in zip(images, together, strict=True):
-        square = photo.square(io.BytesIO(as_file(image)), 64)
+        square = Preprocessing(64).square(io.BytesIO(as_file(image)), FULL)
         with torch.inference_mode():
             assert theirs == pytest.approx(ours(torch.from_numpy(square[None].copy())).numpy()[0], abs=1e-5)
 
@@ -127,7 +128,7 @@ def test_the_graph_scales_photos_to_the_very_pixels_that_pillow_gives(height, wi
         scaling(Preprocessing(64)).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     found = session.run(None, {"photos": pixels[None]})[0][0]
-    assert np.array_equal(found, photo.square(io.BytesIO(as_file(pixels)), 64))
+    assert np.array_equal(found, Preprocessing(64).square(io.BytesIO(as_file(pixels)), FULL))
 
 
 def test_a_model_that_computes_something_else_is_not_exported(workspace, run, monkeypatch):
@@ -176,7 +177,7 @@ def test_without_variants_there_is_one_model(workspace, run, tmp_path):
 
 def test_the_temperature_changes_no_answer_and_lowers_the_loss(made, workspace, run):
     rows = workspace.photos().query("split == 'validation'")
-    images = np.stack([photo.square(workspace.path_of(path), 64) for path in rows["path"]])
+    images = np.stack([Preprocessing(64).square(workspace.path_of(path), FULL) for path in rows["path"]])
     with torch.inference_mode():
         logits = classification.load_best(run)(torch.from_numpy(images))
     truth = torch.tensor([run.classes.index(label) for label in rows["label"]])

@@ -8,7 +8,8 @@ from cvtune_nb.classification import export_run, load_bundle
 from cvtune_nb.classification.exportable import choices
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer, baseline, last_baseline
-from cvtune_nb.data import open_workspace, photo
+from cvtune_nb.data import open_workspace
+from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model
@@ -37,7 +38,9 @@ def test_the_exported_baseline_decides_as_scikit_learn_does(workspace, kernel):
     svm = explorer.svm(3.0, kernel)
     rows = workspace.photos().query("split == 'validation'")
     answers = Model(made.folder).predict([workspace.path_of(path) for path in rows["path"]])
-    images = torch.from_numpy(np.stack([photo.square(workspace.path_of(path), 64) for path in rows["path"]]))
+    images = torch.from_numpy(
+        np.stack([Preprocessing(64).square(workspace.path_of(path), FULL) for path in rows["path"]])
+    )
     network = load_bundle(made.folder)
     with torch.inference_mode():
         logits, features = network(images).numpy(), network.backbone(images).numpy()

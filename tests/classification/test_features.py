@@ -5,7 +5,7 @@ import torch
 
 from cvtune_nb.classification import features as module
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.data.photo import square
+from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.models import networks
@@ -19,7 +19,7 @@ RANDOM = FeatureSpec("resnet18:random", Preprocessing(64))
 def test_features_are_what_the_network_gives_for_the_photos(opened):
     photos = opened.photos().iloc[[3, 30, 3]].reset_index(drop=True)
     found = features(opened, photos, SPEC)
-    images = np.stack([square(opened.path_of(path), 64) for path in photos["path"]])
+    images = np.stack([Preprocessing(64).square(opened.path_of(path), FULL) for path in photos["path"]])
     with torch.inference_mode():
         expected = networks.load(SPEC.backbone).eval()(torch.from_numpy(images)).numpy()
     assert found.matrix.dtype == np.float32

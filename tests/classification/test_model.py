@@ -8,7 +8,7 @@ from cvtune_nb.classification import build, load_best
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier
 from cvtune_nb.classification.svm import SvmExplorer
-from cvtune_nb.data.photo import square
+from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
@@ -38,7 +38,9 @@ def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace,
 
 
 def explorer_images(workspace, explorer):
-    return np.stack([square(workspace.path_of(path), 64) for path in explorer.photos["path"].iloc[:5]])
+    return np.stack(
+        [Preprocessing(64).square(workspace.path_of(path), FULL) for path in explorer.photos["path"].iloc[:5]]
+    )
 
 
 def test_the_same_seed_gives_the_same_last_layer():
@@ -91,7 +93,7 @@ def test_the_best_classifier_repeats_the_predictions_of_its_run(trained):
     classifier = load_best(run)
     assert not classifier.training
     rows = run.predictions()
-    images = np.stack([square(workspace.path_of(path), 64) for path in rows["path"]])
+    images = np.stack([Preprocessing(64).square(workspace.path_of(path), FULL) for path in rows["path"]])
     chances = softmax(networks.forward(classifier, images), axis=1)
     assert [run.classes[i] for i in chances.argmax(1)] == rows["predicted"].tolist()
     np.testing.assert_allclose(chances.max(1), rows["probability"], atol=2e-3)

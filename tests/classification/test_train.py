@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cvtune_nb.classification import build, fit, load_best, load_run, predict_cost, train
 from cvtune_nb.classification.svm import baseline_predictions, last_baseline
-from cvtune_nb.data.photo import square
+from cvtune_nb.data.photo import FULL
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.models import inference, networks
 from cvtune_nb.models.fuse_convolutions import Fused
@@ -69,7 +70,7 @@ def test_accuracy_is_measured_in_eval_mode_without_augmentation(trained, split):
     network = build(run.config, run.classes)
     checkpoint.restore(run, network, torch.optim.SGD(network.parameters(), 0.1, 0.9))
     photos = workspace.photos().query("split == @split")
-    images = np.stack([square(workspace.path_of(path), 64) for path in photos["path"]])
+    images = np.stack([Preprocessing(64).square(workspace.path_of(path), FULL) for path in photos["path"]])
     logits = torch.from_numpy(networks.forward(network.eval(), images))
     truth = torch.tensor([run.classes.index(label) for label in photos["label"]])
     last = run.history.iloc[-1]

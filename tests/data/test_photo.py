@@ -7,15 +7,16 @@ import pytest
 from PIL import Image, ImageOps
 
 from cvtune_nb.data.photo import (
+    FULL,
     LARGEST,
     UnreadablePhoto,
     centre_square,
     crop_centre,
     read_photo,
     short_side,
-    square,
     upright_size,
 )
+from cvtune_nb.data.preprocessing import Preprocessing
 
 
 def scene(width=60, height=40):
@@ -208,6 +209,6 @@ def test_the_crop_is_the_middle():
 def test_the_networks_see_the_middle_of_the_centre_square(tmp_path):
     assert short_side(224) == 256
     scene(200, 100).save(tmp_path / "a.png")
-    seen = square(tmp_path / "a.png", 56)
+    seen = Preprocessing(56).square(tmp_path / "a.png", FULL)
     assert seen.shape == (56, 56, 3)
     assert np.array_equal(seen, centre_square(tmp_path / "a.png", 64)[4:60, 4:60])

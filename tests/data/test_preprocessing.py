@@ -3,7 +3,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from cvtune_nb.data.photo import FULL, square
+from cvtune_nb.data.photo import FULL, centre_square, crop_centre
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.parameters import PARAMETERS, Config
 
@@ -12,8 +12,8 @@ def test_a_network_is_shown_the_crop_of_what_is_decoded(opened):
     shown, path = Preprocessing(64), opened.path_of(opened.photos()["path"][0])
     kept = shown.decode(path, shown.side, FULL)
     assert kept.shape == (shown.side, shown.side, 3) and shown.side > 64
-    assert np.array_equal(shown.crop(kept[None])[0], square(path, 64, FULL))
-    assert np.array_equal(shown.square(path, FULL), square(path, 64, FULL))
+    assert np.array_equal(shown.crop(kept[None])[0], crop_centre(centre_square(path, 73), 64))
+    assert np.array_equal(shown.square(path, FULL), shown.crop(kept))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Preprocessing)])

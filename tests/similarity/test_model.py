@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from cvtune_nb import classification, similarity
-from cvtune_nb.data.photo import square
+from cvtune_nb.data.photo import FULL
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import Metric
@@ -44,7 +45,7 @@ def test_the_network_gives_what_the_cache_holds(workspace, components):
     embedder = similarity.find_embedder(workspace, FROZEN)
     rows = similarity.embed(workspace, photos, embedder)
     projection = Metric(components).projection(rows, 16)
-    squares = np.stack([square(workspace.path_of(path), 64) for path in photos["path"][:4]])
+    squares = np.stack([Preprocessing(64).square(workspace.path_of(path), FULL) for path in photos["path"][:4]])
     with torch.inference_mode():
         found = load_network(workspace, embedder, projection)(torch.from_numpy(squares)).numpy()
     # features are kept as bfloat16 gives them, where the machine has it
