@@ -77,7 +77,8 @@ class Parameter:
 
 
 _DECLARED = [
-    # for AdamW from the SVM's weights; 2018's 0.05 suits SGD from a random last layer (runs.optimizer has figures)
+    # for AdamW from the SVM's weights; 2018's 0.05 suits SGD from a random last layer: docs/measurements.md, "SGD and
+    # AdamW from the SVM"
     Parameter(
         "learning_rate",
         "Learning rate",
@@ -369,11 +370,17 @@ class TrainingConfig:
         if self.batch_size == 1:
             first = fields(self)[0].name
             raise InputError(f"out of memory with a minibatch of one photo: choose a smaller image_size or {first}")
-        return replace(self, batch_size=self.batch_size // 2, learning_rate=self.learning_rate / 2)
+        lower = max(self.DECLARED["learning_rate"].low, self.learning_rate / 2)
+        return replace(self, batch_size=self.batch_size // 2, learning_rate=lower)
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part)."""
         raise NotImplementedError
+
+    @property
+    def rates(self) -> list[float]:
+        """The learning rate of each epoch, in its middle."""
+        return [float(f"{self.rate(epoch + 0.5):.6g}") for epoch in range(self.epochs)]
 
 
 @dataclass(frozen=True)
@@ -418,11 +425,6 @@ class Config(TrainingConfig):
             return self.learning_rate * (1 + math.cos(math.pi * done / self.epochs)) / 2
         cuts = [max(1, round(self.epochs * share)) for share in (7 / 15, 14 / 15)]
         return float(f"{self.learning_rate / 10 ** sum(done >= cut for cut in cuts):.6g}")
-
-    @property
-    def rates(self) -> list[float]:
-        """The learning rate of each epoch, in its middle."""
-        return [float(f"{self.rate(epoch + 0.5):.6g}") for epoch in range(self.epochs)]
 
 
 # -- how the folders of photos are to be read ---------------------------------------------------------------

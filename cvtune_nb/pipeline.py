@@ -230,19 +230,19 @@ class Workbook:
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """
-        try:
-            best = classification.load_run(self.workspace, "best").id
-        except InputError as error:
-            best = SVM
+        best, why = classification.best_run(self.workspace), ""
+        if best is None:
             if len(classification.runs(self.workspace)):
-                self.note(f"the SVM on the frozen network was exported: {error}")
-        try:
-            made = export_run(self.workspace, best, progress=self.progress)
-        except InputError as error:
-            if best == SVM:
-                raise
-            self.note(f"the SVM on the frozen network was exported, for run {best} can't be: {error}")
+                why = "no run on today's photos has a finished epoch"
             made = export_run(self.workspace, SVM, progress=self.progress)
+        else:
+            try:
+                made = export_run(self.workspace, best.id, progress=self.progress)
+            except InputError as error:
+                why = f"run {best.id} can't be: {error}"
+                made = export_run(self.workspace, SVM, progress=self.progress)
+        if why:
+            self.note(f"the SVM on the frozen network was exported, for {why}")
         self.found["export"] = {"state": "done", **made.to_dict()}
 
     # -- what fits into the time that is left ---------------------------------------------------------------

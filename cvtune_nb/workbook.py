@@ -36,14 +36,14 @@ def steps(workspace: Workspace) -> list[Step]:
     known = svm.last_baseline(workspace)
     detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
     audited = (workspace.audit / "summary.json").exists()
-    trained = [f"{len(runs)} runs" if len(runs) else "", f"{earlier} of {EARLIER}" if earlier else ""]
+    trained = [_counted(len(runs), "run") if len(runs) else "", f"{earlier} of {EARLIER}" if earlier else ""]
     on_earlier = f"on {EARLIER}" if before else ""
     return [
         Step("00_start_here", "photos and machine", f"{len(workspace.photos())} photos open"),
         Step(
             "01_data_quality_audit",
             "what is wrong with the photos and labels",
-            f"audited, {len(workspace.standing())} decisions" if audited else "",
+            f"audited, {_counted(len(workspace.standing()), 'decision')}" if audited else "",
         ),
         Step(
             "02_frozen_dnn_svm_baseline",
@@ -60,10 +60,14 @@ def steps(workspace: Workspace) -> list[Step]:
         Step(
             "06_small_objects",
             "boxes, and a detector that finds small things",
-            f"{detectors} detectors" if detectors else "",
+            _counted(detectors, "detector") if detectors else "",
         ),
         Step("07_image_similarity", "what looks most like a photo", _exported(similar)),
     ]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _exported(names: list[str]) -> str:

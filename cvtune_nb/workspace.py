@@ -246,6 +246,11 @@ class Workspace:
 
     # -- photos ---------------------------------------------------------------------------------------------
 
+    @property
+    def has_manifest(self) -> bool:
+        """Whether its photos were opened as those of a classifier."""
+        return (self.folder / "manifest.csv").exists()
+
     def manifest(self) -> pd.DataFrame:
         """Every readable photo as it was found: path,label,split,group,sha256,width,height,bytes."""
         return read_csv(self.folder / "manifest.csv", **_TEXT)

@@ -165,3 +165,8 @@ def test_runs_that_differ_in_one_parameter_only_look_different(name):
     assert differing(rows) == {name: PARAMETERS[name].label}
     assert differing(rows.head(1)) == {}
     assert list(differing(rows, always=("epochs",))) == [known for known in PARAMETERS if known in (name, "epochs")]
+
+
+def test_halved_the_rate_stays_within_its_range():
+    assert Config("resnet18", learning_rate=1e-5).halved().learning_rate == 1e-5
+    assert Config("resnet18", learning_rate=1e-3).halved().learning_rate == 5e-4

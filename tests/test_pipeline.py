@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvtune_nb import cli, pipeline
+from cvtune_nb import classification, cli, pipeline
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.parameters import PARAMETERS, Config
@@ -163,6 +163,14 @@ def test_a_run_that_can_not_be_exported_leaves_the_svm(run, monkeypatch):
     ran = run(small)
     assert (ran.status, ran.states) == (0, ["done", "done", "done", "skipped", "done"])
     assert "an operator that ONNX does not have" in ran.found["notes"][-1]
+    assert ran.exported() == "svm"
+
+
+def test_runs_without_a_finished_epoch_on_the_photos_leave_the_svm(run, monkeypatch):
+    monkeypatch.setattr(classification, "best_run", lambda _: None)
+    ran = run(small)
+    why = "no run on today's photos has a finished epoch"
+    assert ran.found["notes"][-1] == f"the SVM on the frozen network was exported, for {why}"
     assert ran.exported() == "svm"
 
 

@@ -46,8 +46,8 @@ def test_what_is_done_is_counted_and_earlier_data_apart(workspace):
     made_run(workspace, 0.5)
     assert done(workspace)[:5] == [
         f"{count - 1} photos open",
-        "audited, 1 decisions",
+        "audited, 1 decision",
         "on earlier data",
-        "1 runs, 2 of earlier data",
+        "1 run, 2 of earlier data",
         "",
     ]

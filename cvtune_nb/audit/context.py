@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.audit import dataset, duplicates, labels, learning, quality, storage
-from cvtune_nb.audit.duplicates import Duplicates
+from cvtune_nb.audit.duplicates import Copy, Duplicates
 from cvtune_nb.audit.labels import Judgement
 from cvtune_nb.audit.learning import Outlook
 from cvtune_nb.audit.storage import Storage
@@ -58,6 +58,11 @@ class Context:
         """Which photos are copies of each other."""
         distinct = self.workspace.distinct()
         return duplicates.find(self.photos, self.rows, self.pixels, self._part(0.7, 0.8), distinct)
+
+    @cached_property
+    def copies(self) -> list[Copy]:
+        """Each photo that has copies, group by group."""
+        return list(duplicates.copies(self.photos, self.duplicates))
 
     @cached_property
     def judges(self) -> np.ndarray:

@@ -334,7 +334,7 @@ def orientation_hashes(small: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Copy:
+class Copy:
     """A photo that has copies.
 
     Which one it is shown beside, what they have in common, and what to do about it; labels and splits are those of all
@@ -354,7 +354,7 @@ class _Copy:
 def two_classes(context: Context) -> list[Issue]:
     """Copies that carry different labels."""
     rows = []
-    for copy in _copies(context):
+    for copy in context.copies:
         if len(copy.labels) > 1:
             detail = f"{copy.what}, which is labelled {quoted([copy.twin['label']])}; this one {quoted([copy.label])}"
             if copy.label == copy.twin["label"]:
@@ -374,19 +374,18 @@ def leaks(context: Context) -> list[Issue]:
             copy.remedy,
             copy.twin["path"],
         )
-        for copy in _copies(context)
+        for copy in context.copies
         if len(copy.splits) > 1
     ]
 
 
 def duplicates(context: Context) -> list[Issue]:
     """All copies."""
-    return [issue(copy.path, copy.score, copy.what, copy.remedy, copy.twin["path"]) for copy in _copies(context)]
+    return [issue(copy.path, copy.score, copy.what, copy.remedy, copy.twin["path"]) for copy in context.copies]
 
 
-def _copies(context: Context) -> Iterator[_Copy]:
+def copies(photos: pd.DataFrame, found: Duplicates) -> Iterator[Copy]:
     """Each photo that has copies, group by group, in the order in which they should be kept."""
-    photos, found = context.photos, context.duplicates
     similarity = np.zeros(len(photos))
     for side in ("first", "second"):
         np.maximum.at(similarity, found.pairs[side].to_numpy(int), found.pairs["similarity"].to_numpy(float))
@@ -401,14 +400,14 @@ def _copies(context: Context) -> Iterator[_Copy]:
         }
     ).sort_values(["group", "split", "pixels", "bytes", "path"])
     for _, members in ranked[ranked["group"].duplicated(keep=False)].groupby("group", sort=False):
-        copies = photos.iloc[members["row"]]
-        labels, splits = sorted(copies["label"].unique()), sorted(copies["split"].unique())
-        best, next_best = copies.iloc[0], copies.iloc[1]
-        for number, (photo, score) in enumerate(zip(copies.itertuples(), similarity[members["row"]], strict=True)):
+        alike = photos.iloc[members["row"]]
+        labels, splits = sorted(alike["label"].unique()), sorted(alike["split"].unique())
+        best, next_best = alike.iloc[0], alike.iloc[1]
+        for number, (photo, score) in enumerate(zip(alike.itertuples(), similarity[members["row"]], strict=True)):
             twin = best if number else next_best
             how = "the same file as" if photo.sha256 == twin["sha256"] else "looks the same as"
             what = f"{how} {twin['path']} (similarity {score:.2f})"
             remedy = f"exclude it: {best['path']} stays"
             if not number:
-                remedy = f"keep this one of the {len(copies)} copies, exclude the others"
-            yield _Copy(photo.path, photo.label, score, twin, what, remedy, labels, splits)
+                remedy = f"keep this one of the {len(alike)} copies, exclude the others"
+            yield Copy(photo.path, photo.label, score, twin, what, remedy, labels, splits)

@@ -1,4 +1,4 @@
-"""How large it is what the photos show.
+"""How large the objects in the photos are.
 
 A person drags a box around it in a few sampled photos; nothing that was tried could tell it without them
 (class-activation maps do not grow with the object).

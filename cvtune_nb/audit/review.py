@@ -121,7 +121,7 @@ class Review:
 
     @staticmethod
     def suggested(finding: dict[str, Any]) -> str:
-        """The action that the audit suggests without a second thought, or "" ."""
+        """The action that the audit suggests without a second thought; "" where there is none."""
         if finding["issue"] == "mislabelled" and finding["suggested_label"]:
             return "relabel"
         return "exclude" if finding["suggestion"].startswith("exclude it:") else ""
@@ -147,6 +147,7 @@ class Review:
         str
             The decision in words.
         """
+        self.refresh()  # another notebook or program may have decided meanwhile
         path, other, kind = finding["path"], finding["other"], finding["issue"]
         if action == "distinct":
             apart = self.state(finding).apart
@@ -165,6 +166,7 @@ class Review:
 
     def decide_all(self, findings: Iterable[dict[str, Any]], action: str) -> str:
         """Decide about many photos at once: the same about all, or with action "" as the audit suggests for each."""
+        self.refresh()
         findings, acts = list(findings), []
         for finding in findings:
             path, kind = finding["path"], finding["issue"]

@@ -1,6 +1,7 @@
 """Ways to vary the training photos, a whole minibatch at a time.
 
-To add one: a function here, and its name among the choices of `augmentation` in parameters.py.
+To add one: a function and its row in AUGMENTATIONS here, and its name among the choices of `augmentation` in
+parameters.py.
 """
 
 from collections.abc import Callable

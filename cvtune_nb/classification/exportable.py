@@ -102,8 +102,6 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
 def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
     run = load_run(workspace, name)
     require_present(run.id, run.provenance, present(workspace), earlier_data)
-    if run.history.empty:
-        raise InputError(f"run {run.id} has no finished epoch yet: resume it, or export another run")
     levels.require_same(workspace, run.levels, run.id)
     return Candidate(
         run.id,

@@ -1,6 +1,7 @@
 """Losses that draw the photos of a class together and others apart, beside the cross-entropy: for image similarity.
 
-To add one: a function here that makes it, and its name among the choices of `loss` in parameters.py. All are
+To add one: a function that makes it and its row in LOSSES here, and its name among the choices of `loss` in
+parameters.py. All are
 pytorch-metric-learning's, with the margins of their papers, and none has weights of its own: a loss with a vector for
 each class (ArcFace, ProxyAnchor) is what the last layer over features of length 1 is already (Zhai and Wu 2019,
 "Classification is a strong baseline for deep metric learning"). That the sum of both serves better than either is from

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from cvtune_nb.data.pixels import median_side
+
 
 def class_sizes(rows: pd.DataFrame) -> dict[str, int]:
     """The number of photos (or boxes) of each class, the largest class first."""
@@ -10,15 +12,17 @@ def class_sizes(rows: pd.DataFrame) -> dict[str, int]:
 
 def classes_by_split(photos: pd.DataFrame) -> pd.DataFrame:
     """Photos of each class: label; train, validation, test, those there are; all. The last row is that of all."""
-    counts = pd.crosstab(photos["label"], photos["split"], margins=True, margins_name="all")
-    there = [name for name in ("train", "validation", "test", "all") if name in counts]
-    return counts[there].reset_index()
+    counts = pd.crosstab(photos["label"], photos["split"])
+    counts = counts[[name for name in ("train", "validation", "test") if name in counts]]
+    counts = counts.assign(all=counts.sum(axis=1))
+    total = counts.sum().to_frame().T.assign(label="all")
+    return pd.concat([counts.reset_index(), total], ignore_index=True)[["label", *counts]]
 
 
 def short_sides(photos: pd.DataFrame) -> tuple[int, int, float]:
     """The smallest, the largest and the median short side, in pixels."""
     short = photos[["width", "height"]].min(axis=1)
-    return int(short.min()), int(short.max()), float(short.median())
+    return int(short.min()), int(short.max()), median_side(photos)
 
 
 def one_to_try(photos: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cvtune_nb.advice import Rule
+from cvtune_nb.advice.next_values import rate
 from cvtune_nb.detection.anchors import LEAST_PIXELS, sides_in_pixels, suggested_size
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.dataset import Dataset
@@ -69,12 +70,10 @@ class Diverged(Rule[DetectorCase]):
 
     def look(self, case: DetectorCase) -> Finding | None:
         """A tenth of the rate."""
-        rate = case.config.learning_rate
         if case.run.state != "diverged":
             return None
-        lower = max(PARAMETERS["learning_rate"].low, float(f"{rate / 10:.2g}"))
-        evidence = f"the loss became infinite with learning rate {rate:g}"
-        return self.finding("Training ran away", evidence, learning_rate=lower)
+        evidence = f"the loss became infinite with learning rate {case.config.learning_rate:g}"
+        return self.finding("Training ran away", evidence, learning_rate=rate(case.config.learning_rate / 10))
 
 
 class FewBoxes(Rule[DetectorCase]):
@@ -116,7 +115,7 @@ class SmallObjects(Rule[DetectorCase]):
         names = ", ".join(f"{label} {pixels:.0f} pixels" for label, pixels in small.items())
         change: dict[str, int | float] = {"image_size": int(larger)}
         if case.config.batch_size > 1:
-            change |= {"batch_size": case.config.batch_size // 2, "learning_rate": case.config.learning_rate / 2}
+            change |= {"batch_size": case.config.batch_size // 2, "learning_rate": rate(case.config.learning_rate / 2)}
         return self.finding(
             "Objects are small at this image size: look closer",
             f"the median side at {size} pixels is: {names} (rule: under {LEAST_PIXELS}); {words}",

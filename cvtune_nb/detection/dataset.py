@@ -79,8 +79,7 @@ class Dataset:
     @property
     def usual_labels(self) -> list[str]:
         """Labels to choose from: those of the boxes, before any the classes of the photos, where they have some."""
-        manifest = self.workspace.folder / "manifest.csv"
-        return self.labels or (self.workspace.classes if manifest.exists() else [])
+        return self.labels or (self.workspace.classes if self.workspace.has_manifest else [])
 
     def reasons(self) -> pd.DataFrame:
         """Why files were left out: reason; size, how many they are; first, one of them."""
@@ -330,7 +329,7 @@ def _of_classifiers(space: Workspace) -> dict[str, str]:
 
     Detectors keep to them, so that the two can be compared and the test photos are the same.
     """
-    if not (space.folder / "manifest.csv").exists():
+    if not space.has_manifest:
         return {}
     manifest = space.manifest()
     return dict(zip(manifest["sha256"], manifest["split"], strict=True))

@@ -60,7 +60,7 @@ class Verdict:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each kind of scores.KINDS came, at the threshold."""
+        """How often each kind of average_precision.KINDS came, at the threshold."""
         return {str(kind): int(count) for kind, count in self.judged["kind"].value_counts().items()}
 
     @property
@@ -231,7 +231,7 @@ def beside_classifier(dataset: Dataset, found: Verdict) -> Beside | None:
     is found is wrong.
     """
     space = dataset.workspace
-    known = baseline_predictions(space) if (space.folder / "manifest.csv").exists() else None
+    known = baseline_predictions(space) if space.has_manifest else None
     name = "the SVM"
     if known is not None and (best := best_classifier(space)) is not None:
         name, known = best.id, best.predictions()

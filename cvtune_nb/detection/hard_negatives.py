@@ -115,9 +115,8 @@ def one_round(
     """
     if not found.worth:
         raise InputError(f"no round of hard negatives: {found.words}")
-    config = replace(
-        run.config, epochs=max(1, run.config.epochs // ROUND), learning_rate=run.config.learning_rate / ROUND
-    )
+    rate = max(run.config.DECLARED["learning_rate"].low, run.config.learning_rate / ROUND)
+    config = replace(run.config, epochs=max(1, run.config.epochs // ROUND), learning_rate=rate)
     hard = found.photos["sha256"].tolist()
     return fit(dataset, config, on_epoch=on_epoch, progress=progress, start=run.id, hard=hard)
 

@@ -22,7 +22,7 @@ from cvtune_nb.detection.training_step import step
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import device
-from cvtune_nb.runs import fitting, lock
+from cvtune_nb.runs import fitting
 from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import adamw
 
@@ -67,7 +67,6 @@ def fit(
     run: str | None = None,
     on_epoch: OnEpoch[DetectorRun] | None = None,
     progress: Progress = silent,
-    patience: float = lock.PATIENCE,
     start: str = "",
     hard: Sequence[str] = (),
 ) -> DetectorRun:
@@ -79,7 +78,7 @@ def fit(
         The photos and boxes it is trained and measured on.
     config, run
         The parameters of a new run, or the id of the one to go on with.
-    on_epoch, progress, patience
+    on_epoch, progress
         As in runs.fitting.fit.
     start
         The run whose best epoch a new one begins with, its anchors too.
@@ -103,7 +102,7 @@ def fit(
         partial(DetectorTrainer, dataset),
         partial(cost.calibrate, dataset),
     )
-    return fitting.fit(task, run, on_epoch, progress, patience)
+    return fitting.fit(task, run, on_epoch, progress)
 
 
 def _new_run(

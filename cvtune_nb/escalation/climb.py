@@ -45,6 +45,9 @@ LOCK = "ladder.lock"
 HALF = 0.5
 """Fraction of its epochs before which no rung is given up: with a falling rate, the first half says little."""
 
+RAN_BEFORE = "run before"
+"""In the note of a rung that this climb did not run."""
+
 
 @dataclass(frozen=True)
 class Escalation:
@@ -73,7 +76,7 @@ class Escalation:
     @property
     def times(self) -> tuple[float, float]:
         """Seconds that this climb took and was expected to take, without the rungs that were run before."""
-        now = self.rungs[~self.rungs["note"].str.contains("run before") & self.rungs["seconds"].notna()]
+        now = self.rungs[~self.rungs["note"].str.contains(RAN_BEFORE) & self.rungs["seconds"].notna()]
         return float(now["seconds"].sum()), float(now["predicted_seconds"].sum())
 
 
@@ -202,7 +205,7 @@ class Climb:
             before = earlier_run(self.workspace, config)
             if before is not None and len(before.history):
                 self.rows.append(_row(number, config))
-                self._fill(len(self.rows) - 1, before, "run before")
+                self._fill(len(self.rows) - 1, before, RAN_BEFORE)
 
     def look(self) -> None:
         """Which rungs can be run here, which were, and what to expect of the others."""
@@ -344,7 +347,7 @@ class Climb:
         before = earlier_run(self.workspace, config)
         if before is None or before.state in (*UNFINISHED, TRAINING):
             return False
-        self._fill(index, before, f"{note}; run before with the same parameters".removeprefix("; "))
+        self._fill(index, before, f"{note}; {RAN_BEFORE} with the same parameters".removeprefix("; "))
         return True
 
     def _fill(self, index: int, run: Run, note: str) -> None:

@@ -21,7 +21,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, write_json
 from cvtune_nb.models import memory, networks
 from cvtune_nb.parameters import TrainingConfig
-from cvtune_nb.runs.store import TRAINING, UNFINISHED, StoredRun
+from cvtune_nb.runs.store import StoredRun
 from cvtune_nb.workspace import Workspace
 
 DECODE_SECONDS = 0.01
@@ -305,8 +305,8 @@ def past_errors(runs: pd.DataFrame) -> list[float]:
 
     Of the last PAST of `runs` (RunStore.table) that ran to their end with the parameters they began with.
     """
-    runs = runs[~runs["state"].isin((*UNFINISHED, TRAINING, "diverged")) & (runs["predicted_seconds"] > 0)]
-    runs = runs[~runs["changed"] & (runs["seconds"] > 0)].tail(PAST)
+    runs = timed(runs)
+    runs = runs[runs["seconds"] > 0].tail(PAST)
     return [float(error) for error in runs["seconds"] / runs["predicted_seconds"] - 1]
 
 

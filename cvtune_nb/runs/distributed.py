@@ -1,7 +1,8 @@
 """Several processes that train one network together, as torchrun starts them; alone, nothing here does anything.
 
 All of them open the same workspace, on a disk they share. The process of rank 0 prepares the data, writes the run and
-holds its lock; every process computes its shard of each minibatch.
+holds its lock; every process computes its shard of each minibatch, and a
+classifier's of each measurement.
 """
 
 import contextlib
@@ -122,7 +123,7 @@ class StopTogether:
             self._stop = True
 
     def each_minibatch(self, share: float, words: str) -> None:
-        """The same at a place that all processes pass equally often."""
+        """The same where all processes come by equally often: all of them raise Stopped once one was told to."""
         self(share, words)
         if world_size() > 1 and sum(all_reduce_values(self._stop)):
             raise Stopped

@@ -226,8 +226,8 @@ def _train(task: Task[Any, R], run: R, on_epoch: OnEpoch[R], progress: StopToget
             if not all(map(math.isfinite, measured[0].values())):  # the epoch's last step ran away
                 return replace(run, state="diverged")
             if distributed.rank() == 0:
-                rate, loss = float(f"{config.rate(epoch - 0.5):.6g}"), float(np.mean(losses))
-                row = {"epoch": epoch, "learning_rate": rate, "loss": loss, "seconds": seconds}
+                row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], "loss": float(np.mean(losses))}
+                row["seconds"] = seconds
                 run = _keep(run, trainer, row, measured)
                 on_epoch(run)
     except Beaten:

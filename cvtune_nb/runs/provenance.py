@@ -123,11 +123,11 @@ class Provenance:
         return renamed
 
     def _photos_changed(self, present: "Provenance") -> str:
-        if self.photos is None:
+        if (photos := self.photos) is None:
             return UNLISTED
         then, now = (
             set(table.loc[table["split"] == "validation", ["sha256", "label"]].itertuples(index=False, name=None))
-            for table in (self.listed(), present.listed())
+            for table in (photos, present.listed())
         )
         count = len({key for key, _ in then ^ now})
         if not count:
@@ -138,9 +138,8 @@ class Provenance:
         """How many photos are in another split now; None where there is no list of photos to tell it from."""
         if self.id == present.id:
             return 0
-        if self.photos is None:
+        if (then := self.photos) is None:
             return None
-        then = self.listed()
         then = then[then["split"] != BEFORE].drop_duplicates("sha256")
         both = then.merge(present.listed().drop_duplicates("sha256"), on="sha256")
         return int((both["split_x"] != both["split_y"]).sum())
@@ -233,7 +232,7 @@ def present(workspace: Workspace) -> Provenance:
 
 def groups_of(workspace: Workspace) -> dict[str, str]:
     """sha256 -> group of copies of every photo of the classifiers, decided about or not."""
-    if not (workspace.folder / "manifest.csv").exists():
+    if not workspace.has_manifest:
         return {}
     manifest = workspace.manifest()
     return dict(zip(manifest["sha256"], manifest["group"], strict=True))

@@ -1,5 +1,6 @@
 import pandas as pd
 
+from cvtune_nb.audit.learning import Outlook
 from tests.audit.contexts import issues, known
 
 
@@ -9,8 +10,8 @@ def photos(**training: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "split"])
 
 
-def listed(photos: pd.DataFrame) -> pd.DataFrame:
-    return issues(known(in_use=photos, photos=photos, outlooks={}), "few-images", "imbalance")
+def listed(photos: pd.DataFrame, **outlooks: Outlook) -> pd.DataFrame:
+    return issues(known(in_use=photos, photos=photos, outlooks=outlooks), "few-images", "imbalance")
 
 
 def test_a_class_with_few_training_photos_is_named_with_how_many_are_missing():
@@ -18,6 +19,15 @@ def test_a_class_with_few_training_photos_is_named_with_how_many_are_missing():
     assert found["issue"].to_list() == ["few-images"] and found["path"].to_list() == [""]
     assert '"lime" has 43 training photos' in found["detail"][0]
     assert found["suggestion"][0] == 'add 57 photos of "lime"' and found["score"][0] == 0.57
+
+
+def test_what_the_photos_to_add_would_bring_is_said():
+    small = photos(lemon=100, lime=43)
+    assert (
+        "about 70% of them would then be recognised, instead of 50%"
+        in (listed(small, lime=Outlook(0.5, 0.7, 0.6, 0.8))["suggestion"][0])
+    )
+    assert "hardly anything (50% are" in listed(small, lime=Outlook(0.5, 0.505, 0.4, 0.6))["suggestion"][0]
 
 
 def test_a_class_without_training_photos_counts_too():

@@ -77,6 +77,8 @@ def test_suggestions_are_accepted_for_many(review):
 def test_decisions_of_another_program_are_seen(review):
     one = finding(review, "mislabelled")
     review.workspace.decide(one["path"], "exclude")
-    assert review.state(one).words == ""
-    review.refresh()
-    assert review.state(one).words == "excluded"
+    assert review.decide(one, "undo") == f"{one['path']}: decision taken back."
+    assert review.workspace.standing() == {}
+    review.workspace.decide(one["path"], "exclude")
+    assert review.decide_all([one], "undo").startswith("1 taken back.")
+    assert review.workspace.standing() == {}

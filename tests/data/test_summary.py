@@ -34,3 +34,10 @@ def test_short_sides():
 def test_a_model_is_tried_on_a_test_photo_where_there_is_one():
     assert one_to_try(PHOTOS) == "2.jpg"
     assert one_to_try(PHOTOS[PHOTOS["split"] == "train"]) == "0.jpg"
+
+
+def test_a_class_may_be_called_all():
+    photos = pd.DataFrame({"label": ["all", "b", "b"], "split": ["train", "train", "test"]})
+    table = classes_by_split(photos)
+    assert table["label"].tolist() == ["all", "b", "all"]
+    assert table["all"].tolist() == [1, 2, 3] and table["train"].tolist() == [1, 1, 2]

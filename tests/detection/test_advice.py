@@ -114,12 +114,13 @@ def test_a_rule_is_silent_otherwise(rule, number):
 
 EXTREMES = [
     replace(CONFIG, learning_rate=1e-5, batch_size=1, epochs=200, proposals=1000, weight_decay=1e-6),
+    replace(CONFIG, learning_rate=1e-5, batch_size=4),
     replace(CONFIG, learning_rate=1.0, image_size=1000, batch_size=64, epochs=1, proposals=20),
 ]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
-@pytest.mark.parametrize("config", EXTREMES, ids=["lowest", "highest"])
+@pytest.mark.parametrize("config", EXTREMES, ids=["lowest", "lowest rate", "highest"])
 def test_every_rule_keeps_the_contract(rule, config):
     keeps_its_form(rule)
     for rows in (history(), history(0.1), history(0.1, 0.2, 0.3, 0.4, 0.5)):

@@ -271,7 +271,7 @@ def test_the_rung_with_the_highest_expected_gain_for_its_time_comes_first(worksp
     assert rungs_of(found, "rung", "expected") == [[1, 0.86], [2, 0.95]]
 
 
-def test_a_promise_that_costs_too_much_comes_later(workspace, bench, monkeypatch):
+def test_a_rung_that_costs_too_much_comes_later(workspace, bench, monkeypatch):
     expecting(monkeypatch, 0.90, 0.91)
     escalate(workspace, [RUNGS[0], replace(RUNGS[1], epochs=40)], 100_000)
     assert [config.image_size for config in bench.trained] == [64, 96]

@@ -37,7 +37,7 @@ def test_a_network_nobody_knows_is_expected_no_more_than_another(workspace):
     assert other.accuracy == first.accuracy
 
 
-def test_the_chance_of_a_gain_grows_with_the_promise_and_shrinks_with_the_best():
+def test_the_chance_of_a_gain_grows_with_the_expected_accuracy_and_shrinks_with_the_best():
     sure, unsure = ExpectedAccuracy(0.9, 0.89, 0.91), ExpectedAccuracy(0.9, 0.8, 1.0)
     assert sure.better_than(0.8) == pytest.approx(0.1, abs=1e-3)
     assert sure.better_than(0.95) < 1e-6

@@ -31,7 +31,8 @@ def test_predictions_say_how_far_the_last_ones_were_off(workspace):
 
 
 def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(workspace):
-    replace(run_of(workspace, 50.0), state="stopped").save()
+    for state in ("stopped", "beaten", "diverged"):
+        replace(run_of(workspace, 50.0), state=state).save()
     replace(run_of(workspace, 50.0), changes=["out of memory: minibatch 8"]).save()
     assert past_errors(runs(workspace)) == []
     assert timed(runs(workspace)).empty

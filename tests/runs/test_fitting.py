@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -37,6 +38,18 @@ def test_it_learns_and_writes_down_what_it_did(unbroken, tmp_path):
     again = store_in(tmp_path / "unbroken").load("last")
     assert (again.config, again.state, again.data_id) == (unbroken.config, "done", unbroken.data_id)
     assert again.history.equals(unbroken.history)
+
+
+def test_every_step_has_the_rate_of_its_place_in_the_schedule(tmp_path):
+    config, rates, trainers = Config(), [], []
+    task = task_in(tmp_path, config, lambda _: rates.append(trainers[0].optimizer.param_groups[0]["lr"]))
+
+    def made(run, progress):
+        trainers.append(task.trainer(run, progress))
+        return trainers[0]
+
+    fitting.fit(replace(task, trainer=made))
+    assert rates == pytest.approx([config.rate(step / 3) for step in range(9)])
 
 
 @pytest.mark.parametrize("minibatches", range(9))
