@@ -98,7 +98,8 @@ def test_export_from_the_command_line(space, run, again, tmp_path, capsys):
     out = capsys.readouterr().out
     assert find_embedder(space, run).words in out and "72 photos in the index" in out and "validation: recall@1" in out
     assert f"test set opened {space.test_openings()} time(s)" in out
-    assert json.loads((tmp_path / "mine" / "labels.json").read_text())["distance"] == "euclidean"
+    about = json.loads((tmp_path / "mine" / "labels.json").read_text())
+    assert (about["components"], about["distance"]) == ("pca-whitened", "euclidean")
 
 
 def test_similar_lists_what_to_label_next(workspace, tmp_path, capsys):
