@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from cvtune_nb import cli
 
 SMALL = ["--backbone", "test_resnet:random", "--image-size", "64"]
 """A network that trains in a blink."""
+ABSENT = ["torch", "torchvision", "timm", "pandas", "sklearn", "scipy", "safetensors", "matplotlib"]
+"""Packages that using an export does without."""
 
 
 def called(capsys, *arguments) -> tuple[int, dict, str]:
@@ -15,6 +19,14 @@ def called(capsys, *arguments) -> tuple[int, dict, str]:
     status = cli.main([*map(str, arguments), "--json"])
     out, err = capsys.readouterr()
     return status, json.loads(out), err
+
+
+def without_packages(*arguments) -> subprocess.CompletedProcess:
+    """The command in a process where importing ABSENT fails, as where they are not installed."""
+    call = [str(argument) for argument in arguments]
+    absent = f"import sys; sys.modules.update(dict.fromkeys({ABSENT}))"
+    code = f"{absent}; from cvtune_nb import cli; sys.exit(cli.main({call}))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

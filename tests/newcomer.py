@@ -16,7 +16,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(diff|python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^\+\+\+ (.+)$", re.MULTILINE)
-COPIED = ("cvtune_nb", "tests", "notebooks", "data", "docs", "pyproject.toml", "README.md", "ARCHITECTURE.md")
+COPIED = ("cvtune_nb", "tests", "notebooks", "docs", "pyproject.toml", "README.md", "ARCHITECTURE.md")
 
 
 @dataclass(frozen=True)

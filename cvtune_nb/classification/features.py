@@ -29,7 +29,7 @@ BATCH = 32
 class FeatureSpec:
     """A frozen network and what it is shown: all that decides the features of a photo.
 
-    As text it is "resnet18 at 224 pixels".
+    As text it is "resnet18 at 224 pixels", and what else is not as usual.
     """
 
     backbone: str
@@ -73,7 +73,7 @@ class FeatureSpec:
         refuse_beyond(photos, self.image_size)
 
     def __str__(self) -> str:
-        return f"{self.backbone} at {self.image_size} pixels"
+        return ", ".join([f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen])
 
 
 @dataclass(frozen=True)

@@ -230,13 +230,14 @@ def _config(values: dict[str, Any]) -> Any:
 
 
 def _features(values: dict[str, Any]) -> "FeatureSpec":
-    """The backbone and image size given, or those to start with."""
+    """The backbone given and what it is shown, or those to start with."""
     from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.data.preprocessing import Preprocessing
     from cvtune_nb.models import backbones, sizes
 
     backbone = values.get("backbone") or backbones.default()[0]
-    return FeatureSpec(backbone, Preprocessing(values.get("image_size") or sizes.default(backbone)))
+    size = values.get("image_size") or sizes.default(backbone)
+    return FeatureSpec(backbone, Preprocessing.from_dict({**values, "image_size": size}))
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:

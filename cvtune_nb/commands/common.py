@@ -1,10 +1,11 @@
 """What the commands share: how arguments become what the steps take, and a run that another program may be training."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cvtune_nb.commands.flags import flag
 from cvtune_nb.console import Meter
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS, Parameter
@@ -65,6 +66,31 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
             "they are left out until you decide (notebook 01)"
         )
     return workspace
+
+
+def require_use(arguments: argparse.Namespace, uses: Mapping[str, tuple[str, ...]], case: str) -> None:
+    """Refuse arguments that would be ignored.
+
+    Parameters
+    ----------
+    arguments
+        Of a command.
+    uses
+        Which of them have a meaning only in some cases, by case.
+    case
+        The one at hand.
+
+    Raises
+    ------
+    InputError
+        For one that is given and has no meaning in this case; says in which it has one.
+    """
+    for name in dict.fromkeys(name for names in uses.values() for name in names):
+        given = getattr(arguments, name)
+        if given not in (None, "", []) and given is not False and name not in uses[case]:
+            words, it = ("photos have", "them") if name == "photos" else (f"{flag(name)} has", "it")
+            others = " or ".join(other for other, names in uses.items() if name in names)
+            raise InputError(f"{words} no meaning {case}, only {others}: leave {it} out")
 
 
 def trained(

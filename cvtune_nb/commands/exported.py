@@ -2,12 +2,13 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.command import Result, command
-from cvtune_nb.commands.common import open_workspace_of
-from cvtune_nb.commands.flags import argument, flag
+from cvtune_nb.commands.common import open_workspace_of, require_use
+from cvtune_nb.commands.flags import argument
 from cvtune_nb.console import Meter, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from cvtune_nb.export.packaging import Exported
 
 NOT_MEASURED = "not measured, no photos"
+
+USES = {
+    "for a classifier": ("variants", "threshold", "layout", "draw_validation", "pixels_gb"),
+    "with --detector": ("boxes",),
+    "with --similarity": ("components", "distance", "layout", "draw_validation", "pixels_gb"),
+}
+"""What `cvtune export` exports, and which of its arguments have a meaning there only."""
 
 USES_AN_EXPORT = (
     argument("export", metavar="EXPORT", help="the folder or zip that `cvtune export` made"),
@@ -41,34 +49,29 @@ USES_AN_EXPORT = (
     argument("--out", metavar="DIR", help="a new folder (one in the workspace); a zip is written beside it"),
     argument(
         "--variants",
-        default=",".join(VARIANTS),
         metavar="V",
         help=f"smaller variants to write too, or none ({','.join(VARIANTS)})",
     ),
-    argument(
-        "--threshold", type=float, default=0.0, metavar="P", help="not sure below this probability (0: always sure)"
-    ),
+    argument("--threshold", type=float, metavar="P", help="not sure below this probability (0: always sure)"),
 )
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """export a run to a folder that works elsewhere, and evaluate it on the test photos"""
     if arguments.detector and arguments.similarity:
         raise InputError("a run is exported as a detector or for similarity, not as both: leave out one of the two")
-    if arguments.boxes and not arguments.detector:
-        raise InputError("--boxes says which annotation files to read: give --detector too, or leave it out")
-    for name in ("components", "distance"):
-        if getattr(arguments, name) and not arguments.similarity:
-            raise InputError(f"{flag(name)} says how look-alikes are found: give --similarity too, or leave it out")
     if arguments.detector:
+        require_use(arguments, USES, "with --detector")
         return _export_detector(arguments, meter)
     if arguments.similarity:
+        require_use(arguments, USES, "with --similarity")
         return _export_similarity(arguments, meter)
+    require_use(arguments, USES, "for a classifier")
     from cvtune_nb.classification import export_run
 
     workspace = open_workspace_of(arguments, meter, meter)
-    variants = tuple(name.strip() for name in arguments.variants.split(",") if name.strip() not in ("", "none"))
-    made = export_run(
-        workspace, arguments.run, arguments.out, meter, variants, arguments.threshold, arguments.earlier_data
-    )
+    given = VARIANTS if arguments.variants is None else arguments.variants.split(",")
+    variants = tuple(name.strip() for name in given if name.strip() not in ("", "none"))
+    threshold = arguments.threshold or 0.0
+    made = export_run(workspace, arguments.run, arguments.out, meter, variants, threshold, arguments.earlier_data)
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
     return _exported(
@@ -135,12 +138,39 @@ def predict(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     model = open_export(arguments.export, arguments.variant)
     paths, left_out = photos_named(arguments.images)
+    rows = answers(paths, model.predict, meter)
+    return with_left_out("predictions", rows, AS_TEXT[model.KIND](rows), left_out)
+
+
+def answers(
+    paths: list[str], predict: Callable[[list[str]], list[dict[str, Any]]], meter: Meter
+) -> list[dict[str, Any]]:
+    """What an exported model makes of photos, one by one.
+
+    Parameters
+    ----------
+    paths
+        Of the photos.
+    predict
+        The model's.
+    meter
+        Shows how far it is.
+
+    Returns
+    -------
+    A row for each photo.
+
+    Raises
+    ------
+    InputError
+        When none of the photos could be used.
+    """
     rows = []
     for number, path in enumerate(paths):
-        meter(number / len(paths), f"classifying photos: {number} of {len(paths)}")
-        rows += model.predict([path])
+        meter(number / len(paths), f"looking at photos: {number} of {len(paths)}")
+        rows += predict([path])
     require_one(rows)
-    return with_left_out("predictions", rows, AS_TEXT[model.KIND](rows), left_out)
+    return rows
 
 
 def classified(rows: list[dict[str, Any]]) -> str:
@@ -219,13 +249,13 @@ AS_TEXT = {"classifier": classified, "detector": boxes_found, "similarity": alik
 """By kind of export: from the rows of its `predict` to text."""
 
 LIMITS = {
-    "megabytes": "size of a request (20)",
-    "photos": "photos in a request (32)",
-    "megapixels": "size of a photo (50)",
-    "seconds": "time to answer a request (30)",
-    "waiting": "requests in progress at a time (128)",
+    "megabytes": (float, "size of a request (20)"),
+    "photos": (int, "photos in a request (32)"),
+    "megapixels": (float, "size of a photo (50)"),
+    "seconds": (float, "time to answer a request (30)"),
+    "waiting": (int, "requests in progress at a time (128)"),
 }
-"""What `cvtune serve` limits: export.serving.Limits."""
+"""What `cvtune serve` limits: export.serving.Limits. Their types and meanings."""
 
 
 @command(
@@ -233,7 +263,7 @@ LIMITS = {
     argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)"),
     argument("--port", type=int, default=8000, help="0 to 65535; 0: a free one (8000)"),
     argument("--token", help="token that requests must carry ($CVTUNE_TOKEN, or none)"),
-    *(argument(f"--max-{name}", type=float, metavar="N", help=meaning) for name, meaning in LIMITS.items()),
+    *(argument(f"--max-{name}", type=kind, metavar="N", help=meaning) for name, (kind, meaning) in LIMITS.items()),
     has_result=False,
 )
 def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -251,7 +281,7 @@ def serve(arguments: argparse.Namespace, meter: Meter) -> Result:
             continue
         if not 0 < value < 1e6:
             raise InputError(f"--max-{name} is {value:g}: give a number over 0 and below 1000000")
-        limits[name] = int(value) if name in ("photos", "waiting") else value
+        limits[name] = value
     if not 0 <= arguments.port < 65536:
         raise InputError(f"--port is {arguments.port}: give a number from 0 to 65535")
     model = open_export(arguments.export, arguments.variant)

@@ -1,13 +1,14 @@
 """Look-alikes: similar."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtune_nb.commands.command import Result, command
-from cvtune_nb.commands.common import open_workspace_of
-from cvtune_nb.commands.exported import alike, photos_named, require_one, with_left_out
-from cvtune_nb.commands.flags import COMPONENTS, DISTANCE, OPEN_TEST, argument, flag
+from cvtune_nb.commands.common import open_workspace_of, require_use
+from cvtune_nb.commands.exported import alike, answers, photos_named, require_one, with_left_out
+from cvtune_nb.commands.flags import COMPONENTS, DISTANCE, OPEN_TEST, argument
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
 
@@ -75,11 +76,7 @@ def similar(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def _require_use(arguments: argparse.Namespace, case: str) -> None:
     """Raises InputError for an argument that has no meaning in that case of USES, and for a number that makes none."""
-    for name in dict.fromkeys(name for names in USES.values() for name in names):
-        given = getattr(arguments, name)
-        if given not in (None, "", []) and given is not False and name not in USES[case]:
-            words = "photos have" if name == "photos" else f"{flag(name)} has"
-            raise InputError(f"{words} no meaning {case}: leave {'them' if name == 'photos' else 'it'} out")
+    require_use(arguments, USES, case)
     if arguments.k is not None and arguments.k < 1:
         raise InputError(f"--k is {arguments.k}: give the number of look-alikes of each photo, 1 or more")
 
@@ -102,11 +99,7 @@ def _search_export(where: Path, arguments: argparse.Namespace, meter: Meter) -> 
     (paths, left_out), model = _photos_to_look_up(arguments), open_export(where)
     if model.KIND != Similar.KIND:
         raise InputError(f"{where} does not hold look-alikes: use `cvtune predict`, or `cvtune export --similarity`")
-    rows = []
-    for number, path in enumerate(paths):
-        meter(number / len(paths), f"looking up photos: {number} of {len(paths)}")
-        rows += model.predict([path], arguments.k or model.TOP)
-    require_one(rows)
+    rows = answers(paths, partial(model.predict, top=arguments.k), meter)
     return with_left_out("similar", rows, alike(rows), left_out)
 
 

@@ -1,5 +1,6 @@
 """What a network is shown of a photo."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -34,16 +35,31 @@ class Preprocessing:
         names = [field.name for field in fields(cls) if field.name in values]
         return cls(**{name: type(PARAMETERS[name].default)(values[name]) for name in names})
 
+    @classmethod
+    def from_key(cls, key: str) -> "Preprocessing":
+        """What has that key. Raises ValueError where nothing has."""
+        size, *chosen = re.split(r"-(?=\w+=)", key)
+        values = {"image_size": size, **dict(each.split("=", 1) for each in chosen)}
+        known = {name: PARAMETERS[name].check(value) for name, value in values.items() if name in PARAMETERS}
+        found = cls.from_dict(known)
+        if found.key != key:
+            raise ValueError(f"{key!r} is no key")
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, named like the parameters."""
         return asdict(self)
 
     @property
+    def chosen(self) -> list[str]:
+        """All but the image size that is not as usual, each as name=value."""
+        _, *others = self.to_dict().items()
+        return [f"{name}={value}" for name, value in others if value != PARAMETERS[name].default]
+
+    @property
     def key(self) -> str:
         """Stands for all of it in the names of cached files: equal only where a network is shown the same."""
-        size, *others = self.to_dict().items()
-        chosen = [f"-{name}={value}" for name, value in others if value != PARAMETERS[name].default]
-        return f"{size[1]}{''.join(chosen)}"
+        return "-".join([str(self.image_size), *self.chosen])
 
     @property
     def side(self) -> int:

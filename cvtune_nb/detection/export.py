@@ -51,8 +51,8 @@ A detector of {labels}: Faster R-CNN ({detector}) at {size} pixels. Made with cv
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every score and edge of a box ({parity_photos} photos,
   among them greyscale, CMYK, rotated, tiny and huge ones)
 
-AP (average precision) is COCO's: the mean over IoU thresholds from .5 to .95. AP50 is that at an IoU of .5. By class,
-on the {split_measured} photos:
+AP (average precision) is COCO's: the mean over IoU thresholds from .5 to .95. AP50 is the average precision at an
+IoU of .5. By class, on the {split_measured} photos:
 
 {by_class}
 
@@ -71,8 +71,8 @@ installed: `cvtune predict FOLDER photo.jpg`. Boxes are fractions of the upright
 
 Any ONNX runtime can run `model.onnx`. Scale the longer side of the upright photo to {size} pixels and put it into the
 upper left corner of `photo`, uint8 RGB, shape ({size}, {size}, 3); `size` is int64, its height and width there. `boxes`
-are left, top, right and bottom as fractions of the photo, `labels` indices into `labels.json`; `scores` fall, and are 0
-from where there are no more detections.{depth}
+are left, top, right and bottom as fractions of the photo, `labels` indices into `labels.json`; `scores` are in falling
+order, and 0 after the last detection.{depth}
 
 ## Data
 {photos} photos with {boxes} boxes, {split}: {splits}. Photos and pretrained weights have terms of their own.
@@ -230,8 +230,7 @@ def compare(graph: Graph, model: predict.Detector, dataset: Dataset, part: Part)
         theirs = model.session.run(["boxes", "labels", "scores"], {"photo": framed, "size": size})
         there = (ours[2] > 0) & (theirs[2] > 0)
         differences = np.abs(ours[0] - theirs[0])[there].max(initial=0.0), np.abs(ours[2] - theirs[2]).max(initial=0.0)
-        most = max(most, *map(float, differences))
-        require_close(most, TOLERANCE, f"boxes on {name}")
+        most = max(most, *(require_close(float(each), TOLERANCE, f"boxes on {name}") for each in differences))
     return most, len(contents)
 
 

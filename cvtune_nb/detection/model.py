@@ -191,9 +191,9 @@ def load_best(run: DetectorRun) -> FasterRCNN:
 
     Raises InputError before the run has one.
     """
-    weights = load_file(run.best_weights())
+    state = load_file(run.best_weights())
     network = build(run.config, len(run.classes), run.anchors, run.max_detections, pretrained=False)
-    network.load_state_dict(weights)
+    network.load_state_dict(state)
     return network.eval()
 
 

@@ -94,12 +94,10 @@ def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
     InputError
         When it is over TOLERANCE, or not a number.
     """
-    difference = float(np.abs(ours - theirs).max(initial=0.0))
-    require_close(difference, TOLERANCE, f"probabilities on {what}")
-    return difference
+    return require_close(float(np.abs(ours - theirs).max(initial=0.0)), TOLERANCE, f"probabilities on {what}")
 
 
-def require_close(difference: float, tolerance: float, what: str) -> None:
+def require_close(difference: float, tolerance: float, what: str) -> float:
     """Refuse a model that ONNX Runtime computes differently.
 
     Parameters
@@ -111,6 +109,10 @@ def require_close(difference: float, tolerance: float, what: str) -> None:
     what
         Of what, such as "boxes on a.jpg".
 
+    Returns
+    -------
+    The difference. Check each before taking the largest: max(0.0, nan) is 0.0.
+
     Raises
     ------
     InputError
@@ -121,6 +123,7 @@ def require_close(difference: float, tolerance: float, what: str) -> None:
             f"ONNX Runtime and PyTorch differ by {difference:.2g} (limit {tolerance:g}) in the {what}, so nothing was "
             "exported: try another network, and report the versions of torch and onnxruntime"
         )
+    return difference
 
 
 def odd_kinds(upright: Image.Image) -> Iterator[tuple[str, bytes]]:

@@ -226,15 +226,21 @@ class Similar(Model):
 KINDS = {kind.KIND: kind for kind in (Model, Detector, Similar)}
 
 
+def kind_named(about, place):
+    """The class of KINDS that labels.json of the export at `place`, a dict, names. Raises ValueError."""
+    name = str(about.get("kind", Model.KIND))
+    if name not in KINDS:
+        raise ValueError(f"{place} is of a kind that is not known here ({name[:20]}): update cvtune")
+    return KINDS[name]
+
+
 def kind_of(folder):
     """The class of KINDS for the export in a folder. Raises ValueError."""
     try:
-        name = json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8")).get("kind", Model.KIND)
-    except (OSError, ValueError, AttributeError) as error:
+        about = {**json.loads((Path(folder) / "labels.json").read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{folder} is no export of cvtune's (labels.json: {error}): export it again") from None
-    if str(name) not in KINDS:
-        raise ValueError(f"{folder} is of a kind that is not known here ({str(name)[:20]}): update cvtune")
-    return KINDS[name]
+    return kind_named(about, folder)
 
 
 def opened(folder, file="model.onnx"):

@@ -15,7 +15,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.export.predict import KINDS, Model
+from cvtune_nb.export.predict import Model, kind_named
 from cvtune_nb.export.variants import VARIANTS, file_of
 
 LARGEST = 4_000_000_000
@@ -150,9 +150,10 @@ def _require_complete(folder: Path, place: Path) -> None:
                 f"{file.name} in {place} is not the file that was exported (its hash differs): fetch or export it again"
             )
     about = _object(folder / "labels.json", place)
-    kind = KINDS.get(str(about.get("kind", Model.KIND)))
-    if kind is None:
-        raise InputError(f"{place} is of a kind that is not known here ({str(about['kind'])[:20]}): update cvtune")
+    try:
+        kind = kind_named(about, place)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     models = [file_of(name) for name in ("fp32", *VARIANTS) if (folder / file_of(name)).exists()]
     if lacking := [name for name in (*kind.FILES, *models) if name not in hashes]:
         raise InputError(f"{place} is incomplete ({HASHES} does not name {lacking[0]}): export it again")

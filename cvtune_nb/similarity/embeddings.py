@@ -3,8 +3,6 @@
 They are kept in the workspace's cache, by the content of the photo.
 """
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 
@@ -13,7 +11,7 @@ from cvtune_nb.classification.features import features, fill, store_of
 from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import RowStore
-from cvtune_nb.files import Progress, silent
+from cvtune_nb.files import Progress, sha256_of, silent
 from cvtune_nb.models import memory, sizes
 from cvtune_nb.similarity.model import Embedder
 from cvtune_nb.workspace import Workspace
@@ -75,7 +73,7 @@ def _store(workspace: Workspace, embedder: Embedder) -> RowStore:
     """
     if not embedder.run:
         return store_of(workspace, embedder.spec)
-    weights = hashlib.sha256((workspace.runs / embedder.run / "best.safetensors").read_bytes()).hexdigest()[:12]
+    weights = sha256_of(load_run(workspace, embedder.run).best_weights())[:12]
     return RowStore(
         workspace.cache / f"embeddings-{embedder.run}-{weights}", (sizes.width(embedder.spec.backbone),), "float32"
     )

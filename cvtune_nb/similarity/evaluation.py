@@ -99,7 +99,11 @@ class Scores:
 
     @property
     def words(self) -> str:
-        """For example "recall@1 88.0% (84.2% to 91.0%, 341 photos), @5 95.0%, @10 97.1%, mAP .812 (.793 to .829)"."""
+        """The figures in a line.
+
+        For example "recall@1 88.0% (84.2% to 91.0%, 341 photos), @5 95.0%, @10 97.1%, mAP .812 (.793 to .829), median
+        rank 1".
+        """
         others = "".join(f", @{k} {self.recall[k].value:.1%}" for k in RANKS[1:])
         return f"recall@1 {self.recall[1]}{others}, mAP {self.mean_precision}, median rank {self.median_rank:g}"
 

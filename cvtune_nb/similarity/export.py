@@ -21,12 +21,12 @@ from cvtune_nb.data import photo, thumbnail
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import SPLITS
 from cvtune_nb.export import onnx_model, predict
+from cvtune_nb.export.formats import write_weights
 from cvtune_nb.export.onnx_preprocessing import OPSET
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import require_close, trial_photos
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
 from cvtune_nb.models import backbones
-from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import frozen, present, require_present, standing_words
 from cvtune_nb.similarity.embeddings import embed
 from cvtune_nb.similarity.evaluation import Scores, evaluate_split, fair_queries
@@ -224,8 +224,8 @@ def onnx_graph(
         Of a vector.
     labels
         The classes.
-    image_size
-        Pixels.
+    preprocessing
+        What the network is shown.
     **notes
         Kept in the model's metadata.
     """
@@ -273,8 +273,8 @@ def compare(
             ours = network(torch.from_numpy(square[None].copy())).numpy()[0]
         whole = np.asarray(photo.read_photo(io.BytesIO(content), preprocessing.side, workspace.levels))
         for given in (model.prepared(io.BytesIO(content)), whole):
-            largest = max(largest, float(np.abs(ours - model.infer([given])[0]).max()))
-        require_close(largest, TOLERANCE, f"vectors on {name}")
+            difference = float(np.abs(ours - model.infer([given])[0]).max())
+            largest = max(largest, require_close(difference, TOLERANCE, f"vectors on {name}"))
     return largest, len(contents)
 
 
@@ -294,9 +294,8 @@ def _write_model(
     }
     graph = onnx_graph(network, width, workspace.classes, embedder.spec.preprocessing, **notes)
     onnx_model.save(graph, made / "model.onnx")
-    tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
-    write_tensors(made / "model.safetensors", tensors)
-    about = {"labels": workspace.classes, "kind": "similarity", "distance": metric.distance}
+    write_weights(network, made / "model.safetensors")
+    about = {"labels": workspace.classes, "kind": predict.Similar.KIND, "distance": metric.distance}
     about |= {"image_size": embedder.spec.image_size, "embedder": embedder.name, "components": metric.components}
     write_json(made / "labels.json", about)
 
@@ -336,7 +335,7 @@ def _facts(export: SimilarityExport, workspace: Workspace, width: int) -> dict[s
     figures = ("photos", "parity", "parity_photos", "validation", "test", "test_openings", "test_left_out", "notes")
     return {
         "made": now(),
-        "kind": "similarity",
+        "kind": predict.Similar.KIND,
         "embedder": export.embedder.to_dict(),
         "distance": metric.distance,
         "components": metric.components,

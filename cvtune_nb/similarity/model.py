@@ -23,7 +23,7 @@ class Embedder:
     Attributes
     ----------
     name
-        A run's id, or BACKBONE@SIZE for a frozen network.
+        A run's id, or BACKBONE@SIZE for a frozen network, with what else it is shown that is not as usual.
     spec
         Its backbone and what that is shown.
     run
@@ -55,7 +55,7 @@ class Embedder:
 
 
 def _frozen(spec: FeatureSpec) -> Embedder:
-    return Embedder(f"{spec.backbone}@{spec.image_size}", spec)
+    return Embedder(f"{spec.backbone}@{spec.preprocessing.key}", spec)
 
 
 def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
@@ -74,15 +74,17 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         data = known.set_index("run").at[run.id, "data"]
         return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
     backbone, _, size = name.partition("@")
-    if size and not (size.isdigit() and 32 <= int(size) <= 1000):
+    try:
+        shown = Preprocessing.from_key(size or "224")
+    except ValueError:
         raise InputError(
             f"{name!r} is no embedder: give a run's id, or a backbone and its image size like {_example()}"
-        )
+        ) from None
     try:
         sizes.width(backbone)
     except InputError as error:
         raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_example()}") from None
-    return _frozen(FeatureSpec(backbone, Preprocessing(int(size or 224))))
+    return _frozen(FeatureSpec(backbone, shown))
 
 
 def _example() -> str:

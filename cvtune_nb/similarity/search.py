@@ -60,9 +60,9 @@ class PhotoIndex:
     projection: Projection
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[Embedder, str, str]:
         """What the vectors depend on: not the distance, nor re-ranking."""
-        return self.embedder.name, self.metric.components, photos_id(self.photos)
+        return self.embedder, self.metric.components, photos_id(self.photos)
 
     def query(self, path: str) -> Query:
         """A photo of the workspace as a query. Raises InputError for another path."""
@@ -135,7 +135,7 @@ class PhotoIndex:
         -------
         list of dict
             For each file its path, and either `similar`, a list of path, label and distance, nearest first, or `error`,
-            why it can't be used.
+            why it can't be used; and `note` where its pixel values don't go with the levels.
         """
         rows: list[dict[str, Any]] = []
         for number, path in enumerate(files):
@@ -143,11 +143,13 @@ class PhotoIndex:
             try:
                 query = self.query_file(path, path)
                 others = (self.photos["sha256"] != sha256_of(Path(path))).to_numpy()
+                note = photo.doubt(path, self.workspace.levels)
             except photo.UnreadablePhoto as error:
                 rows.append({"path": path, "error": str(error)})
                 continue
             near = self.nearest(query, k, others)
-            rows.append({"path": path, "similar": near[["path", "label", "distance"]].to_dict("records")})
+            row = {"path": path, "similar": near[["path", "label", "distance"]].to_dict("records")}
+            rows.append(row | ({"note": note} if note else {}))
         return rows
 
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from cvtune_nb import cli, pipeline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.parameters import Config
-from tests.calling import SMALL, called
+from tests.calling import SMALL, called, without_packages
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +62,6 @@ def test_predict_reproduces_the_reported_test_accuracy(whole, capsys):
     assert status == 0
     right = [row["label"] == label for row, label in zip(answers["predictions"], rows["label"], strict=True)]
     assert np.mean(right) == found["export"]["test_accuracy"]
-
-
-ABSENT = ["torch", "torchvision", "timm", "pandas", "sklearn", "scipy", "safetensors", "matplotlib"]
-
-
-def without_packages(*arguments) -> subprocess.CompletedProcess:
-    """The command in a process where importing ABSENT fails, as where they are not installed."""
-    call = [str(argument) for argument in arguments]
-    absent = f"import sys; sys.modules.update(dict.fromkeys({ABSENT}))"
-    code = f"{absent}; from cvtune_nb import cli; sys.exit(cli.main({call}))"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
 def test_predict_needs_neither_torch_nor_pandas(whole, photo_folder):

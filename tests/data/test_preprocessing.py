@@ -24,10 +24,17 @@ def test_each_field_is_a_parameter_of_runs_that_the_key_tells_apart(name):
     assert getattr(Preprocessing.of(config), name) == other
     assert Preprocessing.of(config).key != Preprocessing().key
     assert Preprocessing.from_dict(Preprocessing.of(config).to_dict()) == Preprocessing.of(config)
+    assert Preprocessing.from_key(Preprocessing.of(config).key) == Preprocessing.of(config)
 
 
 def test_the_key_of_what_has_always_been_is_the_image_size():
     assert Preprocessing(96).key == "96"  # caches of earlier versions stay valid
+
+
+@pytest.mark.parametrize("key", ["", "x", "7", "064", "64.0", "64-", "64-nothing=1", "64-epochs=3", "64-image_size=64"])
+def test_what_is_no_key_is_refused(key):
+    with pytest.raises(ValueError, match=r"image_size is|is no key"):
+        Preprocessing.from_key(key)
 
 
 def test_a_run_says_what_its_network_is_shown():

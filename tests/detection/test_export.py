@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -193,3 +194,19 @@ def test_compare_counts_odd_kinds_of_photos(exported):
     difference, photos = compare(graph, open_export(made.folder), dataset, dataset.part("validation"))
     assert photos == len(dataset.part("validation").photos) + 8
     assert difference < 1e-3
+
+
+@pytest.mark.parametrize("output", [0, 2])
+def test_a_box_or_score_that_is_no_number_is_not_the_same(exported, output):
+    dataset, run, made = exported
+    model = open_export(made.folder)
+    real = model.session
+
+    def run_with_nan(names, given):
+        answers = real.run(names, given)
+        answers[output] = np.full_like(answers[output], np.nan)
+        return answers
+
+    model.session = SimpleNamespace(run=run_with_nan)
+    with pytest.raises(InputError, match=r"differ by nan .* in the boxes on"):
+        compare(Graph(load_best(run), 128).eval(), model, dataset, dataset.part("validation"))

@@ -16,6 +16,7 @@ from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.similarity import Metric, export_similarity
+from tests.calling import called
 from tests.photos import make_photos
 
 NETWORK = "test_efficientnet:random"
@@ -85,11 +86,6 @@ def folder(tmp_path_factory):
     return root
 
 
-def called(capsys, *words):
-    status = cli.main([*map(str, words), "--json"])
-    return status, json.loads(capsys.readouterr().out)
-
-
 def all_accounted_for(folder, rows, left_out):
     named = {os.path.relpath(row["path"], folder): row for row in rows}
     passed = {os.path.relpath(row["path"], folder): row["reason"] for row in left_out}
@@ -101,7 +97,7 @@ def all_accounted_for(folder, rows, left_out):
 
 
 def test_predict_answers_every_file(classifier, folder, capsys):
-    status, found = called(capsys, "predict", classifier, folder)
+    status, found, _ = called(capsys, "predict", classifier, folder)
     assert status == 0 and not [*folder.rglob("*.onnx")]
     all_accounted_for(folder, found["predictions"], found["left_out"])
     assert cli.main(["predict", str(classifier), str(folder)]) == 0
@@ -120,7 +116,7 @@ def test_the_exported_program_answers_every_file(classifier, folder):
 
 def test_similar_answers_every_file(space, finder, folder, capsys):
     for call in (("similar", finder, folder), ("similar", space.folder, folder, "--embedder", f"{NETWORK}@64")):
-        status, found = called(capsys, *call)
+        status, found, _ = called(capsys, *call)
         assert status == 0
         all_accounted_for(folder, found["similar"], found["left_out"])
         assert cli.main([str(word) for word in call]) == 0
@@ -129,7 +125,7 @@ def test_similar_answers_every_file(space, finder, folder, capsys):
 
 def test_label_next_lists_every_file(space, folder, capsys):
     call = ("similar", space.folder, "--label-next", folder, "--count", 10, "--embedder", f"{NETWORK}@64")
-    status, found = called(capsys, *call)
+    status, found, _ = called(capsys, *call)
     assert status == 0
     assert {os.path.relpath(row["path"], folder) for row in found["photos"]} == READ
     left_out = {os.path.relpath(row["path"], folder): row["reason"] for row in found["left_out"]}
@@ -159,6 +155,6 @@ def test_a_folder_without_photos_says_what_it_has_instead(classifier, space, tmp
 
 def test_what_is_named_itself_is_answered(classifier, folder, capsys):
     hidden = folder / ".thumbnails" / "x.jpg"
-    status, found = called(capsys, "predict", classifier, hidden, folder / "notes.txt", folder / "nowhere.jpg")
+    status, found, _ = called(capsys, "predict", classifier, hidden, folder / "notes.txt", folder / "nowhere.jpg")
     assert status == 0 and found["left_out"] == []
     assert [row.get("error") for row in found["predictions"]] == [None, "not a photo: a text file", "the file is gone"]

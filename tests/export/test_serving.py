@@ -313,6 +313,13 @@ def test_what_can_not_be_served_is_said_in_one_sentence(classifier_export, capsy
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--max-photos", "--max-waiting"])
+def test_a_number_of_photos_or_requests_is_whole(capsys, option):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["serve", "export", option, "1.5"])
+    assert f"argument {option}: invalid int value: '1.5'" in capsys.readouterr().err
+
+
 def test_a_port_in_use_and_a_folder_that_is_no_export(classifier_export, capsys, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -324,5 +331,9 @@ def test_a_port_in_use_and_a_folder_that_is_no_export(classifier_export, capsys,
 
 
 def test_a_classifier_has_no_look_alikes(server, exported_photos):
-    assert server.ask("POST", "/similar", exported_photos[0].read_bytes(), content_type="image/jpeg")[0] == 404
-    assert server.ask("GET", "/thumbnails/0.jpg")[0] == 404
+    nothing = {"error": "there is nothing here: POST photos to /predict"}
+    photo = exported_photos[0].read_bytes()
+    status, _, value = server.ask("POST", "/similar", photo, content_type="image/jpeg")
+    assert (status, value) == (404, nothing)
+    status, _, value = server.ask("GET", "/thumbnails/0.jpg")
+    assert (status, value) == (404, nothing)

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -12,14 +10,8 @@ from PIL import Image
 from cvtune_nb import cli
 from cvtune_nb.export import open_export, verification
 from cvtune_nb.similarity import find_embedder
+from tests.calling import called, without_packages
 from tests.similarity.conftest import FROZEN
-
-
-def called(capsys, *arguments) -> tuple[int, dict, str]:
-    """Exit status, the JSON object on stdout and stderr of one command."""
-    status = cli.main([*map(str, arguments), "--json"])
-    out, err = capsys.readouterr()
-    return status, json.loads(out) if out else {}, err
 
 
 def test_similar_by_an_export(made, space, tmp_path, capsys):
@@ -43,11 +35,7 @@ def test_similar_by_an_export(made, space, tmp_path, capsys):
 
 
 def test_similar_by_an_export_needs_neither_torch_nor_pandas(made, space):
-    absent = ["torch", "torchvision", "timm", "pandas", "sklearn", "scipy", "safetensors", "matplotlib"]
-    call = ["similar", str(made.folder), str(space.path_of(space.photos()["path"][9])), "--json"]
-    absent = f"import sys; sys.modules.update(dict.fromkeys({absent}))"
-    code = f"{absent}; from cvtune_nb import cli; sys.exit(cli.main({call}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = without_packages("similar", made.folder, space.path_of(space.photos()["path"][9]), "--json")
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["similar"][0]["similar"]) == 10
 
@@ -110,7 +98,8 @@ def test_export_from_the_command_line(space, run, again, tmp_path, capsys):
     out = capsys.readouterr().out
     assert find_embedder(space, run).words in out and "72 photos in the index" in out and "validation: recall@1" in out
     assert f"test set opened {space.test_openings()} time(s)" in out
-    assert open_export(tmp_path / "mine").distance == "euclidean"
+    about = json.loads((tmp_path / "mine" / "labels.json").read_text())
+    assert (about["components"], about["distance"]) == ("pca-whitened", "euclidean")
 
 
 def test_similar_lists_what_to_label_next(workspace, tmp_path, capsys):
@@ -135,6 +124,7 @@ def test_similar_lists_what_to_label_next(workspace, tmp_path, capsys):
     ]
     status, found, _ = called(capsys, *call)
     assert status == 0 and len(found["photos"]) == 2
+    assert all(row["like"] is not None for row in found["photos"])
     assert len(pd.read_csv(found["file"])) == 2
     assert [row["reason"] for row in found["left_out"]] == ["not a photo: a web page"]
     assert cli.main([str(word) for word in call]) == 0
@@ -174,8 +164,13 @@ def test_what_similar_refuses_is_one_sentence(tiny, space, capsys, monkeypatch, 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--components", "pca"], "--components says how look-alikes are found"),
-        (["--distance", "cosine"], "--distance says how look-alikes are found"),
+        (["--components", "pca"], "--components has no meaning for a classifier, only with --similarity: leave it out"),
+        (["--distance", "cosine"], "--distance has no meaning for a classifier, only with --similarity: leave it out"),
+        (["--boxes", "coco"], "--boxes has no meaning for a classifier, only with --detector: leave it out"),
+        (["--similarity", "--boxes", "coco"], "--boxes has no meaning with --similarity"),
+        (["--similarity", "--variants", "int8"], "--variants has no meaning with --similarity, only for a classifier"),
+        (["--detector", "--threshold", "0"], "--threshold has no meaning with --detector, only for a classifier"),
+        (["--detector", "--layout", "flat"], "only for a classifier or with --similarity: leave it out"),
         (["--similarity", "--detector"], "not as both"),
         (["--similarity", "--distance", "far"], "distance is 'far'"),
     ],

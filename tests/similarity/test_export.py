@@ -28,6 +28,7 @@ from cvtune_nb.similarity import (
     find_embedder,
 )
 from cvtune_nb.similarity.index import VectorIndex
+from cvtune_nb.similarity.model import load_network
 from tests.similarity.conftest import FROZEN
 
 
@@ -220,6 +221,13 @@ def test_what_onnx_runtime_computes_otherwise_is_not_exported(space, again, tmp_
     with pytest.raises(InputError, match="so nothing was exported"):
         again(tmp_path / "mine")
     assert list(tmp_path.iterdir()) == [] and space.test_openings() == before
+
+
+def test_a_vector_that_is_no_number_is_not_the_same(made, space, monkeypatch):
+    model, network = open_export(made.folder), load_network(space, made.embedder)
+    monkeypatch.setattr(model, "infer", lambda photos: [np.full(1, np.nan) for _ in photos])
+    with pytest.raises(InputError, match=r"differ by nan .* in the vectors on"):
+        export.compare(space, network, model, space.photos().head(1), made.embedder.spec.preprocessing)
 
 
 def test_thumbnails_are_small_and_leave_out_what_is_gone(made, space, tmp_path, monkeypatch):

@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cvtune_nb import similarity
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.photo import UnreadablePhoto
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.similarity import Metric, search
+from tests.deep import png, ramp
 from tests.photos import make_photos
 
 FROZEN = "efficientnet_lite0@64"
@@ -70,6 +75,14 @@ def test_a_photo_of_the_workspace_finds_itself_when_it_comes_as_a_file_but_not_i
     assert broken == {"path": "gone.jpg", "error": "the file is gone"}
 
 
+def test_a_file_that_does_not_go_with_the_levels_is_answered_with_a_note(index, tmp_path):
+    (tmp_path / "dim.png").write_bytes(png(ramp(200)))
+    usual = str(index.workspace.path_of(index.photos["path"].iloc[5]))
+    dim, own = index.predict([str(tmp_path / "dim.png"), usual], 3)
+    assert dim["note"] == "its values reach 200 where 65535 is white, so it is nearly black"
+    assert len(dim["similar"]) == 3 and "note" not in own
+
+
 def test_re_ranking_ranks_otherwise(workspace, index):
     again = similarity.build_index(workspace, index.embedder, rerank=True)
     path = index.photos["path"].iloc[3]
@@ -82,6 +95,8 @@ def test_the_key_is_that_of_the_vectors(workspace, index):
         return similarity.build_index(workspace, index.embedder, Metric(*metric)).key
 
     assert key("pca", "manhattan") == index.key != key("none")
+    larger = replace(index.embedder, spec=FeatureSpec(index.embedder.spec.backbone, Preprocessing(96)))
+    assert replace(index, embedder=larger).key != index.key
     workspace.decide(index.photos["path"].iloc[0], "exclude")
     assert key() != index.key
 

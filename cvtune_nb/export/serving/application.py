@@ -48,9 +48,9 @@ def application(model: Model, limits: Limits | None = None, token: str = "") -> 
     app.add_api_route("/predict", addresses.predict, methods=["POST"])
     if model.SEARCHES:
         app.add_api_route("/similar", addresses.predict, methods=["POST"])
+        app.add_api_route("/thumbnails/{number}.jpg", addresses.thumbnail)
     for path in ("/health", "/labels", "/metrics"):
         app.add_api_route(path, getattr(addresses, path[1:]))
-    app.add_api_route("/thumbnails/{number}.jpg", addresses.thumbnail)
     for path in PAGE:
         app.add_api_route(path, addresses.page)
     app.add_middleware(SmallHeads)
