@@ -36,7 +36,7 @@ class State:
 class Review:
     """The findings of an audit about single photos, and the decisions in force about them.
 
-    findings: the audit's issues with the columns label, other_label and suggested_label beside them.
+    found: the audit; findings: its issues with the columns label, other_label and suggested_label beside them.
     """
 
     def __init__(self, workspace: Workspace, found: Audit):
@@ -53,12 +53,17 @@ class Review:
             ("other_label", "other", "label"),
         ):
             issues[column] = issues[photo].map(scores[value]).fillna("").astype(str)
-        self.findings, self._all = issues, found.issues
+        self.found, self.findings = found, issues
         self.refresh()
 
     def refresh(self) -> None:
         """Read the decisions again: another program may have made some."""
         self._photos, self._pairs = self.workspace.standing(), self.workspace.distinct()
+
+    @property
+    def photos(self) -> int:
+        """How many photos have findings."""
+        return self.findings["path"].nunique()
 
     @property
     def count(self) -> int:
@@ -194,7 +199,7 @@ class Review:
         """issue, found, decided, meaning: a row for each kind of finding."""
         rows = [
             (kind, len(rows), int(self.decided(rows).sum()), KINDS[kind])
-            for kind, rows in self._all.groupby("issue", sort=False)
+            for kind, rows in self.found.issues.groupby("issue", sort=False)
         ]
         return pd.DataFrame(rows, columns=["issue", "found", "decided", "meaning"])
 

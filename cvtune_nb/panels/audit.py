@@ -9,9 +9,10 @@ from IPython.display import HTML
 from cvtune_nb import plots
 from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
 from cvtune_nb.audit.html import about_whole_set
-from cvtune_nb.audit.review import Review
-from cvtune_nb.data import thumbnail
+from cvtune_nb.audit.review import MINE, Review
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.panels.panel import Panel
+from cvtune_nb.panels.thumbnails import small
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.gallery import Gallery, GalleryPhoto
 from cvtune_nb.widgets.job import NotReady, Work, headless
@@ -22,6 +23,9 @@ A_PAGE = 40
 """Photos a page of the gallery."""
 SMALL, LARGE = 150, 480
 """Longest side of a photo among many, and of the one in hand, in pixels."""
+
+MEANINGS = KINDS | {MINE: "every decision of yours that is in force"}
+"""What the kinds that can be listed mean."""
 
 BULK = {"Accept suggestions": "", "Exclude selected": "exclude", "Keep selected": "keep", "Undo selected": "undo"}
 """What can be done with all selected photos."""
@@ -98,9 +102,8 @@ class AuditPanel(Panel):
         report = self.workspace.audit / "report.html"
         mail = f" A page to mail or print: {html.text(str(report))}" if report.exists() else ""
         self.cost.value = f"The audit took {html.duration(result.seconds)}.{mail}"
-        findings = self.review.findings
-        in_photos = f"{findings['path'].nunique()} of {len(result.scores)} photos"
-        return f"{len(findings)} findings in {in_photos}. Choose an issue and decide."
+        in_photos = f"{self.review.photos} of {len(result.scores)} photos"
+        return f"{len(self.review.findings)} findings in {in_photos}. Choose an issue and decide."
 
     @property
     def review(self) -> Review:
@@ -126,7 +129,7 @@ class AuditPanel(Panel):
     def _list(self) -> None:
         """List the findings of the chosen kind; what is decided from now on stays in its place."""
         self.rows = self.review.listed(self.kind.value, self.hide.value).to_dict("records")
-        self.meaning.value = html.text(KINDS.get(self.kind.value, "every decision of yours that is in force"))
+        self.meaning.value = html.text(MEANINGS.get(self.kind.value, ""))
         self.turn(0)
 
     def turn(self, page: int, at: int = 0) -> None:
@@ -161,10 +164,7 @@ class AuditPanel(Panel):
         return [{"words": state.words, "action": state.action, "apart": state.apart} for state in states]
 
     def _thumbnail_of(self, path: str, side: int) -> bytes:
-        try:
-            return thumbnail(self.workspace.path_of(path), side, self.workspace.levels)
-        except (OSError, ValueError):  # the page says that it can't be shown
-            return b""
+        return small(self.workspace, self.workspace.path_of(path), side)
 
     def _look(self, number: int) -> None:
         """Send the page a photo large, and what it is compared with."""
@@ -207,7 +207,9 @@ class AuditPanel(Panel):
 
     def _select(self, path: str, selected: bool) -> None:
         """Select a photo or not; the selection stays when page or kind change."""
-        finding = next(finding for finding in self.rows if finding["path"] == path)
+        finding = next((finding for finding in self.rows if finding["path"] == path), None)
+        if finding is None:  # another kind is listed meanwhile
+            return
         self.chosen.pop(path, None)
         if selected:
             self.chosen[path] = finding
@@ -238,7 +240,7 @@ class AuditPanel(Panel):
 
     # -- what it brings ---------------------------------------------------------------------------------------
 
-    def _measured(self, progress: Any) -> Payoff:
+    def _measured(self, progress: Progress) -> Payoff:
         self.measured = payoff(self.workspace, progress=progress)
         figure = plots.before_and_after(self.measured.before, self.measured.after, self.measured.paired.words)
         self.picture.draw(figure, self.measured.words)
@@ -246,18 +248,16 @@ class AuditPanel(Panel):
 
     def result(self) -> Audit:
         """The audit; NotReady while there is none."""
-        made = super().result()
-        found = made if isinstance(made, Audit) else self.earlier()
-        if found is None:
-            raise NotReady(self.waiting)
-        return found
+        super().result()  # the last work may have measured the gain
+        return self.review.found
 
     def summary(self) -> None:
         """Findings by kind, and how many of each are decided."""
         self.report(self._summary)
 
     def _summary(self) -> Any:
-        table = Review(self.workspace, self.result()).by_kind()
+        self.result()
+        table = self.review.by_kind()
         return HTML(html.table(table, {name: name for name in table}) or "Nothing found.")
 
     def payoff(self) -> None:
@@ -265,14 +265,14 @@ class AuditPanel(Panel):
         if not self.workspace.standing() and not headless():
             raise NotReady("Nothing is decided yet: decide about a few photos above, then run this cell again.")
         self.result()
-        measured = self._measured(self.job.progress if self.job.running else lambda *_: None)
-        self.report(self.picture, lambda: HTML(html.text(measured.words)))
+        self._measured(silent)
+        self.report(self.picture, lambda: HTML(html.text(self.picture.alt)))
 
     def lessons(self) -> HTML:
         """What we learned, from the audit and the decisions."""
         found = self.result()
         counts = ", ".join(f"{number} {kind}" for kind, number in found.summary["issues"].items()) or "nothing"
-        decided = Review(self.workspace, found).words or "nothing yet"
+        decided = self.review.words or "nothing yet"
         lines = [f"The audit found: {counts}.", f"You decided: {decided}."]
         lines += [self.measured.words] if self.measured else []
         return html.listed(lines)

@@ -37,6 +37,8 @@ from cvtune_nb.workspace import Workspace
 
 OWN = "my own"
 """What the menu of families calls rungs that the person has edited."""
+REFUSED = (InputError, OSError, ValueError, RuntimeError)
+"""What estimating a rung that can't be raises."""
 EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
 
 
@@ -163,19 +165,24 @@ class EscalationPanel(Panel):
             self.show_error(error)
             return
         self._impossible.clear()
+        expected = self._expected  # work that ends meanwhile begins another
         for number, config in enumerate(configs, 1):
             facts, cost = in_words(config), ""
             if config not in self._costs and not self.job.running:
                 try:
                     self._costs[config] = classification.predict_cost(self.workspace, config)
-                    self._expected[config] = expected_accuracies(self.workspace, [config])[0]
-                except (InputError, OSError, ValueError, RuntimeError) as error:
+                except REFUSED as error:
                     cost = html.text(error)
                     self._impossible.add(config)
             if config in self._costs:
                 cost = f"<b>{html.text(self._costs[config].words)}</b>"
-            if config in self._expected:
-                cost += f"; expected accuracy {html.text(self._expected[config])}"
+                if config not in expected and not self.job.running:
+                    try:
+                        expected[config] = expected_accuracies(self.workspace, [config])[0]
+                    except REFUSED as error:
+                        cost += f"; {html.text(error)}"
+                if config in expected:
+                    cost += f"; expected accuracy {html.text(expected[config])}"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {cost}")
@@ -271,6 +278,7 @@ class EscalationPanel(Panel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         if not job.running:
+            self._expected = {}  # they follow what was learned
             self._predict_soon()
 
     # -- what the cells below show ----------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pandas as pd
 
 from cvtune_nb.data import photo
 from cvtune_nb.errors import InputError
-from cvtune_nb.panels.similarity_parts import SIDE, show_photos, small
+from cvtune_nb.panels.similarity_parts import show_photos
+from cvtune_nb.panels.thumbnails import SIDE, small
 from cvtune_nb.similarity.map_layout import PhotoMap
 from cvtune_nb.similarity.search import PhotoIndex, Query, label_counts
 from cvtune_nb.widgets import html

@@ -1,6 +1,7 @@
 """Notebook 07: a photo as a query, and what looks most like it; how good that is, and a map of all photos."""
 
 import functools
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from cvtune_nb.classification import Run
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.photo_search import PhotoSearch
-from cvtune_nb.panels.similarity_parts import MetricMenus, offer_embedders
+from cvtune_nb.panels.similarity_parts import MetricMenus
 from cvtune_nb.panels.training import TrainingPanel
 from cvtune_nb.similarity.evaluation import Evaluation
 from cvtune_nb.similarity.map_layout import PhotoMap
@@ -30,11 +31,12 @@ AT_ONCE = 10.0
 
 @dataclass(frozen=True)
 class Compared:
-    """What a press of the button gave."""
+    """What a press of the button gave, and how many seconds that took."""
 
     index: PhotoIndex
     evaluation: Evaluation
     map: PhotoMap
+    seconds: float
 
 
 class SimilarityPanel(Panel):
@@ -42,6 +44,7 @@ class SimilarityPanel(Panel):
 
     button = "Compare all photos"
     by_itself = True
+    interruptible = True  # vectors that are computed are kept, so little is lost
     waiting = "Press Compare all photos above first, then run this cell again."
 
     def __init__(
@@ -74,7 +77,9 @@ class SimilarityPanel(Panel):
 
     def offer(self, name: str) -> None:
         """Offer all runs there are now, and choose the one called `name` (similarity.find_embedder)."""
-        offer_embedders(self.workspace, self.embedder, name)
+        known = similarity.list_embedders(self.workspace, name)
+        self.embedder.options = [(embedder.words, embedder.name) for embedder in known]
+        self.embedder.value = similarity.find_embedder(self.workspace, name).name
 
     def follow(self, training: TrainingPanel) -> None:
         """Offer the run of that panel, and choose it, when it has ended."""
@@ -110,10 +115,12 @@ class SimilarityPanel(Panel):
         rerank, method = self.rerank.value, self.method.value
 
         def run(progress: Progress) -> Compared:
+            start = time.perf_counter()
             embedder = similarity.find_embedder(workspace, name)
             index = similarity.build_index(workspace, embedder, metric, rerank, progress)
             evaluation = similarity.evaluate(workspace, embedder, metric, rerank, progress=progress)
-            return Compared(index, evaluation, self._map_of(index, method))
+            found = self._map_of(index, method)
+            return Compared(index, evaluation, found, time.perf_counter() - start)
 
         return run
 
@@ -125,27 +132,31 @@ class SimilarityPanel(Panel):
         return similarity.map_photos(index, method)
 
     def _compare_again(self) -> None:
-        """Vectors are at hand: another metric is a matter of moments."""
+        """Vectors are at hand: another metric is a matter of moments. What is under way begins anew with it."""
         self._show_words()
-        if self.job.result and not self.job.running:
+        if self.job.result or self.job.running:
             self.start()
 
     def _map_again(self) -> None:
         """The map by the method that is chosen; what was found stays as it is."""
         self._show_words()
-        if shown := self.job.result:
+        if self.job.running:  # what is under way may be more than the map
+            self.start()
+        elif shown := self.job.result:
             self.begin(functools.partial(self._with_map, shown, self.method.value))
 
     def _with_map(self, shown: Compared, method: str, progress: Progress) -> Compared:
+        start = time.perf_counter()
         progress(0.1, f"making the map by {method}")
-        return replace(shown, map=self._map_of(shown.index, method))
+        found = self._map_of(shown.index, method)
+        return replace(shown, map=found, seconds=time.perf_counter() - start)
 
     def paint(self, result: Compared) -> str:
         """Show a first query, the map, and how good it is."""
         if not self.job.result or self.job.result.map is not result.map:
             self.search.show_map(result.map)
         self.search.show(result.index)
-        self.cost.value = f"It took {html.duration(self.job.seconds)}." if self.job.seconds else ""
+        self.cost.value = f"It took {html.duration(result.seconds)}."
         self._show_cost()
         return html.text(f"{result.index.embedder.words}: {result.evaluation.validation.words}.")
 

@@ -232,9 +232,8 @@ class StartPanel(Panel):
         return html.listed(lines)
 
     def _counts_picture(self) -> Any:
-        picture = html.Picture()
-        picture.draw(plots.class_counts(self.result().workspace.photos()), "photos of each class, by split")
-        return picture.output()
+        photos = self.result().workspace.photos()
+        return html.still(plots.class_counts(photos), "photos of each class, by split")
 
     def _counts_table(self) -> Any:
         counts = classes_by_split(self.result().workspace.photos())
@@ -247,14 +246,14 @@ def _sample() -> Path:
 
 
 def _sheet_in_words(photos: pd.DataFrame) -> str:
-    return f"contact sheet: photos of {', '.join(sorted(photos['label'].unique())[:12])}"
+    return f"contact sheet: photos of {', '.join(sorted(class_sizes(photos))[:12])}"
 
 
 def _found(workspace: Workspace) -> str:
     photos, skipped, contested = workspace.photos(), workspace.skipped(), conflicts(workspace)
     smallest, largest, median = short_sides(photos)
     lines = [
-        f"<b>{len(photos)} photos in {photos['label'].nunique()} classes</b>, from {html.text(workspace.source)}",
+        f"<b>{len(photos)} photos in {len(class_sizes(photos))} classes</b>, from {html.text(workspace.source)}",
         f"Short side: {smallest} to {largest} pixels, half of them under {median:.0f}.",
         f"Results are kept in {html.text(workspace.folder)}",
         _disk(workspace, photos),

@@ -11,7 +11,8 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import words_of
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.panels.similarity_parts import show_photos, small
+from cvtune_nb.panels.similarity_parts import show_photos
+from cvtune_nb.panels.thumbnails import small
 from cvtune_nb.similarity.active_learning import LabelList, read_unlabelled
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cvtune_nb.plots.style import BLUE, GREY, ORANGE, figure, titled
+from cvtune_nb.plots.style import BLUE, GREY, ORANGE, figure, interval, titled
 
 _FORMS = {
     "before": {"color": ORANGE, "linestyle": "--", "marker": "s", "markersize": 4},
@@ -49,7 +49,7 @@ def _reliability(axes: Axes, table: pd.DataFrame, errors: tuple[float, float]) -
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect calibration")
     for (when, form), error in zip(_FORMS.items(), errors, strict=True):
         rows = table[table["when"] == when]
-        spread = [(rows["accuracy"] - rows["low"]).clip(lower=0), (rows["high"] - rows["accuracy"]).clip(lower=0)]
+        spread = interval(rows["accuracy"], rows["low"], rows["high"])
         name = f"{when}: {error:.1%}"
         axes.errorbar(rows["confidence"], rows["accuracy"], yerr=spread, elinewidth=0.8, label=name, **form)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from cvtune_nb.parameters import PARAMETERS
-from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDATION, figure, shortened, titled
+from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDATION, figure, interval, shortened, titled
 
 _TIMES = [
     (seconds * unit, f"{seconds} {name}")
@@ -72,7 +72,7 @@ def accuracy_against_time(
         axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="expected before it ran")
         lowest = min([lowest, *told["expected"]])
     if len(done):
-        bars = [(accuracy - done["low"]).clip(lower=0), (done["high"] - accuracy).clip(lower=0)]
+        bars = interval(accuracy, done["low"], done["high"])
         axes.errorbar(done["seconds"], accuracy, bars, fmt="s", color=ORANGE, capsize=4, label="rung, 95% interval")
         front = accuracy.cummax().diff().fillna(1) > 0
         axes.plot(done["seconds"][front], accuracy[front], "--", color=ORANGE, alpha=0.6, label="best for its time")
@@ -182,8 +182,9 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
     axes.barh(places, rows["gain"] * 100, color=[BLUE if one else "#BBBBBB" for one in sure], height=0.6)
     for bar, one in zip(axes.patches, sure, strict=True):
         bar.set_hatch("" if one else "///")
-    bars = [(rows["gain"] - rows["low"]).clip(lower=0) * 100, (rows["high"] - rows["gain"]).clip(lower=0) * 100]
-    axes.errorbar(rows["gain"] * 100, places, xerr=bars, fmt="none", color=INK, capsize=4)
+    gain = rows["gain"] * 100
+    bars = interval(gain, rows["low"] * 100, rows["high"] * 100)
+    axes.errorbar(gain, places, xerr=bars, fmt="none", color=INK, capsize=4)
     if real is not None and len(real):
         shown = real.drop_duplicates("title", keep="last").set_index("title")["real"].reindex(rows["title"])
         axes.plot(shown.to_numpy() * 100, places, "D", color=ORANGE, label="actual gain, last time")
@@ -214,10 +215,7 @@ def sweep(trials: pd.DataFrame, names: Sequence[str]) -> Figure:
     done = trials.dropna(subset=["validation_accuracy"])
     for axes, parameter in zip(places, (PARAMETERS[name] for name in names), strict=True):
         name = parameter.name
-        bars = [
-            (done["validation_accuracy"] - done["low"]).clip(lower=0),
-            (done["high"] - done["validation_accuracy"]).clip(lower=0),
-        ]
+        bars = interval(done["validation_accuracy"], done["low"], done["high"])
         axes.errorbar(done[name], done["validation_accuracy"], bars, fmt="o", color=BLUE, mfc="white", capsize=3)
         if len(done):
             best = done.loc[done["validation_accuracy"].idxmax()]

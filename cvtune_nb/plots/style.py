@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,6 +39,11 @@ def png(made: Figure) -> bytes:
         canvas.draw()  # savefig lays out everything once more, which takes as long again
         Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png", compress_level=1)
     return buffer.getvalue()
+
+
+def interval(value: pd.Series, low: pd.Series, high: pd.Series) -> list[pd.Series]:
+    """What errorbar takes for intervals low..high round `value`: how far down and up; never below 0, for rounding."""
+    return [(value - low).clip(lower=0), (high - value).clip(lower=0)]
 
 
 def titled(axes: Axes, title: str) -> None:

@@ -1,31 +1,22 @@
 const STEP = 0.01, LEAST = 0.008, CORNER = 9;
-const within = (value, low, high) => Math.min(Math.max(value, low), high);
 function render({ model, el }) {
-    const frame = document.createElement("div"), photo = document.createElement("img");
-    frame.tabIndex = 0;
-    frame.className = "cvtune-drawing";
-    frame.setAttribute("role", "group");
-    frame.dataset.lmSuppressShortcuts = "true";
-    photo.draggable = false;
+    const attributes = { tabindex: 0, role: "group", "data-lm-suppress-shortcuts": true };
+    const frame = element("div", el, "cvtune-drawing", attributes);
+    const photo = element("img", frame, "", { draggable: "false" });
     photo.onload = () => {  // as large as there is room
         const wide = Math.max(el.parentElement?.clientWidth ?? 0, 480), high = Math.max(0.72 * window.innerHeight, 360);
         const scale = Math.min(wide / photo.naturalWidth, high / photo.naturalHeight);
         photo.style.width = `${photo.naturalWidth * scale}px`;
     };
-    frame.append(photo);
-    el.append(frame);
     let boxes = [], chosen = -1, drag = null, later = 0, shown = "", sent = "";
 
     const draw = () => {
         frame.querySelectorAll("div").forEach((mark) => mark.remove());
         boxes.forEach((box, number) => {
-            const mark = document.createElement("div"), said = document.createElement("span");
-            mark.className = number === chosen ? "chosen" : "";
+            const mark = element("div", frame, number === chosen ? "chosen" : "");
             ["left", "top", "width", "height"].forEach((side, i) => mark.style[side] = `${100 * box[i + 1]}%`);
-            said.textContent = box[0];
-            if (box[0]) mark.append(said);
-            mark.append(document.createElement("i"));
-            frame.append(mark);
+            if (box[0]) element("span", mark).textContent = box[0];
+            element("i", mark);
         });
         const there = `${boxes.length} ${boxes.length === 1 ? "box" : "boxes"}`;
         const one = boxes[chosen];
@@ -44,7 +35,7 @@ function render({ model, el }) {
     const load = () => {
         clearTimeout(later);
         const old = photo.src;
-        photo.src = URL.createObjectURL(new Blob([model.get("image")], { type: "image/jpeg" }));
+        photo.src = address(model.get("image"));
         if (old) URL.revokeObjectURL(old);
         photo.alt = model.get("name");
         shown = model.get("photo");
@@ -60,8 +51,8 @@ function render({ model, el }) {
     };
     const place = (event) => {
         const area = photo.getBoundingClientRect();
-        return [within((event.clientX - area.left) / area.width, 0, 1),
-                within((event.clientY - area.top) / area.height, 0, 1)];
+        return [limit((event.clientX - area.left) / area.width, 0, 1),
+                limit((event.clientY - area.top) / area.height, 0, 1)];
     };
     const inside = ([x, y], [, left, top, wide, high]) =>
         x >= left && x <= left + wide && y >= top && y <= top + high;
@@ -94,11 +85,11 @@ function render({ model, el }) {
             boxes[chosen] = [boxes[chosen][0], Math.min(from[0], to[0]), Math.min(from[1], to[1]),
                              Math.max(LEAST, wide), Math.max(LEAST, high)];
         } else if (drag.what === "move") {
-            boxes[chosen] = [was[0], within(was[1] + to[0] - from[0], 0, 1 - was[3]),
-                             within(was[2] + to[1] - from[1], 0, 1 - was[4]), was[3], was[4]];
+            boxes[chosen] = [was[0], limit(was[1] + to[0] - from[0], 0, 1 - was[3]),
+                             limit(was[2] + to[1] - from[1], 0, 1 - was[4]), was[3], was[4]];
         } else {
-            boxes[chosen] = [was[0], was[1], was[2], within(to[0] - was[1], LEAST, 1 - was[1]),
-                             within(to[1] - was[2], LEAST, 1 - was[2])];
+            boxes[chosen] = [was[0], was[1], was[2], limit(to[0] - was[1], LEAST, 1 - was[1]),
+                             limit(to[1] - was[2], LEAST, 1 - was[2])];
         }
         drag.far = true;
         draw();
@@ -127,9 +118,9 @@ function render({ model, el }) {
             chosen = Math.min(chosen, boxes.length - 1);
         } else if (by && one) {
             if (event.shiftKey) boxes[chosen] = [one[0], one[1], one[2],
-                within(one[3] + by[0], LEAST, 1 - one[1]), within(one[4] + by[1], LEAST, 1 - one[2])];
-            else boxes[chosen] = [one[0], within(one[1] + by[0], 0, 1 - one[3]),
-                within(one[2] + by[1], 0, 1 - one[4]), one[3], one[4]];
+                limit(one[3] + by[0], LEAST, 1 - one[1]), limit(one[4] + by[1], LEAST, 1 - one[2])];
+            else boxes[chosen] = [one[0], limit(one[1] + by[0], 0, 1 - one[3]),
+                limit(one[2] + by[1], 0, 1 - one[4]), one[3], one[4]];
         } else if (label && one) boxes[chosen] = [label, ...one.slice(1)];
         else if (!by) return save();  // perhaps a key that turns to the next photo
         else return;

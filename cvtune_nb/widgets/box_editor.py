@@ -5,6 +5,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from cvtune_nb.widgets import script
+
 
 class Drawing(anywidget.AnyWidget):
     """A photo on which a person draws boxes; `show` sets it, its boxes and its labels.
@@ -59,4 +61,4 @@ class Drawing(anywidget.AnyWidget):
             self.shown += 1
 
     _css = Path(__file__).with_suffix(".css")
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("photos", "box_editor")

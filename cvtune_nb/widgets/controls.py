@@ -71,7 +71,7 @@ class Control:
         parameter, value = self.parameter, self.value
         shown = f"{value:g}" if isinstance(value, float) else str(value) or "as recommended"
         unit = f" {parameter.unit}" if parameter.unit else ""
-        limitless = parameter.scale in ("text", "name") or (parameter.high or 0) > 1e6
+        limitless = parameter.scale in ("text", "name") or (not parameter.choices and parameter.high > 1e6)
         ranged = "" if limitless else f" ({parameter.range_in_words}{self._steps})"
         self.words.value = (
             f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
@@ -138,17 +138,20 @@ def _text(parameter: Parameter, value: str) -> w.Widget:
     )
 
 
-def _backbone(parameter: Parameter, value: str) -> w.Widget:
-    """Menu of networks; those whose weights have to be fetched say so. An empty `value` means the default."""
-    networks = backbones.table()
-    value = value or backbones.default()[0]
+def networks(value: str) -> list[tuple[str, str]]:
+    """The options of a menu of networks, `value` among them; those whose weights have to be fetched say so."""
+    known = backbones.table()
     options = [
         (row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
-        for row in networks.itertuples()
+        for row in known.itertuples()
     ]
-    if value not in networks["name"].tolist():
-        options.append((value, value))
-    return w.Dropdown(options=options, value=value, description=parameter.label, **look())
+    return options if value in known["name"].tolist() else [*options, (value, value)]
+
+
+def _backbone(parameter: Parameter, value: str) -> w.Widget:
+    """Menu of networks. An empty `value` means the default."""
+    value = value or backbones.default()[0]
+    return w.Dropdown(options=networks(value), value=value, description=parameter.label, **look())
 
 
 _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {

@@ -69,10 +69,14 @@ function render({ model, el }) {
         buttons.distinct.firstChild.textContent = apart ? "A copy after all" : "Not a copy";
         buttons.exclude.disabled = action === "exclude";
         buttons.keep.disabled = action === "keep";
-        buttons.undo.disabled = !action && !history.length;
-        if (drawDetail.of === `${shown} ${at} ${Boolean(look?.length)}`) return;  // the pictures are there
-        drawDetail.of = `${shown} ${at} ${Boolean(look?.length)}`;
-        if (model.get("classes").includes(photo.to)) label.value = photo.to;
+        buttons.undo.disabled = !words && !history.length;
+        const here = `${shown} ${at}`;
+        if (drawDetail.here !== here) {  // else the label may have been chosen by hand
+            drawDetail.here = here;
+            label.value = model.get("classes").includes(photo.to) ? photo.to : photo.label;
+        }
+        if (drawDetail.of === `${here} ${Boolean(look?.length)}`) return;  // the pictures are there
+        drawDetail.of = `${here} ${Boolean(look?.length)}`;
         large.replaceChildren();
         picture(large, look?.[0], `${photo.path}, ${photo.about}`, look?.length ? "" : links[at]);
         others.replaceChildren();
@@ -91,7 +95,7 @@ function render({ model, el }) {
     };
     const go = (to, focus = true) => {
         const before = at;
-        at = Math.min(Math.max(to, 0), photos.length - 1);
+        at = limit(to, 0, photos.length - 1);
         for (const number of [before, at]) if (items[number]) drawItem(number);
         if (focus) items[at]?.focus();
         ask();
@@ -133,16 +137,14 @@ function render({ model, el }) {
         const [last] = number < 0 ? [] : history.splice(number, 1);
         if (!last && !here.words) return;
         const action = here.words && !here.action ? "distinct" : last?.action;  // the pair is all that was decided
-        const photo = here.words ? photos[at] : last.photo, page = model.get("page");
+        const photo = here.words ? photos[at] : last.photo;
+        const same = (one) => one.path === photo.path && one.finding.other === photo.finding.other;
+        const there = here.words ? at : photos.findIndex(same);  // the list may be another than it was then
         send(photo, action === "distinct" ? "distinct" : "undo");
-        if (here.words) pending.set(at, { state: {}, sent });
-        if (here.words) go(at);
-        else if (last.listing !== model.get("listing")) return;  // it is listed under another kind of issue
-        else if (last.page !== page) turn(last.page, last.at);
-        else {
-            pending.set(last.at, { state: {}, sent });
-            go(last.at);
-        }
+        if (there >= 0) {
+            pending.set(there, { state: {}, sent });
+            go(there);
+        } else if (last.listing === model.get("listing") && last.page !== model.get("page")) turn(last.page, last.at);
     };
     const act = (action) => {
         const photo = photos[at];

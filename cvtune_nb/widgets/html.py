@@ -2,6 +2,7 @@
 
 import base64
 import html
+import shlex
 import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -104,7 +105,7 @@ def copyable(lines: Iterable[str]) -> str:
 def uses(folder: str, lines: Iterable[str]) -> HTML:
     """How an export in `folder` is used: lines of Python after its folder is on the path, and commands."""
     code = copyable([f"import sys; sys.path.insert(0, {folder!r})", *lines])
-    commands = (f"python {folder}/predict.py photo.jpg", f"cvtune serve {folder}")
+    commands = (f"python {shlex.quote(f'{folder}/predict.py')} photo.jpg", f"cvtune serve {shlex.quote(folder)}")
     terminal = " or, as a page and for programs, ".join(f"<code>{text(line)}</code>" for line in commands)
     return HTML(f"{code}<div>In a terminal: {terminal}</div>")
 

@@ -10,6 +10,9 @@ function element(tag, into, className = "", attributes = {}) {
     return made;
 }
 
+/** `value`, or the end of low..high that is nearer to it. */
+const limit = (value, low, high) => Math.min(Math.max(value, low), high);
+
 /** The address of a JPEG that came as bytes; release it with URL.revokeObjectURL. */
 const address = (bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
 

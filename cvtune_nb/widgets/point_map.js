@@ -24,22 +24,14 @@ const mark = (number, radius, dense) => {  // the marker of a class: 49 pairs of
     if (EDGES[colour] || radius > 4) pen.stroke();  // a white edge would cover most of a small mark
     return canvas;
 };
-const limit = (value, low, high) => Math.min(Math.max(value, low), high);
 const binary = (view) => view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-const make = (tag, into, name, attributes = {}) => {
-    const one = document.createElement(tag);
-    if (name) one.className = `cvtune-map${name}`;
-    Object.entries(attributes).forEach(([key, value]) => one.setAttribute(key, value));
-    into.append(one);
-    return one;
-};
 const OURS = { "data-lm-suppress-shortcuts": true };
 function render({ model, el }) {
-    const root = make("div", el, " ");
-    const plot = make("div", root, "-plot", { tabindex: 0, role: "application", ...OURS });
-    const base = make("canvas", plot), over = make("canvas", plot), tip = make("div", plot);
-    const legend = make("div", root, "-legend", { role: "group", "aria-label": "Classes: hide or show them" });
-    const status = make("div", root, "-status", { role: "status" });
+    const root = element("div", el, "cvtune-map");
+    const plot = element("div", root, "cvtune-map-plot", { tabindex: 0, role: "application", ...OURS });
+    const base = element("canvas", plot), over = element("canvas", plot), tip = element("div", plot);
+    const legend = element("div", root, "cvtune-map-legend", { role: "group", "aria-label": "Classes: hide or show them" });
+    const status = element("div", root, "cvtune-map-status", { role: "status" });
     let places = [], numbers = [], classes = [], titles = [], xs = [], ys = [], marks = [], radius = 5, shown = 0;
     let chosen = new Set(), hidden = new Set(), lasso = null, near = -1, wide = 0, high = 0, dense = 1;
     const frame = { x: 0.5, y: 0.5, side: 0.25, on: false };
@@ -165,9 +157,9 @@ function render({ model, el }) {
         numbers.forEach((number) => counts[number] += 1);
         legend.replaceChildren();
         classes.forEach((name, number) => {
-            const button = make("button", legend, "", { type: "button", "aria-pressed": true, ...OURS });
+            const button = element("button", legend, "", { type: "button", "aria-pressed": true, ...OURS });
             button.append(mark(number, 5, window.devicePixelRatio || 1));
-            make("span", button).textContent = `${name} (${counts[number]})`;
+            element("span", button).textContent = `${name} (${counts[number]})`;
             button.onclick = () => {
                 if (!hidden.delete(number)) hidden.add(number);
                 button.setAttribute("aria-pressed", !hidden.has(number));

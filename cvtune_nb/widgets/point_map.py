@@ -8,6 +8,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from cvtune_nb.widgets import script
+
 
 class PointMap(anywidget.AnyWidget):
     """A map of points, of which a person selects some with a lasso.
@@ -93,4 +95,4 @@ class PointMap(anywidget.AnyWidget):
             self.on_select(list(self.selected))
 
     _css = Path(__file__).with_suffix(".css")
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("photos", "point_map")

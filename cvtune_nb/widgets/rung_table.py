@@ -6,9 +6,9 @@ from typing import Any
 
 import ipywidgets as w
 
-from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import networks
 from cvtune_nb.widgets.layout import button, row, small_print
 
 SHOWN = {"backbone": "11em", "image_size": "5.5em", "batch_size": "6.5em", "learning_rate": "8em", "epochs": "5em"}
@@ -108,14 +108,7 @@ def _control(name: str, value: Any, number: int) -> w.Widget:
         "tooltip": f"Rung {number}: {parameter.label.lower()} ({parameter.range_in_words}): {parameter.meaning}",
     }
     if name == "backbone":
-        networks = backbones.table()
-        options = [
-            (row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
-            for row in networks.itertuples()
-        ]
-        if value not in networks["name"].tolist():
-            options.append((value, value))
-        return w.Dropdown(options=options, value=value, **look)
+        return w.Dropdown(options=networks(value), value=value, **look)
     if name == "batch_size":
         return w.Dropdown(options=[2**power for power in range(11)], value=value, **look)
     if name == "learning_rate":

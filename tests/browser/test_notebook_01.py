@@ -151,6 +151,60 @@ def test_01_ten_photos_by_keyboard_stay_decided(open_notebook, copies):
     expect(mirrored).to_contain_text("not a copy")
     expect(panel).to_contain_text("3 decided")  # the pair is listed from both sides
     assert len(workspace.distinct()) == 1
+    lab.save()
+    lab.page.reload()
+    lab.ready()
+    mirrored.click()
+    button(lab, "Undo U").click()  # of a decision that this page of the browser knows nothing of
+    expect(panel).to_contain_text("1 decided")
+    assert not workspace.distinct()
+
+
+def test_01_undo_finds_the_photo_in_a_list_that_has_changed(open_notebook, copies):
+    lab = opened(open_notebook, "01_data_quality_audit", copies)
+    lab.run_all()
+    panel, keys = lab.output("panel"), lab.page.keyboard
+    choose(panel, "duplicate")
+    photos, hide = panel.locator(".cvtune-gallery-list > *"), panel.get_by_label("Hide what is decided")
+    expect(photos).to_have_count(14)
+    photos.first.focus()
+    keys.press("k")
+    keys.press("k")
+    expect(panel).to_contain_text("2 decided")
+    hide.check()
+    expect(photos).to_have_count(12)
+    photos.first.focus()
+    third = in_hand(lab)
+    keys.press("e")
+    expect(panel).to_contain_text("1 decided")
+    hide.uncheck()
+    expect(photos).to_have_count(14)
+    photos.nth(5).click()
+    keys.press("u")
+    expect(photos.nth(2)).to_have_attribute("aria-current", "true")
+    assert in_hand(lab) == third
+    expect(panel).to_contain_text("2 decided")
+    assert third not in copies.standing() and len(copies.standing()) == 2
+
+
+def test_01_a_label_chosen_before_the_large_photo_arrives_stays(open_notebook, copies):
+    lab = opened(open_notebook, "01_data_quality_audit", copies)
+    lab.run_all()
+    panel = lab.output("panel")
+    choose(panel, "duplicate")
+    labels, evidence = panel.get_by_label("New label"), panel.locator(".cvtune-gallery-others img")
+    expect(evidence).to_have_count(1)
+    lab.page.evaluate(
+        """() => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+            .requestExecute({code: "import time; time.sleep(5)"})"""
+    )
+    panel.locator(IN_HAND).press("End")
+    expect(evidence).to_have_count(0)
+    suggested = labels.input_value()
+    chosen = next(name for name in copies.classes if name != suggested)
+    labels.select_option(chosen)
+    expect(evidence).to_have_count(1)
+    expect(labels).to_have_value(chosen)
 
 
 def test_01_the_page_turns_by_itself(open_notebook, planted, tmp_path):

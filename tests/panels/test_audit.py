@@ -7,6 +7,7 @@ from cvtune_nb.audit.review import MINE
 from cvtune_nb.files import write_csv
 from cvtune_nb.panels import AuditPanel, ObjectsPanel
 from cvtune_nb.panels import audit as audit_panel
+from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady
 from tests.pressing import arrives, finished, press
 
@@ -14,6 +15,26 @@ from tests.pressing import arrives, finished, press
 @pytest.fixture
 def audited(workspace):
     return AuditPanel.of(workspace)
+
+
+class Cell:
+    """What a cell shows, as it is brought up to date."""
+
+    def __init__(self, output, display_id=False):  # noqa: ARG002
+        self.update(output)
+
+    def update(self, output):
+        self.data = output.data
+
+
+@pytest.fixture
+def cells(monkeypatch):
+    """The outputs of cells, the last one at the end."""
+    made = []
+    monkeypatch.setattr(
+        "cvtune_nb.panels.panel.display", lambda *args, **more: made.append(Cell(*args, **more)) or made[-1]
+    )
+    return made
 
 
 def test_the_audit_runs_anew_on_request(audited, workspace):
@@ -85,6 +106,17 @@ def test_a_refused_decision_is_said_and_the_gallery_shows_what_is_in_force(audit
     decide(audited, "wrong.jpg", "relabel", " ")
     assert "needs the new label" in audited.alert.value
     assert words_of(audited, "wrong.jpg") == "" and workspace.standing() == {}
+
+
+def test_where_nothing_was_found_nothing_is_explained(workspace):
+    issues = load_audit(workspace).issues
+    write_csv(workspace.audit / "issues.csv", issues[issues["path"] == ""])
+    panel = AuditPanel(workspace)
+    assert panel.kind.options == (("nothing found", ""),) and not panel.rows
+    assert "decision of yours" not in panel.meaning.value
+    workspace.decide(workspace.photos()["path"].iloc[0], "exclude")
+    panel = AuditPanel(workspace)
+    assert panel.kind.value == MINE and "every decision of yours" in panel.meaning.value
 
 
 def test_decisions_survive_another_kind_and_a_new_kernel(audited, workspace):
@@ -165,6 +197,14 @@ def test_a_selection_is_decided_at_once_and_taken_back_at_once(audited, workspac
     assert "0 selected" in audited.selected.value, "the second press takes the selection back"
 
 
+def test_a_selection_that_comes_late_is_left_out(audited):
+    audited.kind.value = "mislabelled"
+    late = {"select": photo_of(audited, "wrong.jpg")["path"], "on": True}
+    audited.kind.value = "corrupt"
+    arrives(audited.gallery, late)
+    assert audited.gallery.selected == [] and not audited.alert.value
+
+
 def test_a_second_press_is_not_a_second_decision(audited, workspace):
     audited.kind.value = "mislabelled"
     path = photo_of(audited, "wrong.jpg")["path"]
@@ -233,7 +273,18 @@ def test_boxes_are_saved_at_once_and_give_a_verdict(workspace):
     assert again.job.state == "idle"
 
 
-def test_what_the_decisions_bring_is_measured_on_request(audited, workspace):
+def test_what_cells_show_follows_a_decision_without_reading_the_audit_anew(audited, cells, monkeypatch):
+    audited.summary()
+    audited.learned()
+    monkeypatch.delattr(audit_panel, "Review")
+    audited.kind.value = "mislabelled"
+    before = cells[0].data
+    decide(audited, "wrong.jpg", "relabel", "circle")
+    assert cells[0].data != before
+    assert "You decided: 1 relabelled." in cells[-1].data
+
+
+def test_what_the_decisions_bring_is_measured_on_request(audited, cells):
     with pytest.raises(NotReady, match="Nothing is decided"):
         audited.payoff()
     audited.kind.value = "mislabelled"
@@ -244,3 +295,12 @@ def test_what_the_decisions_bring_is_measured_on_request(audited, workspace):
     assert audited.picture.png
     assert "1 relabelled" in audited.status.value
     assert "1 relabelled" in audited.lessons().data
+    audited.payoff()
+    assert cells[-1].data == html.text(audited.measured.words)
+    audited.kind.value = "duplicate"
+    decide(audited, "copy.jpg", "exclude", sent=2)
+    audited.measure.click()
+    finished(audited)
+    assert "1 relabelled and 1 excluded" in audited.measured.words
+    assert cells[-1].data == html.text(audited.measured.words)
+    assert audited.result().issues.equals(load_audit(audited.workspace).issues)

@@ -1,12 +1,9 @@
 """Notebook 04's panels: rungs, what would help most, a sweep."""
 
 from cvtune_nb import classification
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json_lines
-from cvtune_nb.panels import (
-    EscalationPanel,
-    GainsPanel,
-    SweepPanel,
-)
+from cvtune_nb.panels import EscalationPanel, GainsPanel, SweepPanel
 from cvtune_nb.parameters import Config
 from tests.pressing import SMALL, press
 
@@ -20,7 +17,7 @@ def test_the_ladder_runs_the_ticked_rungs(workspace):
     assert rungs["state"].tolist() == ["done", "done"]
     assert "accuracy against training time: rung 1" in panel.picture.alt
     assert panel.result().why[:20] in panel.lessons().data
-    assert "widest" in panel.gap.alt or "train and validation accuracy by rung: rung 1" in panel.gap.alt
+    assert "train and validation accuracy by rung: rung 1" in panel.gap.alt
     assert "real against predicted time: the last 2 predictions were within" in panel.time.alt
     panel.table.tick(set())
     panel.add_up()
@@ -72,6 +69,33 @@ def test_each_rung_says_its_time_and_expected_accuracy(workspace):
     assert "of memory" in words
     assert "; expected accuracy " in words
     assert "1 rung: <b>" in panel.sum.value
+
+
+def expected(panel):
+    """The accuracy that the panel expects of the first rung."""
+    panel.predict()
+    return panel.table.lines[0].words.value.partition("; expected accuracy ")[2]
+
+
+def test_expected_accuracy_follows_what_runs_teach(workspace):
+    panel = EscalationPanel(workspace, **LADDER)
+    before = expected(panel)
+    assert before
+    press(panel)
+    assert expected(panel) not in ("", before)
+
+
+def test_a_rung_whose_accuracy_is_not_known_yet_can_be_run(workspace, monkeypatch):
+    def refused(*_):
+        raise InputError("a class has <too> few photos")
+
+    panel = EscalationPanel(workspace, **LADDER)
+    with monkeypatch.context() as patched:
+        patched.setattr("cvtune_nb.panels.escalation.expected_accuracies", refused)
+        assert not expected(panel)
+    assert "; a class has &lt;too&gt; few photos" in panel.table.lines[0].words.value
+    assert "within the budget" in panel.sum.value and "can't be run" not in panel.sum.value
+    assert expected(panel)
 
 
 def test_a_rung_that_can_not_be_run_here_does_not_keep_the_others_from_their_price(workspace):

@@ -14,6 +14,7 @@ from cvtune_nb.export.predict import opened
 from cvtune_nb.panels import OutliersPanel, SimilarityExportPanel, SimilarityPanel, ToLabelPanel, TuningPanel
 from cvtune_nb.panels.photo_search import ALL, LOOK_ALIKES, ON_MAP
 from cvtune_nb.parameters import Config
+from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady
 from tests.photos import make_photos
 from tests.pressing import SMALL, arrives, finished, press
@@ -46,6 +47,7 @@ def test_the_first_query_is_answered_at_once(panel):
     assert panel.search.query.name not in shown(panel)
     assert matches["distance"].is_monotonic_increasing
     assert "recall@1" in panel.status.value
+    assert panel.cost.value == f"It took {html.duration(panel.result().seconds)}."
     assert len(panel.search.map.titles) == len(panel.workspace.photos())
 
 
@@ -86,12 +88,10 @@ def test_all_photos_are_browsed_and_one_is_opened(panel):
 
 
 def test_a_selection_on_the_map_is_a_gallery(panel):
-    panel.search.map.selected = [1, 4, 6]
-    panel.search.map.on_select([1, 4, 6])
+    arrives(panel.search.map, {"selected": [1, 4, 6], "shown": panel.search.map.shown})
     assert panel.search.view.value == ON_MAP
     assert shown(panel) == panel.workspace.photos()["path"].iloc[[1, 4, 6]].tolist()
-    panel.search.map.selected = []
-    panel.search.map.on_select([])
+    arrives(panel.search.map, {"selected": [], "shown": panel.search.map.shown})
     assert "Nothing is selected" in panel.search.asked.value
 
 
@@ -121,6 +121,16 @@ def test_another_distance_and_re_ranking_answer_by_themselves(panel):
     assert panel.search.map.shown == maps + 1
 
 
+def test_what_is_chosen_while_work_runs_holds(panel):
+    panel.go.click()
+    panel.menus.distance.value = "manhattan"
+    panel.method.value = "t-sne"
+    panel.rerank.value = True
+    result = finished(panel).result()
+    assert (result.index.metric.distance, result.map.method) == ("manhattan", "t-sne")
+    assert result.evaluation.validation.reranked
+
+
 def test_the_map_can_be_made_anew(panel):
     before = panel.search.map.places
     panel.method.value = "t-sne"
@@ -133,8 +143,7 @@ def test_the_map_follows_when_photos_are_excluded(panel):
     press(panel)
     photos = panel.workspace.photos()
     assert panel.search.map.titles == photos["path"].tolist()
-    panel.search.map.selected = [0]
-    panel.search.map.on_select([0])
+    arrives(panel.search.map, {"selected": [0], "shown": panel.search.map.shown})
     assert shown(panel) == [photos["path"].iloc[0]]
 
 
@@ -189,6 +198,9 @@ def test_copies_and_outliers_are_decided_as_in_the_audit(workspace):
         decided = workspace.standing().get(photo["path"], {"action": "undo"})
         assert decided["action"] == action
     assert (workspace.audit / "issues.csv").exists(), "the audit's own findings stay"
+    found = panel.result()
+    panel.measure.click()
+    assert finished(panel).result() is found
 
 
 # -- what to label ------------------------------------------------------------------------------------------

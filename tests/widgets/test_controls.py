@@ -41,6 +41,11 @@ def test_a_line_in_words_is_read_out(name):
     assert PARAMETERS[name].meaning.split(":")[0].split(",")[0] in control.words.value
 
 
+def test_a_menu_says_its_choices_and_a_text_no_range():
+    assert "(adamw or sgd)" in Control("optimizer").words.value
+    assert "(" not in Control("schedule").words.value.partition(":")[0]
+
+
 def test_moving_the_slider_is_told_and_changes_the_words():
     control, heard = Control("learning_rate"), []
     control.on_change(heard.append)

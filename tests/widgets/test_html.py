@@ -1,5 +1,7 @@
 """Pieces of HTML: text is escaped, tables and pictures read well without eyes."""
 
+from html import unescape
+
 import pandas as pd
 
 from cvtune_nb import plots
@@ -62,6 +64,12 @@ def test_a_picture_has_alt_text_and_an_output_that_stays():
     data, metadata = picture.output()._repr_mimebundle_()
     assert data["image/png"]
     assert metadata["image/png"]["needs_background"] == "light"
+
+
+def test_shown_commands_hold_where_a_folder_has_a_space():
+    made = unescape(html.uses("/my photos/export", ["use()"]).data)
+    assert "<code>python '/my photos/export/predict.py' photo.jpg</code>" in made
+    assert "<code>cvtune serve '/my photos/export'</code>" in made
 
 
 def test_durations_in_words():
