@@ -30,7 +30,7 @@ from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
-from cvtune_nb.widgets.job import Job, Work, headless
+from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import look
 from cvtune_nb.widgets.rung_table import RungTable, in_words
 from cvtune_nb.workspace import Workspace
@@ -154,7 +154,7 @@ class EscalationPanel(Panel):
     def _predict_soon(self) -> None:
         """Predict in a thread once the table has come to rest, where there is a person to read it."""
         self._soon.cancel()
-        if not (headless() or self.job.running):
+        if self.attended and not self.job.running:
             self._soon()
 
     def predict(self, still: Still = lambda: True) -> None:

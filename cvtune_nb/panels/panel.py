@@ -34,6 +34,8 @@ class Panel:
         Whether the main button works at any time and ends what is under way.
     waiting
         What a cell that needs the result says until then.
+    attended
+        Whether a person can press its buttons.
     """
 
     button: ClassVar[str] = "Run"
@@ -59,6 +61,7 @@ class Panel:
 
     def __init__(self, workspace: Any):
         self.workspace, self.values, self.job = workspace, {}, Job()
+        self.attended = not headless()  # asked in the cell: a message of a widget does not name one
         self.go = w.Button(description=self.button, button_style="primary")
         self.end = w.Button(description="Stop", disabled=True)
         self.bar = w.FloatProgress(min=0, max=1, layout={"width": WIDTH})

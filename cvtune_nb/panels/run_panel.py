@@ -16,7 +16,7 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
-from cvtune_nb.widgets.job import Job, NotReady, Work, headless
+from cvtune_nb.widgets.job import Job, NotReady, Work
 from cvtune_nb.widgets.layout import folded, small_print
 
 FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
@@ -151,7 +151,7 @@ class RunPanel(Panel):
             self.compared.value = self.comparison_of(known)
             earlier = f"; the {self.noun}s listed below are of {EARLIER}" if len(known) else ""
             self.say(f"Not trained yet on these photos{earlier}." if earlier else "Not trained yet.")
-        if not headless():
+        if self.attended:
             self._predict_soon()
 
     def work(self) -> Work:
@@ -181,7 +181,7 @@ class RunPanel(Panel):
         if job.words.startswith("epoch") and (left := job.left) is not None:
             self.say(f"{html.text(job.words)}; about {html.duration(left)} left, as measured so far.")
         self.resume.disabled = job.running or self._unfinished() is None
-        if not job.running and not headless():
+        if not job.running and self.attended:
             self._predict_soon()
 
     def last(self) -> Any:

@@ -28,7 +28,7 @@ class RungTable(w.VBox):
         """Show these rungs; `ticked`: numbers, from 1 on."""
         self._rungs = list(configs)
         self.lines = [
-            _Line(number, config, number in ticked, self._changed, self.take_out)
+            _Line(number, config, number in ticked, self._on_edit, self.take_out)
             for number, config in enumerate(configs, 1)
         ]
         head = w.HBox(
@@ -64,9 +64,6 @@ class RungTable(w.VBox):
         """Write a line of HTML under a rung."""
         if number <= len(self.lines):
             self.lines[number - 1].words.value = words
-
-    def _changed(self) -> None:
-        self._on_edit()
 
     def take_out(self, number: int) -> None:
         """Take a rung out; the last one stays."""

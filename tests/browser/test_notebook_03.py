@@ -39,6 +39,7 @@ def test_03_train_watch_and_read(open_notebook, untrained):
     )
     expect(picture(lab)).not_to_have_attribute("src", empty, timeout=LONG)
     expect(panel).to_contain_text("Finished. Best epoch", timeout=LONG)
+    expect(panel).to_contain_text("the last prediction was within", timeout=LONG)  # the next one's cost, corrected
     expect(picture(lab)).to_have_attribute("alt", re.compile("001-efficientnet_lite0-64"))
     expect(lab.output("compare")).to_contain_text("001-efficientnet_lite0-64")  # brought up to date by itself
     for name in ("curves", "learned"):

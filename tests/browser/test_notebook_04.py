@@ -26,6 +26,7 @@ def test_04_climb_apply_an_advice_and_climb_on(open_notebook, untrained):
     second.focus()
     lab.page.keyboard.press("Space")
     expect(panel).to_contain_text("2 rungs:")
+    expect(panel.get_by_text("; expected accuracy ")).to_have_count(5, timeout=LONG)  # told anew after a change
     empty = picture(lab).get_attribute("src")
     button(lab, "Run these rungs").click()
     expect(picture(lab)).not_to_have_attribute("src", empty, timeout=LONG)
