@@ -23,7 +23,7 @@ lab: setup  ## open the workbook in JupyterLab: notebook 00, on this machine onl
 	$(BIN)/cvtune lab
 
 test: lint  ## check style and types, then run all tests, those in a real browser included
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # of the two rungs that the demo climbs; a comma in a call would end its argument
 SIZES := 96,128

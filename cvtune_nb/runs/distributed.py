@@ -8,6 +8,7 @@ classifier's of each measurement.
 import contextlib
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import TypeVar
 
@@ -40,6 +41,19 @@ def process_group() -> Iterator[None]:
         distributed.destroy_process_group()
 
 
+_single: ContextVar[bool] = ContextVar("single", default=False)
+
+
+@contextlib.contextmanager
+def single() -> Iterator[None]:
+    """In the body this process is the only one: what it computes waits for none of the others."""
+    token = _single.set(True)
+    try:
+        yield
+    finally:
+        _single.reset(token)
+
+
 def rank() -> int:
     """The rank of this process; 0 alone."""
     return distributed.get_rank() if distributed.is_initialized() else 0
@@ -47,7 +61,7 @@ def rank() -> int:
 
 def world_size() -> int:
     """How many processes there are; 1 alone."""
-    return distributed.get_world_size() if distributed.is_initialized() else 1
+    return distributed.get_world_size() if distributed.is_initialized() and not _single.get() else 1
 
 
 @contextlib.contextmanager
@@ -111,19 +125,19 @@ class StopTogether:
     """
 
     def __init__(self, progress: Progress):
-        self._progress, self._stop = progress, False
+        self._progress, self._stop, self._several = progress, False, world_size() > 1
 
     def __call__(self, share: float, words: str) -> None:
         """Report progress; with several processes it never raises Stopped."""
         try:
             self._progress(share, words)
         except Stopped:
-            if world_size() == 1:
+            if not self._several:
                 raise
             self._stop = True
 
     def each_minibatch(self, share: float, words: str) -> None:
         """The same where all processes come by equally often: all of them raise Stopped once one was told to."""
         self(share, words)
-        if world_size() > 1 and sum(all_reduce_values(self._stop)):
+        if self._several and sum(all_reduce_values(self._stop)):
             raise Stopped

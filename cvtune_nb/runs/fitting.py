@@ -167,7 +167,8 @@ def _begun_or_resumed(
     """The run to train: rank 0 begins it or takes it up, and holds its lock until `stack` is closed."""
     run = None
     if distributed.rank() == 0:
-        run = _resumed(task, name, stack, patience) if name else _begun(task, progress, stack)
+        with distributed.single():  # the speed may be measured by steps of training; the others wait for the run's name
+            run = _resumed(task, name, stack, patience) if name else _begun(task, progress, stack)
     name = distributed.broadcast(run.id if run else "")
     return run or task.store.on_disk(name)
 

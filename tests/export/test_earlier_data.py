@@ -39,7 +39,8 @@ def here(made, tmp_path):
 
 
 def command(workspace, *others):
-    return cli.main(["export", "--workspace", str(workspace.folder), "--variants", "none", *others])
+    variants = [] if "--similarity" in others else ["--variants", "none"]
+    return cli.main(["export", "--workspace", str(workspace.folder), *variants, *others])
 
 
 def refused(workspace, capsys, *others):

@@ -69,7 +69,7 @@ def test_the_map_of_notebooks_counts_them_apart(earlier):
     workspace, _ = earlier
     assert "1 of earlier data" in workbook_map(workspace) and "on earlier data" in workbook_map(workspace)
     made_run(workspace, 0.5)
-    assert "1 runs, 1 of earlier data" in workbook_map(workspace)
+    assert "1 run, 1 of earlier data" in workbook_map(workspace)
 
 
 def test_the_export_panel_offers_them_last_with_a_box_to_tick(earlier):

@@ -11,7 +11,7 @@ import pytest
 
 from cvtune_nb import detection
 from cvtune_nb.classification import fit, load_run, runs
-from cvtune_nb.detection import DetectorConfig, open_dataset, predict_cost
+from cvtune_nb.detection import DetectorConfig, open_dataset
 from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed
@@ -133,7 +133,6 @@ def test_two_processes_train_one_detector(tmp_path):
     values = {"image_size": 128, "epochs": 1, "proposals": 40, "augmentation": "none"}
     config = DetectorConfig("efficientnet_lite0_fpn", **values)
     dataset = open_dataset(photos, space)
-    predict_cost(dataset, config)  # so that the speed of this machine is known
     program = tmp_path / "two.py"
     program.write_text(
         "from cvtune_nb.detection import DetectorConfig, fit, open_dataset\n"
