@@ -20,7 +20,7 @@ MADE_UP = Family(
     (Entry("test_resnet", 96, 0.1), Entry("test_efficientnet", 256, 0.2)),
     weights="weights that nobody has (MIT)",
     any_size=True,
-    recipe={"epochs": 3},
+    shared_by_rungs={"epochs": 3},
     ladder=(Rung("test_resnet", 64, 16, 0.001), Rung("test_efficientnet", 96, 8, 0.0005)),
 )
 
@@ -43,7 +43,7 @@ def check(family):
         rungs = ladder_of(name)
         assert rungs and all(backbones.family_of(rung.backbone) is family for rung in rungs)
         assert all(sizes.takes(rung.backbone, rung.image_size) for rung in rungs)
-        assert set(family.recipe) <= set(PARAMETERS) and isinstance(rungs[0], Config)
+        assert set(family.shared_by_rungs) <= set(PARAMETERS) and isinstance(rungs[0], Config)
         assert card(name).startswith("Training started from ") and "(" in card(name), "its licence is stated"
     if family.networks:
         assert set(backbones.table().query("family == @family.name")["name"]) == set(networks_of(family))
