@@ -167,12 +167,12 @@ FAMILIES = {
                 Rung("efficientnet_lite2", 448, 4, 0.0000375),
             ),
         ),
+        Family("dino", Timm(), modules=("*.*dinov2*", "*.*dinov3*"), recipe=DINO),
         Family("convnext_v2", Timm(), modules=("convnext.*convnextv2*", "convnext.test_convnext2"), recipe=CONVNEXT_V2),
         Family("convnext", Timm(), modules=("convnext.*",), recipe=CONVNEXT, recipe_large={"drop_path": 0.2}),
         Family("caformer", Timm(), modules=("metaformer.*",), recipe=CAFORMER),
         Family("swin", Timm(), modules=("swin_transformer*.*",), recipe=SWIN),
         Family("tiny_vit", Timm(), modules=("tiny_vit.*",), recipe=TINY_VIT),
-        Family("dino", Timm(), modules=("*.*dinov2*", "*.*dinov3*"), recipe=DINO),
         Family(
             "eva02",
             Timm(),

@@ -12,7 +12,17 @@ from cvtune_nb.models.weights import Package, Timm
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.made_runs import made_run
 
-UNLISTED = {"timm": ("test_vit3", "test_convnext", "mobilenetv3_small_050")}
+UNLISTED = {
+    "convnext_v2": ("test_convnext2",),
+    "convnext": ("test_convnext",),
+    "caformer": ("poolformerv2_s12",),
+    "swin": ("swin_tiny_patch4_window7_224",),
+    "tiny_vit": ("tiny_vit_5m_224",),
+    "dino": ("vit_small_patch14_dinov2",),
+    "eva02": ("eva02_tiny_patch14_224",),
+    "vit": ("test_vit3", "deit_tiny_patch16_224"),
+    "timm": ("mobilenetv3_small_050",),
+}
 """Networks of families whose row lists none, unless another row does."""
 MADE_UP = Family(
     "made_up",
