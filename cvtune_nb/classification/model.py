@@ -52,18 +52,18 @@ def build(config: Config, classes: list[str], pretrained: bool = True) -> Classi
     Parameters
     ----------
     config
-        The backbone, its image size, the seed and dropout.
+        The backbone, its weights, its image size, the seed and dropout.
     classes
         Their names.
     pretrained
-        Whether the backbone gets its ImageNet weights.
+        Whether the backbone gets its weights, those of ImageNet or of a file; False: they are about to be replaced.
 
     Raises
     ------
     InputError
         As networks.load.
     """
-    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size))
+    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size, config.weights))
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import path_and_digest
 from cvtune_nb.models.weights import INSTALLED, Package, Source, Timm, Torchvision
 from cvtune_nb.parameters import RECIPE_2018
 
@@ -253,8 +254,14 @@ def within_reach(name: str) -> bool:
     return family_of(name).source.within_reach(name)
 
 
-def terms(name: str) -> str:
-    """Whose weights training with the backbone called `name` starts from, and on what terms they are given."""
+def terms(name: str, weights: str = "") -> str:
+    """Whose weights training with the backbone called `name` starts from, and on what terms they are given.
+
+    weights: the file of a person's own.
+    """
+    if weights:
+        path, digest = path_and_digest(weights)
+        return f"weights of {name} from {path.name} (sha256 {digest}), as given by whoever trained it"
     if name.endswith(RANDOM):
         return "random weights"
     if stated := family_of(name).weights:
