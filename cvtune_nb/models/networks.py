@@ -10,6 +10,7 @@ from torch import nn
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, own_weights, sizes
 from cvtune_nb.models.backbones import RANDOM, Colours
+from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.fold_batch_norm import folded
 
 TRACED = 64
@@ -42,7 +43,9 @@ class Backbone(nn.Module):
         return self.network(rows.view(n, height, width, 3).permute(0, 3, 1, 2)).flatten(1)
 
 
-def load(name: str, pretrained: bool = True, image_size: int | None = None, weights: str = "") -> Backbone:
+def load(
+    name: str, pretrained: bool = True, image_size: int | None = None, weights: str = "", drop_path: float = 0.0
+) -> Backbone:
     """The backbone called `name`, with its ImageNet weights or those of a file.
 
     Parameters
@@ -57,12 +60,14 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None, weig
         table of positions resampled. None: the size that it was trained with.
     weights
         A file of weights instead of ImageNet's (PARAMETERS).
+    drop_path
+        How often training skips its deepest block (PARAMETERS).
 
     Raises
     ------
     InputError
-        There is no such network, it does not take the image size, its weights are neither on disk nor within reach, or
-        those in the file are not of this network.
+        There is no such network, it does not take the image size or drop path, its weights are neither on disk nor
+        within reach, or those in the file are not of this network.
     """
     plain = name.removesuffix(RANDOM)
     if weights and plain != name:
@@ -74,6 +79,9 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None, weig
     if not family.any_size:
         given = (sizes.arguments(plain, image_size) or {}) if image_size else {}
         traced = given.get("img_size") or sizes.native(plain)
+    if drop_path:
+        require_drop_path(name, drop_path)
+        given = {**given, "drop_path_rate": drop_path}
     torch.manual_seed(0)
     network = family.source.build(plain, pretrained and plain == name and not weights, **given)
     colours = family.colours or _colours(network)

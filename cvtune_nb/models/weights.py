@@ -90,7 +90,7 @@ class Source(Protocol):
         pretrained
             False: random weights.
         given
-            What sizes.arguments says; nothing for families that take any size.
+            What sizes.arguments says (nothing for families that take any size), and drop_path_rate.
 
         Raises
         ------
@@ -181,12 +181,12 @@ class Package:
             return None
         return next(iter(sorted(Path(str(package.__file__)).parent.rglob("*.pth"))), None)
 
-    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":  # noqa: ARG002 - any size is taken
+    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
         import torch
 
-        network: Any = timm.create_model(f"tf_{name}", pretrained=False)
+        network: Any = timm.create_model(f"tf_{name}", pretrained=False, **given)
         if pretrained:
             file = self.file(name)
             if file is None:

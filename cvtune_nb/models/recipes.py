@@ -1,0 +1,49 @@
+"""The parameters that suit a network: what a person has not chosen is what is recommended for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cvtune_nb.models import backbones, sizes
+from cvtune_nb.parameters import PARAMETERS, Config
+
+
+def recommended(backbone: str, **given: Any) -> Config:
+    """The parameters of a run.
+
+    Parameters
+    ----------
+    backbone
+        The network; "": the one to start with.
+    given
+        Parameters that a person has chosen; None: not chosen. All others are what is recommended for the network.
+
+    Raises
+    ------
+    InputError
+        For a value that a parameter may not have, or a name that is no parameter.
+    """
+    name = backbone or backbones.default()[0]
+    chosen = {key: value for key, value in given.items() if value is not None}
+    size = {} if "image_size" in chosen else {"image_size": sizes.default(name)}
+    return Config.from_values(**{"backbone": name, **size, **backbones.recipe(name), **chosen})
+
+
+def switched(config: Config, backbone: str) -> Config:
+    """`config` for another backbone: what was recommended for the old one becomes what is recommended for the new.
+
+    Values that a person has changed stay; so does a typed schedule, with its rates and epochs.
+    """
+    before, after = recommended(config.backbone).to_dict(), recommended(backbone).to_dict()
+    kept = config.to_dict()
+    return Config.from_values(**{name: after[name] if kept[name] == before[name] else kept[name] for name in kept})
+
+
+def changes(config: Config, backbone: str) -> dict[str, Any]:
+    """The parameters to change in `config` for another backbone, that one first."""
+    new = switched(config, backbone).to_dict()
+    return {"backbone": backbone} | {name: new[name] for name, value in config.to_dict().items() if value != new[name]}
+
+
+def in_words(values: Mapping[str, Any]) -> str:
+    """Parameters and their values, for example "learning rate 5e-05, layer decay 0.8"."""
+    return ", ".join(f"{PARAMETERS[name].label_in_words} {value:g}" for name, value in values.items())
