@@ -19,6 +19,7 @@ from cvtune_nb.advice.next_values import larger_photos
 from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, predict_cost, runs
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline_predictions, last_baseline
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
@@ -289,7 +290,7 @@ def _baseline_config(workspace: Workspace) -> Config:
     known = last_baseline(workspace, earlier=True)
     if known:
         return Config(known["backbone"], image_size=known["image_size"])
-    return Config(backbones.default()[0])
+    return Config.from_values(**start_with(workspace).to_dict())
 
 
 def _cleaner_labels(
