@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from cvtune_nb.models import backbones, sizes
-from cvtune_nb.models.backbones import RANDOM, Colours
+from cvtune_nb.models.backbones import RANDOM
+from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
 
 TRACED = 64

@@ -15,6 +15,9 @@ from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print
 
+MOST_STEPS = 1000
+"""Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
+
 
 class Control:
     """One parameter (a classifier's: by its name) as a control.
@@ -109,11 +112,19 @@ def _slider(kind: type, step: float) -> Callable[[Parameter, Any], w.Widget]:
     return make
 
 
+def _box(kind: type, parameter: Parameter, value: float, **settings: Any) -> w.Widget:
+    return kind(value=value, min=parameter.low, max=parameter.high, description=parameter.label, **settings, **look())
+
+
+def _linear(parameter: Parameter, value: float) -> w.Widget:
+    if parameter.high - parameter.low > MOST_STEPS * parameter.step:
+        return _box(w.BoundedFloatText, parameter, value, step=parameter.step)
+    return _slider(w.FloatSlider, parameter.step)(parameter, value)
+
+
 def _whole(parameter: Parameter, value: int) -> w.Widget:
-    if parameter.high > 1000:  # a slider can't be set to one of millions
-        return w.BoundedIntText(
-            value=value, min=parameter.low, max=parameter.high, description=parameter.label, **look()
-        )
+    if parameter.high - parameter.low > MOST_STEPS:
+        return _box(w.BoundedIntText, parameter, value)
     return _slider(w.IntSlider, 1)(parameter, value)
 
 
@@ -156,7 +167,7 @@ def _backbone(parameter: Parameter, value: str) -> w.Widget:
 
 _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "log": _log,
-    "linear": _slider(w.FloatSlider, 0.05),
+    "linear": _linear,
     "pixels": _slider(w.IntSlider, sizes.ANY),
     "whole": _whole,
     "power2": _power2,
