@@ -16,7 +16,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS, differing
 
 if TYPE_CHECKING:
-    from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.workspace import Workspace
 
 FIRST_RUNGS = 4
 """Rungs that are climbed when none are named: those of 2018."""
@@ -53,10 +53,11 @@ def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
 def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     """find wrong labels, duplicates, leaks and bad photos"""
     from cvtune_nb.audit import audit as look
+    from cvtune_nb.classification.choice import start_with
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
-    found = look(workspace, _features(values), meter)
+    found = look(workspace, start_with(None, values), meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
@@ -75,13 +76,14 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 )
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
+    from cvtune_nb.classification.choice import start_with
     from cvtune_nb.classification.svm import baseline as fit_baseline
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
     found = fit_baseline(
         workspace,
-        _features(values),
+        start_with(workspace, values),
         C=arguments.C,
         kernel=arguments.kernel,
         open_test=arguments.open_test,
@@ -121,7 +123,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
-            config = resumed.config if resumed else _config(values)
+            config = resumed.config if resumed else _config(workspace, values)
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
@@ -174,7 +176,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.pipeline import escalation_values
 
     workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
-    rungs = _rungs(arguments.rungs, values)
+    rungs = _rungs(arguments.rungs, workspace, values)
     result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
     shown = [
@@ -217,44 +219,40 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.pipeline import Workbook
 
-    workbook = Workbook(_config(values), arguments.started, seconds, meter)
+    workbook = Workbook(partial(_config, values=values), arguments.started, seconds, meter)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)
 
 
-def _config(values: dict[str, Any]) -> Any:
-    from cvtune_nb.parameters import Config
+def _config(workspace: "Workspace", values: dict[str, Any]) -> Any:
+    """The parameters given; those that are not given are what is recommended for the network to start with."""
+    from cvtune_nb.classification.choice import start_with
+    from cvtune_nb.models.recipes import recommended
 
-    return Config.from_values(**{**values, **_features(values).to_dict()})
-
-
-def _features(values: dict[str, Any]) -> "FeatureSpec":
-    """The backbone given and what it is shown, or those to start with."""
-    from cvtune_nb.classification.features import FeatureSpec
-    from cvtune_nb.data.preprocessing import Preprocessing
-    from cvtune_nb.models import backbones, sizes
-
-    backbone = values.get("backbone") or backbones.default()[0]
-    size = values.get("image_size") or sizes.default(backbone)
-    return FeatureSpec(backbone, Preprocessing.from_dict({**values, "image_size": size}), values.get("weights", ""))
+    return recommended(**{**values, **start_with(workspace, values).to_dict()})
 
 
-def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
-    """The rungs that `text` names, by number.
+def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> dict[int, Any]:
+    """The rungs that are asked for, by number.
 
-    "1,2": those of the ladder of the backbone's family; without text its first four; or all in a CSV file.
+    Parameters
+    ----------
+    text
+        "1,2": those of the ladder of the backbone's family; None: its first four; or a CSV file: all in it.
+    workspace, values
+        Where the backbone is chosen, or given.
     """
     from dataclasses import replace
 
+    from cvtune_nb.classification.choice import start_with
     from cvtune_nb.escalation import ladder_of, read_rungs
-    from cvtune_nb.models import backbones
 
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    rungs = ladder_of(values.get("backbone") or backbones.default()[0], values.get("weights", ""))
-    rungs = [replace(rung, seed=seed) for rung in rungs]
+    spec = start_with(workspace, values)
+    rungs = [replace(rung, seed=seed) for rung in ladder_of(spec.backbone, spec.weights)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

@@ -24,8 +24,9 @@ from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.roi_align import Pooling
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import backbones, networks, weights
+from cvtune_nb.models import networks, weights
 from cvtune_nb.models.depthwise import with_fast_depthwise
+from cvtune_nb.models.families import IMAGENET
 
 LITE = "efficientnet_lite0_fpn"
 OF_TORCHVISION = {
@@ -168,7 +169,7 @@ def build(
         )
         detector.roi_heads.box_roi_pool = Pooling(MAPS, 7, 2)
         detector.rpn.anchor_generator = _generator(config.detector, anchors)
-        mean, std = backbones.IMAGENET
+        mean, std = IMAGENET
     else:
         backbone = with_fast_depthwise(networks.load(config.detector.removesuffix("_fpn"), pretrained))
         pyramid = Pyramid(backbone.network)

@@ -15,7 +15,8 @@ import pandas as pd
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.models import sizes
-from cvtune_nb.models.backbones import FAMILIES, RANDOM, family_of
+from cvtune_nb.models.backbones import RANDOM, family_of
+from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
 

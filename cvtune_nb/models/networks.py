@@ -9,8 +9,9 @@ from torch import nn
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, own_weights, sizes
-from cvtune_nb.models.backbones import RANDOM, Colours
+from cvtune_nb.models.backbones import RANDOM
 from cvtune_nb.models.drop_path import require_drop_path
+from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
 
 TRACED = 64
