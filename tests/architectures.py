@@ -35,17 +35,16 @@ TOLERANCE = 1e-4
 """Largest difference of a logit between ONNX Runtime and PyTorch, both in float32."""
 SIZES = (96, 160, 128)
 """Tried beside the native size: the first two of them that are another."""
-ARCHITECTURES = (
-    "test_resnet test_vit test_convnext test_efficientnet test_byobnet test_nfnet test_mambaout test_coatnet "
-    "test_maxvit test_vit_relpos test_vit3 test_convnext2 mobilenetv3_small_050 mobilenetv4_conv_small_035 "
-    "regnetx_002 ghostnet_050 edgenext_xx_small efficientvit_m0 efficientvit_b0 mobilevit_xxs mobilevitv2_050 "
-    "xcit_nano_12_p16_224 pvt_v2_b0 inception_next_atto shvit_s1 starnet_s1 swiftformer_xs dla46_c repvit_m0_9 "
-    "rexnet_100 hgnetv2_b0 lcnet_050 fastvit_t8 levit_128s pit_ti_224 coat_lite_tiny crossvit_9_240 convit_tiny "
-    "gmlp_ti16_224 deit_tiny_patch16_224 eva02_tiny_patch14_224 vit_tiny_patch16_dinov3_qkvb tiny_vit_5m_224 "
-    "efficientformerv2_s0 efficientformer_l1 visformer_tiny ese_vovnet19b_slim densenet121 poolformerv2_s12 "
-    "cait_xxs24_224 gcvit_xxtiny nest_tiny mixer_s32_224 swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 "
-    "caformer_s18 vit_small_patch14_dinov2 "
-).split()
+SMALL = """
+test_resnet test_vit test_convnext test_efficientnet test_byobnet test_nfnet test_mambaout test_coatnet test_maxvit
+test_vit_relpos test_vit3 test_convnext2 mobilenetv3_small_050 mobilenetv4_conv_small_035 regnetx_002 ghostnet_050
+edgenext_xx_small efficientvit_m0 efficientvit_b0 mobilevit_xxs mobilevitv2_050 xcit_nano_12_p16_224 pvt_v2_b0
+inception_next_atto shvit_s1 starnet_s1 repvit_m0_9 fastvit_t8 levit_128s pit_ti_224 coat_lite_tiny crossvit_9_240
+convit_tiny gmlp_ti16_224 deit_tiny_patch16_224 eva02_tiny_patch14_224 vit_tiny_patch16_dinov3_qkvb tiny_vit_5m_224
+efficientformer_l1 efficientformerv2_s0 visformer_tiny hgnetv2_b0 poolformerv2_s12 cait_xxs24_224 mixer_s32_224
+swin_tiny_patch4_window7_224 swinv2_tiny_window8_256 vit_small_patch14_dinov2
+"""
+ARCHITECTURES = SMALL.split()
 """Small ones of as many families."""
 
 
