@@ -144,6 +144,6 @@ def default() -> tuple[str, str]:
     """
     own, other = (KNOWN[name].imagenet for name in (INSTALLED, "resnet18"))
     return INSTALLED, (
-        f"{INSTALLED}: its weights are installed with cvtune, and it is faster and better than resnet18, with which the "
-        f"2018 method started ({own:.1%} against {other:.1%} on ImageNet)"
+        f"{INSTALLED}: its weights are installed with cvtune, and it is faster and better than resnet18, which "
+        f"the 2018 method started with ({own:.1%} against {other:.1%} on ImageNet)"
     )
