@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvtune_nb.models import backbones, sizes
+from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, Config
+
+BY_NETWORK = frozenset(name for family in FAMILIES.values() for name in {**family.recipe, **family.recipe_large})
+"""The parameters whose recommended values differ from network to network."""
 
 
 def recommended(backbone: str, **given: Any) -> Config:
@@ -31,11 +35,21 @@ def recommended(backbone: str, **given: Any) -> Config:
 def switched(config: Config, backbone: str) -> Config:
     """`config` for another backbone: what was recommended for the old one becomes what is recommended for the new.
 
-    Values that a person has changed stay; so does a typed schedule, with its rates and epochs.
+    A learning rate that was halved with the minibatch stays so. Values that a person has changed stay; so does a typed
+    schedule, with its rates and epochs.
     """
-    before, after = recommended(config.backbone).to_dict(), recommended(backbone).to_dict()
-    kept = config.to_dict()
-    return Config.from_values(**{name: after[name] if kept[name] == before[name] else kept[name] for name in kept})
+    before, after = (_with_minibatch(recommended(name), config.batch_size) for name in (config.backbone, backbone))
+    values = config.to_dict()
+    return Config.from_values(
+        **{name: after[name] if value == before[name] else value for name, value in values.items()}
+    )
+
+
+def _with_minibatch(config: Config, batch_size: int) -> dict[str, Any]:
+    """The parameters of `config`, its learning rate as low as it gets where the minibatch is halved to `batch_size`."""
+    while config.batch_size > batch_size:
+        config = config.halved()
+    return config.to_dict()
 
 
 def changes(config: Config, backbone: str) -> dict[str, Any]:
