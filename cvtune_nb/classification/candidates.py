@@ -5,17 +5,22 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from cvtune_nb.classification.features import FeatureSpec, network_speed, store_of
 from cvtune_nb.data.pixels import serving
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import backbones, sizes
+from cvtune_nb.models.families import LAPTOP, LIGHT, OF_2018, STRONGEST
 from cvtune_nb.models.operations import operations
 from cvtune_nb.workspace import Workspace
 
 SMALL = 128
 """The image size that is compared beside a network's usual one: about a third of its time."""
+GROUPS = [LIGHT, LAPTOP, STRONGEST, OF_2018]
+"""Of networks, in the order in which they are listed."""
 FIT_SECONDS = 0.0002
 """To cross-validate an SVM, a photo and class: docs/measurements.md, "Times that costs begin with"."""
 
@@ -31,6 +36,16 @@ class Candidate:
     def usable(self) -> bool:
         """Whether it can be compared."""
         return not self.why_not
+
+
+def networks(fetch: bool = False) -> pd.DataFrame:
+    """The networks that menus offer (backbones.table), by group, and why_not: why one can't be used here, or "".
+
+    fetch: whether weights that are not on disk may be downloaded.
+    """
+    known = backbones.table()
+    known = known.sort_values("group", key=lambda group: group.map(GROUPS.index), kind="stable", ignore_index=True)
+    return known.assign(why_not=[_out_of_reach(name, fetch) for name in known["name"]])
 
 
 def listed(
@@ -145,7 +160,7 @@ def _operations(spec: FeatureSpec) -> float:
 
 
 def predicted_seconds(
-    workspace: Workspace, specs: Sequence[FeatureSpec], keys: Sequence[str], classes: int, progress: Progress = silent
+    workspace: Workspace, candidates: Sequence[Candidate], photos: pd.DataFrame, progress: Progress = silent
 ) -> float:
     """What a comparison would take if no candidate were dropped on the way.
 
@@ -153,19 +168,25 @@ def predicted_seconds(
     ----------
     workspace
         Whose photos they are.
-    specs
-        The candidates.
-    keys
-        SHA-256 of the photos that they are compared on.
-    classes
-        Of the photos.
+    candidates
+        The networks; those that can't be used here take no time.
+    photos
+        What they are compared on.
     progress
         Called when the speed of this machine is measured.
+
+    Raises
+    ------
+    InputError
+        The weights of the network that is measured can't be had.
     """
     from cvtune_nb.runs.cost import DECODE_SECONDS  # brings torch
 
-    speeds = Speeds(workspace, specs, progress)
-    largest = max((spec.preprocessing for spec in specs), key=lambda one: one.side, default=Preprocessing())
-    decoding = len(serving(workspace, list(keys), largest).missing(keys)) * DECODE_SECONDS
+    specs = [one.spec for one in candidates if one.usable]
+    if not specs:
+        return 0.0
+    keys, classes, speeds = list(photos["sha256"]), photos["label"].nunique(), Speeds(workspace, specs, progress)
+    largest = max((spec.preprocessing for spec in specs), key=lambda one: one.side)
+    decoding = len(serving(workspace, keys, largest).missing(keys)) * DECODE_SECONDS
     fitting = speeds.fit_seconds(2 * len(keys), classes)  # those before the last round have as many photos together
     return decoding + sum(speeds.features_seconds(spec, keys) + fitting for spec in specs)

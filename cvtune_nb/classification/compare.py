@@ -194,8 +194,8 @@ class _Race:
         self.rounds = rounds(len(photos), self.classes)
         self.entries = [Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not) for one in candidates]
         self.speeds = Speeds(workspace, [entry.spec for entry in self.waiting], progress)
-        known = [backbones.KNOWN[one.spec.backbone] for one in self.waiting if one.spec.backbone in backbones.KNOWN]
-        self.leader_on_imagenet = max(known, key=lambda network: network.imagenet).name if known else ""
+        published = {one.spec.backbone: _on_imagenet(one.spec.backbone) for one in self.waiting}
+        self.leader_on_imagenet = max(published, key=lambda name: published[name]) if any(published.values()) else ""
 
     @property
     def waiting(self) -> list[Entry]:
@@ -326,6 +326,11 @@ class _Race:
             apart = entry.minus(best)
             if apart.high < 0 and entry is not favourite:
                 entry.state, entry.why = DROPPED, _after(entry, f"{below(apart)} than {best.spec}")
+
+
+def _on_imagenet(name: str) -> float:
+    """The published accuracy of a network that menus offer; 0 where there is none."""
+    return (backbones.KNOWN[name].imagenet or 0.0) if name in backbones.KNOWN else 0.0
 
 
 def _after(entry: Entry, why: str) -> str:

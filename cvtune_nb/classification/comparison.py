@@ -15,12 +15,16 @@ from cvtune_nb.workspace import Workspace
 
 TIE = 0.005
 """A network that is faster is recommended for accuracy where it is at most so much less accurate, and not reliably."""
+FASTER = 1.2
+"""Times as fast from which a network counts as faster: other work on the machine changes speeds by less."""
 MARGIN = 0.02
 """How much less accurate the network recommended for speed may be than the most accurate one."""
 
 WAITING, FINISHED, DROPPED = "waiting", "finished", "dropped"
 OUT_OF_BUDGET, STOPPED, OUT_OF_REACH = "not within budget", "stopped", "out of reach"
 """States of a candidate. OUT_OF_BUDGET and STOPPED ones go on when the same comparison is run again."""
+NUMBERS = ("image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds")
+"""Columns of a comparison's table that hold numbers."""
 USES = ("accuracy", "speed")
 """What a network can be recommended for."""
 
@@ -98,6 +102,12 @@ class Comparison:
         return self.table[self.table["photos"] > 0]
 
     @property
+    def points(self) -> pd.DataFrame:
+        """`measured` with two more columns: name, and finished, whether it stayed to the end."""
+        names = [str(spec) for spec in self.specs]
+        return self.measured.assign(name=names, finished=self.measured["state"] == FINISHED)
+
+    @property
     def specs(self) -> list[FeatureSpec]:
         """That of each row of `measured`."""
         return [FeatureSpec.from_dict(row) for row in self.measured.to_dict("records")]
@@ -134,7 +144,13 @@ def last_comparison(workspace: Workspace) -> Comparison | None:
     recommended = {
         use: Recommendation(FeatureSpec.from_dict(one), one["why"]) for use, one in rest["recommended"].items()
     }
-    return Comparison(table.fillna({"why": ""}), recommended, rest["imagenet"], rest["measured_on"])
+    words = {name: "" for name in table if name not in NUMBERS}  # a column without a word is read as one of numbers
+    return Comparison(table.fillna(words), recommended, rest["imagenet"], rest["measured_on"])
+
+
+def nothing_yet() -> Comparison:
+    """Before anything was compared."""
+    return Comparison(pd.DataFrame(columns=["backbone", *NUMBERS, "state", "why"]), {})
 
 
 def concluded(
@@ -184,9 +200,9 @@ def recommend(
 ) -> tuple[Recommendation, Recommendation]:
     """What is recommended for accuracy, and for speed.
 
-    For accuracy: the most accurate of those measured on the most photos, or a faster one that is at most TIE below it
-    and not reliably so. For speed: the fastest of all that are at most MARGIN below the most accurate, each on the
-    photos that both were measured on.
+    For accuracy: the most accurate of those measured on the most photos, or a faster one (FASTER) that is at most TIE
+    below it and not reliably so. For speed: the fastest of all that are at most MARGIN below the most accurate, each on
+    the photos that both were measured on.
 
     Parameters
     ----------
@@ -199,19 +215,25 @@ def recommend(
     final = ranked([entry for entry in measured if entry.photos == most], most)
     best, found = final[0], f"{{}} of {most:,} training photos right, cross-validated"
     ties = [entry for entry in final if (apart := entry.minus(best)).high >= 0 and apart.difference >= -TIE]
-    first = max(ties, key=lambda entry: speed(entry.spec))
+    first = _faster(ties, best, speed)
     words = found.format(_percent(first.accuracy))
     if first is not best:
         words += f": {times(first, best, speed)}, with no reliable difference from its {best.accuracy.value:.1%}"
     elif len(measured) > 1:
         words += f": the most accurate of {len(measured)}"
     near = [entry for entry in measured if entry.minus(best).difference >= -MARGIN]
-    fast = max(near, key=lambda entry: (speed(entry.spec), entry is first))
+    fast = _faster(near, first, speed)
     if fast is first:
-        quick = f"too: nothing faster comes within {MARGIN * 100:g} points of the most accurate"
+        quick = f"too: nothing much faster comes within {MARGIN * 100:g} points of the most accurate"
     else:
         quick = f"{times(fast, first, speed)}, at {below(fast.minus(first))}"
     return Recommendation(first.spec, words), Recommendation(fast.spec, quick)
+
+
+def _faster(entries: Sequence[Entry], than: Entry, speed: Callable[[FeatureSpec], float]) -> Entry:
+    """The fastest of `entries` if it is really faster than `than`, else that one."""
+    fastest = max(entries, key=lambda entry: speed(entry.spec))
+    return fastest if speed(fastest.spec) >= FASTER * speed(than.spec) else than
 
 
 def times(entry: Entry, other: Entry, speed: Callable[[FeatureSpec], float]) -> str:

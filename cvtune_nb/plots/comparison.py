@@ -37,12 +37,13 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
         axes.set_xlim(1, 1000)
         titled(axes, "Nothing compared yet")
         return made
-    for finished, style in ((True, {"fmt": "o", "color": BLUE}), (False, {"fmt": "o", "color": GREY, "mfc": "white"})):
+    for finished, colour, fill in ((True, BLUE, BLUE), (False, GREY, "white")):
         part = rows[rows["finished"] == finished]
         if len(part):
             label = "95% interval" if finished else "on fewer photos (dropped, or not within budget)"
             bars = interval(part["accuracy"], part["low"], part["high"])
-            axes.errorbar(part["images_per_second"], part["accuracy"], bars, capsize=3, label=label, **style)
+            x, y = part["images_per_second"], part["accuracy"]
+            axes.errorbar(x, y, bars, fmt="o", color=colour, mfc=fill, capsize=3, label=label)
     for use, name in recommended.items():
         one = rows[rows["name"] == name]
         marker, colour = MARKS[use]
