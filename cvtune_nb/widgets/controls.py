@@ -149,6 +149,10 @@ def _text(parameter: Parameter, value: str) -> w.Widget:
     )
 
 
+def _file(parameter: Parameter, value: str) -> w.Widget:
+    return w.Text(value=value, placeholder="none", description=parameter.label, continuous_update=False, **look())
+
+
 def networks(value: str) -> list[tuple[str, str]]:
     """The options of a menu of networks, `value` among them; those whose weights have to be fetched say so."""
     known = backbones.table()
@@ -174,4 +178,5 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "menu": _menu,
     "text": _text,
     "name": _backbone,
+    "file": _file,
 }
