@@ -1,6 +1,7 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, own_weights, sizes
 from cvtune_nb.models.backbones import RANDOM, Colours
 from cvtune_nb.models.fold_batch_norm import folded
@@ -42,7 +44,13 @@ class Backbone(nn.Module):
         return self.network(rows.view(n, height, width, 3).permute(0, 3, 1, 2)).flatten(1)
 
 
-def load(name: str, pretrained: bool = True, image_size: int | None = None, weights: str = "") -> Backbone:
+def load(
+    name: str,
+    pretrained: bool = True,
+    image_size: int | None = None,
+    weights: str = "",
+    progress: Progress = silent,
+) -> Backbone:
     """The backbone called `name`, with its ImageNet weights or those of a file.
 
     Parameters
@@ -57,6 +65,8 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None, weig
         table of positions resampled. None: the size that it was trained with.
     weights
         A file of weights instead of ImageNet's (PARAMETERS).
+    progress
+        Called while weights are downloaded.
 
     Raises
     ------
@@ -75,11 +85,12 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None, weig
         given = (sizes.arguments(plain, image_size) or {}) if image_size else {}
         traced = given.get("img_size") or sizes.native(plain)
     torch.manual_seed(0)
-    network = family.source.build(plain, pretrained and plain == name and not weights, **given)
+    file = family.source.fetched(plain, progress) if pretrained and plain == name and not weights else None
+    network = family.source.build(plain, file, **given)
     colours = family.colours or _colours(network)
     if not (weights and pretrained):
         return Backbone(network, width, colours, traced)
-    tensors, rename = own_weights.read(weights), family.source.renamed
+    tensors, rename = own_weights.read(weights), partial(family.source.renamed, plain)
     found = own_weights.match(network, tensors, family.source.last_layer(plain), rename)
     backbone = Backbone(network, width, colours, traced)
     if not found.most:  # networks that we have trained have their batch norms folded
