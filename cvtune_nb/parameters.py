@@ -9,6 +9,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import pinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,8 @@ class Parameter:
     scale
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
-        backbone; "text": free text, checked where it is used.
+        backbone; "file": of a file, pinned to what it holds now (files.pinned); "text": free text, checked where it is
+        used.
     low, high, choices
         The values it may have.
     unit
@@ -55,14 +57,16 @@ class Parameter:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
         if self.choices:
             return " or ".join(self.choices)
-        if self.scale in ("text", "name"):
-            return "text"
+        if self.scale in ("text", "name", "file"):
+            return "a file" if self.scale == "file" else "text"
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
     def check(self, value: Any) -> Any:
         """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
         if self.scale in ("text", "name"):
             return str(value)
+        if self.scale == "file":
+            return pinned(str(value))
         if self.scale == "menu":
             if value not in self.choices:
                 raise InputError(f"{self.name} is {value!r}: choose {self.range_in_words}")
@@ -111,6 +115,14 @@ _DECLARED = [
         "",
         "name",
         name_2018="base_model_name",
+    ),
+    Parameter(
+        "weights",
+        "Own weights",
+        "a file with weights of this backbone to start from instead of those of ImageNet, .safetensors, .pth, .pt or "
+        ".bin: your own pretraining on photos like yours",
+        "",
+        "file",
     ),
     Parameter(
         "epochs",
@@ -442,6 +454,7 @@ class Config(TrainingConfig):
     """The parameters of one training run of a classifier; the meaning of each is in PARAMETERS."""
 
     backbone: str
+    weights: str = PARAMETERS["weights"].default
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
     epochs: int = PARAMETERS["epochs"].default

@@ -288,7 +288,7 @@ def _standing(
 def _baseline_config(workspace: Workspace) -> Config:
     known = last_baseline(workspace, earlier=True)
     if known:
-        return Config(known["backbone"], image_size=known["image_size"])
+        return Config(known["backbone"], known.get("weights", ""), image_size=known["image_size"])
     return Config(backbones.default()[0])
 
 
@@ -328,7 +328,7 @@ def _steps(photos: pd.DataFrame, config: Config) -> list[dict[str, Any]]:
     larger = larger_photos(config, photos)
     found = [larger] if larger else []
     names = [entry.name for entry in backbones.family_of(config.backbone).networks]
-    deeper = names[names.index(config.backbone) + 1 :] if config.backbone in names else []
+    deeper = names[names.index(config.backbone) + 1 :] if config.backbone in names and not config.weights else []
     reached = next(filter(backbones.on_disk, deeper), None)
     return [*found, {"backbone": reached, "schedule": ""}] if reached else found
 

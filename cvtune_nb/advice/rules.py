@@ -315,7 +315,7 @@ class WideFeatures(Rule[Case]):
         """That backbone."""
         table = backbones.table()
         own = backbones.KNOWN.get(case.config.backbone)
-        if own is None:
+        if own is None or case.config.weights:  # a person's own are of this network only
             return None
         wider = table[(table["weights"] == "on disk") & (table["features"] > own.width)]
         wider = wider[~wider["name"].isin(case.runs["backbone"])]

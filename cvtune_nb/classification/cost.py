@@ -13,7 +13,7 @@ from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import memory, networks
+from cvtune_nb.models import backbones, memory, networks
 from cvtune_nb.models.inference import quick
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Cost, Speed, Trial, epoch_seconds, estimate
@@ -50,6 +50,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     photos = workspace.photos()
     spec = features.FeatureSpec.of(config)
     spec.require_usable(photos)
+    download = backbones.download(config.backbone, config.weights)
     probe = _probe(workspace, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
     keys = photos["sha256"].drop_duplicates().tolist()
@@ -61,7 +62,14 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     store = pixels.serving(workspace, keys, spec.preprocessing)
     return estimate(
-        workspace, config, probe, epoch, (store, keys), preparing, copies=4 if config.optimizer == "adamw" else 3
+        workspace,
+        config,
+        probe,
+        epoch,
+        (store, keys),
+        preparing,
+        copies=4 if config.optimizer == "adamw" else 3,
+        download=download,
     )
 
 
@@ -88,7 +96,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
     device, photos = networks.device(), min(config.batch_size, PROBE_PHOTOS)
 
     def make() -> Trial:
-        network = build(config, ["one", "other"]).to(device)
+        network = build(config, ["one", "other"], pretrained=False).to(device)  # as fast, and nothing is downloaded
         optimizer = optimizer_for(network, config)
         labels = torch.zeros(photos, dtype=torch.long, device=device)
         pictures = np.zeros((photos, config.image_size, config.image_size, 3), np.uint8)

@@ -237,7 +237,7 @@ def _features(values: dict[str, Any]) -> "FeatureSpec":
 
     backbone = values.get("backbone") or backbones.default()[0]
     size = values.get("image_size") or sizes.default(backbone)
-    return FeatureSpec(backbone, Preprocessing.from_dict({**values, "image_size": size}))
+    return FeatureSpec(backbone, Preprocessing.from_dict({**values, "image_size": size}), values.get("weights", ""))
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
@@ -253,7 +253,8 @@ def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    rungs = [replace(rung, seed=seed) for rung in ladder_of(values.get("backbone") or backbones.default()[0])]
+    rungs = ladder_of(values.get("backbone") or backbones.default()[0], values.get("weights", ""))
+    rungs = [replace(rung, seed=seed) for rung in rungs]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

@@ -34,7 +34,7 @@ rung,backbone,image_size,time_low,time_high,accuracy
 
 COLUMNS = [name for name in PARAMETERS if name != "seed"]
 """Of rungs.csv: every parameter but the seed; a column that is left out has its default."""
-WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text")]
+WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text", "file")]
 """Columns that hold words, not numbers."""
 
 
@@ -70,12 +70,15 @@ def ladder(family: str, image_sizes: Sequence[int] = (), epochs: int = 0) -> lis
     return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else rungs
 
 
-def ladder_of(backbone: str) -> list[Config]:
-    """The rungs for a backbone, cheapest first: those of its family, else of the network alone."""
+def ladder_of(backbone: str, weights: str = "") -> list[Config]:
+    """The rungs for a backbone, cheapest first: those of its family, else of the network alone.
+
+    weights: a file of them, which only this network has.
+    """
     family = family_of(backbone)
-    if family.ladder and not backbone.endswith(RANDOM):
+    if family.ladder and not weights and not backbone.endswith(RANDOM):
         return ladder(family.name)
-    rungs = [Config(backbone, image_size=sizes.default(backbone), **family.shared_by_rungs)]
+    rungs = [Config(backbone, weights, image_size=sizes.default(backbone), **family.shared_by_rungs)]
     for factor in LARGER:
         size = sizes.nearest(backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
         if size > rungs[-1].image_size:
