@@ -150,12 +150,9 @@ def _text(parameter: Parameter, value: str) -> w.Widget:
 
 
 def networks(value: str) -> list[tuple[str, str]]:
-    """The options of a menu of networks, `value` among them; those whose weights have to be fetched say so."""
+    """The options of a menu of networks, `value` among them: group, licence, and whether the weights are at hand."""
     known = backbones.table()
-    options = [
-        (row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
-        for row in known.itertuples()
-    ]
+    options = [(f"{row.name} ({row.group}; {row.licence}; {row.weights})", str(row.name)) for row in known.itertuples()]
     return options if value in known["name"].tolist() else [*options, (value, value)]
 
 

@@ -106,7 +106,9 @@ def test_networks_that_have_to_be_fetched_say_so():
     control = Control("backbone")
     assert isinstance(control.widget, ipywidgets.Dropdown)
     shown = [name for name, _ in control.widget.options]
-    assert any(name.startswith("efficientnet_lite0") and "network" not in name for name in shown)
+    assert shown[0] == "efficientnet_lite0 (light; Apache-2.0; on disk)"
+    [strong] = [name for name in shown if name.startswith("convnext_tiny")]
+    assert "strong on a laptop; Apache-2.0; " in strong and "114 MB" in strong
 
 
 def test_the_controls_together_are_a_config():
