@@ -34,6 +34,8 @@ class Parameter:
         The values it may have.
     unit
         What it counts.
+    step
+        How far a slider of the scale "linear" moves at a time.
     name_2018
         What the Azure ML Package for Computer Vision called it; shown in the help of its flag.
     """
@@ -46,6 +48,7 @@ class Parameter:
     low: float = -math.inf
     high: float = math.inf
     unit: str = ""
+    step: float = 0.05
     choices: tuple[str, ...] = ()
     name_2018: str = ""
 
@@ -156,6 +159,16 @@ _DECLARED = [
         name_2018="dropout_rate",
     ),
     Parameter(
+        "drop_path",
+        "Drop path",
+        "how often training skips the deepest block of a network, earlier ones less often (stochastic depth): against "
+        "overfitting",
+        0.0,
+        "linear",
+        0.0,
+        0.5,
+    ),
+    Parameter(
         "weight_decay",
         "L2 weight decay",
         "pull of all weights towards zero: against overfitting",
@@ -164,6 +177,16 @@ _DECLARED = [
         1e-6,
         1e-1,
         name_2018="l2_reg_weight",
+    ),
+    Parameter(
+        "layer_decay",
+        "Layer decay",
+        "learning rate of each layer as a fraction of that of the layer above it: below 1, early layers keep more of "
+        "their pretraining",
+        1.0,
+        "linear",
+        0.5,
+        1.0,
     ),
     Parameter(
         "optimizer",
@@ -181,6 +204,37 @@ _DECLARED = [
         "",
         "text",
         name_2018="lr_per_mb",
+    ),
+    Parameter(
+        "warm_up",
+        "Warm-up",
+        "steps over which the learning rate rises from nothing, so that the start is not lost",
+        20,
+        "whole",
+        0,
+        10_000,
+        "steps",
+    ),
+    Parameter(
+        "clip_norm",
+        "Gradient clipping",
+        "norm of all gradients together above which they are scaled down to it: against steps that run away; 0: never",
+        0.0,
+        "linear",
+        0.0,
+        10.0,
+        step=0.5,
+    ),
+    Parameter(
+        "ema",
+        "Weight averaging",
+        "decay of an exponential moving average (EMA) of the weights, which is measured and exported instead of the "
+        "weights themselves; 0: none",
+        0.0,
+        "linear",
+        0.0,
+        0.9999,
+        step=0.0001,
     ),
     Parameter(
         "head",
@@ -406,9 +460,14 @@ class Config(TrainingConfig):
     epochs: int = PARAMETERS["epochs"].default
     batch_size: int = PARAMETERS["batch_size"].default
     dropout: float = PARAMETERS["dropout"].default
+    drop_path: float = PARAMETERS["drop_path"].default
     weight_decay: float = PARAMETERS["weight_decay"].default
+    layer_decay: float = PARAMETERS["layer_decay"].default
     optimizer: str = PARAMETERS["optimizer"].default
     schedule: str = PARAMETERS["schedule"].default
+    warm_up: int = PARAMETERS["warm_up"].default
+    clip_norm: float = PARAMETERS["clip_norm"].default
+    ema: float = PARAMETERS["ema"].default
     head: str = PARAMETERS["head"].default
     augmentation: str = PARAMETERS["augmentation"].default
     loss: str = PARAMETERS["loss"].default

@@ -56,7 +56,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
-    found = look(workspace, _features(values), meter)
+    found = look(workspace, _features(values, meter), meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
@@ -81,7 +81,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     workspace = open_workspace_of(arguments, meter, meter)
     found = fit_baseline(
         workspace,
-        _features(values),
+        _features(values, meter),
         C=arguments.C,
         kernel=arguments.kernel,
         open_test=arguments.open_test,
@@ -121,7 +121,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
-            config = resumed.config if resumed else _config(values)
+            config = resumed.config if resumed else _config(values, meter)
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
@@ -217,27 +217,45 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.pipeline import Workbook
 
-    workbook = Workbook(_config(values), arguments.started, seconds, meter)
+    workbook = Workbook(_config(values, meter), arguments.started, seconds, meter)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)
 
 
-def _config(values: dict[str, Any]) -> Any:
+def _config(values: dict[str, Any], meter: Meter) -> Any:
     from cvtune_nb.parameters import Config
 
-    return Config.from_values(**{**values, **_features(values).to_dict()})
+    return Config.from_values(**{**values, **_features(values, meter).to_dict()})
 
 
-def _features(values: dict[str, Any]) -> "FeatureSpec":
-    """The backbone given and what it is shown, or those to start with."""
+def _features(values: dict[str, Any], meter: Meter) -> "FeatureSpec":
+    """The backbone given and what it is shown, or those to start with.
+
+    Says how the tensors of a file of weights fit, and what has to be downloaded. Raises InputError where they can't be
+    used, or had.
+    """
     from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.data.preprocessing import Preprocessing
     from cvtune_nb.models import backbones, sizes
 
     backbone = values.get("backbone") or backbones.default()[0]
     size = values.get("image_size") or sizes.default(backbone)
-    return FeatureSpec(backbone, Preprocessing.from_dict({**values, "image_size": size}), values.get("weights", ""))
+    spec = FeatureSpec(backbone, Preprocessing.from_dict({**values, "image_size": size}), values.get("weights", ""))
+    _say_weights(spec, meter)
+    return spec
+
+
+def _say_weights(spec: "FeatureSpec", meter: Meter) -> None:
+    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError."""
+    from cvtune_nb.models import backbones
+
+    if spec.weights:
+        from cvtune_nb.models import networks
+
+        meter.say(f"own weights: {networks.matching(spec.backbone, spec.image_size, spec.weights)}")
+    elif download := backbones.download(spec.backbone):
+        meter.say(f"weights of {spec.backbone}: {download.words}")
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:

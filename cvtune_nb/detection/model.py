@@ -23,9 +23,10 @@ from cvtune_nb.detection.roi_align import Pooling
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import backbones, downloads, networks, weights
+from cvtune_nb.models import downloads, networks, weights
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.models.downloads import Download
+from cvtune_nb.models.families import IMAGENET
 
 LITE = "efficientnet_lite0_fpn"
 OF_TORCHVISION = {
@@ -187,7 +188,7 @@ def build(
         )
         detector.roi_heads.box_roi_pool = Pooling(MAPS, 7, 2)
         detector.rpn.anchor_generator = _generator(config.detector, anchors)
-        mean, std = backbones.IMAGENET
+        mean, std = IMAGENET
     else:
         backbone = with_fast_depthwise(
             networks.load(config.detector.removesuffix("_fpn"), pretrained, progress=progress)

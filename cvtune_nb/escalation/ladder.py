@@ -15,7 +15,8 @@ import pandas as pd
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.models import sizes
-from cvtune_nb.models.backbones import FAMILIES, RANDOM, family_of
+from cvtune_nb.models.backbones import RANDOM, family_of
+from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
 
@@ -62,7 +63,7 @@ def ladder(family: str, image_sizes: Sequence[int] = (), epochs: int = 0) -> lis
     if family not in ladders():
         raise InputError(f"there is no ladder for {family!r}: choose {' or '.join(ladders())}")
     row = FAMILIES[family]
-    rungs = [Config.from_values(**{**row.recipe, **rung._asdict()}) for rung in row.ladder]
+    rungs = [Config.from_values(**{**row.shared_by_rungs, **rung._asdict()}) for rung in row.ladder]
     if image_sizes:
         sizes_of = [*image_sizes, *[image_sizes[-1]] * len(rungs)]
         rungs = [replace(rung, image_size=size) for rung, size in zip(rungs, sizes_of, strict=False)]
@@ -77,7 +78,7 @@ def ladder_of(backbone: str, weights: str = "") -> list[Config]:
     family = family_of(backbone)
     if family.ladder and not weights and not backbone.endswith(RANDOM):
         return ladder(family.name)
-    rungs = [Config(backbone, weights, image_size=sizes.default(backbone), **family.recipe)]
+    rungs = [Config(backbone, weights, image_size=sizes.default(backbone), **family.shared_by_rungs)]
     for factor in LARGER:
         size = sizes.nearest(backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
         if size > rungs[-1].image_size:

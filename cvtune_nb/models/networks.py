@@ -1,7 +1,7 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import nn
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, own_weights, sizes
-from cvtune_nb.models.backbones import RANDOM, Colours
+from cvtune_nb.models.backbones import RANDOM
+from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
 
 TRACED = 64
@@ -100,6 +101,23 @@ def load(
         found = folded_too
     backbone.matching = found.words
     return backbone
+
+
+@cache
+def matching(name: str, image_size: int, weights: str) -> str:
+    """How the tensors of a person's own file fit a network, in words; "" without a file.
+
+    Parameters
+    ----------
+    name, image_size, weights
+        As `load` has them.
+
+    Raises
+    ------
+    InputError
+        As `load`.
+    """
+    return load(name, image_size=image_size, weights=weights).matching if weights else ""
 
 
 def _colours(network: Any) -> Colours:

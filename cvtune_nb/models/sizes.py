@@ -10,7 +10,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models.backbones import KNOWN, RANDOM, family_of, require_known
+from cvtune_nb.models.backbones import RANDOM, family_of, require_known
+from cvtune_nb.models.families import KNOWN
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.quiet import quiet
 

@@ -27,6 +27,8 @@ INSTALLED = "efficientnet_lite0"
 """The network whose weights are installed with cvtune."""
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names that weights have on the hub."""
+ON_DISK = "on disk"
+"""What `availability` says where nothing has to be fetched."""
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 """How the SHA-256 of a file begins, in the name that PyTorch's hub gives it."""
 
@@ -199,7 +201,7 @@ class Source(ABC):
     def availability(self, name: str) -> str:
         """In words for a menu, which does not wait for the network: "on disk", "not on disk, 110 MB to download"."""
         if self.on_disk(name):
-            return "on disk"
+            return ON_DISK
         if not (server := self.server(name)):
             return f"can't be had: not installed ({self.place(name)})"
         size = f"{self.megabytes(name):.0f} MB"

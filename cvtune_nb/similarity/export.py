@@ -298,7 +298,11 @@ def _write_model(
     onnx_model.save(graph, made / "model.onnx")
     write_weights(network, made / "model.safetensors")
     about = {"labels": workspace.classes, "kind": predict.Similar.KIND, "distance": metric.distance}
-    about |= {"image_size": embedder.spec.image_size, "embedder": embedder.portable.name, "components": metric.components}
+    about |= {
+        "image_size": embedder.spec.image_size,
+        "embedder": notes["embedder"],
+        "components": metric.components,
+    }
     write_json(made / "labels.json", about)
 
 

@@ -7,6 +7,7 @@ from sklearn.datasets import load_sample_image
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, downloads, networks, sizes, weights
+from cvtune_nb.models.families import IMAGENET
 
 LITE = weights.Package()
 
@@ -51,10 +52,10 @@ def test_torchvision_weights_are_found_under_torch_home(torch_home, no_network):
     loaded = networks.load("resnet18").eval()
     images = pictures(64)
     network.fc = torch.nn.Identity()
-    normalised = torchvision.transforms.functional.normalize(images.permute(0, 3, 1, 2) / 255, *backbones.IMAGENET)
+    normalised = torchvision.transforms.functional.normalize(images.permute(0, 3, 1, 2) / 255, *IMAGENET)
     with torch.inference_mode():
         assert torch.allclose(loaded(images), network.eval()(normalised), atol=1e-4)
-    assert backbones.default() == ("resnet18", "resnet18: fast, and what the 2018 method started with")
+    assert backbones.default()[0] == "efficientnet_lite0", "better and faster, whatever else can be had"
 
 
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "other network", "empty"])
