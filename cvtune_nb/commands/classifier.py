@@ -1,6 +1,7 @@
 """From photos to a classifier: sample, audit, baseline, train, escalate, run."""
 
 import argparse
+import contextlib
 import re
 import time
 from functools import partial
@@ -169,12 +170,15 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.advice import what_helps
     from cvtune_nb.classification import load_run
+    from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.escalation import escalate as climb
     from cvtune_nb.escalation import sweep
     from cvtune_nb.pipeline import escalation_values
 
     workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
     rungs = _rungs(arguments.rungs, values)
+    if values.get("weights"):
+        _say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
     result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
     shown = [
@@ -232,8 +236,7 @@ def _config(values: dict[str, Any], meter: Meter) -> Any:
 def _features(values: dict[str, Any], meter: Meter) -> "FeatureSpec":
     """The backbone given and what it is shown, or those to start with.
 
-    Says how the tensors of a file of weights fit, and what has to be downloaded. Raises InputError where they can't be
-    used, or had.
+    Says how the tensors of a file of weights fit, and what has to be downloaded. Raises InputError for such a file.
     """
     from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.data.preprocessing import Preprocessing
@@ -247,15 +250,17 @@ def _features(values: dict[str, Any], meter: Meter) -> "FeatureSpec":
 
 
 def _say_weights(spec: "FeatureSpec", meter: Meter) -> None:
-    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError."""
+    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError for the file."""
     from cvtune_nb.models import backbones
 
     if spec.weights:
         from cvtune_nb.models import networks
 
         meter.say(f"own weights: {networks.matching(spec.backbone, spec.image_size, spec.weights)}")
-    elif download := backbones.download(spec.backbone):
-        meter.say(f"weights of {spec.backbone}: {download.words}")
+        return
+    with contextlib.suppress(InputError):  # what is in the cache needs no weights; what is not says so itself
+        if download := backbones.download(spec.backbone):
+            meter.say(f"weights of {spec.backbone}: {download.words}")
 
 
 def _rungs(text: str | None, values: dict[str, Any]) -> dict[int, Any]:

@@ -95,6 +95,8 @@ class _Line:
         values = {name: control.value for name, control in self.controls.items()}
         if (values["learning_rate"], values["epochs"]) != (rung.learning_rate, rung.epochs):
             values["schedule"] = ""
+        if values["backbone"] != rung.backbone:  # a file of weights is of one network
+            values["weights"] = ""
         return replace(rung, **values)
 
 
