@@ -9,6 +9,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import pinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,8 @@ class Parameter:
     scale
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
-        backbone; "text": free text, checked where it is used.
+        backbone; "file": of a file, pinned to what it holds now (files.pinned); "text": free text, checked where it is
+        used.
     low, high, choices
         The values it may have.
     unit
@@ -51,18 +53,25 @@ class Parameter:
     name_2018: str = ""
 
     @property
+    def label_in_words(self) -> str:
+        """The label inside a sentence."""
+        return self.label if self.label[1].isdigit() else self.label[0].lower() + self.label[1:]
+
+    @property
     def range_in_words(self) -> str:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
         if self.choices:
             return " or ".join(self.choices)
-        if self.scale in ("text", "name"):
-            return "text"
+        if self.scale in ("text", "name", "file"):
+            return "a file" if self.scale == "file" else "text"
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
     def check(self, value: Any) -> Any:
         """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
         if self.scale in ("text", "name"):
             return str(value)
+        if self.scale == "file":
+            return pinned(str(value))
         if self.scale == "menu":
             if value not in self.choices:
                 raise InputError(f"{self.name} is {value!r}: choose {self.range_in_words}")
@@ -111,6 +120,14 @@ _DECLARED = [
         "",
         "name",
         name_2018="base_model_name",
+    ),
+    Parameter(
+        "weights",
+        "Own weights",
+        "a file with weights of this backbone to start from instead of those of ImageNet, .safetensors, .pth, .pt or "
+        ".bin: your own pretraining on photos like yours",
+        "",
+        "file",
     ),
     Parameter(
         "epochs",
@@ -394,6 +411,8 @@ class TrainingConfig:
     batch_size: int
     learning_rate: float
     seed: int
+    ema: float = 0.0
+    """Decay of the average of the weights (PARAMETERS); 0, none, where a task does not declare it."""
 
     @property
     def network(self) -> str:
@@ -442,6 +461,7 @@ class Config(TrainingConfig):
     """The parameters of one training run of a classifier; the meaning of each is in PARAMETERS."""
 
     backbone: str
+    weights: str = PARAMETERS["weights"].default
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
     epochs: int = PARAMETERS["epochs"].default
@@ -474,7 +494,10 @@ class Config(TrainingConfig):
 
         Raises InputError when the minibatch is one photo already.
         """
-        return replace(super().halved(), schedule=str([rate / 2 for rate in self.rates]) if self.schedule else "")
+        # the average of the weights goes back as many photos as before
+        ema = min(PARAMETERS["ema"].high, round(math.sqrt(self.ema), 4))
+        schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""
+        return replace(super().halved(), schedule=schedule, ema=ema)
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part)."""

@@ -52,18 +52,19 @@ def build(config: Config, classes: list[str], pretrained: bool = True) -> Classi
     Parameters
     ----------
     config
-        The backbone, its image size, the seed and dropout.
+        The backbone, its weights, its image size and drop path, the seed and dropout.
     classes
         Their names.
     pretrained
-        Whether the backbone gets its ImageNet weights.
+        Whether the backbone gets its weights, those of ImageNet or of a file; False: they are about to be replaced.
 
     Raises
     ------
     InputError
         As networks.load.
     """
-    backbone = with_fast_depthwise(networks.load(config.backbone, pretrained, config.image_size))
+    backbone = networks.load(config.backbone, pretrained, config.image_size, config.weights, config.drop_path)
+    backbone = with_fast_depthwise(backbone)
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 

@@ -226,11 +226,11 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 def _config(workspace: "Workspace", values: dict[str, Any]) -> Any:
-    """The parameters given; the network and what it is shown are, where they are not given, those to start with."""
+    """The parameters given; those that are not given are what is recommended for the network to start with."""
     from cvtune_nb.classification.choice import start_with
-    from cvtune_nb.parameters import Config
+    from cvtune_nb.models.recipes import recommended
 
-    return Config.from_values(**{**values, **start_with(workspace, values).to_dict()})
+    return recommended(**{**values, **start_with(workspace, values).to_dict()})
 
 
 def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> dict[int, Any]:
@@ -251,7 +251,8 @@ def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> 
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    rungs = [replace(rung, seed=seed) for rung in ladder_of(start_with(workspace, values).backbone)]
+    spec = start_with(workspace, values)
+    rungs = [replace(rung, seed=seed) for rung in ladder_of(spec.backbone, spec.weights)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

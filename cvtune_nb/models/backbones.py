@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import path_and_digest
 from cvtune_nb.models.families import FAMILIES, KNOWN, LICENCES, Family, Licence
 from cvtune_nb.models.weights import INSTALLED
 
@@ -87,8 +88,14 @@ def licence(name: str) -> Licence:
     return LICENCES.get(stated, unknown)
 
 
-def terms(name: str) -> str:
-    """Whose weights training with the backbone called `name` starts from, and on what terms they are given."""
+def terms(name: str, weights: str = "") -> str:
+    """Whose weights training with the backbone called `name` starts from, and on what terms they are given.
+
+    weights: the file of a person's own.
+    """
+    if weights:
+        path, digest = path_and_digest(weights)
+        return f"weights of {name} from {path.name} (sha256 {digest}), as given by whoever trained it"
     if name.endswith(RANDOM):
         return "random weights"
     if stated := family_of(name).weights:
@@ -137,6 +144,6 @@ def default() -> tuple[str, str]:
     """
     own, other = (KNOWN[name].imagenet for name in (INSTALLED, "resnet18"))
     return INSTALLED, (
-        f"{INSTALLED}: its weights are installed with cvtune, and it is faster and better than resnet18, with which the "
-        f"2018 method started ({own:.1%} against {other:.1%} on ImageNet)"
+        f"{INSTALLED}: its weights are installed with cvtune, and it is faster and better than resnet18, which "
+        f"the 2018 method started with ({own:.1%} against {other:.1%} on ImageNet)"
     )

