@@ -134,7 +134,7 @@ class Source(ABC):
         file
             Its weights (`fetched`); None: random ones.
         given
-            What sizes.arguments says; nothing for families that take any size.
+            What sizes.arguments says (nothing for families that take any size), and drop_path_rate.
 
         Raises
         ------
@@ -307,12 +307,12 @@ class Package(Source):
             return None
         return next(iter(sorted(Path(str(package.__file__)).parent.rglob("*.pth"))), None)
 
-    def build(self, name: str, file: Path | None, **given: Any) -> "nn.Module":  # noqa: ARG002 - any size is taken
+    def build(self, name: str, file: Path | None, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
         import torch
 
-        network: Any = timm.create_model(f"tf_{name}", pretrained=False)
+        network: Any = timm.create_model(f"tf_{name}", pretrained=False, **given)
         if file:
             shipped = torch.load(file, map_location="cpu", weights_only=True)
             own = network.state_dict()

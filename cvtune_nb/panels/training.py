@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
@@ -34,8 +35,8 @@ class TrainingPanel(RunPanel):
     waiting = "Press Train above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, **chosen: Any):
-        """`chosen` is any of PARAMETERS; the rest start at their defaults."""
-        given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
+        """`chosen` is any of PARAMETERS; network and image size, where they are "" and 0, are what to start with."""
+        given = Config.from_values(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
         self.recommended, self.recipe = button("Recommended"), button("2018 recipe")
         tries = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
@@ -81,7 +82,7 @@ class TrainingPanel(RunPanel):
 
     def _recommended(self) -> dict[str, Any]:
         """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
-        keep = {"backbone", "image_size", "seed"}
+        keep = {"backbone", "weights", "image_size", "seed"}
         return {name: parameter.default for name, parameter in PARAMETERS.items() if name not in keep}
 
     # -- what it will cost ------------------------------------------------------------------------------------
