@@ -94,25 +94,15 @@ def download(name: str, weights: str = "") -> Download | None:
     return source.download(name)
 
 
-def fetch(name: str, weights: str = "", progress: Progress = silent) -> str:
+def fetch(name: str, progress: Progress = silent) -> str:
     """Have the weights of a network on disk; gives in words exactly which they are, "" for random ones.
 
-    Parameters
-    ----------
-    name, weights
-        The network, and a person's own file.
-    progress
-        Called while they are fetched; Stopped, raised in it, keeps what has come.
-
-    Raises
-    ------
-    InputError
-        They can't be had.
+    progress: called while they are fetched; Stopped, raised in it, keeps what has come. Raises InputError where they
+    can't be had.
     """
-    if weights:
-        path, digest = path_and_digest(weights)
-        return f"{path.name}, sha256 {digest}"
-    return "" if name.endswith(RANDOM) else described(family_of(name).source.fetched(name, progress))
+    if name.endswith(RANDOM):
+        return ""
+    return described(family_of(name).source.fetched(name, progress))
 
 
 def licence(name: str) -> Licence:

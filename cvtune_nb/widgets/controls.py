@@ -51,7 +51,7 @@ class Control:
     def value(self, value: Any) -> None:
         value = self.parameter.check(value)
         if self.parameter.scale == "name" and value not in [option for _, option in self.widget.options]:
-            self.widget.options = networks(value)
+            self.widget.options = [*self.widget.options, networks(value)[-1]]
         self.widget.value = _path(value) if self.parameter.scale == "file" else value
 
     def on_change(self, call: Callable[[Any], None]) -> None:
