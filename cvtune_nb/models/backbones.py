@@ -11,6 +11,7 @@ import pandas as pd
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, path_and_digest, silent
+from cvtune_nb.models import downloads
 from cvtune_nb.models.downloads import Download
 from cvtune_nb.models.families import FAMILIES, KNOWN, LICENCES, Family, Licence
 from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
@@ -78,7 +79,13 @@ def within_reach(name: str) -> bool:
 
 def availability(name: str) -> str:
     """Whether the weights of a network are at hand, in words for a menu (Source.availability)."""
-    return family_of(name).source.availability(name.removesuffix(RANDOM))
+    return family_of(name).source.availability(name.removesuffix(RANDOM), megabytes(name))
+
+
+def megabytes(name: str) -> float:
+    """How much there is to download for a network, about: what the catalogue says, else four bytes a parameter."""
+    plain = name.removesuffix(RANDOM)
+    return KNOWN[plain].download_mb if plain in KNOWN else family_of(plain).source.megabytes(plain)
 
 
 def download(name: str, weights: str = "") -> Download | None:
@@ -91,7 +98,7 @@ def download(name: str, weights: str = "") -> Download | None:
     source = family_of(name).source
     if not source.within_reach(name):
         raise out_of_reach(name, source)
-    return source.download(name)
+    return None if source.on_disk(name) else downloads.expected(megabytes(name))
 
 
 def fetch(name: str, progress: Progress = silent) -> str:
