@@ -53,6 +53,11 @@ class Parameter:
     name_2018: str = ""
 
     @property
+    def label_in_words(self) -> str:
+        """The label inside a sentence."""
+        return self.label if self.label[1].isdigit() else self.label[0].lower() + self.label[1:]
+
+    @property
     def range_in_words(self) -> str:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
         if self.choices:
@@ -406,6 +411,8 @@ class TrainingConfig:
     batch_size: int
     learning_rate: float
     seed: int
+    ema: float = 0.0
+    """Decay of the average of the weights (PARAMETERS); 0, none, where a task does not declare it."""
 
     @property
     def network(self) -> str:
@@ -487,7 +494,10 @@ class Config(TrainingConfig):
 
         Raises InputError when the minibatch is one photo already.
         """
-        return replace(super().halved(), schedule=str([rate / 2 for rate in self.rates]) if self.schedule else "")
+        # the average of the weights goes back as many photos as before
+        ema = min(PARAMETERS["ema"].high, round(math.sqrt(self.ema), 4))
+        schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""
+        return replace(super().halved(), schedule=schedule, ema=ema)
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part)."""

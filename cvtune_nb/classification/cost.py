@@ -14,6 +14,7 @@ from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, memory, networks
+from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.inference import quick
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Cost, Speed, Trial, epoch_seconds, estimate
@@ -51,6 +52,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     spec = features.FeatureSpec.of(config)
     spec.require_usable(photos)
     download = backbones.download(config.backbone, config.weights)
+    require_drop_path(config.backbone, config.drop_path)
     probe = _probe(workspace, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
     keys = photos["sha256"].drop_duplicates().tolist()
@@ -61,16 +63,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
         if not C_table_file(workspace, photos, spec).exists():
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     store = pixels.serving(workspace, keys, spec.preprocessing)
-    return estimate(
-        workspace,
-        config,
-        probe,
-        epoch,
-        (store, keys),
-        preparing,
-        copies=4 if config.optimizer == "adamw" else 3,
-        download=download,
-    )
+    copies = (4 if config.optimizer == "adamw" else 3) + bool(config.ema)
+    return estimate(workspace, config, probe, epoch, (store, keys), preparing, copies, download)
 
 
 def _counts(photos: pd.DataFrame) -> tuple[int, int]:

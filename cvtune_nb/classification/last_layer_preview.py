@@ -12,7 +12,7 @@ from cvtune_nb.classification.features import FeatureSpec, store_of
 from cvtune_nb.classification.model import SVM_SCALE
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import Svm, SvmExplorer, normalised
-from cvtune_nb.classification.train import SMOOTHING, WARM_UP
+from cvtune_nb.classification.train import SMOOTHING
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import MOMENTUM
@@ -107,7 +107,7 @@ class LastLayer:
             for first in range(0, len(labels), config.batch_size):
                 rate, step = config.rate(step / batches), step + 1
                 batch = slice(first, first + config.batch_size)
-                layer.step(shuffled[batch], truth[batch], rate * min(1.0, step / WARM_UP))
+                layer.step(shuffled[batch], truth[batch], rate * min(1.0, step / max(1, config.warm_up)))
                 if time.perf_counter() - start > limit:
                     ended = f"the first {epoch - 1} of {config.epochs} epochs, as many as can be shown at once"
                     break

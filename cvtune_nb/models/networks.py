@@ -1,7 +1,7 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, own_weights, sizes
 from cvtune_nb.models.backbones import RANDOM
+from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
 
@@ -50,6 +51,7 @@ def load(
     pretrained: bool = True,
     image_size: int | None = None,
     weights: str = "",
+    drop_path: float = 0.0,
     progress: Progress = silent,
 ) -> Backbone:
     """The backbone called `name`, with its ImageNet weights or those of a file.
@@ -66,14 +68,16 @@ def load(
         table of positions resampled. None: the size that it was trained with.
     weights
         A file of weights instead of ImageNet's (PARAMETERS).
+    drop_path
+        How often training skips its deepest block (PARAMETERS).
     progress
         Called while weights are downloaded.
 
     Raises
     ------
     InputError
-        There is no such network, it does not take the image size, its weights are neither on disk nor within reach, or
-        those in the file are not of this network.
+        There is no such network, it does not take the image size or drop path, its weights are neither on disk nor
+        within reach, or those in the file are not of this network.
     """
     plain = name.removesuffix(RANDOM)
     if weights and plain != name:
@@ -85,6 +89,9 @@ def load(
     if not family.any_size:
         given = (sizes.arguments(plain, image_size) or {}) if image_size else {}
         traced = given.get("img_size") or sizes.native(plain)
+    if drop_path:
+        require_drop_path(name, drop_path)
+        given = {**given, "drop_path_rate": drop_path}
     torch.manual_seed(0)
     file = family.source.fetched(plain, progress) if pretrained and plain == name and not weights else None
     network = family.source.build(plain, file, **given)
@@ -101,6 +108,29 @@ def load(
         found = folded_too
     backbone.matching = found.words
     return backbone
+
+
+def origin(name: str, image_size: int, weights: str, progress: Progress = silent) -> str:
+    """Which weights a network has at the start, in words; "" for random ones.
+
+    For those of a file how its tensors fit; else exactly which file of ImageNet's weights it is.
+
+    Parameters
+    ----------
+    name, image_size, weights, progress
+        As `load` has them.
+
+    Raises
+    ------
+    InputError
+        As `load`.
+    """
+    return _matching(name, image_size, weights) if weights else backbones.fetch(name, progress)
+
+
+@cache
+def _matching(name: str, image_size: int, weights: str) -> str:
+    return load(name, image_size=image_size, weights=weights).matching
 
 
 def _colours(network: Any) -> Colours:

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, path_and_digest, pinned
 from cvtune_nb.models import downloads
-from cvtune_nb.models.downloads import Download, Remote
+from cvtune_nb.models.downloads import Remote
 from cvtune_nb.quiet import quiet
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ INSTALLED = "efficientnet_lite0"
 """The network whose weights are installed with cvtune."""
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names that weights have on the hub."""
+ON_DISK = "on disk"
+"""What `availability` says where nothing has to be fetched."""
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 """How the SHA-256 of a file begins, in the name that PyTorch's hub gives it."""
 
@@ -132,7 +134,7 @@ class Source(ABC):
         file
             Its weights (`fetched`); None: random ones.
         given
-            What sizes.arguments says; nothing for families that take any size.
+            What sizes.arguments says (nothing for families that take any size), and drop_path_rate.
 
         Raises
         ------
@@ -192,20 +194,18 @@ class Source(ABC):
             assert file, "a file that was fetched is where it is looked for"
         return file
 
-    def download(self, name: str) -> Download | None:
-        """What fetching them is expected to take; None where they are on disk."""
-        return None if self.on_disk(name) else downloads.expected(self.megabytes(name))
+    def availability(self, name: str, megabytes: float) -> str:
+        """In words for a menu, which does not wait for the network: "on disk", "not on disk, 110 MB to download".
 
-    def availability(self, name: str) -> str:
-        """In words for a menu, which does not wait for the network: "on disk", "not on disk, 110 MB to download"."""
+        megabytes: what there is to fetch.
+        """
         if self.on_disk(name):
-            return "on disk"
+            return ON_DISK
         if not (server := self.server(name)):
-            return f"can't be had: not installed ({self.place(name)})"
-        size = f"{self.megabytes(name):.0f} MB"
+            return f"can't be had: not on disk, and nothing is fetched ({self.place(name)})"
         if downloads.last_answer(server) is False:
-            return f"can't be had: not on disk, needs a network ({size})"
-        return f"not on disk, {size} to download"
+            return f"can't be had: not on disk, needs a network ({megabytes:.0f} MB)"
+        return f"not on disk, {megabytes:.0f} MB to download"
 
 
 def described(file: Path) -> str:
@@ -305,12 +305,12 @@ class Package(Source):
             return None
         return next(iter(sorted(Path(str(package.__file__)).parent.rglob("*.pth"))), None)
 
-    def build(self, name: str, file: Path | None, **given: Any) -> "nn.Module":  # noqa: ARG002 - any size is taken
+    def build(self, name: str, file: Path | None, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
         import torch
 
-        network: Any = timm.create_model(f"tf_{name}", pretrained=False)
+        network: Any = timm.create_model(f"tf_{name}", pretrained=False, **given)
         if file:
             shipped = torch.load(file, map_location="cpu", weights_only=True)
             own = network.state_dict()

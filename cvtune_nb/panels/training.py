@@ -8,12 +8,14 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.models import networks
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
 from cvtune_nb.runs.cost import Cost
@@ -34,8 +36,8 @@ class TrainingPanel(RunPanel):
     waiting = "Press Train above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, **chosen: Any):
-        """`chosen` is any of PARAMETERS; the rest start at their defaults."""
-        given = Config.from_values(**{"backbone": "", **chosen}).to_dict()
+        """`chosen` is any of PARAMETERS; network and image size, where they are "" and 0, are what to start with."""
+        given = Config.from_values(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
         self.recommended, self.recipe = button("Recommended"), button("2018 recipe")
         tries = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
@@ -81,7 +83,7 @@ class TrainingPanel(RunPanel):
 
     def _recommended(self) -> dict[str, Any]:
         """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
-        keep = {"backbone", "image_size", "seed"}
+        keep = {"backbone", "weights", "image_size", "seed"}
         return {name: parameter.default for name, parameter in PARAMETERS.items() if name not in keep}
 
     # -- what it will cost ------------------------------------------------------------------------------------
@@ -91,7 +93,10 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the estimated cost."""
+        """The preview comes with the estimated cost, and how the tensors of a file of weights fit."""
+        if config.weights:
+            fit = networks.origin(config.backbone, config.image_size, config.weights)
+            self.cost_line.value += html.status(f"Own weights: {html.text(fit)}.")
         self.read_features(config)
 
     def read_features(self, config: Config) -> None:

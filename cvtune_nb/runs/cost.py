@@ -254,7 +254,7 @@ def estimate(
     preparing
         Seconds before the first epoch, besides decoding.
     copies
-        Of the weights in memory: these, their gradients and what the optimizer keeps of each (AdamW: two).
+        Of the weights in memory: these, their gradients, what the optimizer keeps of each (AdamW: two), their average.
     download
         Fetching the weights, where that has to be done.
     """

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.classification import load_best, load_run, ranked, runs
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import levels
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -73,12 +74,14 @@ def _frozen(spec: FeatureSpec) -> Embedder:
 def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
     """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels).
 
-    BACKBONE@SIZE-weights=FILE has weights of its own. "": the best run of the workspace, or before there is one the
-    default backbone, frozen. Raises InputError.
+    BACKBONE@SIZE-weights=FILE has weights of its own. "": the best run of the workspace, or before there is one what to
+    start with, frozen. Raises InputError.
     """
     known = runs(workspace)
     if not name:
-        name = backbones.default()[0] if ranked(known).empty else "best"
+        if ranked(known).empty:
+            return _frozen(start_with(workspace))
+        name = "best"
     if name in ("best", "last") or name in set(known["run"]):
         run = load_run(workspace, name)
         if run.history.empty:
