@@ -16,6 +16,7 @@ from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import BY_NETWORK, changes, in_words, recommended
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
@@ -126,7 +127,10 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the estimated cost."""
+        """The preview comes with the estimated cost, and how the tensors of a file of weights fit."""
+        if config.weights:
+            fit = networks.origin(config.backbone, config.image_size, config.weights)
+            self.cost_line.value += html.status(f"Own weights: {html.text(fit)}.")
         self.read_features(config)
 
     def read_features(self, config: Config) -> None:
