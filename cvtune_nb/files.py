@@ -6,6 +6,7 @@ one, never half of one.
 
 import contextlib
 import csv
+import functools
 import hashlib
 import json
 import os
@@ -115,6 +116,42 @@ def sha256_of(file: Path) -> str:
     """The SHA-256 of a file's content, as hexadecimal digits."""
     with open(file, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+PIN = "@sha256:"
+"""Between a file's path and the SHA-256 of its content, where exactly this content is meant."""
+
+
+def pinned(file: str) -> str:
+    """PATH as PATH@sha256:DIGITS, absolute: this content and no other. What is pinned already stays as it is.
+
+    Raises InputError when there is no such file.
+    """
+    if not file or PIN in file:
+        return file
+    path = Path(file).expanduser().absolute()
+    try:
+        changed = path.stat()
+        return f"{path}{PIN}{_digest(path, changed.st_size, changed.st_mtime_ns)}"
+    except OSError as error:
+        why = error.strerror or "it can't be read"
+        raise InputError(f"the file {path} can't be used ({why}): name one that is there") from None
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 - a file that has changed is read again
+    return sha256_of(path)
+
+
+def path_and_digest(pin: str) -> tuple[Path, str]:
+    """What `pinned` put together."""
+    path, _, digest = pin.rpartition(PIN)
+    return Path(path), digest
+
+
+def named(pin: str) -> str:
+    """A pinned file without the folder that it lies in, for those who don't have this disk."""
+    return pin and f"{path_and_digest(pin)[0].name}{PIN}{path_and_digest(pin)[1]}"
 
 
 def size_of(file: Path) -> int:

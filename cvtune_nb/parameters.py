@@ -9,6 +9,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import pinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +28,14 @@ class Parameter:
     scale
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
-        backbone; "text": free text, checked where it is used.
+        backbone; "file": of a file, pinned to what it holds now (files.pinned); "text": free text, checked where it is
+        used.
     low, high, choices
         The values it may have.
     unit
         What it counts.
+    step
+        How far a slider of the scale "linear" moves at a time.
     name_2018
         What the Azure ML Package for Computer Vision called it; shown in the help of its flag.
     """
@@ -44,22 +48,30 @@ class Parameter:
     low: float = -math.inf
     high: float = math.inf
     unit: str = ""
+    step: float = 0.05
     choices: tuple[str, ...] = ()
     name_2018: str = ""
+
+    @property
+    def label_in_words(self) -> str:
+        """The label inside a sentence."""
+        return self.label if self.label[1].isdigit() else self.label[0].lower() + self.label[1:]
 
     @property
     def range_in_words(self) -> str:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
         if self.choices:
             return " or ".join(self.choices)
-        if self.scale in ("text", "name"):
-            return "text"
+        if self.scale in ("text", "name", "file"):
+            return "a file" if self.scale == "file" else "text"
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
     def check(self, value: Any) -> Any:
         """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
         if self.scale in ("text", "name"):
             return str(value)
+        if self.scale == "file":
+            return pinned(str(value))
         if self.scale == "menu":
             if value not in self.choices:
                 raise InputError(f"{self.name} is {value!r}: choose {self.range_in_words}")
@@ -110,6 +122,14 @@ _DECLARED = [
         name_2018="base_model_name",
     ),
     Parameter(
+        "weights",
+        "Own weights",
+        "a file with weights of this backbone to start from instead of those of ImageNet, .safetensors, .pth, .pt or "
+        ".bin: your own pretraining on photos like yours",
+        "",
+        "file",
+    ),
+    Parameter(
         "epochs",
         "Epochs",
         "how many times training sees every photo",
@@ -144,6 +164,16 @@ _DECLARED = [
         name_2018="dropout_rate",
     ),
     Parameter(
+        "drop_path",
+        "Drop path",
+        "how often training skips the deepest block of a network, earlier ones less often (stochastic depth): against "
+        "overfitting",
+        0.0,
+        "linear",
+        0.0,
+        0.5,
+    ),
+    Parameter(
         "weight_decay",
         "L2 weight decay",
         "pull of all weights towards zero: against overfitting",
@@ -152,6 +182,16 @@ _DECLARED = [
         1e-6,
         1e-1,
         name_2018="l2_reg_weight",
+    ),
+    Parameter(
+        "layer_decay",
+        "Layer decay",
+        "learning rate of each layer as a fraction of that of the layer above it: below 1, early layers keep more of "
+        "their pretraining",
+        1.0,
+        "linear",
+        0.5,
+        1.0,
     ),
     Parameter(
         "optimizer",
@@ -169,6 +209,37 @@ _DECLARED = [
         "",
         "text",
         name_2018="lr_per_mb",
+    ),
+    Parameter(
+        "warm_up",
+        "Warm-up",
+        "steps over which the learning rate rises from nothing, so that the start is not lost",
+        20,
+        "whole",
+        0,
+        10_000,
+        "steps",
+    ),
+    Parameter(
+        "clip_norm",
+        "Gradient clipping",
+        "norm of all gradients together above which they are scaled down to it: against steps that run away; 0: never",
+        0.0,
+        "linear",
+        0.0,
+        10.0,
+        step=0.5,
+    ),
+    Parameter(
+        "ema",
+        "Weight averaging",
+        "decay of an exponential moving average (EMA) of the weights, which is measured and exported instead of the "
+        "weights themselves; 0: none",
+        0.0,
+        "linear",
+        0.0,
+        0.9999,
+        step=0.0001,
     ),
     Parameter(
         "head",
@@ -340,6 +411,8 @@ class TrainingConfig:
     batch_size: int
     learning_rate: float
     seed: int
+    ema: float = 0.0
+    """Decay of the average of the weights (PARAMETERS); 0, none, where a task does not declare it."""
 
     @property
     def network(self) -> str:
@@ -388,14 +461,20 @@ class Config(TrainingConfig):
     """The parameters of one training run of a classifier; the meaning of each is in PARAMETERS."""
 
     backbone: str
+    weights: str = PARAMETERS["weights"].default
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
     epochs: int = PARAMETERS["epochs"].default
     batch_size: int = PARAMETERS["batch_size"].default
     dropout: float = PARAMETERS["dropout"].default
+    drop_path: float = PARAMETERS["drop_path"].default
     weight_decay: float = PARAMETERS["weight_decay"].default
+    layer_decay: float = PARAMETERS["layer_decay"].default
     optimizer: str = PARAMETERS["optimizer"].default
     schedule: str = PARAMETERS["schedule"].default
+    warm_up: int = PARAMETERS["warm_up"].default
+    clip_norm: float = PARAMETERS["clip_norm"].default
+    ema: float = PARAMETERS["ema"].default
     head: str = PARAMETERS["head"].default
     augmentation: str = PARAMETERS["augmentation"].default
     loss: str = PARAMETERS["loss"].default
@@ -415,7 +494,10 @@ class Config(TrainingConfig):
 
         Raises InputError when the minibatch is one photo already.
         """
-        return replace(super().halved(), schedule=str([rate / 2 for rate in self.rates]) if self.schedule else "")
+        # the average of the weights goes back as many photos as before
+        ema = min(PARAMETERS["ema"].high, round(math.sqrt(self.ema), 4))
+        schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""
+        return replace(super().halved(), schedule=schedule, ema=ema)
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part)."""

@@ -58,11 +58,21 @@ class Workbook:
     """One pass through the workbook.
 
     `found` collects what each step gave, as plain values; a step that can't be done with these photos, on this machine
-    or in the time left is skipped there, with its reason. `started` and `deadline` are times of time.monotonic.
+    or in the time left is skipped there, with its reason. `config` gives what is trained first once the photos are
+    open, for the network to start with may have been chosen in the workspace. `started` and `deadline` are times of
+    time.monotonic.
     """
 
-    def __init__(self, config: Config, started: float, budget_seconds: float, progress: Progress) -> None:
-        self.config, self.progress = config, progress
+    config: Config
+
+    def __init__(
+        self,
+        config: Callable[[Workspace], Config],
+        started: float,
+        budget_seconds: float,
+        progress: Progress,
+    ) -> None:
+        self.configured, self.progress = config, progress
         self.started, self.deadline = started, started + budget_seconds
         self.found: dict[str, Any] = {"state": "done", "budget_seconds": budget_seconds, "notes": []}
         self.impossible: dict[Config, str] = {}
@@ -75,6 +85,7 @@ class Workbook:
         """
         try:
             self.workspace = open_workspace(self.until(self.deadline))
+            self.config = self.configured(self.workspace)
             self.audit(AUDIT_SHARE * self.left())
             self.baseline()
             if self.found["audit"]["state"] == "out of time":  # its features are there now: most of its work
@@ -283,7 +294,7 @@ class Workbook:
         mine = names.index(self.config.backbone), self.config.image_size
         return [
             replace(rung, seed=self.config.seed)
-            for rung in ladder_of(self.config.backbone)
+            for rung in ladder_of(self.config.backbone, self.config.weights)
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]
 

@@ -19,17 +19,19 @@ from cvtune_nb.advice.next_values import larger_photos
 from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, predict_cost, runs
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline_predictions, last_baseline
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import backbones
+from cvtune_nb.models.recipes import BY_NETWORK, changes, recommended
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, now, photos_id
 
 FRACTIONS = (0.25, 0.5, 1.0)
 """Of the training photos, those that the learning curve is fitted to, each twice as large as the one before."""
-TUNED = ("learning_rate", "batch_size", "schedule", "dropout", "weight_decay", "seed")
+TUNED = {"learning_rate", "batch_size", "schedule", "dropout", "weight_decay", "seed", *BY_NETWORK} - {"epochs"}
 """Parameters that are set anew with every step: a run that differs in these, too, still shows what the step brought."""
 RESAMPLES = 1_000
 """Bootstrap samples of the photos behind every interval."""
@@ -288,8 +290,8 @@ def _standing(
 def _baseline_config(workspace: Workspace) -> Config:
     known = last_baseline(workspace, earlier=True)
     if known:
-        return Config(known["backbone"], image_size=known["image_size"])
-    return Config(backbones.default()[0])
+        return recommended(known["backbone"], weights=known.get("weights", ""), image_size=known["image_size"])
+    return recommended(**start_with(workspace).to_dict())
 
 
 def _cleaner_labels(
@@ -328,9 +330,9 @@ def _steps(photos: pd.DataFrame, config: Config) -> list[dict[str, Any]]:
     larger = larger_photos(config, photos)
     found = [larger] if larger else []
     names = [entry.name for entry in backbones.family_of(config.backbone).networks]
-    deeper = names[names.index(config.backbone) + 1 :] if config.backbone in names else []
+    deeper = names[names.index(config.backbone) + 1 :] if config.backbone in names and not config.weights else []
     reached = next(filter(backbones.on_disk, deeper), None)
-    return [*found, {"backbone": reached, "schedule": ""}] if reached else found
+    return [*found, {**changes(config, reached), "schedule": ""}] if reached else found
 
 
 def _more_epochs(workspace: Workspace, run: Run) -> list[Gain]:

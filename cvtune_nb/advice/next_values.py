@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.data.pixels import median_side
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
 
 LARGER = 1.43
@@ -20,12 +21,33 @@ def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
     size = min(PARAMETERS["image_size"].high, round(config.image_size * LARGER / 32) * 32)
     if not config.image_size < size <= median_side(photos) or config.batch_size < 2:
         return {}
-    return {
-        "image_size": size,
-        "batch_size": config.batch_size // 2,
-        "learning_rate": rate(config.learning_rate / 2),
-        "schedule": "",
-    }
+    halved = config.halved().to_dict()
+    change = {name: halved[name] for name, value in config.to_dict().items() if value != halved[name]}
+    return {"image_size": size, **change, "learning_rate": rate(config.learning_rate / 2), "schedule": ""}
+
+
+def recommended_rate(config: Config) -> float | None:
+    """The learning rate that is recommended for a config's network; None for another start or optimizer."""
+    advised = recommended(config.backbone)
+    return advised.learning_rate if (advised.head, advised.optimizer) == (config.head, config.optimizer) else None
+
+
+def slower(config: Config, factor: float) -> tuple[dict[str, Any], str]:
+    """What to set where the learning rate is too high, and why, in words.
+
+    That is the rate that is recommended for the network where it is lower still than a part of the present one.
+
+    Parameters
+    ----------
+    config
+        Whose rate it is.
+    factor
+        The part: one of so many.
+    """
+    value, advised = rate(config.learning_rate / factor), recommended_rate(config)
+    if advised is None or advised >= value:
+        return {"learning_rate": value, "schedule": ""}, ""
+    return {"learning_rate": advised, "schedule": ""}, f"; {advised:g} is recommended for {config.backbone}"
 
 
 def rate(value: float) -> float:

@@ -7,14 +7,15 @@ import math
 from typing import ClassVar
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.next_values import larger_photos, rate
+from cvtune_nb.advice.next_values import larger_photos, recommended_rate, slower
 from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.data.pixels import median_side
 from cvtune_nb.metrics import Verdict
 from cvtune_nb.models import backbones
-from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.models.recipes import changes
+from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace
 
@@ -44,7 +45,8 @@ class Diverged(Rule[Case]):
             evidence = f"train loss rose from {losses.iloc[0]:.2f} to {losses.iloc[-1]:.2f}"
         else:
             return None
-        return self.finding("Training ran away", evidence, learning_rate=rate(config.learning_rate / 10), schedule="")
+        change, why = slower(config, 10)
+        return self.finding("Training ran away", f"{evidence}{why}", **change)
 
 
 class Underfit(Rule[Case]):
@@ -67,12 +69,9 @@ class Underfit(Rule[Case]):
                 epochs=min(PARAMETERS["epochs"].high, 2 * config.epochs),
                 schedule="",
             )
-        return self.finding(
-            "It has not learned enough: halve the learning rate",
-            f"{evidence}, and the loss no longer falls",
-            learning_rate=rate(config.learning_rate / 2),
-            schedule="",
-        )
+        change, why = slower(config, 2)
+        title = f"It has not learned enough: {'lower' if why else 'halve'} the learning rate"
+        return self.finding(title, f"{evidence}, and the loss no longer falls{why}", **change)
 
 
 class Overfit(Rule[Case]):
@@ -124,28 +123,29 @@ class BelowBaseline(Rule[Case]):
                 f"{evidence}; more validation photos, or the same comparison on other folds, would settle it",
             )
         worse = "Worse than" if compared.verdict is Verdict.WORSE else "No reliable difference from"
-        return self.finding(
-            f"{worse} the frozen network and SVM",
-            f"{evidence}; the SVM is the cheaper model, unless a lower rate helps",
-            learning_rate=rate(case.config.learning_rate / 3),
-            schedule="",
-        )
+        change, why = slower(case.config, 3)
+        words = f"{evidence}; the SVM is the cheaper model, unless a lower rate helps{why}"
+        return self.finding(f"{worse} the frozen network and SVM", words, **change)
 
 
 class Edge(Rule[Case]):
-    """The best value of one parameter lies at the edge of what was tried; lower, upper: how far to go beyond it."""
+    """The best value of one parameter lies at the edge of what was tried; lower, upper: how far to go beyond it.
+
+    fixed: parameters that the runs which are compared have in common.
+    """
 
     source = BEYOND
     name: ClassVar[str]
-    fixed: ClassVar[str]
+    fixed: ClassVar[tuple[str, ...]]
     lower: ClassVar[float | None]
     upper: ClassVar[float]
 
     def look(self, case: Case) -> Finding | None:
         """A value beyond the edge."""
         config = case.config
-        alike = case.runs[case.runs["validation_accuracy"].notna() & (case.runs["backbone"] == config.backbone)]
-        tried = alike[(alike[self.fixed] == getattr(config, self.fixed)) & (alike["head"] == config.head)]
+        tried = case.runs[case.runs["validation_accuracy"].notna()]
+        for fixed in self.fixed:
+            tried = tried[tried[fixed] == getattr(config, fixed)]
         values = sorted(tried[self.name].unique())
         if len(values) < 2 or config.to_dict()[self.name] not in values:
             return None
@@ -153,7 +153,7 @@ class Edge(Rule[Case]):
         factor = self.upper if best == values[-1] else self.lower if best == values[0] else None
         if factor is None:
             return None
-        value, parameter = self.rounded(best * factor), PARAMETERS[self.name]
+        value, parameter = self.beyond(config, best, factor), PARAMETERS[self.name]
         if not parameter.low <= value <= parameter.high:
             return None
         title = f"The best {parameter.label.lower()} is the {'highest' if factor > 1 else 'lowest'} you tried"
@@ -162,28 +162,43 @@ class Edge(Rule[Case]):
 
     also: ClassVar[dict] = {}
 
-    def rounded(self, value: float) -> float:
-        """`value` as the parameter may have it."""
-        return value
+    def beyond(self, config: Config, best: float, factor: float) -> float:
+        """The value to try next.
+
+        Parameters
+        ----------
+        config
+            Of the run that advice is asked about.
+        best, factor
+            The best value that was tried, and lower or upper.
+        """
+        raise NotImplementedError
 
 
 class LearningRateEdge(Edge):
     """The best learning rate is the highest or lowest that was tried."""
 
-    code, name, fixed, lower, upper = "lr-edge", "learning_rate", "image_size", 1 / 3, 3
+    code, name, lower, upper = "lr-edge", "learning_rate", 1 / 3, 3
+    fixed = ("backbone", "head", "optimizer", "layer_decay", "image_size")
     when = "the best learning rate is the highest or lowest that was tried"
     also: ClassVar[dict] = {"schedule": ""}
+
+    def beyond(self, config: Config, best: float, factor: float) -> float:
+        """Three times as far, or what is recommended for the network where that is farther."""
+        further = max if factor > 1 else min
+        return further(best * factor, recommended_rate(config) or best * factor)
 
 
 class ImageSizeEdge(Edge):
     """The best image size is the largest that was tried."""
 
-    code, name, fixed, lower, upper = "size-edge", "image_size", "learning_rate", None, 1.4
+    code, name, lower, upper = "size-edge", "image_size", None, 1.4
+    fixed = ("backbone", "head", "learning_rate")
     when = "the best image size is the largest that was tried"
 
-    def rounded(self, value: float) -> float:
-        """To a multiple of 32."""
-        return round(value / 32) * 32
+    def beyond(self, config: Config, best: float, factor: float) -> float:  # noqa: ARG002 - the same for all
+        """A multiple of 32."""
+        return round(best * factor / 32) * 32
 
 
 class Noise(Rule[Case]):
@@ -315,7 +330,7 @@ class WideFeatures(Rule[Case]):
         """That backbone."""
         table = backbones.table()
         own = backbones.KNOWN.get(case.config.backbone)
-        if own is None:
+        if own is None or case.config.weights:  # a person's own are of this network only
             return None
         wider = table[(table["weights"] == "on disk") & (table["features"] > own.width)]
         wider = wider[~wider["name"].isin(case.runs["backbone"])]
@@ -325,7 +340,7 @@ class WideFeatures(Rule[Case]):
         return self.finding(
             f"{name} gives {features} numbers a photo instead of {own.width}",
             "try it with the SVM first (notebook 02): it takes seconds",
-            backbone=name,
+            **changes(case.config, name),
         )
 
 

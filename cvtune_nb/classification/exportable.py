@@ -14,7 +14,7 @@ from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_be
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
 from cvtune_nb.data import levels
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import Progress, silent
+from cvtune_nb.files import Progress, named, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
@@ -43,6 +43,8 @@ class Candidate:
         A row an epoch; empty for an SVM.
     how, origin
         How it was made, in words.
+    weights
+        Exactly which weights its backbone started from (networks.origin).
     provenance
         Which photos it was trained on.
     """
@@ -58,6 +60,7 @@ class Candidate:
     history: pd.DataFrame
     how: str
     origin: str
+    weights: str
     provenance: Provenance
 
 
@@ -109,13 +112,14 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         load_best(run),
         run.classes,
         FeatureSpec.of(run.config),
-        run.config.to_dict(),
+        _without_folder(run.config.to_dict()),
         run.train,
         run.validation,
         run.history,
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
         "before any fine-tuning).",
+        run.origin,
         run.provenance,
     )
 
@@ -127,7 +131,8 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     explorer = SvmExplorer(workspace, spec, progress)
     svm = explorer.svm(C, kernel)
-    network = classifier(kernel, networks.load(spec.backbone, image_size=spec.image_size), len(svm.classes))
+    backbone = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights)
+    network = classifier(kernel, backbone, len(svm.classes))
     network.start_from(svm)
     return Candidate(
         SVM,
@@ -135,14 +140,20 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         network.eval(),
         svm.classes,
         spec,
-        {**spec.to_dict(), "kernel": kernel, "C": C},
+        {**_without_folder(spec.to_dict()), "kernel": kernel, "C": C},
         explorer.accuracy(C, kernel, "train"),
         explorer.accuracy(C, kernel, "validation"),
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation.",
+        networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )
+
+
+def _without_folder(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as an export has them: a file of weights by its name and digest, not where it lies here."""
+    return {**parameters, "weights": named(parameters["weights"])}
 
 
 def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: int = 1) -> "Classifier | RbfSvm":

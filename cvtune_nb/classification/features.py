@@ -13,8 +13,9 @@ import pandas as pd
 from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
-from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.files import Progress, path_and_digest, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
+from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,10 +31,16 @@ class FeatureSpec:
     """A frozen network and what it is shown: all that decides the features of a photo.
 
     As text it is "resnet18 at 224 pixels", and what else is not as usual.
+
+    weights: a file of them instead of ImageNet's (PARAMETERS); "": ImageNet's.
     """
 
     backbone: str
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    weights: str = PARAMETERS["weights"].default
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", PARAMETERS["weights"].check(self.weights))
 
     @classmethod
     def default(cls) -> "FeatureSpec":
@@ -43,16 +50,16 @@ class FeatureSpec:
     @classmethod
     def of(cls, config: "Config") -> "FeatureSpec":
         """What a training run starts from."""
-        return cls(config.backbone, Preprocessing.of(config))
+        return cls(config.backbone, Preprocessing.of(config), config.weights)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
         """From what `to_dict` gave, among whatever else is in the file."""
-        return cls(str(values["backbone"]), Preprocessing.from_dict(values))
+        return cls(str(values["backbone"]), Preprocessing.from_dict(values), str(values.get("weights", "")))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, named like the parameters."""
-        return {"backbone": self.backbone, **self.preprocessing.to_dict()}
+        return {"backbone": self.backbone, **self.preprocessing.to_dict(), "weights": self.weights}
 
     @property
     def image_size(self) -> int:
@@ -61,8 +68,9 @@ class FeatureSpec:
 
     @property
     def key(self) -> str:
-        """Stands for it in the names of cached files."""
-        return f"{backbones.file_name(self.backbone)}-{self.preprocessing.key}"
+        """Stands for it in the names of cached files; a file of weights by its content, wherever it lies."""
+        key = f"{backbones.file_name(self.backbone)}-{self.preprocessing.key}"
+        return f"{key}-weights={path_and_digest(self.weights)[1][:16]}" if self.weights else key
 
     def require_usable(self, photos: pd.DataFrame) -> None:
         """Raises InputError when the backbone does not take the image size, or it is beyond what the photos hold.
@@ -73,7 +81,8 @@ class FeatureSpec:
         refuse_beyond(photos, self.image_size)
 
     def __str__(self) -> str:
-        return ", ".join([f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen])
+        words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen]
+        return ", ".join([*words, f"weights of {path_and_digest(self.weights)[0].name}"] if self.weights else words)
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,8 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
             networks,  # brings torch, which takes seconds to import: not when all is in the cache
         )
 
-        network = networks.load(spec.backbone, image_size=spec.image_size)  # before the decoding, which takes long
+        # before the decoding, which takes long
+        network = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights, progress=progress)
         squares = pixels(workspace, unique.loc[todo], spec.preprocessing, progress)
         speeds = fill(store, todo, squares, network, progress)
         speed = _speed_file(workspace, spec)

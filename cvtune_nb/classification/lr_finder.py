@@ -19,7 +19,7 @@ from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import memory, networks
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.fitting import read_ahead, train_mode
-from cvtune_nb.runs.optimizer import optimizer_for
+from cvtune_nb.runs.optimizer import optimizer_for, set_learning_rate
 from cvtune_nb.workspace import Workspace
 
 LOWEST, HIGHEST, STEPS = 1e-5, 1.0, 60
@@ -97,8 +97,7 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     batches = read_ahead(train.batch, itertools.islice(_batches(train.labels, config), STEPS))
     for number, (rate, batch) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
-        for group in optimizer.param_groups:
-            group["lr"] = float(rate)
+        set_learning_rate(optimizer, float(rate))
         loss = step(network, optimizer, *batch, config)
         mean = KEPT * mean + (1 - KEPT) * loss
         smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever

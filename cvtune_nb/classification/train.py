@@ -30,8 +30,6 @@ from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace, photos_id
 
-WARM_UP = 20
-"""Steps over which the learning rate rises from nothing, so that the start from the SVM is not lost."""
 SMOOTHING = 0.1
 """Label smoothing of the training loss (Szegedy and others 2016); reported losses are without it."""
 Batch = tuple[np.ndarray, torch.Tensor]
@@ -101,9 +99,10 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
+    origin = networks.origin(config.backbone, config.image_size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder())
+    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
 
 
 class ClassifierTrainer:
@@ -116,7 +115,8 @@ class ClassifierTrainer:
             part_of(photos, split, workspace, Preprocessing.of(config), progress) for split in ("train", "validation")
         )
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
-        self.network = build(config, run.classes).to(networks.device())
+        # what is resumed has its own weights: it needs no file that may have moved since
+        self.network = build(config, run.classes, run.history.empty, progress).to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
 
     def start(self, progress: Progress) -> Measured | None:
@@ -135,8 +135,8 @@ class ClassifierTrainer:
         return self.train.batch(rows)
 
     def learning_rate(self, done: float, steps: int) -> float:
-        """The schedule, after WARM_UP steps."""
-        return min(1.0, (round(done * steps) + 1) / WARM_UP) * self.config.rate(done)
+        """The schedule, after the warm-up."""
+        return min(1.0, (round(done * steps) + 1) / max(1, self.config.warm_up)) * self.config.rate(done)
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """One step of training; returns the loss before it."""
@@ -175,7 +175,7 @@ def step(
     squares, labels
         This process's photos of the minibatch, uint8 (n, side, side, 3), and their class ids (n).
     config
-        Augmentation and loss.
+        Augmentation, loss and gradient clipping.
 
     Returns
     -------
@@ -195,6 +195,8 @@ def step(
     optimizer.zero_grad()
     # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
     (loss * (len(labels) * distributed.world_size() / photos)).backward()
+    if config.clip_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
     optimizer.step()
     return total / photos
 

@@ -4,12 +4,13 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cvtune_nb.models.recipes import BY_NETWORK
 from cvtune_nb.parameters import LAYOUTS, PARAMETERS, RECOGNISE, Parameter
 
 Argument = Callable[[argparse.ArgumentParser], object]
 """Adds one argument or flag to a parser."""
 
-NETWORK = ("backbone", "image_size", "seed")
+NETWORK = ("backbone", "weights", "image_size", "seed")
 """The parameters of the commands that do not train."""
 
 
@@ -20,7 +21,8 @@ def argument(*names: str, **settings: Any) -> Argument:
 
 def parameters(names: Iterable[str], declared: dict[str, Parameter] = PARAMETERS) -> tuple[Argument, ...]:
     """A flag for each of these parameters."""
-    return tuple(argument(flag(name), metavar="X", help=_help(declared[name])) for name in names)
+    by_network = BY_NETWORK if declared is PARAMETERS else ()
+    return tuple(argument(flag(name), metavar="X", help=_help(declared[name], name in by_network)) for name in names)
 
 
 def flag(name: str) -> str:
@@ -28,11 +30,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _help(parameter: Parameter) -> str:
+def _help(parameter: Parameter, by_network: bool) -> str:
     """Meaning, range, default, and the name that the package of 2018 had for it."""
     details = [parameter.range_in_words]
     if parameter.default != "":
-        details.append(f"default {parameter.default}")
+        details.append(f"default {parameter.default}" + (", or as recommended for the backbone" * by_network))
     if parameter.name_2018:
         details.append(f"2018: {parameter.name_2018}")
     return f"{parameter.meaning} ({'; '.join(details)})".replace("%", "%%")

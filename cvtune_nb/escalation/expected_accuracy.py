@@ -113,9 +113,7 @@ def _factor(spec: FeatureSpec, other: FeatureSpec) -> float:
     What a better network leaves of them is taken from its ImageNet errors (Kornblith and others 2019, "Do better
     ImageNet models transfer better?": they go together).
     """
-    wrong = [
-        1 - backbones.KNOWN[name].imagenet if name in backbones.KNOWN else 1.0
-        for name in (spec.backbone, other.backbone)
-    ]
-    networks = wrong[0] / wrong[1] if all(w < 1 for w in wrong) else 1.0
+    known = [backbones.KNOWN.get(name) for name in (spec.backbone, other.backbone)]
+    wrong = [1 - entry.imagenet for entry in known if entry and entry.imagenet]
+    networks = wrong[0] / wrong[1] if len(wrong) == 2 else 1.0
     return networks * PIXELS ** math.log2(spec.image_size / other.image_size)

@@ -6,7 +6,7 @@ kept in the workspace as rungs.csv.
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,9 @@ import pandas as pd
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.models import sizes
-from cvtune_nb.models.backbones import FAMILIES, RANDOM, family_of
+from cvtune_nb.models.backbones import RANDOM, family_of
+from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
 
@@ -32,8 +34,8 @@ rung,backbone,image_size,time_low,time_high,accuracy
 """
 
 COLUMNS = [name for name in PARAMETERS if name != "seed"]
-"""Of rungs.csv: every parameter but the seed; a column that is left out has its default."""
-WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text")]
+"""Of rungs.csv: every parameter but the seed."""
+WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text", "file")]
 """Columns that hold words, not numbers."""
 
 
@@ -62,19 +64,22 @@ def ladder(family: str, image_sizes: Sequence[int] = (), epochs: int = 0) -> lis
     if family not in ladders():
         raise InputError(f"there is no ladder for {family!r}: choose {' or '.join(ladders())}")
     row = FAMILIES[family]
-    rungs = [Config.from_values(**{**row.recipe, **rung._asdict()}) for rung in row.ladder]
+    rungs = [recommended(**{**row.shared_by_rungs, **rung._asdict()}) for rung in row.ladder]
     if image_sizes:
         sizes_of = [*image_sizes, *[image_sizes[-1]] * len(rungs)]
         rungs = [replace(rung, image_size=size) for rung, size in zip(rungs, sizes_of, strict=False)]
     return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else rungs
 
 
-def ladder_of(backbone: str) -> list[Config]:
-    """The rungs for a backbone, cheapest first: those of its family, else of the network alone."""
+def ladder_of(backbone: str, weights: str = "") -> list[Config]:
+    """The rungs for a backbone, cheapest first: those of its family, else of the network alone.
+
+    weights: a file of them, which only this network has.
+    """
     family = family_of(backbone)
-    if family.ladder and not backbone.endswith(RANDOM):
+    if family.ladder and not weights and not backbone.endswith(RANDOM):
         return ladder(family.name)
-    rungs = [Config(backbone, image_size=sizes.default(backbone), **family.recipe)]
+    rungs = [recommended(backbone, weights=weights, **family.shared_by_rungs)]
     for factor in LARGER:
         size = sizes.nearest(backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
         if size > rungs[-1].image_size:
@@ -85,8 +90,13 @@ def ladder_of(backbone: str) -> list[Config]:
 def read_rungs(file: Path) -> list[Config]:
     """The rungs in a CSV file with a column for each parameter, at least `backbone`.
 
-    Raises InputError that names the file and the rung.
+    What is left out is as recommended for the backbone. Raises InputError that names the file and the rung.
     """
+    return _read(file, recommended)
+
+
+def _read(file: Path, complete: Callable[..., Config]) -> list[Config]:
+    """The rungs in a file; `complete` makes one of the values that it has."""
     try:
         table = read_csv(Path(file), **dict.fromkeys(WORDS, str))
     except (OSError, ValueError) as error:
@@ -97,16 +107,19 @@ def read_rungs(file: Path) -> list[Config]:
     rungs = []
     for number, row in enumerate(table[names].to_dict("records"), 1):
         try:
-            rungs.append(Config.from_values(**{name: value for name, value in row.items() if value != ""}))
+            rungs.append(complete(**{name: value for name, value in row.items() if value != ""}))
         except InputError as error:
             raise InputError(f"{file}, rung {number}: {error}") from None
     return rungs
 
 
 def own_rungs(workspace: Workspace) -> list[Config]:
-    """The rungs that the person has edited in this workspace; empty when there are none."""
+    """The rungs that the person has edited in this workspace; empty when there are none.
+
+    What an earlier version did not know has its default, which is what that version did.
+    """
     file = workspace.folder / "rungs.csv"
-    return read_rungs(file) if file.exists() else []
+    return _read(file, Config.from_values) if file.exists() else []
 
 
 def save_rungs(workspace: Workspace, rungs: Sequence[Config]) -> None:

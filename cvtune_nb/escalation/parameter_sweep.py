@@ -221,7 +221,10 @@ def _config_of(trial: Any, config: Config) -> Config:
 
 def journal_of(workspace: Workspace, config: Config) -> Path:
     """The journal of the search round this config on today's photos."""
-    fixed = {name: value for name, value in config.to_dict().items() if name not in SWEPT} | {"centre": centre(config)}
+    # without defaults, so that a later version, which has more parameters, goes on with it
+    values = config.to_dict().items()
+    fixed = {name: value for name, value in values if name not in SWEPT and value != PARAMETERS[name].default}
+    fixed["centre"] = centre(config)
     text = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
     name = f"{config.backbone}-{config.image_size}-{hashlib.sha256(text.encode()).hexdigest()[:12]}".replace("/", "-")
     folder = workspace.folder / "sweeps"

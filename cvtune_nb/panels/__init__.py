@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.annotation import BoxesPanel as BoxesPanel
     from cvtune_nb.panels.audit import AuditPanel as AuditPanel
     from cvtune_nb.panels.baseline import BaselinePanel as BaselinePanel
+    from cvtune_nb.panels.comparison import ComparisonPanel as ComparisonPanel
     from cvtune_nb.panels.detector import DetectorPanel as DetectorPanel
     from cvtune_nb.panels.detector_export import DetectorExportPanel as DetectorExportPanel
     from cvtune_nb.panels.escalation import EscalationPanel as EscalationPanel

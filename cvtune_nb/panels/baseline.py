@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification import svm
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -16,7 +17,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.layout import button, look, small_print
+from cvtune_nb.widgets.layout import button, folded, look, small_print
 from cvtune_nb.workspace import Workspace
 
 
@@ -31,12 +32,16 @@ class BaselinePanel(Panel):
         self,
         workspace: Workspace,
         backbone: str = "",
-        image_size: int = 224,
+        image_size: int = 0,
         C: float = 0,
         kernel: str = "linear",
+        weights: str = "",
     ):
+        """The panel. backbone "", image_size 0: what to start with in this workspace. C 0: chosen on validation."""
         super().__init__(workspace)
-        self.backbone, self.image_size = Control("backbone", backbone), Control("image_size", image_size)
+        spec = start_with(workspace, {"backbone": backbone, "image_size": image_size, "weights": weights})
+        self.backbone, self.image_size = Control("backbone", spec.backbone), Control("image_size", spec.image_size)
+        self.weights = Control("weights", spec.weights)
         self.C = w.SelectionSlider(
             options=[(f"{value:g}", value) for value in sorted({*C_VALUES, C or 1.0})],
             value=C or 1.0,
@@ -55,7 +60,7 @@ class BaselinePanel(Panel):
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box]
-        self.more.children = [self.C, self.kernel, self.words, self.best]
+        self.more.children = [self.C, self.kernel, self.words, self.best, folded("Own weights", [self.weights.box])]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
@@ -68,9 +73,13 @@ class BaselinePanel(Panel):
         self.backbone.on_change(self.guard(self.image_size.suit))
         self._say_weight()
 
+    def set(self, spec: FeatureSpec) -> None:
+        """Move the controls to another network and image size; the person presses Compute."""
+        self.backbone.value, self.image_size.value, self.weights.value = spec.backbone, spec.image_size, spec.weights
+
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value))
+        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value), self.weights.value)
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
         def run(progress: Progress) -> Baseline:

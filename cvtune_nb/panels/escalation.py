@@ -8,6 +8,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
@@ -16,6 +17,7 @@ from cvtune_nb.escalation import (
     escalate,
     expected_accuracies,
     ladder,
+    ladder_of,
     ladders,
     own_rungs,
     reference_2018,
@@ -74,12 +76,16 @@ class EscalationPanel(Panel):
         """
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
-        family = family or backbones.family_of(backbones.default()[0]).name
-        if family not in ladders():
-            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(ladders())}")
+        backbone = start_with(workspace).backbone
+        known = backbones.family_of(backbone).name
+        # a network whose family has no ladder climbs alone
+        self.ladders = ladders() if known in ladders() else [*ladders(), backbone]
+        family = family or (known if known in ladders() else backbone)
+        if family not in self.ladders:
+            raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(self.ladders)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*ladders(), *([OWN] if own else [])], description="Ladder", **look())
+        self.family = w.Dropdown(options=[*self.ladders, *([OWN] if own else [])], description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
@@ -134,7 +140,8 @@ class EscalationPanel(Panel):
         self._predict_soon()
 
     def _ladder(self) -> list[Config]:
-        return ladder(self.family.value, self.sizes, self.epochs)
+        name = self.family.value
+        return ladder(name, self.sizes, self.epochs) if name in ladders() else ladder_of(name)
 
     def _edited(self) -> None:
         """Keep what the person made of the table, and predict anew."""
@@ -143,7 +150,7 @@ class EscalationPanel(Panel):
         if self.family.value == OWN or rungs != self._ladder():
             save_rungs(self.workspace, rungs)
             self._editing = True  # the table is what it is already
-            self.family.options = [*ladders(), OWN]
+            self.family.options = [*self.ladders, OWN]
             self.family.value = OWN
             self._editing = False
         self.add_up()

@@ -59,6 +59,11 @@ class Panel:
             known.workspace = workspace  # opened anew: there may be more in it
         return known
 
+    @classmethod
+    def opened(cls, workspace: Any) -> Self | None:
+        """The panel of this workspace that is open in this kernel; None if there is none."""
+        return _OPEN.get((cls, str(getattr(workspace, "folder", workspace))))
+
     def __init__(self, workspace: Any):
         self.workspace, self.values, self.job = workspace, {}, Job()
         self.attended = not headless()  # asked in the cell: a message of a widget does not name one

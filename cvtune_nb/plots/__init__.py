@@ -10,6 +10,7 @@ from cvtune_nb.plots.accuracy import (
 )
 from cvtune_nb.plots.certainty import certainty
 from cvtune_nb.plots.classes import class_counts, confusion
+from cvtune_nb.plots.comparison import networks_compared
 from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
 from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
@@ -34,6 +35,7 @@ __all__ = [
     "last_layer_curves",
     "learning_curve",
     "mistakes",
+    "networks_compared",
     "png",
     "precision_recall",
     "predicted_against_real",

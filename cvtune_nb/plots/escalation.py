@@ -5,13 +5,25 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from cvtune_nb.parameters import PARAMETERS
-from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, TRAIN, VALIDATION, figure, interval, shortened, titled
+from cvtune_nb.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    TRAIN,
+    VALIDATION,
+    figure,
+    interval,
+    shortened,
+    titled,
+    zoomed,
+)
 
 _TIMES = [
     (seconds * unit, f"{seconds} {name}")
@@ -104,7 +116,7 @@ def accuracy_against_time(
     titled(axes, title)
     seconds = [value for line in axes.lines[baseline is not None :] for value in np.ravel(line.get_xdata())]
     _time_axis(axes.xaxis, min(seconds, default=10.0) / 2, max(seconds, default=1000.0) * 1.6, "time it took (log)")
-    _zoomed(axes, lowest)
+    zoomed(axes, lowest)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, loc="lower right", ncols=2)
     return made
@@ -225,21 +237,12 @@ def sweep(trials: pd.DataFrame, names: Sequence[str]) -> Figure:
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(parameter.label)
         axes.grid(alpha=0.3)
-    _zoomed(places[0], done["low"].min() if len(done) else 0.0)
+    zoomed(places[0], done["low"].min() if len(done) else 0.0)
     if len(done):
         titled(places[0], f"Best of {len(done)} trials: {done['validation_accuracy'].max():.1%}, the filled square")
     else:
         titled(places[0], "No trial has finished an epoch yet")
     return made
-
-
-def _zoomed(axes: Axes, lowest: float) -> None:
-    """An accuracy axis that begins below `lowest`, and says so: rungs lie close together."""
-    bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
-    axes.set_ylim(bottom, 1.005)
-    axes.set_ylabel("accuracy" + (f"\n(axis begins at {bottom:.0%})" if bottom else ""))
-    axes.yaxis.set_major_formatter("{x:.0%}")
-    axes.grid(alpha=0.3)
 
 
 def _time_axis(axis: XAxis | YAxis, low: float, high: float, words: str) -> None:

@@ -5,6 +5,7 @@ main thread, and live pictures are drawn in the thread that trains.
 """
 
 import io
+import math
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -55,6 +56,15 @@ def accuracy_axis(axes: Axes) -> None:
     """The y axis of accuracies: always from 0 to 1, so that small differences look small."""
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.grid(alpha=0.3)
+
+
+def zoomed(axes: Axes, lowest: float) -> None:
+    """An accuracy axis that begins below `lowest`, and says so: what is compared lies close together."""
+    bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
+    axes.set_ylim(bottom, 1.005)
+    axes.set_ylabel("accuracy" + (f"\n(axis begins at {bottom:.0%})" if bottom else ""))
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.grid(alpha=0.3)
 

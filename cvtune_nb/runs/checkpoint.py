@@ -1,42 +1,58 @@
-"""What a training run needs to go on: network, optimizer and history in one safetensors file, written atomically."""
+"""What a training run needs to go on, in one safetensors file, written atomically.
 
+That is the network, the optimizer, the average of the weights and the history.
+"""
+
+import contextlib
 import json
 import os
 import re
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from cvtune_nb.files import replacing
 from cvtune_nb.runs.store import StoredRun
+from cvtune_nb.runs.weight_average import WeightAverage
+
+AVERAGE = "average."
+"""What the names of the averaged weights begin with."""
 
 
-def save(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def save(
+    run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None = None
+) -> None:
     """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far.
 
     Parameters
     ----------
     run
         With its history up to this epoch.
-    network, optimizer
-        What is saved.
+    network, optimizer, average
+        What is saved. The best weights are the averaged ones.
 
     Raises
     ------
     OSError
         When the disk is full.
     """
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if run.best_epoch == run.history["epoch"].iloc[-1]:
-        write_tensors(run.folder / "best.safetensors", weights)
-    tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
+        with average.in_place() if average else contextlib.nullcontext():
+            write_tensors(run.folder / "best.safetensors", _weights(network))
+    tensors = {f"network.{name}": tensor for name, tensor in _weights(network).items()}
+    for name, tensor in (average.state() if average else {}).items():
+        tensors[AVERAGE + name] = tensor.cpu().contiguous()
     for number, parameter in enumerate(network.parameters()):
         for name, tensor in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{number}.{name}"] = tensor.cpu().contiguous()
     write_tensors(run.checkpoint, tensors, {"history": json.dumps(run.history.to_dict("records"))})
+
+
+def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -86,3 +102,12 @@ def restore(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer
             # laid out in memory as the parameter is, so that sums are rounded as they were
             like = torch.empty_like(parameter) if tensor.shape == parameter.shape else torch.empty_like(tensor)
             optimizer.state[parameter][kind] = like.detach().copy_(tensor)
+
+
+def restore_average(run: StoredRun, average: WeightAverage) -> None:
+    """Put the average of the weights back to where the checkpoint was written; at the start there is none."""
+    with safe_open(run.checkpoint, "pt") as file:
+        names = [name for name in file.keys() if name.startswith(AVERAGE)]  # noqa: SIM118 - it is no dictionary
+        state = {name.removeprefix(AVERAGE): file.get_tensor(name) for name in names}
+    if state:
+        average.restore(state)

@@ -21,7 +21,9 @@ from cvtune_nb.models import memory
 from cvtune_nb.parameters import TrainingConfig
 from cvtune_nb.runs import checkpoint, distributed, lock
 from cvtune_nb.runs.distributed import StopTogether
+from cvtune_nb.runs.optimizer import set_learning_rate
 from cvtune_nb.runs.store import RESUMABLE, RunStore, StoredRun, locked
+from cvtune_nb.runs.weight_average import WeightAverage
 
 C = TypeVar("C", bound=TrainingConfig)
 R = TypeVar("R", bound=StoredRun)
@@ -218,18 +220,22 @@ def _train(task: Task[Any, R], run: R, on_epoch: OnEpoch[R], progress: StopToget
             run = _keep(run, trainer, {"epoch": 0, "learning_rate": 0.0, "seconds": seconds}, measured)
             on_epoch(run)
         network = distributed.wrap_ddp(trainer.network)
+        average = WeightAverage(trainer.network, config.ema)
+        if len(run.history):
+            checkpoint.restore_average(run, average)
         for epoch in range(int(run.history["epoch"].max()) + 1 if len(run.history) else 1, config.epochs + 1):
-            losses = _epoch(trainer, network, config, epoch, progress)
+            losses = _epoch(trainer, network, average, config, epoch, progress)
             if not all(map(math.isfinite, losses)):
                 return replace(run, state="diverged")
-            measured = trainer.measure(_measuring(progress, epoch, config.epochs))
+            with average.in_place():
+                measured = trainer.measure(_measuring(progress, epoch, config.epochs))
             seconds, clock = time.perf_counter() - clock, time.perf_counter()
             if not all(map(math.isfinite, measured[0].values())):  # the epoch's last step ran away
                 return replace(run, state="diverged")
             if distributed.rank() == 0:
                 row = {"epoch": epoch, "learning_rate": config.rates[epoch - 1], "loss": float(np.mean(losses))}
                 row["seconds"] = seconds
-                run = _keep(run, trainer, row, measured)
+                run = _keep(run, trainer, row, measured, average)
                 on_epoch(run)
     except Beaten:
         return replace(run, state="beaten")
@@ -239,7 +245,12 @@ def _train(task: Task[Any, R], run: R, on_epoch: OnEpoch[R], progress: StopToget
 
 
 def _epoch(
-    trainer: Trainer, network: nn.Module, config: TrainingConfig, epoch: int, progress: StopTogether
+    trainer: Trainer,
+    network: nn.Module,
+    average: WeightAverage,
+    config: TrainingConfig,
+    epoch: int,
+    progress: StopTogether,
 ) -> list[float]:
     """Train for an epoch; returns the loss of each step, the last of which is not finite where training diverged."""
     torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
@@ -251,11 +262,12 @@ def _epoch(
     for number, batch in enumerate(read_ahead(trainer.read, map(distributed.shard, batches))):
         share = (epoch - 1 + 0.8 * number / len(batches)) / config.epochs
         progress.each_minibatch(share, f"epoch {epoch} of {config.epochs}")
-        for group in trainer.optimizer.param_groups:
-            group["lr"] = trainer.learning_rate(epoch - 1 + number / len(batches), len(batches))
+        rate = trainer.learning_rate(epoch - 1 + number / len(batches), len(batches))
+        set_learning_rate(trainer.optimizer, rate)
         losses.append(trainer.step(network, batch))
         if not math.isfinite(losses[-1]):
             break
+        average.update()
     return losses
 
 
@@ -264,14 +276,18 @@ def _measuring(progress: Progress, epoch: int, epochs: int) -> Progress:
     return lambda share, words: progress((epoch - 0.2 + 0.2 * share) / epochs, f"epoch {epoch} of {epochs}: {words}")
 
 
-def _keep(run: R, trainer: Trainer, row: dict[str, float], measured: Measured) -> R:
+def _keep(
+    run: R, trainer: Trainer, row: dict[str, float], measured: Measured, average: WeightAverage | None = None
+) -> R:
     """Write down an epoch: its row of the history, the outputs of the best one, and the checkpoint."""
     columns, outputs = measured
     rows = [*run.history.to_dict("records"), {**row, **columns}]  # of which HISTORY is kept
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
     if run.best_epoch == row["epoch"]:
         write_csv(run.folder / run.OUTPUTS, outputs)
-    checkpoint.save(run, trainer.network, trainer.optimizer)  # what counts: killed before, the epoch is done again
+    checkpoint.save(
+        run, trainer.network, trainer.optimizer, average
+    )  # what counts: killed before, the epoch is done again
     run.save()
     return run
 

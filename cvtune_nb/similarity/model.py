@@ -1,16 +1,18 @@
 """Embedders: the networks without a last layer that turn photos into vectors, and how they are found by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from cvtune_nb.classification import load_best, load_run, ranked, runs
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import levels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import named
 from cvtune_nb.models import backbones, networks, sizes
 from cvtune_nb.similarity.metric import Projection
 from cvtune_nb.workspace import Workspace
@@ -43,6 +45,12 @@ class Embedder:
         return _frozen(self.spec)
 
     @property
+    def portable(self) -> "Embedder":
+        """As an export names it: a file of weights without the folder that it lies in here."""
+        spec = replace(self.spec, weights=named(self.spec.weights))
+        return replace(self, name=self.run or _frozen(spec).name, spec=spec)
+
+    @property
     def words(self) -> str:
         """For people: "frozen efficientnet_lite0 at 224 pixels", "run 001-efficientnet_lite0-224"."""
         if self.run:
@@ -54,18 +62,26 @@ class Embedder:
         return {"name": self.name, **self.spec.to_dict(), "run": self.run, "data": self.data}
 
 
+WEIGHTS = "-weights="
+"""Before the file of a person's own weights in the name of a frozen embedder."""
+
+
 def _frozen(spec: FeatureSpec) -> Embedder:
-    return Embedder(f"{spec.backbone}@{spec.preprocessing.key}", spec)
+    name = f"{spec.backbone}@{spec.preprocessing.key}"
+    return Embedder(f"{name}{WEIGHTS}{spec.weights}" if spec.weights else name, spec)
 
 
 def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
     """The embedder called `name`: a run's id, best or last, or BACKBONE@SIZE, or BACKBONE (at 224 pixels).
 
-    "": the best run of the workspace, or before there is one the default backbone, frozen. Raises InputError.
+    BACKBONE@SIZE-weights=FILE has weights of its own. "": the best run of the workspace, or before there is one what to
+    start with, frozen. Raises InputError.
     """
     known = runs(workspace)
     if not name:
-        name = backbones.default()[0] if ranked(known).empty else "best"
+        if ranked(known).empty:
+            return _frozen(start_with(workspace))
+        name = "best"
     if name in ("best", "last") or name in set(known["run"]):
         run = load_run(workspace, name)
         if run.history.empty:
@@ -73,6 +89,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         levels.require_same(workspace, run.levels, run.id)
         data = known.set_index("run").at[run.id, "data"]
         return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
+    name, _, weights = name.partition(WEIGHTS)
     backbone, _, size = name.partition("@")
     try:
         shown = Preprocessing.from_key(size or "224")
@@ -84,7 +101,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         sizes.width(backbone)
     except InputError as error:
         raise InputError(f"there is no run or backbone {backbone!r} ({error}): give one like {_example()}") from None
-    return _frozen(FeatureSpec(backbone, shown))
+    return _frozen(FeatureSpec(backbone, shown, weights))
 
 
 def _example() -> str:
@@ -110,7 +127,8 @@ def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
         if backbones.on_disk(backbone)
         for size in used
     ]
-    every = dict.fromkeys([*tuned, *frozen, find_embedder(workspace, name)])
+    own = [embedder.frozen for embedder in tuned if embedder.spec.weights]
+    every = dict.fromkeys([*tuned, *own, *frozen, find_embedder(workspace, name)])
     return sorted(every, key=lambda embedder: embedder.data != "")
 
 
@@ -154,5 +172,6 @@ def load_network(workspace: Workspace, embedder: Embedder, projection: Projectio
     if embedder.run:
         backbone = load_best(load_run(workspace, embedder.run)).backbone
     else:
-        backbone = networks.load(embedder.spec.backbone, image_size=embedder.spec.image_size)
+        spec = embedder.spec
+        backbone = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights)
     return EmbeddingNetwork(backbone, projection or Projection()).eval()

@@ -1,11 +1,14 @@
 """The ladder as a table that a person edits: a line a rung, a control for each parameter that climbs."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
 
+from cvtune_nb.errors import InputError
+from cvtune_nb.models.recipes import switched
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import networks
@@ -20,13 +23,12 @@ class RungTable(w.VBox):
 
     def __init__(self, on_edit: Callable[[], None]):
         super().__init__()
-        self._on_edit, self._rungs, self.lines = on_edit, [], []
+        self._on_edit, self.lines = on_edit, []
         self.more = button("Add a rung", "A copy of the last one, to be changed")
         self.more.on_click(lambda _: self.add(self.configs()[-1]))
 
     def show(self, configs: list[Config], ticked: set[int]) -> None:
         """Show these rungs; `ticked`: numbers, from 1 on."""
-        self._rungs = list(configs)
         self.lines = [
             _Line(number, config, number in ticked, self._on_edit, self.take_out)
             for number, config in enumerate(configs, 1)
@@ -41,7 +43,7 @@ class RungTable(w.VBox):
 
     def configs(self) -> list[Config]:
         """The rungs as they stand. Raises InputError for a value that its parameter can't have."""
-        return [line.config(rung) for line, rung in zip(self.lines, self._rungs, strict=True)]
+        return [line.config() for line in self.lines]
 
     @property
     def ticked(self) -> list[int]:
@@ -81,21 +83,37 @@ class _Line:
     def __init__(
         self, number: int, config: Config, ticked: bool, changed: Callable[[], None], take_out: Callable[[int], None]
     ):
+        self.rung, self._switching = config, False
         self.run = w.Checkbox(value=ticked, description=str(number), indent=False, layout={"width": "5em"})
         self.controls = {name: _control(name, getattr(config, name), number) for name in SHOWN}
         self.words = small_print()
         out = button("Take out", f"Take rung {number} out of the table; its runs stay")
         out.on_click(lambda _: take_out(number))
         self.box = w.VBox([row(self.run, *self.controls.values(), out), self.words])
-        for control in (self.run, *self.controls.values()):
-            control.observe(lambda _: changed(), "value")
+        self._changed = changed
+        self.run.observe(lambda _: changed(), "value")
+        for name, control in self.controls.items():
+            control.observe(lambda _, name=name: self._edited(name), "value")
 
-    def config(self, rung: Config) -> Config:
-        """`rung` with what the controls say; a schedule that was typed holds only with its own rate and epochs."""
+    def config(self) -> Config:
+        """The rung as it stands. Raises InputError for a value that its parameter can't have."""
         values = {name: control.value for name, control in self.controls.items()}
-        if (values["learning_rate"], values["epochs"]) != (rung.learning_rate, rung.epochs):
-            values["schedule"] = ""
-        return replace(rung, **values)
+        if (values["learning_rate"], values["epochs"]) != (self.rung.learning_rate, self.rung.epochs):
+            values["schedule"] = ""  # one that was typed holds only with its own rate and epochs
+        return replace(self.rung, **values)
+
+    def _edited(self, name: str) -> None:
+        """Another network brings what is recommended for it, where the rung has what was recommended for the last."""
+        if self._switching:
+            return
+        if name == "backbone":
+            with contextlib.suppress(InputError):  # a value that can't be: whoever is told of the change says so
+                self.rung = switched(replace(self.config(), backbone=self.rung.backbone), self.controls[name].value)
+                self._switching = True
+                for other, control in self.controls.items():
+                    control.value = getattr(self.rung, other)
+            self._switching = False
+        self._changed()
 
 
 def _control(name: str, value: Any, number: int) -> w.Widget:

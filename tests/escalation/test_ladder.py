@@ -6,6 +6,7 @@ import pytest
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, save_rungs
 from cvtune_nb.models import backbones
+from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from tests.other_values import OTHERS
 
@@ -15,7 +16,7 @@ def test_a_family_climbs_from_its_cheapest_network():
     for family in ladders():
         rungs = ladder(family)
         assert len(rungs) > 4
-        assert rungs[0].backbone == backbones.FAMILIES[family].networks[0].name
+        assert rungs[0].backbone == FAMILIES[family].networks[0].name
         assert {backbones.family_of(rung.backbone).name for rung in rungs} == {family}
 
 

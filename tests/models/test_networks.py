@@ -6,7 +6,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import backbones, networks, sizes, weights
+from cvtune_nb.models import backbones, downloads, networks, sizes, weights
+from cvtune_nb.models.families import IMAGENET
 
 LITE = weights.Package()
 
@@ -51,10 +52,10 @@ def test_torchvision_weights_are_found_under_torch_home(torch_home, no_network):
     loaded = networks.load("resnet18").eval()
     images = pictures(64)
     network.fc = torch.nn.Identity()
-    normalised = torchvision.transforms.functional.normalize(images.permute(0, 3, 1, 2) / 255, *backbones.IMAGENET)
+    normalised = torchvision.transforms.functional.normalize(images.permute(0, 3, 1, 2) / 255, *IMAGENET)
     with torch.inference_mode():
         assert torch.allclose(loaded(images), network.eval()(normalised), atol=1e-4)
-    assert backbones.default() == ("resnet18", "resnet18: fast, and what the 2018 method started with")
+    assert backbones.default()[0] == "efficientnet_lite0", "better and faster, whatever else can be had"
 
 
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "other network", "empty"])
@@ -86,13 +87,13 @@ def test_missing_weights_give_three_ways_out(torch_home, no_network, name):
 
 
 def test_a_download_that_breaks_off_gives_the_same_sentence(torch_home, monkeypatch):
-    monkeypatch.setattr(weights, "answers", lambda url: True)
+    monkeypatch.setattr(downloads, "answers", lambda url: True)
 
     def breaks(*args, **kwargs):
-        raise RuntimeError('invalid hash value (expected "f37072fd", got "0000")')
+        raise downloads.Broken("it broke off, 12 MB have come and are kept for the next try")
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", breaks)
-    with pytest.raises(InputError, match=r"can't be fetched \(invalid hash value"):
+    monkeypatch.setattr(downloads, "fetch", breaks)
+    with pytest.raises(InputError, match=r"can't be fetched \(it broke off, 12 MB have come"):
         networks.load("resnet18")
 
 

@@ -14,12 +14,15 @@ from cvtune_nb.classification import load_bundle
 from cvtune_nb.classification.model import build
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, open_export
-from cvtune_nb.models import backbones, networks, sizes
+from cvtune_nb.models import networks, sizes
+from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.photos import make_photos
 
+CONVOLUTIONAL = [entry.name for family in FAMILIES.values() if family.any_size for entry in family.networks]
 
-@pytest.mark.parametrize("name", [*backbones.KNOWN, "resnet18:random"])
+
+@pytest.mark.parametrize("name", [*CONVOLUTIONAL, "resnet18:random"])
 @pytest.mark.parametrize("size", [28, 64, 100, 225, 500, 1000])
 def test_convolutional_networks_of_the_menu_take_any_size(name, size):
     sizes.require(name, size)

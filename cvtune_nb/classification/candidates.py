@@ -1,0 +1,192 @@
+"""The frozen networks that can be compared here, and how long each would take."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cvtune_nb.classification.features import FeatureSpec, network_speed, store_of
+from cvtune_nb.data.pixels import serving
+from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.models import backbones, sizes
+from cvtune_nb.models.families import LAPTOP, LIGHT, OF_2018, STRONGEST
+from cvtune_nb.models.operations import operations
+from cvtune_nb.workspace import Workspace
+
+SMALL = 128
+"""The image size that is compared beside a network's usual one: about a third of its time."""
+GROUPS = [LIGHT, LAPTOP, STRONGEST, OF_2018]
+"""Of networks, in the order in which they are listed."""
+FIT_SECONDS = 0.0002
+"""To cross-validate an SVM, a photo and class: docs/measurements.md, "Times that costs begin with"."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network at an image size. why_not: why it can't be used here, or ""."""
+
+    spec: FeatureSpec
+    why_not: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be compared."""
+        return not self.why_not
+
+
+def networks(fetch: bool = False) -> pd.DataFrame:
+    """The networks that menus offer (backbones.table), by group, and why_not: why one can't be used here, or "".
+
+    fetch: whether weights that are not on disk may be downloaded.
+    """
+    known = backbones.table()
+    known = known.sort_values("group", key=lambda group: group.map(GROUPS.index), kind="stable", ignore_index=True)
+    return known.assign(why_not=[_out_of_reach(name, fetch) for name in known["name"]])
+
+
+def listed(
+    workspace: Workspace, names: Sequence[str] = (), image_sizes: Sequence[int] = (), fetch: bool = False
+) -> list[Candidate]:
+    """The candidates, and why some of them can't be used.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos the image sizes have to suit.
+    names
+        Networks; none: all that menus offer.
+    image_sizes
+        For each of them; none: its usual size and SMALL.
+    fetch
+        Whether weights that are not on disk may be downloaded.
+
+    Raises
+    ------
+    InputError
+        There is no network of that name.
+    """
+    for name in names:
+        backbones.require_known(name.removesuffix(backbones.RANDOM))
+    photos, found = workspace.photos(), []
+    for name in dict.fromkeys(names or backbones.KNOWN):
+        if why_not := _out_of_reach(name, fetch):
+            size = image_sizes[0] if image_sizes else Preprocessing().image_size
+            found.append(Candidate(FeatureSpec(name, Preprocessing(size)), why_not))
+            continue
+        for size in dict.fromkeys(image_sizes or sorted({sizes.default(name), SMALL})):
+            spec = FeatureSpec(name, Preprocessing(size))
+            try:
+                spec.require_usable(photos)
+            except InputError as error:
+                why_not = str(error)
+            found.append(Candidate(spec, why_not))
+            why_not = ""
+    return found
+
+
+def _out_of_reach(name: str, fetch: bool) -> str:
+    if name.endswith(backbones.RANDOM) or backbones.on_disk(name):
+        return ""
+    if not fetch:
+        return "its weights are not on disk, and nothing may be downloaded"
+    return "" if backbones.within_reach(name) else "its weights are not on disk and can't be fetched now"
+
+
+class Speeds:
+    """How fast networks are on this machine: as measured when features were last computed, else guessed.
+
+    The guess goes by the operations of a network, and by the speed of those that were measured; where none was, the
+    cheapest is tried for a moment.
+    """
+
+    def __init__(self, workspace: Workspace, specs: Iterable[FeatureSpec], progress: Progress = silent):
+        self.workspace, self.specs, self._progress = workspace, list(specs), progress
+        self._fit_seconds = FIT_SECONDS
+
+    def measured(self, spec: FeatureSpec) -> float:
+        """Photos a second, without decoding; nan where that was not measured yet."""
+        return network_speed(self.workspace, spec) or math.nan
+
+    def of(self, spec: FeatureSpec) -> float:
+        """Photos a second, guessed where that was not measured yet."""
+        if (found := network_speed(self.workspace, spec)) is not None:
+            return found
+        known = {each: network_speed(self.workspace, each) for each in self.specs}
+        rates = {each: speed * _operations(each) for each, speed in known.items() if speed}
+        own = [rate for each, rate in rates.items() if each.backbone == spec.backbone]
+        rate = statistics.median(own or rates.values()) if rates else self._tried()
+        return rate / _operations(spec)
+
+    def features_seconds(self, spec: FeatureSpec, keys: Sequence[str]) -> float:
+        """What computing those features takes that are not there yet. keys: SHA-256 of the photos."""
+        missing = store_of(self.workspace, spec).missing(keys)
+        return len(missing) / self.of(spec) if missing else 0.0
+
+    def fit_seconds(self, photos: int, classes: int) -> float:
+        """What cross-validating an SVM takes on so many photos, of so many classes."""
+        return self._fit_seconds * photos * classes
+
+    def fitted(self, seconds: float, photos: int, classes: int) -> None:
+        """Take in how long an SVM took.
+
+        Parameters
+        ----------
+        seconds
+            To cross-validate it.
+        photos, classes
+            On so many.
+        """
+        self._fit_seconds = seconds / (photos * classes)
+
+    def _tried(self) -> float:
+        """Operations a second of the cheapest network, tried once and kept."""
+        from cvtune_nb.models import benchmark
+
+        file = self.workspace.cache / "operations-a-second.json"
+        if not file.exists():
+            cheapest = min(self.specs, key=_operations)
+            self._progress(0.0, f"measuring the speed of {cheapest} on this machine")
+            found = benchmark.measure(cheapest.backbone, cheapest.image_size, seconds=0.5, batch=16)
+            write_json(file, {"operations": found.images_per_second * _operations(cheapest)})
+        return float(read_json(file)["operations"])
+
+
+def _operations(spec: FeatureSpec) -> float:
+    return operations(spec.backbone, spec.image_size)
+
+
+def predicted_seconds(
+    workspace: Workspace, candidates: Sequence[Candidate], photos: pd.DataFrame, progress: Progress = silent
+) -> float:
+    """What a comparison would take if no candidate were dropped on the way.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos they are.
+    candidates
+        The networks; those that can't be used here take no time.
+    photos
+        What they are compared on.
+    progress
+        Called when the speed of this machine is measured.
+
+    Raises
+    ------
+    InputError
+        The weights of the network that is measured can't be had.
+    """
+    from cvtune_nb.runs.cost import DECODE_SECONDS  # brings torch
+
+    specs = [one.spec for one in candidates if one.usable]
+    if not specs:
+        return 0.0
+    keys, classes, speeds = list(photos["sha256"]), photos["label"].nunique(), Speeds(workspace, specs, progress)
+    largest = max((spec.preprocessing for spec in specs), key=lambda one: one.side)
+    decoding = len(serving(workspace, keys, largest).missing(keys)) * DECODE_SECONDS
+    fitting = speeds.fit_seconds(2 * len(keys), classes)  # those before the last round have as many photos together
+    return decoding + sum(speeds.features_seconds(spec, keys) + fitting for spec in specs)

@@ -1,0 +1,341 @@
+"""Which frozen network suits these photos: all that can be used race on training photos, within a time budget.
+
+Each is judged by a linear SVM on its features, cross-validated on a sample of the training photos; validation and test
+photos are left for later steps. The sample grows from round to round, and a network that can't win any more is
+dropped. The network that leads on ImageNet stays to the end, because a frozen network does not show all that
+fine-tuning makes of it (Renggli and others 2020, "Which model to transfer?").
+
+Features go into the cache that every later step reads, and answers are kept: what was stopped goes on where it was.
+"""
+
+import functools
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cvtune_nb.classification.candidates import Candidate, Speeds
+from cvtune_nb.classification.comparison import (
+    DROPPED,
+    FINISHED,
+    OUT_OF_BUDGET,
+    OUT_OF_REACH,
+    STOPPED,
+    WAITING,
+    Comparison,
+    Entry,
+    below,
+    concluded,
+    ranked,
+)
+from cvtune_nb.classification.features import features, store_of
+from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.pixels import pixels
+from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.models import backbones
+from cvtune_nb.workspace import Workspace, photos_id
+
+PHOTOS = 2_000
+"""Training photos to compare on: enough to tell accuracies 2 points apart."""
+FIRST, A_CLASS = 250, 10
+"""Photos of the first round: so many, or where there are many classes so many of each on average."""
+BUDGET = 300.0
+"""Seconds that a comparison takes at most."""
+FOLDS = 4
+"""Parts of the cross-validation."""
+USUAL_C = 1.0
+"""C of the SVM (docs/measurements.md, "L2-normalised features")."""
+
+
+def compare(
+    workspace: Workspace,
+    candidates: Sequence[Candidate],
+    photos: int = PHOTOS,
+    budget_seconds: float = BUDGET,
+    on_change: Callable[[Comparison], None] | None = None,
+    progress: Progress = silent,
+    clock: Callable[[], float] = time.monotonic,
+) -> Comparison:
+    """Compare frozen networks on training photos, the cheapest first.
+
+    In rounds of about 250, 500, 1,000 ... photos. After each round those are dropped whose accuracy is reliably below
+    that of the best on the same photos. When the next round of all would take longer than the time left, the less
+    accurate ones are left out. Stopped, raised in `progress`, ends the comparison and keeps the work; the same
+    call again goes on with it.
+
+    Parameters
+    ----------
+    workspace
+        Whose training photos they are compared on; the result is kept there.
+    candidates
+        What `candidates.listed` gives; those that can't be used here are only listed.
+    photos
+        Training photos to compare on, at most.
+    budget_seconds
+        Time for all of it.
+    on_change
+        Called with how they stand whenever that changes.
+    progress
+        Called with the progress; may raise Stopped.
+    clock
+        Seconds, to keep the budget by.
+
+    Raises
+    ------
+    InputError
+        There are too few training photos, or no candidate can be used here.
+    """
+    if not any(candidate.usable for candidate in candidates):
+        reasons = "; ".join(f"{candidate.spec}: {candidate.why_not}" for candidate in candidates[:3])
+        raise InputError(f"no network can be compared here ({reasons}): choose others, or allow downloads")
+    race = _Race(workspace, candidates, sample(workspace.photos(), photos), clock() + budget_seconds, progress, clock)
+    race.run(on_change or (lambda _: None))
+    return race.standing()
+
+
+def sample(photos: pd.DataFrame, count: int = PHOTOS, seed: int = 0) -> pd.DataFrame:
+    """At most `count` training photos, drawn from each class in proportion; so are the first n of them, for every n.
+
+    Parameters
+    ----------
+    photos
+        The manifest's rows.
+    count
+        How many.
+    seed
+        Of the draw.
+
+    Raises
+    ------
+    InputError
+        They are too few to be cross-validated.
+    """
+    train = photos[photos["split"] == "train"].sort_values(["sha256", "path"]).sample(frac=1, random_state=seed)
+    place = (train.groupby("label").cumcount() + 0.5) / train.groupby("label")["path"].transform("size")
+    drawn = train.iloc[np.argsort(place.to_numpy(), kind="stable")[:count]].reset_index(drop=True)
+    if (drawn.groupby("label")["group"].nunique() >= FOLDS).sum() < 2:
+        raise InputError(
+            f"fewer than two classes have {FOLDS} different photos among {len(drawn)} for training: too few to compare "
+            "networks on"
+        )
+    return drawn
+
+
+def rounds(count: int, classes: int) -> list[int]:
+    """Photos of each round, twice as many as in the one before; all of `count` in the last.
+
+    Parameters
+    ----------
+    count
+        Photos there are.
+    classes
+        That they are of.
+    """
+    found = [min(count, max(FIRST, A_CLASS * classes))]
+    while found[-1] * 3 <= count:
+        found.append(found[-1] * 2)
+    return found if found[-1] == count else [*found, count]
+
+
+def cross_validated(
+    matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, progress: Progress = silent
+) -> np.ndarray:
+    """Which photos a linear SVM gets right that was trained on others; copies stay together.
+
+    Parameters
+    ----------
+    matrix
+        Features (n, width).
+    labels, groups
+        Of each photo.
+    progress
+        Called before each fold.
+
+    Returns
+    -------
+    np.ndarray
+        bool (n,)
+    """
+    right = np.zeros(len(labels), bool)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # its photos count as wrong
+        folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(matrix, labels, groups))
+    for fit, asked in folds:
+        progress(math.nan, "")
+        if len(asked) and len(np.unique(labels[fit])) > 1:
+            right[asked] = Svm(USUAL_C).fit(matrix[fit], labels[fit]).predict(matrix[asked]) == labels[asked]
+    return right
+
+
+class _OutOfBudget(Stopped):
+    """The time is up: not the person's stop."""
+
+
+class _Race:
+    """The candidates as they stand, and what is done next."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        candidates: Sequence[Candidate],
+        photos: pd.DataFrame,
+        end: float,
+        progress: Progress,
+        clock: Callable[[], float],
+    ):
+        self.workspace, self.photos, self.progress, self.clock = workspace, photos, progress, clock
+        self.began, self.end, self.left = clock(), end, 0.0
+        self.classes, self.measured_on = photos["label"].nunique(), photos_id(photos)
+        self.rounds = rounds(len(photos), self.classes)
+        self.entries = [Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not) for one in candidates]
+        self.speeds = Speeds(workspace, [entry.spec for entry in self.waiting], progress)
+        published = {one.spec.backbone: _on_imagenet(one.spec.backbone) for one in self.waiting}
+        self.leader_on_imagenet = max(published, key=lambda name: published[name]) if any(published.values()) else ""
+
+    @property
+    def waiting(self) -> list[Entry]:
+        """Those still in the race."""
+        return [entry for entry in self.entries if entry.state == WAITING]
+
+    def run(self, show: Callable[[Comparison], None]) -> None:
+        """All rounds; how they stand is kept and shown after each candidate."""
+        try:
+            for photos in self.rounds:
+                self.fit_into_budget(photos)
+                self.decode(photos)
+                for entry in sorted(self.waiting, key=lambda entry: self.cost(entry, photos)):
+                    self.measure(entry, photos)
+                    self.keep(show)
+                self.drop(photos)
+        except _OutOfBudget:
+            self.end_all(OUT_OF_BUDGET, "the time was up")
+        except Stopped:
+            self.end_all(STOPPED, "the same comparison again goes on with it")
+        for entry in self.waiting:
+            entry.state = FINISHED
+        self.keep(show)
+
+    def end_all(self, state: str, why: str) -> None:
+        """The end for those that are not through with it."""
+        for entry in self.waiting:
+            if entry.photos < self.rounds[-1]:
+                entry.state, entry.why = state, _after(entry, why)
+
+    def standing(self) -> Comparison:
+        """How they stand now."""
+        speeds, leader = self.speeds, self.leader_on_imagenet
+        return concluded(self.entries, speeds.of, speeds.measured, leader, self.measured_on)
+
+    def keep(self, show: Callable[[Comparison], None]) -> None:
+        """Write down how they stand, and show it."""
+        standing = self.standing()
+        standing.save(self.workspace)
+        show(standing)
+
+    # -- one round ------------------------------------------------------------------------------------------------
+
+    def measure(self, entry: Entry, count: int) -> None:
+        """Features of the first `count` photos and what an SVM makes of them, unless that is known already."""
+        photos, begun = self.photos.head(count), self.clock()
+        file = self.workspace.cache / f"compared-{entry.spec.key}-{photos_id(photos)}.json"
+        if not file.exists():
+            report = functools.partial(self.report, f"{entry.spec}, {count} photos")
+            report(0.0, "")
+            try:
+                matrix = features(self.workspace, photos, entry.spec, report).matrix
+            except InputError as error:
+                entry.state, entry.why = OUT_OF_REACH, str(error)
+                return
+            labels, groups = (photos[name].to_numpy(dtype=object) for name in ("label", "group"))
+            fitting = self.clock()
+            right = cross_validated(matrix, labels, groups, report)
+            now = self.clock()
+            self.speeds.fitted(now - fitting, count, self.classes)
+            write_json(file, {"seconds": now - begun, "wrong": sorted(set(photos["sha256"][~right]))})
+        known = read_json(file)
+        entry.right[count] = ~photos["sha256"].isin(known["wrong"]).to_numpy()
+        entry.seconds += known["seconds"]
+
+    def decode(self, count: int) -> None:
+        """Decode once what is needed, at the largest size of all: smaller squares are scaled from these."""
+        lacking = {entry.spec: self.missing(entry, count) for entry in self.waiting}
+        wanted = {key for keys in lacking.values() for key in keys}
+        if wanted:
+            largest = max((spec.preprocessing for spec, keys in lacking.items() if keys), key=lambda one: one.side)
+            photos = self.photos[self.photos["sha256"].isin(wanted)]
+            pixels(self.workspace, photos, largest, functools.partial(self.report, ""))
+
+    def missing(self, entry: Entry, count: int) -> list[str]:
+        """Those of the first `count` photos whose features are not there yet."""
+        return store_of(self.workspace, entry.spec).missing(list(self.photos["sha256"].head(count)))
+
+    def cost(self, entry: Entry, count: int) -> float:
+        """Seconds that a round with the first `count` photos will take."""
+        keys = list(self.photos["sha256"].head(count))
+        return self.speeds.features_seconds(entry.spec, keys) + self.speeds.fit_seconds(count, self.classes)
+
+    def report(self, what: str, share: float, words: str) -> None:  # noqa: ARG002 - the share of one step says little
+        """Say what is done and how much time is left. When the budget is used up, it ends the work."""
+        now = self.clock()
+        if now > self.end:
+            raise _OutOfBudget
+        left = min(self.end - now, max(1.0, self.left - (now - self.began)))
+        done = (now - self.began) / max(now - self.began + left, 1e-9)
+        self.progress(done, f"{what or words}; at most {_duration(left)} left")
+
+    # -- who stays in the race ------------------------------------------------------------------------------------
+
+    def favourite(self) -> Entry | None:
+        """The network that leads on ImageNet, at the size at which it does best here."""
+        sizes = [entry for entry in self.waiting if entry.spec.backbone == self.leader_on_imagenet]
+        return max(sizes, key=lambda entry: (entry.accuracy.value, entry.spec.image_size), default=None)
+
+    def fit_into_budget(self, count: int) -> None:
+        """Leave out what the time left has no room for.
+
+        In the first round that is the dearest, later the least accurate; the network that leads on ImageNet comes
+        first.
+        """
+        costs = {entry.spec: self.cost(entry, count) for entry in self.waiting}
+        before, favourite = max((entry.photos for entry in self.waiting), default=0), self.favourite()
+        order = sorted(ranked(self.waiting, before), key=lambda entry: 0 if before else costs[entry.spec])
+        order.sort(key=lambda entry: entry is not favourite)
+        room = self.end - self.clock()
+        for entry in order:
+            cost = costs[entry.spec]
+            if cost <= room:
+                room -= cost
+            else:
+                entry.state = OUT_OF_BUDGET
+                why = f"{count} photos would take about {_duration(cost)}, and {_duration(max(0.0, room))} were left"
+                entry.why = _after(entry, why)
+        self.left = self.clock() - self.began + sum(self.cost(entry, self.rounds[-1]) for entry in self.waiting)
+
+    def drop(self, count: int) -> None:
+        """After a round, the end for those that are reliably less accurate than the best; not after the last one."""
+        there = [entry for entry in self.waiting if count in entry.right]
+        if not there or count == self.rounds[-1]:
+            return
+        best, favourite = ranked(there, count)[0], self.favourite()
+        for entry in there:
+            apart = entry.minus(best)
+            if apart.high < 0 and entry is not favourite:
+                entry.state, entry.why = DROPPED, _after(entry, f"{below(apart)} than {best.spec}")
+
+
+def _on_imagenet(name: str) -> float:
+    """The published accuracy of a network that menus offer; 0 where there is none."""
+    return (backbones.KNOWN[name].imagenet or 0.0) if name in backbones.KNOWN else 0.0
+
+
+def _after(entry: Entry, why: str) -> str:
+    return f"after {entry.photos} photos: {why}" if entry.photos else why
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"

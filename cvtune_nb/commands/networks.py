@@ -1,0 +1,62 @@
+"""Which network to start with: compare."""
+
+import argparse
+
+import numpy as np
+
+from cvtune_nb.commands import flags
+from cvtune_nb.commands.classifier import budget_seconds
+from cvtune_nb.commands.command import DONE, STOPPED, Result, command
+from cvtune_nb.commands.common import open_workspace_of
+from cvtune_nb.commands.flags import argument, parameters
+from cvtune_nb.console import Meter, table
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import PARAMETERS
+
+
+@command(
+    *flags.PHOTOS,
+    *flags.LAYOUT,
+    argument("--backbones", default="", metavar="A,B", help="which networks (all that can be used here)"),
+    argument("--image-sizes", default="", metavar="128,224", help="for each of them (its usual one, and 128)"),
+    argument("--photos", type=int, default=2000, metavar="N", help="training photos to compare on, at most (2000)"),
+    argument("--budget", default="5m", metavar="TIME", help="such as 90s, 20m or 1.5h (5m)"),
+    argument("--download", action="store_true", help="also networks whose weights have to be fetched"),
+    argument(
+        "--use",
+        choices=("accuracy", "speed", "none"),
+        default="accuracy",
+        help="what later steps start with: the network recommended for accuracy, for speed, or as before (accuracy)",
+    ),
+    *parameters(["seed"]),
+)
+def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """compare pretrained networks on your photos, within a time budget"""
+    seconds, image_sizes = budget_seconds(arguments.budget), _sizes(arguments.image_sizes)
+    names = [name.strip() for name in arguments.backbones.split(",") if name.strip()]
+
+    from cvtune_nb.classification import candidates
+    from cvtune_nb.classification.choice import choice, choose
+    from cvtune_nb.classification.compare import compare as race
+
+    workspace = open_workspace_of(arguments, meter, meter)
+    there = candidates.listed(workspace, names, image_sizes, arguments.download)
+    found = race(workspace, there, arguments.photos, seconds, progress=meter)
+    stopped, chosen = meter.stop.is_set(), choice(workspace)
+    if not stopped and arguments.use in found.recommended:
+        chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
+    start = f"later steps start with {chosen}" if chosen else "later steps start as before"
+    shown = ["backbone", "image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds", "state"]
+    rows = found.table.assign(images_per_second=np.round(found.table["images_per_second"], 1)).to_dict("records")
+    reasons = [f"{one['backbone']} at {one['image_size']} pixels: {one['why']}" for one in rows if one["why"]]
+    text = "\n- ".join([table(rows, shown), *reasons]) + "\n\n" + "\n".join([*found.sentences, start])
+    values = {**found.to_dict(), "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why}}
+    return Result(values, text, STOPPED if stopped else DONE)
+
+
+def _sizes(text: str) -> list[int]:
+    """The image sizes in "128,224". Raises InputError."""
+    try:
+        return [PARAMETERS["image_size"].check(int(size)) for size in text.split(",") if size.strip()]
+    except ValueError:
+        raise InputError(f"--image-sizes is {text!r}: give whole numbers, such as 128,224") from None

@@ -1,0 +1,276 @@
+"""Notebook 02: which pretrained network suits these photos, and which one later steps start with."""
+
+from typing import Any
+
+import ipywidgets as w
+from IPython.display import HTML
+
+from cvtune_nb import plots
+from cvtune_nb.classification import candidates
+from cvtune_nb.classification.candidates import Candidate
+from cvtune_nb.classification.choice import Choice, choice, choose, start_with
+from cvtune_nb.classification.compare import PHOTOS, compare, sample
+from cvtune_nb.classification.comparison import FINISHED, USES, Comparison, last_comparison, nothing_yet
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.baseline import BaselinePanel
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.debounce import Soon, Still
+from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.layout import button, look, row, small_print
+from cvtune_nb.workspace import Workspace
+
+
+class ComparisonPanel(Panel):
+    """Tick networks, set image sizes and a budget, compare, and say which one to go on with."""
+
+    button = "Compare"
+    waiting = "Press Compare above first, then run this cell again."
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        networks: str = "",
+        image_sizes: str = "",
+        photos: int = PHOTOS,
+        budget_minutes: float = 5.0,
+        use: str = "accuracy",
+    ):
+        """The panel.
+
+        Parameters
+        ----------
+        networks
+            Names that are ticked, with commas between them; "": all that can be used here.
+        image_sizes
+            For each of them, such as "128,224"; "": its usual one and a small one.
+        photos
+            Training photos to compare on, at most.
+        budget_minutes
+            0 leaves the comparison out where nobody can press the button.
+        use
+            What to go on with where nobody can press a button: "accuracy", "speed" or "" (as before).
+        """
+        super().__init__(workspace)
+        self.wanted, self.use = budget_minutes, use
+        self._ticked = [name.strip() for name in networks.split(",") if name.strip()]
+        self.list = w.VBox(layout={"max_height": "260px", "overflow": "hidden auto", "width": "100%"})
+        self.boxes: dict[str, w.Checkbox] = {}
+        self.fetch = w.Checkbox(description="Also networks that have to be downloaded", indent=False)
+        self.sizes = w.Text(
+            value=image_sizes,
+            placeholder="each one's usual, and 128",
+            description="Image sizes",
+            continuous_update=False,
+            **look(),
+        )
+        self.photos = w.BoundedIntText(value=photos, min=8, max=100_000, description="Photos", **look())
+        self.budget = w.BoundedFloatText(
+            value=budget_minutes or 5, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
+        )
+        self.price = small_print()
+        self.for_use = {one: button(f"Use for {one}", disabled=True) for one in USES}
+        self.any = w.Dropdown(options=[], description="Or another", disabled=True, **look("6em", "26em"))
+        self.use_any = button("Use this", disabled=True)
+        self.start_with = w.HTML()
+        self.controls.children = [self.list, self.fetch, self.sizes, self.photos, self.budget, self.price]
+        self.below.children = [
+            row(*self.for_use.values(), self.any, self.use_any),
+            self.start_with,
+        ]
+        self._seen: Comparison | None = None
+        self._soon = Soon(self.predict)
+        self.fetch.observe(self.guard(lambda _: self._list_networks()), "value")
+        for control in (self.sizes, self.photos, self.budget):
+            control.observe(lambda _: self._predict_soon(), "value")
+        for one, press in self.for_use.items():
+            press.on_click(self.guard(lambda _, one=one: self._use(one)))
+        self.use_any.on_click(self.guard(lambda _: self._chosen(self.any.value, "chosen by hand")))
+        self._list_networks()
+        self._show_last()
+        self._show_choice()
+
+    # -- what is compared -----------------------------------------------------------------------------------------
+
+    def _list_networks(self) -> None:
+        """All networks by group, to be ticked; those that can't be used here are grey, and say why."""
+        known = candidates.networks(self.fetch.value)
+        lines: list[w.Widget] = []
+        group = ""
+        for one in known.itertuples():
+            if one.group != group:
+                group = one.group
+                lines.append(w.HTML(f"<b>{html.text(group.capitalize())}</b>"))
+            lines.append(self._line(one.name, _about(one), one.why_not))
+        others = [name for name in self._ticked if name not in set(known["name"])]
+        self.list.children = [*(self._line(name, "", "") for name in others), *lines]
+        self._predict_soon()
+
+    def _line(self, name: str, about: str, why_not: str) -> w.Widget:
+        ticked = not why_not and (name in self._ticked or not self._ticked)
+        box = w.Checkbox(value=ticked, description=name, indent=False, disabled=bool(why_not), layout={"width": "auto"})
+        box.tooltip = f"{about}: {why_not}" if why_not else about
+        box.observe(lambda _: self._predict_soon(), "value")
+        self.boxes[name] = box
+        words = "; ".join(filter(None, [about, why_not]))
+        return w.VBox([box, small_print(words)], layout={"overflow": "hidden", "flex": "0 0 auto"})
+
+    def candidates(self) -> list[Candidate]:
+        """What is ticked, at all sizes; nothing ticked is nothing to compare. Raises InputError."""
+        names = [name for name, box in self.boxes.items() if box.value]
+        if not names:
+            raise InputError("no network is ticked: tick at least one that can be used here")
+        try:
+            sizes = [PARAMETERS["image_size"].check(int(size)) for size in self.sizes.value.split(",") if size.strip()]
+        except ValueError:
+            raise InputError(f"the image sizes are {self.sizes.value!r}: give whole numbers, such as 128,224") from None
+        return candidates.listed(self.workspace, names, sizes, self.fetch.value)
+
+    # -- what it will cost ----------------------------------------------------------------------------------------
+
+    def _predict_soon(self) -> None:
+        self.price.value = html.status("Estimating the time ...")
+        self._soon()
+
+    def predict(self, still: Still = lambda: True) -> None:
+        """Write down how long it will take."""
+        try:
+            there = self.candidates()
+            photos = sample(self.workspace.photos(), self.photos.value)
+            seconds = candidates.predicted_seconds(self.workspace, there, photos)
+        except (InputError, OSError, ValueError) as error:
+            words = html.text(str(error))
+        else:
+            words = self._cost_in_words(there, len(photos), seconds)
+        if still():
+            self.price.value = html.status(words)
+
+    def _cost_in_words(self, there: list[Candidate], photos: int, seconds: float) -> str:
+        usable = [one for one in there if one.usable]
+        ends = self.budget.value * 60
+        words = f"{len(usable)} candidates on {photos:,} training photos: <b>at most about {html.duration(seconds)}</b>"
+        words += f", ended by the budget after {html.duration(ends)}" if seconds > ends else ""
+        refused = "; ".join(html.text(f"{one.spec}: {one.why_not}") for one in there if not one.usable)
+        return f"{words}. Those that can't win any more are dropped on the way." + (f"<br>{refused}" if refused else "")
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+
+    def unstarted(self) -> bool:
+        """Not where nobody is there and no budget is given."""
+        return super().unstarted() and not (self.wanted == 0 and not self.attended)
+
+    def work(self) -> Work:
+        """Read the controls."""
+        there, photos, seconds = self.candidates(), self.photos.value, self.budget.value * 60
+
+        def run(progress: Progress) -> Comparison:
+            return compare(self.workspace, there, photos, seconds, self._show, progress)
+
+        return run
+
+    def paint(self, result: Comparison) -> str:
+        """Show how they did; with nobody there, go on with what is recommended."""
+        self._show(result)
+        self.cost.value = f"{html.duration(result.seconds)} of work in all; features are kept for the next steps."
+        if not self.attended and self.use in result.recommended:
+            self._use(self.use)
+        return "Now say below which one to go on with."
+
+    def _show(self, found: Comparison) -> None:
+        """How they stand; called after every candidate, in the working thread."""
+        self._seen, points = found, found.points
+        recommended = {use: str(one.spec) for use, one in found.recommended.items()}
+        words = "; ".join(f"{one.name} {one.accuracy:.1%}" for one in points.itertuples())
+        self.picture.draw(
+            plots.networks_compared(points, recommended), f"accuracy against photos a second: {words or 'nothing yet'}"
+        )
+        sentences = "".join(f"<div>{html.text(line)}</div>" for line in found.sentences)
+        self.text.value = html.status(sentences) + _table(found)
+        for use, press in self.for_use.items():
+            press.disabled = use not in found.recommended
+        options = [(str(spec), spec) for spec in found.specs]
+        if list(self.any.options) != options:
+            self.any.options = options
+        self.any.disabled = self.use_any.disabled = not options
+
+    def _show_last(self) -> None:
+        """What a person who comes back finds."""
+        known = last_comparison(self.workspace)
+        self._show(known or nothing_yet())
+        self.say("The last comparison is shown." if known else "Nothing compared yet.")
+
+    # -- which one to go on with ----------------------------------------------------------------------------------
+
+    @property
+    def seen(self) -> Comparison:
+        """What is shown; NotReady before there is anything."""
+        if self._seen is None or not self._seen.recommended:
+            raise NotReady(self.waiting)
+        return self._seen
+
+    def _use(self, use: str) -> None:
+        self._chosen(self.seen.recommended[use].spec, f"recommended for {use}")
+
+    def _chosen(self, spec: FeatureSpec, why: str) -> None:
+        choose(self.workspace, spec, why)
+        self._show_choice()
+        if baseline := BaselinePanel.opened(self.workspace):
+            baseline.set(spec)
+        self.refresh_reports()
+
+    def _show_choice(self) -> None:
+        self.start_with.value = html.status(html.text(_choice_in_words(choice(self.workspace), self.workspace)))
+
+    # -- what the cells below show --------------------------------------------------------------------------------
+
+    def outcome(self) -> None:
+        """Picture and table as ordinary outputs; nothing before there is something to show."""
+        if self.job.running or (self._seen and self._seen.recommended):
+            self.report(self.picture, self.text, self.lessons, always=not self.job.running)
+
+    def lessons(self) -> HTML:
+        """What was found, and what later steps start with."""
+        return html.listed([*self.seen.sentences, _choice_in_words(choice(self.workspace), self.workspace)])
+
+
+def _about(one: Any) -> str:
+    """What is known of a network, in a line."""
+    published = "" if one.imagenet != one.imagenet else f"{one.imagenet:.1%} on ImageNet"
+    licence = one.licence if one.commercial == "yes" else f"{one.licence} (commercial use: {one.commercial})"
+    there = "on disk" if one.weights == "on disk" else f"{one.download_mb} MB to download"
+    return ", ".join(filter(None, [f"{one.gmacs:g} GMACs", published, there, licence]))
+
+
+def _choice_in_words(chosen: Choice | None, workspace: Workspace) -> str:
+    if chosen:
+        return f"Later steps start with {chosen}."
+    return f"Nothing is chosen yet: later steps start with {start_with(workspace)}, the default."
+
+
+def _table(found: Comparison) -> str:
+    rows = found.table
+    shown = rows.assign(
+        found=[
+            "" if row.photos == 0 else f"{row.accuracy:.1%} ({row.low * 100:.1f} to {row.high * 100:.1f}%)"
+            for row in rows.itertuples()
+        ],
+        speed=["" if value != value else f"{value:.0f}" for value in rows["images_per_second"]],
+        spent=[html.duration(value) if value else "" for value in rows["seconds"]],
+        note=[
+            row.state if row.state == FINISHED or not row.why else f"{row.state}: {row.why}"
+            for row in rows.itertuples()
+        ],
+    )
+    names = {
+        "backbone": "network",
+        "image_size": "image size",
+        "photos": "photos",
+        "found": "right, cross-validated (95% interval)",
+        "speed": "photos a second",
+        "spent": "took",
+        "note": "state",
+    }
+    return html.table(shown, names, "Compared on training photos")

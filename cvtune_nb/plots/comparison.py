@@ -1,0 +1,115 @@
+"""The picture of compared networks: accuracy against speed."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, figure, interval, shortened, titled, zoomed
+
+MARKS = {"accuracy": ("s", ORANGE), "speed": ("D", GREEN)}
+"""Marker and colour of what is recommended."""
+LINE = 0.045
+"""Height of a label, as a fraction of the axes."""
+
+
+def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Figure:
+    """Accuracy with its 95% interval against photos a second, with the name of each network beside it.
+
+    Parameters
+    ----------
+    table
+        name,accuracy,low,high,images_per_second,photos,finished (whether it stayed to the end).
+    recommended
+        "accuracy" and "speed" -> the name that is recommended for it; empty before anything was measured.
+    """
+    made = figure(8.4, 4.4)
+    axes = made.subplots()
+    rows = table.dropna(subset=["accuracy", "images_per_second"]).reset_index(drop=True)
+    axes.set_xscale("log")
+    axes.set_xlabel("photos a second on this machine (log)")
+    zoomed(axes, rows["low"].min() if len(rows) else 0.0)
+    axes.set_ylabel(axes.get_ylabel().replace("accuracy", "cross-validated accuracy", 1))
+    if rows.empty:
+        axes.set_xlim(1, 1000)
+        titled(axes, "Nothing compared yet")
+        return made
+    for finished, colour, fill in ((True, BLUE, BLUE), (False, GREY, "white")):
+        part = rows[rows["finished"] == finished]
+        if len(part):
+            label = "95% interval" if finished else "on fewer photos (dropped, or not within budget)"
+            bars = interval(part["accuracy"], part["low"], part["high"])
+            x, y = part["images_per_second"], part["accuracy"]
+            axes.errorbar(x, y, bars, fmt="o", color=colour, mfc=fill, capsize=3, label=label)
+    for use, name in recommended.items():
+        one = rows[rows["name"] == name]
+        marker, colour = MARKS[use]
+        # one inside the other, where both are the same network
+        size = 14 if use == "accuracy" else 8
+        axes.plot(
+            one["images_per_second"],
+            one["accuracy"],
+            marker,
+            color=colour,
+            markersize=size,
+            mfc="none",
+            mew=2,
+            label=f"recommended for {use}",
+        )
+    speeds = rows["images_per_second"]
+    axes.set_xlim(speeds.min() / 1.3, speeds.max() * (speeds.max() / speeds.min()) ** 0.35 * 1.5)
+    _speed_ticks(axes)
+    _labels(axes, rows)
+    axes.legend(fontsize=8, loc="lower left")
+    titled(axes, _learned(rows, recommended))
+    return made
+
+
+def _speed_ticks(axes: Axes) -> None:
+    """Round speeds on the x axis."""
+    low, high = axes.get_xlim()
+    ticks = [value * 10.0**power for power in range(-2, 6) for value in (1, 2, 5)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(inside, [f"{tick:g}" for tick in inside])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _labels(axes: Axes, rows: pd.DataFrame) -> None:
+    """The names right of the points, moved up or down so that none lies on another, with a line to the point."""
+    (left, right), (bottom, top) = np.log(axes.get_xlim()), axes.get_ylim()
+    x = (np.log(rows["images_per_second"]) - left) / (right - left)
+    y = (rows["accuracy"] - bottom) / (top - bottom)
+    taken: list[tuple[float, float, float]] = []
+    for row in y.sort_values(ascending=False).index:
+        name, start = shortened(rows["name"][row], 40), x[row] + 0.02
+        end, height = start + 0.0125 * len(name), y[row]
+        while any(start < e and s < end and abs(height - h) < LINE for s, e, h in taken):
+            height -= LINE / 4
+        taken.append((start, end, height))
+        axes.annotate(
+            name,
+            (x[row], y[row]),
+            xytext=(start, height),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=INK if rows["finished"][row] else GREY,
+            parse_math=False,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6},
+        )
+
+
+def _learned(rows: pd.DataFrame, recommended: Mapping[str, str]) -> str:
+    by_name = rows.set_index("name")
+    if not set(recommended.values()) <= set(by_name.index) or not recommended:
+        return "Accuracy against speed"
+    accurate, fast = by_name.loc[recommended["accuracy"]], by_name.loc[recommended["speed"]]
+    words = f"{shortened(str(accurate.name), 44)}: {accurate['accuracy']:.1%}, recommended for accuracy"
+    if fast.name == accurate.name:
+        return f"{words} and for speed"
+    times = fast["images_per_second"] / accurate["images_per_second"]
+    return f"{words};\n{shortened(str(fast.name), 44)}: {fast['accuracy']:.1%}, {times:.1f} times as fast"
