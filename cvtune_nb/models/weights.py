@@ -424,10 +424,12 @@ class Timm(Source):
         raise OSError(f"{repository} on the hub has none of {', '.join(self.files(name))}")
 
     def megabytes(self, name: str) -> float:
-        """As Source says: 4 bytes for each parameter."""
+        """As Source says: 4 bytes for each parameter; 0 for a name that timm does not know."""
+        import timm
+
         from cvtune_nb.models import sizes
 
-        return 4e-6 * sizes.parameters(name)
+        return 4e-6 * sizes.parameters(name) if timm.is_model(name) else 0.0
 
     def place(self, name: str) -> str:  # noqa: ARG002
         """As Source says."""

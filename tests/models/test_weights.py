@@ -140,6 +140,12 @@ def test_a_wrong_checksum_is_refused(torchvision_site):
     assert not file.exists()
 
 
+def test_a_name_that_nobody_knows_is_no_download(no_network):
+    assert backbones.availability("efficientnet_lite9").startswith("can't be had: ")
+    with pytest.raises(InputError, match="there is no backbone called 'efficientnet_lite9'"):
+        backbones.download("efficientnet_lite9")
+
+
 def test_random_weights_come_from_nowhere_and_an_installed_package_is_named(no_network):
     assert networks.origin("resnet18:random", 224, "") == ""
     assert backbones.download("resnet18:random") is backbones.download("efficientnet_lite0") is None
