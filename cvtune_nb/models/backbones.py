@@ -13,7 +13,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, path_and_digest, silent
 from cvtune_nb.models import downloads
 from cvtune_nb.models.downloads import Download
-from cvtune_nb.models.families import FAMILIES, KNOWN, LICENCES, Family, Licence
+from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, Family, Licence
 from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
@@ -143,10 +143,10 @@ def terms(name: str, weights: str = "") -> str:
 
 
 def table() -> pd.DataFrame:
-    """The networks offered in menus, with what is known of them without loading one.
+    """The networks offered in menus, the light ones first, with what is known of them without loading one.
 
     name,family,group,features,image_size,parameters,gmacs,download_mb,licence,commercial,imagenet (see families.Entry),
-    weights ("on disk" or "needs network").
+    weights ("on disk", or else why not, in words: `availability`).
     """
     rows = [
         {
@@ -161,12 +161,12 @@ def table() -> pd.DataFrame:
             "licence": licence(entry.name).name,
             "commercial": licence(entry.name).commercial,
             "imagenet": entry.imagenet,
-            "weights": "on disk" if on_disk(entry.name) else "needs network",
+            "weights": availability(entry.name),
         }
         for family in FAMILIES.values()
         for entry in family.networks
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: GROUPS.index(row["group"])))
 
 
 def file_name(name: str) -> str:

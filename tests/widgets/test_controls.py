@@ -109,14 +109,15 @@ def test_an_image_size_that_the_backbone_does_not_take_stays_to_be_refused_where
 def test_networks_that_have_to_be_fetched_say_so(torch_home, monkeypatch):
     monkeypatch.setattr(downloads, "last_answer", lambda url: True)
     shown = {value: words for words, value in Control("backbone").widget.options}
-    assert shown["efficientnet_lite0"] == "efficientnet_lite0"
-    assert shown["resnet18"] == "resnet18 - not on disk, 47 MB to download"
+    assert next(iter(shown)) == "efficientnet_lite0", "the light ones first"
+    assert shown["efficientnet_lite0"] == "efficientnet_lite0 (light, Apache-2.0)"
+    assert shown["resnet18"] == "resnet18 (of 2018, BSD-3-Clause) - not on disk, 47 MB to download"
     monkeypatch.setattr(downloads, "last_answer", lambda url: False)
     shown = {value: words for words, value in Control("backbone", "test_vit").widget.options}
-    assert shown["resnet18"] == "resnet18 - can't be had: not on disk, needs a network (47 MB)"
+    assert shown["resnet18"] == "resnet18 (of 2018, BSD-3-Clause) - can't be had: not on disk, needs a network (47 MB)"
     assert shown["test_vit"].startswith("test_vit - can't be had: not on disk, needs a network (")
     (torch_home / "resnet18-f37072fd.pth").touch()
-    assert ("resnet18", "resnet18") in Control("backbone").widget.options
+    assert ("resnet18 (of 2018, BSD-3-Clause)", "resnet18") in Control("backbone").widget.options
 
 
 def test_a_file_is_shown_by_its_path_and_pinned_where_it_is_used(tmp_path):
