@@ -95,6 +95,7 @@ def download(name: str, weights: str = "") -> Download | None:
     """
     if weights or name.endswith(RANDOM):
         return None
+    require_known(name)
     source = family_of(name).source
     if not source.within_reach(name):
         raise out_of_reach(name, source)

@@ -411,7 +411,7 @@ class Timm(Source):
 
             def link(file: str = file) -> None:  # the hub's own way to put what has come into its cache
                 with quiet("huggingface_hub"):
-                    hf_hub_download(repository, file, revision=revision)
+                    hf_hub_download(repository, file, revision=revision, endpoint=constants.ENDPOINT)
 
             return Remote(
                 about.location,
@@ -424,11 +424,14 @@ class Timm(Source):
         raise OSError(f"{repository} on the hub has none of {', '.join(self.files(name))}")
 
     def megabytes(self, name: str) -> float:
-        """As Source says: 4 bytes for each parameter."""
+        """As Source says: what the catalogue says, else 4 bytes for each parameter; 0 for a name that nobody knows."""
+        import timm
+
         from cvtune_nb.models import families, sizes  # which know this class
 
-        listed = families.KNOWN.get(name)
-        return listed.download_mb if listed else 4e-6 * sizes.parameters(name)
+        if listed := families.KNOWN.get(name):
+            return listed.download_mb
+        return 4e-6 * sizes.parameters(name) if timm.is_model(name) else 0.0
 
     def place(self, name: str) -> str:  # noqa: ARG002
         """As Source says."""
@@ -437,6 +440,7 @@ class Timm(Source):
     def build(self, name: str, file: Path | None, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
+        from safetensors import SafetensorError
 
         # of timm: tensors of the last layer, which is left out here
         with quiet("timm"):
@@ -445,7 +449,7 @@ class Timm(Source):
             own = {"file": str(file), "custom_load": file.suffix == ".npz"}
             try:
                 return timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=own, **given)
-            except (OSError, RuntimeError, ValueError, KeyError, EOFError) as error:
+            except (OSError, RuntimeError, ValueError, KeyError, EOFError, SafetensorError) as error:
                 why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
                 raise InputError(
                     f"the weights of {name} in {file} are damaged or of another network ({why}): delete the file and "

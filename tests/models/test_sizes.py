@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from cvtune_nb import cli
 from cvtune_nb.classification import load_bundle
@@ -16,6 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, open_export
 from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.weights import Timm
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.photos import make_photos
 
@@ -93,21 +95,14 @@ def test_a_network_built_for_another_size_sees_the_whole_photo(name):
     assert not torch.equal(rows[0], rows[1])
 
 
-def test_pretrained_positions_are_resampled(monkeypatch):
-    """What timm fetches is replaced by weights that are here; a smooth table of positions stays one."""
+def test_pretrained_positions_are_resampled(monkeypatch, tmp_path):
+    """What is fetched is replaced by weights that are here; a smooth table of positions stays one."""
     own = timm.create_model("test_vit3", pretrained=False)
     with torch.no_grad():
         side = torch.linspace(0, 1, own.patch_embed.grid_size[0])
         own.pos_embed[:, -(len(side) ** 2) :] = side.repeat_interleave(len(side))[None, :, None]
-    weights = {name: value.clone() for name, value in own.state_dict().items()}
-    create = timm.create_model
-
-    def fetched(*names, **given):
-        if given.get("pretrained") and "pretrained_cfg_overlay" not in given:
-            given["pretrained_cfg_overlay"] = {"state_dict": dict(weights)}
-        return create(*names, **given)
-
-    monkeypatch.setattr(timm, "create_model", fetched)
+    save_file(own.state_dict(), tmp_path / "model.safetensors")
+    monkeypatch.setattr(Timm, "file", lambda self, name: tmp_path / "model.safetensors")
     loaded = networks.load("test_vit3", image_size=96)
     positions = loaded.network.pos_embed[0, -36:, 0].reshape(6, 6)
     assert torch.allclose(positions[:, 0], positions[:, -1], atol=1e-2)
