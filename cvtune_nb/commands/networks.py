@@ -19,7 +19,14 @@ from cvtune_nb.parameters import PARAMETERS
     *flags.LAYOUT,
     argument("--backbones", default="", metavar="A,B", help="which networks (all that can be used here)"),
     argument("--image-sizes", default="", metavar="128,224", help="for each of them (its usual one, and 128)"),
-    argument("--photos", type=int, default=2000, metavar="N", help="training photos to compare on, at most (2000)"),
+    argument(
+        "--photos",
+        dest="most",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="training photos to compare on, at most (2000)",
+    ),
     argument("--budget", default="5m", metavar="TIME", help="such as 90s, 20m or 1.5h (5m)"),
     argument("--download", action="store_true", help="also networks whose weights have to be fetched"),
     argument(
@@ -41,7 +48,7 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     workspace = open_workspace_of(arguments, meter, meter)
     there = candidates.listed(workspace, names, image_sizes, arguments.download)
-    found = race(workspace, there, arguments.photos, seconds, progress=meter)
+    found = race(workspace, there, arguments.most, seconds, progress=meter)
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")

@@ -37,6 +37,8 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
         axes.set_xlim(1, 1000)
         titled(axes, "Nothing compared yet")
         return made
+    speeds = rows["images_per_second"]  # with room for the names on the right
+    axes.set_xlim(speeds.min() / 1.3, speeds.max() * (speeds.max() / speeds.min()) ** 0.35 * 1.5)
     for finished, colour, fill in ((True, BLUE, BLUE), (False, GREY, "white")):
         part = rows[rows["finished"] == finished]
         if len(part):
@@ -59,8 +61,6 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
             mew=2,
             label=f"recommended for {use}",
         )
-    speeds = rows["images_per_second"]
-    axes.set_xlim(speeds.min() / 1.3, speeds.max() * (speeds.max() / speeds.min()) ** 0.35 * 1.5)
     _speed_ticks(axes)
     _labels(axes, rows)
     axes.legend(fontsize=8, loc="lower left")
