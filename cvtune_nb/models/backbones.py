@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import path_and_digest
+from cvtune_nb.files import Progress, path_and_digest, silent
+from cvtune_nb.models.downloads import Download
 from cvtune_nb.models.families import FAMILIES, KNOWN, LICENCES, Family, Licence
-from cvtune_nb.models.weights import INSTALLED
+from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
 """Suffix of a backbone's name that asks for random weights, for example resnet18:random (speed tests only)."""
@@ -73,6 +74,45 @@ def on_disk(name: str) -> bool:
 def within_reach(name: str) -> bool:
     """Whether the weights of a network are on disk or could be fetched now (asked for 3 seconds)."""
     return family_of(name).source.within_reach(name)
+
+
+def availability(name: str) -> str:
+    """Whether the weights of a network are at hand, in words for a menu (Source.availability)."""
+    return family_of(name).source.availability(name.removesuffix(RANDOM))
+
+
+def download(name: str, weights: str = "") -> Download | None:
+    """What fetching the weights of a network is expected to take; None where there is nothing to fetch.
+
+    weights: a person's own file. Raises InputError where they can't be fetched now.
+    """
+    if weights or name.endswith(RANDOM):
+        return None
+    source = family_of(name).source
+    if not source.within_reach(name):
+        raise out_of_reach(name, source)
+    return source.download(name)
+
+
+def fetch(name: str, weights: str = "", progress: Progress = silent) -> str:
+    """Have the weights of a network on disk; gives in words exactly which they are, "" for random ones.
+
+    Parameters
+    ----------
+    name, weights
+        The network, and a person's own file.
+    progress
+        Called while they are fetched; Stopped, raised in it, keeps what has come.
+
+    Raises
+    ------
+    InputError
+        They can't be had.
+    """
+    if weights:
+        path, digest = path_and_digest(weights)
+        return f"{path.name}, sha256 {digest}"
+    return "" if name.endswith(RANDOM) else described(family_of(name).source.fetched(name, progress))
 
 
 def licence(name: str) -> Licence:

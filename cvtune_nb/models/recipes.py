@@ -39,7 +39,8 @@ def switched(config: Config, backbone: str) -> Config:
     schedule, with its rates and epochs.
     """
     before, after = (_with_minibatch(recommended(name), config.batch_size) for name in (config.backbone, backbone))
-    values = config.to_dict()
+    # a file of weights is of one network
+    values = {**config.to_dict(), "weights": config.weights if backbone == config.backbone else ""}
     return Config.from_values(
         **{name: after[name] if value == before[name] else value for name, value in values.items()}
     )

@@ -82,7 +82,7 @@ class TrainingPanel(RunPanel):
 
     def _recommended(self) -> dict[str, Any]:
         """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
-        keep = {"backbone", "image_size", "seed"}
+        keep = {"backbone", "weights", "image_size", "seed"}
         return {name: parameter.default for name, parameter in PARAMETERS.items() if name not in keep}
 
     # -- what it will cost ------------------------------------------------------------------------------------
