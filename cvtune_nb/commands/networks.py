@@ -10,8 +10,6 @@ from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, table
-from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS
 
 
 @command(
@@ -39,13 +37,14 @@ from cvtune_nb.parameters import PARAMETERS
 )
 def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     """compare pretrained networks on your photos, within a time budget"""
-    seconds, image_sizes = budget_seconds(arguments.budget), _sizes(arguments.image_sizes)
+    seconds = budget_seconds(arguments.budget)
     names = [name.strip() for name in arguments.backbones.split(",") if name.strip()]
 
     from cvtune_nb.classification import candidates
     from cvtune_nb.classification.choice import choice, choose
     from cvtune_nb.classification.compare import compare as race
 
+    image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)
     there = candidates.listed(workspace, names, image_sizes, arguments.download)
     found = race(workspace, there, arguments.most, seconds, progress=meter)
@@ -59,11 +58,3 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     text = "\n- ".join([table(rows, shown), *reasons]) + "\n\n" + "\n".join([*found.sentences, start])
     values = {**found.to_dict(), "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why}}
     return Result(values, text, STOPPED if stopped else DONE)
-
-
-def _sizes(text: str) -> list[int]:
-    """The image sizes in "128,224". Raises InputError."""
-    try:
-        return [PARAMETERS["image_size"].check(int(size)) for size in text.split(",") if size.strip()]
-    except ValueError:
-        raise InputError(f"--image-sizes is {text!r}: give whole numbers, such as 128,224") from None

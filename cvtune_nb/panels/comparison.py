@@ -16,7 +16,6 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.baseline import BaselinePanel
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
@@ -123,10 +122,7 @@ class ComparisonPanel(Panel):
         names = [name for name, box in self.boxes.items() if box.value]
         if not names:
             raise InputError("no network is ticked: tick at least one that can be used here")
-        try:
-            sizes = [PARAMETERS["image_size"].check(int(size)) for size in self.sizes.value.split(",") if size.strip()]
-        except ValueError:
-            raise InputError(f"the image sizes are {self.sizes.value!r}: give whole numbers, such as 128,224") from None
+        sizes = candidates.image_sizes_in(self.sizes.value)
         return candidates.listed(self.workspace, names, sizes, self.fetch.value)
 
     # -- what it will cost ----------------------------------------------------------------------------------------

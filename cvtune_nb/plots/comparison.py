@@ -99,7 +99,7 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
             fontsize=8,
             color=INK if rows["finished"][row] else GREY,
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6},
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)},
         )
 
 

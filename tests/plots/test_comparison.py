@@ -4,6 +4,7 @@ import itertools
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from cvtune_nb import plots
@@ -31,7 +32,7 @@ def test_the_title_says_what_was_learned(table):
 
 def test_labels_do_not_lie_on_each_other(table):
     figure = plots.networks_compared(table, {})
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()
     boxes = [Text.get_window_extent(label) for label in figure.axes[0].texts]  # without the line to the point
     overlaps = [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
     assert len(boxes) == 5 and overlaps == []
