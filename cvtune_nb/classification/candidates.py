@@ -101,7 +101,7 @@ def _out_of_reach(name: str, fetch: bool) -> str:
     if name.endswith(backbones.RANDOM) or backbones.on_disk(name):
         return ""
     if not fetch:
-        return "its weights are not on disk, and nothing may be downloaded"
+        return "its weights are not on disk: allow downloads"
     return "" if backbones.within_reach(name) else "its weights are not on disk and can't be fetched now"
 
 

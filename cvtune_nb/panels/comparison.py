@@ -114,8 +114,9 @@ class ComparisonPanel(Panel):
         box.tooltip = f"{about}: {why_not}" if why_not else about
         box.observe(lambda _: self._predict_soon(), "value")
         self.boxes[name] = box
-        words = "; ".join(filter(None, [about, why_not]))
-        return w.VBox([box, small_print(words)], layout={"overflow": "hidden", "flex": "0 0 auto"})
+        words = small_print("; ".join(filter(None, [about, why_not])))
+        words.layout.margin = "0 0 4px 21px"
+        return w.VBox([box, words], layout={"overflow": "hidden", "flex": "0 0 auto"})
 
     def candidates(self) -> list[Candidate]:
         """What is ticked, at all sizes; nothing ticked is nothing to compare. Raises InputError."""
@@ -170,6 +171,7 @@ class ComparisonPanel(Panel):
     def paint(self, result: Comparison) -> str:
         """Show how they did; with nobody there, go on with what is recommended."""
         self._show(result)
+        self._offer(result)
         self.cost.value = f"{html.duration(result.seconds)} of work in all; features are kept for the next steps."
         if not self.attended and self.use in result.recommended:
             self._use(self.use)
@@ -185,17 +187,19 @@ class ComparisonPanel(Panel):
         )
         sentences = "".join(f"<div>{html.text(line)}</div>" for line in found.sentences)
         self.text.value = html.status(sentences) + _table(found)
+
+    def _offer(self, found: Comparison) -> None:
+        """Let the person choose among what was compared."""
         for use, press in self.for_use.items():
             press.disabled = use not in found.recommended
-        options = [(str(spec), spec) for spec in found.specs]
-        if list(self.any.options) != options:
-            self.any.options = options
-        self.any.disabled = self.use_any.disabled = not options
+        self.any.options = [(str(spec), spec) for spec in found.specs]
+        self.any.disabled = self.use_any.disabled = not found.specs
 
     def _show_last(self) -> None:
         """What a person who comes back finds."""
         known = last_comparison(self.workspace)
         self._show(known or nothing_yet())
+        self._offer(known or nothing_yet())
         self.say("The last comparison is shown." if known else "Nothing compared yet.")
 
     # -- which one to go on with ----------------------------------------------------------------------------------
@@ -236,7 +240,7 @@ def _about(one: Any) -> str:
     """What is known of a network, in a line."""
     published = "" if one.imagenet != one.imagenet else f"{one.imagenet:.1%} on ImageNet"
     licence = one.licence if one.commercial == "yes" else f"{one.licence} (commercial use: {one.commercial})"
-    there = "on disk" if one.weights == "on disk" else f"{one.download_mb} MB to download"
+    there = "on disk" if one.weights == "on disk" else f"{one.download_mb} MB"
     return ", ".join(filter(None, [f"{one.gmacs:g} GMACs", published, there, licence]))
 
 

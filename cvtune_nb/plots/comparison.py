@@ -24,7 +24,7 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
     table
         name,accuracy,low,high,images_per_second,photos,finished (whether it stayed to the end).
     recommended
-        "accuracy" and "speed" -> the name that is recommended for it; empty before anything was measured.
+        "accuracy" and "speed" -> the name that is recommended for it; empty as long as they are being compared.
     """
     made = figure(8.4, 4.4)
     axes = made.subplots()
@@ -42,7 +42,7 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
     for finished, colour, fill in ((True, BLUE, BLUE), (False, GREY, "white")):
         part = rows[rows["finished"] == finished]
         if len(part):
-            label = "95% interval" if finished else "on fewer photos (dropped, or not within budget)"
+            label = "95% interval" if finished else "on fewer photos"
             bars = interval(part["accuracy"], part["low"], part["high"])
             x, y = part["images_per_second"], part["accuracy"]
             axes.errorbar(x, y, bars, fmt="o", color=colour, mfc=fill, capsize=3, label=label)
@@ -106,7 +106,7 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
 def _learned(rows: pd.DataFrame, recommended: Mapping[str, str]) -> str:
     by_name = rows.set_index("name")
     if not set(recommended.values()) <= set(by_name.index) or not recommended:
-        return "Accuracy against speed"
+        return f"Being compared: {len(rows)} networks and sizes so far"
     accurate, fast = by_name.loc[recommended["accuracy"]], by_name.loc[recommended["speed"]]
     words = f"{shortened(str(accurate.name), 44)}: {accurate['accuracy']:.1%}, recommended for accuracy"
     if fast.name == accurate.name:

@@ -53,7 +53,7 @@ def test_what_is_out_of_reach_is_grey_and_says_why(workspace, torch_home, no_net
     assert panel.boxes["resnet18"].disabled and not panel.boxes["resnet18"].value
     assert panel.boxes["efficientnet_lite0"].value
     shown = "".join(line.children[1].value for line in panel.list.children if hasattr(line, "children"))
-    assert "BSD-3-Clause; its weights are not on disk, and nothing may be downloaded" in shown
+    assert "BSD-3-Clause; its weights are not on disk: allow downloads" in shown
     panel.fetch.value = True
     assert panel.boxes["resnet18"].disabled, "there is no network"
 
