@@ -113,6 +113,14 @@ class Comparison:
         return [FeatureSpec.from_dict(row) for row in self.measured.to_dict("records")]
 
     @property
+    def notes(self) -> list[str]:
+        """How each row of the table ended, and why, in words."""
+        return [
+            f"{row.state}{' ' if row.why.startswith('after') else ': '}{row.why}" if row.why else row.state
+            for row in self.table.itertuples()
+        ]
+
+    @property
     def seconds(self) -> float:
         """Spent on all candidates together."""
         return float(self.table["seconds"].sum())

@@ -53,8 +53,8 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
     start = f"later steps start with {chosen}" if chosen else "later steps start as before"
     shown = ["backbone", "image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds", "state"]
-    rows = found.table.assign(images_per_second=np.round(found.table["images_per_second"], 1)).to_dict("records")
-    reasons = [f"{one['backbone']} at {one['image_size']} pixels: {one['why']}" for one in rows if one["why"]]
-    text = "\n- ".join([table(rows, shown), *reasons]) + "\n\n" + "\n".join([*found.sentences, start])
+    speeds = np.round(found.table["images_per_second"], 1)
+    rows = found.table.assign(images_per_second=speeds, state=found.notes).to_dict("records")
+    text = "\n".join([table(rows, shown), "", *found.sentences, start])
     values = {**found.to_dict(), "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why}}
     return Result(values, text, STOPPED if stopped else DONE)

@@ -10,7 +10,7 @@ from cvtune_nb.classification import candidates
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import Choice, choice, choose, start_with
 from cvtune_nb.classification.compare import PHOTOS, compare, sample
-from cvtune_nb.classification.comparison import FINISHED, USES, Comparison, last_comparison, nothing_yet
+from cvtune_nb.classification.comparison import USES, Comparison, last_comparison, nothing_yet
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
@@ -193,6 +193,7 @@ class ComparisonPanel(Panel):
         for use, press in self.for_use.items():
             press.disabled = use not in found.recommended
         self.any.options = [(str(spec), spec) for spec in found.specs]
+        self.any.index = 0 if found.specs else None
         self.any.disabled = self.use_any.disabled = not found.specs
 
     def _show_last(self) -> None:
@@ -259,18 +260,15 @@ def _table(found: Comparison) -> str:
         ],
         speed=["" if value != value else f"{value:.0f}" for value in rows["images_per_second"]],
         spent=[html.duration(value) if value else "" for value in rows["seconds"]],
-        note=[
-            row.state if row.state == FINISHED or not row.why else f"{row.state}: {row.why}"
-            for row in rows.itertuples()
-        ],
+        note=found.notes,
     )
     names = {
         "backbone": "network",
         "image_size": "image size",
         "photos": "photos",
-        "found": "right, cross-validated (95% interval)",
+        "found": "right (95% interval)",
         "speed": "photos a second",
         "spent": "took",
         "note": "state",
     }
-    return html.table(shown, names, "Compared on training photos")
+    return html.table(shown, names, "Compared on training photos, cross-validated")

@@ -24,7 +24,7 @@ def test_what_is_ticked_is_compared(compared, workspace):
     assert {box for box, ticked in compared.boxes.items() if ticked.value} == set(TWO["networks"].split(", "))
     assert f"Recommended for accuracy: {best(workspace)}, " in compared.text.value
     assert "test_efficientnet:random at 64 pixels" in compared.picture.alt
-    assert [spec.image_size for _, spec in compared.any.options] == [64, 64]
+    assert [spec.image_size for _, spec in compared.any.options] == [64, 64] and compared.any.value
     assert choice(workspace) is None, "the person chooses"
     assert "the default" in compared.start_with.value
 
