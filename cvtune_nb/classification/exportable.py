@@ -16,7 +16,7 @@ from cvtune_nb.data import levels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, named, silent
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.models import backbones, networks
+from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.provenance import Provenance, of_photos, present, require_present
 from cvtune_nb.workspace import Workspace
@@ -44,7 +44,7 @@ class Candidate:
     how, origin
         How it was made, in words.
     weights
-        Exactly which weights its backbone started from (backbones.fetch).
+        Exactly which weights its backbone started from (networks.origin).
     provenance
         Which photos it was trained on.
     """
@@ -146,7 +146,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation.",
-        backbones.fetch(spec.backbone, spec.weights, progress),
+        networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )
 

@@ -284,9 +284,8 @@ def weights(backbone: str, own: str = "", origin: str = "") -> str:
     backbone, own
         The network, and the file of a person's own weights.
     origin
-        Exactly which weights these were (backbones.fetch), where that is known.
+        Exactly which weights these were (networks.origin), where that is known.
     """
-    started = f"Training started from {text(backbones.terms(backbone, own))}"
-    if own or backbone.endswith(backbones.RANDOM):
-        return f"{started}."
-    return f"{started}{text(f' ({origin})') if origin else ''}. {IMAGENET}"
+    details = f" ({origin})" if origin else ""
+    started = f"Training started from {text(backbones.terms(backbone, own) + details)}."
+    return started if own or backbone.endswith(backbones.RANDOM) else f"{started} {IMAGENET}"

@@ -38,7 +38,7 @@ class Run(StoredRun[Config]):
     train_photos
         Photos that it is trained on.
     origin
-        Exactly which weights its backbone started from (backbones.fetch); "" for random ones, and for runs of earlier
+        Exactly which weights its backbone started from (networks.origin); "" for random ones, and for runs of earlier
         versions.
     """
 

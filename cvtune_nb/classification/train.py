@@ -22,7 +22,7 @@ from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import backbones, networks
+from cvtune_nb.models import networks
 from cvtune_nb.models.inference import quick
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, fitting, lock
@@ -99,7 +99,7 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
-    origin = backbones.fetch(config.backbone, config.weights, progress)
+    origin = networks.origin(config.backbone, config.image_size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)

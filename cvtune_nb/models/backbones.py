@@ -11,8 +11,9 @@ import pandas as pd
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, path_and_digest, silent
+from cvtune_nb.models import downloads
 from cvtune_nb.models.downloads import Download
-from cvtune_nb.models.families import FAMILIES, KNOWN, LICENCES, Family, Licence
+from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, Family, Licence
 from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
@@ -78,7 +79,13 @@ def within_reach(name: str) -> bool:
 
 def availability(name: str) -> str:
     """Whether the weights of a network are at hand, in words for a menu (Source.availability)."""
-    return family_of(name).source.availability(name.removesuffix(RANDOM))
+    return family_of(name).source.availability(name.removesuffix(RANDOM), megabytes(name))
+
+
+def megabytes(name: str) -> float:
+    """How much there is to download for a network, about: what the catalogue says, else four bytes a parameter."""
+    plain = name.removesuffix(RANDOM)
+    return KNOWN[plain].download_mb if plain in KNOWN else family_of(plain).source.megabytes(plain)
 
 
 def download(name: str, weights: str = "") -> Download | None:
@@ -91,28 +98,18 @@ def download(name: str, weights: str = "") -> Download | None:
     source = family_of(name).source
     if not source.within_reach(name):
         raise out_of_reach(name, source)
-    return source.download(name)
+    return None if source.on_disk(name) else downloads.expected(megabytes(name))
 
 
-def fetch(name: str, weights: str = "", progress: Progress = silent) -> str:
+def fetch(name: str, progress: Progress = silent) -> str:
     """Have the weights of a network on disk; gives in words exactly which they are, "" for random ones.
 
-    Parameters
-    ----------
-    name, weights
-        The network, and a person's own file.
-    progress
-        Called while they are fetched; Stopped, raised in it, keeps what has come.
-
-    Raises
-    ------
-    InputError
-        They can't be had.
+    progress: called while they are fetched; Stopped, raised in it, keeps what has come. Raises InputError where they
+    can't be had.
     """
-    if weights:
-        path, digest = path_and_digest(weights)
-        return f"{path.name}, sha256 {digest}"
-    return "" if name.endswith(RANDOM) else described(family_of(name).source.fetched(name, progress))
+    if name.endswith(RANDOM):
+        return ""
+    return described(family_of(name).source.fetched(name, progress))
 
 
 def licence(name: str) -> Licence:
@@ -145,10 +142,10 @@ def terms(name: str, weights: str = "") -> str:
 
 
 def table() -> pd.DataFrame:
-    """The networks offered in menus, with what is known of them without loading one.
+    """The networks offered in menus, the light ones first, with what is known of them without loading one.
 
     name,family,group,features,image_size,parameters,gmacs,download_mb,licence,commercial,imagenet (see families.Entry),
-    weights ("on disk" or "needs network").
+    weights ("on disk", or else why not, in words: `availability`).
     """
     rows = [
         {
@@ -163,12 +160,12 @@ def table() -> pd.DataFrame:
             "licence": licence(entry.name).name,
             "commercial": licence(entry.name).commercial,
             "imagenet": entry.imagenet,
-            "weights": "on disk" if on_disk(entry.name) else "needs network",
+            "weights": availability(entry.name),
         }
         for family in FAMILIES.values()
         for entry in family.networks
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: GROUPS.index(row["group"])))
 
 
 def file_name(name: str) -> str:

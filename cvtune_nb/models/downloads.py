@@ -59,7 +59,7 @@ def last_answer(url: str) -> bool | None:
     minute = int(time.monotonic() // 60)
     if _ASKING.get(url) != minute:
         _ASKING[url] = minute
-        thread = threading.Thread(target=lambda: _LAST.update({url: answers(url)}), daemon=True)
+        thread = threading.Thread(target=lambda: _LAST.update({url: answers(url)}), name="cvtune-asks", daemon=True)
         thread.start()
         thread.join(MOMENT)
     return _LAST.get(url)

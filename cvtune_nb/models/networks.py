@@ -110,13 +110,14 @@ def load(
     return backbone
 
 
-@cache
-def matching(name: str, image_size: int, weights: str) -> str:
-    """How the tensors of a person's own file fit a network, in words; "" without a file.
+def origin(name: str, image_size: int, weights: str, progress: Progress = silent) -> str:
+    """Which weights a network has at the start, in words; "" for random ones.
+
+    For those of a file how its tensors fit; else exactly which file of ImageNet's weights it is.
 
     Parameters
     ----------
-    name, image_size, weights
+    name, image_size, weights, progress
         As `load` has them.
 
     Raises
@@ -124,7 +125,12 @@ def matching(name: str, image_size: int, weights: str) -> str:
     InputError
         As `load`.
     """
-    return load(name, image_size=image_size, weights=weights).matching if weights else ""
+    return _matching(name, image_size, weights) if weights else backbones.fetch(name, progress)
+
+
+@cache
+def _matching(name: str, image_size: int, weights: str) -> str:
+    return load(name, image_size=image_size, weights=weights).matching
 
 
 def _colours(network: Any) -> Colours:

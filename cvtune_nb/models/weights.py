@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, path_and_digest, pinned
 from cvtune_nb.models import downloads
-from cvtune_nb.models.downloads import Download, Remote
+from cvtune_nb.models.downloads import Remote
 from cvtune_nb.quiet import quiet
 
 if TYPE_CHECKING:
@@ -194,20 +194,18 @@ class Source(ABC):
             assert file, "a file that was fetched is where it is looked for"
         return file
 
-    def download(self, name: str) -> Download | None:
-        """What fetching them is expected to take; None where they are on disk."""
-        return None if self.on_disk(name) else downloads.expected(self.megabytes(name))
+    def availability(self, name: str, megabytes: float) -> str:
+        """In words for a menu, which does not wait for the network: "on disk", "not on disk, 110 MB to download".
 
-    def availability(self, name: str) -> str:
-        """In words for a menu, which does not wait for the network: "on disk", "not on disk, 110 MB to download"."""
+        megabytes: what there is to fetch.
+        """
         if self.on_disk(name):
             return ON_DISK
         if not (server := self.server(name)):
-            return f"can't be had: not installed ({self.place(name)})"
-        size = f"{self.megabytes(name):.0f} MB"
+            return f"can't be had: not on disk, and nothing is fetched ({self.place(name)})"
         if downloads.last_answer(server) is False:
-            return f"can't be had: not on disk, needs a network ({size})"
-        return f"not on disk, {size} to download"
+            return f"can't be had: not on disk, needs a network ({megabytes:.0f} MB)"
+        return f"not on disk, {megabytes:.0f} MB to download"
 
 
 def described(file: Path) -> str:
@@ -427,9 +425,10 @@ class Timm(Source):
 
     def megabytes(self, name: str) -> float:
         """As Source says: 4 bytes for each parameter."""
-        from cvtune_nb.models import sizes
+        from cvtune_nb.models import families, sizes  # which know this class
 
-        return 4e-6 * sizes.parameters(name)
+        listed = families.KNOWN.get(name)
+        return listed.download_mb if listed else 4e-6 * sizes.parameters(name)
 
     def place(self, name: str) -> str:  # noqa: ARG002
         """As Source says."""

@@ -1,5 +1,6 @@
 """Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
 
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -15,6 +16,8 @@ from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.models import networks
+from cvtune_nb.models.recipes import BY_NETWORK, changes, in_words, recommended
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
 from cvtune_nb.runs.cost import Cost
@@ -22,8 +25,11 @@ from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
-from cvtune_nb.widgets.layout import button, row
+from cvtune_nb.widgets.layout import button, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
+
+KEPT = ("backbone", "weights", "image_size", "seed")
+"""Parameters that are a choice about the photos: Recommended leaves them as they are."""
 
 
 class TrainingPanel(RunPanel):
@@ -35,10 +41,16 @@ class TrainingPanel(RunPanel):
     waiting = "Press Train above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, **chosen: Any):
-        """`chosen` is any of PARAMETERS; network and image size, where they are "" and 0, are what to start with."""
-        given = Config.from_values(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
+        """`chosen` is any of PARAMETERS.
+
+        Network and image size, where they are "" and 0, are what to start with; others that are None are what is
+        recommended for the network.
+        """
+        given = recommended(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
-        self.recommended, self.recipe = button("Recommended"), button("2018 recipe")
+        sets = "Sets all but backbone, weights, image size and seed to what is recommended for this network"
+        self.recommended, self.recipe = button("Recommended", sets), button("2018 recipe")
+        self.advised = small_print()
         tries = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"
         self.find = button("Find learning rate", tries)
         for press in (self.go, self.end, self.resume):
@@ -46,6 +58,7 @@ class TrainingPanel(RunPanel):
         self._about = ""
         self.controls.children = [
             *(self.controls_of[name].box for name in self.first),
+            self.advised,
             row(self.recommended, self.recipe, self.find),
             self.cost_line,
         ]
@@ -59,10 +72,13 @@ class TrainingPanel(RunPanel):
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
         self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
-        self.controls_of["image_size"].suit(self.controls_of["backbone"].value)
-        self.controls_of["backbone"].on_change(self.guard(self.controls_of["image_size"].suit))
+        self._network = self.controls_of["backbone"].value
+        self.controls_of["image_size"].suit(self._network)
+        self.controls_of["backbone"].on_change(self.guard(self._follow_network))
         for control in self.controls_of.values():
             control.on_change(self.guard(lambda _: self._show_preview()))
+            control.on_change(self.guard(lambda _: self._advise()))
+        self._advise()
         self.ready()
 
     # -- parameters -------------------------------------------------------------------------------------------
@@ -78,12 +94,31 @@ class TrainingPanel(RunPanel):
             super().set(values)
         finally:
             self._moving = False
+        self._advise()
         self._show_preview()
 
     def _recommended(self) -> dict[str, Any]:
-        """The defaults, with the backbone and size that are set now: those are a choice about the photos."""
-        keep = {"backbone", "weights", "image_size", "seed"}
-        return {name: parameter.default for name, parameter in PARAMETERS.items() if name not in keep}
+        """What is recommended for the network, without what is a choice about the photos."""
+        values = recommended(self._network).to_dict()
+        return {name: value for name, value in values.items() if name not in KEPT}
+
+    def _follow_network(self, backbone: str) -> None:
+        """Another network: controls that the person has not moved take what is recommended for it."""
+        before, self._network = self._network, backbone
+        self.controls_of["image_size"].suit(backbone)
+        if not self._moving:
+            self.set(changes(replace(self.config(), backbone=before), backbone))
+
+    def _advise(self) -> None:
+        """Say what is recommended for this network, and what of it the person has changed."""
+        if self._moving:
+            return
+        advised = {name: value for name, value in self._recommended().items() if name in BY_NETWORK}
+        chosen = {name: self.controls_of[name].value for name in advised}
+        changed = {name: value for name, value in chosen.items() if value != advised[name]}
+        words = f"Recommended for {self._network}: {in_words(advised)}"
+        words += f"; you have {in_words(changed)}" if changed else "; set like this"
+        self.advised.value = html.status(html.text(f"{words}."))
 
     # -- what it will cost ------------------------------------------------------------------------------------
 
@@ -92,7 +127,10 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the estimated cost."""
+        """The preview comes with the estimated cost, and how the tensors of a file of weights fit."""
+        if config.weights:
+            fit = networks.origin(config.backbone, config.image_size, config.weights)
+            self.cost_line.value += html.status(f"Own weights: {html.text(fit)}.")
         self.read_features(config)
 
     def read_features(self, config: Config) -> None:

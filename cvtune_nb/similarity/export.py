@@ -26,7 +26,7 @@ from cvtune_nb.export.onnx_preprocessing import OPSET
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import require_close, trial_photos
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
-from cvtune_nb.models import backbones
+from cvtune_nb.models import backbones, networks
 from cvtune_nb.runs.provenance import frozen, present, require_present, standing_words
 from cvtune_nb.similarity.embeddings import embed
 from cvtune_nb.similarity.evaluation import Scores, evaluate_split, fair_queries
@@ -164,7 +164,8 @@ def export_similarity(
     now_there = present(workspace)
     run = load_run(workspace, embedder.run) if embedder.run else None
     own = run.provenance if run else now_there
-    started_from = run.origin if run else backbones.fetch(embedder.spec.backbone, embedder.spec.weights, progress)
+    spec = embedder.spec
+    started_from = run.origin if run else networks.origin(spec.backbone, spec.image_size, spec.weights, progress)
     require_present(embedder.run, own, now_there, earlier_data)
     folder = destination(workspace, f"similar-{backbones.file_name(embedder.run or embedder.spec.key)}", out)
     photos = workspace.photos()

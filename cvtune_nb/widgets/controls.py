@@ -51,7 +51,7 @@ class Control:
     def value(self, value: Any) -> None:
         value = self.parameter.check(value)
         if self.parameter.scale == "name" and value not in [option for _, option in self.widget.options]:
-            self.widget.options = networks(value)
+            self.widget.options = [*self.widget.options, networks(value)[-1]]
         self.widget.value = _path(value) if self.parameter.scale == "file" else value
 
     def on_change(self, call: Callable[[Any], None]) -> None:
@@ -171,14 +171,18 @@ def _path(pin: str) -> str:
 
 
 def networks(value: str) -> list[tuple[str, str]]:
-    """The options of a menu of networks, `value` among them; those whose weights are not on disk say what that means.
+    """The options of a menu of networks, `value` among them, by group and with the licence.
 
-    A menu of the core widgets has no options in grey, so that words say it; choosing one that can't be had is refused
-    where it is used.
+    Those whose weights are not on disk say what that means. A menu of the core widgets has no options in grey, so that
+    words say it; choosing one that can't be had is refused where it is used.
     """
-    every = [*backbones.KNOWN, *([] if value in backbones.KNOWN else [value])]
-    at_hand = {name: backbones.availability(name) for name in every if not name.endswith(backbones.RANDOM)}
-    return [(name if at_hand.get(name, ON_DISK) == ON_DISK else f"{name} - {at_hand[name]}", name) for name in every]
+    known = backbones.table()
+    words = {row.name: f"{row.name} ({row.group}, {row.licence})" for row in known.itertuples()}
+    at_hand = dict(zip(known["name"], known["weights"], strict=True))
+    if value not in words:
+        words[value] = value
+        at_hand[value] = ON_DISK if value.endswith(backbones.RANDOM) else backbones.availability(value)
+    return [(words[name] if at_hand[name] == ON_DISK else f"{words[name]} - {at_hand[name]}", name) for name in words]
 
 
 def _backbone(parameter: Parameter, value: str) -> w.Widget:

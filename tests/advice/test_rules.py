@@ -40,7 +40,7 @@ def table(*rows):
     """The table of runs: (learning_rate, image_size, validation_accuracy[, backbone])."""
     names = ["learning_rate", "image_size", "validation_accuracy", "backbone"]
     values = [dict(zip(names, (*row, "efficientnet_lite0")[:4], strict=True)) for row in rows]
-    return pd.DataFrame([{"run": f"{n:03d}", "head": "svm", **row} for n, row in enumerate(values, 1)])
+    return pd.DataFrame([CONFIG.to_dict() | {"run": f"{n:03d}", **row} for n, row in enumerate(values, 1)])
 
 
 def issues(*kinds):
@@ -102,8 +102,8 @@ LOUD = {
     ),
     "below-baseline": (
         case(right=right(10), right_baseline=right(8)),
-        "no reliable difference (-2.0 points",
-        {"learning_rate": 0.001, "schedule": ""},
+        "0.0003 is recommended for efficientnet_lite0",
+        {"learning_rate": 0.0003, "schedule": ""},
     ),
     "noise": (
         case(right=right(10), right_others={"002": right(8)}),
@@ -293,9 +293,31 @@ def test_a_loss_that_rose_is_called_running_away():
     assert rules.UNDERFIT.look(rose) is None
 
 
-def test_underfit_halves_the_rate_when_the_loss_no_longer_falls():
-    stuck = case(history([0.5, 0.7, 0.8], [0.5, 0.6, 0.7], [1.0, 0.5, 0.49]))
-    assert rules.UNDERFIT.look(stuck).change == {"learning_rate": 0.0015, "schedule": ""}
+STUCK = history([0.5, 0.7, 0.8], [0.5, 0.6, 0.7], [1.0, 0.5, 0.49])
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate", "title"),
+    [
+        ({"learning_rate": 0.0004}, 0.0002, "halve"),
+        ({"learning_rate": 0.003}, 0.0003, "lower"),  # what is recommended
+        ({"learning_rate": 0.003, "optimizer": "sgd"}, 0.0015, "halve"),  # it is recommended for AdamW
+        ({"learning_rate": 0.003, "head": "random"}, 0.0015, "halve"),
+        ({"learning_rate": 0.0003, "backbone": "convnext_tiny"}, 5e-5, "lower"),
+    ],
+)
+def test_underfit_lowers_the_rate_when_the_loss_no_longer_falls(changes, rate, title):
+    found = rules.UNDERFIT.look(case(STUCK, replace(CONFIG, **changes)))
+    assert found.change == {"learning_rate": rate, "schedule": ""}
+    assert found.title == f"It has not learned enough: {title} the learning rate"
+
+
+def test_beyond_the_lowest_rate_lies_what_is_recommended_for_the_network():
+    config = replace(CONFIG, backbone="convnext_tiny", learning_rate=0.001)
+    runs = table((0.001, 224, 0.9, config.backbone), (0.003, 224, 0.8, config.backbone))
+    edge = next(rule for rule in RULES if rule.code == "lr-edge")
+    assert edge.look(case(config=config, runs=runs)).change == {"learning_rate": 5e-5, "schedule": ""}
+    assert edge.look(case(config=config, runs=runs.assign(layer_decay=[1.0, 0.8]))) is None, "other rates by layer"
 
 
 def test_six_small_classes_are_summed_up():
