@@ -411,7 +411,7 @@ class Timm(Source):
 
             def link(file: str = file) -> None:  # the hub's own way to put what has come into its cache
                 with quiet("huggingface_hub"):
-                    hf_hub_download(repository, file, revision=revision)
+                    hf_hub_download(repository, file, revision=revision, endpoint=constants.ENDPOINT)
 
             return Remote(
                 about.location,
@@ -437,6 +437,7 @@ class Timm(Source):
     def build(self, name: str, file: Path | None, **given: Any) -> "nn.Module":
         """As Source says."""
         import timm
+        from safetensors import SafetensorError
 
         # of timm: tensors of the last layer, which is left out here
         with quiet("timm"):
@@ -445,7 +446,7 @@ class Timm(Source):
             own = {"file": str(file), "custom_load": file.suffix == ".npz"}
             try:
                 return timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=own, **given)
-            except (OSError, RuntimeError, ValueError, KeyError, EOFError) as error:
+            except (OSError, RuntimeError, ValueError, KeyError, EOFError, SafetensorError) as error:
                 why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
                 raise InputError(
                     f"the weights of {name} in {file} are damaged or of another network ({why}): delete the file and "
