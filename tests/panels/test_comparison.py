@@ -65,6 +65,7 @@ def test_other_panels_start_with_what_is_used(compared, workspace):
     assert str(choice(workspace)) == f"{best(workspace)}, recommended for accuracy"
     assert f"Later steps start with {best(workspace)}" in compared.start_with.value
     assert baseline.image_size.value == 64, "the panel below follows"
+    assert f"Press Compute for {best(workspace)}" in baseline.status.value
     assert TrainingPanel.of(workspace).config().image_size == 64
     compared.any.value = next(spec for _, spec in compared.any.options if spec.backbone == "test_efficientnet:random")
     compared.use_any.click()
