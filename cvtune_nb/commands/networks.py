@@ -43,10 +43,18 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification import candidates
     from cvtune_nb.classification.choice import choice, choose
     from cvtune_nb.classification.compare import compare as race
+    from cvtune_nb.classification.compare import sample
+    from cvtune_nb.runs.cost import duration
 
     image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)
     there = candidates.listed(workspace, names, image_sizes, arguments.download)
+    count, photos = sum(one.usable for one in there), sample(workspace.photos(), arguments.most)
+    most = candidates.predicted_seconds(workspace, there, photos, meter)
+    meter.say(
+        f"{count} candidates on {len(photos)} training photos: at most about {duration(most)}, ended after "
+        f"{duration(seconds)}; those that can't win any more are dropped on the way"
+    )
     found = race(workspace, there, arguments.most, seconds, progress=meter)
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:

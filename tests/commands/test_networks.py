@@ -4,6 +4,8 @@ import pytest
 
 from cvtune_nb import cli
 from cvtune_nb.classification.choice import choice
+from cvtune_nb.console import Meter
+from cvtune_nb.errors import Stopped
 from cvtune_nb.workspace import Workspace
 from tests.calling import called, refused
 
@@ -19,8 +21,8 @@ def compared(photo_folder, tmp_path_factory):
 
 
 def test_it_gives_every_candidate_and_what_it_recommends(compared, capsys):
-    status, found, _ = called(capsys, "compare", "--workspace", compared, *TWO, "--use", "none")
-    assert status == 0
+    status, found, err = called(capsys, "compare", "--workspace", compared, *TWO, "--use", "none")
+    assert status == 0 and "2 candidates on 48 training photos: at most about " in err
     assert [one["backbone"] for one in found["candidates"]] == ["efficientnet_lite0", "test_efficientnet:random"]
     assert {one["state"] for one in found["candidates"]} == {"finished"}
     best = found["candidates"][0]
@@ -29,6 +31,22 @@ def test_it_gives_every_candidate_and_what_it_recommends(compared, capsys):
     assert found["recommended"]["accuracy"]["image_size"] == 64
     assert "the most accurate of 2" in found["recommended"]["accuracy"]["why"]
     assert found["start_with"] is None and choice(Workspace(compared)) is None
+
+
+def test_a_stop_keeps_the_work_and_chooses_nothing(compared, capsys, monkeypatch):
+    calls = []
+
+    def stopping(self, share, words):
+        calls.append(words)
+        if "96 pixels" in words:
+            self.stop.set()
+            raise Stopped
+
+    monkeypatch.setattr(Meter, "__call__", stopping)
+    status, found, _ = called(capsys, "compare", "--workspace", compared, *TWO[:-1], "64,96")
+    assert status == 3
+    assert {one["state"] for one in found["candidates"]} == {"finished", "stopped"}
+    assert found["start_with"] is None
 
 
 def test_later_commands_start_with_what_it_chose(compared, capsys):
