@@ -111,6 +111,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same command again resumes a run that was stopped"""
     from cvtune_nb import classification
     from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.models.recipes import in_words, of_network
     from cvtune_nb.pipeline import run_values
     from cvtune_nb.runs import distributed
     from cvtune_nb.runs.cost import past_errors, past_in_words
@@ -132,9 +133,8 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                     meter.say(found_again(earlier))
                 cost = classification.predict_cost(workspace, config, meter)
                 past = past_in_words(past_errors(classification.runs(workspace)))
-                meter.say(
-                    f"{FeatureSpec.of(config)}, epochs: {config.epochs}, {cost.words}" + (f"; {past}" if past else "")
-                )
+                words = [f"{FeatureSpec.of(config)}, {in_words(of_network(config))}", cost.words, past]
+                meter.say("; ".join(filter(None, words)))
             if arguments.ray_workers:
                 from cvtune_nb.escalation.ray_cluster import train_over_workers
 

@@ -3,6 +3,7 @@
 Loading one is in networks.py: a table needs no torch, which takes seconds to import.
 """
 
+import difflib
 import fnmatch
 import re
 from typing import Any
@@ -13,7 +14,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, path_and_digest, silent
 from cvtune_nb.models import downloads
 from cvtune_nb.models.downloads import Download
-from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, Family, Licence
+from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, LIGHT, Family, Licence
 from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
@@ -60,9 +61,11 @@ def require_known(name: str) -> None:
     import timm
 
     if not timm.is_model(name):
+        like = difflib.get_close_matches(name, KNOWN, len(KNOWN), 0.5)
+        listed = [known for known, entry in KNOWN.items() if (known in like if like else entry.group == LIGHT)]
         close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:4])
         raise InputError(
-            f"there is no backbone called {name!r}: choose {', '.join(KNOWN)} or another name that timm knows"
+            f"there is no backbone called {name!r}: choose {', '.join(listed)} or another name that timm knows"
             + (f" ({close} ...)" if close else "")
         )
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -13,14 +14,20 @@ CGROUP = Path("/sys/fs/cgroup")
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 """Parameters of mallopt, by their numbers in glibc's malloc.h."""
 
+RAN_OUT = re.compile(
+    r"(out of|not enough|insufficient|no) memory|allocat\w*.{0,40} memory|memory.{0,40} allocat|bad_alloc"
+    r"|could not create a (primitive|memory object)",
+    re.IGNORECASE,
+)
+"""What is said where there was no memory; that tensors share memory is another matter."""
+
 _lock, _users = Lock(), 0
 
 
 def ran_out(error: Exception) -> bool:
     """Whether `error` says that there was no memory: Python's own, PyTorch's, and oneDNN's."""
     # oneDNN does not name memory (seen with a limit on the address space)
-    words = str(error)
-    return isinstance(error, MemoryError) or "memory" in words or "could not create a primitive" in words
+    return isinstance(error, MemoryError) or bool(RAN_OUT.search(str(error)))
 
 
 def free_bytes() -> int:

@@ -59,6 +59,11 @@ def changes(config: Config, backbone: str) -> dict[str, Any]:
     return {"backbone": backbone} | {name: new[name] for name, value in config.to_dict().items() if value != new[name]}
 
 
+def of_network(config: Config) -> dict[str, Any]:
+    """The parameters of `config` whose recommended values differ from network to network."""
+    return {name: value for name, value in config.to_dict().items() if name in BY_NETWORK}
+
+
 def in_words(values: Mapping[str, Any]) -> str:
     """Parameters and their values, for example "learning rate 5e-05, layer decay 0.8"."""
     return ", ".join(f"{PARAMETERS[name].label_in_words} {value:g}" for name, value in values.items())

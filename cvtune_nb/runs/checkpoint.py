@@ -72,12 +72,23 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
     """
     with replacing(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata)
+            save_file(_apart(tensors), temporary, metadata)
         except SafetensorError as error:
             number = re.search(r"os error (\d+)", str(error))
             if not number:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`tensors`, each in memory of its own, as safetensors wants it: CoaT's blocks share some of theirs."""
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def restore(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -5,7 +5,7 @@ import json
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +203,8 @@ def export_similarity(
             notes=tuple(filter(None, [standing_words(own, now_there), fair.words])),
             embedder=embedder.portable,
             photos=len(photos),
-            validation=validation,
-            test=test,
+            validation=replace(validation, embedder=embedder.portable),
+            test=test and replace(test, embedder=embedder.portable),
         )
         write_json(made / "config.json", _facts(export, workspace, vectors.shape[1]))
         split = frozen(own, now_there, workspace.seed)

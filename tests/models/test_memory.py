@@ -69,3 +69,25 @@ def test_with_the_real_library_large_arrays_still_work():
     with memory.retain_freed_memory():
         assert np.ones(20_000_000).sum() == 20_000_000
     assert np.ones(20_000_000).sum() == 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "ran_out"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:75] . DefaultCPUAllocator: can't allocate memory: you tried"),
+            True,
+        ),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"), True),
+        (RuntimeError("Failed to allocate memory for requested buffer of size 9"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("Some tensors share memory, this will lead to duplicate memory on disk"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_that_memory_ran_out_is_told_from_other_errors(error, ran_out):
+    assert memory.ran_out(error) is ran_out
