@@ -13,6 +13,8 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
+from cvtune_nb.models import backbones, networks
+from cvtune_nb.models.downloads import expected
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
@@ -64,13 +66,15 @@ class BaselinePanel(Panel):
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
-        self._wanted_C = C
+        self._wanted_C, self._fit = C, ""
         self._drawing = threading.Lock()
         for control in (self.C, self.kernel):
             control.observe(self.guard(lambda _: self._moved()), "value")
         self.best.on_click(self.guard(lambda _: self._choose()))
         self.image_size.suit(self.backbone.value)
         self.backbone.on_change(self.guard(self.image_size.suit))
+        self.backbone.on_change(self.guard(self._say_download))
+        self._say_download(self.backbone.value)
         self._say_weight()
 
     def set(self, spec: FeatureSpec) -> None:
@@ -78,6 +82,11 @@ class BaselinePanel(Panel):
         self.backbone.value, self.image_size.value, self.weights.value = spec.backbone, spec.image_size, spec.weights
         if not self.job.running:
             self.say(f"Press Compute for {html.text(spec)}.")
+
+    def _say_download(self, backbone: str) -> None:
+        """What fetching the weights will take, before it is begun."""
+        here = backbone.endswith(backbones.RANDOM) or self.weights.value or backbones.on_disk(backbone)
+        self.cost.value = "" if here else html.text(f"{expected(backbones.megabytes(backbone)).words}.")
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
@@ -88,8 +97,11 @@ class BaselinePanel(Panel):
             self._explorer = SvmExplorer(self.workspace, spec, progress)
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)
+            if spec.weights and not result.cached:  # what is cached needs the file no more
+                self._fit = f" Own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}."
             return result
 
+        self._fit = ""
         return run
 
     def paint(self, result: Baseline) -> str:
@@ -104,7 +116,7 @@ class BaselinePanel(Panel):
             f"Features came from the cache; it took {took} in all."
             if result.cached
             else f"It took {took}: features at {result.images_per_second:.0f} photos a second; now they are cached."
-        )
+        ) + html.text(self._fit)
         return "Done. Now move C or change the kernel."
 
     def result(self) -> Baseline:

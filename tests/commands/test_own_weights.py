@@ -112,7 +112,7 @@ def test_look_alikes_by_own_weights(space, file, call):
     name = f"test_resnet@32-weights={file}"
     status, found, _ = call("similar", "--embedder", name, place=place)
     assert status == 0 and found["measured"]["embedder"].startswith(f"{name}@sha256:")
-    status, made, _ = call("export", "--similarity", "--embedder", name)
+    status, made, _ = call("export", "--similarity", "--run", name)
     texts = [path.read_text() for path in Path(made["folder"]).glob("*.[jm][sd]*")]
     assert status == 0 and any("plants.safetensors" in text for text in texts)
     assert not any(str(file.parent / file.name) in text for text in texts)
