@@ -15,6 +15,7 @@ from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import backbones, sizes
 from cvtune_nb.models.families import LAPTOP, LIGHT, OF_2018, STRONGEST
 from cvtune_nb.models.operations import operations
+from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
 SMALL = 128
@@ -88,11 +89,19 @@ def listed(
     return found
 
 
+def image_sizes_in(text: str) -> list[int]:
+    """The image sizes in a text such as "128,224". Raises InputError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() for word in words):
+        raise InputError(f"the image sizes are {text!r}: give whole numbers, such as 128,224")
+    return [PARAMETERS["image_size"].check(int(word)) for word in words]
+
+
 def _out_of_reach(name: str, fetch: bool) -> str:
     if name.endswith(backbones.RANDOM) or backbones.on_disk(name):
         return ""
     if not fetch:
-        return "its weights are not on disk, and nothing may be downloaded"
+        return "its weights are not on disk: allow downloads"
     return "" if backbones.within_reach(name) else "its weights are not on disk and can't be fetched now"
 
 

@@ -3,7 +3,8 @@
 Each is judged by a linear SVM on its features, cross-validated on a sample of the training photos; validation and test
 photos are left for later steps. The sample grows from round to round, and a network that can't win any more is
 dropped. The network that leads on ImageNet stays to the end, because a frozen network does not show all that
-fine-tuning makes of it (Renggli and others 2020, "Which model to transfer?").
+fine-tuning makes of it (Renggli and others 2020, "Which model to transfer?"). How good what is recommended turns out:
+docs/measurements.md, "Comparing networks".
 
 Features go into the cache that every later step reads, and answers are kept: what was stopped goes on where it was.
 """

@@ -84,7 +84,7 @@ class Comparison:
         0 for none), accuracy, low, high (95% interval), images_per_second (of the network), seconds (spent on it),
         state and why.
     recommended
-        What is recommended for each of USES; empty before anything was measured.
+        What is recommended for each of USES; empty as long as candidates wait, and where nothing was measured.
     imagenet
         A sentence about the network that leads on ImageNet, where it is not recommended for accuracy; else "".
     measured_on
@@ -111,6 +111,14 @@ class Comparison:
     def specs(self) -> list[FeatureSpec]:
         """That of each row of `measured`."""
         return [FeatureSpec.from_dict(row) for row in self.measured.to_dict("records")]
+
+    @property
+    def notes(self) -> list[str]:
+        """How each row of the table ended, and why, in words."""
+        return [
+            f"{row.state}{' ' if row.why.startswith('after') else ': '}{row.why}" if row.why else row.state
+            for row in self.table.itertuples()
+        ]
 
     @property
     def seconds(self) -> float:
@@ -187,7 +195,7 @@ def concluded(
         for entry in sorted(entries, key=lambda entry: (-entry.photos, -entry.accuracy.value))
     ]
     measured = [entry for entry in entries if entry.right]
-    if not measured:
+    if not measured or any(entry.state == WAITING for entry in entries):
         return Comparison(pd.DataFrame(rows), {}, "", measured_on)
     accurate, fast = recommend(measured, speed)
     words, networks = "", {entry.spec.backbone for entry in measured}

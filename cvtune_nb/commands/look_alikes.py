@@ -41,7 +41,8 @@ USES = {
         default="",
         metavar="NAME",
         help="a run's id, best, last, or a frozen "
-        "BACKBONE@SIZE, or BACKBONE@SIZE-weights=FILE (the best run, or before there is one the default backbone)",
+        "BACKBONE@SIZE, or BACKBONE@SIZE-weights=FILE (the best run, or before there is one what `cvtune compare` "
+        "chose)",
     ),
     DISTANCE,
     argument("--rerank", action="store_true", help="re-rank by the neighbours that photos have in common"),

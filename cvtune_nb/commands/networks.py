@@ -10,8 +10,6 @@ from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, table
-from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS
 
 
 @command(
@@ -19,7 +17,14 @@ from cvtune_nb.parameters import PARAMETERS
     *flags.LAYOUT,
     argument("--backbones", default="", metavar="A,B", help="which networks (all that can be used here)"),
     argument("--image-sizes", default="", metavar="128,224", help="for each of them (its usual one, and 128)"),
-    argument("--photos", type=int, default=2000, metavar="N", help="training photos to compare on, at most (2000)"),
+    argument(
+        "--photos",
+        dest="most",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="training photos to compare on, at most (2000)",
+    ),
     argument("--budget", default="5m", metavar="TIME", help="such as 90s, 20m or 1.5h (5m)"),
     argument("--download", action="store_true", help="also networks whose weights have to be fetched"),
     argument(
@@ -32,31 +37,32 @@ from cvtune_nb.parameters import PARAMETERS
 )
 def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     """compare pretrained networks on your photos, within a time budget"""
-    seconds, image_sizes = budget_seconds(arguments.budget), _sizes(arguments.image_sizes)
+    seconds = budget_seconds(arguments.budget)
     names = [name.strip() for name in arguments.backbones.split(",") if name.strip()]
 
     from cvtune_nb.classification import candidates
     from cvtune_nb.classification.choice import choice, choose
     from cvtune_nb.classification.compare import compare as race
+    from cvtune_nb.classification.compare import sample
+    from cvtune_nb.runs.cost import duration
 
+    image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)
     there = candidates.listed(workspace, names, image_sizes, arguments.download)
-    found = race(workspace, there, arguments.photos, seconds, progress=meter)
+    count, photos = sum(one.usable for one in there), sample(workspace.photos(), arguments.most)
+    most = candidates.predicted_seconds(workspace, there, photos, meter)
+    meter.say(
+        f"{count} candidates on {len(photos)} training photos: at most about {duration(most)}, ended after "
+        f"{duration(seconds)}; those that can't win any more are dropped on the way"
+    )
+    found = race(workspace, there, arguments.most, seconds, progress=meter)
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
     start = f"later steps start with {chosen}" if chosen else "later steps start as before"
     shown = ["backbone", "image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds", "state"]
-    rows = found.table.assign(images_per_second=np.round(found.table["images_per_second"], 1)).to_dict("records")
-    reasons = [f"{one['backbone']} at {one['image_size']} pixels: {one['why']}" for one in rows if one["why"]]
-    text = "\n- ".join([table(rows, shown), *reasons]) + "\n\n" + "\n".join([*found.sentences, start])
+    speeds = np.round(found.table["images_per_second"], 1)
+    rows = found.table.assign(images_per_second=speeds, state=found.notes).to_dict("records")
+    text = "\n".join([table(rows, shown), "", *found.sentences, start])
     values = {**found.to_dict(), "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why}}
     return Result(values, text, STOPPED if stopped else DONE)
-
-
-def _sizes(text: str) -> list[int]:
-    """The image sizes in "128,224". Raises InputError."""
-    try:
-        return [PARAMETERS["image_size"].check(int(size)) for size in text.split(",") if size.strip()]
-    except ValueError:
-        raise InputError(f"--image-sizes is {text!r}: give whole numbers, such as 128,224") from None

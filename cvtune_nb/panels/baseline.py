@@ -80,6 +80,8 @@ class BaselinePanel(Panel):
     def set(self, spec: FeatureSpec) -> None:
         """Move the controls to another network and image size; the person presses Compute."""
         self.backbone.value, self.image_size.value, self.weights.value = spec.backbone, spec.image_size, spec.weights
+        if not self.job.running:
+            self.say(f"Press Compute for {html.text(spec)}.")
 
     def _say_download(self, backbone: str) -> None:
         """What fetching the weights will take, before it is begun."""

@@ -10,13 +10,12 @@ from cvtune_nb.classification import candidates
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import Choice, choice, choose, start_with
 from cvtune_nb.classification.compare import PHOTOS, compare, sample
-from cvtune_nb.classification.comparison import FINISHED, USES, Comparison, last_comparison, nothing_yet
+from cvtune_nb.classification.comparison import USES, Comparison, last_comparison, nothing_yet
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.baseline import BaselinePanel
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
@@ -115,18 +114,16 @@ class ComparisonPanel(Panel):
         box.tooltip = f"{about}: {why_not}" if why_not else about
         box.observe(lambda _: self._predict_soon(), "value")
         self.boxes[name] = box
-        words = "; ".join(filter(None, [about, why_not]))
-        return w.VBox([box, small_print(words)], layout={"overflow": "hidden", "flex": "0 0 auto"})
+        words = small_print("; ".join(filter(None, [about, why_not])))
+        words.layout.margin = "0 0 4px 21px"
+        return w.VBox([box, words], layout={"overflow": "hidden", "flex": "0 0 auto"})
 
     def candidates(self) -> list[Candidate]:
         """What is ticked, at all sizes; nothing ticked is nothing to compare. Raises InputError."""
         names = [name for name, box in self.boxes.items() if box.value]
         if not names:
             raise InputError("no network is ticked: tick at least one that can be used here")
-        try:
-            sizes = [PARAMETERS["image_size"].check(int(size)) for size in self.sizes.value.split(",") if size.strip()]
-        except ValueError:
-            raise InputError(f"the image sizes are {self.sizes.value!r}: give whole numbers, such as 128,224") from None
+        sizes = candidates.image_sizes_in(self.sizes.value)
         return candidates.listed(self.workspace, names, sizes, self.fetch.value)
 
     # -- what it will cost ----------------------------------------------------------------------------------------
@@ -174,6 +171,7 @@ class ComparisonPanel(Panel):
     def paint(self, result: Comparison) -> str:
         """Show how they did; with nobody there, go on with what is recommended."""
         self._show(result)
+        self._offer(result)
         self.cost.value = f"{html.duration(result.seconds)} of work in all; features are kept for the next steps."
         if not self.attended and self.use in result.recommended:
             self._use(self.use)
@@ -189,17 +187,20 @@ class ComparisonPanel(Panel):
         )
         sentences = "".join(f"<div>{html.text(line)}</div>" for line in found.sentences)
         self.text.value = html.status(sentences) + _table(found)
+
+    def _offer(self, found: Comparison) -> None:
+        """Let the person choose among what was compared."""
         for use, press in self.for_use.items():
             press.disabled = use not in found.recommended
-        options = [(str(spec), spec) for spec in found.specs]
-        if list(self.any.options) != options:
-            self.any.options = options
-        self.any.disabled = self.use_any.disabled = not options
+        self.any.options = [(str(spec), spec) for spec in found.specs]
+        self.any.index = 0 if found.specs else None
+        self.any.disabled = self.use_any.disabled = not found.specs
 
     def _show_last(self) -> None:
         """What a person who comes back finds."""
         known = last_comparison(self.workspace)
         self._show(known or nothing_yet())
+        self._offer(known or nothing_yet())
         self.say("The last comparison is shown." if known else "Nothing compared yet.")
 
     # -- which one to go on with ----------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ def _about(one: Any) -> str:
     """What is known of a network, in a line."""
     published = "" if one.imagenet != one.imagenet else f"{one.imagenet:.1%} on ImageNet"
     licence = one.licence if one.commercial == "yes" else f"{one.licence} (commercial use: {one.commercial})"
-    there = "on disk" if one.weights == "on disk" else f"{one.download_mb} MB to download"
+    there = "on disk" if one.weights == "on disk" else f"{one.download_mb} MB"
     return ", ".join(filter(None, [f"{one.gmacs:g} GMACs", published, there, licence]))
 
 
@@ -259,18 +260,15 @@ def _table(found: Comparison) -> str:
         ],
         speed=["" if value != value else f"{value:.0f}" for value in rows["images_per_second"]],
         spent=[html.duration(value) if value else "" for value in rows["seconds"]],
-        note=[
-            row.state if row.state == FINISHED or not row.why else f"{row.state}: {row.why}"
-            for row in rows.itertuples()
-        ],
+        note=found.notes,
     )
     names = {
         "backbone": "network",
         "image_size": "image size",
         "photos": "photos",
-        "found": "right, cross-validated (95% interval)",
+        "found": "right (95% interval)",
         "speed": "photos a second",
         "spent": "took",
         "note": "state",
     }
-    return html.table(shown, names, "Compared on training photos")
+    return html.table(shown, names, "Compared on training photos, cross-validated")

@@ -24,7 +24,7 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
     table
         name,accuracy,low,high,images_per_second,photos,finished (whether it stayed to the end).
     recommended
-        "accuracy" and "speed" -> the name that is recommended for it; empty before anything was measured.
+        "accuracy" and "speed" -> the name that is recommended for it; empty as long as they are being compared.
     """
     made = figure(8.4, 4.4)
     axes = made.subplots()
@@ -37,10 +37,12 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
         axes.set_xlim(1, 1000)
         titled(axes, "Nothing compared yet")
         return made
+    speeds = rows["images_per_second"]  # with room for the names on the right
+    axes.set_xlim(speeds.min() / 1.3, speeds.max() * (speeds.max() / speeds.min()) ** 0.35 * 1.5)
     for finished, colour, fill in ((True, BLUE, BLUE), (False, GREY, "white")):
         part = rows[rows["finished"] == finished]
         if len(part):
-            label = "95% interval" if finished else "on fewer photos (dropped, or not within budget)"
+            label = "95% interval" if finished else "on fewer photos"
             bars = interval(part["accuracy"], part["low"], part["high"])
             x, y = part["images_per_second"], part["accuracy"]
             axes.errorbar(x, y, bars, fmt="o", color=colour, mfc=fill, capsize=3, label=label)
@@ -59,8 +61,6 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
             mew=2,
             label=f"recommended for {use}",
         )
-    speeds = rows["images_per_second"]
-    axes.set_xlim(speeds.min() / 1.3, speeds.max() * (speeds.max() / speeds.min()) ** 0.35 * 1.5)
     _speed_ticks(axes)
     _labels(axes, rows)
     axes.legend(fontsize=8, loc="lower left")
@@ -99,14 +99,14 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
             fontsize=8,
             color=INK if rows["finished"][row] else GREY,
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6},
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)},
         )
 
 
 def _learned(rows: pd.DataFrame, recommended: Mapping[str, str]) -> str:
     by_name = rows.set_index("name")
     if not set(recommended.values()) <= set(by_name.index) or not recommended:
-        return "Accuracy against speed"
+        return f"Being compared: {len(rows)} networks and sizes so far"
     accurate, fast = by_name.loc[recommended["accuracy"]], by_name.loc[recommended["speed"]]
     words = f"{shortened(str(accurate.name), 44)}: {accurate['accuracy']:.1%}, recommended for accuracy"
     if fast.name == accurate.name:

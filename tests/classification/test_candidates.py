@@ -16,7 +16,7 @@ SMALL = FeatureSpec("efficientnet_lite0", Preprocessing(64))
 def test_what_is_not_on_disk_says_so(workspace, torch_home, no_network):
     known = networks().set_index("name")["why_not"]
     assert known["efficientnet_lite0"] == ""
-    assert known["resnet18"] == "its weights are not on disk, and nothing may be downloaded"
+    assert known["resnet18"] == "its weights are not on disk: allow downloads"
     assert networks(fetch=True).set_index("name").at["resnet18", "why_not"].endswith("can't be fetched now")
     found = {one.spec: one.why_not for one in listed(workspace, ["efficientnet_lite1", "resnet18"])}
     assert [str(spec) for spec in found] == [

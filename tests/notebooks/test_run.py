@@ -26,7 +26,7 @@ SAFE = "&lt;b&gt;x &amp; &quot;é&quot;"
 QUICK = {
     "00_start_here": {},
     "01_data_quality_audit": {},
-    "02_frozen_dnn_svm_baseline": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0"},
+    "02_frozen_dnn_svm_baseline": {"NETWORKS": "efficientnet_lite0", "IMAGE_SIZES": "64"},
     "03_dnn_fine_tuning": {"IMAGE_SIZE": 64, "BACKBONE": "efficientnet_lite0", "EPOCHS": 1, "BATCH_SIZE": 16},
     "04_parameter_escalation": {
         "FAMILY": "efficientnet_lite",
@@ -112,7 +112,9 @@ def test_01_finds_what_was_planted(shown, place):
 def test_02_measures_and_explains(shown, place):
     cells = shown["02_frozen_dnn_svm_baseline"]
     known = last_baseline(Workspace(place[1]))
-    assert known["image_size"] == 64
+    assert "Recommended for accuracy: efficientnet_lite0 at 64 pixels" in html(cells["compared"])
+    assert len(pictures(cells["compared"])) == 1
+    assert known["image_size"] == 64, "the baseline starts with what was compared"
     assert f"{known['validation_accuracy']:.1%}" in html(cells["learned"])
     for name in ("c-curve", "mistakes", "curve"):
         assert len(pictures(cells[name])) == 1, name

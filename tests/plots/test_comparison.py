@@ -1,0 +1,45 @@
+"""The picture of compared networks says which are recommended, and labels lie on no other."""
+
+import itertools
+
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from cvtune_nb import plots
+from tests.plots.test_plots import pixels_of, texts
+
+SPEEDS = [10, 11, 12, 40, 45]
+
+
+@pytest.fixture
+def table():
+    names = [f"network_{number} at 224 pixels" for number in range(5)]
+    accuracy = pd.Series([0.9, 0.9, 0.899, 0.88, 0.7])
+    values = {"name": names, "accuracy": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02}
+    return pd.DataFrame({**values, "images_per_second": SPEEDS, "photos": 2000, "finished": [True] * 4 + [False]})
+
+
+def test_the_title_says_what_was_learned(table):
+    figure = plots.networks_compared(table, {"accuracy": table["name"][0], "speed": table["name"][3]})
+    shown = texts(figure)
+    assert "network_0 at 224 pixels: 90.0%, recommended for accuracy" in shown
+    assert "network_3 at 224 pixels: 88.0%, 4.0 times as fast" in shown
+    assert all(name in shown for name in table["name"])
+    assert pixels_of(figure).std() > 10
+
+
+def test_labels_do_not_lie_on_each_other(table):
+    figure = plots.networks_compared(table, {})
+    FigureCanvasAgg(figure).draw()
+    boxes = [Text.get_window_extent(label) for label in figure.axes[0].texts]  # without the line to the point
+    overlaps = [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+    assert len(boxes) == 5 and overlaps == []
+
+
+def test_one_network_for_both_and_none_at_all(table):
+    one = plots.networks_compared(table.head(1), dict.fromkeys(("accuracy", "speed"), table["name"][0]))
+    assert "recommended for accuracy and for speed" in texts(one)
+    assert "Nothing compared yet" in texts(plots.networks_compared(table.head(0), {}))
+    assert pixels_of(plots.networks_compared(table.head(0), {})).std() > 0
