@@ -210,11 +210,12 @@ _DECLARED = [
         "text",
         name_2018="lr_per_mb",
     ),
+    # docs/measurements.md, "Warm-up from the SVM"
     Parameter(
         "warm_up",
         "Warm-up",
-        "steps over which the learning rate rises from nothing, so that the start is not lost",
-        20,
+        "steps over which the learning rate rises from nothing, at most half of a run's, so that the start is not lost",
+        100,
         "whole",
         0,
         10_000,
@@ -353,9 +354,16 @@ def differing(
     }
 
 
+SHORT_WARM_UP = 20
+"""Steps to which no run, however short, cuts the warm-up; all runs had so many when there was no such parameter."""
+
+EARLIER = {"warm_up": SHORT_WARM_UP}
+"""What parameters were before they were written down with a run, where that is not their default now."""
+
 RECIPE_2018 = {
     "learning_rate": 0.05,
     "schedule": "",
+    "warm_up": SHORT_WARM_UP,
     "head": "random",
     "epochs": 15,
     "batch_size": 32,
@@ -405,6 +413,8 @@ class TrainingConfig:
     """
 
     DECLARED: ClassVar[dict[str, Parameter]]
+    EARLIER: ClassVar[Mapping[str, Any]] = {}
+    """What parameters were in the files of earlier versions, which do not name them."""
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     image_size: int
     epochs: int
@@ -430,6 +440,11 @@ class TrainingConfig:
             if name not in cls.DECLARED:
                 raise InputError(f"{name} is not a parameter: choose from {', '.join(cls.DECLARED)}")
         return cls(**values)
+
+    @classmethod
+    def from_file(cls, values: Mapping[str, Any]) -> Self:
+        """The config of a run on disk, of an earlier version, too. Raises InputError as from_values."""
+        return cls.from_values(**{**cls.EARLIER, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """The parameters as plain values."""
@@ -481,6 +496,7 @@ class Config(TrainingConfig):
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
+    EARLIER = EARLIER
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -507,6 +523,11 @@ class Config(TrainingConfig):
             return self.learning_rate * (1 + math.cos(math.pi * done / self.epochs)) / 2
         cuts = [max(1, round(self.epochs * share)) for share in (7 / 15, 14 / 15)]
         return float(f"{self.learning_rate / 10 ** sum(done >= cut for cut in cuts):.6g}")
+
+    def warmed_up(self, done: float, steps: int) -> float:
+        """The learning rate of the step after `done` epochs of so many steps: the schedule, after the warm-up."""
+        warm_up = min(self.warm_up, max(SHORT_WARM_UP, self.epochs * steps // 2))
+        return min(1.0, (round(done * steps) + 1) / max(1, warm_up)) * self.rate(done)
 
 
 # -- how the folders of photos are to be read ---------------------------------------------------------------

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -89,6 +91,28 @@ def test_with_adamw_the_rate_falls_along_a_cosine():
     assert [config.rate(done) for done in (2, 4)] == pytest.approx([0.0005, 0])
     assert config.rates == pytest.approx([config.rate(done) for done in (0.5, 1.5, 2.5, 3.5)], rel=1e-5)
     assert config.halved().rate(1) == pytest.approx(config.rate(1) / 2)
+
+
+def test_the_rate_rises_over_the_warm_up():
+    config = Config("resnet18", learning_rate=0.001, epochs=8, warm_up=100)
+    rates = [config.warmed_up(step / 40, 40) / config.rate(step / 40) for step in range(8 * 40)]
+    assert rates[:100] == pytest.approx([(step + 1) / 100 for step in range(100)])
+    assert rates[100:] == [1.0] * 220
+    assert replace(config, warm_up=0).warmed_up(0, 40) == config.rate(0)
+
+
+@pytest.mark.parametrize(("epochs", "steps", "length"), [(8, 15, 60), (4, 10, 20), (2, 3, 20), (30, 40, 100)])
+def test_a_short_run_warms_up_in_half_of_its_steps_but_not_in_fewer_than_20(epochs, steps, length):
+    config = Config("resnet18", epochs=epochs)
+    assert config.warmed_up(0, steps) == pytest.approx(config.rate(0) / length)
+    assert replace(config, warm_up=2).warmed_up(0, steps) == config.rate(0) / 2, "what a person chose that is shorter"
+
+
+def test_a_run_from_before_there_was_a_warm_up_keeps_its_own():
+    values = {"backbone": "resnet18", "epochs": 3}
+    assert Config.from_file(values) == Config("resnet18", epochs=3, warm_up=20)
+    assert Config.from_file({**values, "warm_up": 60}).warm_up == 60
+    assert Config.from_values(**values).warm_up == 100
 
 
 def test_a_schedule_typed_the_2018_way_sets_rates_epochs_and_learning_rate():

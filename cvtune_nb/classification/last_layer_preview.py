@@ -105,9 +105,9 @@ class LastLayer:
             order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(config.seed * 1_000 + epoch))
             shuffled, truth = matrix[order.numpy()], labels[order.numpy()]
             for first in range(0, len(labels), config.batch_size):
-                rate, step = config.rate(step / batches), step + 1
                 batch = slice(first, first + config.batch_size)
-                layer.step(shuffled[batch], truth[batch], rate * min(1.0, step / max(1, config.warm_up)))
+                layer.step(shuffled[batch], truth[batch], config.warmed_up(step / batches, batches))
+                step += 1
                 if time.perf_counter() - start > limit:
                     ended = f"the first {epoch - 1} of {config.epochs} epochs, as many as can be shown at once"
                     break
