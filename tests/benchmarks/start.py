@@ -80,6 +80,7 @@ STARTS = {
     "held2": Start(held=2),
     "warm60": Start(warm_up=60),
     "new": Start(warm_up=100, most=0.5),
+    "third": Start(warm_up=100, most=1 / 3),
     "last10": Start(last=10),
     "last30": Start(last=30),
     "last10+warm60": Start(last=10, warm_up=60),
