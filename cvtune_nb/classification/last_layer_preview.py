@@ -79,8 +79,9 @@ class LastLayer:
     def preview(self, config: Config, limit: float = LIMIT) -> Preview:
         """Train the last layer on these photos as `fit` would if the backbone were frozen.
 
-        The same start, minibatches, warm-up, schedule, optimizer, weight decay, dropout and label smoothing. Ends with
-        the last whole epoch that `limit` allows, or before the loss stops being finite.
+        The same start, minibatches, warm-up, schedule, optimizer, weight decay, dropout, label smoothing and average of
+        the weights; not the gradient clipping, which looks at all layers. Ends with the last whole epoch that `limit`
+        allows, or before the loss stops being finite.
 
         Parameters
         ----------
@@ -141,7 +142,8 @@ class LastLayer:
     ) -> dict[str, float]:
         row = {"epoch": epoch, "learning_rate": rate, "seconds": 0.0}
         for split, (matrix, labels) in parts.items():
-            logits = matrix @ layer.weight + layer.bias
+            weight, bias = layer.measured
+            logits = matrix @ weight + bias
             row[f"{split}_accuracy"] = float((logits.argmax(1) == labels).mean())
             chances = _softmax(logits)[np.arange(len(labels)), labels]
             row[f"{split}_loss"] = float(-np.log(np.maximum(chances, 1e-30)).mean())
@@ -161,12 +163,16 @@ class LastLayer:
 
 
 class Layer:
-    """A linear layer under softmax, moved as runs.optimizer moves it: AdamW, or SGD with momentum."""
+    """A linear layer under softmax, moved as runs.optimizer moves it: AdamW, or SGD with momentum.
+
+    measured: weights and biases that are measured, the averaged ones (runs.weight_average) where the config wants them.
+    """
 
     def __init__(self, weight: np.ndarray, bias: np.ndarray, config: Config):
         self.weight, self.bias, self.config = weight, bias, config
         self._kept = [(np.zeros_like(value), np.zeros_like(value)) for value in (weight, bias)]
         self._random, self._steps = np.random.default_rng(config.seed), 0
+        self.measured = (weight.copy(), bias.copy()) if config.ema else (weight, bias)
 
     def step(self, matrix: np.ndarray, labels: np.ndarray, rate: float) -> None:
         """One step of the optimizer.
@@ -192,6 +198,10 @@ class Layer:
         decay = self.config.weight_decay
         move(self.weight, matrix.T @ slope, self._kept[0], rate, decay)
         move(self.bias, slope.sum(0), self._kept[1], rate, 0.0 if self.config.optimizer == "adamw" else decay)
+        if self.config.ema:
+            kept = min(self.config.ema, (1 + self._steps) / (10 + self._steps))
+            for average, value in zip(self.measured, (self.weight, self.bias), strict=True):
+                average += np.float32(1 - kept) * (value - average)
 
     def _sgd(self, value: np.ndarray, gradient: np.ndarray, kept: tuple, rate: float, decay: float) -> None:
         speed = kept[0]

@@ -10,6 +10,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import optimizer_for
+from cvtune_nb.runs.weight_average import WeightAverage
 
 BACKBONE = "efficientnet_lite0"
 SPEC = FeatureSpec(BACKBONE, Preprocessing(64))
@@ -33,14 +34,15 @@ def test_it_starts_where_the_svm_ended(layer, workspace):
         assert row[f"{split}_accuracy"] == explorer.accuracy(explorer.best_C(), "linear", split).value
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_step_is_pytorchs(optimizer):
+def test_a_step_is_pytorchs(optimizer, ema):
     random = np.random.default_rng(0)
     matrix, labels = random.normal(size=(8, 5)).astype(np.float32), random.integers(0, 3, 8)
-    config = Config(BACKBONE, optimizer=optimizer, weight_decay=0.01)
+    config = Config(BACKBONE, optimizer=optimizer, weight_decay=0.01, ema=ema)
     linear = torch.nn.Linear(5, 3)
     ours = Layer(linear.weight.detach().numpy().T.copy(), linear.bias.detach().numpy().copy(), config)
-    theirs = optimizer_for(linear, config)
+    theirs, average = optimizer_for(linear, config), WeightAverage(linear, ema)
     for rate in (0.01, 0.02, 0.005):
         ours.step(matrix, labels, rate)
         for group in theirs.param_groups:
@@ -51,8 +53,12 @@ def test_a_step_is_pytorchs(optimizer):
         theirs.zero_grad()
         loss.backward()
         theirs.step()
+        average.update()
     np.testing.assert_allclose(ours.weight.T, linear.weight.detach().numpy(), atol=1e-5)
     np.testing.assert_allclose(ours.bias, linear.bias.detach().numpy(), atol=1e-5)
+    with average.in_place():
+        np.testing.assert_allclose(ours.measured[0].T, linear.weight.detach().numpy(), atol=1e-5)
+        np.testing.assert_allclose(ours.measured[1], linear.bias.detach().numpy(), atol=1e-5)
 
 
 def test_a_rate_that_is_too_high_shows(layer):

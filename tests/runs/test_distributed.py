@@ -30,10 +30,27 @@ OPTIONS = [
     "none",
     "--dropout",
     "0",
+    "--layer-decay",
+    "0.9",
+    "--clip-norm",
+    "1",
+    "--ema",
+    "0.8",
     "--seed",
     "3",
 ]
-SAME = Config("efficientnet_lite0", image_size=64, epochs=3, batch_size=16, augmentation="none", dropout=0.0, seed=3)
+SAME = Config(
+    "efficientnet_lite0",
+    image_size=64,
+    epochs=3,
+    batch_size=16,
+    augmentation="none",
+    dropout=0.0,
+    layer_decay=0.9,
+    clip_norm=1.0,
+    ema=0.8,
+    seed=3,
+)
 
 
 def begin_in_two(workspace, *options):
