@@ -1,15 +1,15 @@
 """Ways to use frozen features, compared: python -m tests.benchmarks.frozen --data PHOTOS [PHOTOS ...] --work FOLDER.
 
-    pooling     how a network's last map becomes a row: its mean, its maximum, a generalised mean (p = 3), mean and maximum,
-                means of its last four stages
+    pooling     how a network's last map becomes a row: its mean, its maximum, a generalised mean (p = 3), mean and
+                maximum, means of its last four stages
     networks    the rows of two or three networks side by side
     rows        raw, of length 1, centred and of length 1, standardised, standardised and of length 1, square roots
     classifier  linear SVM, RBF SVM, logistic regression
 
-Each is measured by five-fold cross-validation on the training photos, with the C that is best there, and on the test photos
-with that C. One thing is changed at a time: mean, one network, length 1, linear SVM is what cvtune does. Maps are kept in
-FOLDER, a finished line in FOLDER/frozen.csv, so that the command can be killed at any time. At the end it prints every way
-minus that of cvtune, in points, with a standard error over the folds of all sets.
+Each is measured by five-fold cross-validation on the training photos, with the C that is best there, and on the test
+photos with that C. One thing is changed at a time: mean, one network, length 1, linear SVM is what cvtune does. Maps
+are kept in FOLDER, a finished line in FOLDER/frozen.csv, so that the command can be killed at any time. At the end it
+prints every way minus that of cvtune, in points, with a standard error over the folds of all sets.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
-from torch import nn
 
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels

@@ -1,10 +1,10 @@
 """Starts of fine-tuning, compared: python -m tests.benchmarks.start --data PHOTOS [PHOTOS ...] --work FOLDER.
 
-Every start trains on the same photos with the same minibatches and seeds; the network is measured at the start and after
-each epoch. A finished run is a few lines of FOLDER/start.csv, and is not trained again: the command can be killed at any
-time. At the end it prints, for each set of photos and start, accuracy at the start, after the first epoch, in the worst
-and in the last, and the differences to the first start named, with 95% intervals over photos (a photo counts once, by how
-often it was right).
+Every start trains on the same photos with the same minibatches and seeds; the network is measured at the start and
+after each epoch. A finished run is a few lines of FOLDER/start.csv and is not trained again: the command can be
+killed and goes on. At the end it prints, for each set of photos and start, accuracy at the start, after the first
+epoch, in the worst and in the last, and the difference to the first of --starts with a 95% interval over photos (a
+photo counts once, by how often it was right).
 """
 
 import argparse
@@ -47,50 +47,61 @@ class Start:
     scale
         What the SVM's decision values are multiplied by to be logits; 0: by what makes the validation photos' classes
         likeliest.
-    warm_up
-        Steps over which the learning rate rises.
-    most
-        The part of all steps that these may be at most.
     alone
-        Epochs in which the last layer is trained alone, on the features that the SVM was fitted on.
+        Steps of L-BFGS by which the last layer is trained alone, on the features that the SVM was fitted on.
+    warm_up, most
+        Steps over which the learning rate rises, and the part of all steps that these may be at most.
+    falls_after
+        Whether the fall of the rate along a cosine begins when it has risen, instead of at the first step.
     held
         Epochs over which the rate of the backbone rises to that of the last layer, besides.
-    backbone, last
-        Factors of the rate of the backbone and of the last layer.
+    early, late, last
+        Factors of the rate: of the stem and the first four stages, of the other stages, of the last layer.
+    relative
+        Mean absolute weight of a layer below which its rate is smaller in proportion; 0: never.
     beta2
         Of Adam.
     """
 
     scale: float = 3.0
+    alone: int = 0
     warm_up: int = 20
     most: float = math.inf
-    alone: int = 0
+    falls_after: bool = False
     held: float = 0.0
-    backbone: float = 1.0
+    early: float = 1.0
+    late: float = 1.0
     last: float = 1.0
+    relative: float = 0.0
     beta2: float = 0.999
 
+    def factor(self, name: str, weights: torch.Tensor) -> float:
+        """What the rate of a network's parameter is multiplied by."""
+        if name.startswith("last."):
+            return self.last
+        factor = self.early if name.removeprefix("backbone.network.").startswith(EARLY) else self.late
+        return factor * min(1.0, float(weights.detach().abs().mean()) / self.relative) if self.relative else factor
 
+
+EARLY = ("conv_stem", *(f"blocks.{stage}" for stage in range(4)))
+"""Beginnings of the names of EfficientNet-Lite's early layers."""
 STARTS = {
-    "old": Start(),
-    "fitted": Start(scale=0),
-    "scale10": Start(scale=10),
-    "warm100": Start(warm_up=100),
-    "alone": Start(alone=20),
-    "held2": Start(held=2),
-    "warm60": Start(warm_up=60),
-    "new": Start(warm_up=100, most=0.5),
-    "third": Start(warm_up=100, most=1 / 3),
-    "last10": Start(last=10),
-    "last30": Start(last=30),
-    "last10+warm60": Start(last=10, warm_up=60),
-    "last10+warm100": Start(last=10, warm_up=100),
-    "last10+slow": Start(last=10, backbone=0.3),
-    "last10+held2": Start(last=10, held=2),
-    "beta.99": Start(beta2=0.99),
-    "slow": Start(backbone=0.3),
-    "fitted+warm100": Start(scale=0, warm_up=100),
-    "alone+warm100": Start(alone=20, warm_up=100),
+    "warm-up 20": Start(),
+    "warm-up 100, at most a third": Start(warm_up=100, most=1 / 3),
+    "warm-up 100, at most half": Start(warm_up=100, most=1 / 2),
+    "warm-up 100, at most half, then the cosine": Start(warm_up=100, most=1 / 2, falls_after=True),
+    "warm-up 100": Start(warm_up=100),
+    "fitted scale": Start(scale=0),
+    "last layer alone first": Start(alone=20),
+    "backbone held for 2 epochs": Start(held=2),
+    "backbone at .3": Start(early=0.3, late=0.3),
+    "early layers at .1": Start(early=0.1),
+    "late layers at .1": Start(late=0.1),
+    "rates relative to weights": Start(relative=0.15),
+    "last layer at 10": Start(last=10),
+    "last layer at 30": Start(last=30),
+    "last layer at 10, warm-up 60": Start(last=10, warm_up=60),
+    "beta2 .99": Start(beta2=0.99),
 }
 
 
@@ -99,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled photos")
     parser.add_argument("--work", type=Path, required=True, help="folder for workspaces and start.csv")
-    parser.add_argument("--starts", default=",".join(STARTS), help="the first is what the others are compared with")
+    parser.add_argument("--starts", nargs="+", default=list(STARTS), help="the first is what others are compared with")
     parser.add_argument("--photos", type=int, default=1_000, help="of each set, train, validation and test (0: all)")
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=6)
@@ -109,7 +120,7 @@ def main() -> None:
     parser.add_argument("--only-sum", action="store_true", help="train nothing")
     arguments = parser.parse_args()
     os.environ |= {"CVTUNE_HOME": str(arguments.work / "home")}
-    starts = arguments.starts.split(",")
+    starts = arguments.starts
     table = arguments.work / ("start.csv" if arguments.stop is None else f"start-{arguments.stop}.csv")
     if not arguments.only_sum:
         with memory.retain_freed_memory():
@@ -187,10 +198,12 @@ class Beginning:
             train_mode(network)
             for number, rows in enumerate(order(train.labels, config.loss).split(config.batch_size)):
                 done = epoch - 1 + number / steps
-                rate = min(1.0, (round(done * steps) + 1) / warm_up) * config.rate(done)
+                risen = min(1.0, (round(done * steps) + 1) / warm_up)
+                before = warm_up / steps if start.falls_after else 0.0
+                rate = risen * config.rate(max(0.0, done - before) / (config.epochs - before) * config.epochs)
                 for group in optimizer.param_groups:
-                    rising = min(1.0, done / start.held) if start.held else 1.0
-                    group["lr"] = rate * start.last if group["last"] else rate * rising * start.backbone
+                    held = min(1.0, done / start.held) if start.held and not group["last"] else 1.0
+                    group["lr"] = rate * held * group["factor"]
                 step(network, optimizer, *train.batch(rows), config)
             yield from self.measured(network, epoch)
 
@@ -237,13 +250,13 @@ def begin(network: Classifier, svm: Svm, scale: float) -> None:
 
 
 def split_groups(optimizer: torch.optim.Optimizer, network: Classifier, start: Start) -> None:
-    """Tell the last layer from the backbone in the optimizer's groups."""
-    last, groups = set(map(id, network.last.parameters())), []
+    """A group of the optimizer for each parameter, with the factor of its rate."""
+    names, groups = {id(parameter): name for name, parameter in network.named_parameters()}, []
     for group in optimizer.param_groups:
-        group["betas"] = (group["betas"][0], start.beta2)
-        for of_last in (True, False):
-            chosen = [parameter for parameter in group["params"] if (id(parameter) in last) == of_last]
-            groups.append({**group, "params": chosen, "last": of_last})
+        for parameter in group["params"]:
+            name = names[id(parameter)]
+            own = {"params": [parameter], "betas": (group["betas"][0], start.beta2)}
+            groups.append({**group, **own, "last": name.startswith("last."), "factor": start.factor(name, parameter)})
     optimizer.param_groups = groups
 
 
@@ -265,9 +278,19 @@ def sum_up(known: pd.DataFrame, starts: list[str]) -> None:
                 difference = by_photo(rows, name, last) - reference
                 half = metrics.Z95 * difference.std() / np.sqrt(len(difference))
                 say(
-                    data=data, split=split, start=name, seeds=len(common), photos=len(difference),
-                    svm=curve[0], first=curve[1], worst=curve[1:].min(), last=curve[last], best=curve[1:].max(),
-                    difference=difference.mean(), low=difference.mean() - half, high=difference.mean() + half,
+                    data=data,
+                    split=split,
+                    start=name,
+                    seeds=len(common),
+                    photos=len(difference),
+                    svm=curve[0],
+                    first=curve[1],
+                    worst=curve[1:].min(),
+                    last=curve[last],
+                    best=curve[1:].max(),
+                    difference=difference.mean(),
+                    low=difference.mean() - half,
+                    high=difference.mean() + half,
                 )
 
 
