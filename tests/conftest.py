@@ -64,9 +64,9 @@ def workspace(opened, tmp_path):
 @pytest.fixture
 def no_network(monkeypatch):
     """No server answers."""
-    from cvtune_nb.models import weights
+    from cvtune_nb.models import downloads
 
-    monkeypatch.setattr(weights, "answers", lambda url: False)
+    monkeypatch.setattr(downloads, "answers", lambda url: False)
 
 
 @pytest.fixture

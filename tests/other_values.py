@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cvtune_nb.files import PIN
 from cvtune_nb.parameters import PARAMETERS, Parameter
 
 
@@ -11,6 +12,8 @@ def another(parameter: Parameter) -> Any:
         return next(choice for choice in parameter.choices if choice != parameter.default)
     if parameter.scale == "name":
         return "resnet50"
+    if parameter.scale == "file":
+        return f"/nowhere/own.safetensors{PIN}{'0' * 64}"
     if parameter.scale == "text":
         return "[0.01]*2 + [0.001]"
     return parameter.high if parameter.low == parameter.default else parameter.low

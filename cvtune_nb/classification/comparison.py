@@ -144,8 +144,9 @@ def last_comparison(workspace: Workspace) -> Comparison | None:
     recommended = {
         use: Recommendation(FeatureSpec.from_dict(one), one["why"]) for use, one in rest["recommended"].items()
     }
-    words = {name: "" for name in table if name not in NUMBERS}  # a column without a word is read as one of numbers
-    return Comparison(table.fillna(words), recommended, rest["imagenet"], rest["measured_on"])
+    words = [name for name in table if name not in NUMBERS]
+    table[words] = table[words].astype(object).fillna("")  # a column without a word was read as one of numbers
+    return Comparison(table, recommended, rest["imagenet"], rest["measured_on"])
 
 
 def nothing_yet() -> Comparison:

@@ -13,7 +13,7 @@ from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import memory, networks
+from cvtune_nb.models import backbones, memory, networks
 from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.inference import quick
 from cvtune_nb.parameters import Config
@@ -51,6 +51,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     photos = workspace.photos()
     spec = features.FeatureSpec.of(config)
     spec.require_usable(photos)
+    download = backbones.download(config.backbone, config.weights)
     require_drop_path(config.backbone, config.drop_path)
     probe = _probe(workspace, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
@@ -63,7 +64,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     store = pixels.serving(workspace, keys, spec.preprocessing)
     copies = (4 if config.optimizer == "adamw" else 3) + bool(config.ema)
-    return estimate(workspace, config, probe, epoch, (store, keys), preparing, copies)
+    return estimate(workspace, config, probe, epoch, (store, keys), preparing, copies, download)
 
 
 def _counts(photos: pd.DataFrame) -> tuple[int, int]:
@@ -89,7 +90,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
     device, photos = networks.device(), min(config.batch_size, PROBE_PHOTOS)
 
     def make() -> Trial:
-        network = build(config, ["one", "other"]).to(device)
+        network = build(config, ["one", "other"], pretrained=False).to(device)  # as fast, and nothing is downloaded
         optimizer = optimizer_for(network, config)
         labels = torch.zeros(photos, dtype=torch.long, device=device)
         pictures = np.zeros((photos, config.image_size, config.image_size, 3), np.uint8)

@@ -43,6 +43,8 @@ class Candidate:
         A row an epoch; empty for an SVM.
     how, origin
         How it was made, in words.
+    weights
+        Exactly which weights its backbone started from (networks.origin).
     provenance
         Which photos it was trained on.
     """
@@ -58,6 +60,7 @@ class Candidate:
     history: pd.DataFrame
     how: str
     origin: str
+    weights: str
     provenance: Provenance
 
 
@@ -116,6 +119,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
         "before any fine-tuning).",
+        run.origin,
         run.provenance,
     )
 
@@ -142,6 +146,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation.",
+        networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )
 

@@ -141,7 +141,7 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
         )
 
         # before the decoding, which takes long
-        network = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights)
+        network = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights, progress=progress)
         squares = pixels(workspace, unique.loc[todo], spec.preprocessing, progress)
         speeds = fill(store, todo, squares, network, progress)
         speed = _speed_file(workspace, spec)

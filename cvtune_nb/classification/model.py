@@ -7,6 +7,7 @@ from torch import nn
 
 from cvtune_nb.classification.run import Run
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.parameters import Config
@@ -46,7 +47,7 @@ class Classifier(nn.Module):
             self.last.bias.copy_(torch.from_numpy(np.asarray(bias * SVM_SCALE, np.float32)))
 
 
-def build(config: Config, classes: list[str], pretrained: bool = True) -> Classifier:
+def build(config: Config, classes: list[str], pretrained: bool = True, progress: Progress = silent) -> Classifier:
     """The untrained classifier of a config; same seed, same last layer.
 
     Parameters
@@ -57,13 +58,15 @@ def build(config: Config, classes: list[str], pretrained: bool = True) -> Classi
         Their names.
     pretrained
         Whether the backbone gets its weights, those of ImageNet or of a file; False: they are about to be replaced.
+    progress
+        Called while weights are downloaded.
 
     Raises
     ------
     InputError
         As networks.load.
     """
-    backbone = networks.load(config.backbone, pretrained, config.image_size, config.weights, config.drop_path)
+    backbone = networks.load(config.backbone, pretrained, config.image_size, config.weights, config.drop_path, progress)
     backbone = with_fast_depthwise(backbone)
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")

@@ -10,7 +10,6 @@ import pandas as pd
 
 from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
-from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.models import backbones
@@ -188,7 +187,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         origin=text(chosen.origin),
         history="![accuracy by epoch](curves.svg)\n\n" + table(chosen.history) if len(chosen.history) else "",
         limits="\n".join(f"- {line}" for line in limits(photos, export)),
-        weights=weights(chosen.spec),
+        weights=weights(chosen.spec.backbone, chosen.spec.weights, chosen.weights),
         versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
     )
 
@@ -277,7 +276,16 @@ def limits(photos: pd.DataFrame, export: Any) -> list[str]:
     return known
 
 
-def weights(spec: FeatureSpec) -> str:
-    """Which weights training started from, and on what terms, in sentences."""
-    started = f"Training started from {text(backbones.terms(spec.backbone, spec.weights))}."
-    return started if spec.weights or spec.backbone.endswith(backbones.RANDOM) else f"{started} {IMAGENET}"
+def weights(backbone: str, own: str = "", origin: str = "") -> str:
+    """Which weights training started from, and on what terms, in sentences.
+
+    Parameters
+    ----------
+    backbone, own
+        The network, and the file of a person's own weights.
+    origin
+        Exactly which weights these were (networks.origin), where that is known.
+    """
+    details = f" ({origin})" if origin else ""
+    started = f"Training started from {text(backbones.terms(backbone, own) + details)}."
+    return started if own or backbone.endswith(backbones.RANDOM) else f"{started} {IMAGENET}"

@@ -37,10 +37,14 @@ class Run(StoredRun[Config]):
         Photos that train and validation accuracy are measured on.
     train_photos
         Photos that it is trained on.
+    origin
+        Exactly which weights its backbone started from (networks.origin); "" for random ones, and for runs of earlier
+        versions.
     """
 
     counts: tuple[int, int] = field(kw_only=True)
     train_photos: int = 0
+    origin: str = ""
 
     CONFIG = Config
     HISTORY = HISTORY_COLUMNS
@@ -53,7 +57,8 @@ class Run(StoredRun[Config]):
         """The run that config.json describes."""
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
-        return cls(**shared, data_id=settings["photos"], counts=counts, train_photos=train_photos)
+        about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
+        return cls(**shared, data_id=settings["photos"], **about)
 
     def settings(self) -> dict[str, Any]:
         """What config.json holds."""
@@ -63,6 +68,7 @@ class Run(StoredRun[Config]):
             "photos": self.data_id,
             "counts": self.counts,
             "train_photos": self.train_photos,
+            "origin": self.origin,
             "measured_on": self.measured_on,
             "levels": self.levels,
             "predicted_seconds": self.predicted_seconds,
@@ -128,6 +134,7 @@ def new_run(
     counts: tuple[int, int],
     predicted_seconds: float,
     folder: Path | None = None,
+    origin: str = "",
 ) -> Run:
     """Write a new run.
 
@@ -143,6 +150,8 @@ def new_run(
         What it is expected to take.
     folder
         Its folder; by default a new one.
+    origin
+        Exactly which weights its backbone starts from.
     """
     return run_store(workspace).new(
         config,
@@ -152,6 +161,7 @@ def new_run(
         counts=counts,
         predicted_seconds=predicted_seconds,
         train_photos=int((photos["split"] == "train").sum()),
+        origin=origin,
         levels=workspace.levels,
     )
 

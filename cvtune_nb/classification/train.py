@@ -99,9 +99,10 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
+    origin = networks.origin(config.backbone, config.image_size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder())
+    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
 
 
 class ClassifierTrainer:
@@ -114,7 +115,8 @@ class ClassifierTrainer:
             part_of(photos, split, workspace, Preprocessing.of(config), progress) for split in ("train", "validation")
         )
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
-        self.network = build(config, run.classes).to(networks.device())
+        # what is resumed has its own weights: it needs no file that may have moved since
+        self.network = build(config, run.classes, run.history.empty, progress).to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
 
     def start(self, progress: Progress) -> Measured | None:

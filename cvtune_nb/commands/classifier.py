@@ -1,6 +1,7 @@
 """From photos to a classifier: sample, audit, baseline, train, escalate, run."""
 
 import argparse
+import contextlib
 import re
 import time
 from functools import partial
@@ -16,6 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS, differing
 
 if TYPE_CHECKING:
+    from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.workspace import Workspace
 
 FIRST_RUNGS = 4
@@ -53,11 +55,10 @@ def sample(arguments: argparse.Namespace, meter: Meter) -> Result:
 def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
     """find wrong labels, duplicates, leaks and bad photos"""
     from cvtune_nb.audit import audit as look
-    from cvtune_nb.classification.choice import start_with
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
-    found = look(workspace, start_with(None, values), meter)
+    found = look(workspace, _features(None, values, meter), meter)
     issues = found.issues.to_dict("records")
     text = table(issues, ["issue", "score", "path", "suggestion"]) if issues else "nothing to report"
     text += f"\n\n{gain}" if (gain := found.summary["forecast"]) else ""
@@ -76,14 +77,13 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 )
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
-    from cvtune_nb.classification.choice import start_with
     from cvtune_nb.classification.svm import baseline as fit_baseline
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
     found = fit_baseline(
         workspace,
-        start_with(workspace, values),
+        _features(workspace, values, meter),
         C=arguments.C,
         kernel=arguments.kernel,
         open_test=arguments.open_test,
@@ -111,6 +111,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same command again resumes a run that was stopped"""
     from cvtune_nb import classification
     from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.models.recipes import in_words, of_network
     from cvtune_nb.pipeline import run_values
     from cvtune_nb.runs import distributed
     from cvtune_nb.runs.cost import past_errors, past_in_words
@@ -123,7 +124,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
-            config = resumed.config if resumed else _config(workspace, values)
+            config = resumed.config if resumed else _config(workspace, values, meter)
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
@@ -132,9 +133,8 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
                     meter.say(found_again(earlier))
                 cost = classification.predict_cost(workspace, config, meter)
                 past = past_in_words(past_errors(classification.runs(workspace)))
-                meter.say(
-                    f"{FeatureSpec.of(config)}, epochs: {config.epochs}, {cost.words}" + (f"; {past}" if past else "")
-                )
+                words = [f"{FeatureSpec.of(config)}, {in_words(of_network(config))}", cost.words, past]
+                meter.say("; ".join(filter(None, words)))
             if arguments.ray_workers:
                 from cvtune_nb.escalation.ray_cluster import train_over_workers
 
@@ -171,12 +171,15 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.advice import what_helps
     from cvtune_nb.classification import load_run
+    from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.escalation import escalate as climb
     from cvtune_nb.escalation import sweep
     from cvtune_nb.pipeline import escalation_values
 
     workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
     rungs = _rungs(arguments.rungs, workspace, values)
+    if values.get("weights"):
+        _say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
     result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
     shown = [
@@ -219,18 +222,43 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     from cvtune_nb.pipeline import Workbook
 
-    workbook = Workbook(partial(_config, values=values), arguments.started, seconds, meter)
+    workbook = Workbook(partial(_config, values=values, meter=meter), arguments.started, seconds, meter)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)
 
 
-def _config(workspace: "Workspace", values: dict[str, Any]) -> Any:
+def _config(workspace: "Workspace", values: dict[str, Any], meter: Meter) -> Any:
     """The parameters given; those that are not given are what is recommended for the network to start with."""
-    from cvtune_nb.classification.choice import start_with
     from cvtune_nb.models.recipes import recommended
 
-    return recommended(**{**values, **start_with(workspace, values).to_dict()})
+    return recommended(**{**values, **_features(workspace, values, meter).to_dict()})
+
+
+def _features(workspace: "Workspace | None", values: dict[str, Any], meter: Meter) -> "FeatureSpec":
+    """The network to start with, and what it is shown.
+
+    Says how the tensors of a file of weights fit, and what has to be downloaded. Raises InputError for such a file.
+    """
+    from cvtune_nb.classification.choice import start_with
+
+    spec = start_with(workspace, values)
+    _say_weights(spec, meter)
+    return spec
+
+
+def _say_weights(spec: "FeatureSpec", meter: Meter) -> None:
+    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError for the file."""
+    from cvtune_nb.models import backbones
+
+    if spec.weights:
+        from cvtune_nb.models import networks
+
+        meter.say(f"own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}")
+        return
+    with contextlib.suppress(InputError):  # what is in the cache needs no weights; what is not says so itself
+        if download := backbones.download(spec.backbone):
+            meter.say(f"weights of {spec.backbone}: {download.words}")
 
 
 def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> dict[int, Any]:

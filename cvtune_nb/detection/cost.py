@@ -8,7 +8,7 @@ from cvtune_nb.data.photo import scaled_size
 from cvtune_nb.detection.anchors import USUAL_RATIOS, USUAL_SIZES, Anchors
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.dataset import Dataset
-from cvtune_nb.detection.model import build, images_of
+from cvtune_nb.detection.model import build, download, images_of
 from cvtune_nb.detection.pixels import store_of
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.detection.training_step import step
@@ -42,10 +42,12 @@ def predict_cost(dataset: Dataset, config: DetectorConfig, progress: Progress = 
         As detection.model.build.
     """
     photos = dataset.photos
+    fetching = download(config.detector)
     probe = _probe(dataset, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
     keys = photos.loc[photos["split"].isin(["train", "validation"]), "sha256"].tolist()
-    return estimate(dataset.workspace, config, probe, epoch, (store_of(dataset.workspace, config.image_size), keys))
+    store = store_of(dataset.workspace, config.image_size)
+    return estimate(dataset.workspace, config, probe, epoch, (store, keys), download=fetching)
 
 
 def _counts(photos: pd.DataFrame) -> tuple[int, int]:
@@ -69,7 +71,8 @@ def _probe(dataset: Dataset, config: DetectorConfig, progress: Progress) -> dict
     device = networks.device()
 
     def make() -> Trial:
-        network = build(config, max(1, len(dataset.labels)), Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0)).to(device)
+        anchors, here = Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0), download(config.detector) is None
+        network = build(config, max(1, len(dataset.labels)), anchors, pretrained=here).to(device)
         optimizer = adamw(network, config.learning_rate, config.weight_decay)
         sides = dataset.photos[["width", "height"]].median()
         width, height = scaled_size(int(sides["width"]), int(sides["height"]), config.image_size)

@@ -2,9 +2,7 @@
 
 import pickle  # for its error only: weights are loaded with weights_only
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import numpy as np
 import torch
@@ -24,8 +22,10 @@ from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.roi_align import Pooling
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import networks, weights
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.models import downloads, networks, weights
 from cvtune_nb.models.depthwise import with_fast_depthwise
+from cvtune_nb.models.downloads import Download
 from cvtune_nb.models.families import IMAGENET
 
 LITE = "efficientnet_lite0_fpn"
@@ -124,11 +124,28 @@ def within_reach(name: str) -> bool:
     """Whether the weights of a detector are on disk or could be fetched now (asked for 3 seconds)."""
     if name not in OF_TORCHVISION:
         return True
-    return weights.hub_file(coco_weights(name)).exists() or weights.answers(coco_weights(name).url)
+    return weights.hub_file(coco_weights(name).url).exists() or downloads.answers(coco_weights(name).url)
+
+
+def download(name: str) -> Download | None:
+    """What fetching the weights of a detector is expected to take; None where they are on disk.
+
+    Raises InputError where they can't be fetched now.
+    """
+    if name not in OF_TORCHVISION or weights.hub_file(coco_weights(name).url).exists():
+        return None
+    if not within_reach(name):
+        raise _out_of_reach(name, "no answer from the network")
+    return downloads.expected(weights.megabytes(coco_weights(name)))
 
 
 def build(
-    config: DetectorConfig, classes: int, anchors: Anchors, max_detections: int = 100, pretrained: bool = True
+    config: DetectorConfig,
+    classes: int,
+    anchors: Anchors,
+    max_detections: int = 100,
+    pretrained: bool = True,
+    progress: Progress = silent,
 ) -> FasterRCNN:
     """An untrained detector, whose images are float (3, height, width) in 0..1. The same seed gives the same layers.
 
@@ -144,6 +161,8 @@ def build(
         Detections a photo.
     pretrained
         False: its weights are about to be replaced.
+    progress
+        Called while weights are downloaded.
 
     Raises
     ------
@@ -163,7 +182,7 @@ def build(
         "box_batch_size_per_image": min(512, 2 * config.proposals),
     }
     if config.detector in OF_TORCHVISION:
-        detector = _torchvision(config.detector, pretrained, limits)
+        detector = _torchvision(config.detector, pretrained, limits, progress)
         detector.roi_heads.box_predictor = Predictor(
             detector.roi_heads.box_predictor.cls_score.in_features, classes + 1
         )
@@ -171,7 +190,9 @@ def build(
         detector.rpn.anchor_generator = _generator(config.detector, anchors)
         mean, std = IMAGENET
     else:
-        backbone = with_fast_depthwise(networks.load(config.detector.removesuffix("_fpn"), pretrained))
+        backbone = with_fast_depthwise(
+            networks.load(config.detector.removesuffix("_fpn"), pretrained, progress=progress)
+        )
         pyramid = Pyramid(backbone.network)
         detector = FasterRCNN(
             pyramid,
@@ -218,22 +239,24 @@ def _generator(name: str, anchors: Anchors) -> AnchorGenerator:
     return AnchorGenerator(tuple((size,) for size in anchors.sizes), (anchors.ratios,) * len(anchors.sizes))
 
 
-def _torchvision(name: str, pretrained: bool, limits: dict) -> FasterRCNN:
+def _torchvision(name: str, pretrained: bool, limits: dict, progress: Progress) -> FasterRCNN:
     make = getattr(torchvision.models.detection, OF_TORCHVISION[name])
     if not pretrained:
         return make(weights=None, weights_backbone=None, **limits)
     coco = coco_weights(name)
-    file = weights.hub_file(coco)
     try:
-        if not file.exists() and not weights.answers(coco.url):
-            raise OSError("no answer from the network")
+        file = weights.fetch_entry(coco, name, progress)
         detector = make(weights=None, weights_backbone=None, **limits)
-        detector.load_state_dict(coco.get_state_dict(progress=False, check_hash=True, weights_only=True))
+        detector.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        name_on_disk = Path(urlparse(coco.url).path).name
-        raise InputError(
-            f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
-            f"({str(error).splitlines()[0][:100]}): put {name_on_disk} "
-            f"into {file.parent}, connect to the network once, or choose {LITE}, whose weights are installed"
-        ) from None
+        raise _out_of_reach(name, str(error)) from None
     return detector
+
+
+def _out_of_reach(name: str, why: str) -> InputError:
+    file = weights.hub_file(coco_weights(name).url)
+    return InputError(
+        f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
+        f"({(why.splitlines() or ['no reason given'])[0][:100]}): put {file.name} into {file.parent}, connect to the "
+        f"network once, or choose {LITE}, whose weights are installed"
+    )

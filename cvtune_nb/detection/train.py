@@ -129,7 +129,7 @@ class DetectorTrainer:
         self.train, self.validation = (shown(dataset, split, run, progress) for split in ("train", "validation"))
         self.hard = np.flatnonzero(self.train.part.photos["sha256"].isin(run.hard))
         pretrained = run.history.empty
-        network = build(config, len(run.classes), run.anchors, run.max_detections, pretrained)
+        network = build(config, len(run.classes), run.anchors, run.max_detections, pretrained, progress)
         self.network = network.to(device())
         self.optimizer = adamw(self.network, config.learning_rate, config.weight_decay)
         self.random = np.random.default_rng()

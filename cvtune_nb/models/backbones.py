@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import path_and_digest
-from cvtune_nb.models.families import FAMILIES, KNOWN, LICENCES, Family, Licence
-from cvtune_nb.models.weights import INSTALLED
+from cvtune_nb.files import Progress, path_and_digest, silent
+from cvtune_nb.models import downloads
+from cvtune_nb.models.downloads import Download
+from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, Family, Licence
+from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
 """Suffix of a backbone's name that asks for random weights, for example resnet18:random (speed tests only)."""
@@ -75,6 +77,41 @@ def within_reach(name: str) -> bool:
     return family_of(name).source.within_reach(name)
 
 
+def availability(name: str) -> str:
+    """Whether the weights of a network are at hand, in words for a menu (Source.availability)."""
+    return family_of(name).source.availability(name.removesuffix(RANDOM), megabytes(name))
+
+
+def megabytes(name: str) -> float:
+    """How much there is to download for a network, about: what the catalogue says, else four bytes a parameter."""
+    plain = name.removesuffix(RANDOM)
+    return KNOWN[plain].download_mb if plain in KNOWN else family_of(plain).source.megabytes(plain)
+
+
+def download(name: str, weights: str = "") -> Download | None:
+    """What fetching the weights of a network is expected to take; None where there is nothing to fetch.
+
+    weights: a person's own file. Raises InputError where they can't be fetched now.
+    """
+    if weights or name.endswith(RANDOM):
+        return None
+    source = family_of(name).source
+    if not source.within_reach(name):
+        raise out_of_reach(name, source)
+    return None if source.on_disk(name) else downloads.expected(megabytes(name))
+
+
+def fetch(name: str, progress: Progress = silent) -> str:
+    """Have the weights of a network on disk; gives in words exactly which they are, "" for random ones.
+
+    progress: called while they are fetched; Stopped, raised in it, keeps what has come. Raises InputError where they
+    can't be had.
+    """
+    if name.endswith(RANDOM):
+        return ""
+    return described(family_of(name).source.fetched(name, progress))
+
+
 def licence(name: str) -> Licence:
     """The licence of the weights of the backbone called `name`, as its family or timm states it."""
     plain = name.removesuffix(RANDOM)
@@ -105,10 +142,10 @@ def terms(name: str, weights: str = "") -> str:
 
 
 def table() -> pd.DataFrame:
-    """The networks offered in menus, with what is known of them without loading one.
+    """The networks offered in menus, the light ones first, with what is known of them without loading one.
 
     name,family,group,features,image_size,parameters,gmacs,download_mb,licence,commercial,imagenet (see families.Entry),
-    weights ("on disk" or "needs network").
+    weights ("on disk", or else why not, in words: `availability`).
     """
     rows = [
         {
@@ -123,12 +160,12 @@ def table() -> pd.DataFrame:
             "licence": licence(entry.name).name,
             "commercial": licence(entry.name).commercial,
             "imagenet": entry.imagenet,
-            "weights": "on disk" if on_disk(entry.name) else "needs network",
+            "weights": availability(entry.name),
         }
         for family in FAMILIES.values()
         for entry in family.networks
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: GROUPS.index(row["group"])))
 
 
 def file_name(name: str) -> str:

@@ -21,7 +21,7 @@ def takes_drop_path(name: str) -> bool:
 
     try:
         with torch.device("meta"):
-            network = family_of(name).source.build(name, False, drop_path_rate=0.1)
+            network = family_of(name).source.build(name, None, drop_path_rate=0.1)
     except (InputError, TypeError):  # it does not take the argument
         return False
     return any(isinstance(module, DropPath) and module.drop_prob for module in network.modules())

@@ -43,7 +43,7 @@ LICENCES = {
 }
 """By the name that timm gives them."""
 
-LIGHT, LAPTOP, STRONGEST, OF_2018 = "light", "strong on a laptop", "strongest", "of 2018"
+GROUPS = LIGHT, LAPTOP, STRONGEST, OF_2018 = "light", "strong on a laptop", "strongest", "of 2018"
 """Groups of the networks that menus offer."""
 
 LINEAR = "a linear layer on its frozen features, README of facebookresearch/dinov2"

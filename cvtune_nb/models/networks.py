@@ -1,6 +1,7 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, own_weights, sizes
 from cvtune_nb.models.backbones import RANDOM
 from cvtune_nb.models.drop_path import require_drop_path
@@ -45,7 +47,12 @@ class Backbone(nn.Module):
 
 
 def load(
-    name: str, pretrained: bool = True, image_size: int | None = None, weights: str = "", drop_path: float = 0.0
+    name: str,
+    pretrained: bool = True,
+    image_size: int | None = None,
+    weights: str = "",
+    drop_path: float = 0.0,
+    progress: Progress = silent,
 ) -> Backbone:
     """The backbone called `name`, with its ImageNet weights or those of a file.
 
@@ -63,6 +70,8 @@ def load(
         A file of weights instead of ImageNet's (PARAMETERS).
     drop_path
         How often training skips its deepest block (PARAMETERS).
+    progress
+        Called while weights are downloaded.
 
     Raises
     ------
@@ -84,11 +93,12 @@ def load(
         require_drop_path(name, drop_path)
         given = {**given, "drop_path_rate": drop_path}
     torch.manual_seed(0)
-    network = family.source.build(plain, pretrained and plain == name and not weights, **given)
+    file = family.source.fetched(plain, progress) if pretrained and plain == name and not weights else None
+    network = family.source.build(plain, file, **given)
     colours = family.colours or _colours(network)
     if not (weights and pretrained):
         return Backbone(network, width, colours, traced)
-    tensors, rename = own_weights.read(weights), family.source.renamed
+    tensors, rename = own_weights.read(weights), partial(family.source.renamed, plain)
     found = own_weights.match(network, tensors, family.source.last_layer(plain), rename)
     backbone = Backbone(network, width, colours, traced)
     if not found.most:  # networks that we have trained have their batch norms folded
@@ -98,6 +108,29 @@ def load(
         found = folded_too
     backbone.matching = found.words
     return backbone
+
+
+def origin(name: str, image_size: int, weights: str, progress: Progress = silent) -> str:
+    """Which weights a network has at the start, in words; "" for random ones.
+
+    For those of a file how its tensors fit; else exactly which file of ImageNet's weights it is.
+
+    Parameters
+    ----------
+    name, image_size, weights, progress
+        As `load` has them.
+
+    Raises
+    ------
+    InputError
+        As `load`.
+    """
+    return _matching(name, image_size, weights) if weights else backbones.fetch(name, progress)
+
+
+@cache
+def _matching(name: str, image_size: int, weights: str) -> str:
+    return load(name, image_size=image_size, weights=weights).matching
 
 
 def _colours(network: Any) -> Colours:

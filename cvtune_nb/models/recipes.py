@@ -39,7 +39,8 @@ def switched(config: Config, backbone: str) -> Config:
     schedule, with its rates and epochs.
     """
     before, after = (_with_minibatch(recommended(name), config.batch_size) for name in (config.backbone, backbone))
-    values = config.to_dict()
+    # a file of weights is of one network
+    values = {**config.to_dict(), "weights": config.weights if backbone == config.backbone else ""}
     return Config.from_values(
         **{name: after[name] if value == before[name] else value for name, value in values.items()}
     )
@@ -56,6 +57,11 @@ def changes(config: Config, backbone: str) -> dict[str, Any]:
     """The parameters to change in `config` for another backbone, that one first."""
     new = switched(config, backbone).to_dict()
     return {"backbone": backbone} | {name: new[name] for name, value in config.to_dict().items() if value != new[name]}
+
+
+def of_network(config: Config) -> dict[str, Any]:
+    """The parameters of `config` whose recommended values differ from network to network."""
+    return {name: value for name, value in config.to_dict().items() if name in BY_NETWORK}
 
 
 def in_words(values: Mapping[str, Any]) -> str:

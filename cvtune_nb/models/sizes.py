@@ -127,6 +127,12 @@ def width(name: str) -> int:
 
 
 @functools.cache
+def parameters(name: str) -> int:
+    """How many parameters the network of timm called `name` has, its last layer left out."""
+    return sum(parameter.numel() for parameter in _sketch(name).parameters())
+
+
+@functools.cache
 def _width(name: str) -> int:
     found = _features(_sketch(name), native(name))
     assert found, "a network takes the size that it was trained with"

@@ -17,7 +17,7 @@ from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.layout import button, look, small_print
+from cvtune_nb.widgets.layout import button, folded, look, small_print
 from cvtune_nb.workspace import Workspace
 
 
@@ -35,11 +35,13 @@ class BaselinePanel(Panel):
         image_size: int = 0,
         C: float = 0,
         kernel: str = "linear",
+        weights: str = "",
     ):
         """The panel. backbone "", image_size 0: what to start with in this workspace. C 0: chosen on validation."""
         super().__init__(workspace)
-        spec = start_with(workspace, {"backbone": backbone, "image_size": image_size})
+        spec = start_with(workspace, {"backbone": backbone, "image_size": image_size, "weights": weights})
         self.backbone, self.image_size = Control("backbone", spec.backbone), Control("image_size", spec.image_size)
+        self.weights = Control("weights", spec.weights)
         self.C = w.SelectionSlider(
             options=[(f"{value:g}", value) for value in sorted({*C_VALUES, C or 1.0})],
             value=C or 1.0,
@@ -58,7 +60,7 @@ class BaselinePanel(Panel):
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box]
-        self.more.children = [self.C, self.kernel, self.words, self.best]
+        self.more.children = [self.C, self.kernel, self.words, self.best, folded("Own weights", [self.weights.box])]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
@@ -73,11 +75,11 @@ class BaselinePanel(Panel):
 
     def set(self, spec: FeatureSpec) -> None:
         """Move the controls to another network and image size; the person presses Compute."""
-        self.backbone.value, self.image_size.value = spec.backbone, spec.image_size
+        self.backbone.value, self.image_size.value, self.weights.value = spec.backbone, spec.image_size, spec.weights
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value))
+        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value), self.weights.value)
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
         def run(progress: Progress) -> Baseline:

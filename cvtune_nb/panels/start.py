@@ -165,6 +165,7 @@ class StartPanel(Panel):
         self.cost.value = (
             html.table(rows, {"what": "", "value": ""}, "What this machine can do")
             + f"<div class='cvtune-faint'>Starting with {why}.</div>"
+            + _networks()
         )
         photos = result.workspace.photos()
         seconds = len(photos) / m.images_per_second
@@ -292,3 +293,23 @@ def workbook_map(workspace: Workspace) -> str:
     heads = ("notebook", "what it gives", "done so far")
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in heads)
     return f"<table class='cvtune-table'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _networks() -> str:
+    """The networks that can be chosen, folded."""
+    known = backbones.table()
+    rows = known.assign(
+        download=known["download_mb"].map("{} MB".format),
+        right=known["imagenet"].map(lambda accuracy: "" if pd.isna(accuracy) else f"{accuracy:.1%}"),
+    )
+    names = {
+        "group": "group",
+        "name": "network",
+        "download": "size",
+        "right": "right on ImageNet",
+        "licence": "licence",
+        "commercial": "commercial use",
+        "weights": "weights",
+    }
+    summary = f"{len(rows)} networks to choose from in notebooks 02 and 03, and any other of timm's by its name"
+    return f"<details><summary>{summary}</summary>{html.table(rows, names)}</details>"

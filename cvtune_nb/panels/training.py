@@ -16,7 +16,8 @@ from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
-from cvtune_nb.models.recipes import BY_NETWORK, changes, in_words, recommended
+from cvtune_nb.models import networks
+from cvtune_nb.models.recipes import changes, in_words, of_network, recommended
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
 from cvtune_nb.runs.cost import Cost
@@ -112,7 +113,7 @@ class TrainingPanel(RunPanel):
         """Say what is recommended for this network, and what of it the person has changed."""
         if self._moving:
             return
-        advised = {name: value for name, value in self._recommended().items() if name in BY_NETWORK}
+        advised = of_network(recommended(self._network))
         chosen = {name: self.controls_of[name].value for name in advised}
         changed = {name: value for name, value in chosen.items() if value != advised[name]}
         words = f"Recommended for {self._network}: {in_words(advised)}"
@@ -126,7 +127,10 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the estimated cost."""
+        """The preview comes with the estimated cost, and how the tensors of a file of weights fit."""
+        if config.weights:
+            fit = networks.origin(config.backbone, config.image_size, config.weights)
+            self.cost_line.value += html.status(f"Own weights: {html.text(fit)}.")
         self.read_features(config)
 
     def read_features(self, config: Config) -> None:

@@ -20,6 +20,7 @@ from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, write_json
 from cvtune_nb.models import memory, networks
+from cvtune_nb.models.downloads import Download
 from cvtune_nb.parameters import TrainingConfig
 from cvtune_nb.runs.store import StoredRun
 from cvtune_nb.workspace import Workspace
@@ -46,6 +47,8 @@ class Cost:
         epoch.
     free_megabytes
         Memory that is free now.
+    download
+        Fetching the weights, where that has to be done; `seconds` has its time, too.
     """
 
     seconds: float
@@ -53,12 +56,15 @@ class Cost:
     disk_megabytes: float = 0.0
     unkept: int = 0
     free_megabytes: float = field(default=math.inf, compare=False)
+    download: Download | None = None
 
     @property
     def words(self) -> str:
         """For example "about 6 min, 2.1 GB of memory, 0.5 GB of disk"."""
         words = f"about {duration(self.seconds)}, {self.megabytes / 1000:.1f} GB of memory, "
         words += f"{self.disk_megabytes / 1000:.1f} GB of disk"
+        if self.download:
+            words += f", with {self.download.words}"
         if self.unkept:
             words += f"; {self.unkept} photos are decoded in every epoch, for there is no room to keep their pixels"
         if self.megabytes > self.free_megabytes:
@@ -231,6 +237,7 @@ def estimate(
     photos: tuple[RowStore, list[str]],
     preparing: float = 0.0,
     copies: int = 4,
+    download: Download | None = None,
 ) -> Cost:
     """The cost of a run, linear in its epochs.
 
@@ -248,6 +255,8 @@ def estimate(
         Seconds before the first epoch, besides decoding.
     copies
         Of the weights in memory: these, their gradients, what the optimizer keeps of each (AdamW: two), their average.
+    download
+        Fetching the weights, where that has to be done.
     """
     store, keys = photos
     missing = len(store.missing(keys))
@@ -258,7 +267,9 @@ def estimate(
     disk = kept * store.row_bytes + (copies + 1) * probe["weight_bytes"]
     free = torch.cuda.mem_get_info()[0] if networks.device().type == "cuda" else memory.free_bytes()
     seconds = missing * DECODE_SECONDS + preparing + config.epochs * epoch
-    return Cost(seconds, needed / 1e6, disk / 1e6, missing - kept, free / 1e6)
+    if download:
+        seconds, disk = seconds + download.seconds, disk + 1e6 * download.megabytes
+    return Cost(seconds, needed / 1e6, disk / 1e6, missing - kept, free / 1e6, download)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from cvtune_nb.export.onnx_preprocessing import OPSET
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import require_close, trial_photos
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
-from cvtune_nb.models import backbones
+from cvtune_nb.models import backbones, networks
 from cvtune_nb.runs.provenance import frozen, present, require_present, standing_words
 from cvtune_nb.similarity.embeddings import embed
 from cvtune_nb.similarity.evaluation import Scores, evaluate_split, fair_queries
@@ -162,9 +162,12 @@ def export_similarity(
     """
     start, embedder = time.perf_counter(), find_embedder(workspace, name)
     now_there = present(workspace)
-    own = load_run(workspace, embedder.run).provenance if embedder.run else now_there
+    run = load_run(workspace, embedder.run) if embedder.run else None
+    own = run.provenance if run else now_there
+    spec = embedder.spec
+    started_from = run.origin if run else networks.origin(spec.backbone, spec.image_size, spec.weights, progress)
     require_present(embedder.run, own, now_there, earlier_data)
-    folder = destination(workspace, f"similar-{backbones.file_name(embedder.name)}", out)
+    folder = destination(workspace, f"similar-{backbones.file_name(embedder.run or embedder.spec.key)}", out)
     photos = workspace.photos()
     vectors = embed(workspace, photos, embedder, lambda share, words: progress(0.5 * share, words))
     validation = evaluate_split(workspace, embedder, "validation", metric)
@@ -198,14 +201,14 @@ def export_similarity(
             openings=workspace.test_openings(),
             left_out=fair.left_out,
             notes=tuple(filter(None, [standing_words(own, now_there), fair.words])),
-            embedder=embedder,
+            embedder=embedder.portable,
             photos=len(photos),
             validation=validation,
             test=test,
         )
         write_json(made / "config.json", _facts(export, workspace, vectors.shape[1]))
         split = frozen(own, now_there, workspace.seed)
-        write_text(made / "README.md", _card(export, workspace, photos, made, vectors.shape[1], split))
+        write_text(made / "README.md", _card(export, workspace, photos, made, vectors.shape[1], split, started_from))
         export = sealed(export, made, start)
     progress(1.0, f"exported to {folder}")
     return export
@@ -287,7 +290,7 @@ def _write_model(
     """The network as ONNX and as weights, and what a program must know to use it."""
     notes = {
         "run": embedder.run,
-        "embedder": embedder.name,
+        "embedder": embedder.portable.name,
         "cvtune": cvtune_nb.__version__,
         "distance": json.dumps(metric.distance),
         "levels": workspace.levels,
@@ -296,7 +299,11 @@ def _write_model(
     onnx_model.save(graph, made / "model.onnx")
     write_weights(network, made / "model.safetensors")
     about = {"labels": workspace.classes, "kind": predict.Similar.KIND, "distance": metric.distance}
-    about |= {"image_size": embedder.spec.image_size, "embedder": embedder.name, "components": metric.components}
+    about |= {
+        "image_size": embedder.spec.image_size,
+        "embedder": notes["embedder"],
+        "components": metric.components,
+    }
     write_json(made / "labels.json", about)
 
 
@@ -348,9 +355,27 @@ def _facts(export: SimilarityExport, workspace: Workspace, width: int) -> dict[s
 
 
 def _card(
-    export: SimilarityExport, workspace: Workspace, photos: pd.DataFrame, made: Path, width: int, split: str
+    export: SimilarityExport,
+    workspace: Workspace,
+    photos: pd.DataFrame,
+    made: Path,
+    width: int,
+    split: str,
+    started_from: str,
 ) -> str:
-    """The model card. made: the folder so far; width: of a vector; split: how photos were split, in words."""
+    """The model card.
+
+    Parameters
+    ----------
+    export, workspace, photos
+        Its figures, and the photos of its index.
+    made
+        The folder so far.
+    width
+        Of a vector.
+    split, started_from
+        How photos were split, and which weights training started from, in words.
+    """
     embedder, final, metric = export.embedder, export.final, export.final.metric
     counts = photos["split"].value_counts()
     measured = filter(None, (export.validation, export.test))
@@ -383,7 +408,7 @@ def _card(
         after="" if metric.components == "none" else ", and the network's numbers are projected",
         split=split,
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),
-        weights=model_card.weights(embedder.spec),
+        weights=model_card.weights(embedder.spec.backbone, embedder.spec.weights, started_from),
         thumbnails="; `thumbnails.zip` holds them small" if thumbnails else "",
         versions=", ".join(f"{package} {version}" for package, version in versions().items()),
     )

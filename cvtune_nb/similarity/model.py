@@ -1,6 +1,6 @@
 """Embedders: the networks without a last layer that turn photos into vectors, and how they are found by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import levels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import named
 from cvtune_nb.models import backbones, networks, sizes
 from cvtune_nb.similarity.metric import Projection
 from cvtune_nb.workspace import Workspace
@@ -42,6 +43,12 @@ class Embedder:
     def frozen(self) -> "Embedder":
         """The same backbone at the same size, as it was before it was trained on these photos."""
         return _frozen(self.spec)
+
+    @property
+    def portable(self) -> "Embedder":
+        """As an export names it: a file of weights without the folder that it lies in here."""
+        spec = replace(self.spec, weights=named(self.spec.weights))
+        return replace(self, name=self.run or _frozen(spec).name, spec=spec)
 
     @property
     def words(self) -> str:

@@ -10,13 +10,19 @@ from typing import Any
 
 import ipywidgets as w
 
+from cvtune_nb.files import path_and_digest
 from cvtune_nb.models import backbones, sizes
+from cvtune_nb.models.weights import ON_DISK
 from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print
 
 MOST_STEPS = 1000
 """Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
+
+
+EMPTY = {"file": "none"}
+"""What is said of a text that is empty, where that is not "as recommended"."""
 
 
 class Control:
@@ -45,8 +51,8 @@ class Control:
     def value(self, value: Any) -> None:
         value = self.parameter.check(value)
         if self.parameter.scale == "name" and value not in [option for _, option in self.widget.options]:
-            self.widget.options = [*self.widget.options, (value, value)]
-        self.widget.value = value
+            self.widget.options = [*self.widget.options, networks(value)[-1]]
+        self.widget.value = _path(value) if self.parameter.scale == "file" else value
 
     def on_change(self, call: Callable[[Any], None]) -> None:
         """Call `call(value)` whenever the choice changes."""
@@ -72,9 +78,9 @@ class Control:
 
     def _say(self) -> None:
         parameter, value = self.parameter, self.value
-        shown = f"{value:g}" if isinstance(value, float) else str(value) or "as recommended"
+        shown = f"{value:g}" if isinstance(value, float) else str(value) or EMPTY.get(parameter.scale, "as recommended")
         unit = f" {parameter.unit}" if parameter.unit else ""
-        limitless = parameter.scale in ("text", "name") or (not parameter.choices and parameter.high > 1e6)
+        limitless = parameter.scale in ("text", "name", "file") or (not parameter.choices and parameter.high > 1e6)
         ranged = "" if limitless else f" ({parameter.range_in_words}{self._steps})"
         self.words.value = (
             f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
@@ -150,17 +156,33 @@ def _text(parameter: Parameter, value: str) -> w.Widget:
 
 
 def _file(parameter: Parameter, value: str) -> w.Widget:
-    return w.Text(value=value, placeholder="none", description=parameter.label, continuous_update=False, **look())
+    return w.Text(
+        value=_path(value),
+        placeholder="/folder/weights.safetensors",
+        description=parameter.label,
+        continuous_update=False,
+        **look(),
+    )
+
+
+def _path(pin: str) -> str:
+    """A pinned file as a person names it: what it holds by the time it is used counts."""
+    return str(path_and_digest(pin)[0]) if pin else ""
 
 
 def networks(value: str) -> list[tuple[str, str]]:
-    """The options of a menu of networks, `value` among them; those whose weights have to be fetched say so."""
+    """The options of a menu of networks, `value` among them, by group and with the licence.
+
+    Those whose weights are not on disk say what that means. A menu of the core widgets has no options in grey, so that
+    words say it; choosing one that can't be had is refused where it is used.
+    """
     known = backbones.table()
-    options = [
-        (row.name if row.weights == "on disk" else f"{row.name} ({row.weights})", row.name)
-        for row in known.itertuples()
-    ]
-    return options if value in known["name"].tolist() else [*options, (value, value)]
+    words = {row.name: f"{row.name} ({row.group}, {row.licence})" for row in known.itertuples()}
+    at_hand = dict(zip(known["name"], known["weights"], strict=True))
+    if value not in words:
+        words[value] = value
+        at_hand[value] = ON_DISK if value.endswith(backbones.RANDOM) else backbones.availability(value)
+    return [(words[name] if at_hand[name] == ON_DISK else f"{words[name]} - {at_hand[name]}", name) for name in words]
 
 
 def _backbone(parameter: Parameter, value: str) -> w.Widget:
@@ -177,6 +199,6 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "power2": _power2,
     "menu": _menu,
     "text": _text,
-    "name": _backbone,
     "file": _file,
+    "name": _backbone,
 }

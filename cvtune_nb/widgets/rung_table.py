@@ -1,11 +1,13 @@
 """The ladder as a table that a person edits: a line a rung, a control for each parameter that climbs."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
 
+from cvtune_nb.errors import InputError
 from cvtune_nb.models.recipes import switched
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.widgets import html
@@ -105,10 +107,11 @@ class _Line:
         if self._switching:
             return
         if name == "backbone":
-            self.rung = switched(replace(self.config(), backbone=self.rung.backbone), self.controls[name].value)
-            self._switching = True
-            for other, control in self.controls.items():
-                control.value = getattr(self.rung, other)
+            with contextlib.suppress(InputError):  # a value that can't be: whoever is told of the change says so
+                self.rung = switched(replace(self.config(), backbone=self.rung.backbone), self.controls[name].value)
+                self._switching = True
+                for other, control in self.controls.items():
+                    control.value = getattr(self.rung, other)
             self._switching = False
         self._changed()
 

@@ -80,7 +80,6 @@ def test_accuracy_is_measured_in_eval_mode_without_augmentation(trained, split):
 
 
 def test_the_typed_schedule_of_2018_is_what_the_optimizer_gets(workspace, config, monkeypatch):
-
     typed = Config(
         config.backbone, image_size=64, batch_size=32, optimizer="sgd", schedule="[0.004]*1 + [0.0004]*1", warm_up=2
     )

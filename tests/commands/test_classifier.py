@@ -6,6 +6,7 @@ import pytest
 from cvtune_nb import classification, cli, escalation
 from cvtune_nb.commands.classifier import budget_seconds
 from cvtune_nb.errors import InputError
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import Config
 from tests.calling import SMALL, called
 
@@ -84,6 +85,24 @@ def test_train_twice_is_one_run(folder, capsys):
     assert other["run"] != found["run"]
 
 
+def test_what_is_not_given_is_recommended_for_the_network_and_written_down_with_the_run(folder, capsys):
+    status, found, err = called(
+        capsys, "train", "--workspace", folder, "--backbone", "test_vit:random", "--image-size", 64, "--epochs", 0
+    )
+    advised = recommended("test_vit:random", image_size=64, epochs=0)
+    assert status == 0 and found["config"] == advised.to_dict()
+    assert (advised.layer_decay, advised.ema) == (0.8, 0.998)
+    assert "learning rate 5e-05, epochs 0, drop path 0.1" in err
+
+
+def test_help_says_which_defaults_depend_on_the_network(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "default 1.0, or as recommended for the backbone" in shown
+    assert "default 32; 2018: mb_size" in shown
+
+
 def test_tables_for_people(folder, capsys):
     assert cli.main(["baseline", "--workspace", str(folder), *SMALL]) == 0
     out = capsys.readouterr().out
@@ -94,7 +113,7 @@ def test_tables_for_people(folder, capsys):
 
 def test_escalate(folder, capsys, monkeypatch):
     rungs = [Config("test_resnet:random", image_size=size, epochs=2, batch_size=16) for size in (64, 96, 128)]
-    monkeypatch.setattr(escalation, "ladder_of", lambda _: rungs)
+    monkeypatch.setattr(escalation, "ladder_of", lambda *_: rungs)
     call = ["escalate", "--workspace", folder, "--budget", "10m", "--rungs", "1,2"]
     status, found, _ = called(capsys, *call)
     assert status == 0

@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import backbones, networks, sizes, weights
+from cvtune_nb.models import backbones, downloads, networks, sizes, weights
 from cvtune_nb.models.families import IMAGENET
 
 LITE = weights.Package()
@@ -87,13 +87,13 @@ def test_missing_weights_give_three_ways_out(torch_home, no_network, name):
 
 
 def test_a_download_that_breaks_off_gives_the_same_sentence(torch_home, monkeypatch):
-    monkeypatch.setattr(weights, "answers", lambda url: True)
+    monkeypatch.setattr(downloads, "answers", lambda url: True)
 
     def breaks(*args, **kwargs):
-        raise RuntimeError('invalid hash value (expected "f37072fd", got "0000")')
+        raise downloads.Broken("it broke off, 12 MB have come and are kept for the next try")
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", breaks)
-    with pytest.raises(InputError, match=r"can't be fetched \(invalid hash value"):
+    monkeypatch.setattr(downloads, "fetch", breaks)
+    with pytest.raises(InputError, match=r"can't be fetched \(it broke off, 12 MB have come"):
         networks.load("resnet18")
 
 

@@ -20,9 +20,10 @@ def values():
 
 
 def test_of_training(values):
-    names = {name for name in PARAMETERS if name.upper() in values} - {"loss", "backbone"}
-    assert names == {"image_size", "learning_rate", "epochs", "batch_size", "seed"}
-    assert {name: values[name.upper()] for name in names} == {name: PARAMETERS[name].default for name in names}
+    names = {name for name in PARAMETERS if name.upper() in values} - {"loss"}
+    assert names == {"backbone", "weights", "image_size", "learning_rate", "epochs", "batch_size", "seed"}
+    chosen = {name for name in names if values[name.upper()] not in ("", 0, None)}  # those are what suits the network
+    assert {name: values[name.upper()] for name in chosen} == {name: PARAMETERS[name].default for name in chosen}
     assert values["LOSS"] in PARAMETERS["loss"].choices
     assert values["LOSS"] != PARAMETERS["loss"].default, "here a loss that draws classes together is what is wanted"
 

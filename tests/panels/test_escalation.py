@@ -1,8 +1,11 @@
 """Notebook 04's panels: rungs, what would help most, a sweep."""
 
+from dataclasses import replace
+
 from cvtune_nb import classification
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json_lines
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels import EscalationPanel, GainsPanel, SweepPanel
 from cvtune_nb.parameters import Config
 from tests.pressing import SMALL, press
@@ -48,6 +51,24 @@ def test_rungs_are_edited_added_taken_out_and_kept(workspace):
     assert again.table.configs() == panel.table.configs()
     again.family.value = "efficientnet_lite"
     assert again.table.configs()[0].image_size == 224
+
+
+def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
+    panel = EscalationPanel(workspace, **{**LADDER, "epochs": 0})
+    first, second = panel.table.lines[:2]
+    for line in (first, second):
+        line.controls["backbone"].value = "resnet50"
+        line.controls["backbone"].options = [*line.controls["backbone"].options, ("convnext_tiny", "convnext_tiny")]
+        line.controls["backbone"].value = "convnext_tiny"
+    advised = recommended("convnext_tiny", image_size=64)
+    assert panel.table.configs()[0] == advised
+    assert first.controls["learning_rate"].value == advised.learning_rate
+    assert panel.table.configs()[1] == replace(advised.halved(), image_size=96), "halved with the minibatch"
+    first.controls["learning_rate"].value = 7.0
+    first.controls["backbone"].value = "resnet50"
+    assert "learning_rate is 7.0" in panel.alert.value
+    first.controls["learning_rate"].value = 0.001
+    assert panel.table.configs()[0].backbone == "resnet50"
 
 
 def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):

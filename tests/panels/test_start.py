@@ -84,6 +84,7 @@ def test_start_shows_the_photos_and_the_machine(planted, tmp_path):
     assert "61 photos in 3 classes" in panel.text.value
     assert "broken.jpg" in panel.text.value
     assert "photos a second" in panel.cost.value
+    assert "strong on a laptop</td>" in panel.cost.value and "DINOv3" in panel.cost.value
     assert panel.result().machine.images_per_second > 0
     assert "61 photos in 3 classes" in panel.lessons().data
 

@@ -4,6 +4,7 @@ import pytest
 
 from cvtune_nb import classification
 from cvtune_nb.files import read_json_lines
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels import (
     TrainingPanel,
 )
@@ -94,6 +95,46 @@ def test_presets_set_the_recipe_and_the_defaults(workspace):
     assert config["image_size"] == 64
     panel.recommended.click()
     assert panel.config() == Config(**SMALL)
+
+
+def choose(panel, backbone):
+    """As from the menu of networks."""
+    control = panel.controls_of["backbone"]
+    control.value = backbone
+
+
+def test_choosing_a_network_moves_what_the_person_has_not_moved(workspace):
+    panel = TrainingPanel(workspace, **SMALL)
+    assert "Recommended for efficientnet_lite0: learning rate 0.0003, epochs 8" in panel.advised.value
+    assert "set like this" in panel.advised.value
+    panel.controls_of["weight_decay"].value = 0.002
+    assert "you have L2 weight decay 0.002" in panel.advised.value
+    choose(panel, "convnext_tiny")
+    assert panel.config() == recommended("convnext_tiny", image_size=64, weight_decay=0.002)
+    assert "Recommended for convnext_tiny: learning rate 5e-05, epochs 12" in panel.advised.value
+    assert "layer decay 0.8" in panel.advised.value and "you have L2 weight decay 0.002" in panel.advised.value
+    panel.recommended.click()
+    assert panel.config() == recommended("convnext_tiny", image_size=64)
+    choose(panel, "efficientnet_lite0")
+    assert panel.config() == Config(**SMALL)
+
+
+def test_what_the_notebook_does_not_give_is_recommended_for_the_network(workspace):
+    panel = TrainingPanel(workspace, backbone="convnext_tiny", image_size=64, learning_rate=None, epochs=3, ema=None)
+    assert panel.config() == recommended("convnext_tiny", image_size=64, epochs=3)
+
+
+def test_apply_sets_what_it_says_and_nothing_else_follows(workspace):
+    panel = TrainingPanel(workspace, **SMALL)
+    panel.set({"learning_rate": 0.0003, "backbone": "convnext_tiny"})
+    assert panel.config() == Config("convnext_tiny", image_size=64)
+    assert "Recommended for convnext_tiny" in panel.advised.value
+
+
+def test_drop_path_of_a_network_without_it_is_said_in_the_place_of_the_cost(workspace):
+    panel = TrainingPanel(workspace, backbone="resnet18:random", image_size=64, drop_path=0.1)
+    panel.predict()
+    assert "resnet18:random is built without drop path: choose drop_path 0" in panel.cost_line.value
 
 
 def test_a_schedule_with_garbage_is_said_before_anything_runs(workspace):

@@ -1,9 +1,9 @@
 """Every parameter has a control that says its value in words and gives it back as declared."""
 
-import ipywidgets
 import pytest
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.models import downloads
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from cvtune_nb.widgets.controls import Control
 
@@ -23,11 +23,15 @@ CHOSEN = {
     "schedule": "[0.1, 0.01]",
     "seed": 123456,
 }
-VALUES = {name: CHOSEN.get(name) or parameter.choices[-1] for name, parameter in PARAMETERS.items()}
-"""Another value than the default for every parameter; of a menu the last."""
+VALUES = {
+    name: CHOSEN.get(name) or parameter.choices[-1]
+    for name, parameter in PARAMETERS.items()
+    if parameter.scale != "file"
+}
+"""Another value than the default for every parameter but files; of a menu the last."""
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", VALUES)
 def test_a_control_gives_back_what_it_was_set_to(name):
     control = Control(name)
     if name != "backbone":  # its default is chosen by what is on disk
@@ -37,7 +41,7 @@ def test_a_control_gives_back_what_it_was_set_to(name):
     assert type(control.value) is type(VALUES[name])
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", VALUES)
 def test_a_line_in_words_is_read_out(name):
     control = Control(name, VALUES[name])
     assert 'role="status"' in control.words.value
@@ -102,11 +106,32 @@ def test_an_image_size_that_the_backbone_does_not_take_stays_to_be_refused_where
     assert control.value == 100
 
 
-def test_networks_that_have_to_be_fetched_say_so():
-    control = Control("backbone")
-    assert isinstance(control.widget, ipywidgets.Dropdown)
-    shown = [name for name, _ in control.widget.options]
-    assert any(name.startswith("efficientnet_lite0") and "network" not in name for name in shown)
+def test_networks_that_have_to_be_fetched_say_so(torch_home, monkeypatch):
+    monkeypatch.setattr(downloads, "last_answer", lambda url: True)
+    shown = {value: words for words, value in Control("backbone").widget.options}
+    assert next(iter(shown)) == "efficientnet_lite0", "the light ones first"
+    assert shown["efficientnet_lite0"] == "efficientnet_lite0 (light, Apache-2.0)"
+    assert shown["resnet18"] == "resnet18 (of 2018, BSD-3-Clause) - not on disk, 47 MB to download"
+    monkeypatch.setattr(downloads, "last_answer", lambda url: False)
+    shown = {value: words for words, value in Control("backbone", "test_vit").widget.options}
+    assert shown["resnet18"] == "resnet18 (of 2018, BSD-3-Clause) - can't be had: not on disk, needs a network (47 MB)"
+    assert shown["test_vit"].startswith("test_vit - can't be had: not on disk, needs a network (")
+    (torch_home / "resnet18-f37072fd.pth").touch()
+    assert ("resnet18 (of 2018, BSD-3-Clause)", "resnet18") in Control("backbone").widget.options
+
+
+def test_a_file_is_shown_by_its_path_and_pinned_where_it_is_used(tmp_path):
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(b"first")
+    control = Control("weights", str(file))
+    assert control.value == str(file) and str(file) in control.words.value
+    control.value = first = PARAMETERS["weights"].check(str(file))
+    assert control.value == str(file), "what it holds by the time it is used counts"
+    file.write_bytes(b"second")
+    assert PARAMETERS["weights"].check(control.value) != first
+    assert "<b>none</b>" in Control("weights").words.value
+    with pytest.raises(InputError, match=r"nothing\.pth can't be used \(No such file"):
+        Control("weights", str(tmp_path / "nothing.pth"))
 
 
 def test_the_controls_together_are_a_config():
