@@ -6,6 +6,7 @@ import ast
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import Field, asdict, dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
@@ -210,12 +211,11 @@ _DECLARED = [
         "text",
         name_2018="lr_per_mb",
     ),
-    # docs/measurements.md, "Warm-up from the SVM"
     Parameter(
         "warm_up",
         "Warm-up",
-        "steps over which the learning rate rises from nothing, at most half of a run's, so that the start is not lost",
-        100,
+        "steps over which the learning rate rises from nothing, so that the start is not lost",
+        20,
         "whole",
         0,
         10_000,
@@ -231,12 +231,13 @@ _DECLARED = [
         10.0,
         step=0.5,
     ),
+    # docs/measurements.md, "The first epoch from the SVM"
     Parameter(
         "ema",
         "Weight averaging",
         "decay of an exponential moving average (EMA) of the weights, which is measured and exported instead of the "
         "weights themselves; 0: none",
-        0.0,
+        0.95,
         "linear",
         0.0,
         0.9999,
@@ -354,16 +355,10 @@ def differing(
     }
 
 
-SHORT_WARM_UP = 20
-"""Steps to which no run, however short, cuts the warm-up; all runs had so many when there was no such parameter."""
-
-EARLIER = {"warm_up": SHORT_WARM_UP}
-"""What parameters were before they were written down with a run, where that is not their default now."""
-
 RECIPE_2018 = {
     "learning_rate": 0.05,
     "schedule": "",
-    "warm_up": SHORT_WARM_UP,
+    "ema": 0.0,
     "head": "random",
     "epochs": 15,
     "batch_size": 32,
@@ -413,8 +408,8 @@ class TrainingConfig:
     """
 
     DECLARED: ClassVar[dict[str, Parameter]]
-    EARLIER: ClassVar[Mapping[str, Any]] = {}
-    """What parameters were in the files of earlier versions, which do not name them."""
+    BEFORE: ClassVar[Mapping[str, Any]] = {}
+    """What parameters were in the runs of earlier versions, whose files do not name them."""
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     image_size: int
     epochs: int
@@ -444,7 +439,7 @@ class TrainingConfig:
     @classmethod
     def from_file(cls, values: Mapping[str, Any]) -> Self:
         """The config of a run on disk, of an earlier version, too. Raises InputError as from_values."""
-        return cls.from_values(**{**cls.EARLIER, **values})
+        return cls.from_values(**{**cls.BEFORE, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """The parameters as plain values."""
@@ -496,7 +491,7 @@ class Config(TrainingConfig):
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
-    EARLIER = EARLIER
+    BEFORE: ClassVar = MappingProxyType({"ema": 0.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -523,11 +518,6 @@ class Config(TrainingConfig):
             return self.learning_rate * (1 + math.cos(math.pi * done / self.epochs)) / 2
         cuts = [max(1, round(self.epochs * share)) for share in (7 / 15, 14 / 15)]
         return float(f"{self.learning_rate / 10 ** sum(done >= cut for cut in cuts):.6g}")
-
-    def warmed_up(self, done: float, steps: int) -> float:
-        """The learning rate of the step after `done` epochs of so many steps: the schedule, after the warm-up."""
-        warm_up = min(self.warm_up, max(SHORT_WARM_UP, self.epochs * steps // 2))
-        return min(1.0, (round(done * steps) + 1) / max(1, warm_up)) * self.rate(done)
 
 
 # -- how the folders of photos are to be read ---------------------------------------------------------------

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 
@@ -93,26 +91,11 @@ def test_with_adamw_the_rate_falls_along_a_cosine():
     assert config.halved().rate(1) == pytest.approx(config.rate(1) / 2)
 
 
-def test_the_rate_rises_over_the_warm_up():
-    config = Config("resnet18", learning_rate=0.001, epochs=8, warm_up=100)
-    rates = [config.warmed_up(step / 40, 40) / config.rate(step / 40) for step in range(8 * 40)]
-    assert rates[:100] == pytest.approx([(step + 1) / 100 for step in range(100)])
-    assert rates[100:] == [1.0] * 220
-    assert replace(config, warm_up=0).warmed_up(0, 40) == config.rate(0)
-
-
-@pytest.mark.parametrize(("epochs", "steps", "length"), [(8, 15, 60), (4, 10, 20), (2, 3, 20), (30, 40, 100)])
-def test_a_short_run_warms_up_in_half_of_its_steps_but_not_in_fewer_than_20(epochs, steps, length):
-    config = Config("resnet18", epochs=epochs)
-    assert config.warmed_up(0, steps) == pytest.approx(config.rate(0) / length)
-    assert replace(config, warm_up=2).warmed_up(0, steps) == config.rate(0) / 2, "what a person chose that is shorter"
-
-
-def test_a_run_from_before_there_was_a_warm_up_keeps_its_own():
+def test_a_run_from_before_weights_were_averaged_goes_on_without_that():
     values = {"backbone": "resnet18", "epochs": 3}
-    assert Config.from_file(values) == Config("resnet18", epochs=3, warm_up=20)
-    assert Config.from_file({**values, "warm_up": 60}).warm_up == 60
-    assert Config.from_values(**values).warm_up == 100
+    assert Config.from_file(values) == Config("resnet18", epochs=3, ema=0.0)
+    assert Config.from_file({**values, "ema": 0.9}).ema == 0.9
+    assert Config.from_values(**values).ema > 0
 
 
 def test_a_schedule_typed_the_2018_way_sets_rates_epochs_and_learning_rate():

@@ -136,7 +136,7 @@ class ClassifierTrainer:
 
     def learning_rate(self, done: float, steps: int) -> float:
         """The schedule, after the warm-up."""
-        return self.config.warmed_up(done, steps)
+        return min(1.0, (round(done * steps) + 1) / max(1, self.config.warm_up)) * self.config.rate(done)
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """One step of training; returns the loss before it."""

@@ -17,6 +17,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
 
 from cvtune_nb.data import open_workspace
-from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks
 from tests.benchmarks.common import BATCH, photo_folder, say
@@ -58,15 +59,23 @@ def standardised(known: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.n
     return (known - mean) / deviation / root, (asked - mean) / deviation / root
 
 
+def of_length_1(change: Change) -> Change:
+    """The rows of another change, of length 1."""
+
+    def changed(known: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        one, other = change(known, asked)
+        return unit(one), unit(other)
+
+    return changed
+
+
 CHANGES: dict[str, Change] = {
-    "length 1": lambda known, asked: (unit(known), unit(asked)),
+    "length 1": of_length_1(lambda known, asked: (known, asked)),
     "raw": lambda known, asked: (known / (size := np.linalg.norm(known, axis=1).mean()), asked / size),
     "centred, length 1": centred,
     "standardised": standardised,
-    "standardised, length 1": lambda known, asked: tuple(map(unit, standardised(known, asked))),
-    "square roots, length 1": lambda known, asked: tuple(
-        unit(np.sign(rows) * np.sqrt(np.abs(rows))) for rows in (known, asked)
-    ),
+    "standardised, length 1": of_length_1(standardised),
+    "square roots, length 1": of_length_1(lambda known, asked: (np.sqrt(np.abs(known)), np.sqrt(np.abs(asked)))),
 }
 CLASSIFIERS = {
     "linear SVM": (C_VALUES, lambda C, _: LinearSVC(C=C, tol=1e-3, random_state=0)),
@@ -140,7 +149,7 @@ def measure(table: Path, data: Path, arguments: argparse.Namespace) -> None:
         say(**row)
 
 
-def of_each_pooling(name: str, squares, image_size: int) -> dict[str, np.ndarray]:
+def of_each_pooling(name: str, squares: Pixels, image_size: int) -> dict[str, Any]:
     """Rows of all photos by each pooling."""
     network = networks.load(name, image_size=image_size).eval()
     maps, stages = [], []
@@ -184,7 +193,7 @@ def measured(matrix: np.ndarray, photos: pd.DataFrame, change: Change, classifie
     return list(accuracies[best]), right(make(values[best], one), one, known, other, labels[test])
 
 
-def right(model, rows: np.ndarray, labels: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
+def right(model: Any, rows: np.ndarray, labels: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
     """Accuracy of a classifier on other rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

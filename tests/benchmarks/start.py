@@ -32,6 +32,7 @@ from cvtune_nb.models import memory, networks
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.fitting import train_mode
 from cvtune_nb.runs.optimizer import optimizer_for
+from cvtune_nb.runs.weight_average import WeightAverage
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import photo_folder, say
 
@@ -61,6 +62,8 @@ class Start:
         Mean absolute weight of a layer below which its rate is smaller in proportion; 0: never.
     beta2
         Of Adam.
+    ema
+        Decay of an average of the weights, which is measured instead of them; 0: none.
     """
 
     scale: float = 3.0
@@ -74,6 +77,7 @@ class Start:
     last: float = 1.0
     relative: float = 0.0
     beta2: float = 0.999
+    ema: float = 0.0
 
     def factor(self, name: str, weights: torch.Tensor) -> float:
         """What the rate of a network's parameter is multiplied by."""
@@ -87,6 +91,9 @@ EARLY = ("conv_stem", *(f"blocks.{stage}" for stage in range(4)))
 """Beginnings of the names of EfficientNet-Lite's early layers."""
 STARTS = {
     "warm-up 20": Start(),
+    "averaged .95": Start(ema=0.95),
+    "averaged .9": Start(ema=0.9),
+    "averaged .98": Start(ema=0.98),
     "warm-up 100, at most a third": Start(warm_up=100, most=1 / 3),
     "warm-up 100, at most half": Start(warm_up=100, most=1 / 2),
     "warm-up 100, at most half, then the cosine": Start(warm_up=100, most=1 / 2, falls_after=True),
@@ -190,6 +197,7 @@ class Beginning:
             self.train_last(network, start.alone)
         optimizer = optimizer_for(network, config)
         split_groups(optimizer, network, start)
+        average = WeightAverage(network, start.ema)
         yield from self.measured(network, 0)
         steps = math.ceil(len(train.labels) / config.batch_size)
         warm_up = min(start.warm_up, start.most * steps * config.epochs)
@@ -205,7 +213,9 @@ class Beginning:
                     held = min(1.0, done / start.held) if start.held and not group["last"] else 1.0
                     group["lr"] = rate * held * group["factor"]
                 step(network, optimizer, *train.batch(rows), config)
-            yield from self.measured(network, epoch)
+                average.update()
+            with average.in_place():
+                yield from self.measured(network, epoch)
 
     def train_last(self, network: Classifier, epochs: int) -> None:
         """The last layer alone, on features, with the loss of training."""

@@ -33,15 +33,15 @@ def test_a_run_on_disk_is_the_run(trained):
     assert len(result["history"]) == len(run.history)
 
 
-def test_a_run_of_an_earlier_version_goes_on_with_its_own_warm_up(trained):
+def test_a_run_of_an_earlier_version_goes_on_without_an_average(trained):
     workspace, run = trained
     settings = json.loads((run.folder / "config.json").read_text())
-    text = json.dumps({**settings, "config": {k: v for k, v in settings["config"].items() if k != "warm_up"}})
+    text = json.dumps({**settings, "config": {k: v for k, v in settings["config"].items() if k != "ema"}})
     folder = run.folder.with_name("before")
     folder.mkdir()
     (folder / "config.json").write_text(text)
     try:
-        assert load_run(workspace, "before").config == replace(run.config, warm_up=20)
+        assert load_run(workspace, "before").config == replace(run.config, ema=0.0)
     finally:
         shutil.rmtree(folder)
 
