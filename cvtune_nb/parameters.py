@@ -491,7 +491,7 @@ class Config(TrainingConfig):
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
-    BEFORE: ClassVar = MappingProxyType({"ema": 0.0})
+    BEFORE = MappingProxyType({"ema": 0.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
