@@ -6,6 +6,7 @@ import ast
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import Field, asdict, dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
@@ -230,12 +231,13 @@ _DECLARED = [
         10.0,
         step=0.5,
     ),
+    # docs/measurements.md, "The first epoch from the SVM"
     Parameter(
         "ema",
         "Weight averaging",
         "decay of an exponential moving average (EMA) of the weights, which is measured and exported instead of the "
         "weights themselves; 0: none",
-        0.0,
+        0.95,
         "linear",
         0.0,
         0.9999,
@@ -356,6 +358,7 @@ def differing(
 RECIPE_2018 = {
     "learning_rate": 0.05,
     "schedule": "",
+    "ema": 0.0,
     "head": "random",
     "epochs": 15,
     "batch_size": 32,
@@ -405,6 +408,8 @@ class TrainingConfig:
     """
 
     DECLARED: ClassVar[dict[str, Parameter]]
+    BEFORE: ClassVar[Mapping[str, Any]] = {}
+    """What parameters were in the runs of earlier versions, whose files do not name them."""
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     image_size: int
     epochs: int
@@ -430,6 +435,11 @@ class TrainingConfig:
             if name not in cls.DECLARED:
                 raise InputError(f"{name} is not a parameter: choose from {', '.join(cls.DECLARED)}")
         return cls(**values)
+
+    @classmethod
+    def from_file(cls, values: Mapping[str, Any]) -> Self:
+        """The config of a run on disk, of an earlier version, too. Raises InputError as from_values."""
+        return cls.from_values(**{**cls.BEFORE, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """The parameters as plain values."""
@@ -481,6 +491,7 @@ class Config(TrainingConfig):
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
+    BEFORE = MappingProxyType({"ema": 0.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -91,6 +91,13 @@ def test_with_adamw_the_rate_falls_along_a_cosine():
     assert config.halved().rate(1) == pytest.approx(config.rate(1) / 2)
 
 
+def test_a_run_from_before_weights_were_averaged_goes_on_without_that():
+    values = {"backbone": "resnet18", "epochs": 3}
+    assert Config.from_file(values) == Config("resnet18", epochs=3, ema=0.0)
+    assert Config.from_file({**values, "ema": 0.9}).ema == 0.9
+    assert Config.from_values(**values).ema > 0
+
+
 def test_a_schedule_typed_the_2018_way_sets_rates_epochs_and_learning_rate():
     config = Config("resnet18", schedule="[0.05]*7 + [0.005]*7 + [0.0005]", epochs=3, learning_rate=0.9)
     assert config.rates == [0.05] * 7 + [0.005] * 7 + [0.0005]
@@ -149,8 +156,8 @@ def test_a_schedule_that_a_run_on_disk_could_not_be_read_back_with_is_refused(te
 
 
 def test_halved_cuts_minibatch_and_rates_together():
-    assert Config("resnet18", batch_size=16, learning_rate=0.02).halved() == Config(
-        "resnet18", batch_size=8, learning_rate=0.01
+    assert Config("resnet18", batch_size=16, learning_rate=0.02, ema=0.81).halved() == Config(
+        "resnet18", batch_size=8, learning_rate=0.01, ema=0.9
     )
     typed = Config("resnet18", batch_size=16, schedule="[0.02]*2 + [0.002]").halved()
     assert (typed.batch_size, typed.rates) == (8, [0.01, 0.01, 0.001])

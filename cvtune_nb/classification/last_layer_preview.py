@@ -16,6 +16,7 @@ from cvtune_nb.classification.train import SMOOTHING
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import MOMENTUM
+from cvtune_nb.runs.weight_average import decay_after
 from cvtune_nb.workspace import Workspace
 
 PHOTOS = 1_500
@@ -199,7 +200,7 @@ class Layer:
         move(self.weight, matrix.T @ slope, self._kept[0], rate, decay)
         move(self.bias, slope.sum(0), self._kept[1], rate, 0.0 if self.config.optimizer == "adamw" else decay)
         if self.config.ema:
-            kept = min(self.config.ema, (1 + self._steps) / (10 + self._steps))
+            kept = decay_after(self._steps, self.config.ema)
             for average, value in zip(self.measured, (self.weight, self.bias), strict=True):
                 average += np.float32(1 - kept) * (value - average)
 

@@ -266,7 +266,7 @@ class RunStore(Generic[C, R]):
             settings,
             id=run,
             folder=folder,
-            config=self.kind.CONFIG.from_values(**settings["config"]),
+            config=self.kind.CONFIG.from_file(settings["config"]),
             classes=settings["classes"],
             history=history,
             state=read_json(folder / "result.json")["state"] if (folder / "result.json").exists() else INTERRUPTED,

@@ -7,13 +7,25 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+FIRST = 0.95
+"""What the first steps keep of the average: the SVM that training starts from is not lost while the weights settle
+(docs/measurements.md, "The first epoch from the SVM")."""
+
+
+def decay_after(steps: int, decay: float) -> float:
+    """What the last of so many steps keeps of the average.
+
+    The first steps keep less than `decay`, (1 + steps) / (10 + steps) as in TensorFlow but at least FIRST, so that a
+    short training leaves its start behind.
+    """
+    return min(decay, max(FIRST, (1 + steps) / (10 + steps)))
+
 
 class WeightAverage:
     """Exponential moving average (EMA) of the weights of `network`; with a decay of 0 there is none.
 
-    A step keeps `decay` of the average, and takes the rest from the weights. The first steps keep less,
-    (1 + steps) / (10 + steps) as in TensorFlow, so that a short training leaves its start behind. Buffers are not
-    averaged: batch norms have the statistics of pretraining.
+    A step keeps a part of the average, `decay_after`, and takes the rest from the weights. Buffers are not averaged:
+    batch norms have the statistics of pretraining.
     """
 
     def __init__(self, network: nn.Module, decay: float):
@@ -25,8 +37,7 @@ class WeightAverage:
         """Take in the weights as they are after a step."""
         if self.decay:
             self.steps += 1
-            decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-            get_ema_multi_avg_fn(decay)(self.averages, self.weights, self.steps)
+            get_ema_multi_avg_fn(decay_after(self.steps, self.decay))(self.averages, self.weights, self.steps)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

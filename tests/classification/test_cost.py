@@ -29,7 +29,7 @@ def test_cost_counts_photos_and_what_is_not_in_the_cache_yet(workspace, config, 
     monkeypatch.setattr(Speed, "probe", lambda *_: probe)
     photos = workspace.photos()
     train, validation = ((photos["split"] == name).sum() for name in ("train", "validation"))
-    one = replace(config, epochs=1, head="random")
+    one = replace(config, epochs=1, head="random", ema=0.0)
     epoch = 2 * train + train + validation
     assert predict_cost(workspace, one).seconds == pytest.approx(epoch)
     fits = train * photos["label"].nunique() * cost.SVM_SECONDS

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -30,6 +31,19 @@ def test_a_run_on_disk_is_the_run(trained):
     assert result["run"] == run.id
     assert result["validation_accuracy"] == run.validation.value
     assert len(result["history"]) == len(run.history)
+
+
+def test_a_run_of_an_earlier_version_goes_on_without_an_average(trained):
+    workspace, run = trained
+    settings = json.loads((run.folder / "config.json").read_text())
+    text = json.dumps({**settings, "config": {k: v for k, v in settings["config"].items() if k != "ema"}})
+    folder = run.folder.with_name("before")
+    folder.mkdir()
+    (folder / "config.json").write_text(text)
+    try:
+        assert load_run(workspace, "before").config == replace(run.config, ema=0.0)
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_predictions_are_the_validation_photos_at_the_best_epoch(trained):

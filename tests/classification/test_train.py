@@ -18,6 +18,7 @@ from cvtune_nb.models.fuse_convolutions import Fused
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import checkpoint
 from cvtune_nb.runs.optimizer import optimizer_for
+from cvtune_nb.runs.weight_average import WeightAverage
 
 
 def test_a_run_learns_and_says_what_it_did(trained, config):
@@ -68,10 +69,12 @@ def test_a_fused_network_measures_what_the_network_itself_does(workspace, config
 def test_accuracy_is_measured_in_eval_mode_without_augmentation(trained, split):
     workspace, run = trained
     network = build(run.config, run.classes)
-    checkpoint.restore(run, network, torch.optim.SGD(network.parameters(), 0.1, 0.9))
+    average = WeightAverage(network, run.config.ema)
+    checkpoint.restore_average(run, average)
     photos = workspace.photos().query("split == @split")
     images = np.stack([Preprocessing(64).square(workspace.path_of(path), FULL) for path in photos["path"]])
-    logits = torch.from_numpy(networks.forward(network.eval(), images))
+    with average.in_place():
+        logits = torch.from_numpy(networks.forward(network.eval(), images))
     truth = torch.tensor([run.classes.index(label) for label in photos["label"]])
     last = run.history.iloc[-1]
     assert last[f"{split}_accuracy"] == float((logits.argmax(1) == truth).double().mean())

@@ -10,7 +10,7 @@ from torch import nn
 
 from cvtune_nb.errors import Stopped
 from cvtune_nb.runs import fitting
-from cvtune_nb.runs.weight_average import WeightAverage
+from cvtune_nb.runs.weight_average import WeightAverage, decay_after
 from tests import toy
 
 
@@ -42,12 +42,18 @@ def written_out(snapshots: list[np.ndarray], decay: float) -> np.ndarray:
     """The average of a weight from its values at the start and after each step."""
     average = snapshots[0]
     for n, value in enumerate(snapshots[1:], 1):
-        kept = min(decay, (1 + n) / (10 + n))
+        kept = min(decay, max(0.95, (1 + n) / (10 + n)))
         average = kept * average + (1 - kept) * value
     return average
 
 
-@pytest.mark.parametrize("decay", [0.9999, 0.5, 0.3])
+def test_the_first_steps_keep_the_start_and_later_ones_as_much_as_is_asked_for():
+    assert [decay_after(steps, 0.998) for steps in (1, 100)] == [0.95, 0.95]
+    assert 0.95 < decay_after(1_000, 0.998) < decay_after(10_000, 0.998) == 0.998
+    assert [decay_after(steps, 0.9) for steps in (1, 10_000)] == [0.9, 0.9]
+
+
+@pytest.mark.parametrize("decay", [0.9999, 0.95, 0.3])
 def test_it_is_what_its_formula_says(decay):
     trained = network()
     trained(torch.zeros(1, 3, 8, 8))
