@@ -44,13 +44,38 @@ class Depthwise(nn.Conv2d):
         return _Convolution.apply(images.to(dtype), self.weight.to(dtype), bias, self.stride[0], self.padding[0])
 
 
+class Strided(nn.Conv2d):
+    """A convolution of 1 x 1 of the photo in place of `conv`, sharing its weights, whose training does not crash.
+
+    PyTorch 2.15 does, on a processor: docs/measurements.md, "Architectures of timm".
+    """
+
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__(conv.in_channels, conv.out_channels, 1, (conv.stride[0], conv.stride[1]), bias=False)
+        self.weight, self.bias = conv.weight, conv.bias
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """As nn.Conv2d, of the pixels that it looks at."""
+        if not (self.training and images.device.type == "cpu"):
+            return self._conv_forward(images, self.weight, self.bias)
+        down, across = self.stride
+        return torch.conv2d(images[:, :, ::down, ::across].contiguous(memory_format=NHWC), self.weight, self.bias)
+
+
 def with_fast_depthwise(network: Network) -> Network:
-    """`network` with each depthwise convolution of an odd kernel replaced, in place."""
+    """`network` with each depthwise convolution of an odd kernel, and each Strided one, replaced, in place."""
     for parent in list(network.modules()):
         for name, conv in parent.named_children():
             if isinstance(conv, nn.Conv2d) and _fits(conv):
                 setattr(parent, name, Depthwise(conv))
+            elif isinstance(conv, nn.Conv2d) and _crashes(conv):
+                setattr(parent, name, Strided(conv))
     return network
+
+
+def _crashes(conv: nn.Conv2d) -> bool:
+    unpadded = conv.padding == (0, 0) and conv.groups == 1
+    return unpadded and conv.kernel_size == (1, 1) and conv.stride > (1, 1) and conv.in_channels == 3
 
 
 def _fits(conv: nn.Conv2d) -> bool:

@@ -49,3 +49,13 @@ def test_in_eval_mode_and_in_bfloat16_it_is_the_same_convolution():
     gradients = torch.autograd.grad(loss, fast.weight)[0], torch.autograd.grad(wanted, plain.weight)[0]
     assert gradients[0].dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(*(g.flatten() for g in gradients), dim=0) > 0.999
+
+
+def test_a_strided_look_at_the_photo_is_the_same():
+    conv = nn.Conv2d(3, 8, 1, stride=2)
+    network = nn.Sequential(conv)
+    images = torch.rand(2, 3, 33, 32).contiguous(memory_format=torch.channels_last)
+    expected = conv(images)
+    replaced = with_fast_depthwise(network).train()
+    assert torch.allclose(replaced(images), expected, atol=1e-6) and replaced[0] is not conv
+    assert replaced[0].weight is conv.weight and torch.allclose(replaced.eval()(images), expected, atol=1e-6)
