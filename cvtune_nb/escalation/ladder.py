@@ -116,10 +116,10 @@ def _read(file: Path, complete: Callable[..., Config]) -> list[Config]:
 def own_rungs(workspace: Workspace) -> list[Config]:
     """The rungs that the person has edited in this workspace; empty when there are none.
 
-    What an earlier version did not know has its default, which is what that version did.
+    A parameter that an earlier version did not know has the value that this version had.
     """
     file = workspace.folder / "rungs.csv"
-    return _read(file, Config.from_values) if file.exists() else []
+    return _read(file, lambda **values: Config.from_file(values)) if file.exists() else []
 
 
 def save_rungs(workspace: Workspace, rungs: Sequence[Config]) -> None:

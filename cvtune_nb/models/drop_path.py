@@ -8,8 +8,11 @@ from cvtune_nb.models.backbones import RANDOM, family_of, require_known
 
 def require_drop_path(name: str, drop_path: float) -> None:
     """Raises InputError when the backbone called `name` has no blocks that a drop path other than 0 could skip."""
-    if drop_path and not takes_drop_path(name.removesuffix(RANDOM)):
-        require_known(name.removesuffix(RANDOM))
+    if not drop_path:
+        return
+    plain = name.removesuffix(RANDOM)
+    require_known(plain)
+    if not takes_drop_path(plain):
         raise InputError(f"{name} is built without drop path: choose drop_path 0, or another backbone")
 
 

@@ -64,7 +64,7 @@ def test_the_probe_is_done_once_for_each_backbone_size_minibatch_and_optimizer(w
     said = []
     first = predict_cost(workspace, config, lambda share, words: said.append(words))
     assert said == ["measuring the speed of test_efficientnet:random at 64 pixels on this machine"]
-    monkeypatch.setattr(cost, "build", lambda *a: pytest.fail("it was measured again"))
+    monkeypatch.setattr(cost, "build", lambda *a, **k: pytest.fail("it was measured again"))
     assert predict_cost(workspace, config) == first
     assert predict_cost(workspace, replace(config, dropout=0.3, learning_rate=0.1)).seconds == first.seconds
     for other in (replace(config, batch_size=4), replace(config, optimizer="sgd")):

@@ -100,7 +100,7 @@ def test_every_parameter_of_a_rung_is_kept(workspace, name):
     assert own_rungs(workspace) == rungs
     file = workspace.folder / "rungs.csv"
     pd.read_csv(file).drop(columns=name).to_csv(file, index=False)  # as a version that did not know the parameter
-    assert {getattr(rung, name) for rung in own_rungs(workspace)} == {PARAMETERS[name].default}
+    assert {getattr(rung, name) for rung in own_rungs(workspace)} == {Config.BEFORE.get(name, PARAMETERS[name].default)}
 
 
 def test_a_table_of_rungs_needs_no_more_than_what_differs(tmp_path):
