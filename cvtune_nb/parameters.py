@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import pinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +38,8 @@ class Parameter:
         How far a slider of the scale "linear" moves at a time.
     name_2018
         What the Azure ML Package for Computer Vision called it; shown in the help of its flag.
+    by_network
+        Whether another value is recommended for some networks (models.recipes).
     """
 
     name: str
@@ -52,6 +53,7 @@ class Parameter:
     step: float = 0.05
     choices: tuple[str, ...] = ()
     name_2018: str = ""
+    by_network: bool = False
 
     @property
     def label_in_words(self) -> str:
@@ -72,6 +74,8 @@ class Parameter:
         if self.scale in ("text", "name"):
             return str(value)
         if self.scale == "file":
+            from cvtune_nb.files import pinned  # brings pandas, which `cvtune predict` does without
+
             return pinned(str(value))
         if self.scale == "menu":
             if value not in self.choices:
@@ -101,6 +105,7 @@ _DECLARED = [
         1e-5,
         1.0,
         name_2018="lr_per_mb",
+        by_network=True,
     ),
     Parameter(
         "image_size",
@@ -140,6 +145,7 @@ _DECLARED = [
         200,
         "passes",
         name_2018="max_epochs",
+        by_network=True,
     ),
     Parameter(
         "batch_size",
@@ -173,6 +179,7 @@ _DECLARED = [
         "linear",
         0.0,
         0.5,
+        by_network=True,
     ),
     Parameter(
         "weight_decay",
@@ -183,6 +190,7 @@ _DECLARED = [
         1e-6,
         1e-1,
         name_2018="l2_reg_weight",
+        by_network=True,
     ),
     Parameter(
         "layer_decay",
@@ -193,6 +201,7 @@ _DECLARED = [
         "linear",
         0.5,
         1.0,
+        by_network=True,
     ),
     Parameter(
         "optimizer",
@@ -242,6 +251,7 @@ _DECLARED = [
         0.0,
         0.9999,
         step=0.0001,
+        by_network=True,
     ),
     Parameter(
         "head",
@@ -274,7 +284,7 @@ PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _
 
 
 def _like(name: str, **changes: Any) -> Parameter:
-    return replace(PARAMETERS[name], name_2018="", **changes)
+    return replace(PARAMETERS[name], name_2018="", by_network=False, **changes)
 
 
 _OF_DETECTORS = [
@@ -505,10 +515,7 @@ class Config(TrainingConfig):
 
         Raises InputError when the minibatch is one photo already.
         """
-        # the average of the weights goes back as many photos as before
-        ema = min(PARAMETERS["ema"].high, round(math.sqrt(self.ema), 4))
-        schedule = str([rate / 2 for rate in self.rates]) if self.schedule else ""
-        return replace(super().halved(), schedule=schedule, ema=ema)
+        return replace(super().halved(), schedule=str([rate / 2 for rate in self.rates]) if self.schedule else "")
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part)."""

@@ -25,13 +25,15 @@ from cvtune_nb.classification.svm import baseline_predictions, last_baseline
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import backbones
-from cvtune_nb.models.recipes import BY_NETWORK, changes, recommended
-from cvtune_nb.parameters import Config
+from cvtune_nb.models.recipes import changes, recommended
+from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace, now, photos_id
 
 FRACTIONS = (0.25, 0.5, 1.0)
 """Of the training photos, those that the learning curve is fitted to, each twice as large as the one before."""
-TUNED = {"learning_rate", "batch_size", "schedule", "dropout", "weight_decay", "seed", *BY_NETWORK} - {"epochs"}
+TUNED = {"batch_size", "schedule", "dropout", "seed"} | {
+    name for name, parameter in PARAMETERS.items() if parameter.by_network and name != "epochs"
+}
 """Parameters that are set anew with every step: a run that differs in these, too, still shows what the step brought."""
 RESAMPLES = 1_000
 """Bootstrap samples of the photos behind every interval."""

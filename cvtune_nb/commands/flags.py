@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cvtune_nb.models.recipes import BY_NETWORK
 from cvtune_nb.parameters import LAYOUTS, PARAMETERS, RECOGNISE, Parameter
 
 Argument = Callable[[argparse.ArgumentParser], object]
@@ -21,8 +20,7 @@ def argument(*names: str, **settings: Any) -> Argument:
 
 def parameters(names: Iterable[str], declared: dict[str, Parameter] = PARAMETERS) -> tuple[Argument, ...]:
     """A flag for each of these parameters."""
-    by_network = BY_NETWORK if declared is PARAMETERS else ()
-    return tuple(argument(flag(name), metavar="X", help=_help(declared[name], name in by_network)) for name in names)
+    return tuple(argument(flag(name), metavar="X", help=_help(declared[name])) for name in names)
 
 
 def flag(name: str) -> str:
@@ -30,11 +28,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _help(parameter: Parameter, by_network: bool) -> str:
+def _help(parameter: Parameter) -> str:
     """Meaning, range, default, and the name that the package of 2018 had for it."""
     details = [parameter.range_in_words]
     if parameter.default != "":
-        details.append(f"default {parameter.default}" + (", or as recommended for the backbone" * by_network))
+        details.append(f"default {parameter.default}" + (", or as recommended for the backbone" * parameter.by_network))
     if parameter.name_2018:
         details.append(f"2018: {parameter.name_2018}")
     return f"{parameter.meaning} ({'; '.join(details)})".replace("%", "%%")

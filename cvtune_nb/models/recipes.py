@@ -4,11 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvtune_nb.models import backbones, sizes
-from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, Config
-
-BY_NETWORK = frozenset(name for family in FAMILIES.values() for name in {**family.recipe, **family.recipe_large})
-"""The parameters whose recommended values differ from network to network."""
 
 
 def recommended(backbone: str, **given: Any) -> Config:
@@ -61,7 +57,7 @@ def changes(config: Config, backbone: str) -> dict[str, Any]:
 
 def of_network(config: Config) -> dict[str, Any]:
     """The parameters of `config` whose recommended values differ from network to network."""
-    return {name: value for name, value in config.to_dict().items() if name in BY_NETWORK}
+    return {name: value for name, value in config.to_dict().items() if PARAMETERS[name].by_network}
 
 
 def in_words(values: Mapping[str, Any]) -> str:

@@ -140,7 +140,7 @@ LOUD = {
     "next-rung": (
         case(),
         "half of your photos have 480 pixels or more",
-        {"image_size": 320, "batch_size": 16, "learning_rate": 0.0015, "schedule": "", "ema": 0.9747},
+        {"image_size": 320, "batch_size": 16, "learning_rate": 0.0015, "schedule": ""},
     ),
 }
 

@@ -42,7 +42,7 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(photo_folder, tmp_pat
 
 def test_sigterm_during_escalate_prints_the_rungs_there_are(folder, capsys, monkeypatch):
     rungs = [Config("test_resnet:random", image_size=64, epochs=epochs, seed=5) for epochs in (1, 200)]
-    monkeypatch.setattr(escalation, "ladder_of", lambda _: rungs)
+    monkeypatch.setattr(escalation, "ladder_of", lambda *_: rungs)
     known = set(folder.glob("runs/*"))
 
     def end_the_second():

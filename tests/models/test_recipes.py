@@ -4,7 +4,8 @@ import pytest
 
 from cvtune_nb.errors import InputError
 from cvtune_nb.models import backbones, recipes
-from cvtune_nb.models.recipes import BY_NETWORK, changes, in_words, recommended, switched
+from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.recipes import changes, in_words, recommended, switched
 from cvtune_nb.parameters import PARAMETERS, Config
 
 CONVNEXT, LITE = "convnext_tiny", "efficientnet_lite0"
@@ -33,7 +34,10 @@ def test_what_is_given_is_checked():
 
 
 def test_the_parameters_that_differ_by_network_are_those_of_the_recipes():
-    assert {"learning_rate", "layer_decay", "drop_path", "ema"} <= BY_NETWORK <= set(PARAMETERS)
+    recipes = [{**family.recipe, **family.recipe_large} for family in FAMILIES.values()]
+    assert {name for recipe in recipes for name in recipe} == {
+        one.name for one in PARAMETERS.values() if one.by_network
+    }
 
 
 def test_another_network_brings_its_own_recipe_but_what_a_person_changed_stays():

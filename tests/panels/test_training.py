@@ -112,7 +112,7 @@ def test_choosing_a_network_moves_what_the_person_has_not_moved(workspace):
     choose(panel, "convnext_tiny")
     assert panel.config() == recommended("convnext_tiny", image_size=64, weight_decay=0.002)
     assert "Recommended for convnext_tiny: learning rate 5e-05, epochs 12" in panel.advised.value
-    assert "layer decay 0.8" in panel.advised.value and "you have L2 weight decay 0.002" in panel.advised.value
+    assert "layer decay 0.9" in panel.advised.value and "you have L2 weight decay 0.002" in panel.advised.value
     panel.recommended.click()
     assert panel.config() == recommended("convnext_tiny", image_size=64)
     choose(panel, "efficientnet_lite0")
