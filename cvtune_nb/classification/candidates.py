@@ -12,7 +12,7 @@ from cvtune_nb.data.pixels import serving
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
-from cvtune_nb.models import backbones, sizes
+from cvtune_nb.models import backbones, downloads, sizes
 from cvtune_nb.models.families import LAPTOP, LIGHT, OF_2018, STRONGEST
 from cvtune_nb.models.operations import operations
 from cvtune_nb.parameters import PARAMETERS
@@ -101,7 +101,7 @@ def _out_of_reach(name: str, fetch: bool) -> str:
     if name.endswith(backbones.RANDOM) or backbones.on_disk(name):
         return ""
     if not fetch:
-        return "its weights are not on disk: allow downloads"
+        return "its weights are not on disk, and downloads are not allowed"
     return "" if backbones.within_reach(name) else "its weights are not on disk and can't be fetched now"
 
 
@@ -135,6 +135,10 @@ class Speeds:
         missing = store_of(self.workspace, spec).missing(keys)
         return len(missing) / self.of(spec) if missing else 0.0
 
+    def download_seconds(self, spec: FeatureSpec) -> float:
+        """What fetching its weights takes; 0 where they are on disk."""
+        return _download_seconds(spec.backbone)
+
     def fit_seconds(self, photos: int, classes: int) -> float:
         """What cross-validating an SVM takes on so many photos, of so many classes."""
         return self._fit_seconds * photos * classes
@@ -152,16 +156,24 @@ class Speeds:
         self._fit_seconds = seconds / (photos * classes)
 
     def _tried(self) -> float:
-        """Operations a second of the cheapest network, tried once and kept."""
+        """Operations a second of the cheapest network on disk, tried once and kept."""
         from cvtune_nb.models import benchmark
 
         file = self.workspace.cache / "operations-a-second.json"
         if not file.exists():
-            cheapest = min(self.specs, key=_operations)
+            here = [spec for spec in self.specs if not _out_of_reach(spec.backbone, fetch=False)]
+            cheapest = min(here or [FeatureSpec.default()], key=_operations)
             self._progress(0.0, f"measuring the speed of {cheapest} on this machine")
             found = benchmark.measure(cheapest.backbone, cheapest.image_size, seconds=0.5, batch=16)
             write_json(file, {"operations": found.images_per_second * _operations(cheapest)})
         return float(read_json(file)["operations"])
+
+
+def _download_seconds(name: str) -> float:
+    """What fetching a network's weights takes."""
+    if not _out_of_reach(name, fetch=False):
+        return 0.0
+    return downloads.expected(backbones.family_of(name).source.megabytes(name)).seconds
 
 
 def _operations(spec: FeatureSpec) -> float:
@@ -198,4 +210,5 @@ def predicted_seconds(
     largest = max((spec.preprocessing for spec in specs), key=lambda one: one.side)
     decoding = len(serving(workspace, keys, largest).missing(keys)) * DECODE_SECONDS
     fitting = speeds.fit_seconds(2 * len(keys), classes)  # those before the last round have as many photos together
-    return decoding + sum(speeds.features_seconds(spec, keys) + fitting for spec in specs)
+    fetching = sum(map(_download_seconds, {spec.backbone for spec in specs}))
+    return fetching + decoding + sum(speeds.features_seconds(spec, keys) + fitting for spec in specs)

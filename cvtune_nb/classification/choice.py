@@ -10,6 +10,9 @@ from cvtune_nb.files import read_json, write_json
 from cvtune_nb.models import backbones, sizes
 from cvtune_nb.workspace import Workspace, now
 
+BY_HAND = "chosen by hand"
+"""Why a network was chosen that was not recommended; what runs unattended leaves such a choice alone."""
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -14,6 +14,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from cvtune_nb.classification.comparison import (
     below,
     concluded,
     ranked,
+    training_photos_id,
 )
 from cvtune_nb.classification.features import features, store_of
 from cvtune_nb.classification.svm import Svm
@@ -191,7 +193,7 @@ class _Race:
     ):
         self.workspace, self.photos, self.progress, self.clock = workspace, photos, progress, clock
         self.began, self.end, self.left = clock(), end, 0.0
-        self.classes, self.measured_on = photos["label"].nunique(), photos_id(photos)
+        self.classes, self.measured_on = photos["label"].nunique(), training_photos_id(workspace)
         self.rounds = rounds(len(photos), self.classes)
         self.entries = [Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not) for one in candidates]
         self.speeds = Speeds(workspace, [entry.spec for entry in self.waiting], progress)
@@ -243,7 +245,7 @@ class _Race:
     def measure(self, entry: Entry, count: int) -> None:
         """Features of the first `count` photos and what an SVM makes of them, unless that is known already."""
         photos, begun = self.photos.head(count), self.clock()
-        file = self.workspace.cache / f"compared-{entry.spec.key}-{photos_id(photos)}.json"
+        file = self.answers(entry, photos)
         if not file.exists():
             report = functools.partial(self.report, f"{entry.spec}, {count} photos")
             report(0.0, "")
@@ -277,17 +279,26 @@ class _Race:
 
     def cost(self, entry: Entry, count: int) -> float:
         """Seconds that a round with the first `count` photos will take."""
-        keys = list(self.photos["sha256"].head(count))
-        return self.speeds.features_seconds(entry.spec, keys) + self.speeds.fit_seconds(count, self.classes)
+        photos = self.photos.head(count)
+        if self.answers(entry, photos).exists():
+            return 0.0
+        computing = self.speeds.features_seconds(entry.spec, list(photos["sha256"]))
+        return self.speeds.download_seconds(entry.spec) + computing + self.speeds.fit_seconds(count, self.classes)
+
+    def answers(self, entry: Entry, photos: pd.DataFrame) -> Path:
+        """Where it is kept which of these photos it gets right."""
+        return self.workspace.cache / f"compared-{entry.spec.key}-{photos_id(photos)}.json"
 
     def report(self, what: str, share: float, words: str) -> None:  # noqa: ARG002 - the share of one step says little
         """Say what is done and how much time is left. When the budget is used up, it ends the work."""
         now = self.clock()
         if now > self.end:
             raise _OutOfBudget
-        left = min(self.end - now, max(1.0, self.left - (now - self.began)))
+        most, guess = self.end - now, self.left - (now - self.began)
+        left = guess if 0 < guess < most else most
         done = (now - self.began) / max(now - self.began + left, 1e-9)
-        self.progress(done, f"{what or words}; at most {_duration(left)} left")
+        limit = "about" if left == guess else "at most"
+        self.progress(done, f"{what or words}; {limit} {_duration(left)} left")
 
     # -- who stays in the race ------------------------------------------------------------------------------------
 
@@ -300,13 +311,14 @@ class _Race:
         """Leave out what the time left has no room for.
 
         In the first round that is the dearest, later the least accurate; the network that leads on ImageNet comes
-        first.
+        first if it can get to the end.
         """
         costs = {entry.spec: self.cost(entry, count) for entry in self.waiting}
         before, favourite = max((entry.photos for entry in self.waiting), default=0), self.favourite()
         order = sorted(ranked(self.waiting, before), key=lambda entry: 0 if before else costs[entry.spec])
-        order.sort(key=lambda entry: entry is not favourite)
         room = self.end - self.clock()
+        if favourite and self.cost(favourite, self.rounds[-1]) <= room:  # else it would only take the others' time
+            order.sort(key=lambda entry: entry is not favourite)
         for entry in order:
             cost = costs[entry.spec]
             if cost <= room:

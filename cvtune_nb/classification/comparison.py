@@ -11,7 +11,7 @@ import pandas as pd
 from cvtune_nb import metrics
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 TIE = 0.005
 """A network that is faster is recommended for accuracy where it is at most so much less accurate, and not reliably."""
@@ -88,7 +88,7 @@ class Comparison:
     imagenet
         A sentence about the network that leads on ImageNet, where it is not recommended for accuracy; else "".
     measured_on
-        Stands for the photos that were compared on.
+        Stands for the training photos and labels there were (training_photos_id).
     """
 
     table: pd.DataFrame
@@ -157,6 +157,12 @@ def last_comparison(workspace: Workspace) -> Comparison | None:
     return Comparison(table, recommended, rest["imagenet"], rest["measured_on"])
 
 
+def training_photos_id(workspace: Workspace) -> str:
+    """Stands for today's training photos and labels."""
+    photos = workspace.photos()
+    return photos_id(photos[photos["split"] == "train"])
+
+
 def nothing_yet() -> Comparison:
     """Before anything was compared."""
     return Comparison(pd.DataFrame(columns=["backbone", *NUMBERS, "state", "why"]), {})
@@ -209,9 +215,10 @@ def recommend(
 ) -> tuple[Recommendation, Recommendation]:
     """What is recommended for accuracy, and for speed.
 
-    For accuracy: the most accurate of those measured on the most photos, or a faster one (FASTER) that is at most TIE
-    below it and not reliably so. For speed: the fastest of all that are at most MARGIN below the most accurate, each on
-    the photos that both were measured on.
+    For accuracy: the most accurate of those measured on the most photos, or one that was left out on the way and was
+    ahead of it on the photos that both saw; or else a faster one (FASTER) that is at most TIE below it and not reliably
+    so. For speed: the fastest of all that are at most MARGIN below the most accurate, each on the photos that both were
+    measured on.
 
     Parameters
     ----------
@@ -222,10 +229,17 @@ def recommend(
     """
     most = max(entry.photos for entry in measured)
     final = ranked([entry for entry in measured if entry.photos == most], most)
-    best, found = final[0], f"{{}} of {most:,} training photos right, cross-validated"
-    ties = [entry for entry in final if (apart := entry.minus(best)).high >= 0 and apart.difference >= -TIE]
+    best = final[0]
+    for entry in sorted(measured, key=lambda entry: -entry.photos):
+        if entry.minus(best).difference > TIE:
+            best = entry
+    ties = [
+        entry
+        for entry in (final if best in final else [best])
+        if (apart := entry.minus(best)).high >= 0 and apart.difference >= -TIE
+    ]
     first = _faster(ties, best, speed)
-    words = found.format(_percent(first.accuracy))
+    words = f"{_percent(first.accuracy)} of {first.photos:,} training photos right, cross-validated"
     if first is not best:
         words += f": {times(first, best, speed)}, with no reliable difference from its {best.accuracy.value:.1%}"
     elif len(measured) > 1:
@@ -260,6 +274,8 @@ def times(entry: Entry, other: Entry, speed: Callable[[FeatureSpec], float]) -> 
 
 def below(apart: metrics.Paired) -> str:
     """A difference in words, for example "2.1 points less (0.5 to 3.7)"."""
+    if apart.difference == 0:
+        return f"the same accuracy ({apart.low * 100:+.1f} to {apart.high * 100:+.1f} points)"
     if apart.difference > 0:
         return f"{apart.difference * 100:.1f} points more ({apart.low * 100:.1f} to {apart.high * 100:.1f})"
     return f"{-apart.difference * 100:.1f} points less ({-apart.high * 100:.1f} to {-apart.low * 100:.1f})"

@@ -10,6 +10,7 @@ from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, table
+from cvtune_nb.errors import InputError
 
 
 @command(
@@ -31,17 +32,20 @@ from cvtune_nb.console import Meter, table
         "--use",
         choices=("accuracy", "speed", "none"),
         default="accuracy",
-        help="what later steps start with: the network recommended for accuracy, for speed, or as before (accuracy)",
+        help="what later steps start with: the network recommended for accuracy or for speed; none: what they start "
+        "with now (accuracy)",
     ),
     *parameters(["seed"]),
 )
 def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     """compare pretrained networks on your photos, within a time budget"""
+    if arguments.most < 1:
+        raise InputError(f"--photos is {arguments.most}: give 1 or more")
     seconds = budget_seconds(arguments.budget)
     names = [name.strip() for name in arguments.backbones.split(",") if name.strip()]
 
     from cvtune_nb.classification import candidates
-    from cvtune_nb.classification.choice import choice, choose
+    from cvtune_nb.classification.choice import choice, choose, start_with
     from cvtune_nb.classification.compare import compare as race
     from cvtune_nb.classification.compare import sample
     from cvtune_nb.runs.cost import duration
@@ -51,15 +55,16 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     there = candidates.listed(workspace, names, image_sizes, arguments.download)
     count, photos = sum(one.usable for one in there), sample(workspace.photos(), arguments.most)
     most = candidates.predicted_seconds(workspace, there, photos, meter)
+    ends = f"; the budget ends it after {duration(seconds)}" if most > seconds else ""
     meter.say(
-        f"{count} candidates on {len(photos)} training photos: at most about {duration(most)}, ended after "
-        f"{duration(seconds)}; those that can't win any more are dropped on the way"
+        f"{count} candidate{'' if count == 1 else 's'} on {len(photos)} training photos: about {duration(most)} at most"
+        f"{ends}; those that can't win any more are dropped on the way"
     )
     found = race(workspace, there, arguments.most, seconds, progress=meter)
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
-    start = f"later steps start with {chosen}" if chosen else "later steps start as before"
+    start = f"later steps start with {chosen or start_with(workspace)}"
     shown = ["backbone", "image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds", "state"]
     speeds = np.round(found.table["images_per_second"], 1)
     rows = found.table.assign(images_per_second=speeds, state=found.notes).to_dict("records")

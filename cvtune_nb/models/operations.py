@@ -21,6 +21,7 @@ def operations(name: str, image_size: int) -> float:
     given = {} if family.any_size else sizes.arguments(plain, image_size) or {}
     with torch.device("meta"), torch.no_grad(), quiet("timm"):
         network = family.source.build(plain, None, **given).eval()
+        network.requires_grad_(False)  # else the counter's hooks fail in some networks
         with FlopCounterMode(display=False) as counter:
             network(torch.empty((1, 3, image_size, image_size)))
     return float(counter.get_total_flops())

@@ -8,9 +8,15 @@ from IPython.display import HTML
 from cvtune_nb import plots
 from cvtune_nb.classification import candidates
 from cvtune_nb.classification.candidates import Candidate
-from cvtune_nb.classification.choice import Choice, choice, choose, start_with
+from cvtune_nb.classification.choice import BY_HAND, Choice, choice, choose, start_with
 from cvtune_nb.classification.compare import PHOTOS, compare, sample
-from cvtune_nb.classification.comparison import USES, Comparison, last_comparison, nothing_yet
+from cvtune_nb.classification.comparison import (
+    USES,
+    Comparison,
+    last_comparison,
+    nothing_yet,
+    training_photos_id,
+)
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
@@ -51,8 +57,16 @@ class ComparisonPanel(Panel):
         budget_minutes
             0 leaves the comparison out where nobody can press the button.
         use
-            What to go on with where nobody can press a button: "accuracy", "speed" or "" (as before).
+            What to go on with where nobody can press a button: "accuracy", "speed" or "" (as before). What was chosen
+            by hand stays.
+
+        Raises
+        ------
+        InputError
+            For another `use`.
         """
+        if use not in ("", *USES):
+            raise InputError(f"use is {use!r}: choose {' or '.join(USES)}, or leave it empty")
         super().__init__(workspace)
         self.wanted, self.use = budget_minutes, use
         self._ticked = [name.strip() for name in networks.split(",") if name.strip()]
@@ -87,7 +101,7 @@ class ComparisonPanel(Panel):
             control.observe(lambda _: self._predict_soon(), "value")
         for one, press in self.for_use.items():
             press.on_click(self.guard(lambda _, one=one: self._use(one)))
-        self.use_any.on_click(self.guard(lambda _: self._chosen(self.any.value, "chosen by hand")))
+        self.use_any.on_click(self.guard(lambda _: self._chosen(self.any.value, BY_HAND)))
         self._list_networks()
         self._show_last()
         self._show_choice()
@@ -109,7 +123,11 @@ class ComparisonPanel(Panel):
         self._predict_soon()
 
     def _line(self, name: str, about: str, why_not: str) -> w.Widget:
-        ticked = not why_not and (name in self._ticked or not self._ticked)
+        known = self.boxes.get(
+            name
+        )  # what a person has ticked stays so; what would have to be downloaded is not ticked
+        asked = name in self._ticked or not (self._ticked or self.fetch.value)
+        ticked = not why_not and (known.value if known and not known.disabled else asked)
         box = w.Checkbox(value=ticked, description=name, indent=False, disabled=bool(why_not), layout={"width": "auto"})
         box.tooltip = f"{about}: {why_not}" if why_not else about
         box.observe(lambda _: self._predict_soon(), "value")
@@ -129,8 +147,9 @@ class ComparisonPanel(Panel):
     # -- what it will cost ----------------------------------------------------------------------------------------
 
     def _predict_soon(self) -> None:
-        self.price.value = html.status("Estimating the time ...")
-        self._soon()
+        if self.attended:
+            self.price.value = html.status("Estimating the time ...")
+            self._soon()
 
     def predict(self, still: Still = lambda: True) -> None:
         """Write down how long it will take."""
@@ -156,8 +175,15 @@ class ComparisonPanel(Panel):
     # -- comparing ------------------------------------------------------------------------------------------------
 
     def unstarted(self) -> bool:
-        """Not where nobody is there and no budget is given."""
-        return super().unstarted() and not (self.wanted == 0 and not self.attended)
+        """Not where nobody is there, and no budget is given or there are too few photos to compare networks on."""
+        if self.attended or not super().unstarted():
+            return super().unstarted()
+        try:
+            sample(self.workspace.photos(), self.photos.value)
+        except InputError as error:  # the baseline below can be made all the same
+            self.show_error(error)
+            return False
+        return self.wanted > 0
 
     def work(self) -> Work:
         """Read the controls."""
@@ -173,7 +199,8 @@ class ComparisonPanel(Panel):
         self._show(result)
         self._offer(result)
         self.cost.value = f"{html.duration(result.seconds)} of work in all; features are kept for the next steps."
-        if not self.attended and self.use in result.recommended:
+        made = choice(self.workspace)
+        if not self.attended and self.use in result.recommended and not (made and made.why == BY_HAND):
             self._use(self.use)
         return "Now say below which one to go on with."
 
@@ -201,7 +228,12 @@ class ComparisonPanel(Panel):
         known = last_comparison(self.workspace)
         self._show(known or nothing_yet())
         self._offer(known or nothing_yet())
-        self.say("The last comparison is shown." if known else "Nothing compared yet.")
+        if known is None:
+            self.say("Nothing compared yet.")
+        elif known.measured_on == training_photos_id(self.workspace):
+            self.say("The last comparison is shown.")
+        else:
+            self.say("The last comparison is shown. Photos or labels have changed since: compare again.")
 
     # -- which one to go on with ----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ SMALL = FeatureSpec("efficientnet_lite0", Preprocessing(64))
 def test_what_is_not_on_disk_says_so(workspace, torch_home, no_network):
     known = networks().set_index("name")["why_not"]
     assert known["efficientnet_lite0"] == ""
-    assert known["resnet18"] == "its weights are not on disk: allow downloads"
+    assert known["resnet18"] == "its weights are not on disk, and downloads are not allowed"
     assert networks(fetch=True).set_index("name").at["resnet18", "why_not"].endswith("can't be fetched now")
     found = {one.spec: one.why_not for one in listed(workspace, ["efficientnet_lite1", "resnet18"])}
     assert [str(spec) for spec in found] == [
@@ -39,6 +39,11 @@ def test_sizes_that_cannot_be_are_listed_with_the_reason(workspace):
 def test_a_name_that_is_none_is_refused(workspace):
     with pytest.raises(InputError, match="no backbone called 'resnet19'"):
         listed(workspace, ["resnet19"])
+
+
+@pytest.mark.parametrize("name", ["vit_base_patch16_siglip_224.v2_webli", "pit_ti_224"])
+def test_operations_are_counted_in_networks_whose_hooks_ask_for_gradients(name):
+    assert operations(name, 224) > 1e9
 
 
 def test_operations_of_a_network_are_counted_without_its_weights():

@@ -52,6 +52,12 @@ def test_one_that_was_dropped_is_compared_on_the_photos_that_both_were_in():
     assert (accuracy, speed) == ("a", "b") and "at 1.0 points less" in quick
 
 
+def test_one_that_was_ahead_when_the_time_was_up_is_recommended():
+    a, b = entry("a", 460, 920), entry("b", 476, photos=500)
+    accuracy, _, why, _ = recommended([a, b], a=2, b=1)
+    assert accuracy == "b" and "95.2%" in why and "of 500 training photos" in why
+
+
 def test_alone_it_is_recommended_for_both():
     accuracy, speed, why, quick = recommended([entry("a", 900)], a=1)
     assert (accuracy, speed) == ("a", "a") and "most accurate" not in why and quick.startswith("too: ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvtune_nb.classification.choice import choice
+from cvtune_nb.classification.choice import BY_HAND, choice, choose
 from cvtune_nb.classification.comparison import last_comparison
 from cvtune_nb.panels import BaselinePanel, ComparisonPanel, EscalationPanel, TrainingPanel
 from cvtune_nb.widgets.job import NotReady
@@ -53,7 +53,7 @@ def test_what_is_out_of_reach_is_grey_and_says_why(workspace, torch_home, no_net
     assert panel.boxes["resnet18"].disabled and not panel.boxes["resnet18"].value
     assert panel.boxes["efficientnet_lite0"].value
     shown = "".join(line.children[1].value for line in panel.list.children if hasattr(line, "children"))
-    assert "BSD-3-Clause; its weights are not on disk: allow downloads" in shown
+    assert "BSD-3-Clause; its weights are not on disk, and downloads are not allowed" in shown
     panel.fetch.value = True
     assert panel.boxes["resnet18"].disabled, "there is no network"
 
@@ -81,6 +81,10 @@ def test_a_person_who_comes_back_finds_the_last_comparison(compared, workspace):
     assert "efficientnet_lite0 at 64 pixels" in again.reports[-1][1]().data
     again.for_use["speed"].click()
     assert choice(workspace)
+    assert "changed" not in again.status.value
+    path = workspace.photos().query("split == 'train'")["path"].iloc[0]
+    workspace.decide(path, "exclude")
+    assert "Photos or labels have changed since" in ComparisonPanel(workspace).status.value
 
 
 def test_without_a_person_the_recommended_one_is_used(workspace, monkeypatch):
@@ -88,4 +92,7 @@ def test_without_a_person_the_recommended_one_is_used(workspace, monkeypatch):
     panel = ComparisonPanel.of(workspace, **TWO, use="speed")
     panel.start(block=True)
     assert choice(workspace).why == "recommended for speed"
+    by_hand = choose(workspace, panel.seen.specs[-1], BY_HAND)
+    panel.start(block=True)
+    assert choice(workspace) == by_hand, "what a person chose stays"
     assert not ComparisonPanel(workspace, budget_minutes=0).unstarted(), "no budget, no comparison"
