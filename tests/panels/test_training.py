@@ -137,6 +137,13 @@ def test_drop_path_of_a_network_without_it_is_said_in_the_place_of_the_cost(work
     assert "resnet18:random is built without drop path: choose drop_path 0" in panel.cost_line.value
 
 
+def test_a_file_that_holds_no_weights_is_said_in_the_place_of_the_cost(workspace, tmp_path):
+    (tmp_path / "own.pth").write_bytes(b"no weights")
+    panel = TrainingPanel(workspace, **SMALL, weights=str(tmp_path / "own.pth"))
+    panel.predict()
+    assert "role=\"alert\"" in panel.cost_line.value and "own.pth" in panel.cost_line.value
+
+
 def test_a_schedule_with_garbage_is_said_before_anything_runs(workspace):
     panel = TrainingPanel.of(workspace, **QUICK)
     panel.controls_of["schedule"].value = "[0.1]*__import__('os')"
