@@ -373,8 +373,12 @@ RECIPE_2018 = {
     "epochs": 15,
     "batch_size": 32,
     "dropout": 0.5,
+    "drop_path": 0.0,
     "weight_decay": 0.0005,
+    "layer_decay": 1.0,
     "optimizer": "sgd",
+    "warm_up": 20,
+    "clip_norm": 0.0,
 }
 """The 2018 package's defaults: SGD from a random last layer, 15 epochs, rate .05 cut by 10 after 7 and 14."""
 

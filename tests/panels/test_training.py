@@ -93,6 +93,11 @@ def test_presets_set_the_recipe_and_the_defaults(workspace):
     config = panel.config().to_dict()
     assert {name: config[name] for name in RECIPE_2018} == RECIPE_2018
     assert config["image_size"] == 64
+    choose(panel, "test_vit:random")
+    panel.recommended.click()
+    panel.recipe.click()
+    assert panel.config() == Config("test_vit:random", image_size=64, **RECIPE_2018), "nothing of the network's own"
+    choose(panel, SMALL["backbone"])
     panel.recommended.click()
     assert panel.config() == Config(**SMALL)
 
@@ -141,7 +146,7 @@ def test_a_file_that_holds_no_weights_is_said_in_the_place_of_the_cost(workspace
     (tmp_path / "own.pth").write_bytes(b"no weights")
     panel = TrainingPanel(workspace, **SMALL, weights=str(tmp_path / "own.pth"))
     panel.predict()
-    assert "role=\"alert\"" in panel.cost_line.value and "own.pth" in panel.cost_line.value
+    assert 'role="alert"' in panel.cost_line.value and "own.pth" in panel.cost_line.value
 
 
 def test_a_schedule_with_garbage_is_said_before_anything_runs(workspace):
