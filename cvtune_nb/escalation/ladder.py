@@ -105,8 +105,11 @@ def _read(file: Path, complete: Callable[..., Config]) -> list[Config]:
         raise InputError(f"{file} has no column backbone: name its columns {', '.join(COLUMNS)}")
     rungs = []
     for number, row in enumerate(table[names].to_dict("records"), 1):
+        values = {name: value for name, value in row.items() if value != ""}
         try:
-            rungs.append(complete(**{name: value for name, value in row.items() if value != ""}))
+            if "backbone" not in values:
+                raise InputError("it names no backbone")
+            rungs.append(complete(**values))
         except InputError as error:
             raise InputError(f"{file}, rung {number}: {error}") from None
     return rungs

@@ -115,6 +115,7 @@ def test_a_table_of_rungs_needs_no_more_than_what_differs(tmp_path):
     [
         ("image_size\n224\n", "has no column backbone"),
         ("backbone,image_size\nresnet18,224\nresnet18,20\n", "rungs.csv, rung 2: image_size is 20"),
+        ("backbone,image_size\nresnet18,224\n,320\n", "rungs.csv, rung 2: it names no backbone"),
         ("backbone,depth\nresnet18,3\n", "rungs.csv, rung 1: depth is not a parameter"),
         ("", "can't be read as a table of rungs"),
     ],
