@@ -111,17 +111,31 @@ def choose(panel, backbone):
 def test_choosing_a_network_moves_what_the_person_has_not_moved(workspace):
     panel = TrainingPanel(workspace, **SMALL)
     assert "Recommended for efficientnet_lite0: learning rate 0.0003, epochs 8" in panel.advised.value
-    assert "set like this" in panel.advised.value
+    assert ", as set now." in panel.advised.value
     panel.controls_of["weight_decay"].value = 0.002
-    assert "you have L2 weight decay 0.002" in panel.advised.value
+    assert ". Your settings differ: L2 weight decay 0.002." in panel.advised.value
     choose(panel, "convnext_tiny")
     assert panel.config() == recommended("convnext_tiny", image_size=64, weight_decay=0.002)
     assert "Recommended for convnext_tiny: learning rate 5e-05, epochs 12" in panel.advised.value
-    assert "layer decay 0.9" in panel.advised.value and "you have L2 weight decay 0.002" in panel.advised.value
+    assert (
+        "layer decay 0.9" in panel.advised.value
+        and ". Your settings differ: L2 weight decay 0.002." in panel.advised.value
+    )
     panel.recommended.click()
     assert panel.config() == recommended("convnext_tiny", image_size=64)
     choose(panel, "efficientnet_lite0")
     assert panel.config() == Config(**SMALL)
+
+
+@pytest.mark.parametrize(("name", "typed"), [("schedule", "[0.1]*"), ("weights", "/nowhere/own.pth")])
+def test_a_network_brings_its_recipe_beside_what_can_not_be_read(workspace, name, typed):
+    panel = TrainingPanel(workspace, **SMALL)
+    panel.controls_of[name].widget.value = typed
+    choose(panel, "convnext_tiny")
+    assert panel.controls_of["weights"].value == ""
+    assert panel.controls_of["schedule"].value == (typed if name == "schedule" else "")
+    panel.controls_of["schedule"].value = ""
+    assert panel.config() == recommended("convnext_tiny", image_size=64)
 
 
 def test_what_the_notebook_does_not_give_is_recommended_for_the_network(workspace):
