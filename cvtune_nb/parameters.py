@@ -130,8 +130,8 @@ _DECLARED = [
     Parameter(
         "weights",
         "Own weights",
-        "a file with weights of this backbone to start from instead of those of ImageNet, .safetensors, .pth, .pt or "
-        ".bin: your own pretraining on photos like yours",
+        "a file (.safetensors, .pth, .pt or .bin) with weights of this backbone, to start from instead of the "
+        "published ones: your own pretraining on photos like yours",
         "",
         "file",
     ),
@@ -184,7 +184,7 @@ _DECLARED = [
     Parameter(
         "weight_decay",
         "L2 weight decay",
-        "pull of all weights towards zero: against overfitting",
+        "pull of the weights towards zero, with AdamW not of biases, norms and embeddings: against overfitting",
         0.01,
         "log",
         1e-6,
@@ -223,7 +223,7 @@ _DECLARED = [
     Parameter(
         "warm_up",
         "Warm-up",
-        "steps over which the learning rate rises from nothing, so that the start is not lost",
+        "steps over which the learning rate rises from zero, so that the start is not lost",
         20,
         "whole",
         0,
