@@ -130,8 +130,8 @@ _DECLARED = [
     Parameter(
         "weights",
         "Own weights",
-        "a file with weights of this backbone to start from instead of those of ImageNet, .safetensors, .pth, .pt or "
-        ".bin: your own pretraining on photos like yours",
+        "a file (.safetensors, .pth, .pt or .bin) with weights of this backbone, to start from instead of the "
+        "published ones: your own pretraining on photos like yours",
         "",
         "file",
     ),
@@ -184,7 +184,7 @@ _DECLARED = [
     Parameter(
         "weight_decay",
         "L2 weight decay",
-        "pull of all weights towards zero: against overfitting",
+        "pull of the weights towards zero, with AdamW not of biases, norms and embeddings: against overfitting",
         0.01,
         "log",
         1e-6,
@@ -223,7 +223,7 @@ _DECLARED = [
     Parameter(
         "warm_up",
         "Warm-up",
-        "steps over which the learning rate rises from nothing, so that the start is not lost",
+        "steps over which the learning rate rises from zero, so that the start is not lost",
         20,
         "whole",
         0,
@@ -373,8 +373,12 @@ RECIPE_2018 = {
     "epochs": 15,
     "batch_size": 32,
     "dropout": 0.5,
+    "drop_path": 0.0,
     "weight_decay": 0.0005,
+    "layer_decay": 1.0,
     "optimizer": "sgd",
+    "warm_up": 20,
+    "clip_norm": 0.0,
 }
 """The 2018 package's defaults: SGD from a random last layer, 15 epochs, rate .05 cut by 10 after 7 and 14."""
 

@@ -87,7 +87,7 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     """learning_rate,loss,smoothed of each step until the loss is lost; the loss is the one that training follows."""
     classes = sorted(photos["label"].unique())
     train = part_of(photos, "train", workspace, Preprocessing.of(config), progress)
-    network = build(config, classes).to(networks.device())
+    network = build(config, classes, progress=progress).to(networks.device())
     if config.head == "svm":
         start_from_svm(workspace, network, (), config, progress)
     optimizer = optimizer_for(network, config)

@@ -2,7 +2,16 @@
 
 from cvtune_nb.escalation.climb import Escalation, escalate, so_far
 from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
-from cvtune_nb.escalation.ladder import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, save_rungs
+from cvtune_nb.escalation.ladder import (
+    ladder,
+    ladder_of,
+    ladders,
+    own_rungs,
+    read_rungs,
+    reference_2018,
+    resized,
+    save_rungs,
+)
 from cvtune_nb.escalation.parameter_sweep import Sweep, sweep
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "own_rungs",
     "read_rungs",
     "reference_2018",
+    "resized",
     "save_rungs",
     "so_far",
     "sweep",

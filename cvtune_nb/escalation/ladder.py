@@ -44,31 +44,30 @@ def ladders() -> list[str]:
     return [family.name for family in FAMILIES.values() if family.ladder]
 
 
-def ladder(family: str, image_sizes: Sequence[int] = (), epochs: int = 0) -> list[Config]:
-    """The rungs of a family, cheapest first.
-
-    Parameters
-    ----------
-    family : str
-        One of `ladders`.
-    image_sizes : sequence of int
-        Those of the rungs instead of the family's; the last one is that of all rungs beyond.
-    epochs : int
-        Those of all rungs; 0: the family's.
-
-    Raises
-    ------
-    InputError
-        For a family that has no ladder.
-    """
+def ladder(family: str) -> list[Config]:
+    """The rungs of a family, one of `ladders`, cheapest first. Raises InputError for one that has no ladder."""
     if family not in ladders():
         raise InputError(f"there is no ladder for {family!r}: choose {' or '.join(ladders())}")
     row = FAMILIES[family]
-    rungs = [recommended(**{**row.shared_by_rungs, **rung._asdict()}) for rung in row.ladder]
+    return [recommended(**{**row.shared_by_rungs, **rung._asdict()}) for rung in row.ladder]
+
+
+def resized(rungs: Sequence[Config], image_sizes: Sequence[int] = (), epochs: int = 0) -> list[Config]:
+    """Rungs with other image sizes and epochs.
+
+    Parameters
+    ----------
+    rungs : sequence of Config
+        Cheapest first.
+    image_sizes : sequence of int
+        One for each rung, the last one for all beyond; empty: the rungs' own.
+    epochs : int
+        Those of all rungs; 0: the rungs' own.
+    """
     if image_sizes:
         sizes_of = [*image_sizes, *[image_sizes[-1]] * len(rungs)]
         rungs = [replace(rung, image_size=size) for rung, size in zip(rungs, sizes_of, strict=False)]
-    return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else rungs
+    return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else list(rungs)
 
 
 def ladder_of(backbone: str, weights: str = "") -> list[Config]:
@@ -106,8 +105,11 @@ def _read(file: Path, complete: Callable[..., Config]) -> list[Config]:
         raise InputError(f"{file} has no column backbone: name its columns {', '.join(COLUMNS)}")
     rungs = []
     for number, row in enumerate(table[names].to_dict("records"), 1):
+        values = {name: value for name, value in row.items() if value != ""}
         try:
-            rungs.append(complete(**{name: value for name, value in row.items() if value != ""}))
+            if "backbone" not in values:
+                raise InputError("it names no backbone")
+            rungs.append(complete(**values))
         except InputError as error:
             raise InputError(f"{file}, rung {number}: {error}") from None
     return rungs

@@ -15,6 +15,7 @@ from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, ranked, runs
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
+from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.cost import duration
@@ -23,6 +24,9 @@ from cvtune_nb.workspace import Workspace, photos_id
 
 SWEPT = ("learning_rate", "dropout", "weight_decay")
 """The parameters that are searched; all others are the rung's."""
+ADDED = {"weights": "", "drop_path": 0.0, "layer_decay": 1.0, "warm_up": 20, "clip_norm": 0.0, "ema": 0.0}
+"""Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
+without these, so that a sweep of such a version goes on."""
 COLUMNS = ["trial", "run", *SWEPT, "epochs", "seconds", "validation_accuracy", "low", "high", "state", "note"]
 WIDER = {"learning_rate": 5.0, "weight_decay": 10.0}
 """How many times below and above the rung's own value is searched; dropout is searched from 0 to MOST_DROPOUT."""
@@ -221,12 +225,12 @@ def _config_of(trial: Any, config: Config) -> Config:
 
 def journal_of(workspace: Workspace, config: Config) -> Path:
     """The journal of the search round this config on today's photos."""
-    # without defaults, so that a later version, which has more parameters, goes on with it
     values = config.to_dict().items()
-    fixed = {name: value for name, value in values if name not in SWEPT and value != PARAMETERS[name].default}
+    fixed = {name: value for name, value in values if name not in SWEPT and value != ADDED.get(name)}
     fixed["centre"] = centre(config)
     text = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
-    name = f"{config.backbone}-{config.image_size}-{hashlib.sha256(text.encode()).hexdigest()[:12]}".replace("/", "-")
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    name = f"{backbones.file_name(config.backbone)}-{config.image_size}-{digest}"
     folder = workspace.folder / "sweeps"
     folder.mkdir(exist_ok=True)
     return folder / f"{name}.jsonl"

@@ -81,7 +81,7 @@ def load(
     """
     plain = name.removesuffix(RANDOM)
     if weights and plain != name:
-        raise InputError(f"{name} asks for random weights and --weights for those of a file: leave one of them out")
+        raise InputError(f"{name} asks for random weights, and weights names a file: leave one of them out")
     if image_size and pretrained:
         sizes.require(name, image_size)
     family, width = backbones.family_of(name), sizes.width(name)

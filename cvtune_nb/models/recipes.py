@@ -34,11 +34,15 @@ def switched(config: Config, backbone: str) -> Config:
     A learning rate that was halved with the minibatch stays so. Values that a person has changed stay; so does a typed
     schedule, with its rates and epochs.
     """
-    before, after = (_with_minibatch(recommended(name), config.batch_size) for name in (config.backbone, backbone))
+    plain = (recommended(config.backbone), recommended(backbone))
+    pairs = [[one.to_dict() for one in plain], [_with_minibatch(one, config.batch_size) for one in plain]]
     # a file of weights is of one network
     values = {**config.to_dict(), "weights": config.weights if backbone == config.backbone else ""}
     return Config.from_values(
-        **{name: after[name] if value == before[name] else value for name, value in values.items()}
+        **{
+            name: next((after[name] for before, after in pairs if value == before[name]), value)
+            for name, value in values.items()
+        }
     )
 
 

@@ -21,6 +21,7 @@ from cvtune_nb.escalation import (
     ladders,
     own_rungs,
     reference_2018,
+    resized,
     save_rungs,
     so_far,
 )
@@ -76,11 +77,12 @@ class EscalationPanel(Panel):
         """
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
-        backbone = start_with(workspace).backbone
-        known = backbones.family_of(backbone).name
-        # a network whose family has no ladder climbs alone
-        self.ladders = ladders() if known in ladders() else [*ladders(), backbone]
-        family = family or (known if known in ladders() else backbone)
+        spec = start_with(workspace)
+        known, self.weights = backbones.family_of(spec.backbone).name, spec.weights
+        # a network climbs alone where its family has no ladder, or no other network has its weights
+        alone = known not in ladders() or bool(spec.weights) or spec.backbone.endswith(backbones.RANDOM)
+        self.ladders = [*ladders(), spec.backbone] if alone else ladders()
+        family = family or (spec.backbone if alone else known)
         if family not in self.ladders:
             raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(self.ladders)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
@@ -141,7 +143,8 @@ class EscalationPanel(Panel):
 
     def _ladder(self) -> list[Config]:
         name = self.family.value
-        return ladder(name, self.sizes, self.epochs) if name in ladders() else ladder_of(name)
+        rungs = ladder(name) if name in ladders() else ladder_of(name, self.weights)
+        return resized(rungs, self.sizes, self.epochs)
 
     def _edited(self) -> None:
         """Keep what the person made of the table, and predict anew."""

@@ -127,14 +127,13 @@ class RunPanel(Panel):
         try:
             config = self.config()
             cost = self.estimate_cost(config)
+            if still() and not self.job.running:
+                past = past_in_words(past_errors(self.table()))
+                words = f"This will take <b>{html.text(cost.words)}</b>; {past or FIRST}."
+                self.cost_line.value = html.status(words)
+                self.priced(config)
         except (InputError, OSError, ValueError, RuntimeError) as error:
             self.cost_line.value = html.alert(error)
-            return
-        if still() and not self.job.running:
-            past = past_in_words(past_errors(self.table()))
-            words = f"This will take <b>{html.text(cost.words)}</b>; {past or FIRST}."
-            self.cost_line.value = html.status(words)
-            self.priced(config)
 
     # -- running ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
 
-from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -106,8 +105,15 @@ class TrainingPanel(RunPanel):
         """Another network: controls that the person has not moved take what is recommended for it."""
         before, self._network = self._network, backbone
         self.controls_of["image_size"].suit(backbone)
-        if not self._moving:
-            self.set(changes(replace(self.config(), backbone=before), backbone))
+        if self._moving:
+            return
+        values = {name: control.value for name, control in self.controls_of.items()}
+        values |= {"backbone": before, "weights": ""}  # a file of weights is of one network
+        try:
+            config = Config.from_values(**values)
+        except InputError:  # a schedule that is only half typed
+            config = Config.from_values(**{**values, "schedule": ""})
+        self.set({**changes(config, backbone), "weights": ""})
 
     def _advise(self) -> None:
         """Say what is recommended for this network, and what of it the person has changed."""
@@ -117,7 +123,7 @@ class TrainingPanel(RunPanel):
         chosen = {name: self.controls_of[name].value for name in advised}
         changed = {name: value for name, value in chosen.items() if value != advised[name]}
         words = f"Recommended for {self._network}: {in_words(advised)}"
-        words += f"; you have {in_words(changed)}" if changed else "; set like this"
+        words += f". Your settings differ: {in_words(changed)}" if changed else ", as set now"
         self.advised.value = html.status(html.text(f"{words}."))
 
     # -- what it will cost ------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.classification import find_learning_rate, runs
+from cvtune_nb.classification import find_learning_rate, lr_finder, runs
 from cvtune_nb.classification.lr_finder import STEPS, suggested
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.parameters import Config
@@ -43,6 +43,17 @@ def test_the_rate_is_raised_until_the_loss_is_lost_and_no_run_is_made(workspace,
     assert 1e-5 <= found.suggestion < 0.1
     assert runs(workspace).empty
     assert find_learning_rate(workspace, config).table.equals(found.table), "the seed decides"
+
+
+def test_a_download_of_weights_is_shown_and_can_be_stopped(workspace, monkeypatch):
+    monkeypatch.setattr(lr_finder, "build", lambda *what, progress: progress(0.5, "downloading"))
+
+    def stop(share, words):
+        if words == "downloading":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        find_learning_rate(workspace, Config("efficientnet_lite0", image_size=64), stop)
 
 
 def test_stop_passes_through(workspace):

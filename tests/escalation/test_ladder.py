@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, save_rungs
+from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, resized, save_rungs
 from cvtune_nb.models import backbones
 from cvtune_nb.models.families import FAMILIES
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
@@ -21,11 +21,12 @@ def test_a_family_climbs_from_its_cheapest_network():
 
 
 def test_a_ladder_with_other_sizes_and_epochs():
-    own, changed = ladder("efficientnet_lite"), ladder("efficientnet_lite", [64, 96], 3)
+    own = ladder("efficientnet_lite")
+    changed = resized(own, [64, 96], 3)
     assert [rung.image_size for rung in changed] == [64] + [96] * (len(own) - 1)
     assert {(rung.epochs, rung.schedule) for rung in changed} == {(3, "")}
     assert [rung.backbone for rung in changed] == [rung.backbone for rung in own]
-    assert ladder("efficientnet_lite", range(64, 640, 32))[1].image_size == 96, "more sizes than rungs"
+    assert resized(own, range(64, 640, 32))[1].image_size == 96, "more sizes than rungs"
 
 
 def test_a_network_of_no_ladder_climbs_alone():
@@ -114,6 +115,7 @@ def test_a_table_of_rungs_needs_no_more_than_what_differs(tmp_path):
     [
         ("image_size\n224\n", "has no column backbone"),
         ("backbone,image_size\nresnet18,224\nresnet18,20\n", "rungs.csv, rung 2: image_size is 20"),
+        ("backbone,image_size\nresnet18,224\n,320\n", "rungs.csv, rung 2: it names no backbone"),
         ("backbone,depth\nresnet18,3\n", "rungs.csv, rung 1: depth is not a parameter"),
         ("", "can't be read as a table of rungs"),
     ],

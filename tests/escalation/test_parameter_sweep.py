@@ -10,11 +10,12 @@ from cvtune_nb.classification import load_run, runs
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import parameter_sweep
-from cvtune_nb.escalation.parameter_sweep import COLUMNS, FIRST, run_to_search_round, sweep
+from cvtune_nb.escalation.parameter_sweep import COLUMNS, FIRST, journal_of, run_to_search_round, sweep
 from cvtune_nb.files import silent, write_csv
-from cvtune_nb.parameters import Config
+from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.cost import Cost
 from tests.made_runs import made_run
+from tests.other_values import OTHERS
 
 RUNG = Config("efficientnet_lite0", image_size=64, epochs=4, learning_rate=0.001)
 
@@ -140,6 +141,15 @@ def test_other_photos_are_another_sweep(workspace, bench):
     workspace.decide(workspace.photos()["path"].iloc[0], "exclude")
     sweep(workspace, RUNG, trials=1)
     assert len(bench.trained) == 2
+
+
+def test_a_sweep_of_an_earlier_version_goes_on(workspace, monkeypatch):
+    monkeypatch.setattr(parameter_sweep, "photos_id", lambda photos: "photos")
+    earlier = replace(RUNG, ema=0.0)  # which that version did not know
+    assert journal_of(workspace, earlier).name == "efficientnet_lite0-64-ac461efd0b84.jsonl"
+    values = {**OTHERS, "ema": 0.9}
+    others = [replace(earlier, **{name: values[name]}) for name in PARAMETERS]
+    assert len({journal_of(workspace, config) for config in [earlier, *others]}) == len(others) + 1
 
 
 def test_the_journal_is_plain_json(workspace, bench):

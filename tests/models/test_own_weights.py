@@ -130,7 +130,7 @@ def test_weights_of_another_network_are_refused_with_names_of_both(tmp_path):
     words = str(caught.value)
     assert "\n" not in words and f"the weights in {tmp_path}/vit.safetensors are not of test_resnet" in words
     assert "the file has blocks.0.attn" in words and "the network conv1.0.weight" in words
-    with pytest.raises(InputError, match="asks for random weights and --weights for those of a file"):
+    with pytest.raises(InputError, match="asks for random weights, and weights names a file"):
         load("test_resnet:random", tmp_path / "vit.safetensors")
 
 

@@ -53,6 +53,10 @@ def test_a_rate_that_was_halved_with_the_minibatch_stays_halved():
     assert switched(Config(LITE).halved().halved(), CONVNEXT) == recommended(CONVNEXT).halved().halved()
 
 
+def test_a_minibatch_set_by_hand_leaves_the_rate_to_the_network():
+    assert switched(Config(LITE, batch_size=8), CONVNEXT) == recommended(CONVNEXT, batch_size=8)
+
+
 def test_only_what_changes_is_named_the_network_first():
     change = changes(Config(LITE), CONVNEXT)
     assert next(iter(change)) == "backbone"

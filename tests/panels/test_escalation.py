@@ -2,9 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from cvtune_nb import classification
+from cvtune_nb.classification.choice import choose
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import read_json_lines
+from cvtune_nb.escalation import ladder_of, resized
+from cvtune_nb.files import pinned, read_json_lines
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels import EscalationPanel, GainsPanel, SweepPanel
 from cvtune_nb.parameters import Config
@@ -69,6 +74,21 @@ def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     assert "learning_rate is 7.0" in panel.alert.value
     first.controls["learning_rate"].value = 0.001
     assert panel.table.configs()[0].backbone == "resnet50"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights"),
+    [("efficientnet_lite0", "own.pth"), ("resnet18:random", ""), ("mobilenetv3_small_050", ""), ("resnet50", "")],
+)
+def test_the_ladder_is_that_of_the_network_chosen_in_the_workspace(workspace, tmp_path, backbone, weights):
+    file = tmp_path / "own.pth"
+    file.write_bytes(b"weights")
+    spec = FeatureSpec(backbone, weights=pinned(str(file)) if weights else "")
+    choose(workspace, spec, "it is mine")
+    rungs = ladder_of(spec.backbone, spec.weights)
+    assert EscalationPanel(workspace).table.configs() == rungs
+    other = EscalationPanel(workspace, epochs=1, image_sizes="64,96")
+    assert other.table.configs() == resized(rungs, [64, 96], 1)
 
 
 def test_a_rung_that_can_not_be_is_one_sentence_in_the_panel(workspace):

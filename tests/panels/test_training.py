@@ -93,6 +93,11 @@ def test_presets_set_the_recipe_and_the_defaults(workspace):
     config = panel.config().to_dict()
     assert {name: config[name] for name in RECIPE_2018} == RECIPE_2018
     assert config["image_size"] == 64
+    choose(panel, "test_vit:random")
+    panel.recommended.click()
+    panel.recipe.click()
+    assert panel.config() == Config("test_vit:random", image_size=64, **RECIPE_2018), "nothing of the network's own"
+    choose(panel, SMALL["backbone"])
     panel.recommended.click()
     assert panel.config() == Config(**SMALL)
 
@@ -106,17 +111,31 @@ def choose(panel, backbone):
 def test_choosing_a_network_moves_what_the_person_has_not_moved(workspace):
     panel = TrainingPanel(workspace, **SMALL)
     assert "Recommended for efficientnet_lite0: learning rate 0.0003, epochs 8" in panel.advised.value
-    assert "set like this" in panel.advised.value
+    assert ", as set now." in panel.advised.value
     panel.controls_of["weight_decay"].value = 0.002
-    assert "you have L2 weight decay 0.002" in panel.advised.value
+    assert ". Your settings differ: L2 weight decay 0.002." in panel.advised.value
     choose(panel, "convnext_tiny")
     assert panel.config() == recommended("convnext_tiny", image_size=64, weight_decay=0.002)
     assert "Recommended for convnext_tiny: learning rate 5e-05, epochs 12" in panel.advised.value
-    assert "layer decay 0.9" in panel.advised.value and "you have L2 weight decay 0.002" in panel.advised.value
+    assert (
+        "layer decay 0.9" in panel.advised.value
+        and ". Your settings differ: L2 weight decay 0.002." in panel.advised.value
+    )
     panel.recommended.click()
     assert panel.config() == recommended("convnext_tiny", image_size=64)
     choose(panel, "efficientnet_lite0")
     assert panel.config() == Config(**SMALL)
+
+
+@pytest.mark.parametrize(("name", "typed"), [("schedule", "[0.1]*"), ("weights", "/nowhere/own.pth")])
+def test_a_network_brings_its_recipe_beside_what_can_not_be_read(workspace, name, typed):
+    panel = TrainingPanel(workspace, **SMALL)
+    panel.controls_of[name].widget.value = typed
+    choose(panel, "convnext_tiny")
+    assert panel.controls_of["weights"].value == ""
+    assert panel.controls_of["schedule"].value == (typed if name == "schedule" else "")
+    panel.controls_of["schedule"].value = ""
+    assert panel.config() == recommended("convnext_tiny", image_size=64)
 
 
 def test_what_the_notebook_does_not_give_is_recommended_for_the_network(workspace):
@@ -135,6 +154,13 @@ def test_drop_path_of_a_network_without_it_is_said_in_the_place_of_the_cost(work
     panel = TrainingPanel(workspace, backbone="resnet18:random", image_size=64, drop_path=0.1)
     panel.predict()
     assert "resnet18:random is built without drop path: choose drop_path 0" in panel.cost_line.value
+
+
+def test_a_file_that_holds_no_weights_is_said_in_the_place_of_the_cost(workspace, tmp_path):
+    (tmp_path / "own.pth").write_bytes(b"no weights")
+    panel = TrainingPanel(workspace, **SMALL, weights=str(tmp_path / "own.pth"))
+    panel.predict()
+    assert 'role="alert"' in panel.cost_line.value and "own.pth" in panel.cost_line.value
 
 
 def test_a_schedule_with_garbage_is_said_before_anything_runs(workspace):
