@@ -216,10 +216,12 @@ def _wait(progress: Progress, words: str) -> None:
 def _receive(remote: Remote, partial: Path, what: str, progress: Progress) -> bool:
     """Ask for what is missing, and keep what comes; whether that is all, as far as the server says how much it is."""
     have = max(0, size_of(partial))
-    headers = {"User-Agent": "cvtune", "Accept-Encoding": "identity", **remote.headers}
+    headers = {"User-Agent": "cvtune", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     request = urllib.request.Request(remote.url, headers=headers)  # noqa: S310 - the addresses come from the libraries
+    for name, value in remote.headers.items():  # a token is for this server, not for one that it redirects to
+        request.add_unredirected_header(name, value)
     try:
         answer = urllib.request.urlopen(request, timeout=SILENCE)  # noqa: S310
     except urllib.error.HTTPError as error:

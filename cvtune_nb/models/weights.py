@@ -407,7 +407,7 @@ class Timm(Source):
             if not about.etag or not re.fullmatch(r"[0-9a-f]{32,64}", about.etag):
                 raise OSError(f"{url} does not say what it holds")
             blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="model") / "blobs"
-            same_host = urlparse(about.location).netloc == urlparse(url).netloc
+            same_host = urlparse(about.location)[:2] == urlparse(url)[:2]  # scheme, name and port
 
             def link(file: str = file) -> None:  # the hub's own way to put what has come into its cache
                 with quiet("huggingface_hub"):

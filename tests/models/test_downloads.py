@@ -136,6 +136,15 @@ def test_a_file_that_is_not_there_is_not_asked_for_again(site, remote):
     assert len(site.gets()) == 1
 
 
+def test_a_token_does_not_follow_to_another_server(site, remote):
+    with serving() as hub:
+        hub.moved["/weights"] = remote.url
+        token = {"Authorization": "Bearer secret"}
+        fetch(Remote(f"{hub.url}/weights", remote.file, SHA256, headers=token), "net", Watch())
+        assert hub.tokens == ["Bearer secret"] and site.tokens == [None]
+    assert remote.file.read_bytes() == CONTENT
+
+
 def test_the_next_estimate_is_by_the_speed_of_the_last_download(site, remote):
     assert expected(110) == Download(110, 22, measured=False)
     assert expected(110).words == "110 MB to download in about 22 s (5 MB/s, assumed until the first download)"
