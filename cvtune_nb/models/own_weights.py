@@ -41,6 +41,9 @@ PREFIXES = (
 that fit equally well the first is taken."""
 COUNTERS = ("num_batches_tracked",)
 """What batch norms count in training and nothing else needs."""
+ENOUGH = 0.9
+"""Share of a network's tensors that a file must hold more of: less is another network, of which the rest would stay
+random (half of a ResNet-34 is a ResNet-18)."""
 NAMED = 3
 """Names that a message lists of each kind."""
 
@@ -71,9 +74,14 @@ class Matching:
     other_shapes: list[str]
 
     @property
+    def share(self) -> float:
+        """Which part of the network's they are."""
+        return len(self.tensors) / max(1, self.total)
+
+    @property
     def most(self) -> bool:
-        """Whether they are more than half of the network's."""
-        return 2 * len(self.tensors) > self.total
+        """Whether they are more than ENOUGH of the network's."""
+        return self.share > ENOUGH
 
     @property
     def words(self) -> str:
@@ -143,13 +151,13 @@ def without_prefixes(tensors: Tensors) -> Iterator[Tensors]:
             yield from without_prefixes(inside)
 
 
-def match(network: nn.Module, given: Tensors, last_layer: Collection[str] = (), rename: Rename = _as_it_is) -> Matching:
-    """Give a network the tensors that fit it, where most of its own are among them.
+def best(network: nn.Module, given: Tensors, last_layer: Collection[str] = (), rename: Rename = _as_it_is) -> Matching:
+    """How the tensors that are given fit a network best, whatever was put before their names.
 
     Parameters
     ----------
     network
-        Without its last layer; tensors that are not given stay as they are.
+        Without its last layer; it stays as it is.
     given
         What `read` gives.
     last_layer
@@ -157,20 +165,16 @@ def match(network: nn.Module, given: Tensors, last_layer: Collection[str] = (), 
     rename
         Gives tensors the names and shapes that the network has for them.
     """
-    found = max((_compared(network, each, last_layer, rename) for each in without_prefixes(given)), key=_fitting)
-    if found.most:
-        network.load_state_dict(found.tensors, strict=False)
-    return found
-
-
-def _fitting(found: Matching) -> int:
-    return len(found.tensors)
+    tried = (
+        _compared(network, each, last_layer, names) for each in without_prefixes(given) for names in (rename, _as_it_is)
+    )
+    return max(tried, key=lambda found: found.share)
 
 
 def _compared(network: nn.Module, given: Tensors, last_layer: Collection[str], rename: Rename) -> Matching:
     own = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTERS)}
     try:
-        tensors = rename(given, network)
+        tensors = rename(dict(given), network)  # some take names out of what they are given
     except Exception:  # noqa: BLE001 - what an architecture does with names that it does not know is its own affair
         tensors = given
     heads = tuple(f"{head}." for head in last_layer)

@@ -111,6 +111,23 @@ def test_a_network_that_we_have_trained_is_taken_with_its_batch_norms_folded(tmp
     assert torch.equal(features(load("efficientnet_lite0", tmp_path / "model.safetensors")), features(usual))
 
 
+@pytest.mark.parametrize("name", ["tiny_vit_5m_224", "xcit_nano_12_p16_224"])
+def test_one_of_which_the_batch_norms_are_a_small_part_too(tmp_path, name):
+    save_file(tuned(name).state_dict(), tmp_path / "untrained.safetensors")
+    usual = load(name, tmp_path / "untrained.safetensors", 224)
+    kept = {f"backbone.{key}": value.contiguous() for key, value in usual.state_dict().items()}
+    save_file(kept, tmp_path / "model.safetensors")
+    again = load(name, tmp_path / "model.safetensors", 224)
+    assert torch.equal(features(again, 224), features(usual, 224))
+    assert "missing" not in usual.matching + again.matching
+
+
+def test_a_smaller_network_of_the_same_kind_is_refused(tmp_path):
+    save_file(torchvision.models.resnet18().state_dict(), tmp_path / "resnet18.safetensors")
+    with pytest.raises(InputError, match=r"not of resnet34: 100 of its 180 tensors are in the file"):
+        load("resnet34", tmp_path / "resnet18.safetensors")
+
+
 def test_what_does_not_match_is_listed(tmp_path):
     kept = tuned("test_resnet").state_dict()
     del kept["layer1.0.conv1.weight"], kept["layer1.0.bn1.weight"]
