@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import safetensors
 import torch
 from safetensors.torch import load_file
 from torch import nn
@@ -20,7 +19,17 @@ from cvtune_nb.files import path_and_digest, pinned
 
 Tensors = dict[str, torch.Tensor]
 Rename = Callable[[Tensors, nn.Module], Tensors]
-HOLDERS = ("state_dict_ema", "model_ema", "teacher", "state_dict", "model_state_dict", "model", "network", "student")
+HOLDERS = (
+    "state_dict_ema",
+    "model_ema",
+    "teacher",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "network",
+    "student",
+    "module",
+)
 """Names under which training programs keep the network in a file, the better weights first: averages over the training
 (the teacher of a self-distillation is one) before the network itself."""
 PREFIXES = (
@@ -115,15 +124,17 @@ def read(weights: str) -> Tensors:
             f"put the old file back (sha256 {digest[:16]}...)"
         )
     try:
-        kept = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        safe = path.suffix.lower() == ".safetensors"
+        kept = load_file(path) if safe else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - damaged pickles raise almost anything
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):  # it names a class or a function
+            raise InputError(
+                f"{path} holds more than tensors, and is not opened because that could run any program: save the "
+                "network's state_dict() alone, best with safetensors"
+            ) from None
         raise InputError(
-            f"{path} holds more than tensors, and is not opened because that could run any program: save the network's "
-            "state_dict() alone, best with safetensors"
+            f"{path} is not a file of weights, or is damaged: give a .safetensors, .pth, .pt or .bin"
         ) from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, safetensors.SafetensorError) as error:
-        why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise InputError(f"{path} can't be read as weights ({why}): give a .safetensors, .pth, .pt or .bin") from None
     tensors = unwrapped(kept)
     if not tensors:
         raise InputError(f"{path} holds no tensors: save the network's state_dict() in it")
@@ -131,15 +142,12 @@ def read(weights: str) -> Tensors:
 
 
 def unwrapped(kept: Any) -> Tensors:
-    """The tensors of a network in what a training program has saved."""
-    while isinstance(kept, Mapping):
-        held = [kept[name] for name in HOLDERS if isinstance(kept.get(name), Mapping)]
-        if not held:
-            break
-        kept = held[0]
+    """The tensors of a network in what a training program has saved: in the first of HOLDERS that has any."""
     if not isinstance(kept, Mapping):
         return {}
-    return {str(name): value for name, value in kept.items() if isinstance(value, torch.Tensor)}
+    inside = (unwrapped(kept.get(name)) for name in HOLDERS)
+    own = {str(name): value for name, value in kept.items() if isinstance(value, torch.Tensor)}
+    return next(filter(None, inside), own)
 
 
 def without_prefixes(tensors: Tensors) -> Iterator[Tensors]:
