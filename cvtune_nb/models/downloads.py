@@ -15,6 +15,7 @@ from urllib.parse import urlparse
 
 from filelock import FileLock, Timeout
 
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, size_of, write_json
 
@@ -88,9 +89,7 @@ class Download:
         """For example "110 MB to download in about 22 s (5 MB/s, assumed until the first download)"."""
         speed = self.megabytes / max(self.seconds, 1e-9)
         basis = "as measured last" if self.measured else "assumed until the first download"
-        return (
-            f"{self.megabytes:.0f} MB to download in about {max(1, round(self.seconds))} s ({speed:.2g} MB/s, {basis})"
-        )
+        return f"{self.megabytes:.0f} MB to download in about {duration(self.seconds)} ({speed:.2g} MB/s, {basis})"
 
 
 def expected(megabytes: float) -> Download:
