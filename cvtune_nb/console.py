@@ -1,4 +1,4 @@
-"""What a command shows in a terminal: progress on stderr, tables of text, values fit for JSON."""
+"""What a command shows in a terminal: progress on stderr, tables and times as text, values fit for JSON."""
 
 import dataclasses
 import math
@@ -85,6 +85,13 @@ def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else one_line(value)
+
+
+def duration(seconds: float) -> str:
+    """45 s, 6 min, 1.5 h."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def plain(value: Any) -> Any:

@@ -22,15 +22,19 @@ class Site:
         Bytes after which each of the next answers breaks off, one number an answer.
     ranges, lengths
         Whether ranges are served, and lengths told.
-    asked
-        Method, path and range of every request.
+    moved
+        Where paths are redirected to.
+    asked, tokens
+        Method, path and range of every request, and its authorization.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
     ranges: bool = True
     lengths: bool = True
+    moved: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
     url: str = ""
 
     def gets(self, path: str = "") -> list[str]:
@@ -55,6 +59,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, with_body: bool) -> None:
         site, span = self.site, self.headers.get("Range", "")
         site.asked.append((self.command, self.path, span))
+        site.tokens.append(self.headers.get("Authorization"))
+        if self.path in site.moved:
+            self.send_response(302)
+            self.send_header("Location", site.moved[self.path])
+            self.end_headers()
+            return
         content = site.files.get(self.path)
         if content is None:
             if self.path != "/":

@@ -288,4 +288,5 @@ def weights(backbone: str, own: str = "", origin: str = "") -> str:
     """
     details = f" ({origin})" if origin else ""
     started = f"Training started from {text(backbones.terms(backbone, own) + details)}."
-    return started if own or backbone.endswith(backbones.RANDOM) else f"{started} {IMAGENET}"
+    elsewhere = own or backbone.endswith((backbones.RANDOM, "webli"))  # photos of the web
+    return started if elsewhere else f"{started} {IMAGENET}"

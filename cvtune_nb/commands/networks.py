@@ -9,7 +9,7 @@ from cvtune_nb.commands.classifier import budget_seconds
 from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import open_workspace_of
 from cvtune_nb.commands.flags import argument, parameters
-from cvtune_nb.console import Meter, table
+from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
 
 
@@ -48,7 +48,6 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification.choice import choice, choose, start_with
     from cvtune_nb.classification.compare import compare as race
     from cvtune_nb.classification.compare import sample
-    from cvtune_nb.runs.cost import duration
 
     image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)

@@ -1,6 +1,5 @@
 """Faster R-CNN: a backbone, its feature pyramid, region proposals, and what is in them."""
 
-import pickle  # for its error only: weights are loaded with weights_only
 from collections.abc import Sequence
 from typing import Any
 
@@ -248,7 +247,9 @@ def _torchvision(name: str, pretrained: bool, limits: dict, progress: Progress) 
         file = weights.fetch_entry(coco, name, progress)
         detector = make(weights=None, weights_backbone=None, **limits)
         detector.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except InputError:
+        raise
+    except weights.DAMAGED as error:
         raise _out_of_reach(name, str(error)) from None
     return detector
 

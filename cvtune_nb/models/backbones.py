@@ -41,7 +41,7 @@ def _family_by_architecture(name: str) -> Family:
     return FAMILIES["timm"]
 
 
-LARGE = re.compile(r"_(b\d*|m\d+|base|large|x+large|huge|giant\w*|gigantic|enormous|so\d+m|7b)(_|\.|$)")
+LARGE = re.compile(r"_(b\d*|m\d+|base|large|x+large|huge|giant\w*|gigantic|enormous|(so|intern)\d+m\d?|\d+b)(_|\.|$)")
 """What the names of networks of base size and larger contain."""
 
 
@@ -68,6 +68,12 @@ def require_known(name: str) -> None:
             f"there is no backbone called {name!r}: choose {', '.join(listed)} or another name that timm knows"
             + (f" ({close} ...)" if close else "")
         )
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        plain = name.partition(".")[0]
+        tags = ", ".join(timm.list_models(f"{plain}.*", pretrained=True)[:4]) or plain
+        raise InputError(f"timm has no weights called {name!r}: choose {tags}") from None
 
 
 def on_disk(name: str) -> bool:

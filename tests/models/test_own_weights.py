@@ -76,11 +76,13 @@ def wrapped(kept, kind):
             }
         },
         "average": {"model": other, "model_ema": kept},
+        "no average": {"epoch": 3, "model_ema": {}, "model": {"module": kept, "args": {"lr": 0.1}}},
     }[kind]
 
 
 @pytest.mark.parametrize(
-    "kind", ["plain", "lightning", "parallel and compiled", "teacher and student", "two encoders", "average"]
+    "kind",
+    ["plain", "lightning", "parallel and compiled", "teacher and student", "two encoders", "average", "no average"],
 )
 def test_what_programs_wrap_round_a_network_is_taken_off(tmp_path, kind):
     network = tuned("test_resnet", num_classes=5)
@@ -109,6 +111,23 @@ def test_a_network_that_we_have_trained_is_taken_with_its_batch_norms_folded(tmp
     kept = {f"backbone.{key}": value.contiguous() for key, value in usual.state_dict().items()}
     save_file({**kept, "last.weight": torch.zeros(3, 1280)}, tmp_path / "model.safetensors")
     assert torch.equal(features(load("efficientnet_lite0", tmp_path / "model.safetensors")), features(usual))
+
+
+@pytest.mark.parametrize("name", ["tiny_vit_5m_224", "xcit_nano_12_p16_224"])
+def test_one_of_which_the_batch_norms_are_a_small_part_too(tmp_path, name):
+    save_file(tuned(name).state_dict(), tmp_path / "untrained.safetensors")
+    usual = load(name, tmp_path / "untrained.safetensors", 224)
+    kept = {f"backbone.{key}": value.contiguous() for key, value in usual.state_dict().items()}
+    save_file(kept, tmp_path / "model.safetensors")
+    again = load(name, tmp_path / "model.safetensors", 224)
+    assert torch.equal(features(again, 224), features(usual, 224))
+    assert "missing" not in usual.matching + again.matching
+
+
+def test_a_smaller_network_of_the_same_kind_is_refused(tmp_path):
+    save_file(torchvision.models.resnet18().state_dict(), tmp_path / "resnet18.safetensors")
+    with pytest.raises(InputError, match=r"not of resnet34: 100 of its 180 tensors are in the file"):
+        load("resnet34", tmp_path / "resnet18.safetensors")
 
 
 def test_what_does_not_match_is_listed(tmp_path):
@@ -142,17 +161,22 @@ class Runs:
 
 
 def test_what_can_not_be_read_is_refused_and_no_program_in_it_is_run(tmp_path, capsys):
-    (tmp_path / "pickle.pth").write_bytes(pickle.dumps({"state_dict": Runs()}))
+    (tmp_path / "pickle.pth").write_bytes(pickle.dumps({"state_dict": Runs()}, protocol=2))
     torch.save({"state_dict": {}, "program": Runs()}, tmp_path / "program.pth")
     (tmp_path / "garbage.safetensors").write_bytes(b"<html>not found</html>")
-    (tmp_path / "empty.pt").write_bytes(b"")
+    (tmp_path / "newer.pth").write_bytes(pickle.dumps({"state_dict": Runs()}, protocol=4))
+    (tmp_path / "PAGE.SAFETENSORS").write_bytes(b"<html>not found</html>")
+    for number, damaged in enumerate([b"", b"}q\x00(X\x05", b"0", b"K\x01K\x02s.", b"hello", b"<html>"]):
+        (tmp_path / f"damaged{number}.pt").write_bytes(damaged)
     torch.save({"epoch": 3}, tmp_path / "none.bin")
     said = {
         "pickle.pth": "is not opened because that could run any program",
         "program.pth": "is not opened because that could run any program",
-        "garbage.safetensors": "can't be read as weights",
-        "empty.pt": "can't be read as weights",
         "none.bin": "holds no tensors",
+        **dict.fromkeys(
+            ["newer.pth", "garbage.safetensors", "PAGE.SAFETENSORS", *(f"damaged{number}.pt" for number in range(6))],
+            r"is not a file of weights, or is damaged: give a \.safetensors",
+        ),
     }
     for name, words in said.items():
         with pytest.raises(InputError, match=words):

