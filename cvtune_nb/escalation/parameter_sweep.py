@@ -13,12 +13,12 @@ import pandas as pd
 from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, ranked, runs
+from cvtune_nb.console import duration
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs import lock
-from cvtune_nb.runs.cost import duration
 from cvtune_nb.runs.store import TRAINING, UNFINISHED
 from cvtune_nb.workspace import Workspace, photos_id
 
