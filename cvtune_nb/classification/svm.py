@@ -38,7 +38,7 @@ def normalised(matrix: np.ndarray) -> np.ndarray:
 class Svm:
     """A support vector machine on L2-normalised features (scikit-learn's liblinear or libsvm).
 
-    Other scalings of the rows and logistic regression are no better: docs/measurements.md, "Ways to use frozen features".
+    Rows of other lengths and logistic regression are no better: docs/measurements.md, "Ways to use frozen features".
     """
 
     def __init__(self, C: float, kernel: str = "linear"):
