@@ -21,9 +21,12 @@ def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
     size = min(PARAMETERS["image_size"].high, round(config.image_size * LARGER / 32) * 32)
     if not config.image_size < size <= median_side(photos) or config.batch_size < 2:
         return {}
-    halved = config.halved().to_dict()
-    change = {name: halved[name] for name, value in config.to_dict().items() if value != halved[name]}
-    return {"image_size": size, **change, "learning_rate": rate(config.learning_rate / 2), "schedule": ""}
+    return {
+        "image_size": size,
+        "batch_size": config.batch_size // 2,
+        "learning_rate": rate(config.learning_rate / 2),
+        "schedule": "",
+    }
 
 
 def recommended_rate(config: Config) -> float | None:

@@ -37,6 +37,7 @@ from cvtune_nb.classification.comparison import (
 )
 from cvtune_nb.classification.features import features, store_of
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.console import duration
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -298,7 +299,7 @@ class _Race:
         left = guess if 0 < guess < most else most
         done = (now - self.began) / max(now - self.began + left, 1e-9)
         limit = "about" if left == guess else "at most"
-        self.progress(done, f"{what or words}; {limit} {_duration(left)} left")
+        self.progress(done, f"{what or words}; {limit} {duration(left)} left")
 
     # -- who stays in the race ------------------------------------------------------------------------------------
 
@@ -325,7 +326,7 @@ class _Race:
                 room -= cost
             else:
                 entry.state = OUT_OF_BUDGET
-                why = f"{count} photos would take about {_duration(cost)}, and {_duration(max(0.0, room))} were left"
+                why = f"{count} photos would take about {duration(cost)}, and {duration(max(0.0, room))} were left"
                 entry.why = _after(entry, why)
         self.left = self.clock() - self.began + sum(self.cost(entry, self.rounds[-1]) for entry in self.waiting)
 
@@ -348,7 +349,3 @@ def _on_imagenet(name: str) -> float:
 
 def _after(entry: Entry, why: str) -> str:
     return f"after {entry.photos} photos: {why}" if entry.photos else why
-
-
-def _duration(seconds: float) -> str:
-    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"

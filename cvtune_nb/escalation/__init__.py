@@ -3,6 +3,7 @@
 from cvtune_nb.escalation.climb import Escalation, escalate, so_far
 from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
 from cvtune_nb.escalation.ladder import (
+    climbs_alone,
     ladder,
     ladder_of,
     ladders,
@@ -18,6 +19,7 @@ __all__ = [
     "Escalation",
     "ExpectedAccuracy",
     "Sweep",
+    "climbs_alone",
     "escalate",
     "expected_accuracies",
     "ladder",

@@ -70,13 +70,18 @@ def resized(rungs: Sequence[Config], image_sizes: Sequence[int] = (), epochs: in
     return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else list(rungs)
 
 
+def climbs_alone(backbone: str, weights: str = "") -> bool:
+    """Whether a network has rungs of its own: its family has no ladder, or no other network has its weights."""
+    return not family_of(backbone).ladder or bool(weights) or backbone.endswith(RANDOM)
+
+
 def ladder_of(backbone: str, weights: str = "") -> list[Config]:
     """The rungs for a backbone, cheapest first: those of its family, else of the network alone.
 
     weights: a file of them, which only this network has.
     """
     family = family_of(backbone)
-    if family.ladder and not weights and not backbone.endswith(RANDOM):
+    if not climbs_alone(backbone, weights):
         return ladder(family.name)
     rungs = [recommended(backbone, weights=weights, **family.shared_by_rungs)]
     for factor in LARGER:

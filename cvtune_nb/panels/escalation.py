@@ -14,6 +14,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
     Escalation,
     ExpectedAccuracy,
+    climbs_alone,
     escalate,
     expected_accuracies,
     ladder,
@@ -78,11 +79,9 @@ class EscalationPanel(Panel):
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
         spec = start_with(workspace)
-        known, self.weights = backbones.family_of(spec.backbone).name, spec.weights
-        # a network climbs alone where its family has no ladder, or no other network has its weights
-        alone = known not in ladders() or bool(spec.weights) or spec.backbone.endswith(backbones.RANDOM)
+        alone, self.weights = climbs_alone(spec.backbone, spec.weights), spec.weights
         self.ladders = [*ladders(), spec.backbone] if alone else ladders()
-        family = family or (spec.backbone if alone else known)
+        family = family or (spec.backbone if alone else backbones.family_of(spec.backbone).name)
         if family not in self.ladders:
             raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(self.ladders)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")

@@ -285,9 +285,8 @@ def _keep(
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
     if run.best_epoch == row["epoch"]:
         write_csv(run.folder / run.OUTPUTS, outputs)
-    checkpoint.save(
-        run, trainer.network, trainer.optimizer, average
-    )  # what counts: killed before, the epoch is done again
+    # what counts: killed before, the epoch is done again
+    checkpoint.save(run, trainer.network, trainer.optimizer, average)
     run.save()
     return run
 
