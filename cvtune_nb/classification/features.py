@@ -15,6 +15,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, path_and_digest, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
+from cvtune_nb.models.pooling import LAST
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
@@ -32,15 +33,18 @@ class FeatureSpec:
 
     As text it is "resnet18 at 224 pixels", and what else is not as usual.
 
-    weights: a file of them instead of ImageNet's (PARAMETERS); "": ImageNet's.
+    weights: a file of them instead of ImageNet's (PARAMETERS); "": ImageNet's. pooling: which maps of the network
+    become features (PARAMETERS).
     """
 
     backbone: str
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     weights: str = PARAMETERS["weights"].default
+    pooling: str = LAST
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", PARAMETERS["weights"].check(self.weights))
+        for name in ("weights", "pooling"):
+            object.__setattr__(self, name, PARAMETERS[name].check(getattr(self, name)))
 
     @classmethod
     def default(cls) -> "FeatureSpec":
@@ -50,16 +54,22 @@ class FeatureSpec:
     @classmethod
     def of(cls, config: "Config") -> "FeatureSpec":
         """What a training run starts from."""
-        return cls(config.backbone, Preprocessing.of(config), config.weights)
+        return cls(config.backbone, Preprocessing.of(config), config.weights, config.pooling)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
         """From what `to_dict` gave, among whatever else is in the file."""
-        return cls(str(values["backbone"]), Preprocessing.from_dict(values), str(values.get("weights", "")))
+        others = {name: str(values[name]) for name in ("weights", "pooling") if name in values}
+        return cls(str(values["backbone"]), Preprocessing.from_dict(values), **others)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, named like the parameters."""
-        return {"backbone": self.backbone, **self.preprocessing.to_dict(), "weights": self.weights}
+        return {
+            "backbone": self.backbone,
+            **self.preprocessing.to_dict(),
+            "weights": self.weights,
+            "pooling": self.pooling,
+        }
 
     @property
     def image_size(self) -> int:
@@ -70,7 +80,9 @@ class FeatureSpec:
     def key(self) -> str:
         """Stands for it in the names of cached files; a file of weights by its content, wherever it lies."""
         key = f"{backbones.file_name(self.backbone)}-{self.preprocessing.key}"
-        return f"{key}-weights={path_and_digest(self.weights)[1][:16]}" if self.weights else key
+        if self.weights:
+            key += f"-weights={path_and_digest(self.weights)[1][:16]}"
+        return key if self.pooling == LAST else f"{key}-{self.pooling}"
 
     def require_usable(self, photos: pd.DataFrame) -> None:
         """Raises InputError when the backbone does not take the image size, or it is beyond what the photos hold.
@@ -78,11 +90,21 @@ class FeatureSpec:
         photos: columns width, height.
         """
         sizes.require(self.backbone, self.image_size)
+        sizes.width(self.backbone, self.pooling)
         refuse_beyond(photos, self.image_size)
+
+    def network(self, progress: Progress = silent) -> "Backbone":
+        """The network, with its weights. progress: called while they are downloaded. Raises InputError."""
+        from cvtune_nb.models import networks  # brings torch, which takes seconds to import: not when all is in a cache
+
+        size, weights, pooling = self.image_size, self.weights, self.pooling
+        return networks.load(self.backbone, image_size=size, weights=weights, pooling=pooling, progress=progress)
 
     def __str__(self) -> str:
         words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen]
-        return ", ".join([*words, f"weights of {path_and_digest(self.weights)[0].name}"] if self.weights else words)
+        if self.weights:
+            words.append(f"weights of {path_and_digest(self.weights)[0].name}")
+        return ", ".join(words if self.pooling == LAST else [*words, "features of its last stages"])
 
 
 @dataclass(frozen=True)
@@ -136,12 +158,8 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
     todo = store.missing(list(unique.index))
     if todo:
-        from cvtune_nb.models import (
-            networks,  # brings torch, which takes seconds to import: not when all is in the cache
-        )
-
         # before the decoding, which takes long
-        network = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights, progress=progress)
+        network = spec.network(progress)
         squares = pixels(workspace, unique.loc[todo], spec.preprocessing, progress)
         speeds = fill(store, todo, squares, network, progress)
         speed = _speed_file(workspace, spec)
@@ -192,7 +210,7 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
 
 def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:
     """Where the features are kept, by content."""
-    return RowStore(workspace.cache / f"features-{spec.key}", (sizes.width(spec.backbone),), "float32")
+    return RowStore(workspace.cache / f"features-{spec.key}", (sizes.width(spec.backbone, spec.pooling),), "float32")
 
 
 def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:

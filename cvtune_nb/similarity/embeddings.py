@@ -75,5 +75,7 @@ def _store(workspace: Workspace, embedder: Embedder) -> RowStore:
         return store_of(workspace, embedder.spec)
     weights = sha256_of(load_run(workspace, embedder.run).best_weights())[:12]
     return RowStore(
-        workspace.cache / f"embeddings-{embedder.run}-{weights}", (sizes.width(embedder.spec.backbone),), "float32"
+        workspace.cache / f"embeddings-{embedder.run}-{weights}",
+        (sizes.width(embedder.spec.backbone, embedder.spec.pooling),),
+        "float32",
     )
