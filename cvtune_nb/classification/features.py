@@ -113,6 +113,8 @@ class Features:
 
     Attributes
     ----------
+    spec
+        What they are.
     rows
         rows[indices] is float32 (len(indices), width), read from disk.
     images_per_second
@@ -121,10 +123,16 @@ class Features:
         Whether none had to be computed.
     """
 
+    spec: FeatureSpec
     rows: Rows
     images_per_second: float
     seconds: float
     cached: bool
+
+    @property
+    def own(self) -> Rows:
+        """The features that the network itself gives (pooling "last"), whatever else the rows have."""
+        return self.rows.first(sizes.width(self.spec.backbone))
 
     @functools.cached_property
     def matrix(self) -> np.ndarray:
@@ -167,7 +175,7 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
             write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})
     rows = Rows(store, photos["sha256"])
     seconds = time.perf_counter() - start
-    return Features(rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
+    return Features(spec, rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
 
 
 def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone", progress: Progress) -> list[float]:

@@ -13,8 +13,8 @@ from cvtune_nb.data import levels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import named
-from cvtune_nb.models.pooling import LAST
 from cvtune_nb.models import backbones, networks, sizes
+from cvtune_nb.models.pooling import LAST
 from cvtune_nb.similarity.metric import Projection
 from cvtune_nb.workspace import Workspace
 
@@ -171,8 +171,5 @@ def load_network(workspace: Workspace, embedder: Embedder, projection: Projectio
     InputError
         As networks.load.
     """
-    if embedder.run:
-        backbone = load_best(load_run(workspace, embedder.run)).backbone
-    else:
-        backbone = embedder.spec.network()
+    backbone = load_best(load_run(workspace, embedder.run)).backbone if embedder.run else embedder.spec.network()
     return EmbeddingNetwork(backbone, projection or Projection()).eval()
