@@ -90,7 +90,6 @@ class FeatureSpec:
         photos: columns width, height.
         """
         sizes.require(self.backbone, self.image_size)
-        sizes.width(self.backbone, self.pooling)
         refuse_beyond(photos, self.image_size)
 
     def network(self, progress: Progress = silent) -> "Backbone":

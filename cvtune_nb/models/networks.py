@@ -83,8 +83,8 @@ def load(
     Raises
     ------
     InputError
-        There is no such network, it does not take the image size, drop path or pooling, its weights are neither on disk
-        nor within reach, or those in the file are not of this network.
+        There is no such network, it does not take the image size, drop path or pooling, its weights are neither
+        on disk nor within reach, or those in the file are not of this network.
     """
     plain = name.removesuffix(RANDOM)
     if weights and plain != name:

@@ -3,8 +3,6 @@
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from cvtune_nb.errors import InputError
-
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -20,17 +18,12 @@ def pooled(network: "nn.Module", images: "torch.Tensor", pooling: str = LAST) ->
     Parameters
     ----------
     network
-        Without its last layer: one of timm's, or a ResNet of torchvision.
+        Without its last layer: any of timm's, or a ResNet of torchvision.
     images
         (n, 3, height, width), normalised.
     pooling
         LAST: what the network itself gives. STAGES: that, and of each of its last COUNT stages (of a transformer:
         blocks) the mean over all positions and the class token, each part of length 1.
-
-    Raises
-    ------
-    InputError
-        The network does not say what its stages are.
     """
     if pooling == LAST:
         return network(images).flatten(1)
@@ -43,8 +36,6 @@ def pooled(network: "nn.Module", images: "torch.Tensor", pooling: str = LAST) ->
 
 def _of_timm(network: Any, images: "torch.Tensor") -> list["torch.Tensor"]:
     """The network's own features (n, width), then its stages: maps (n, channels, ...) and tokens (n, channels)."""
-    if not hasattr(network, "forward_intermediates"):
-        raise InputError(f"this network does not say what its stages are: choose pooling {LAST}, or another backbone")
     given = {"indices": min(COUNT, len(network.feature_info))}
     tokens = "return_prefix_tokens" in signature(network.forward_intermediates).parameters and network.num_prefix_tokens
     if tokens:

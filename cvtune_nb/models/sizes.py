@@ -121,8 +121,8 @@ def arguments(name: str, image_size: int) -> dict[str, int] | None:
 def width(name: str, pooling: str = LAST) -> int:
     """How many features a photo the backbone called `name` gives.
 
-    pooling: which of its maps become features (PARAMETERS). Raises InputError when there is no such network, or it does
-    not have these.
+    pooling: which of its maps become features (PARAMETERS). Raises InputError when there is no such network, or its
+    stages are not known.
     """
     plain = name.removesuffix(RANDOM)
     if plain in KNOWN and pooling == LAST:
@@ -140,23 +140,19 @@ def parameters(name: str) -> int:
 @functools.cache
 def _width(name: str, pooling: str) -> int:
     found = _features(_sketch(name), native(name), pooling)
-    assert found, "a network takes the size that it was trained with"
+    if not found:  # own features it has: a network takes the size that it was trained with
+        raise InputError(f"the stages of {name} are not known: choose pooling {LAST}, or another backbone")
     return found
 
 
 def _features(network: "nn.Module", image_size: int, pooling: str = LAST) -> int | None:
-    """How many features a photo the network gives at that size; None when it does not take it.
-
-    Raises InputError when it does not have those of `pooling`.
-    """
+    """How many features a photo the network gives at that size; None when it does not take it."""
     import torch
 
     images = torch.empty((2, 3, image_size, image_size), device=next(network.parameters()).device)
     try:
         with torch.no_grad():
             return pooled(network, images, pooling).shape[1]
-    except InputError:
-        raise
     except Exception:  # noqa: BLE001 - assertions and errors about shapes, of many kinds
         return None
 

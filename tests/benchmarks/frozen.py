@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for workspaces, maps and frozen.csv")
     parser.add_argument("--photos", type=int, default=1_000, help="of each set, train, validation and test (0: all)")
     parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--ways", default="", help="only those with this in their name, and the usual one")
     arguments = parser.parse_args()
     os.environ |= {"CVTUNE_HOME": str(arguments.work / "home")}
     table = arguments.work / "frozen.csv"
@@ -132,7 +133,7 @@ def measure(table: Path, data: Path, arguments: argparse.Namespace) -> None:
     done = set(done.loc[(done["data"] == data.name) & (done["size"] == arguments.image_size), "way"])
     for pooling, together, change, classifier in ways():
         way = " / ".join((pooling, together, change, classifier))
-        if way in done:
+        if way in done or not (arguments.ways in way or way == " / ".join(USUAL)):
             continue
         for network in together.split("+"):
             if (pooling, network) not in pooled:
