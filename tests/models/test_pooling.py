@@ -1,5 +1,4 @@
 import numpy as np
-import onnxruntime
 import pytest
 import timm
 import torch
