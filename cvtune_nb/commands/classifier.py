@@ -1,7 +1,6 @@
 """From photos to a classifier: sample, audit, baseline, train, escalate, run."""
 
 import argparse
-import contextlib
 import re
 import time
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.command import DONE, STOPPED, Result, command
-from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, trained
+from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, say_weights, trained
 from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
@@ -179,7 +178,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
     rungs = _rungs(arguments.rungs, workspace, values)
     if values.get("weights"):
-        _say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
+        say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
     result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
     shown = [
@@ -243,22 +242,8 @@ def _features(workspace: "Workspace | None", values: dict[str, Any], meter: Mete
     from cvtune_nb.classification.choice import start_with
 
     spec = start_with(workspace, values)
-    _say_weights(spec, meter)
+    say_weights(spec, meter)
     return spec
-
-
-def _say_weights(spec: "FeatureSpec", meter: Meter) -> None:
-    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError for the file."""
-    from cvtune_nb.models import backbones
-
-    if spec.weights:
-        from cvtune_nb.models import networks
-
-        meter.say(f"own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}")
-        return
-    with contextlib.suppress(InputError):  # what is in the cache needs no weights; what is not says so itself
-        if download := backbones.download(spec.backbone):
-            meter.say(f"weights of {spec.backbone}: {download.words}")
 
 
 def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> dict[int, Any]:
