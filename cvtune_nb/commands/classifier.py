@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.command import DONE, STOPPED, Result, command
-from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, say_weights, trained
+from cvtune_nb.commands.common import (
+    NO_EPOCH,
+    found_again,
+    names_in,
+    open_workspace_of,
+    parameters_given,
+    say_weights,
+    trained,
+)
 from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
@@ -213,15 +221,37 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     *flags.LAYOUT,
     *parameters(PARAMETERS),
     argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)"),
+    argument(
+        "--compare-networks",
+        nargs="?",
+        const="",
+        metavar="A,B",
+        help="first compare these networks (without a name: all that can be used here) in a fifth of the budget, and "
+        "go on with the one recommended for accuracy, unless one was chosen by hand",
+    ),
+    argument("--download", action="store_true", help="compare also networks whose weights have to be fetched"),
 )
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     """do the whole workbook within a time budget: audit, baseline, train, escalate, export"""
     seconds = budget_seconds(arguments.budget)
-    values = parameters_given(arguments, tuple(PARAMETERS))
+    values, names = parameters_given(arguments, tuple(PARAMETERS)), arguments.compare_networks
+    if names is None and arguments.download:
+        raise InputError("--download has no meaning without --compare-networks: leave it out, or compare networks")
+    if told := [flag(name) for name in ("backbone", "weights") if names is not None and values.get(name)]:
+        raise InputError(f"--compare-networks finds the network to go on with, and {told[0]} names it: give only one")
 
+    from cvtune_nb.classification.candidates import listed
     from cvtune_nb.pipeline import Workbook
 
-    workbook = Workbook(partial(_config, values=values, meter=meter), arguments.started, seconds, meter)
+    config, sizes = (
+        partial(_config, values=values, meter=meter),
+        [values["image_size"]] if "image_size" in values else (),
+    )
+    asked = names_in(names or "")
+    candidates = (
+        partial(listed, names=asked, image_sizes=sizes, fetch=arguments.download) if names is not None else None
+    )
+    workbook = Workbook(config, arguments.started, seconds, meter, candidates)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)

@@ -157,6 +157,11 @@ def _done(run: Any) -> float:
     return 0.0 if run.history.empty else float(run.history["epoch"].max()) / max(1, run.config.epochs)
 
 
+def names_in(text: str) -> list[str]:
+    """The names in a text such as "resnet18, resnet50"."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def say_weights(spec: "FeatureSpec", meter: Meter) -> None:
     """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError for the file."""
     from cvtune_nb.models import backbones

@@ -7,7 +7,7 @@ import numpy as np
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.classifier import budget_seconds
 from cvtune_nb.commands.command import DONE, STOPPED, Result, command
-from cvtune_nb.commands.common import open_workspace_of, say_weights
+from cvtune_nb.commands.common import names_in, open_workspace_of, say_weights
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
@@ -44,7 +44,7 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     if arguments.most < 1:
         raise InputError(f"--photos is {arguments.most}: give 1 or more")
     seconds = budget_seconds(arguments.budget)
-    names = [name.strip() for name in arguments.backbones.split(",") if name.strip()]
+    names = names_in(arguments.backbones)
     if bool(arguments.weights) != bool(arguments.backbone):
         raise InputError(
             "--weights and --backbone belong together: give a file, and the network that it is of; --backbones names "

@@ -127,13 +127,12 @@ def test_a_file_of_another_network_is_refused_before_anything_is_done(space, fil
 
 
 def test_they_are_compared_with_published_ones_and_later_steps_start_with_them(space, file, call, capsys):
-    status, found, said = call("compare", "--backbones", "test_efficientnet:random", "--image-sizes", "32", *NETWORK[:2],
-                               "--weights", file)  # fmt: skip
+    asked = ["--image-sizes", "32", *NETWORK[:2], "--weights", str(file)]
+    status, found, said = call("compare", "--backbones", "test_efficientnet:random", *asked)
     assert status == 0 and "2 candidates" in said and "own weights: " in said and "tensors matched" in said
     own = next(one for one in found["candidates"] if one["weights"])
     assert (own["backbone"], own["image_size"], own["state"]) == ("test_resnet", 32, "finished")
-    again = ["--backbones", "test_resnet:random", "--image-sizes", "32", *NETWORK[:2], "--weights", str(file)]
-    assert main(["compare", "--workspace", str(space.folder), *again]) == 0
+    assert main(["compare", "--workspace", str(space.folder), "--backbones", "test_resnet:random", *asked]) == 0
     out = capsys.readouterr().out
     assert "own_weights" in out and "plants.safetensors" in out
     choose(space, last_comparison(space).specs[0], "recommended for accuracy")
