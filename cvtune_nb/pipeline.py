@@ -9,6 +9,9 @@ from cvtune_nb import classification
 from cvtune_nb.advice import advise
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import SVM, Run, export_run
+from cvtune_nb.classification.candidates import Candidate
+from cvtune_nb.classification.choice import BY_HAND, choice, choose
+from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.console import table
@@ -19,6 +22,8 @@ from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 
+COMPARISON_SHARE = 0.2
+"""Fraction of the time left that comparing networks gets; features of the one that wins are needed later anyway."""
 AUDIT_SHARE = 0.4
 """Fraction of the time left after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
@@ -59,8 +64,8 @@ class Workbook:
 
     `found` collects what each step gave, as plain values; a step that can't be done with these photos, on this machine
     or in the time left is skipped there, with its reason. `config` gives what is trained first once the photos are
-    open, for the network to start with may have been chosen in the workspace. `started` and `deadline` are times of
-    time.monotonic.
+    open, for the network to start with may have been chosen in the workspace. `candidates` gives the networks that are
+    compared before; None: none are. `started` and `deadline` are times of time.monotonic.
     """
 
     config: Config
@@ -71,8 +76,9 @@ class Workbook:
         started: float,
         budget_seconds: float,
         progress: Progress,
+        candidates: Callable[[Workspace], list[Candidate]] | None = None,
     ) -> None:
-        self.configured, self.progress = config, progress
+        self.configured, self.progress, self.candidates = config, progress, candidates
         self.started, self.deadline = started, started + budget_seconds
         self.found: dict[str, Any] = {"state": "done", "budget_seconds": budget_seconds, "notes": []}
         self.impossible: dict[Config, str] = {}
@@ -85,6 +91,8 @@ class Workbook:
         """
         try:
             self.workspace = open_workspace(self.until(self.deadline))
+            if self.candidates:
+                self.unless_impossible("compare", self.compare)
             self.config = self.configured(self.workspace)
             self.audit(AUDIT_SHARE * self.left())
             self.baseline()
@@ -102,7 +110,8 @@ class Workbook:
     def summary(self) -> str:
         """`found` as a table to read."""
         found, rows = self.found, []
-        for step in ("audit", "baseline", "train", "escalate", "export"):
+        compared = ("compare",) if self.candidates else ()
+        for step in (*compared, "audit", "baseline", "train", "escalate", "export"):
             values = found.get(step, {"state": "not begun"})
             rows.append({"step": step, "result": values["state"], "seconds": values.get("seconds")})
             if "issues" in values:
@@ -143,6 +152,21 @@ class Workbook:
                 raise Stopped
 
         return report
+
+    def compare(self) -> None:
+        """Which network to go on with: the one recommended for accuracy, unless the person chose one by hand."""
+        assert self.candidates, "only called where there are some"
+        if (chosen := choice(self.workspace)) and chosen.why == BY_HAND:
+            self.skip("compare", f"{chosen}")
+            return
+        there = self.candidates(self.workspace)
+        found = compare(self.workspace, there, budget_seconds=COMPARISON_SHARE * self.left(), progress=self.progress)
+        self.progress(1.0, "compared")  # raises Stopped again when it was the person
+        if "accuracy" in found.recommended:
+            chosen = choose(self.workspace, found.recommended["accuracy"].spec, "recommended for accuracy")
+        why = f"goes on with {chosen}" if chosen else "its share of the budget was too short for any network"
+        values = {**found.to_dict(), "seconds": found.seconds, "why": why}
+        self.found["compare"] = {"state": "done", **values, "start_with": chosen and chosen.spec.to_dict()}
 
     def audit(self, seconds: float) -> None:
         """Look at the data, unless that takes longer than `seconds`."""

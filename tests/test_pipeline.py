@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from cvtune_nb import classification, cli, pipeline
+from cvtune_nb.classification.choice import BY_HAND, choose
+from cvtune_nb.classification.comparison import last_comparison
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.workspace import Workspace
 from tests.odd_sets import STEPS, classes, counts, of_size
 
 SMALL = Config("test_resnet:random", image_size=64, epochs=1, batch_size=16)
@@ -204,3 +208,59 @@ def test_what_no_step_can_work_with_is_bad_input(run, make, words):
 def test_a_backbone_that_can_not_be_had_is_bad_input(run, torch_home, no_network):
     ran = run(small, config=replace(SMALL, backbone="resnet50"))
     assert (ran.status, "choose efficientnet_lite0" in ran.err) == (2, True)
+
+
+# -- networks are compared first ----------------------------------------------------------------------------------
+
+COMPARED = ["--compare-networks", "test_resnet:random,efficientnet_lite0", "--image-size", "64"]
+
+
+@pytest.fixture
+def comparing(tmp_path, capsys, monkeypatch):
+    """Runs the workbook with a comparison; the rest is left to others' tests."""
+    small(tmp_path / "photos")
+    for step in ("audit", "baseline", "train", "climb", "export"):
+        monkeypatch.setattr(pipeline.Workbook, step, lambda self, *_: self.found.setdefault("audit", {"state": "done"}))
+    place = ["--data", str(tmp_path / "photos"), "--workspace", str(tmp_path / "work")]
+
+    def do(*arguments):
+        status = cli.main(["run", *place, *arguments])
+        return status, capsys.readouterr()
+
+    return do
+
+
+def test_it_goes_on_with_the_network_recommended_for_accuracy(comparing, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(pipeline.Workbook, "train", lambda self: trained.append(FeatureSpec.of(self.config)))
+    status, said = comparing(*COMPARED)
+    workspace = Workspace(tmp_path / "work")
+    best = last_comparison(workspace).recommended["accuracy"].spec
+    assert status == 0 and f"goes on with {best}, recommended for accuracy" in said.out and trained == [best]
+    other = next(spec for spec in last_comparison(workspace).specs if spec != best)
+    by_hand = choose(workspace, other, BY_HAND)
+    said = comparing(*COMPARED, "--json")[1]
+    assert json.loads(said.out)["compare"] == {"state": "skipped", "why": str(by_hand)}
+    assert trained == [best, other]
+    said = comparing("--json", "--image-size", "64")[1]
+    assert "compare" not in json.loads(said.out) and trained[2] == other
+
+
+def test_a_share_too_short_for_any_network_leaves_the_default(comparing, monkeypatch):
+    monkeypatch.setattr(pipeline, "COMPARISON_SHARE", 1e-6)
+    said = comparing(*COMPARED, "--json")[1]
+    found = json.loads(said.out)["compare"]
+    assert (found["state"], found["start_with"]) == ("done", None)
+    assert found["why"] == "its share of the budget was too short for any network"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([*COMPARED, "--backbone", "resnet18"], "--backbone names it: give only one"),
+        (["--download"], "--download has no meaning without --compare-networks"),
+    ],
+)
+def test_a_comparison_that_decides_nothing_is_refused(comparing, arguments, words):
+    status, said = comparing(*arguments)
+    assert status == 2 and words in said.err

@@ -50,7 +50,11 @@ def networks(fetch: bool = False) -> pd.DataFrame:
 
 
 def listed(
-    workspace: Workspace, names: Sequence[str] = (), image_sizes: Sequence[int] = (), fetch: bool = False
+    workspace: Workspace,
+    names: Sequence[str] = (),
+    image_sizes: Sequence[int] = (),
+    fetch: bool = False,
+    own: Sequence[tuple[str, str]] = (),
 ) -> list[Candidate]:
     """The candidates, and why some of them can't be used.
 
@@ -64,28 +68,25 @@ def listed(
         For each of them; none: its usual size and SMALL.
     fetch
         Whether weights that are not on disk may be downloaded.
+    own
+        Networks with weights of the person's own, besides: the name of each, and the file.
 
     Raises
     ------
     InputError
-        There is no network of that name.
+        There is no network of that name, or no such file.
     """
-    for name in names:
+    for name in (*names, *(name for name, _ in own)):
         backbones.require_known(name.removesuffix(backbones.RANDOM))
     photos, found = workspace.photos(), []
-    for name in dict.fromkeys(names or backbones.KNOWN):
-        if why_not := _out_of_reach(name, fetch):
+    for name, weights in (*((name, "") for name in dict.fromkeys(names or backbones.KNOWN)), *own):
+        if why_not := "" if weights else _out_of_reach(name, fetch):
             size = image_sizes[0] if image_sizes else Preprocessing().image_size
             found.append(Candidate(FeatureSpec(name, Preprocessing(size)), why_not))
             continue
         for size in dict.fromkeys(image_sizes or sorted({sizes.default(name), SMALL})):
-            spec = FeatureSpec(name, Preprocessing(size))
-            try:
-                spec.require_usable(photos)
-            except InputError as error:
-                why_not = str(error)
-            found.append(Candidate(spec, why_not))
-            why_not = ""
+            spec = FeatureSpec(name, Preprocessing(size), weights)
+            found.append(Candidate(spec, _unusable(spec, photos)))
     return found
 
 
@@ -95,6 +96,19 @@ def image_sizes_in(text: str) -> list[int]:
     if not all(word.isdecimal() for word in words):
         raise InputError(f"the image sizes are {text!r}: give whole numbers, such as 128,224")
     return [PARAMETERS["image_size"].check(int(word)) for word in words]
+
+
+def _unusable(spec: FeatureSpec, photos: pd.DataFrame) -> str:
+    """Why the network can't be used at this size, or with these weights of the person's own; "" where it can."""
+    try:
+        spec.require_usable(photos)
+        if spec.weights:
+            from cvtune_nb.models import networks  # brings torch
+
+            networks.origin(spec.backbone, spec.image_size, spec.weights)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _out_of_reach(name: str, fetch: bool) -> str:
@@ -137,7 +151,7 @@ class Speeds:
 
     def download_seconds(self, spec: FeatureSpec) -> float:
         """What fetching its weights takes; 0 where they are on disk."""
-        return _download_seconds(spec.backbone)
+        return 0.0 if spec.weights else _download_seconds(spec.backbone)
 
     def fit_seconds(self, photos: int, classes: int) -> float:
         """What cross-validating an SVM takes on so many photos, of so many classes."""
@@ -210,5 +224,5 @@ def predicted_seconds(
     largest = max((spec.preprocessing for spec in specs), key=lambda one: one.side)
     decoding = len(serving(workspace, keys, largest).missing(keys)) * DECODE_SECONDS
     fitting = speeds.fit_seconds(2 * len(keys), classes)  # those before the last round have as many photos together
-    fetching = sum(map(_download_seconds, {spec.backbone for spec in specs}))
+    fetching = sum(map(_download_seconds, {spec.backbone for spec in specs if not spec.weights}))
     return fetching + decoding + sum(speeds.features_seconds(spec, keys) + fitting for spec in specs)

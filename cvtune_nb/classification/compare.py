@@ -198,7 +198,7 @@ class _Race:
         self.rounds = rounds(len(photos), self.classes)
         self.entries = [Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not) for one in candidates]
         self.speeds = Speeds(workspace, [entry.spec for entry in self.waiting], progress)
-        published = {one.spec.backbone: _on_imagenet(one.spec.backbone) for one in self.waiting}
+        published = {one.spec.backbone: _on_imagenet(one.spec.backbone) for one in self.waiting if one.published}
         self.leader_on_imagenet = max(published, key=lambda name: published[name]) if any(published.values()) else ""
 
     @property
@@ -305,7 +305,7 @@ class _Race:
 
     def favourite(self) -> Entry | None:
         """The network that leads on ImageNet, at the size at which it does best here."""
-        sizes = [entry for entry in self.waiting if entry.spec.backbone == self.leader_on_imagenet]
+        sizes = [one for one in self.waiting if one.published and one.spec.backbone == self.leader_on_imagenet]
         return max(sizes, key=lambda entry: (entry.accuracy.value, entry.spec.image_size), default=None)
 
     def fit_into_budget(self, count: int) -> None:

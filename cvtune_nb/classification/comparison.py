@@ -10,7 +10,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.files import read_csv, read_json, write_csv, write_json
+from cvtune_nb.files import path_and_digest, read_csv, read_json, write_csv, write_json
 from cvtune_nb.workspace import Workspace, photos_id
 
 TIE = 0.005
@@ -38,6 +38,11 @@ class Entry:
     why: str = ""
     seconds: float = 0.0
     right: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def published(self) -> bool:
+        """Whether it has published weights, none of the person's own."""
+        return not self.spec.weights
 
     @property
     def photos(self) -> int:
@@ -111,6 +116,12 @@ class Comparison:
     def specs(self) -> list[FeatureSpec]:
         """That of each row of `measured`."""
         return [FeatureSpec.from_dict(row) for row in self.measured.to_dict("records")]
+
+    @property
+    def files(self) -> list[str]:
+        """The name of the file of own weights of each row of the table; "" where they are published ones."""
+        given = self.table["weights"] if "weights" in self.table else [""] * len(self.table)
+        return [path_and_digest(one)[0].name if one else "" for one in given]
 
     @property
     def notes(self) -> list[str]:
@@ -204,8 +215,8 @@ def concluded(
     if not measured or any(entry.state == WAITING for entry in entries):
         return Comparison(pd.DataFrame(rows), {}, "", measured_on)
     accurate, fast = recommend(measured, speed)
-    words, networks = "", {entry.spec.backbone for entry in measured}
-    if imagenet in networks and accurate.spec.backbone != imagenet:
+    words, networks = "", {entry.spec.backbone for entry in measured if entry.published}
+    if imagenet in networks and (accurate.spec.backbone != imagenet or accurate.spec.weights):
         words = f"{imagenet} leads on ImageNet: fine-tuning may get more out of it than the frozen network shows."
     return Comparison(pd.DataFrame(rows), dict(zip(USES, (accurate, fast), strict=True)), words, measured_on)
 

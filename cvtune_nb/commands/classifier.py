@@ -1,7 +1,6 @@
 """From photos to a classifier: sample, audit, baseline, train, escalate, run."""
 
 import argparse
-import contextlib
 import re
 import time
 from functools import partial
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.command import DONE, STOPPED, Result, command
-from cvtune_nb.commands.common import NO_EPOCH, found_again, open_workspace_of, parameters_given, trained
+from cvtune_nb.commands.common import (
+    NO_EPOCH,
+    found_again,
+    names_in,
+    open_workspace_of,
+    parameters_given,
+    say_weights,
+    trained,
+)
 from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
@@ -179,7 +186,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     workspace, end = open_workspace_of(arguments, meter, meter), time.monotonic() + seconds
     rungs = _rungs(arguments.rungs, workspace, values)
     if values.get("weights"):
-        _say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
+        say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
     result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
     found = escalation_values(result)
     shown = [
@@ -214,15 +221,37 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     *flags.LAYOUT,
     *parameters(PARAMETERS),
     argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)"),
+    argument(
+        "--compare-networks",
+        nargs="?",
+        const="",
+        metavar="A,B",
+        help="first compare these networks (without a name: all that can be used here) in a fifth of the budget, and "
+        "go on with the one recommended for accuracy, unless one was chosen by hand",
+    ),
+    argument("--download", action="store_true", help="compare also networks whose weights have to be fetched"),
 )
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     """do the whole workbook within a time budget: audit, baseline, train, escalate, export"""
     seconds = budget_seconds(arguments.budget)
-    values = parameters_given(arguments, tuple(PARAMETERS))
+    values, names = parameters_given(arguments, tuple(PARAMETERS)), arguments.compare_networks
+    if names is None and arguments.download:
+        raise InputError("--download has no meaning without --compare-networks: leave it out, or compare networks")
+    if told := [flag(name) for name in ("backbone", "weights") if names is not None and values.get(name)]:
+        raise InputError(f"--compare-networks finds the network to go on with, and {told[0]} names it: give only one")
 
+    from cvtune_nb.classification.candidates import listed
     from cvtune_nb.pipeline import Workbook
 
-    workbook = Workbook(partial(_config, values=values, meter=meter), arguments.started, seconds, meter)
+    config, sizes = (
+        partial(_config, values=values, meter=meter),
+        [values["image_size"]] if "image_size" in values else (),
+    )
+    asked = names_in(names or "")
+    candidates = (
+        partial(listed, names=asked, image_sizes=sizes, fetch=arguments.download) if names is not None else None
+    )
+    workbook = Workbook(config, arguments.started, seconds, meter, candidates)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)
@@ -243,22 +272,8 @@ def _features(workspace: "Workspace | None", values: dict[str, Any], meter: Mete
     from cvtune_nb.classification.choice import start_with
 
     spec = start_with(workspace, values)
-    _say_weights(spec, meter)
+    say_weights(spec, meter)
     return spec
-
-
-def _say_weights(spec: "FeatureSpec", meter: Meter) -> None:
-    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError for the file."""
-    from cvtune_nb.models import backbones
-
-    if spec.weights:
-        from cvtune_nb.models import networks
-
-        meter.say(f"own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}")
-        return
-    with contextlib.suppress(InputError):  # what is in the cache needs no weights; what is not says so itself
-        if download := backbones.download(spec.backbone):
-            meter.say(f"weights of {spec.backbone}: {download.words}")
 
 
 def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> dict[int, Any]:

@@ -1,14 +1,18 @@
 """What the commands share: how arguments become what the steps take, and a run that another program may be training."""
 
 import argparse
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.commands.flags import flag
 from cvtune_nb.console import Meter
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import PARAMETERS, Parameter
+
+if TYPE_CHECKING:
+    from cvtune_nb.classification.features import FeatureSpec
 
 NO_EPOCH = "no epoch was finished"
 """Printed instead of a run's figures."""
@@ -151,6 +155,25 @@ def found_again(run: Any) -> str:
 def _done(run: Any) -> float:
     """The fraction of its epochs that a run has finished."""
     return 0.0 if run.history.empty else float(run.history["epoch"].max()) / max(1, run.config.epochs)
+
+
+def names_in(text: str) -> list[str]:
+    """The names in a text such as "resnet18, resnet50"."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def say_weights(spec: "FeatureSpec", meter: Meter) -> None:
+    """How the tensors of a file of weights fit, or what has to be downloaded. Raises InputError for the file."""
+    from cvtune_nb.models import backbones
+
+    if spec.weights:
+        from cvtune_nb.models import networks
+
+        meter.say(f"own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}")
+        return
+    with contextlib.suppress(InputError):  # what is in the cache needs no weights; what is not says so itself
+        if download := backbones.download(spec.backbone):
+            meter.say(f"weights of {spec.backbone}: {download.words}")
 
 
 def parameters_given(

@@ -7,7 +7,7 @@ import numpy as np
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.classifier import budget_seconds
 from cvtune_nb.commands.command import DONE, STOPPED, Result, command
-from cvtune_nb.commands.common import open_workspace_of
+from cvtune_nb.commands.common import names_in, open_workspace_of, say_weights
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
@@ -35,6 +35,8 @@ from cvtune_nb.errors import InputError
         help="what later steps start with: the network recommended for accuracy or for speed; none: what they start "
         "with now (accuracy)",
     ),
+    *parameters(["weights"]),
+    argument("--backbone", metavar="X", help="the network that the file of --weights is of"),
     *parameters(["seed"]),
 )
 def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -42,7 +44,12 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     if arguments.most < 1:
         raise InputError(f"--photos is {arguments.most}: give 1 or more")
     seconds = budget_seconds(arguments.budget)
-    names = [name.strip() for name in arguments.backbones.split(",") if name.strip()]
+    names = names_in(arguments.backbones)
+    if bool(arguments.weights) != bool(arguments.backbone):
+        raise InputError(
+            "--weights and --backbone belong together: give a file, and the network that it is of; --backbones names "
+            "those that are compared with their published weights"
+        )
 
     from cvtune_nb.classification import candidates
     from cvtune_nb.classification.choice import choice, choose, start_with
@@ -51,7 +58,13 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)
-    there = candidates.listed(workspace, names, image_sizes, arguments.download)
+    own = [(arguments.backbone, arguments.weights)] if arguments.weights else []
+    there = candidates.listed(workspace, names, image_sizes, arguments.download, own)
+    if own:
+        with_own = [one for one in there if one.spec.weights]
+        if not any(one.usable for one in with_own):
+            raise InputError(with_own[0].why_not)
+        say_weights(next(one.spec for one in with_own if one.usable), meter)
     count, photos = sum(one.usable for one in there), sample(workspace.photos(), arguments.most)
     most = candidates.predicted_seconds(workspace, there, photos, meter)
     ends = f"; the budget ends it after {duration(seconds)}" if most > seconds else ""
@@ -64,9 +77,21 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     if not stopped and arguments.use in found.recommended:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
     start = f"later steps start with {chosen or start_with(workspace)}"
-    shown = ["backbone", "image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds", "state"]
+    own_weights = ["own_weights"] if any(found.files) else []
+    shown = [
+        "backbone",
+        *own_weights,
+        "image_size",
+        "photos",
+        "accuracy",
+        "low",
+        "high",
+        "images_per_second",
+        "seconds",
+        "state",
+    ]
     speeds = np.round(found.table["images_per_second"], 1)
-    rows = found.table.assign(images_per_second=speeds, state=found.notes).to_dict("records")
+    rows = found.table.assign(images_per_second=speeds, state=found.notes, own_weights=found.files).to_dict("records")
     text = "\n".join([table(rows, shown), "", *found.sentences, start])
     values = {**found.to_dict(), "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why}}
     return Result(values, text, STOPPED if stopped else DONE)

@@ -23,9 +23,10 @@ from cvtune_nb.files import Progress
 from cvtune_nb.panels.baseline import BaselinePanel
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.layout import button, look, row, small_print
+from cvtune_nb.widgets.layout import button, folded, look, row, small_print
 from cvtune_nb.workspace import Workspace
 
 
@@ -43,6 +44,9 @@ class ComparisonPanel(Panel):
         photos: int = PHOTOS,
         budget_minutes: float = 5.0,
         use: str = "accuracy",
+        download: bool = False,
+        backbone: str = "",
+        weights: str = "",
     ):
         """The panel.
 
@@ -59,6 +63,10 @@ class ComparisonPanel(Panel):
         use
             What to go on with where nobody can press a button: "accuracy", "speed" or "" (as before). What was chosen
             by hand stays.
+        download
+            Whether weights that are not on disk may be fetched: those of all networks where none is named.
+        backbone, weights
+            A network and a person's own file of weights of it, compared beside the others; "": no file.
 
         Raises
         ------
@@ -68,11 +76,13 @@ class ComparisonPanel(Panel):
         if use not in ("", *USES):
             raise InputError(f"use is {use!r}: choose {' or '.join(USES)}, or leave it empty")
         super().__init__(workspace)
-        self.wanted, self.use = budget_minutes, use
+        self.wanted, self.use, self._download = budget_minutes, use, bool(download)
         self._ticked = [name.strip() for name in networks.split(",") if name.strip()]
         self.list = w.VBox(layout={"max_height": "260px", "overflow": "hidden auto", "width": "100%"})
         self.boxes: dict[str, w.Checkbox] = {}
-        self.fetch = w.Checkbox(description="Also networks that have to be downloaded", indent=False)
+        self.fetch = w.Checkbox(
+            value=self._download, description="Also networks that have to be downloaded", indent=False
+        )
         self.sizes = w.Text(
             value=image_sizes,
             placeholder="each one's usual, and 128",
@@ -84,12 +94,15 @@ class ComparisonPanel(Panel):
         self.budget = w.BoundedFloatText(
             value=budget_minutes or 5, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
+        self.backbone = Control("backbone", backbone or start_with(workspace).backbone)
+        self.weights = Control("weights", weights)
         self.price = small_print()
         self.for_use = {one: button(f"Use for {one}", disabled=True) for one in USES}
         self.any = w.Dropdown(options=[], description="Or another", disabled=True, **look("6em", "26em"))
         self.use_any = button("Use this", disabled=True)
         self.start_with = w.HTML()
-        self.controls.children = [self.list, self.fetch, self.sizes, self.photos, self.budget, self.price]
+        others = folded("Own weights, compared beside them", [self.weights.box, self.backbone.box])
+        self.controls.children = [self.list, self.fetch, others, self.sizes, self.photos, self.budget, self.price]
         self.below.children = [
             row(*self.for_use.values(), self.any, self.use_any),
             self.start_with,
@@ -97,7 +110,7 @@ class ComparisonPanel(Panel):
         self._seen: Comparison | None = None
         self._soon = Soon(self.predict)
         self.fetch.observe(self.guard(lambda _: self._list_networks()), "value")
-        for control in (self.sizes, self.photos, self.budget):
+        for control in (self.sizes, self.photos, self.budget, self.weights.widget, self.backbone.widget):
             control.observe(lambda _: self._predict_soon(), "value")
         for one, press in self.for_use.items():
             press.on_click(self.guard(lambda _, one=one: self._use(one)))
@@ -123,10 +136,9 @@ class ComparisonPanel(Panel):
         self._predict_soon()
 
     def _line(self, name: str, about: str, why_not: str) -> w.Widget:
-        known = self.boxes.get(
-            name
-        )  # what a person has ticked stays so; what would have to be downloaded is not ticked
-        asked = name in self._ticked or not (self._ticked or self.fetch.value)
+        # what a person has ticked stays so; what would have to be downloaded is not ticked unless the cell asks for it
+        known = self.boxes.get(name)
+        asked = name in self._ticked or (not self._ticked and (self._download or not self.fetch.value))
         ticked = not why_not and (known.value if known and not known.disabled else asked)
         box = w.Checkbox(value=ticked, description=name, indent=False, disabled=bool(why_not), layout={"width": "auto"})
         box.tooltip = f"{about}: {why_not}" if why_not else about
@@ -137,12 +149,13 @@ class ComparisonPanel(Panel):
         return w.VBox([box, words], layout={"overflow": "hidden", "flex": "0 0 auto"})
 
     def candidates(self) -> list[Candidate]:
-        """What is ticked, at all sizes; nothing ticked is nothing to compare. Raises InputError."""
+        """What is ticked, and own weights, at all sizes; nothing ticked is nothing to compare. Raises InputError."""
         names = [name for name, box in self.boxes.items() if box.value]
         if not names:
             raise InputError("no network is ticked: tick at least one that can be used here")
         sizes = candidates.image_sizes_in(self.sizes.value)
-        return candidates.listed(self.workspace, names, sizes, self.fetch.value)
+        own = [(self.backbone.value, self.weights.value)] if self.weights.value else []
+        return candidates.listed(self.workspace, names, sizes, self.fetch.value, own)
 
     # -- what it will cost ----------------------------------------------------------------------------------------
 
@@ -293,9 +306,11 @@ def _table(found: Comparison) -> str:
         speed=["" if value != value else f"{value:.0f}" for value in rows["images_per_second"]],
         spent=[html.duration(value) if value else "" for value in rows["seconds"]],
         note=found.notes,
+        own=found.files,
     )
     names = {
         "backbone": "network",
+        **({"own": "own weights"} if any(found.files) else {}),
         "image_size": "image size",
         "photos": "photos",
         "found": "right (95% interval)",

@@ -145,6 +145,19 @@ def test_the_leader_on_imagenet_stays_to_the_end(workspace, track):
     assert found.imagenet.startswith("efficientnet_lite2 leads on ImageNet")
 
 
+def test_own_weights_are_a_candidate_of_their_own_that_leads_nowhere_on_imagenet(workspace, track, tmp_path):
+    (tmp_path / "plants.pth").write_bytes(b"tensors")
+    own = FeatureSpec("efficientnet_lite2", Preprocessing(64), str(tmp_path / "plants.pth"))
+    entered = [track.enter(LITE0, 0.3), track.enter(own, 1.5)]
+    found = race(workspace, track, entered)
+    assert row(found, own)["state"] == "dropped", "only published weights stay for their rank on ImageNet"
+    own = FeatureSpec("efficientnet_lite2", Preprocessing(96), own.weights)
+    found = race(workspace, track, [track.enter(LITE2, 0.9), track.enter(own, 0.3)])
+    assert found.recommended["accuracy"].spec == own and found.files == ["plants.pth", ""]
+    assert found.imagenet.startswith("efficientnet_lite2 leads on ImageNet")
+    assert last_comparison(workspace).recommended["accuracy"].spec == own
+
+
 def test_what_is_out_of_reach_is_listed_and_a_network_that_fails_does_not_end_the_race(workspace, track, monkeypatch):
     def broken(workspace, photos, spec, progress):
         if spec == FAIR:

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from cvtune_nb.classification import load_run
+from cvtune_nb.classification.choice import choice, choose
+from cvtune_nb.classification.comparison import last_comparison
 from cvtune_nb.cli import main
 from cvtune_nb.workspace import Workspace
 
@@ -122,3 +124,31 @@ def test_a_file_of_another_network_is_refused_before_anything_is_done(space, fil
     status, refused, _ = call("train", "--backbone", "test_vit", "--image-size", "32", "--weights", file)
     assert status == 2 and "are not of test_vit" in refused["error"]
     assert call("audit", *NETWORK, "--weights", file.parent / "no.pth")[0] == 2
+
+
+def test_they_are_compared_with_published_ones_and_later_steps_start_with_them(space, file, call, capsys):
+    asked = ["--image-sizes", "32", *NETWORK[:2], "--weights", str(file)]
+    status, found, said = call("compare", "--backbones", "test_efficientnet:random", *asked)
+    assert status == 0 and "2 candidates" in said and "own weights: " in said and "tensors matched" in said
+    own = next(one for one in found["candidates"] if one["weights"])
+    assert (own["backbone"], own["image_size"], own["state"]) == ("test_resnet", 32, "finished")
+    assert main(["compare", "--workspace", str(space.folder), "--backbones", "test_resnet:random", *asked]) == 0
+    out = capsys.readouterr().out
+    assert "own_weights" in out and "plants.safetensors" in out
+    choose(space, last_comparison(space).specs[0], "recommended for accuracy")
+    chosen = choice(space).spec
+    _, baseline, _ = call("baseline")
+    assert (baseline["backbone"], baseline["weights"]) == (chosen.backbone, chosen.weights)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--backbone", "test_vit", "--image-sizes", "160"], "are not of test_vit"),
+        (["--image-sizes", "32"], "--weights and --backbone belong together"),
+        (["--backbone", "resnet19"], "no backbone called 'resnet19'"),
+    ],
+)
+def test_a_comparison_refuses_a_file_that_fits_no_network(file, call, arguments, words):
+    status, found, _ = call("compare", "--backbones", "test_resnet:random", "--weights", file, *arguments)
+    assert status == 2 and words in found["error"]

@@ -1,9 +1,12 @@
 """Notebook 02's comparison: what is ticked is compared, and what is chosen is where the other panels start."""
 
 import pytest
+import timm
+import torch
 
 from cvtune_nb.classification.choice import BY_HAND, choice, choose
 from cvtune_nb.classification.comparison import last_comparison
+from cvtune_nb.models import downloads
 from cvtune_nb.panels import BaselinePanel, ComparisonPanel, EscalationPanel, TrainingPanel
 from cvtune_nb.widgets.job import NotReady
 from tests.pressing import press
@@ -56,6 +59,38 @@ def test_what_is_out_of_reach_is_grey_and_says_why(workspace, torch_home, no_net
     assert "BSD-3-Clause; its weights are not on disk, and downloads are not allowed" in shown
     panel.fetch.value = True
     assert panel.boxes["resnet18"].disabled, "there is no network"
+
+
+def test_downloads_are_for_the_cell_to_allow(workspace, torch_home, monkeypatch):
+    monkeypatch.setattr(downloads, "answers", lambda url: True)
+    asked = ComparisonPanel(workspace, download=True)
+    assert asked.fetch.value and asked.boxes["resnet18"].value and asked.boxes["efficientnet_lite0"].value
+    panel = ComparisonPanel(workspace)
+    assert not panel.fetch.value and panel.boxes["resnet18"].disabled
+    panel.fetch.value = True
+    assert not panel.boxes["resnet18"].disabled and not panel.boxes["resnet18"].value, "a person ticks what is fetched"
+    assert panel.boxes["efficientnet_lite0"].value
+
+
+def test_own_weights_are_compared_beside_the_others(workspace, tmp_path):
+    file = tmp_path / "plants.pth"
+    torch.save(timm.create_model("test_resnet", num_classes=3).state_dict(), file)
+    own = {"networks": "test_resnet:random", "image_sizes": "32", "backbone": "test_resnet", "weights": str(file)}
+    panel = press(ComparisonPanel(workspace, **own))
+    assert len(panel.seen.specs) == 2 and ">plants.pth</td>" in panel.text.value
+    panel.any.value = next(spec for _, spec in panel.any.options if spec.weights)
+    panel.use_any.click()
+    assert choice(workspace).spec.weights.startswith(f"{file}@sha256:")
+    assert TrainingPanel(workspace).config().weights == choice(workspace).spec.weights
+    file.write_bytes(b"damaged")
+    panel.weights.widget.value = ""
+    panel.weights.widget.value = str(file)
+    panel.predict()
+    assert "plants.pth is not a file of weights" in panel.price.value
+    for box in panel.boxes.values():
+        box.value = False
+    panel.predict()
+    assert "no network is ticked" in panel.price.value, "a file alone is nothing to compare with"
 
 
 def test_other_panels_start_with_what_is_used(compared, workspace):
