@@ -2,8 +2,8 @@
 
 import functools
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, path_and_digest, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
-from cvtune_nb.models.pooling import LAST
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
@@ -103,7 +103,7 @@ class FeatureSpec:
         words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen]
         if self.weights:
             words.append(f"weights of {path_and_digest(self.weights)[0].name}")
-        return ", ".join(words if self.pooling == LAST else [*words, "features of its last stages"])
+        return ", ".join(words if self.pooling == LAST else [*words, "several stages"])
 
 
 @dataclass(frozen=True)
@@ -161,18 +161,19 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
     """
     start = time.perf_counter()
     spec.require_usable(photos)
-    store = store_of(workspace, spec)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
+    kept = kept_as(workspace, spec, list(unique.index))
+    store = store_of(workspace, kept)
     todo = store.missing(list(unique.index))
     if todo:
         # before the decoding, which takes long
-        network = spec.network(progress)
+        network = kept.network(progress)
         squares = pixels(workspace, unique.loc[todo], spec.preprocessing, progress)
         speeds = fill(store, todo, squares, network, progress)
-        speed = _speed_file(workspace, spec)
+        speed = _speed_file(workspace, kept)
         if len(speeds) > 1 or not speed.exists():  # a single batch also pays for the network's start
             write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})
-    rows = Rows(store, photos["sha256"])
+    rows = Rows(store, photos["sha256"]).first(sizes.width(spec.backbone, spec.pooling))
     seconds = time.perf_counter() - start
     return Features(spec, rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
 
@@ -215,20 +216,53 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     return speeds
 
 
+def missing(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> list[str]:
+    """Those of some photos whose features are not in the cache.
+
+    Parameters
+    ----------
+    workspace, spec
+        Whose cache it is, and which features.
+    keys
+        SHA-256 of the photos.
+    """
+    return store_of(workspace, kept_as(workspace, spec, keys)).missing(keys)
+
+
+def kept_as(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> FeatureSpec:
+    """The features with which those of `spec` are kept: where these were computed with all stages, they come first.
+
+    Parameters
+    ----------
+    workspace, spec
+        Whose cache it is, and which features.
+    keys
+        SHA-256 of the photos.
+    """
+    wide = replace(spec, pooling=STAGES)
+    if spec == wide or not store_of(workspace, spec).missing(keys):
+        return spec
+    return wide if _folder(workspace, wide).exists() else spec
+
+
 def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:
-    """Where the features are kept, by content."""
-    return RowStore(workspace.cache / f"features-{spec.key}", (sizes.width(spec.backbone, spec.pooling),), "float32")
+    """Where such features are kept, by content."""
+    return RowStore(_folder(workspace, spec), (sizes.width(spec.backbone, spec.pooling),), "float32")
+
+
+def _folder(workspace: Workspace, spec: FeatureSpec) -> Path:
+    return workspace.cache / f"features-{spec.key}"
 
 
 def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
     """Photos a second that the frozen network took, without decoding, when features were last computed.
 
-    The median of its minibatches; None when features never were computed.
+    The median of its minibatches, with or without its stages, which cost next to nothing; None when features never
+    were computed.
     """
-    try:
-        return float(read_json(_speed_file(workspace, spec))["images_per_second"])
-    except FileNotFoundError:
-        return None
+    files = (_speed_file(workspace, replace(spec, pooling=pooling)) for pooling in (spec.pooling, LAST, STAGES))
+    file = next((file for file in files if file.exists()), None)
+    return float(read_json(file)["images_per_second"]) if file else None
 
 
 def _speed_file(workspace: Workspace, spec: FeatureSpec) -> Path:
