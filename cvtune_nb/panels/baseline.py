@@ -11,6 +11,7 @@ from cvtune_nb.classification import svm
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
+from cvtune_nb.console import duration
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones
@@ -113,7 +114,7 @@ class BaselinePanel(Panel):
         self._draw(result)
         for control in (self.C, self.kernel, self.best):
             control.disabled = False
-        took = html.duration(result.seconds)
+        took = duration(result.seconds)
         self.cost.value = (
             f"Features came from the cache; it took {took} in all."
             if result.cached
