@@ -88,10 +88,10 @@ def _cell(value: object) -> str:
 
 
 def duration(seconds: float) -> str:
-    """45 s, 6 min, 1.5 h."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    """0.4 s, 48 s, 3.2 min, 24 min, 1.5 h."""
+    unit, of = ("s", 1) if seconds < 90 else ("min", 60) if seconds < 5400 else ("h", 3600)
+    count = max(0.1, seconds / of)
+    return f"{round(count, 1 if count < 10 else None):g} {unit}"
 
 
 def plain(value: Any) -> Any:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from cvtune_nb.console import Meter, plain, table
+from cvtune_nb.console import Meter, duration, plain, table
 
 
 def test_plain_values_are_json_without_nan():
@@ -33,6 +34,23 @@ def test_plain_values_are_json_without_nan():
         "missing": None,
         "3": [True, None],
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0.1 s"),
+        (0.44, "0.4 s"),
+        (45.4, "45 s"),
+        (90, "1.5 min"),
+        (1440, "24 min"),
+        (3600, "60 min"),
+        (5400, "1.5 h"),
+        (90_000, "25 h"),
+    ],
+)
+def test_time_in_words(seconds, words):
+    assert duration(seconds) == words
 
 
 def test_a_table_never_steers_the_terminal():

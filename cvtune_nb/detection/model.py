@@ -22,10 +22,12 @@ from cvtune_nb.detection.roi_align import Pooling
 from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import downloads, networks, weights
+from cvtune_nb.models import downloads, networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.models.downloads import Download
 from cvtune_nb.models.families import IMAGENET
+from cvtune_nb.models.sources import torch_hub
+from cvtune_nb.models.sources.source import DAMAGED
 
 LITE = "efficientnet_lite0_fpn"
 OF_TORCHVISION = {
@@ -123,7 +125,7 @@ def within_reach(name: str) -> bool:
     """Whether the weights of a detector are on disk or could be fetched now (asked for 3 seconds)."""
     if name not in OF_TORCHVISION:
         return True
-    return weights.hub_file(coco_weights(name).url).exists() or downloads.answers(coco_weights(name).url)
+    return torch_hub.file_of(coco_weights(name).url).exists() or downloads.answers(coco_weights(name).url)
 
 
 def download(name: str) -> Download | None:
@@ -131,11 +133,12 @@ def download(name: str) -> Download | None:
 
     Raises InputError where they can't be fetched now.
     """
-    if name not in OF_TORCHVISION or weights.hub_file(coco_weights(name).url).exists():
+    if name not in OF_TORCHVISION or torch_hub.file_of(coco_weights(name).url).exists():
         return None
     if not within_reach(name):
         raise _out_of_reach(name, "no answer from the network")
-    return downloads.expected(weights.megabytes(coco_weights(name)))
+    # which torchvision states in units of 2^20 bytes
+    return downloads.expected(coco_weights(name).meta["_file_size"] * 1.048576)
 
 
 def build(
@@ -244,18 +247,18 @@ def _torchvision(name: str, pretrained: bool, limits: dict, progress: Progress) 
         return make(weights=None, weights_backbone=None, **limits)
     coco = coco_weights(name)
     try:
-        file = weights.fetch_entry(coco, name, progress)
+        file = torch_hub.fetch(coco.url, name, progress)
         detector = make(weights=None, weights_backbone=None, **limits)
         detector.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     except InputError:
         raise
-    except weights.DAMAGED as error:
+    except DAMAGED as error:
         raise _out_of_reach(name, str(error)) from None
     return detector
 
 
 def _out_of_reach(name: str, why: str) -> InputError:
-    file = weights.hub_file(coco_weights(name).url)
+    file = torch_hub.file_of(coco_weights(name).url)
     return InputError(
         f"the COCO weights of {name} are not on disk and can't be fetched, or are damaged "
         f"({(why.splitlines() or ['no reason given'])[0][:100]}): put {file.name} into {file.parent}, connect to the "

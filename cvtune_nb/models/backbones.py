@@ -15,7 +15,7 @@ from cvtune_nb.files import Progress, path_and_digest, silent
 from cvtune_nb.models import downloads
 from cvtune_nb.models.downloads import Download
 from cvtune_nb.models.families import FAMILIES, GROUPS, KNOWN, LICENCES, LIGHT, Family, Licence
-from cvtune_nb.models.weights import INSTALLED, described, out_of_reach
+from cvtune_nb.models.sources.source import INSTALLED, described, out_of_reach
 
 RANDOM = ":random"
 """Suffix of a backbone's name that asks for random weights, for example resnet18:random (speed tests only)."""

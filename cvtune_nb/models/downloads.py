@@ -4,6 +4,8 @@ import contextlib
 import functools
 import http
 import http.client
+import os
+import sys
 import threading
 import time
 import urllib.error
@@ -73,6 +75,18 @@ _LAST: dict[str, bool] = {}
 """What it answered."""
 
 
+# -- where it is kept --------------------------------------------------------------------------------------------
+
+
+def hub_folder() -> Path:
+    """Where PyTorch's hub keeps what it fetches: torch.hub.get_dir, without importing torch, which takes seconds."""
+    hub = sys.modules.get("torch.hub")
+    if hub and hasattr(hub, "get_dir"):  # a person may have set another
+        return Path(hub.get_dir())
+    home = os.environ.get("TORCH_HOME", os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"))
+    return Path(home).expanduser() / "hub"
+
+
 # -- what it will cost --------------------------------------------------------------------------------------------
 
 
@@ -103,9 +117,7 @@ def expected(megabytes: float) -> Download:
 
 def _speed_file() -> Path:
     """Beside the weights that torch.hub keeps: speed is the connection's, whatever the workspace."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / "cvtune-download-speed.json"
+    return hub_folder() / "cvtune-download-speed.json"
 
 
 # -- the download itself ------------------------------------------------------------------------------------------

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cvtune_nb.models.weights import Package, Source, Timm, Torchvision
+from cvtune_nb.models.sources.package import Package
+from cvtune_nb.models.sources.source import Source
+from cvtune_nb.models.sources.timm import Timm
+from cvtune_nb.models.sources.torchvision import Torchvision
 from cvtune_nb.parameters import RECIPE_2018
 
 

@@ -10,6 +10,7 @@ from cvtune_nb import plots
 from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, load_audit, payoff
 from cvtune_nb.audit.html import about_whole_set
 from cvtune_nb.audit.review import MINE, Review
+from cvtune_nb.console import duration
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.thumbnails import small
@@ -101,7 +102,7 @@ class AuditPanel(Panel):
         self.text.value = html.card("About the whole set", *sentences) if sentences else ""
         report = self.workspace.audit / "report.html"
         mail = f" A page to mail or print: {html.text(str(report))}" if report.exists() else ""
-        self.cost.value = f"The audit took {html.duration(result.seconds)}.{mail}"
+        self.cost.value = f"The audit took {duration(result.seconds)}.{mail}"
         in_photos = f"{self.review.photos} of {len(result.scores)} photos"
         return f"{len(self.review.findings)} findings in {in_photos}. Choose an issue and decide."
 

@@ -11,9 +11,10 @@ from cvtune_nb.classification import svm
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
+from cvtune_nb.console import duration
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
-from cvtune_nb.models import backbones, networks
+from cvtune_nb.models import backbones
 from cvtune_nb.models.downloads import expected
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -103,6 +104,8 @@ class BaselinePanel(Panel):
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)
             if spec.weights and not result.cached:  # what is cached needs the file no more
+                from cvtune_nb.models import networks  # brings torch: not before the menus are there
+
                 self._fit = f" Own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}."
             return result
 
@@ -116,7 +119,7 @@ class BaselinePanel(Panel):
         self._draw(result)
         for control in (self.C, self.kernel, self.best):
             control.disabled = False
-        took = html.duration(result.seconds)
+        took = duration(result.seconds)
         self.cost.value = (
             f"Features came from the cache; it took {took} in all."
             if result.cached

@@ -18,6 +18,7 @@ from cvtune_nb.classification.comparison import (
     training_photos_id,
 )
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models.pooling import LAST, STAGES
@@ -199,8 +200,8 @@ class ComparisonPanel(Panel):
     def _cost_in_words(self, there: list[Candidate], photos: int, seconds: float) -> str:
         usable = [one for one in there if one.usable]
         ends = self.budget.value * 60
-        words = f"{len(usable)} candidates on {photos:,} training photos: <b>at most about {html.duration(seconds)}</b>"
-        words += f", ended by the budget after {html.duration(ends)}" if seconds > ends else ""
+        words = f"{len(usable)} candidates on {photos:,} training photos: <b>at most about {duration(seconds)}</b>"
+        words += f", ended by the budget after {duration(ends)}" if seconds > ends else ""
         refused = "; ".join(html.text(f"{one.spec}: {one.why_not}") for one in there if not one.usable)
         return f"{words}. Those that can't win any more are dropped on the way." + (f"<br>{refused}" if refused else "")
 
@@ -230,7 +231,7 @@ class ComparisonPanel(Panel):
         """Show how they did; with nobody there, go on with what is recommended."""
         self._show(result)
         self._offer(result)
-        self.cost.value = f"{html.duration(result.seconds)} of work in all; features are kept for the next steps."
+        self.cost.value = f"{duration(result.seconds)} of work in all; features are kept for the next steps."
         made = choice(self.workspace)
         if not self.attended and self.use in result.recommended and not (made and made.why == BY_HAND):
             self._use(self.use)
@@ -323,7 +324,7 @@ def _table(found: Comparison) -> str:
             for row in rows.itertuples()
         ],
         speed=["" if value != value else f"{value:.0f}" for value in rows["images_per_second"]],
-        spent=[html.duration(value) if value else "" for value in rows["seconds"]],
+        spent=[duration(value) if value else "" for value in rows["seconds"]],
         note=found.notes,
         own=found.files,
     )

@@ -7,6 +7,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
+from cvtune_nb.console import duration
 from cvtune_nb.detection import anchors, hard_negatives
 from cvtune_nb.detection.advice import advise
 from cvtune_nb.detection.config import DetectorConfig
@@ -188,7 +189,7 @@ class DetectorPanel(RunPanel):
         interval = f"(95% interval {low:.3f} to {high:.3f})"
         lines = [
             f"{first}, with a threshold of {found.threshold:g} ({found.kinds}).",
-            f"AP {found.scores.ap:.3f}, AP50 {found.scores.ap50:.3f} {interval}, in {html.duration(run.seconds)}.",
+            f"AP {found.scores.ap:.3f}, AP50 {found.scores.ap50:.3f} {interval}, in {duration(run.seconds)}.",
         ]
         if beside := beside_classifier(self.dataset, found):
             lines.append(f"{beside.words[:1].upper()}{beside.words[1:]}.")
@@ -214,7 +215,7 @@ def _comparison(known: pd.DataFrame, caption: str) -> str:
     shown = rows.assign(
         validation_ap=rows["validation_ap"].map("{:.3f}".format).mask(none, "none yet"),
         validation_ap50=rows["validation_ap50"].map("{:.3f}".format).mask(none, ""),
-        time=[html.duration(seconds) for seconds in rows["seconds"]],
+        time=[duration(seconds) for seconds in rows["seconds"]],
     )
     names = {
         "run": "run",

@@ -10,6 +10,7 @@ from IPython.display import HTML
 from cvtune_nb import advice, classification, plots
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
     Escalation,
@@ -206,7 +207,7 @@ class EscalationPanel(Panel):
         took = total(rungs.values(), self._costs, self._impossible)
         over, lacking = took.seconds > self.budget.value * 60, len(rungs) - took.possible
         fits = "more than the budget: epochs are cut, or rungs left out" if over else "within the budget"
-        words = "time not estimated yet" if took.unknown else f"{html.duration(took.seconds)}, {fits}"
+        words = "time not estimated yet" if took.unknown else f"{duration(took.seconds)}, {fits}"
         if not took.possible:
             words = "can't be run here"
         elif lacking:
@@ -241,7 +242,7 @@ class EscalationPanel(Panel):
         line = known["validation_accuracy"] if known else None
         figure = plots.accuracy_against_time(found.rungs, line, published)
         words = "; ".join(
-            f"rung {row.rung} {row.validation_accuracy:.1%} in {html.duration(row.seconds)}"
+            f"rung {row.rung} {row.validation_accuracy:.1%} in {duration(row.seconds)}"
             for row in found.measured.itertuples()
         )
         self.picture.draw(figure, f"accuracy against training time: {words or 'no rung has finished'}")
@@ -265,7 +266,7 @@ class EscalationPanel(Panel):
             words = past_in_words(past_errors(runs))
             self.time.draw(plots.predicted_against_real(ended), f"real against predicted time: {words}")
         took, predicted = result.times
-        self.cost.value = f"It took {html.duration(took)}; predicted were {html.duration(predicted)}."
+        self.cost.value = f"It took {duration(took)}; predicted were {duration(predicted)}."
         return "Finished. Now run the cells below."
 
     def _show_findings(self, result: Escalation) -> None:
@@ -302,7 +303,7 @@ class EscalationPanel(Panel):
         lines = [found.why]
         lines += [
             f"Rung {row.rung}, {row.backbone} at {row.image_size} pixels: {row.validation_accuracy:.1%} "
-            f"({row.low * 100:.1f} to {row.high * 100:.1f}%) in {html.duration(row.seconds)}."
+            f"({row.low * 100:.1f} to {row.high * 100:.1f}%) in {duration(row.seconds)}."
             for row in found.measured.itertuples()
         ]
         return html.listed(lines)
@@ -333,8 +334,8 @@ def _rungs(rungs: pd.DataFrame) -> str:
         expected_accuracy=interval("expected", "expected_low", "expected_high"),
         validation=interval("validation_accuracy", "low", "high"),
         train=written("train_accuracy", "{:.1%}".format),
-        predicted=written("predicted_seconds", html.duration),
-        took=written("seconds", html.duration),
+        predicted=written("predicted_seconds", duration),
+        took=written("seconds", duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
     figures = ("expected_accuracy", "validation", "train", "predicted", "took", "state", "note")

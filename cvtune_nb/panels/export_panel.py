@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import ipywidgets as w
 from IPython.display import HTML
 
+from cvtune_nb.console import duration
 from cvtune_nb.export import predict
 from cvtune_nb.export.packaging import Exported
 from cvtune_nb.panels.panel import Panel
@@ -75,7 +76,7 @@ class BaseExportPanel(Panel):
 
     def exported(self, made: Exported) -> str:
         """The status once it is exported; its cost, and the warning, are brought up to date."""
-        self.cost.value = f"Exporting took {html.duration(made.seconds)}."
+        self.cost.value = f"Exporting took {duration(made.seconds)}."
         self.warn()
         return f"Exported to {html.text(made.folder)}, and as a zip beside it. Now run the cells below."
 

@@ -9,6 +9,7 @@ from IPython.display import HTML
 from cvtune_nb import advice, classification, plots
 from cvtune_nb.advice import Gain
 from cvtune_nb.classification import Run
+from cvtune_nb.console import duration
 from cvtune_nb.panels.escalation import EscalationPanel
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS
@@ -70,7 +71,7 @@ class GainsPanel(Panel):
         return "Finished."
 
     def _finding(self, gain: Gain) -> Finding:
-        time = f"; such a run takes {html.duration(gain.seconds)}" if gain.seconds else ""
+        time = f"; such a run takes {duration(gain.seconds)}" if gain.seconds else ""
         return Finding(
             f"gain-{gain.action}",
             f"{gain.title}: {gain.words}{time}",

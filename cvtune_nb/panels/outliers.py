@@ -2,8 +2,8 @@
 
 from cvtune_nb import similarity
 from cvtune_nb.audit import Audit, Payoff
+from cvtune_nb.console import duration
 from cvtune_nb.panels.audit import AuditPanel
-from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
 from cvtune_nb.workspace import Workspace
 
@@ -34,5 +34,5 @@ class OutliersPanel(AuditPanel):
         """Fill the gallery, or show what the decisions brought."""
         words = super().paint(result)
         if isinstance(result, Audit):
-            self.cost.value = f"It took {html.duration(result.seconds)}."
+            self.cost.value = f"It took {duration(result.seconds)}."
         return words

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import pandas as pd
 
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
@@ -169,8 +170,8 @@ class RunPanel(Panel):
 
     def ended(self, run: Any, best: str) -> str:
         """Show what a run took; gives the sentence for the status line. best: what its best epoch reached."""
-        predicted = f"; predicted were {html.duration(run.predicted_seconds)}." if run.predicted_seconds else "."
-        self.cost.value = html.text(f"It took {html.duration(run.seconds)}{predicted}")
+        predicted = f"; predicted were {duration(run.predicted_seconds)}." if run.predicted_seconds else "."
+        self.cost.value = html.text(f"It took {duration(run.seconds)}{predicted}")
         if run.history.empty:
             return f"{ENDED.get(run.state, 'Finished.')} No epoch was finished."
         return f"{ENDED.get(run.state, 'Finished.')} Best epoch {run.best_epoch}: {best} Now run the cells below."
@@ -178,7 +179,7 @@ class RunPanel(Panel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         if job.words.startswith("epoch") and (left := job.left) is not None:
-            self.say(f"{html.text(job.words)}; about {html.duration(left)} left, as measured so far.")
+            self.say(f"{html.text(job.words)}; about {duration(left)} left, as measured so far.")
         self.resume.disabled = job.running or self._unfinished() is None
         if not job.running and self.attended:
             self._predict_soon()

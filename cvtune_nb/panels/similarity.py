@@ -11,6 +11,7 @@ from IPython.display import HTML
 
 from cvtune_nb import plots, similarity
 from cvtune_nb.classification import Run
+from cvtune_nb.console import duration
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.photo_search import PhotoSearch
@@ -99,7 +100,7 @@ class SimilarityPanel(Panel):
     def _show_cost(self) -> None:
         embedder = similarity.find_embedder(self.workspace, self.embedder.value)
         self.estimate = similarity.estimate_cost(self.workspace, embedder)
-        seconds = html.duration(self.estimate.seconds)
+        seconds = duration(self.estimate.seconds)
         todo = f"{self.estimate.photos} photos to embed, about <b>{seconds}</b>: press {self.button}."
         self.cost_line.value = html.status(todo if self.estimate.photos else "All photos are embedded.")
 
@@ -156,7 +157,7 @@ class SimilarityPanel(Panel):
         if not self.job.result or self.job.result.map is not result.map:
             self.search.show_map(result.map)
         self.search.show(result.index)
-        self.cost.value = f"It took {html.duration(result.seconds)}."
+        self.cost.value = f"It took {duration(result.seconds)}."
         self._show_cost()
         return html.text(f"{result.index.embedder.words}: {result.evaluation.validation.words}.")
 

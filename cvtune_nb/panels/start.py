@@ -10,6 +10,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
+from cvtune_nb.console import duration
 from cvtune_nb.data import conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import added_bytes, kept_bytes
@@ -169,7 +170,7 @@ class StartPanel(Panel):
         )
         photos = result.workspace.photos()
         seconds = len(photos) / m.images_per_second
-        return f"Open: {len(photos)} photos. Their features will take about {html.duration(seconds)}."
+        return f"Open: {len(photos)} photos. Their features will take about {duration(seconds)}."
 
     def _follow(self, job: Job) -> None:
         super()._follow(job)
@@ -224,7 +225,7 @@ class StartPanel(Panel):
         photos, speed = found.workspace.photos(), found.machine.images_per_second
         counts, skipped = class_sizes(photos), len(found.workspace.skipped())
         by_size = [f"{label} ({count})" for label, count in counts.items()]
-        needed = html.duration(len(photos) / speed)
+        needed = duration(len(photos) / speed)
         lines = [
             f"{len(photos)} photos in {len(counts)} classes are open; files left out: {skipped}.",
             f"The smallest class is {by_size[-1]}, the largest {by_size[0]}.",

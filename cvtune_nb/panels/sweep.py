@@ -5,6 +5,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import Sweep, sweep
 from cvtune_nb.escalation.parameter_sweep import COLUMNS, SWEPT, run_to_search_round
@@ -54,7 +55,7 @@ class SweepPanel(Panel):
         self.about.value = html.status(
             f"Around {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
             f"dropout 0 to 0.6, weight decay a tenth to 10 times {run.config.weight_decay:g}. {count} trials of "
-            f"{html.duration(run.seconds)} each are <b>about {html.duration(count * run.seconds)}</b>"
+            f"{duration(run.seconds)} each are <b>about {duration(count * run.seconds)}</b>"
             f"{', more than the budget' if count * run.seconds > minutes * 60 else ''}."
         )
 
@@ -98,7 +99,7 @@ def _trials(trials: pd.DataFrame) -> str:
             else f"{row.validation_accuracy:.1%} ({row.low:.1%} to {row.high:.1%})"
             for row in trials.itertuples()
         ],
-        took=["" if pd.isna(value) else html.duration(value) for value in trials["seconds"]],
+        took=["" if pd.isna(value) else duration(value) for value in trials["seconds"]],
     )
     names = {
         "trial": "trial",

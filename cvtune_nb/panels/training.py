@@ -13,6 +13,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import networks
@@ -260,7 +261,7 @@ class TrainingPanel(RunPanel):
         run = self.result()
         known = last_baseline(self.workspace)
         network = f"{run.config.backbone} fine-tuned at {run.config.image_size} pixels"
-        spent = f"epoch {run.best_epoch} of {run.config.epochs}, {html.duration(run.seconds)}"
+        spent = f"epoch {run.best_epoch} of {run.config.epochs}, {duration(run.seconds)}"
         lines = [f"{network} gets {html.percent(run.validation)} of the validation photos right ({spent})."]
         if known:
             gain = (run.validation.value - known["validation_accuracy"]) * 100
@@ -279,9 +280,7 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
         for row in rows.itertuples()
     ]
     train = ["" if pd.isna(value) else f"{value:.1%}" for value in rows["train_accuracy"]]
-    shown = rows.assign(
-        validation=validation, train=train, time=[html.duration(seconds) for seconds in rows["seconds"]]
-    )
+    shown = rows.assign(validation=validation, train=train, time=[duration(seconds) for seconds in rows["seconds"]])
     names = {
         "run": "run",
         "state": "state",

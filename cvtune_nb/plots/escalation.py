@@ -9,6 +9,7 @@ from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from cvtune_nb.console import duration
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.plots.style import (
     BLUE,
@@ -111,7 +112,7 @@ def accuracy_against_time(
             bbox={"facecolor": "white", "edgecolor": GREY, "pad": 3, "alpha": 0.8},
         )
         best = done.loc[accuracy.idxmax()]
-        title = f"Highest: rung {best['rung']}, {best['validation_accuracy']:.1%} in {_time(best['seconds'])}"
+        title = f"Highest: rung {best['rung']}, {best['validation_accuracy']:.1%} in {duration(best['seconds'])}"
         lowest = min(lowest, done["low"].min())
     titled(axes, title)
     seconds = [value for line in axes.lines[baseline is not None :] for value in np.ravel(line.get_xdata())]
@@ -255,9 +256,3 @@ def _time_axis(axis: XAxis | YAxis, low: float, high: float, words: str) -> None
     axis.set_ticks([seconds for seconds, _ in shown], [name for _, name in shown])
     axis.set_minor_locator(NullLocator())
     axis.set_label_text(words)
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -12,7 +12,7 @@ import ipywidgets as w
 
 from cvtune_nb.files import path_and_digest
 from cvtune_nb.models import backbones, sizes
-from cvtune_nb.models.weights import ON_DISK
+from cvtune_nb.models.sources.source import ON_DISK
 from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print

@@ -135,13 +135,6 @@ def percent(accuracy: Any) -> str:
     return f"{accuracy.value:.1%} ({accuracy.low * 100:.1f} to {accuracy.high * 100:.1f}%)"
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: "0.4 s", "48 s", "3.2 minutes", "2.1 hours"."""
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
-
-
 def size(count: float) -> str:
     """Bytes in words: "80.0 kB", "14.0 MB", "1.3 GB"."""
     for unit, of in ((1e9, "GB"), (1e5, "MB")):

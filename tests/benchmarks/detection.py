@@ -33,7 +33,7 @@ from cvtune_nb import detection
 from cvtune_nb.detection.average_precision import DETECTION_COLUMNS, scores
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.evaluation import Verdict
-from cvtune_nb.models.weights import Package
+from cvtune_nb.models.sources.package import Package
 from tests.benchmarks.common import say
 
 SHORT, LONGER = 500, 5 / 3

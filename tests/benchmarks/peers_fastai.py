@@ -29,7 +29,8 @@ from fastai.vision.all import (  # noqa: E402
     vision_learner,
 )
 
-from cvtune_nb.models import backbones, weights  # noqa: E402
+from cvtune_nb.models import backbones  # noqa: E402
+from cvtune_nb.models.sources.package import Package  # noqa: E402
 
 
 class Clock(Callback):
@@ -75,7 +76,7 @@ def main() -> None:
     learner = vision_learner(loaders, timm_name, pretrained=False, normalize=False, metrics=accuracy)
     if not random:
         body = learner.model[0].model
-        shipped = torch.load(weights.Package().file(name), map_location="cpu", weights_only=True)
+        shipped = torch.load(Package().file(name), map_location="cpu", weights_only=True)
         # in the same order, the last layer at the end (networks._lite)
         body.load_state_dict(dict(zip(body.state_dict(), shipped.values(), strict=False)))
     clock = Clock(start)

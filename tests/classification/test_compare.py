@@ -107,7 +107,7 @@ def test_the_budget_is_kept_and_what_it_left_out_says_so(workspace, track):
     assert row(found, GOOD)["state"] == "finished"
     assert (row(found, FAIR)["photos"], row(found, FAIR)["state"]) == (250, "not within budget")
     assert "after 250 photos: " in row(found, FAIR)["why"]
-    assert row(found, POOR)["photos"] == 0 and "would take about 4 min" in row(found, POOR)["why"]
+    assert row(found, POOR)["photos"] == 0 and "would take about 4.2 min" in row(found, POOR)["why"]
     assert found.recommended["accuracy"].spec == GOOD
 
 

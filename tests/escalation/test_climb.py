@@ -115,7 +115,7 @@ def test_a_rung_of_which_not_one_epoch_fits_is_skipped_the_most_expensive_first(
     found = escalate(workspace, three, budget_seconds=20 + 64 + 96 + 40)
     assert [config.image_size for config in bench.trained] == [64, 96]
     assert found.rungs["state"].tolist() == ["skipped", "done", "done"]
-    assert found.rungs["note"].iloc[0] == "one epoch takes about 2 min: more than its share of the budget"
+    assert found.rungs["note"].iloc[0] == "one epoch takes about 2.3 min: more than its share of the budget"
 
 
 def test_no_time_at_all_runs_nothing_and_says_so(workspace, bench):

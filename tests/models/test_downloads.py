@@ -149,7 +149,7 @@ def test_a_token_does_not_follow_to_another_server(site, remote):
 
 def test_the_next_estimate_is_by_the_speed_of_the_last_download(site, remote):
     assert expected(110) == Download(110, 22, measured=False)
-    assert expected(1100).words.startswith("1100 MB to download in about 4 min (")
+    assert expected(1100).words.startswith("1100 MB to download in about 3.7 min (")
     assert expected(110).words == "110 MB to download in about 22 s (5 MB/s, assumed until the first download)"
     fetch(remote, "net", Watch())
     assert expected(110).measured and expected(220).seconds == pytest.approx(2 * expected(110).seconds)

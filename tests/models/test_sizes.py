@@ -17,7 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, open_export
 from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.families import FAMILIES
-from cvtune_nb.models.weights import Timm
+from cvtune_nb.models.sources.timm import Timm
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.photos import make_photos
 

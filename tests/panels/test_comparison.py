@@ -40,7 +40,7 @@ def test_nothing_begins_by_itself_and_the_cost_is_shown_first(workspace, monkeyp
     panel.budget.value = 0.1
     monkeypatch.setattr("cvtune_nb.panels.comparison.candidates.predicted_seconds", lambda *_: 5400.0)
     panel.predict()
-    assert "90.0 minutes</b>, ended by the budget after 6.0 s" in panel.price.value
+    assert "1.5 h</b>, ended by the budget after 6 s" in panel.price.value
     for box in panel.boxes.values():
         box.value = False
     panel.predict()

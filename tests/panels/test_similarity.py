@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from cvtune_nb import classification
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import opened
 from cvtune_nb.panels import OutliersPanel, SimilarityExportPanel, SimilarityPanel, ToLabelPanel, TuningPanel
 from cvtune_nb.panels.photo_search import ALL, LOOK_ALIKES, ON_MAP
 from cvtune_nb.parameters import Config
-from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady
 from tests.photos import make_photos
 from tests.pressing import SMALL, arrives, finished, press
@@ -47,7 +47,7 @@ def test_the_first_query_is_answered_at_once(panel):
     assert panel.search.query.name not in shown(panel)
     assert matches["distance"].is_monotonic_increasing
     assert "recall@1" in panel.status.value
-    assert panel.cost.value == f"It took {html.duration(panel.result().seconds)}."
+    assert panel.cost.value == f"It took {duration(panel.result().seconds)}."
     assert len(panel.search.map.titles) == len(panel.workspace.photos())
 
 

