@@ -24,7 +24,15 @@ from cvtune_nb.workspace import Workspace, photos_id
 
 SWEPT = ("learning_rate", "dropout", "weight_decay")
 """The parameters that are searched; all others are the rung's."""
-ADDED = {"weights": "", "drop_path": 0.0, "layer_decay": 1.0, "warm_up": 20, "clip_norm": 0.0, "ema": 0.0}
+ADDED = {
+    "weights": "",
+    "pooling": "last",
+    "drop_path": 0.0,
+    "layer_decay": 1.0,
+    "warm_up": 20,
+    "clip_norm": 0.0,
+    "ema": 0.0,
+}
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""
 COLUMNS = ["trial", "run", *SWEPT, "epochs", "seconds", "validation_accuracy", "low", "high", "state", "note"]
