@@ -1,9 +1,9 @@
-"""A sweep round one rung: learning rate, dropout and weight decay, searched by Optuna."""
+"""A sweep round one rung: learning rate, dropout, weight decay and what suits its network, searched by Optuna."""
 
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from cvtune_nb.workspace import Workspace, photos_id
 
 SWEPT = ("learning_rate", "dropout", "weight_decay")
 """The parameters that are searched; all others are the rung's."""
+OF_RECIPE = ("layer_decay", "drop_path")
+"""Those that are searched besides where a value is recommended for the network."""
 ADDED = {
     "weights": "",
     "pooling": "last",
@@ -35,9 +37,11 @@ ADDED = {
 }
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""
-COLUMNS = ["trial", "run", *SWEPT, "epochs", "seconds", "validation_accuracy", "low", "high", "state", "note"]
+RESULTS = ("epochs", "seconds", "validation_accuracy", "low", "high", "state", "note")
+"""Columns of a sweep's table, behind trial, run and the parameters that are searched."""
 WIDER = {"learning_rate": 5.0, "weight_decay": 10.0}
-"""How many times below and above the rung's own value is searched; dropout is searched from 0 to MOST_DROPOUT."""
+"""How many times below and above the rung's own value is searched. Dropout is searched from 0 to MOST_DROPOUT, drop
+path from 0, and layer decay from 1, to twice as far from these as the rung's own value or the recommended one."""
 MOST_DROPOUT = 0.6
 AT_ONCE = 4
 """Trials that a Ray cluster is given at a time: more of them learn less from each other."""
@@ -53,7 +57,7 @@ class Sweep:
     Attributes
     ----------
     trials : pandas.DataFrame
-        One row each (columns: COLUMNS).
+        One row each: trial, run, the parameters that are searched, and RESULTS.
     best : str
         Id of the run with the highest validation accuracy, "" before any.
     why : str
@@ -65,9 +69,19 @@ class Sweep:
     why: str
 
     @property
+    def names(self) -> list[str]:
+        """The parameters that are searched."""
+        return [name for name in (*SWEPT, *OF_RECIPE) if name in self.trials]
+
+    @property
     def measured(self) -> pd.DataFrame:
         """The trials that have a validation accuracy."""
         return self.trials.dropna(subset=["validation_accuracy"])
+
+
+def columns_of(names: Sequence[str]) -> list[str]:
+    """Those of a table of trials in which these parameters are searched."""
+    return ["trial", "run", *names, *RESULTS]
 
 
 def run_to_search_round(workspace: Workspace) -> Run | None:
@@ -154,7 +168,7 @@ def _search(
     except Stopped:
         pass
     _ask_again(study)
-    found = _summary(workspace, study)
+    found = _summary(workspace, study, config)
     return replace(found, why=f"{found.why}; {ended}") if ended else found
 
 
@@ -175,7 +189,7 @@ def _run_trial(
     def on_epoch(run: Run) -> None:
         trial.set_user_attr("run", run.id)
         trial.report(run.validation.value, int(run.history["epoch"].max()))
-        report(_summary(workspace, study))
+        report(_summary(workspace, study, config))
         if trial.should_prune():
             raise Beaten
 
@@ -197,7 +211,7 @@ def _run_trial(
         study.tell(trial, 0.0)  # so that the search keeps away from there
     else:
         study.tell(trial, run.validation.value)
-    report(_summary(workspace, study))
+    report(_summary(workspace, study, config))
 
 
 def _run_on_ray(
@@ -223,7 +237,7 @@ def _run_on_ray(
             continue
         trial.set_user_attr("run", result.run.id)
         study.tell(trial, 0.0 if result.run.state == "diverged" else result.run.validation.value)
-    report(_summary(workspace, study))
+    report(_summary(workspace, study, config))
     return whole
 
 
@@ -235,7 +249,7 @@ def journal_of(workspace: Workspace, config: Config) -> Path:
     """The journal of the search round this config on today's photos."""
     values = config.to_dict().items()
     fixed = {name: value for name, value in values if name not in SWEPT and value != ADDED.get(name)}
-    fixed["centre"] = centre(config)
+    fixed["centre"] = {name: value for name, value in centre(config).items() if name in SWEPT}
     text = json.dumps([fixed, photos_id(workspace.photos())], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     name = f"{backbones.file_name(config.backbone)}-{config.image_size}-{digest}"
@@ -274,44 +288,65 @@ def _ask_again(study: Any) -> None:
         study.tell(cut.number, state=TrialState.FAIL)
 
 
+def swept(config: Config) -> tuple[str, ...]:
+    """The parameters that are searched round `config`."""
+    advised = backbones.recipe(config.backbone)
+    return (*SWEPT, *(name for name in OF_RECIPE if name in advised))
+
+
+def ranges(config: Config) -> dict[str, tuple[float, float]]:
+    """The lowest and the highest value of each parameter that is searched round `config`."""
+    own, advised = centre(config), backbones.recipe(config.backbone)
+    found = {"dropout": (0.0, max(MOST_DROPOUT, own["dropout"]))}
+    for name, times in WIDER.items():
+        found[name] = max(PARAMETERS[name].low, own[name] / times), min(PARAMETERS[name].high, own[name] * times)
+    if "drop_path" in own:
+        found["drop_path"] = 0.0, min(PARAMETERS["drop_path"].high, 2 * max(own["drop_path"], advised["drop_path"]))
+    if "layer_decay" in own:
+        least = min(own["layer_decay"], advised["layer_decay"])
+        found["layer_decay"] = max(PARAMETERS["layer_decay"].low, round(2 * least - 1, 2)), 1.0
+    return found
+
+
 def _space(config: Config) -> dict[str, Any]:
     from optuna.distributions import FloatDistribution
 
-    space = {"dropout": FloatDistribution(0.0, max(MOST_DROPOUT, centre(config)["dropout"]), step=0.05)}
-    for name, times in WIDER.items():
-        parameter, value = PARAMETERS[name], centre(config)[name]
-        low, high = max(parameter.low, value / times), min(parameter.high, value * times)
-        space[name] = FloatDistribution(low, high, log=True)
-    return space
+    steps = {"dropout": {"step": 0.05}, **{name: {"log": True} for name in WIDER}}
+    return {name: FloatDistribution(low, high, **steps.get(name, {})) for name, (low, high) in ranges(config).items()}
 
 
 def centre(config: Config) -> dict[str, float]:
     """The values that are searched round."""
-    return _rounded({name: getattr(config, name) for name in SWEPT})
+    return _rounded({name: getattr(config, name) for name in swept(config)})
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:
     """Two digits are enough, and the same config is the same run."""
-    return {
-        name: round(value / 0.05) * 0.05 if name == "dropout" else float(f"{value:.2g}")
-        for name, value in values.items()
-    }
+
+    def rounded(name: str, value: float) -> float:
+        if name == "dropout":
+            return round(value / 0.05) * 0.05
+        return round(value, 2) if name in OF_RECIPE else float(f"{value:.2g}")
+
+    return {name: rounded(name, value) for name, value in values.items()}
 
 
 def _ended(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
-def _summary(workspace: Workspace, study: Any) -> Sweep:
-    rows = []
+def _summary(workspace: Workspace, study: Any, config: Config) -> Sweep:
+    rows, names = [], swept(config)
+    columns = columns_of(names)
     for trial in study.trials:
         if trial.state.name in ("WAITING", "FAIL"):  # FAIL: cut off, and asked for again
             continue
-        row = dict.fromkeys(COLUMNS, float("nan")) | {"trial": trial.number + 1, "run": "", **_rounded(trial.params)}
+        row = dict.fromkeys(columns, float("nan")) | {"trial": trial.number + 1, "run": "", **_rounded(trial.params)}
         row |= {"state": trial.state.name.lower(), "note": trial.user_attrs.get("note", "")}
         if "run" in trial.user_attrs:
             run = load_run(workspace, trial.user_attrs["run"])
             row |= {
+                **{name: getattr(run.config, name) for name in names},
                 "run": run.id,
                 "epochs": run.history["epoch"].max(),
                 "seconds": run.seconds,
@@ -320,14 +355,14 @@ def _summary(workspace: Workspace, study: Any) -> Sweep:
                 "high": run.validation.high,
             }
         rows.append(row)
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=columns)
     ran = table[table["validation_accuracy"].notna()].drop_duplicates("run", keep="last")
     if ran.empty:
         return Sweep(table, "", "no trial has finished an epoch yet")
     right = {name: right_of(load_run(workspace, name).predictions()) for name in ran["run"]}
     chosen = metrics.best_of(on_same_photos(right))
     best = ran.set_index("run").loc[chosen.run]
-    values = ", ".join(f"{name.replace('_', ' ')} {best[name]:g}" for name in SWEPT)
+    values = ", ".join(f"{name.replace('_', ' ')} {best[name]:g}" for name in names)
     words = f"trial {best['trial']:.0f} is best: {values}; {chosen.words}"
     first = ran["run"].iloc[0]
     if chosen.run != first:

@@ -114,7 +114,7 @@ def load(
         folded_too = own_weights.best(trained.network, tensors, last_layer, rename)
         if folded_too.share > found.share:
             found, backbone = folded_too, trained
-    if not found.most:
+    if not found.most or found.deeper:
         raise own_weights.refused(plain, weights, tensors, found)
     (backbone.network if backbone else network).load_state_dict(found.tensors, strict=False)
     backbone = backbone or make(network)

@@ -6,6 +6,7 @@ and exports hold their own weights), and what has not says that it is gone or ha
 """
 
 import pickle  # for its error only: weights are loaded with weights_only
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,8 @@ COUNTERS = ("num_batches_tracked",)
 ENOUGH = 0.9
 """Share of a network's tensors that a file must hold more of: less is another network, of which the rest would stay
 random (half of a ResNet-34 is a ResNet-18)."""
+LAYER = re.compile(r"(?<![^.])\d+(?=\.)")
+"""The number of a layer in the name of a tensor."""
 NAMED = 3
 """Names that a message lists of each kind."""
 
@@ -91,6 +94,12 @@ class Matching:
     def most(self) -> bool:
         """Whether they are more than ENOUGH of the network's."""
         return self.share > ENOUGH
+
+    @property
+    def deeper(self) -> list[str]:
+        """Names of the file's that go on with a row of layers where the network ends: the file is of a deeper one."""
+        rows = {LAYER.sub("", name) for name in self.tensors}
+        return [name for name in self.unexpected if LAYER.search(name) and LAYER.sub("", name) in rows]
 
     @property
     def words(self) -> str:
@@ -199,7 +208,7 @@ def _compared(network: nn.Module, given: Tensors, last_layer: Collection[str], r
 
 
 def refused(name: str, weights: str, given: Tensors, found: Matching) -> InputError:
-    """What is said when too little fits.
+    """What is said when too little fits, or the file has more of the same layers.
 
     Parameters
     ----------
@@ -208,9 +217,15 @@ def refused(name: str, weights: str, given: Tensors, found: Matching) -> InputEr
     given, found
         What the file holds, and how it fits.
     """
+    file = path_and_digest(weights)[0]
+    if found.most:
+        return InputError(
+            f"the weights in {file} are of a deeper network than {name}: {len(found.deeper)} tensors are of layers "
+            f"that it does not have ({examples(found.deeper)}): choose the backbone that they were trained with"
+        )
     shapes = f", {len(found.other_shapes)} more in other shapes" if found.other_shapes else ""
     return InputError(
-        f"the weights in {path_and_digest(weights)[0]} are not of {name}: {len(found.tensors)} of its {found.total} "
+        f"the weights in {file} are not of {name}: {len(found.tensors)} of its {found.total} "
         f"tensors are in the file{shapes}; the file has {examples(given)}, the network "
         f"{examples([*found.missing, *found.other_shapes])}: choose the backbone that they were trained with"
     )

@@ -1,4 +1,4 @@
-"""Notebook 04: a sweep of learning rate, dropout and weight decay around the best rung."""
+"""Notebook 04: a sweep of a few parameters around the best rung."""
 
 import ipywidgets as w
 import pandas as pd
@@ -8,7 +8,7 @@ from cvtune_nb import plots
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import Sweep, sweep
-from cvtune_nb.escalation.parameter_sweep import COLUMNS, SWEPT, run_to_search_round
+from cvtune_nb.escalation.parameter_sweep import SWEPT, columns_of, ranges, run_to_search_round
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
@@ -39,7 +39,7 @@ class SweepPanel(Panel):
         for control in (self.trials, self.budget):
             control.observe(self.guard(lambda _: self._price()), "value")
         self._price()
-        self._draw(Sweep(pd.DataFrame(columns=COLUMNS), "", ""))
+        self._draw(Sweep(pd.DataFrame(columns=columns_of(SWEPT)), "", ""))
         self.say("Not swept yet.")
 
     def unstarted(self) -> bool:
@@ -51,12 +51,14 @@ class SweepPanel(Panel):
         if run is None:
             self.about.value = html.status("There is no run to search around yet: run a rung first.")
             return
+        searched = ", ".join(
+            f"{PARAMETERS[name].label_in_words} {low:g} to {high:g}" for name, (low, high) in ranges(run.config).items()
+        )
         count, minutes = self.trials.value, self.budget.value
+        over = ", more than the budget" if count * run.seconds > minutes * 60 else ""
         self.about.value = html.status(
-            f"Around {html.text(run.id)}, the best run: learning rate a fifth to 5 times {run.config.learning_rate:g}, "
-            f"dropout 0 to 0.6, weight decay a tenth to 10 times {run.config.weight_decay:g}. {count} trials of "
-            f"{duration(run.seconds)} each are <b>about {duration(count * run.seconds)}</b>"
-            f"{', more than the budget' if count * run.seconds > minutes * 60 else ''}."
+            f"Around {html.text(run.id)}, the best run: {searched}. {count} trials of {duration(run.seconds)} each are "
+            f"<b>about {duration(count * run.seconds)}</b>{over}."
         )
 
     def work(self) -> Work:
@@ -69,9 +71,9 @@ class SweepPanel(Panel):
     def _draw(self, found: Sweep) -> None:
         words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in found.measured.itertuples())
         self.picture.draw(
-            plots.sweep(found.trials, SWEPT), f"accuracy against each parameter: {words or 'no trial yet'}"
+            plots.sweep(found.trials, found.names), f"accuracy against each parameter: {words or 'no trial yet'}"
         )
-        self.text.value = _trials(found.trials)
+        self.text.value = _trials(found.trials, found.names)
 
     def paint(self, result: Sweep) -> str:
         """Show what may be expected of the best trial."""
@@ -89,7 +91,7 @@ class SweepPanel(Panel):
         return html.listed([self.result().why])
 
 
-def _trials(trials: pd.DataFrame) -> str:
+def _trials(trials: pd.DataFrame, searched: list[str]) -> str:
     if "trial" not in trials or trials.empty:
         return ""
     shown = trials.assign(
@@ -104,7 +106,7 @@ def _trials(trials: pd.DataFrame) -> str:
     names = {
         "trial": "trial",
         "run": "run",
-        **{name: PARAMETERS[name].label for name in SWEPT},
+        **{name: PARAMETERS[name].label for name in searched},
         "validation": "validation (95% interval)",
         "took": "took",
         "state": "state",

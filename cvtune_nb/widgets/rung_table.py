@@ -16,6 +16,8 @@ from cvtune_nb.widgets.layout import button, row, small_print
 
 SHOWN = {"backbone": "11em", "image_size": "5.5em", "batch_size": "6.5em", "learning_rate": "8em", "epochs": "5em"}
 """The parameters of a rung that have a control, and how wide it is; the others keep what the rung has."""
+OF_SCHEDULE = ("learning_rate", "epochs")
+"""What a typed schedule holds with: another value of these replaces it."""
 
 
 class RungTable(w.VBox):
@@ -97,23 +99,37 @@ class _Line:
 
     def config(self) -> Config:
         """The rung as it stands. Raises InputError for a value that its parameter can't have."""
-        values = {name: control.value for name, control in self.controls.items()}
-        if (values["learning_rate"], values["epochs"]) != (self.rung.learning_rate, self.rung.epochs):
-            values["schedule"] = ""  # one that was typed holds only with its own rate and epochs
+        return self._with({name: control.value for name, control in self.controls.items()})
+
+    def _with(self, values: dict[str, Any]) -> Config:
+        if any(values.get(name, getattr(self.rung, name)) != getattr(self.rung, name) for name in OF_SCHEDULE):
+            values = {**values, "schedule": ""}
         return replace(self.rung, **values)
 
     def _edited(self, name: str) -> None:
-        """Another network brings what is recommended for it, where the rung has what was recommended for the last."""
+        """Another network brings what is recommended for it, where the rung has what was recommended for the last.
+
+        A value that can't be, such as one that is only half typed, stays as it is: whoever is told of the change says
+        so.
+        """
         if self._switching:
             return
         if name == "backbone":
-            with contextlib.suppress(InputError):  # a value that can't be: whoever is told of the change says so
-                self.rung = switched(replace(self.config(), backbone=self.rung.backbone), self.controls[name].value)
-                self._switching = True
-                for other, control in self.controls.items():
-                    control.value = getattr(self.rung, other)
+            values = {other: control.value for other, control in self.controls.items() if _can_be(other, control.value)}
+            self.rung = switched(self._with({**values, "backbone": self.rung.backbone}), values["backbone"])
+            self._switching = True
+            for other in values:
+                self.controls[other].value = getattr(self.rung, other)
             self._switching = False
         self._changed()
+
+
+def _can_be(name: str, value: Any) -> bool:
+    """Whether a parameter may have that value."""
+    with contextlib.suppress(InputError):
+        PARAMETERS[name].check(value)
+        return True
+    return False
 
 
 def _control(name: str, value: Any, number: int) -> w.Widget:

@@ -60,7 +60,7 @@ def test_04_climb_apply_an_advice_and_climb_on(open_notebook, untrained):
     expect(gains).to_contain_text("Twice the training photos", timeout=LONG)
     expect(gains).to_contain_text("Finished.", timeout=LONG)
     lab.run_cell(lab.index("sweep"))
-    expect(lab.output("sweep")).to_contain_text("the best run: learning rate a fifth")
+    expect(lab.output("sweep")).to_contain_text("the best run: dropout 0 to 0.6, learning rate ")
     lab.output("sweep").get_by_role("spinbutton").first.fill("2")
     lab.output("sweep").get_by_role("button", name="Sweep", exact=True).click()
     expect(lab.output("sweep")).to_contain_text("What to believe", timeout=LONG)

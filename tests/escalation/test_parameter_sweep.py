@@ -10,8 +10,17 @@ from cvtune_nb.classification import load_run, runs
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import parameter_sweep
-from cvtune_nb.escalation.parameter_sweep import COLUMNS, FIRST, journal_of, run_to_search_round, sweep
+from cvtune_nb.escalation.parameter_sweep import (
+    FIRST,
+    SWEPT,
+    columns_of,
+    journal_of,
+    ranges,
+    run_to_search_round,
+    sweep,
+)
 from cvtune_nb.files import silent, write_csv
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.cost import Cost
 from tests.made_runs import made_run
@@ -73,7 +82,7 @@ def bench(monkeypatch):
 
 def test_a_sweep_starts_at_the_rung_and_finds_better_values(workspace, bench):
     found = sweep(workspace, RUNG, trials=10, budget_seconds=1000)
-    assert list(found.trials.columns) == COLUMNS
+    assert list(found.trials.columns) == columns_of(SWEPT)
     assert found.trials["state"].isin(["complete", "pruned"]).all()
     assert len(found.trials) == 10
     assert bench.trained[0] == replace(RUNG, weight_decay=0.01)
@@ -150,6 +159,27 @@ def test_a_sweep_of_an_earlier_version_goes_on(workspace, monkeypatch):
     values = {**OTHERS, "ema": 0.9}
     others = [replace(earlier, **{name: values[name]}) for name in PARAMETERS]
     assert len({journal_of(workspace, config) for config in [earlier, *others]}) == len(others) + 1
+
+
+def test_layer_decay_and_drop_path_are_searched_where_they_are_recommended(workspace, bench):
+    rung = recommended("convnext_tiny", image_size=64, epochs=4, layer_decay=1.0)
+    found = sweep(workspace, rung, trials=8, budget_seconds=1000)
+    assert list(found.trials.columns) == columns_of(found.names) and found.names == [*SWEPT, "layer_decay", "drop_path"]
+    assert bench.trained[0] == rung
+    assert found.trials["layer_decay"].nunique() > 3 and found.trials["drop_path"].nunique() > 3
+    assert found.trials["layer_decay"].between(0.8, 1.0).all() and found.trials["drop_path"].between(0.0, 0.2).all()
+    assert "layer decay " in found.why and "drop path " in found.why
+    assert {"layer_decay", "drop_path"}.isdisjoint(ranges(RUNG))
+
+
+def test_a_sweep_from_before_they_were_searched_goes_on(workspace, bench, monkeypatch):
+    rung = recommended("convnext_tiny", image_size=64, epochs=2)
+    with monkeypatch.context() as before:
+        before.setattr(parameter_sweep, "OF_RECIPE", ())
+        old = sweep(workspace, rung, trials=3)
+    found = sweep(workspace, rung, trials=5)
+    assert found.trials["run"].tolist()[:3] == old.trials["run"].tolist()
+    assert found.trials["layer_decay"].tolist()[:3] == [rung.layer_decay] * 3
 
 
 def test_the_journal_is_plain_json(workspace, bench):

@@ -130,6 +130,16 @@ def test_a_smaller_network_of_the_same_kind_is_refused(tmp_path):
         load("resnet34", tmp_path / "resnet18.safetensors")
 
 
+def test_a_deeper_network_of_the_same_kind_is_refused(tmp_path):
+    save_file(torchvision.models.resnet34().state_dict(), tmp_path / "resnet34.safetensors")
+    with pytest.raises(InputError, match=r"a deeper network than resnet18: 80 tensors are of layers .*layer1\.2\.bn1"):
+        load("resnet18", tmp_path / "resnet34.safetensors")
+    deep = timm.create_model("test_vit", depth=8).state_dict()
+    torch.save({"model": {**deep, "decoder_blocks.0.norm1.weight": torch.ones(3)}}, tmp_path / "deep.pth")
+    with pytest.raises(InputError, match=r"than test_vit: 24 tensors .*blocks\.6"):
+        load("test_vit", tmp_path / "deep.pth", 160)
+
+
 def test_what_does_not_match_is_listed(tmp_path):
     kept = tuned("test_resnet").state_dict()
     del kept["layer1.0.conv1.weight"], kept["layer1.0.bn1.weight"]

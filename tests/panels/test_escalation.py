@@ -73,7 +73,21 @@ def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     first.controls["backbone"].value = "resnet50"
     assert "learning_rate is 7.0" in panel.alert.value
     first.controls["learning_rate"].value = 0.001
-    assert panel.table.configs()[0].backbone == "resnet50"
+    assert panel.table.configs()[0] == recommended("resnet50", image_size=64, learning_rate=0.001)
+
+
+def test_what_is_typed_in_a_rung_survives_another_network(workspace):
+    panel = EscalationPanel(workspace, **{**LADDER, "epochs": 0})
+    first = panel.table.lines[0]
+    first.controls["learning_rate"].value = 7.0  # only half typed
+    first.controls["backbone"].value = "resnet50"
+    assert first.controls["learning_rate"].value == 7.0 and "learning_rate is 7.0" in panel.alert.value
+    scheduled = Config("efficientnet_lite0", image_size=64, schedule="[0.01]*2 + [0.001]")
+    panel.table.show([scheduled], {1})
+    panel.table.lines[0].controls["backbone"].value = "efficientnet_lite2"
+    assert panel.table.configs() == [replace(scheduled, backbone="efficientnet_lite2")]
+    panel.table.lines[0].controls["epochs"].value = 5
+    assert panel.table.configs()[0].schedule == "", "another number of epochs is another schedule"
 
 
 @pytest.mark.parametrize(
