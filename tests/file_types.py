@@ -21,7 +21,7 @@ HEIC = base64.b64decode(
     "ZyvpH42dcJKK8IJxVjZuaMZ5w7qa6VPIj00d/mBEQyfDf7d2nS/W5//+XZPj88RiTzs7JfZdlw=="
 )
 """A red half and a blue one beside each other under a white strip, 64 x 48 pixels once it is turned upright. It was
-encoded with Debian's heif-enc and given the turn (an `irot` box) afterwards: no encoder of HEIC has a licence for here."""
+encoded with Debian's heif-enc and given the turn (an `irot` box) afterwards: no encoder's licence would do here."""
 
 
 def heic_shows() -> Image.Image:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -98,7 +98,7 @@ class Stored:
         """Width and height."""
         return self.width, self.height
 
-    def __enter__(self) -> "Stored":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -176,9 +176,9 @@ def _heic(file: File) -> Image.Image:
     try:
         image = Image.open(file, formats=["HEIF"])
         image.load()
-    except Exception as error:  # noqa: BLE001 - libheif's errors come as several kinds
-        if isinstance(error, MemoryError | Image.DecompressionBombError | OSError) and getattr(error, "errno", None):
-            raise
+    except (MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception:  # noqa: BLE001 - libheif's errors come as several kinds
         raise RefusedFile("a HEIC photo that is damaged") from None
     return image
 
@@ -262,7 +262,7 @@ def _dicom(file: File) -> Opened:
         name = data.file_meta.TransferSyntaxUID.name
         raise RefusedFile(f"a DICOM image compressed as {name}, which can't be opened here; save it as PNG") from None
     if data.PhotometricInterpretation == "PALETTE COLOR":
-        from pydicom.pixels import apply_color_lut
+        from pydicom.pixels.processing import apply_color_lut
 
         values = apply_color_lut(values, data)
     if values.ndim == 3:
@@ -273,7 +273,7 @@ def _dicom(file: File) -> Opened:
 
 def _grey_dicom(data: Any, stored: np.ndarray) -> Opened:
     """A DICOM image of one channel, with the window of the file where that has one."""
-    from pydicom.pixels import apply_modality_lut, apply_voi
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
     inverted = data.PhotometricInterpretation == "MONOCHROME1"
     values = np.asarray(apply_modality_lut(stored, data))
@@ -294,8 +294,10 @@ def _grey_dicom(data: Any, stored: np.ndarray) -> Opened:
 
 
 def _windowed(values: np.ndarray, data: Any) -> np.ndarray:
-    """Values as the window of the file shows them, black at 0 and white at 1 (DICOM PS3.3, C.11.2.1.2); the first one
-    where it has several."""
+    """Values as the window of the file shows them, black at 0 and white at 1 (DICOM PS3.3, C.11.2.1.2).
+
+    Of several windows it is the first.
+    """
     centre, width = (
         float(value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value)
         for value in (data.WindowCenter, data.WindowWidth)

@@ -320,7 +320,7 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     Nothing is converted by a profile that is damaged, or of other colours than the image has.
     """
     try:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if own.profile.xcolor_space.strip() != {"L": "GRAY"}.get(mode, mode):
             return None
         transform = ImageCms.buildTransform(
@@ -354,7 +354,7 @@ def colours(path: File, levels: Levels = FULL) -> tuple[str, str]:
     if not profile:
         return words, ""
     try:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         fits = own.profile.xcolor_space.strip() == {"L": "GRAY"}.get(mode, mode)
         name = ImageCms.getProfileDescription(own).strip() if fits else NO_PROFILE
     except (ImageCms.PyCMSError, OSError, ValueError):
@@ -586,7 +586,9 @@ def scaled(path: File, image_size: int, levels: Levels = FULL) -> np.ndarray:
     UnreadablePhoto
         For a file that can't be used.
     """
-    width, height = scaled_size(*upright_size(path, levels), image_size)  # not of the decoded one, whose sides are rounded
+    width, height = scaled_size(
+        *upright_size(path, levels), image_size
+    )  # not of the decoded one, whose sides are rounded
     image = read_photo(path, min(width, height), levels)
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
