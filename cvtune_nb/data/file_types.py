@@ -352,7 +352,12 @@ def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
         )
     if max(bands) > count:
         raise RefusedFile(f"a TIFF of {count} bands, where bands {', '.join(map(str, bands))} are to be shown")
-    values = _chosen(content, tags, kind, [band - 1 for band in bands])
+    try:
+        values = _chosen(content, tags, kind, [band - 1 for band in bands])
+    except RefusedFile:
+        if count > 3:
+            raise
+        return None
     values, inverted = values[..., 0] if count == 1 else values, count == 1 and tags.get(PHOTOMETRIC) == 0
     if values.dtype == np.uint8:
         return Image.fromarray(255 - values if inverted else values)
