@@ -59,7 +59,8 @@ class Workspace:
     data is the folder that the manifest's paths are relative to; seed drew the split. layout is what the person said
     about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
     validation photos get some of their train photos. bands are those that are shown red, green and blue of TIFFs of
-    many, or none. moved says, where that was found out just now, that the photos are
+    many, or none. converts: nothing is kept that was computed from photos whose colours were not converted to sRGB;
+    earlier versions did not convert them. moved says, where that was found out just now, that the photos are
     somewhere else than before.
     """
 
@@ -79,6 +80,7 @@ class Workspace:
         self.layout: str = settings.get("layout", "")
         self.recognised: str = settings.get("recognised", "")
         self.draw_validation: bool = settings.get("draw_validation", False)
+        self.converts: bool = settings.get("converts", False)
         self.moved = ""
         self.bands: tuple[int, ...] = tuple(settings.get("bands", ()))
         self._take_levels(settings)
@@ -119,7 +121,8 @@ class Workspace:
         else:
             if folder.is_file():
                 raise InputError(f"the workspace {folder} is a file: choose a folder")
-            write_json(file, {"data": str(data), "source": source, "seed": seed, "created": now()})
+            known = {"data": str(data), "source": source, "seed": seed, "created": now(), "converts": True}
+            write_json(file, known)
         made = cls(folder)
         made.moved = moved
         return made
@@ -183,7 +186,7 @@ class Workspace:
         return f"as you chose: {', '.join(said)}" if said else ""
 
     def keep(self, **settings: object) -> None:
-        """Keep layout, recognised and draw_validation in workspace.json."""
+        """Keep layout, recognised, draw_validation and converts in workspace.json."""
         file = self.folder / "workspace.json"
         changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
         for name, value in changed.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
+from cvtune_nb.data import colours, levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, read_annotations
 from cvtune_nb.detection.box_journal import drawn
@@ -279,6 +279,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     file = space.folder / "detection" / "photos.csv"
     known = read_csv(file, **TEXT) if file.exists() else pd.DataFrame(columns=PHOTO_COLUMNS)
     written = file.stat().st_mtime if file.exists() else 0.0
+    colours.settle(space, known)
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
     paths = [path for path in walk.files_below(root)[0] if not walk.no_photo(path)]

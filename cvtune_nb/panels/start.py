@@ -10,7 +10,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.data import conflicts, levels, open_workspace, opened_last
+from cvtune_nb.data import NATIVE, colours, conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import added_bytes, kept_bytes
 from cvtune_nb.data.sample import make_sample
@@ -271,6 +271,7 @@ def _found(workspace: Workspace) -> str:
         workspace.recognised and f"recognised: {workspace.recognised}",
         workspace.chosen,
         levels.in_words(workspace),
+        colours.tones(workspace, photos, NATIVE).words,
     )
     lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
     if len(contested):
