@@ -59,7 +59,7 @@ photos.
 
 ## Use it
 ```
-pip install onnxruntime numpy Pillow
+pip install onnxruntime numpy Pillow       # and pi-heif for HEIC photos, pydicom for DICOM images
 python predict.py photo.jpg              # or a folder; --json for one JSON object
 ```
 or from Python, in this folder: `from predict import Model; Model(".").predict(["photo.jpg"])`;

@@ -149,4 +149,4 @@ def test_what_was_computed_without_converting_is_forgotten_and_nothing_else(spac
     assert read_json(file) == known
     lacking = store_of(again, NATIVE).missing(list(photos["sha256"]))
     assert lacking == [photos["sha256"].iloc[0]], "the one in Display P3"
-    assert np.allclose(features(again, photos, spec).rows[:], before, atol=1e-5)
+    assert (features(again, photos, spec).rows[:][1:] == before[1:]).all(), "kept as they were"
