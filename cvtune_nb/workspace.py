@@ -6,7 +6,7 @@ What is on disk is the state: any notebook or command can be started alone from 
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,7 +58,9 @@ class Workspace:
 
     data is the folder that the manifest's paths are relative to; seed drew the split. layout is what the person said
     about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
-    validation photos get some of their train photos. moved says, where that was found out just now, that the photos are
+    validation photos get some of their train photos. bands are those that are shown red, green and blue of TIFFs of
+    many, or none. converts: nothing is kept that was computed from photos whose colours were not converted to sRGB;
+    earlier versions did not convert them. moved says, where that was found out just now, that the photos are
     somewhere else than before.
     """
 
@@ -78,7 +80,9 @@ class Workspace:
         self.layout: str = settings.get("layout", "")
         self.recognised: str = settings.get("recognised", "")
         self.draw_validation: bool = settings.get("draw_validation", False)
+        self.converts: bool = settings.get("converts", False)
         self.moved = ""
+        self.bands: tuple[int, ...] = tuple(settings.get("bands", ()))
         self._take_levels(settings)
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
@@ -117,7 +121,8 @@ class Workspace:
         else:
             if folder.is_file():
                 raise InputError(f"the workspace {folder} is a file: choose a folder")
-            write_json(file, {"data": str(data), "source": source, "seed": seed, "created": now()})
+            known = {"data": str(data), "source": source, "seed": seed, "created": now(), "converts": True}
+            write_json(file, known)
         made = cls(folder)
         made.moved = moved
         return made
@@ -181,7 +186,7 @@ class Workspace:
         return f"as you chose: {', '.join(said)}" if said else ""
 
     def keep(self, **settings: object) -> None:
-        """Keep layout, recognised and draw_validation in workspace.json."""
+        """Keep layout, recognised, draw_validation and converts in workspace.json."""
         file = self.folder / "workspace.json"
         changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
         for name, value in changed.items():
@@ -207,19 +212,31 @@ class Workspace:
     # -- photos of more than 8 bits a channel (data.levels) ---------------------------------------------------
 
     @property
-    def levels(self) -> tuple[float, float]:
+    def levels(self) -> tuple[float, ...]:
         """The values of photos of more than 8 bits a channel that are shown black and white, for data.photo.
 
-        0 and 0: what their file type can hold.
+        0 and 0: what their file type can hold. Then the three bands that are shown of TIFFs of many, where these were
+        chosen.
         """
-        return (self.depth["black"], self.depth["white"]) if self.depth else (0, 0)
+        return (*((self.depth["black"], self.depth["white"]) if self.depth else (0, 0)), *self.bands)
 
     @property
     def cache(self) -> Path:
         """Where all that can be computed again is kept: for each choice of levels in a folder of its own."""
-        black, white = self.levels
-        folder = self.folder / "cache"
-        return folder / f"levels-{black:g}-{white:g}" if (black, white) != (0, 0) else folder
+        black, white, *_ = self.levels
+        parts = [f"levels-{black:g}-{white:g}"] if (black, white) != (0, 0) else []
+        parts += [f"bands-{'-'.join(map(str, self.bands))}"] if self.bands else []
+        return self.folder / "cache" / "-".join(parts)
+
+    def keep_bands(self, bands: Sequence[int]) -> None:
+        """From now on show these bands of TIFFs of many red, green and blue; all photos are to be looked at again."""
+        file = self.folder / "workspace.json"
+        settings = {name: value for name, value in read_json(file).items() if name != "bands"}
+        write_json(file, settings | ({"bands": list(bands)} if bands else {}))
+        self.bands = tuple(bands)
+        for table in ("manifest.csv", "detection/photos.csv"):
+            if (self.folder / table).exists():
+                os.utime(self.folder / table, (0, 0))  # every photo was written to since
 
     def keep_depth(self, depth: JsonObject | None) -> None:
         """Write down what data.levels found out about such photos, and the levels; None: there are no such photos."""
@@ -280,7 +297,7 @@ class Workspace:
         if not contested:
             photos = photos[photos.groupby("sha256")["label"].transform("nunique") == 1]
         if self.levels != (0, 0):
-            photos = photos.assign(levels="{:g} {:g}".format(*self.levels))
+            photos = photos.assign(levels=" ".join(f"{value:g}" for value in self.levels))
         return photos.reset_index(drop=True)
 
     @property

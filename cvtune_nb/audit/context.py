@@ -13,7 +13,7 @@ from cvtune_nb.audit.labels import Judgement
 from cvtune_nb.audit.learning import Outlook
 from cvtune_nb.audit.storage import Storage
 from cvtune_nb.classification.features import FeatureSpec, features, network_speed
-from cvtune_nb.data import keep_together
+from cvtune_nb.data import colours, keep_together
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.rows import Rows
 from cvtune_nb.files import Progress, silent
@@ -79,6 +79,11 @@ class Context:
     def measures(self) -> pd.DataFrame:
         """Light and sharpness of each photo: what quality.measure gives."""
         return quality.measured(self.workspace, self.photos, self.pixels, self._part(0.9, 1.0))
+
+    @cached_property
+    def stored(self) -> pd.DataFrame:
+        """What colours each photo is stored in: path,stored,profile, as data.colours has them."""
+        return colours.stored_in(self.workspace, self.photos)
 
     @cached_property
     def outlooks(self) -> Mapping[str, Outlook]:

@@ -15,6 +15,8 @@ import pandas as pd
 
 from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.images import grey, shrink
+from cvtune_nb.data.colours import GREY
+from cvtune_nb.data.photo import NO_PROFILE
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, silent
@@ -43,11 +45,18 @@ median. Half size is for large blurs with sensor noise on top."""
 SIZE = 4.0
 """Odd size: this many times more, or fewer, pixels than the median."""
 
+FEW_SHARE = 0.05
+"""Grey photos among colour ones, or the reverse, are odd up to this fraction of the set."""
+
+FAR, FAR_DEVIATIONS = 0.25, 6.0
+"""Odd range: mean brightness, or the range of tones, is this far from the set's median, of 0 to 1, and this many times
+the set's median absolute deviation."""
+
 ASPECT = 0.5
 """Odd aspect: short side over long side."""
 
 
-FORMULA = 1
+FORMULA = 2
 """Goes up when `measure` changes, so that nothing measured the old way is read from a cache."""
 
 
@@ -93,6 +102,55 @@ def blurry(context: Context) -> list[Issue]:
     flagged &= context.measures["contrast"].to_numpy() >= CONTRAST
     sharp = np.minimum(fine, coarse)
     return _listed(context, flagged, 1 - sharp, "sharpness {:.2f}", sharp)
+
+
+def odd_colour(context: Context) -> list[Issue]:
+    """Grey photos where nearly all are in colour, or photos in colour where nearly all are grey."""
+    grey = context.measures["colour"].to_numpy() < GREY
+    if not len(grey):
+        return []
+    odd, words = (grey, "grey") if grey.mean() < 0.5 else (~grey, "in colour")
+    if odd.mean() > FEW_SHARE:
+        return []
+    remedy = "check that it belongs to this set; keep it if the model will meet such photos"
+    usual = "in colour" if words == "grey" else "grey"
+    share = np.full(len(odd), 1 - odd.mean())
+    return _listed(context, odd, share, f"it is {words}, where {{:.0%}} of the photos are {usual}", share, remedy)
+
+
+def odd_range(context: Context) -> list[Issue]:
+    """Photos whose brightness or range of tones is far from that of the others."""
+    rows, paths = [], context.photos["path"].to_numpy()
+    for name, words in (("mean", "its mean brightness is"), ("contrast", "its tones span")):
+        values = context.measures[name].to_numpy()
+        if not len(values):
+            continue
+        median = np.median(values)
+        far = np.abs(values - median)
+        flagged = far > max(FAR, FAR_DEVIATIONS * np.median(far))
+        rows += [
+            issue(
+                paths[i], far[i], f"{words} {values[i]:.0%} of the range, half of the photos reach {median:.0%}", BETTER
+            )
+            for i in np.flatnonzero(flagged)
+        ]
+    return rows
+
+
+def colour_profile(context: Context) -> list[Issue]:
+    """Photos stored in other colours than sRGB and grey."""
+    rows = []
+    for row in context.stored.itertuples():
+        if row.profile == NO_PROFILE:
+            detail = f"it has {NO_PROFILE}, so its colours are taken for sRGB"
+            rows.append(issue(row.path, 0.6, detail, "save it anew with the right profile, or as sRGB"))
+        elif row.profile:
+            detail = f"its colours are stored in {row.profile}, and are converted to sRGB"
+            rows.append(issue(row.path, 0.2, detail, "nothing, if its colours look right here; else save it as sRGB"))
+        elif row.stored == "CMYK":
+            detail = "its colours are those of printing (CMYK), and nothing says of which inks"
+            rows.append(issue(row.path, 0.4, detail, "nothing, if its colours look right here; else save it as sRGB"))
+    return rows
 
 
 def small(context: Context) -> list[Issue]:
@@ -148,7 +206,7 @@ def meant_as_photo(label: str, reason: str) -> bool:
     return bool(label) and not reason.startswith("not a photo (")
 
 
-MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_half"]
+MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_half", "colour"]
 
 
 def measured(workspace: Workspace, photos: pd.DataFrame, store: Pixels, progress: Progress = silent) -> pd.DataFrame:
@@ -189,7 +247,7 @@ def measure(store: Rows | np.ndarray, rows: np.ndarray, progress: Progress = sil
     pandas.DataFrame
         One row for each of `rows`, all values 0 to 1: brightness (99th percentile of the brightest channel), mean
         (brightness), contrast (99th minus 1st percentile of grey), burnt (fraction of pixels with a channel from 250 of
-        255 on), sharpness (of all pixels), sharpness_half (at half size).
+        255 on), sharpness (of all pixels), sharpness_half (at half size), colour (how much the channels differ).
     """
     blocks = [np.empty((0, len(MEASURES)))]
     parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
@@ -210,7 +268,8 @@ def _measured(images: np.ndarray) -> np.ndarray:
     burnt = (brightest >= 250).mean(axis=(1, 2))
     half = shrink(gray, gray.shape[1] // 2)
     light = [top / 255, gray.mean(axis=(1, 2)) / 255, (high - low) / 255, burnt]
-    return np.stack([*light, sharpness(gray), sharpness(half)], axis=1)
+    colour = (brightest - np.minimum.reduce(np.moveaxis(images, -1, 0))).mean(axis=(1, 2)) / 255
+    return np.stack([*light, sharpness(gray), sharpness(half), colour], axis=1)
 
 
 def percentiles(gray: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:

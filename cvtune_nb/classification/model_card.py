@@ -10,6 +10,7 @@ import pandas as pd
 
 from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
+from cvtune_nb.data.levels import described
 from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.models import backbones
@@ -58,7 +59,7 @@ photos.
 
 ## Use it
 ```
-pip install onnxruntime numpy Pillow
+pip install onnxruntime numpy Pillow       # and pi-heif for HEIC photos, pydicom for DICOM images
 python predict.py photo.jpg              # or a folder; --json for one JSON object
 ```
 or from Python, in this folder: `from predict import Model; Model(".").predict(["photo.jpg"])`;
@@ -128,9 +129,10 @@ def depth(levels: Levels) -> str:
     """How photos of more than 8 bits a channel are converted to 8, for a card; "" where it is the usual way."""
     if tuple(levels) == FULL:
         return ""
+    kinds = ["more than 8 bits a channel"] * (tuple(levels[:2]) != FULL) + ["more than three bands"] * (len(levels) > 2)
     return (
-        f"\n\nIt was trained on photos of more than 8 bits a channel, with {levels[0]:g} as black and {levels[1]:g} as "
-        "white. `photo.py` reads such files in this way; other programs must scale them to 0..255 likewise."
+        f"\n\nIt was trained on photos of {' and '.join(kinds)}, with {described(levels)}. `photo.py` reads such files "
+        "in this way; other programs must bring them to 0..255 and to three colours likewise."
     )
 
 

@@ -55,6 +55,7 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         draw_validation=arguments.draw_validation,
         black=getattr(arguments, "black", ""),
         white=getattr(arguments, "white", ""),
+        bands=getattr(arguments, "bands", ""),
     )
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
     recognised = workspace.recognised and f"recognised: {workspace.recognised}"

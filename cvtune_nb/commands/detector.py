@@ -53,7 +53,14 @@ def _opened(arguments: argparse.Namespace, meter: Meter, seed: int) -> "Dataset"
     from cvtune_nb.data import levels
 
     dataset = detection.open_dataset(
-        arguments.data, arguments.workspace, seed, arguments.boxes, meter, arguments.black, arguments.white
+        arguments.data,
+        arguments.workspace,
+        seed,
+        arguments.boxes,
+        meter,
+        black=arguments.black,
+        white=arguments.white,
+        bands=arguments.bands,
     )
     annotations, left_out = dataset.annotations, len(dataset.left_out)
     meter.say(f"photos: {dataset.workspace.source}; workspace: {dataset.workspace.folder}")

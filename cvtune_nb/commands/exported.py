@@ -93,6 +93,7 @@ def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
         progress=meter,
         black=arguments.black,
         white=arguments.white,
+        bands=arguments.bands,
     )
     made = export_detector(dataset, arguments.run, arguments.out, meter, arguments.earlier_data)
     return _exported(made, made.validation.words, made.test.words if made.test else f"test {NOT_MEASURED}")

@@ -52,6 +52,12 @@ PHOTOS = (
         "decided from all photos (remembered)",
     ),
     argument("--black", default="", metavar="N", help="pixel value shown as black in such photos (0)"),
+    argument(
+        "--bands",
+        default="",
+        metavar="R,G,B",
+        help="which bands of TIFFs of more than three are shown red, green and blue, such as 3,2,1 (remembered)",
+    ),
 )
 """The flags of all commands that open a workspace."""
 

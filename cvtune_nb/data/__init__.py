@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data import levels, photo
+from cvtune_nb.data import colours, levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
 from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
@@ -38,6 +38,7 @@ def open_workspace(
     draw_validation: bool | None = None,
     black: float | str = "",
     white: float | str = "",
+    bands: str = "",
 ) -> Workspace:
     """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
 
@@ -64,7 +65,7 @@ def open_workspace(
         One of parameters.LAYOUTS, where the folders can be read in several ways, or RECOGNISE; empty: as chosen before.
     draw_validation
         What assign_splits takes; None: as chosen before.
-    black, white
+    black, white, bands
         What levels.choose takes.
 
     Raises
@@ -87,7 +88,7 @@ def open_workspace(
     space = Workspace.create(folder, found.root, str(source), seed)
     if pixels_gb != "":
         space.limit_pixels(pixels_gb)
-    levels.choose(space, black, white)
+    levels.choose(space, black, white, bands)
     _refresh(space, found, drawn, progress)
     levels.require_high_depth(space)
     space.keep(layout=said, recognised=found.recognised, draw_validation=drawn)
@@ -204,6 +205,7 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     untouched = [path for path, state in zip(found["path"], states, strict=True) if state.st_mtime <= written]
     if not space.settled:  # the workspace is older than levels are, or they are to be decided anew
         untouched = sorted(set(untouched) - set(levels.high_depth(space, set(known["path"]) & set(untouched))))
+    colours.settle(space, known)
     facts = known[known["path"].isin(untouched)][["path", "bytes", "sha256", "width", "height"]]
     facts = facts.merge(files[["path", "bytes"]], on=["path", "bytes"])
     inspected, reasons = _inspect(space, sorted(set(files["path"]) - set(facts["path"])), progress)
@@ -223,6 +225,8 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
+    elif not written:
+        manifest.touch()  # every photo was looked at
 
 
 def _grouped(
@@ -280,7 +284,7 @@ def _inspect(space: Workspace, paths: list[str], progress: Progress) -> tuple[pd
     def look(path: str) -> tuple[str, int, int, np.ndarray | None] | str:
         try:
             file = space.path_of(path)
-            width, height, is_deep = photo.header(file)
+            width, height, is_deep = photo.header(file, space.levels)
             square = None if is_deep and path not in deep else photo.centre_square(file, side, space.levels)
             sha256 = deep[path][0] if path in deep else sha256_of(file)
             return sha256, width, height, square
@@ -340,12 +344,12 @@ def look(file: Path, decode: bool = False, levels: photo.Levels = photo.FULL) ->
     decode
         Find out whether its pixels can be decoded, too, at the smallest scale there is.
     levels
-        Black and white for photos of more than 8 bits a channel.
+        Black and white for photos of more than 8 bits a channel, and which of many bands are shown.
     """
     try:
         if decode:
             photo.read_photo(file, 1, levels)
-        return sha256_of(file), *photo.upright_size(file), file.stat().st_size
+        return sha256_of(file), *photo.upright_size(file, levels), file.stat().st_size
     except photo.UnreadablePhoto as error:
         return str(error)
     except OSError as error:

@@ -1,6 +1,7 @@
-"""Photos of more than 8 bits a channel: which of their values are shown black and white, decided once for a data set.
+"""Photos that hold more than can be shown: which of their values are black and white, and which bands are colours.
 
-A 16-bit file may hold 10, 12 or 14 bits; one dark picture can't say which, all of them together can.
+Decided once for a data set. A 16-bit file may hold 10, 12 or 14 bits; one dark picture can't say which, all of them
+together can. Which three of many bands are shown red, green and blue only a person can say.
 """
 
 import math
@@ -78,7 +79,7 @@ def high_depth(workspace: Workspace, paths: Iterable[str]) -> list[str]:
 
     def is_deep(path: str) -> bool:
         try:
-            return photo.header(workspace.path_of(path))[2]
+            return photo.header(workspace.path_of(path), workspace.levels)[2]
         except (OSError, photo.UnreadablePhoto):
             return False
 
@@ -107,7 +108,7 @@ def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = sile
 
     def look(path: str) -> tuple[bool, float, float] | str:
         try:
-            return photo.value_range(workspace.path_of(path))
+            return photo.value_range(workspace.path_of(path), workspace.levels)
         except photo.UnreadablePhoto as error:
             return str(error)
 
@@ -192,8 +193,8 @@ def shown(known: dict) -> photo.Levels:
     return 0.0, 1.0 if known["floating"] else 65535.0
 
 
-def choose(workspace: Workspace, black: float | str = "", white: float | str = "") -> None:
-    """From now on show these values of high-depth photos black and white.
+def choose(workspace: Workspace, black: float | str = "", white: float | str = "", bands: str = "") -> None:
+    """From now on show these values of high-depth photos black and white, and these bands red, green and blue.
 
     The pixels are made anew, and what was trained before belongs to earlier data.
 
@@ -203,12 +204,19 @@ def choose(workspace: Workspace, black: float | str = "", white: float | str = "
         Whose photos.
     black, white
         A value; AUTO: decided from the photos at the next opening; empty: as it is.
+    bands
+        Three numbers with commas between them, for TIFFs of many bands; AUTO: none are chosen; empty: as it is.
 
     Raises
     ------
     InputError
-        For what is no number, and for black that is not below white.
+        For what is no number, for black that is not below white, and for bands that are not three.
     """
+    chosen = workspace.bands if bands == "" else () if bands == AUTO else _bands(bands)
+    if chosen != workspace.bands:
+        workspace.keep_bands(chosen)
+        if workspace.depth and not workspace.depth["chosen"]:
+            workspace.forget_depth()
     if AUTO in (black, white):
         workspace.forget_depth()
         return
@@ -228,6 +236,13 @@ def choose(workspace: Workspace, black: float | str = "", white: float | str = "
             | before
             | {"black": new[0], "white": new[1], "chosen": True, "outside": 0, "first_outside": ""}
         )
+
+
+def _bands(given: str) -> tuple[int, ...]:
+    bands = given.replace(" ", "").split(",")
+    if len(bands) != 3 or not all(band.isascii() and band.isdigit() and 1 <= int(band[:5]) <= 65535 for band in bands):
+        raise InputError(f"bands is {given!r}: give three numbers from 1 up, such as 3,2,1, or {AUTO}")
+    return tuple(map(int, bands))
 
 
 def _number(name: str, given: float | str) -> float:
@@ -262,21 +277,36 @@ def require_same(workspace: Workspace, levels: photo.Levels, run: str) -> None:
         Its id, for the message.
     """
     if tuple(levels) != tuple(workspace.levels):
-        then, now = (
-            f"{black:g} as black and {white:g} as white"
-            if (black, white) != photo.FULL
-            else "the full range of the files"
-            for black, white in (levels, workspace.levels)
-        )
         raise InputError(
-            f"run {run} has learned from photos with {then}, and the workspace has {now}: train again, or "
-            "open the photos with the --black and --white of the run"
+            f"run {run} has learned from photos with {described(levels)}, and the workspace has "
+            f"{described(workspace.levels)}: train again, or open the photos with the --black, --white and --bands of "
+            "the run"
         )
+
+
+def described(levels: Sequence[float]) -> str:
+    """Levels in words."""
+    black, white, *bands = levels
+    words = (
+        f"{black:g} as black and {white:g} as white" if (black, white) != photo.FULL else "the full range of the files"
+    )
+    return words + (f", bands {_listed(bands)} as red, green and blue" if bands else "")
+
+
+def _listed(bands: Sequence[float]) -> str:
+    red, green, blue = (f"{band:g}" for band in bands)
+    return f"{red}, {green} and {blue}"
 
 
 def in_words(workspace: Workspace) -> str:
-    """What was decided and why, and what to do where it may be wrong; "" for photos of 8 bits."""
-    known = workspace.depth
+    """What was decided and why, and what to do where it may be wrong; "" for photos of 8 bits and three bands."""
+    several = (
+        f"bands {_listed(workspace.bands)} of TIFFs of many are shown red, green and blue" if workspace.bands else ""
+    )
+    return "; ".join(filter(None, [_depth_in_words(workspace.depth), several]))
+
+
+def _depth_in_words(known: dict | None) -> str:
     if not known or not known.get("photos"):
         return ""
     black, white = shown(known)

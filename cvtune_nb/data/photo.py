@@ -1,44 +1,32 @@
 """One photo file -> pixels: the only place where photos are decoded.
 
-Training, the audit and an exported model all see the same numbers. Stands alone on Pillow and numpy: a copy of this
-file travels with every export.
+Training, the audit and an exported model all see the same numbers. Stands alone on Pillow, numpy and file_types.py
+beside it, for what Pillow doesn't open: a copy of both travels with every export.
 """
 
 import contextlib
+import functools
+import io
+import logging
 import math
 import os
+import runpy
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError, features
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError, features
+
+file_types: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_types.py"))))
 
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
 """What is opened, by Pillow's names. Pillow knows more, but some of that runs other programs (EPS: Ghostscript), and
 some is told from random bytes by a hair (SPIDER, PCD)."""
-
-RAW = {
-    ".3fr",
-    ".arw",
-    ".cr2",
-    ".cr3",
-    ".crw",
-    ".dng",
-    ".iiq",
-    ".nef",
-    ".nrw",
-    ".orf",
-    ".pef",
-    ".raf",
-    ".raw",
-    ".rw2",
-    ".srw",
-}
-"""Extensions of what cameras store undeveloped. Many are TIFFs, and all that Pillow sees of them is a tiny preview."""
 
 MARGIN = 256 / 224
 """Short side before the crop, as a multiple of image_size: resize to 256 and crop 224, scaled to other sizes.
@@ -69,9 +57,10 @@ TURN = {
 File = str | os.PathLike[str] | IO[bytes]
 """A photo: its path, or the open file."""
 
-Levels = tuple[float, float]
-"""Which stored values of a photo of more than 8 bits a channel are shown black and white. They belong to a data set,
-not to a photo: what is brighter than its neighbour stays brighter."""
+Levels = tuple[float, ...]
+"""Which stored values of a photo of more than 8 bits a channel are shown black and white; then, where they were chosen,
+which three bands of a TIFF of many are shown red, green and blue, counted from 1. They belong to a data set, not to a
+photo: what is brighter than its neighbour stays brighter."""
 
 FULL: Levels = (0, 0)
 """Levels that stand for what the file type can hold: 0 is black, white is 65535 for whole numbers and 1 for
@@ -79,6 +68,14 @@ floating-point ones."""
 
 NOTHING = 1e30
 """Floating-point values from here on, in either direction, mark pixels that hold nothing, as NaN and infinity do."""
+
+PROFILE = "icc_profile"
+"""Where Pillow has the colour profile of an image."""
+
+SAME_COLOUR = 3
+"""Of 255: a profile that moves no colour by more than this is one of the many of sRGB, and nothing is converted."""
+
+NO_PROFILE = "a damaged profile, or one for other colours"
 
 DARK = 15
 """From so many times darker than need be a photo is said to be nearly black: 12 bits where 16 are expected."""
@@ -98,10 +95,8 @@ BEGINNING = 4096
 _AVIF = bool(features.modules.get("avif")) and features.check("avif")
 
 STARTS = (
-    (4, b"ftyphei", f"a HEIC photo, which {AS_JPEG}"),
-    (4, b"ftyphev", f"a HEIC photo, which {AS_JPEG}"),
-    (4, b"ftypmif1", f"a HEIC photo, which {AS_JPEG}"),
-    (4, b"ftypmsf1", f"a HEIC photo, which {AS_JPEG}"),
+    (0, b"\xff\x0a", f"a JPEG XL photo, which {AS_JPEG}"),
+    (4, b"JXL \r\n", f"a JPEG XL photo, which {AS_JPEG}"),
     (4, b"ftypavi", NO_HEADER if _AVIF else f"an AVIF photo, which {AS_JPEG}"),
     (4, b"ftyp", "not a photo: a video"),
     (8, b"AVI ", "not a photo: a video"),
@@ -130,6 +125,7 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 # Once and for all, for `warnings.catch_warnings` doesn't work in threads: what a photo lacks is said by its reason.
 warnings.filterwarnings("ignore", module=r"PIL\b")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 class UnreadablePhoto(ValueError):
@@ -142,8 +138,9 @@ class UnreadablePhoto(ValueError):
 def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
     """The photo at `path` as an upright 8-bit RGB image.
 
-    EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted; transparency is
-    put on white; of an animation the first frame is taken.
+    EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted, and so are colours
+    with an embedded profile that is not sRGB; transparency is put on white; of an animation the first frame is taken,
+    of camera RAW the preview.
 
     Parameters
     ----------
@@ -159,9 +156,9 @@ def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Im
     UnreadablePhoto
         For a file that can't be used.
     """
-    with _readable(path), _opened(path) as image:
-        _require_usable(image, path)
-        if at_least:
+    with _readable(path), _opened(path, levels) as image:
+        _require_usable(image)
+        if at_least and isinstance(image, Image.Image):
             image.draft(None, (at_least, at_least))
         with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
             if _needs_levels(image, levels):
@@ -170,19 +167,20 @@ def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Im
                 image.load()
                 shown = image
             held = _held(image)
-            return _rgb(shown.transpose(TURN[held]) if held in TURN else shown)
+            return _rgb(shown.transpose(TURN[held]) if held in TURN else shown, image.info.get(PROFILE))
 
 
-def value_range(path: File) -> tuple[bool, float, float]:
+def value_range(path: File, levels: Levels = FULL) -> tuple[bool, float, float]:
     """Whether a high-depth photo's values are floating-point ones, the lowest of them and the highest.
 
     For photos of more than 8 bits a channel. Pixels that hold nothing don't count; 0 and 0 where none holds anything.
-    Raises UnreadablePhoto.
+    Of the levels only the bands matter. Raises UnreadablePhoto.
     """
-    with _readable(path), _opened(path) as image:
-        _require_usable(image, path)
+    with _readable(path), _opened(path, levels) as image:
+        _require_usable(image)
         with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
-            floating, transparent = image.mode == "F", image.mode in ("LA", "RGBA")
+            floating = _is_floating(image)
+            transparent = isinstance(image, Image.Image) and image.mode in ("LA", "RGBA")
             values = _values(image, path)
     values = values[..., :-1] if transparent else values
     there = np.abs(values) < NOTHING  # false for NaN
@@ -194,11 +192,11 @@ def value_range(path: File) -> tuple[bool, float, float]:
 
 def doubt(path: File, levels: Levels) -> str:
     """What may be wrong with showing a readable photo with `levels`, in words; "" for all of 8 bits a channel."""
-    with _readable(path), _opened(path) as image:
+    with _readable(path), _opened(path, levels) as image:
         if not _is_deep(image):
             return ""
-    floating, lowest, highest = value_range(path)
-    black, white = levels if levels != FULL else (0, 1 if floating else 65535)
+    floating, lowest, highest = value_range(path, levels)
+    black, white = levels[:2] if levels[:2] != FULL else (0, 1 if floating else 65535)
     if highest > white or lowest < black:
         return f"its values, {lowest:g} to {highest:g}, are cut off at {black:g} and {white:g}"
     if 0 < highest - black < (white - black) / DARK:
@@ -206,11 +204,9 @@ def doubt(path: File, levels: Levels) -> str:
     return ""
 
 
-def _require_usable(image: Image.Image, path: File) -> None:
+def _require_usable(image: Any) -> None:
     if image.width * image.height > LARGEST:
         raise Image.DecompressionBombError
-    if image.format == "TIFF" and _suffix(path) in RAW:
-        raise UnidentifiedImageError
 
 
 @contextlib.contextmanager
@@ -234,25 +230,32 @@ def _readable(path: File) -> Iterator[None]:
         raise UnreadablePhoto("the file is gone") from None
     except UnreadablePhoto:
         raise
+    except file_types.RefusedFile as error:
+        raise UnreadablePhoto(str(error)) from None
     except Exception as error:  # noqa: BLE001 - decoders raise OSError, SyntaxError, struct.error, ValueError ...
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
         words = "its end is missing" if "truncated" in words.lower() else words.splitlines()[0][:120]
         raise UnreadablePhoto(f"damaged ({words.replace(';', ',')})") from None
 
 
-def _opened(path: File) -> ImageFile.ImageFile:
+def _opened(path: File, levels: Levels = FULL) -> Any:
+    """The open image, as Pillow has it, or a file_types.Stored. Of the levels only the bands matter."""
     Image.init()  # so that it is known which of the formats this Pillow has
-    image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    bands = [int(band) for band in levels[2:]]
+    try:
+        image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    except UnidentifiedImageError:
+        other = file_types.opened(path, bands)
+        if other is None:
+            raise
+        return other
     if image.format == "TIFF":
         image.filename = ""  # or Pillow may map it into memory, and scramble it where it is to be turned
+        return file_types.instead(image, path, bands) or image
     return image
 
 
-def _suffix(path: File) -> str:
-    return PurePath(path).suffix.lower() if isinstance(path, str | os.PathLike) else ""
-
-
-def _held(image: Image.Image) -> int:
+def _held(image: Any) -> int:
     """How the camera was held, 1 (upright) to 8; 1 where EXIF is damaged, for that should cost nobody a photo."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
@@ -261,9 +264,7 @@ def _held(image: Image.Image) -> int:
 
 
 def _kind(path: File) -> str:
-    """What a file is that Pillow doesn't know, by its first bytes."""
-    if _suffix(path) in RAW:
-        return f"a camera RAW photo, which {AS_JPEG}"
+    """What a file is that nobody knows, by its first bytes."""
     if isinstance(path, str | os.PathLike):
         with open(path, "rb") as file:
             start = file.read(BEGINNING)
@@ -286,21 +287,99 @@ def _kind(path: File) -> str:
     return "not a photo: no image format that can be read"
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
+    """An 8-bit image as RGB; its colours are converted to sRGB where its profile is another."""
+    mode = _profile_mode(image)
+    if mode == "CMYK" and profile and (transform := _to_srgb(profile, mode)):
+        return ImageCms.applyTransform(image, transform) or image
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image)
-        return white
-    return image if image.mode == "RGB" else image.convert("RGB")
+        image = white
+    elif image.mode != "RGB":
+        image = image.convert("RGB")
+    if mode != "CMYK" and profile and (transform := _to_srgb(profile, mode)):
+        return ImageCms.applyTransform(image if mode == "RGB" else image.getchannel(0), transform) or image
+    return image
+
+
+# -- colour profiles ----------------------------------------------------------------------------------------------
+
+
+def _profile_mode(image: Any) -> str:
+    """Which colours the profile of an image is about: "CMYK", "L" (grey) or "RGB"."""
+    mode = getattr(image, "mode", "RGB" if getattr(image, "values", np.empty(0)).ndim == 3 else "L")
+    return "CMYK" if mode == "CMYK" else "L" if mode[0] in "1LIF" and mode != "LAB" else "RGB"
+
+
+@functools.lru_cache(maxsize=64)
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """What converts 8-bit colours of `mode` with this profile to sRGB; None where they are sRGB already.
+
+    Nothing is converted by a profile that is damaged, or of other colours than the image has.
+    """
+    try:
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if own.profile.xcolor_space.strip() != {"L": "GRAY"}.get(mode, mode):
+            return None
+        transform = ImageCms.buildTransform(
+            own,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    if mode == "CMYK":
+        return transform
+    steps = np.linspace(0, 255, 256 if mode == "L" else 9).round().astype(np.uint8)
+    colours = steps[None] if mode == "L" else np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    shown = ImageCms.applyTransform(Image.fromarray(colours), transform)
+    same = colours[..., None] if mode == "L" else colours
+    return transform if np.abs(np.asarray(shown, int) - same).max() > SAME_COLOUR else None
+
+
+def colours(path: File, levels: Levels = FULL) -> tuple[str, str]:
+    """What colours a photo is stored in, "grey", "colour" or "CMYK", and the name of its profile.
+
+    The name is "" where there is no profile or one of sRGB, and NO_PROFILE where it is damaged, or for other colours
+    than the photo has. From the file's header. Of the levels only the bands matter. Raises UnreadablePhoto.
+    """
+    with _readable(path), _opened(path, levels) as image:
+        mode, profile = _profile_mode(image), image.info.get(PROFILE)
+    words = {"L": "grey", "RGB": "colour", "CMYK": "CMYK"}[mode]
+    if not profile:
+        return words, ""
+    try:
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        fits = own.profile.xcolor_space.strip() == {"L": "GRAY"}.get(mode, mode)
+        name = ImageCms.getProfileDescription(own).strip() if fits else NO_PROFILE
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return words, NO_PROFILE
+    return words, name if not fits or _to_srgb(profile, mode) else ""
 
 
 # -- more than 8 bits a channel -----------------------------------------------------------------------------------
 
 
-def _is_grey(image: Image.Image) -> bool:
+def _is_stored(image: Any) -> bool:
+    """Whether it was no Pillow that opened it, and its values are there."""
+    return isinstance(image, file_types.Stored)
+
+
+def _is_grey(image: Any) -> bool:
     """Whether Pillow gives the stored values themselves: one channel of 16 or 32 bits, or of floating-point values."""
+    if _is_stored(image):
+        return image.values.ndim == 2
     return image.mode.startswith("I") or image.mode == "F"
+
+
+def _is_floating(image: Any) -> bool:
+    """Whether the stored values are floating-point ones."""
+    return image.floating if _is_stored(image) else image.mode == "F"
 
 
 def _tags(image: ImageFile.ImageFile) -> Any:
@@ -308,34 +387,41 @@ def _tags(image: ImageFile.ImageFile) -> Any:
     return getattr(image, "tag_v2", {})
 
 
-def _is_deep(image: ImageFile.ImageFile) -> bool:
+def _is_deep(image: Any) -> bool:
     """Whether an image that was opened and not loaded yet has more than 8 bits a channel.
 
     One whose header names the value that is white, as PGM files do, has none to spare: Pillow scales it by that.
     """
+    if _is_stored(image):
+        return True
     if image.format == "PPM" and image.tile[0].codec_name != "raw":
         return image.tile[0].args == ("RGB", 65535)
     return _is_grey(image) or _byte_modes(image) is not None
 
 
-def _needs_levels(image: ImageFile.ImageFile, levels: Levels) -> bool:
+def _needs_levels(image: Any, levels: Levels) -> bool:
     """Whether Pillow's own 8 bits won't do.
 
     It keeps the high byte of 16-bit colours, which is their full range, and mistakes the planes of an uncompressed TIFF
     for 8-bit ones.
     """
+    if _is_stored(image):
+        return True
     planes = image.format == "TIFF" and image.tile[0].codec_name == "raw" and _tags(image).get(PLANES) == 2
-    return _is_grey(image) or ((levels != FULL or planes) and _is_deep(image))
+    return _is_grey(image) or ((levels[:2] != FULL or planes) and _is_deep(image))
 
 
-def _eight_bits(image: ImageFile.ImageFile, path: File, levels: Levels) -> Image.Image:
+def _eight_bits(image: Any, path: File, levels: Levels) -> Image.Image:
     """A high-depth image with `levels` as 8 bits a channel."""
-    inverted = _is_grey(image) and _tags(image).get(262) == 0  # 0 is white in the file
-    floating = image.mode == "F"
-    mode = "L" if _is_grey(image) else image.mode.replace("LA", "RGBA")
-    black, white = levels if _is_deep(image) else FULL
+    floating = _is_floating(image)
+    if _is_stored(image):
+        inverted, mode = image.inverted, "L" if _is_grey(image) else "RGB"
+    else:
+        inverted = _is_grey(image) and _tags(image).get(262) == 0  # 0 is white in the file
+        mode = "L" if _is_grey(image) else image.mode.replace("LA", "RGBA")
+    black, white = levels[:2] if _is_deep(image) else FULL
     values = _values(image, path)
-    if levels == FULL or not white > black:
+    if (black, white) == FULL or not white > black:
         black, white = 0.0, 1.0 if floating else 65535.0
         if floating and (most := values.max(where=np.abs(values) < NOTHING, initial=0)) > 1:
             raise UnreadablePhoto(
@@ -353,8 +439,10 @@ def _eight_bits(image: ImageFile.ImageFile, path: File, levels: Levels) -> Image
     return Image.frombytes(mode, shown.shape[1::-1], (255 - shown if inverted else shown).tobytes())
 
 
-def _values(image: ImageFile.ImageFile, path: File) -> np.ndarray:
+def _values(image: Any, path: File) -> np.ndarray:
     """The stored values of a high-depth image: float32 (height, width), or (height, width, channels)."""
+    if _is_stored(image):
+        return image.values.copy()
     if not _is_grey(image):
         high, low = (_byte(path, place) for place in (0, 1))
         values = high.astype(np.float32)
@@ -498,28 +586,30 @@ def scaled(path: File, image_size: int, levels: Levels = FULL) -> np.ndarray:
     UnreadablePhoto
         For a file that can't be used.
     """
-    width, height = scaled_size(*upright_size(path), image_size)  # not of the decoded one, whose sides are rounded
+    width, height = scaled_size(
+        *upright_size(path, levels), image_size
+    )  # not of the decoded one, whose sides are rounded
     image = read_photo(path, min(width, height), levels)
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def upright_size(path: File) -> tuple[int, int]:
+def upright_size(path: File, levels: Levels = FULL) -> tuple[int, int]:
     """Width and height in pixels, as a person sees the photo, from the file's header alone. Raises UnreadablePhoto."""
-    return header(path)[:2]
+    return header(path, levels)[:2]
 
 
-def header(path: File) -> tuple[int, int, bool]:
+def header(path: File, levels: Levels = FULL) -> tuple[int, int, bool]:
     """Width and height as a person sees the photo, in pixels, and whether it has more than 8 bits a channel.
 
-    From the file's header alone. Raises UnreadablePhoto.
+    From the file's header alone. Of the levels only the bands matter. Raises UnreadablePhoto.
     """
     try:
-        with _opened(path) as image:
+        with _opened(path, levels) as image:
             deep = _is_deep(image)  # before EXIF, for which a PNG is decoded
             # Pillow gives the size of a TIFF as it will be once it is turned
             turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
             width, height = image.size[::-1] if turned else image.size
             return width, height, deep
     except Exception:  # noqa: BLE001 - decoders raise errors of many kinds; the full decoding says in words which
-        read_photo(path)
+        read_photo(path, levels=levels)
         raise UnreadablePhoto("its header is damaged") from None

@@ -7,14 +7,14 @@ import json
 import mmap
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from pathlib import Path
 
 import numpy as np
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import forget, replacing, write_json
+from cvtune_nb.files import forget, read_json, replacing, write_json
 
 SHARD_BYTES = 64_000_000
 """About how much is written at once: what a kill in mid-computation can lose, and what memory it needs."""
@@ -98,6 +98,14 @@ class RowStore:
             shard.base.madvise(mmap.MADV_DONTNEED)  # a page that is mapped can't be dropped
         dropped = [forget(Path(shard.filename)) for shard in shards]
         return all(dropped)
+
+
+def drop(folder: Path, keys: Collection[str]) -> None:
+    """Make all stores below `folder` lack these keys; their rows stay on disk, and nothing finds them."""
+    for index in folder.rglob("*.json"):
+        known = read_json(index)
+        if not set(keys).isdisjoint(known.get("keys", ())):
+            write_json(index, {"keys": ["" if key in keys else key for key in known["keys"]]})
 
 
 class Rows:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import levels, look, make_sample, opened_last, photo, places, unpacked, walk
+from cvtune_nb.data import colours, levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, read_annotations
 from cvtune_nb.detection.box_journal import drawn
@@ -103,7 +103,8 @@ class Dataset:
     @property
     def _levels(self) -> str:
         """The levels of photos of more than 8 bits, where they are not the usual ones: with others it is other data."""
-        return "{:g} {:g}".format(*self.workspace.levels) if self.workspace.levels != photo.FULL else ""
+        shown = self.workspace.levels
+        return " ".join(f"{value:g}" for value in shown) if shown != photo.FULL else ""
 
     @cached_property
     def provenance(self) -> Provenance:
@@ -140,6 +141,7 @@ def open_dataset(
     progress: Progress = silent,
     black: float | str = "",
     white: float | str = "",
+    bands: str = "",
 ) -> Dataset:
     """Open the photos in a folder or zip with the boxes of its annotation files and those drawn in notebook 06.
 
@@ -160,7 +162,7 @@ def open_dataset(
         Which annotation files to read where there are several kinds: voc, coco or yolo. The workspace remembers it.
     progress
         Called while photos are read.
-    black, white
+    black, white, bands
         As data.levels.choose takes them.
 
     Raises
@@ -173,7 +175,7 @@ def open_dataset(
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give the folder with the photos, or a zip of it")
     space = Workspace.create(folder, root, str(source), seed)
-    levels.choose(space, black, white)
+    levels.choose(space, black, white, bands)
     found, unreadable = _photos(space, root, progress)
     levels.require_high_depth(space)
     stated = _stated(space, root, kind, progress, found, unreadable)
@@ -235,6 +237,8 @@ def _overlaid(space: Workspace, stated: Annotations, left_out: pd.DataFrame) -> 
     photos = photos.assign(split=_splits(photos, annotations.boxes, given, settled, space.seed))
     if before is None or before.to_dict("list") != photos[["path", "split"]].to_dict("list"):
         write_csv(file, photos[PHOTO_COLUMNS])
+    elif not file.stat().st_mtime:
+        file.touch()  # every photo was looked at
     stated = replace(stated, photos=stated.photos.assign(split=photos["split"]))  # what is drawn once stays
     problems = _and_others(annotations.problems, _in_another_split(photos, given))
     return Dataset(space, replace(annotations, photos=photos, problems=problems), stated, left_out)
@@ -275,6 +279,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     file = space.folder / "detection" / "photos.csv"
     known = read_csv(file, **TEXT) if file.exists() else pd.DataFrame(columns=PHOTO_COLUMNS)
     written = file.stat().st_mtime if file.exists() else 0.0
+    colours.settle(space, known)
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
     paths = [path for path in walk.files_below(root)[0] if not walk.no_photo(path)]
@@ -287,7 +292,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
             state = path.stat()
             if row is not None and row.bytes == state.st_size and state.st_mtime <= written:
                 return row.sha256, row.width, row.height, row.bytes
-        return look(path)
+        return look(path, levels=space.levels)
 
     rows, reasons = [], {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:

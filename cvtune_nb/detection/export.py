@@ -62,7 +62,7 @@ By size, as COCO has it (small: below 32 x 32 pixels of the original photo, larg
 
 ## Use it
 ```
-pip install onnxruntime numpy Pillow
+pip install onnxruntime numpy Pillow       # and pi-heif for HEIC photos, pydicom for DICOM images
 python predict.py photo.jpg              # or a folder; --json for one JSON object
 ```
 or from Python, in this folder: `from predict import Detector; Detector(".").predict(["photo.jpg"])`; or with cvtune

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
+from cvtune_nb.data.file_types import RAW
 from cvtune_nb.data.layout import folded
-from cvtune_nb.data.photo import RAW
 from cvtune_nb.data.split_names import split_of
 
 OF_FILES = {

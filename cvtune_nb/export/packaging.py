@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import cvtune_nb
-from cvtune_nb.data import photo, walk
+from cvtune_nb.data import file_types, photo, walk
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import predict, verification
 from cvtune_nb.files import replacing
 from cvtune_nb.workspace import Workspace
 
-PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow")
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "numpy", "Pillow", "pi-heif", "pydicom")
 """Whose versions an export gives, besides cvtune and Python."""
 
 
@@ -144,7 +144,7 @@ def made_aside(folder: Path) -> Iterator[Path]:
 
 def write_program(made: Path) -> None:
     """The program that uses the model without cvtune and PyTorch."""
-    for module in (predict, photo, walk):
+    for module in (predict, photo, file_types, walk):
         shutil.copy(str(module.__file__), made)
 
 

@@ -2,7 +2,8 @@
 
     python predict.py photo.jpg a/whole/folder --json
 
-It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, walk.py and model.onnx beside it.
+It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, file_types.py, walk.py and model.onnx
+beside it; pi-heif for HEIC photos, and pydicom for DICOM images.
 """
 
 import argparse
@@ -25,7 +26,7 @@ class Model:
 
     labels: in the order of its probabilities; image_size; short_side: pixels of a photo once scaled; threshold:
     probability from which it is sure; levels: pixel values that are black and white in photos of more than 8 bits a
-    channel. file: model.onnx or a variant. Raises ValueError.
+    channel, and which bands of TIFFs of many are shown. file: model.onnx or a variant. Raises ValueError.
 
     Whoever must know what an export is asks its class, one of KINDS, for what follows.
     """
@@ -49,8 +50,8 @@ class Model:
             self.session = onnxruntime.InferenceSession(str(self.folder / file), providers=["CPUExecutionProvider"])
             notes = self.session.get_modelmeta().custom_metadata_map
             vars(self).update({key: json.loads(notes[key]) for key in self.NOTES})
-            black, white = json.loads(notes.get("levels", "[0, 0]"))  # earlier exports have none
-            self.levels = float(black), float(white)
+            # black, white and, where the photos have many, the bands; earlier exports have none of them
+            self.levels = tuple(float(value) for value in json.loads(notes.get("levels", "[0, 0]")))
             self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None

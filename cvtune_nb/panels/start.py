@@ -11,7 +11,7 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.console import duration
-from cvtune_nb.data import conflicts, levels, open_workspace, opened_last
+from cvtune_nb.data import NATIVE, colours, conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import added_bytes, kept_bytes
 from cvtune_nb.data.sample import make_sample
@@ -87,7 +87,8 @@ class StartPanel(Panel):
         )
         self.apply = button("Show the photos so")
         self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
-        self._asking, self._asked = [self.data, self.folder, self.layout, self.drawn, self.pixels], []
+        self.bands = w.Text(description="Bands", placeholder="as it is", **look())
+        self._asking, self._asked = [self.data, self.folder, self.layout, self.drawn, self.pixels, self.bands], []
         self.levels = w.VBox(
             [
                 small_print(
@@ -111,6 +112,11 @@ class StartPanel(Panel):
                 "The most disk space for decoded pixels: gigabytes, or all (as much as there is room for). Photos "
                 "beyond it are decoded again each time, which is slower."
             ),
+            self.bands,
+            small_print(
+                "Which bands of TIFFs of more than three are shown red, green and blue, such as 3,2,1. They are "
+                "remembered."
+            ),
         ]
         self.folded = folded("More choices", more)
         self.controls.children = [
@@ -128,7 +134,7 @@ class StartPanel(Panel):
 
     def work(self, black: str = "", white: str = "") -> Work:
         """Open what the text boxes name, show it, then measure the machine. black, white: what levels.choose takes."""
-        data, folder, limit = (box.value.strip() for box in (self.data, self.folder, self.pixels))
+        data, folder, limit, bands = (box.value.strip() for box in (self.data, self.folder, self.pixels, self.bands))
         layout, draw_validation = self.layout.value, _AS_ASKED[self.drawn.value]
 
         def run(progress: Progress) -> Started:
@@ -144,6 +150,7 @@ class StartPanel(Panel):
                 draw_validation=draw_validation,
                 black=black.strip(),
                 white=white.strip(),
+                bands=bands,
             )
             self.show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
@@ -265,6 +272,7 @@ def _found(workspace: Workspace) -> str:
         workspace.recognised and f"recognised: {workspace.recognised}",
         workspace.chosen,
         levels.in_words(workspace),
+        colours.tones(workspace, photos, NATIVE).words,
     )
     lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
     if len(contested):

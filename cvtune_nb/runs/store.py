@@ -66,7 +66,7 @@ class StoredRun(Generic[C]):
     predicted_seconds: float = 0.0
     changes: list[str] = field(default_factory=list)
     measured_on: str = ""
-    levels: tuple[float, float] = (0, 0)
+    levels: tuple[float, ...] = (0, 0)
 
     CONFIG: ClassVar[type[TrainingConfig]]
     """The class of its config."""

@@ -71,7 +71,7 @@ By class, on the {final} photos (low and high: 95% interval of recall@1; taken_f
 
 ## Use it
 ```
-pip install onnxruntime numpy Pillow
+pip install onnxruntime numpy Pillow       # and pi-heif for HEIC photos, pydicom for DICOM images
 python predict.py photo.jpg              # or a folder; --json for one JSON object
 ```
 or from Python, in this folder: `from predict import Similar; Similar(".").predict(["photo.jpg"], 10)`; or with cvtune

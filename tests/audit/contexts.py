@@ -15,6 +15,7 @@ BY_NAME: dict[str, Check] = {check.name: check for check in CHECKS}
 OF_LABELS = ("mislabelled", "ambiguous", "outlier")
 OF_COPIES = ("two-classes", "leak", "duplicate")
 OF_PHOTOS = ("corrupt", "dark", "over-exposed", "low-contrast", "blurry", "small", "odd-size", "odd-aspect")
+OF_COLOURS = ("odd-range", "odd-colour", "colour-profile")
 
 
 def known(workspace: Workspace | None = None, image_size: int = 224, **parts: Any) -> Context:

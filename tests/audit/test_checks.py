@@ -20,6 +20,7 @@ from tests.photos import make_photos
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 
 CLEAN = {"mean": 0.5, "brightness": 0.9, "contrast": 0.8, "burnt": 0.0, "sharpness": 0.6, "sharpness_half": 0.6}
+CLEAN |= {"colour": 0.3}
 
 
 def clean(folder, n: int = 40):
@@ -52,6 +53,7 @@ def clean(folder, n: int = 40):
         "duplicates": Duplicates(np.arange(n), pd.DataFrame(columns=["first", "second", "similarity", "exact"])),
         "judgement": judged,
         "measures": measures,
+        "stored": pd.DataFrame({"stored": "colour", "profile": "", "path": photos["path"]}),
         "outlooks": {},
         "storage": Storage(900.0, 900.0, 300.0, 0.5, True),
     }
@@ -114,6 +116,9 @@ PLANTED = {
     "small": first("photos", height=200),
     "odd-size": first("photos", width=2000, height=1500),
     "odd-aspect": first("photos", width=900),
+    "odd-range": first("measures", mean=0.1),
+    "odd-colour": first("measures", colour=0.0),
+    "colour-profile": first("stored", profile="Display P3"),
     "shortcut": darker("label", "a"),
     "split-drift": darker("split", "test"),
     "few-images": lambda context: {"in_use": context.photos},

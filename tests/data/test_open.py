@@ -74,7 +74,7 @@ def test_broken_files_are_listed_with_the_reason_and_left_out(photos, tmp_path):
         "rose/cut.jpg": "damaged",
         "rose/empty.jpg": "the file is empty",
         "tulip/page.jpg": "not a photo: a web page",
-        "tulip/phone.heic": "a HEIC photo, which can't be opened here; save it as JPEG",
+        "tulip/phone.heic": "a HEIC photo that is damaged",
         "tulip/notes.txt": "not a photo",
     }
 

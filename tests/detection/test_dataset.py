@@ -154,7 +154,7 @@ def test_every_file_is_a_photo_or_read_or_listed(tmp_path):
     assert reasons == {
         ".ipynb_checkpoints": "hidden",
         "@eaDir": "made by the system or by network storage",
-        "IMG_1.HEIC": "a HEIC photo, which can't be opened here; save it as JPEG",
+        "IMG_1.HEIC": "a HEIC photo that is damaged",
         "LICENSE": "not a photo: a text file",
         "notes.txt": "not a photo (.txt file)",
     }

@@ -25,6 +25,7 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import Metric, build_index, embed, export_similarity, find_embedder
 from cvtune_nb.similarity.active_learning import read_unlabelled
 from tests.deep import png, ramp, tiff
+from tests.file_types import bands_tiff
 from tests.photos import make_photos
 
 NETWORK = "test_efficientnet:random"
@@ -35,21 +36,32 @@ def deepened(photo: Path) -> np.ndarray:
     return np.rint(np.asarray(read_photo(photo)).astype(float) * 4095 / 255).astype(np.uint16)
 
 
+def six_bands(values: np.ndarray) -> bytes:
+    """A TIFF of which bands 4, 3 and 2 are red, green and blue."""
+    noise = np.random.default_rng(0).integers(0, 60000, values.shape, np.uint16)
+    return bands_tiff(np.concatenate([noise[..., :1], values[..., ::-1], noise[..., 1:]], axis=-1), deflate=True)
+
+
+WRITE = {"8": None, "png": png, "tif": tiff, "bands": six_bands}
+DEEP = [name for name, write in WRITE.items() if write]
+
+
 @pytest.fixture(scope="module")
 def spaces(tmp_path_factory):
-    """Workspaces of the same photos in 8 bits, and in 12 bits in PNG and TIFF files of 16, each with a baseline."""
+    """Workspaces of the same photos, each with a baseline: of 8 bits, and of 12 in PNGs, TIFFs and bands of TIFFs."""
     root = tmp_path_factory.mktemp("depth")
     plain = make_photos(root / "8", ("circle", "square"), per_class=14, size=80)
     for path in sorted(plain.rglob("*.jpg")):
         Image.open(path).save(path.with_suffix(".png"))
         path.unlink()
     found = {}
-    for name, write in {"8": None, "png": png, "tif": tiff}.items():
+    for name, write in WRITE.items():
         for path in sorted(plain.rglob("*.png")) if write else ():
             to = root / name / path.parent.name / f"{path.stem}.{name}"
             to.parent.mkdir(parents=True, exist_ok=True)
             to.write_bytes(write(deepened(path)))
-        found[name] = open_workspace(root / name, root / f"workspace-{name}")
+        bands = "4, 3,2" if name == "bands" else ""
+        found[name] = open_workspace(root / name, root / f"workspace-{name}", bands=bands)
         same = found["8"].manifest()  # so that all learn from the same photos
         manifest = found[name].manifest()
         manifest["split"], manifest["group"] = same["split"].to_numpy(), manifest["group"]
@@ -74,9 +86,9 @@ def chances(rows):
     return np.array([dict(map(tuple, row["top"]))["circle"] for row in rows])
 
 
-@pytest.mark.parametrize("name", ["png", "tif"])
+@pytest.mark.parametrize("name", DEEP)
 def test_the_export_answers_as_one_of_8_bits(spaces, exports, name):
-    assert spaces[name].levels == (0, 4095) and spaces["8"].levels == (0, 0)
+    assert spaces[name].levels[:2] == (0, 4095) and spaces["8"].levels == (0, 0)
     ours = open_export(exports[name].folder).predict(paths_of(spaces[name]))
     theirs = open_export(exports["8"].folder).predict(paths_of(spaces["8"]))
     assert not any("note" in row for row in ours)
@@ -85,7 +97,7 @@ def test_the_export_answers_as_one_of_8_bits(spaces, exports, name):
     assert exports[name].validation.value == exports["8"].validation.value
 
 
-@pytest.mark.parametrize("name", ["png", "tif"])
+@pytest.mark.parametrize("name", DEEP)
 def test_the_program_the_command_and_the_service_agree(spaces, exports, name, capsys):
     photos, folder = paths_of(spaces[name])[::5], exports[name].folder
     made = subprocess.run(
@@ -101,10 +113,11 @@ def test_the_program_the_command_and_the_service_agree(spaces, exports, name, ca
 
 
 def test_the_export_says_its_levels(exports):
-    for name, levels in {"8": [0, 0], "png": [0, 4095]}.items():
+    for name, levels in {"8": [0, 0], "png": [0, 4095], "bands": [0, 4095, 4, 3, 2]}.items():
         folder = exports[name].folder
         assert json.loads((folder / "config.json").read_text())["levels"] == levels
         assert ("with 0 as black and 4095 as white" in (folder / "README.md").read_text()) == (name != "8")
+        assert ("bands 4, 3 and 2" in (folder / "README.md").read_text()) == (name == "bands")
         assert open_export(folder).levels == tuple(levels)
 
 

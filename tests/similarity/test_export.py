@@ -47,6 +47,7 @@ def test_an_export_is_whole_and_its_figures_are_those_of_the_workspace(made, spa
         "config.json",
         "predict.py",
         "photo.py",
+        "file_types.py",
         "walk.py",
         "README.md",
         "hashes.json",

@@ -1,11 +1,12 @@
-"""GIF, TIFF, BMP, TGA, PPM, ICO, WebP, JPEG 2000 and AVIF."""
+"""GIF, TIFF, BMP, TGA, PPM, ICO, WebP, JPEG 2000, AVIF, HEIC, camera RAW, DICOM, and other colours."""
 
 import struct
 
 import numpy as np
 from PIL import Image, features
 
-from tests.torture.kinds import LOSSY, SIDE, encoded, left_out, picture, read, read_as
+from tests.file_types import HEIC, SRGB, bands_tiff, dicom, heic_shows, in_p3, profile, raw
+from tests.torture.kinds import LOSSY, SIDE, encoded, jpeg, left_out, picture, read, read_as
 from tests.torture.png import flat
 
 read_as("GIF, animated", "moves.gif", "GIF", "P", frames=True)
@@ -76,3 +77,34 @@ left_out("TIFF that points outside", "outside.tif", b"II*\0\xff\xff\xff\x7f" + b
 _whole = encoded(picture(), "BMP")
 left_out("BMP, half of it", "half.bmp", _whole[: len(_whole) // 2], "its end is missing")
 left_out("GIF, header only", "header.gif", encoded(picture(), "GIF")[:20], "damaged")
+
+read("HEIC, turned", "IMG_0001.HEIC", heic_shows(), HEIC, close=LOSSY)
+read("HEIC called JPEG", "IMG_0002.jpg", heic_shows(), HEIC + b"\0\0\0\x08free", close=LOSSY)
+left_out("HEIC, half of it", "half.heic", HEIC[: len(HEIC) // 2], "a HEIC photo that is damaged")
+_large = picture().resize((1280, 960))
+read("RAW with a preview", "dsc_0002.nef", _large, raw(_large), close=LOSSY)
+_turned = picture().resize((960, 1280))
+read("RAW with a preview, turned", "dsc_0003.ARW", _turned, raw(_turned.transpose(Image.Transpose.ROTATE_90), 6), LOSSY)
+_values = np.asarray(picture().convert("L"), np.uint16)
+_shown = Image.fromarray(_values.astype(np.uint8)).convert("RGB")
+_window = {"WindowCenter": 2040.5, "WindowWidth": 4081}
+read("DICOM with a window", "slice.dcm", _shown, dicom(_values * 16, bits=12, **_window))
+_values = np.asarray(picture().convert("L"), np.uint16)
+_shown = Image.fromarray(255 - _values.astype(np.uint8)).convert("RGB")
+read("DICOM without an extension", "I0000001", _shown, dicom(_values * 16, "MONOCHROME1", 12, **_window))
+left_out(
+    "DICOM of several images",
+    "film.dcm",
+    dicom(np.zeros((8, 4), np.uint16), NumberOfFrames=2, Rows=4),
+    "2 images",
+    "save those",
+)
+left_out("TIFF of bands that nobody chose", "s2.tif", bands_tiff(np.zeros((9, 9, 5), np.uint16)), "5 bands", "--bands")
+_picture = picture()
+read("JPEG in Display P3", "p3.jpg", _picture, jpeg(in_p3(_picture), icc_profile=profile("P3")), close=LOSSY)
+_picture = picture()
+read(
+    "JPEG with sRGB as a profile", "srgb.jpg", _picture, jpeg(_picture, icc_profile=profile("sRGB", SRGB)), close=LOSSY
+)
+_picture = picture()
+read("JPEG with a damaged profile", "profile.jpg", _picture, jpeg(_picture, icc_profile=b"none" * 60), close=LOSSY)

@@ -48,7 +48,7 @@ class Service:
 
     def decode(self, content: bytes) -> np.ndarray:
         """A photo as the model wants it. Raises photo.UnreadablePhoto, also for one with too many pixels."""
-        width, height = photo.upright_size(io.BytesIO(content))
+        width, height = photo.upright_size(io.BytesIO(content), self.model.levels)
         if width * height <= self.limits.megapixels * 1e6:
             return self.model.prepared(io.BytesIO(content))
         most = f"{self.limits.megapixels:g} million pixels"
