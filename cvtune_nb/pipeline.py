@@ -293,7 +293,7 @@ class Workbook:
         names = family if self.config.backbone in family else [self.config.backbone]
         mine = names.index(self.config.backbone), self.config.image_size
         return [
-            replace(rung, seed=self.config.seed)
+            replace(rung, seed=self.config.seed, framing=self.config.framing)
             for rung in ladder_of(self.config.backbone, self.config.weights)
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]

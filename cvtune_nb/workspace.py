@@ -79,6 +79,7 @@ class Workspace:
         self.recognised: str = settings.get("recognised", "")
         self.draw_validation: bool = settings.get("draw_validation", False)
         self.moved = ""
+        self._mean_colours: dict[str, list[int]] = settings.get("mean_colours", {})
         self._take_levels(settings)
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
@@ -220,6 +221,18 @@ class Workspace:
         black, white = self.levels
         folder = self.folder / "cache"
         return folder / f"levels-{black:g}-{white:g}" if (black, white) != (0, 0) else folder
+
+    @property
+    def mean_colour(self) -> tuple[int, int, int] | None:
+        """Red, green and blue (0 to 255) that data.mean_colour measured with these levels; None before that."""
+        known = self._mean_colours.get("{:g} {:g}".format(*self.levels))
+        return (known[0], known[1], known[2]) if known else None
+
+    def keep_mean_colour(self, colour: tuple[int, int, int]) -> None:
+        """Write it down."""
+        self._mean_colours["{:g} {:g}".format(*self.levels)] = list(colour)
+        file = self.folder / "workspace.json"
+        write_json(file, {**read_json(file), "mean_colours": self._mean_colours})
 
     def keep_depth(self, depth: JsonObject | None) -> None:
         """Write down what data.levels found out about such photos, and the levels; None: there are no such photos."""

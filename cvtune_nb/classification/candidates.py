@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec, network_speed, store_of
 from cvtune_nb.data.pixels import serving
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -52,7 +53,7 @@ def networks(fetch: bool = False) -> pd.DataFrame:
 def listed(
     workspace: Workspace, names: Sequence[str] = (), image_sizes: Sequence[int] = (), fetch: bool = False
 ) -> list[Candidate]:
-    """The candidates, and why some of them can't be used.
+    """The candidates, each with photos framed as later steps have them, and why some can't be used.
 
     Parameters
     ----------
@@ -73,13 +74,14 @@ def listed(
     for name in names:
         backbones.require_known(name.removesuffix(backbones.RANDOM))
     photos, found = workspace.photos(), []
+    framing = start_with(workspace).preprocessing.framing
     for name in dict.fromkeys(names or backbones.KNOWN):
         if why_not := _out_of_reach(name, fetch):
             size = image_sizes[0] if image_sizes else Preprocessing().image_size
-            found.append(Candidate(FeatureSpec(name, Preprocessing(size)), why_not))
+            found.append(Candidate(FeatureSpec(name, Preprocessing(size, framing=framing)), why_not))
             continue
         for size in dict.fromkeys(image_sizes or sorted({sizes.default(name), SMALL})):
-            spec = FeatureSpec(name, Preprocessing(size))
+            spec = FeatureSpec(name, Preprocessing(size, framing=framing))
             try:
                 spec.require_usable(photos)
             except InputError as error:

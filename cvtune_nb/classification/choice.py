@@ -53,7 +53,7 @@ def choice(workspace: Workspace) -> Choice | None:
 def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = None) -> FeatureSpec:
     """What a step starts with: what it is told, for the rest the person's choice, else the default.
 
-    An image size that was chosen for one network says nothing about another.
+    An image size that was chosen for one network says nothing about another; how photos are framed does.
 
     Parameters
     ----------
@@ -65,9 +65,10 @@ def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = N
     told = {name: value for name, value in (values or {}).items() if value}
     chosen = choice(workspace) if workspace else None
     backbone = told.get("backbone") or (chosen.spec.backbone if chosen else backbones.default()[0])
-    rest = chosen.spec.to_dict() if chosen and chosen.spec.backbone == backbone else {}
-    if not (rest or "image_size" in told):
-        rest = {"image_size": sizes.default(backbone)}
+    rest = chosen.spec.to_dict() if chosen else {}
+    if rest.get("backbone") != backbone:
+        kept = {"framing": rest["framing"]} if rest else {}
+        rest = kept if "image_size" in told else {**kept, "image_size": sizes.default(backbone)}
     return FeatureSpec.from_dict({**rest, **told, "backbone": backbone})
 
 

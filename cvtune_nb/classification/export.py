@@ -16,7 +16,8 @@ from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.exportable import Candidate, candidate, rebuilt
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
-from cvtune_nb.data import photo
+from cvtune_nb.data import pixels
+from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict, verification
 from cvtune_nb.export.formats import FORMATS
@@ -138,7 +139,7 @@ def export_run(
         validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
-        _save(graphs, made, chosen, warmth, threshold, workspace.levels)
+        _save(workspace, graphs, made, chosen, warmth, threshold)
 
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
@@ -226,18 +227,18 @@ def _write_models(
     network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    levels, preprocessing = workspace.levels, chosen.spec.preprocessing
-    images = [preprocessing.square(workspace.path_of(path), levels) for path in train["path"]]
+    images = [pixels.square(workspace, workspace.path_of(path), chosen.spec.preprocessing) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
-    _save(graphs, made, chosen, 1.0, threshold, levels)
+    _save(workspace, graphs, made, chosen, 1.0, threshold)
     return graphs
 
 
 def _save(
-    graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float, levels: photo.Levels
+    workspace: Workspace, graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float
 ) -> None:
+    shown = chosen.spec.preprocessing
     for name, graph in graphs.items():
         notes = {
             "run": chosen.id,
@@ -245,9 +246,10 @@ def _save(
             "cvtune": cvtune_nb.__version__,
             "threshold": threshold,
             "variant": name,
-            "levels": levels,
+            "levels": workspace.levels,
         }
-        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.preprocessing, warmth, **notes)
+        padding = padding_for(workspace, shown)
+        whole = onnx_model.whole(graph, chosen.classes, shown, warmth, padding, **notes)
         onnx_model.save(whole, made / file_of(name))
 
 
@@ -301,6 +303,7 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
         "levels": workspace.levels,
+        "padding": padding_for(workspace, chosen.spec.preprocessing),
         "data": {
             "split": fair.split,
             "name": Path(workspace.source).name,

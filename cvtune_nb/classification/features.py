@@ -81,7 +81,7 @@ class FeatureSpec:
         refuse_beyond(photos, self.image_size)
 
     def __str__(self) -> str:
-        words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen]
+        words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.words]
         return ", ".join([*words, f"weights of {path_and_digest(self.weights)[0].name}"] if self.weights else words)
 
 

@@ -80,6 +80,7 @@ class EscalationPanel(Panel):
         given = bool(family or epochs or image_sizes)
         spec = start_with(workspace)
         alone, self.weights = climbs_alone(spec.backbone, spec.weights), spec.weights
+        self.framing = spec.preprocessing.framing
         self.ladders = [*ladders(), spec.backbone] if alone else ladders()
         family = family or (spec.backbone if alone else backbones.family_of(spec.backbone).name)
         if family not in self.ladders:
@@ -143,7 +144,7 @@ class EscalationPanel(Panel):
     def _ladder(self) -> list[Config]:
         name = self.family.value
         rungs = ladder(name) if name in ladders() else ladder_of(name, self.weights)
-        return resized(rungs, self.sizes, self.epochs)
+        return resized([replace(rung, framing=self.framing) for rung in rungs], self.sizes, self.epochs)
 
     def _edited(self) -> None:
         """Keep what the person made of the table, and predict anew."""
