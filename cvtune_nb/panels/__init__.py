@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.detector_export import DetectorExportPanel as DetectorExportPanel
     from cvtune_nb.panels.escalation import EscalationPanel as EscalationPanel
     from cvtune_nb.panels.export import ExportPanel as ExportPanel
+    from cvtune_nb.panels.framing import FramingPanel as FramingPanel
     from cvtune_nb.panels.gains import GainsPanel as GainsPanel
     from cvtune_nb.panels.object_size import ObjectsPanel as ObjectsPanel
     from cvtune_nb.panels.outliers import OutliersPanel as OutliersPanel
