@@ -12,7 +12,7 @@ from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
-from cvtune_nb.data import levels
+from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, named, silent
 from cvtune_nb.metrics import Accuracy
@@ -106,6 +106,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
     run = load_run(workspace, name)
     require_present(run.id, run.provenance, present(workspace), earlier_data)
     levels.require_same(workspace, run.levels, run.id)
+    mean_colour.require_same(workspace, run.padding, run.id)
     return Candidate(
         run.id,
         "run",

@@ -45,6 +45,25 @@ def padding_for(workspace: Workspace, preprocessing: Preprocessing, progress: Pr
     return workspace.mean_colour
 
 
+def require_same(workspace: Workspace, padding: Colour, run: str) -> None:
+    """Raises InputError where a run was trained on photos with another colour around them.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    padding
+        The run's; BLACK for crops.
+    run
+        Its id, for the message.
+    """
+    if padding not in (BLACK, workspace.mean_colour):
+        raise InputError(
+            f"run {run} has learned from photos with the colour {padding} around them, and the workspace has "
+            f"{workspace.mean_colour}: train again"
+        )
+
+
 def _measured(workspace: Workspace, progress: Progress) -> Colour:
     photos = workspace.photos()
     train = photos[photos["split"] == "train"].sort_values(["sha256", "path"])

@@ -1,10 +1,10 @@
 """Framings of one set of photos, or of objects at the sides of wide frames: python -m tests.benchmarks.framing --help.
 
-What `cvtune compare --framings` recommends from training photos, and beside it what an SVM on the same network gets right
-on test photos in each framing. One JSON line each.
+What `cvtune compare --framings` recommends from training photos, and beside it what an SVM on the same network gets
+right on test photos in each framing. One JSON line each.
 
---sides pastes every photo, 300 pixels wide, onto the left or right edge of a frame of 960 x 540 pixels, with a background
-of soft blotches, so that a centre crop leaves a third of it: what happens to the eyes of cars and of wide cameras.
+--sides pastes every photo, 300 pixels wide, onto the left or right edge of a frame of 960 x 540 pixels, with a
+background of soft blotches, so that a centre crop leaves a third of it.
 """
 
 import argparse
