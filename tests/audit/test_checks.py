@@ -114,6 +114,7 @@ PLANTED = {
     "small": first("photos", height=200),
     "odd-size": first("photos", width=2000, height=1500),
     "odd-aspect": first("photos", width=900),
+    "cut-off": lambda context: {"photos": context.photos.assign(width=960, height=540)},
     "shortcut": darker("label", "a"),
     "split-drift": darker("split", "test"),
     "few-images": lambda context: {"in_use": context.photos},
