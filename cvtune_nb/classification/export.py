@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 
 import cvtune_nb
 from cvtune_nb.classification.calibration import temperature
-from cvtune_nb.classification.exportable import Candidate, candidate, rebuilt
+from cvtune_nb.classification.exportable import Candidate, as_chosen, candidate, rebuilt
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
 from cvtune_nb.data import pixels
@@ -94,9 +94,9 @@ def export_run(
 ) -> Export:
     """Export the best weights of a run to a new folder, and to a zip beside it.
 
-    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Test photos that the run was
-    trained on, or copies of them, are never counted. Folder and zip appear only when they are complete; nothing is
-    overwritten.
+    Photos are shown to it as the person chose for test time (at_test_time). The test set is opened, and that is
+    counted, once the ONNX model agrees with PyTorch. Test photos that the run was trained on, or copies of them, are
+    never counted. Folder and zip appear only when they are complete; nothing is overwritten.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def export_run(
     require_known(variants)
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
-    chosen = candidate(workspace, run_id, progress, earlier_data)
+    chosen = as_chosen(workspace, candidate(workspace, run_id, progress, earlier_data))
     folder = destination(workspace, chosen.id, out)
     photos = workspace.photos()
     fair = fairly(workspace, chosen.provenance, photos)
@@ -144,9 +144,9 @@ def export_run(
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
-        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.preprocessing)
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.shown)
         for one in FORMATS:
-            one.write(probabilities, chosen.spec.image_size, made / one.file)
+            one.write(probabilities, chosen.shown.image_size, made / one.file)
         write_json(made / "labels.json", {"labels": chosen.classes})
         write_program(made)
 
@@ -206,7 +206,8 @@ def load_bundle(folder: str | Path) -> nn.Module:
     try:
         facts = read_json(folder / "config.json")
         weights = safetensors.torch.load_file(folder / "model.safetensors")
-        return rebuilt(facts["kind"], facts["config"], facts["classes"], weights)
+        mirrored = bool((facts.get("at_test_time") or {}).get("mirrored"))
+        return rebuilt(facts["kind"], facts["config"], facts["classes"], weights, mirrored)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise InputError(f"{folder} is incomplete ({error}): export the run again") from None
 
@@ -224,10 +225,10 @@ def _write_models(
     progress: Progress,
 ) -> dict[str, Any]:
     """The network in float32 and in each variant, by name; written to `made`, not calibrated yet."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.shown.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    images = [pixels.square(workspace, workspace.path_of(path), chosen.spec.preprocessing) for path in train["path"]]
+    images = [pixels.square(workspace, workspace.path_of(path), chosen.shown) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
@@ -238,7 +239,7 @@ def _write_models(
 def _save(
     workspace: Workspace, graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float
 ) -> None:
-    shown = chosen.spec.preprocessing
+    shown = chosen.shown
     for name, graph in graphs.items():
         notes = {
             "run": chosen.id,
@@ -303,7 +304,8 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
         "levels": workspace.levels,
-        "padding": padding_for(workspace, chosen.spec.preprocessing),
+        "padding": padding_for(workspace, chosen.shown),
+        "at_test_time": chosen.at_test_time and asdict(chosen.at_test_time),
         "data": {
             "split": fair.split,
             "name": Path(workspace.source).name,

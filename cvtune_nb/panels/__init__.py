@@ -6,6 +6,7 @@ from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from cvtune_nb.panels.annotation import BoxesPanel as BoxesPanel
+    from cvtune_nb.panels.at_test_time import AtTestTimePanel as AtTestTimePanel
     from cvtune_nb.panels.audit import AuditPanel as AuditPanel
     from cvtune_nb.panels.baseline import BaselinePanel as BaselinePanel
     from cvtune_nb.panels.comparison import ComparisonPanel as ComparisonPanel
