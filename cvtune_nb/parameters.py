@@ -120,6 +120,15 @@ _DECLARED = [
         name_2018="image_dims",
     ),
     Parameter(
+        "framing",
+        "Framing",
+        "how a photo fits the square that the network sees. crop: its middle, the ends of long photos are cut off; "
+        "whole: all of it, with the mean colour around; squash: all of it, distorted",
+        "crop",
+        "menu",
+        choices=("crop", "whole", "squash"),
+    ),
+    Parameter(
         "backbone",
         "Backbone",
         "the pretrained network: deeper ones see more and run longer",
@@ -498,6 +507,7 @@ class Config(TrainingConfig):
     pooling: str = PARAMETERS["pooling"].default
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
+    framing: str = PARAMETERS["framing"].default
     epochs: int = PARAMETERS["epochs"].default
     batch_size: int = PARAMETERS["batch_size"].default
     dropout: float = PARAMETERS["dropout"].default

@@ -83,6 +83,7 @@ class Workspace:
         self.converts: bool = settings.get("converts", False)
         self.moved = ""
         self.bands: tuple[int, ...] = tuple(settings.get("bands", ()))
+        self._mean_colours: dict[str, list[int]] = settings.get("mean_colours", {})
         self._take_levels(settings)
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
@@ -237,6 +238,23 @@ class Workspace:
         for table in ("manifest.csv", "detection/photos.csv"):
             if (self.folder / table).exists():
                 os.utime(self.folder / table, (0, 0))  # every photo was written to since
+
+    @property
+    def mean_colour(self) -> tuple[int, int, int] | None:
+        """Red, green and blue (0 to 255) that data.mean_colour measured with these levels; None before that."""
+        known = self._mean_colours.get(self._shown)
+        return (known[0], known[1], known[2]) if known else None
+
+    @property
+    def _shown(self) -> str:
+        """Levels and bands, as a key."""
+        return " ".join(f"{value:g}" for value in self.levels)
+
+    def keep_mean_colour(self, colour: tuple[int, int, int]) -> None:
+        """Write it down."""
+        self._mean_colours[self._shown] = list(colour)
+        file = self.folder / "workspace.json"
+        write_json(file, {**read_json(file), "mean_colours": self._mean_colours})
 
     def keep_depth(self, depth: JsonObject | None) -> None:
         """Write down what data.levels found out about such photos, and the levels; None: there are no such photos."""

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "cvtune_nb"
 DECODERS = {
     "read_photo": 3,
     "centre_square": 3,
+    "framed": 5,
     "scaled": 3,
     "thumbnail": 3,
     "contact_sheet": 5,

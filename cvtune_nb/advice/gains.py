@@ -292,7 +292,7 @@ def _standing(
 def _baseline_config(workspace: Workspace) -> Config:
     known = last_baseline(workspace, earlier=True)
     if known:
-        return recommended(known["backbone"], weights=known.get("weights", ""), image_size=known["image_size"])
+        return recommended(**FeatureSpec.from_dict(known).to_dict())
     return recommended(**start_with(workspace).to_dict())
 
 

@@ -1,7 +1,7 @@
 """What the checks of an audit share, each part computed when a check first asks for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,8 +50,8 @@ class Context:
 
     @cached_property
     def pixels(self) -> Pixels:
-        """What the network sees: pixels[indices] is uint8 (len(indices), side, side, 3)."""
-        return pixels(self.workspace, self.photos, self.spec.preprocessing)
+        """Centre squares, which have no padding to be measured: pixels[indices] is uint8 (n, side, side, 3)."""
+        return pixels(self.workspace, self.photos, replace(self.spec.preprocessing, framing="crop"))
 
     @cached_property
     def duplicates(self) -> Duplicates:

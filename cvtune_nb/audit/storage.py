@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.audit.check import Issue, issue
-from cvtune_nb.data.photo import UnreadablePhoto, centre_square
+from cvtune_nb.data.photo import UnreadablePhoto
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.files import forget
 from cvtune_nb.workspace import Workspace
@@ -110,7 +110,7 @@ def measure(
         try:
             content = read(path)
             half = time.perf_counter()
-            centre_square(io.BytesIO(content), packed.side, packed.levels)
+            packed.decode(io.BytesIO(content), packed.side)
         except (OSError, UnreadablePhoto):
             return None
         return half - begun, time.perf_counter() - half

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec, missing, network_speed
 from cvtune_nb.data.pixels import serving
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -58,7 +59,7 @@ def listed(
     own: Sequence[tuple[str, str]] = (),
     pooling: str = "",
 ) -> list[Candidate]:
-    """The candidates, and why some of them can't be used.
+    """The candidates, each with photos framed as later steps have them, and why some can't be used.
 
     Parameters
     ----------
@@ -83,13 +84,15 @@ def listed(
     for name in (*names, *(name for name, _ in own)):
         backbones.require_known(name.removesuffix(backbones.RANDOM))
     photos, found, poolings = workspace.photos(), [], [pooling] if pooling else [STAGES, LAST]
+    framing = start_with(workspace).preprocessing.framing
     for name, weights in (*((name, "") for name in dict.fromkeys(names or backbones.KNOWN)), *own):
         if why_not := "" if weights else _out_of_reach(name, fetch):
             size = image_sizes[0] if image_sizes else Preprocessing().image_size
-            found.append(Candidate(FeatureSpec(name, Preprocessing(size)), why_not))
+            found.append(Candidate(FeatureSpec(name, Preprocessing(size, framing=framing)), why_not))
             continue
         for size in dict.fromkeys(image_sizes or sorted({sizes.default(name), SMALL})):
-            specs = [FeatureSpec(name, Preprocessing(size), weights, one) for one in poolings]
+            shown = Preprocessing(size, framing=framing)
+            specs = [FeatureSpec(name, shown, weights, one) for one in poolings]
             found += [Candidate(spec, _unusable(spec, photos)) for spec in specs]
     return found
 

@@ -1,7 +1,7 @@
 """Which network to start with: the person's choice in this workspace, else the default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,24 @@ from cvtune_nb.workspace import Workspace, now
 BY_HAND = "chosen by hand"
 """Why a network was chosen that was not recommended; what runs unattended leaves such a choice alone."""
 
+RECOMMENDED = "recommended"
+"""Why photos are framed as a comparison recommends."""
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The network and image size that the person chose to go on with, and why, in a few words."""
+    """The network and what it is shown that the person chose to go on with.
+
+    why: the reason for the network, in a few words; framing_why: that for how photos are framed, "" where nobody chose.
+    """
 
     spec: FeatureSpec
     why: str
+    framing_why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.spec}, {self.why}"
+        framing = f"; {self.spec.preprocessing.framing}: {self.framing_why}" if self.framing_why else ""
+        return f"{self.spec}, {self.why}{framing}"
 
 
 def choose(workspace: Workspace, spec: FeatureSpec, why: str) -> Choice:
@@ -38,8 +46,32 @@ def choose(workspace: Workspace, spec: FeatureSpec, why: str) -> Choice:
     why
         In a few words.
     """
-    write_json(_file(workspace), {**spec.to_dict(), "why": why, "time": now()})
-    return Choice(spec, why)
+    known = choice(workspace)
+    kept = known and known.spec.preprocessing.framing == spec.preprocessing.framing
+    return _written(workspace, Choice(spec, why, known.framing_why if known and kept else ""))
+
+
+def choose_framing(workspace: Workspace, framing: str, why: str) -> Choice:
+    """Have all later steps show photos so; the network stays the one to start with.
+
+    Parameters
+    ----------
+    workspace
+        In which it is written down (network.json).
+    framing
+        One of PARAMETERS["framing"].
+    why
+        In a few words.
+    """
+    known, spec = choice(workspace), start_with(workspace)
+    spec = replace(spec, preprocessing=replace(spec.preprocessing, framing=framing))
+    return _written(workspace, Choice(spec, known.why if known else "the default", why))
+
+
+def _written(workspace: Workspace, made: Choice) -> Choice:
+    reasons = {"why": made.why, "framing_why": made.framing_why}
+    write_json(_file(workspace), {**made.spec.to_dict(), **reasons, "time": now()})
+    return made
 
 
 def choice(workspace: Workspace) -> Choice | None:
@@ -48,13 +80,13 @@ def choice(workspace: Workspace) -> Choice | None:
         known = read_json(_file(workspace))
     except FileNotFoundError:
         return None
-    return Choice(FeatureSpec.from_dict(known), str(known["why"]))
+    return Choice(FeatureSpec.from_dict(known), str(known["why"]), str(known.get("framing_why", "")))
 
 
 def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = None) -> FeatureSpec:
     """What a step starts with: what it is told, for the rest the person's choice, else the default.
 
-    An image size that was chosen for one network says nothing about another.
+    An image size that was chosen for one network says nothing about another; how photos are framed does.
 
     Parameters
     ----------
@@ -66,13 +98,11 @@ def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = N
     told = {name: value for name, value in (values or {}).items() if value}
     chosen = choice(workspace) if workspace else None
     backbone = told.get("backbone") or (chosen.spec.backbone if chosen else backbones.default()[0])
-    if chosen and chosen.spec.backbone == backbone:
-        rest = chosen.spec.to_dict()
-    else:
-        rest = {
-            "image_size": told.get("image_size") or sizes.default(backbone),
-            "pooling": PARAMETERS["pooling"].default,
-        }
+    rest = chosen.spec.to_dict() if chosen else {}
+    if rest.get("backbone") != backbone:
+        size = told.get("image_size") or sizes.default(backbone)
+        kept = {"framing": rest["framing"]} if rest else {}
+        rest = {**kept, "image_size": size, "pooling": PARAMETERS["pooling"].default}
     return FeatureSpec.from_dict({**rest, **told, "backbone": backbone})
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from torch import nn
 
 import cvtune_nb
 from cvtune_nb.classification.calibration import temperature
-from cvtune_nb.classification.exportable import Candidate, candidate, rebuilt
+from cvtune_nb.classification.exportable import Candidate, as_chosen, candidate, rebuilt
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
-from cvtune_nb.data import photo
+from cvtune_nb.data import pixels
+from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict, verification
 from cvtune_nb.export.formats import FORMATS
@@ -93,9 +94,9 @@ def export_run(
 ) -> Export:
     """Export the best weights of a run to a new folder, and to a zip beside it.
 
-    The test set is opened, and that is counted, once the ONNX model agrees with PyTorch. Test photos that the run was
-    trained on, or copies of them, are never counted. Folder and zip appear only when they are complete; nothing is
-    overwritten.
+    Photos are shown to it as the person chose for test time (at_test_time). The test set is opened, and that is
+    counted, once the ONNX model agrees with PyTorch. Test photos that the run was trained on, or copies of them, are
+    never counted. Folder and zip appear only when they are complete; nothing is overwritten.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def export_run(
     require_known(variants)
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
-    chosen = candidate(workspace, run_id, progress, earlier_data)
+    chosen = as_chosen(workspace, candidate(workspace, run_id, progress, earlier_data))
     folder = destination(workspace, chosen.id, out)
     photos = workspace.photos()
     fair = fairly(workspace, chosen.provenance, photos)
@@ -138,14 +139,14 @@ def export_run(
         validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
-        _save(graphs, made, chosen, warmth, threshold, workspace.levels)
+        _save(workspace, graphs, made, chosen, warmth, threshold)
 
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
-        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.spec.preprocessing)
+        difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.shown)
         for one in FORMATS:
-            one.write(probabilities, chosen.spec.image_size, made / one.file)
+            one.write(probabilities, chosen.shown.image_size, made / one.file)
         write_json(made / "labels.json", {"labels": chosen.classes})
         write_program(made)
 
@@ -205,7 +206,8 @@ def load_bundle(folder: str | Path) -> nn.Module:
     try:
         facts = read_json(folder / "config.json")
         weights = safetensors.torch.load_file(folder / "model.safetensors")
-        return rebuilt(facts["kind"], facts["config"], facts["classes"], weights)
+        mirrored = bool((facts.get("at_test_time") or {}).get("mirrored"))
+        return rebuilt(facts["kind"], facts["config"], facts["classes"], weights, mirrored)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise InputError(f"{folder} is incomplete ({error}): export the run again") from None
 
@@ -223,21 +225,21 @@ def _write_models(
     progress: Progress,
 ) -> dict[str, Any]:
     """The network in float32 and in each variant, by name; written to `made`, not calibrated yet."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.spec.image_size))
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.shown.image_size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    levels, preprocessing = workspace.levels, chosen.spec.preprocessing
-    images = [preprocessing.square(workspace.path_of(path), levels) for path in train["path"]]
+    images = [pixels.square(workspace, workspace.path_of(path), chosen.shown) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
-    _save(graphs, made, chosen, 1.0, threshold, levels)
+    _save(workspace, graphs, made, chosen, 1.0, threshold)
     return graphs
 
 
 def _save(
-    graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float, levels: photo.Levels
+    workspace: Workspace, graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float
 ) -> None:
+    shown = chosen.shown
     for name, graph in graphs.items():
         notes = {
             "run": chosen.id,
@@ -245,9 +247,10 @@ def _save(
             "cvtune": cvtune_nb.__version__,
             "threshold": threshold,
             "variant": name,
-            "levels": levels,
+            "levels": workspace.levels,
         }
-        whole = onnx_model.whole(graph, chosen.classes, chosen.spec.preprocessing, warmth, **notes)
+        padding = padding_for(workspace, shown)
+        whole = onnx_model.whole(graph, chosen.classes, shown, warmth, padding, **notes)
         onnx_model.save(whole, made / file_of(name))
 
 
@@ -301,6 +304,8 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
         "levels": workspace.levels,
+        "padding": padding_for(workspace, chosen.shown),
+        "at_test_time": chosen.at_test_time and asdict(chosen.at_test_time),
         "data": {
             "split": fair.split,
             "name": Path(workspace.source).name,

@@ -1,6 +1,6 @@
 """What can be exported: a fine-tuned run, or the SVM on a frozen network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
-from cvtune_nb.data import levels
+from cvtune_nb.data import levels, mean_colour
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, named, silent
 from cvtune_nb.metrics import Accuracy
@@ -48,6 +50,8 @@ class Candidate:
         Exactly which weights its backbone started from (networks.origin).
     provenance
         Which photos it was trained on.
+    at_test_time
+        What it is shown once it is exported, where that is not what it was trained on.
     """
 
     id: str
@@ -63,6 +67,12 @@ class Candidate:
     origin: str
     weights: str
     provenance: Provenance
+    at_test_time: AtTestTime | None = None
+
+    @property
+    def shown(self) -> Preprocessing:
+        """What it is shown once it is exported."""
+        return self.at_test_time or self.spec.preprocessing
 
 
 def choices(workspace: Workspace) -> pd.DataFrame:
@@ -103,10 +113,21 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
     return _svm(workspace, progress) if name == SVM else _run(workspace, name, earlier_data)
 
 
+def as_chosen(workspace: Workspace, chosen: Candidate) -> Candidate:
+    """The same as the person wants it shown at test time (at_test_time.choose)."""
+    option = chosen_for(workspace, chosen.id, chosen.spec)
+    if option is None:
+        return chosen
+    network = Mirrored(chosen.network).eval() if option.mirrored else chosen.network
+    how = f"{chosen.how}; at test time it is shown {option}"
+    return replace(chosen, network=network, at_test_time=option, how=how)
+
+
 def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
     run = load_run(workspace, name)
     require_present(run.id, run.provenance, present(workspace), earlier_data)
     levels.require_same(workspace, run.levels, run.id)
+    mean_colour.require_same(workspace, run.padding, run.id)
     return Candidate(
         run.id,
         "run",
@@ -176,7 +197,13 @@ def classifier(kernel: str, backbone: networks.Backbone, classes: int, support: 
     return RbfSvm(backbone, classes, support)
 
 
-def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: dict[str, torch.Tensor]) -> nn.Module:
+def rebuilt(
+    kind: str,
+    parameters: dict[str, Any],
+    classes: list[str],
+    weights: dict[str, torch.Tensor],
+    mirrored: bool = False,
+) -> nn.Module:
     """The network of an export.
 
     Parameters
@@ -185,6 +212,8 @@ def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: 
         What config.json holds.
     weights
         What model.safetensors holds.
+    mirrored
+        Whether it averages over mirror images.
 
     Raises
     ------
@@ -196,11 +225,17 @@ def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: 
     elif kind in ("linear", "rbf"):
         size, pooling = int(parameters["image_size"]), str(parameters.get("pooling", LAST))
         backbone = networks.load(str(parameters["backbone"]), False, size, pooling=pooling)
-        network = classifier(kind, backbone, len(classes), len(weights.get("support", [0])))
+        network = classifier(kind, backbone, len(classes), _support(weights))
     else:
         raise InputError(f"no kind of model is called {kind!r}")
+    network = Mirrored(network) if mirrored else network
     network.load_state_dict(weights)
     return network.eval()
+
+
+def _support(weights: dict[str, torch.Tensor]) -> int:
+    """How many support vectors there are among the weights; 1 for a linear SVM, which has none."""
+    return next((len(tensor) for name, tensor in weights.items() if name.endswith("support")), 1)
 
 
 class RbfSvm(nn.Module):

@@ -100,7 +100,7 @@ class FeatureSpec:
         return networks.load(self.backbone, image_size=size, weights=weights, pooling=pooling, progress=progress)
 
     def __str__(self) -> str:
-        words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen]
+        words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.words]
         if self.weights:
             words.append(f"weights of {path_and_digest(self.weights)[0].name}")
         return ", ".join(words if self.pooling == LAST else [*words, "several stages"])

@@ -11,7 +11,8 @@ import pandas as pd
 from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
 from cvtune_nb.data.levels import described
-from cvtune_nb.data.photo import FULL, Levels
+from cvtune_nb.data.photo import FULL, Colour, Levels
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.models import backbones
 
@@ -67,9 +68,9 @@ or with cvtune installed: `cvtune predict FOLDER photo.jpg` and `cvtune serve FO
 its zip.
 
 Any ONNX runtime can run `model.onnx`. The input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any
-size; the output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`. The graph scales the
-short side to {short_side} pixels, crops the middle {size} x {size} and normalises the colours. `photo.py` decodes a
-file (turned upright, converted to RGB) and scales it as the graph would, only faster.{depth}
+size; the output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`. In the graph
+{framing}, and the colours are normalised. `photo.py` decodes a file (turned upright, converted to RGB) and scales it as
+the graph would, only faster.{depth}
 
 The other files of the network:
 
@@ -125,6 +126,17 @@ def table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def framing(shown: Preprocessing, padding: Colour) -> str:
+    """How a square is made of a photo, as a part of a sentence."""
+    size = f"{shown.image_size} x {shown.image_size}"
+    if shown.framing == "crop":
+        return f"the short side is scaled to {shown.prepared_side} pixels and the middle {size} is cut out"
+    if shown.framing == "squash":
+        return f"both sides are scaled to {size} pixels, whatever the shape of the photo"
+    colour = ", ".join(map(str, padding))
+    return f"the long side is scaled to {shown.image_size} pixels and the rest of the {size} has the colour ({colour})"
+
+
 def depth(levels: Levels) -> str:
     """How photos of more than 8 bits a channel are converted to 8, for a card; "" where it is the usual way."""
     if tuple(levels) == FULL:
@@ -161,7 +173,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         number=len(chosen.classes),
         labels=", ".join(map(text, chosen.classes)),
         backbone=text(chosen.spec.backbone),
-        size=chosen.spec.image_size,
+        size=chosen.shown.image_size,
         how=chosen.how,
         made=facts["made"][:10],
         train=chosen.train,
@@ -174,9 +186,9 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         per_class="" if export.per_class is None else by_class + table(export.per_class),
         variants=table(export.variants),
         confidence=confidence(export),
-        short_side=chosen.spec.preprocessing.side,
+        framing=framing(chosen.shown, facts["padding"]),
         depth=depth(facts["levels"]),
-        formats="\n".join(f"- `{one.file}`: {one.use.format(size=chosen.spec.image_size)}" for one in FORMATS),
+        formats="\n".join(f"- `{one.file}`: {one.use.format(size=chosen.shown.image_size)}" for one in FORMATS),
         data=text(data["name"]),
         photos=len(photos),
         split=text(data["split"]),

@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from cvtune_nb import metrics
+from cvtune_nb.data.mean_colour import padding_for
+from cvtune_nb.data.photo import BLACK, Colour
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.provenance import of_photos, present
@@ -40,11 +43,14 @@ class Run(StoredRun[Config]):
     origin
         Exactly which weights its backbone started from (networks.origin); "" for random ones, and for runs of earlier
         versions.
+    padding
+        The colour around photos that are not cropped (data.mean_colour).
     """
 
     counts: tuple[int, int] = field(kw_only=True)
     train_photos: int = 0
     origin: str = ""
+    padding: Colour = BLACK
 
     CONFIG = Config
     HISTORY = HISTORY_COLUMNS
@@ -58,6 +64,7 @@ class Run(StoredRun[Config]):
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
         about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
+        about["padding"] = tuple(settings.get("padding", BLACK))
         return cls(**shared, data_id=settings["photos"], **about)
 
     def settings(self) -> dict[str, Any]:
@@ -71,6 +78,7 @@ class Run(StoredRun[Config]):
             "origin": self.origin,
             "measured_on": self.measured_on,
             "levels": self.levels,
+            "padding": self.padding,
             "predicted_seconds": self.predicted_seconds,
             "changes": self.changes,
         }
@@ -163,6 +171,7 @@ def new_run(
         train_photos=int((photos["split"] == "train").sum()),
         origin=origin,
         levels=workspace.levels,
+        padding=padding_for(workspace, Preprocessing.of(config)),
     )
 
 

@@ -7,14 +7,14 @@ when it runs: `cvtune predict` starts without torch and pandas.
 from cvtune_nb.commands.classifier import audit, baseline, escalate, run, sample, train
 from cvtune_nb.commands.command import Command
 from cvtune_nb.commands.detector import detect
-from cvtune_nb.commands.exported import export, predict, serve
+from cvtune_nb.commands.exported import export, predict, serve, tta
 from cvtune_nb.commands.jupyter import lab
 from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.commands.networks import compare
 
 __all__ = ["COMMANDS"]
 
-_LISTED = (sample, audit, compare, baseline, train, escalate, export, predict, serve, detect, similar, run, lab)
+_LISTED = (sample, audit, compare, baseline, train, escalate, tta, export, predict, serve, detect, similar, run, lab)
 
 COMMANDS: dict[str, Command] = {command.name: command for command in _LISTED}
 """By name, in the order in which `cvtune --help` lists them."""

@@ -83,6 +83,42 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     )
 
 
+@command(
+    *flags.PHOTOS,
+    *flags.LAYOUT,
+    argument("--run", required=True, metavar="RUN", help="a run's id, best, last, or svm for the baseline"),
+    argument(
+        "--use",
+        default="none",
+        metavar="N",
+        help="what exports of it do: best (the most accurate if it is reliably better than in training), the "
+        "number of a line (1: as in training), or none: what was chosen before (none)",
+    ),
+)
+def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """measure larger photos, a wider crop and mirror images at test time, on validation"""
+    from cvtune_nb.classification.at_test_time import best, choose, chosen_for, in_words, measure
+    from cvtune_nb.classification.exportable import candidate
+
+    if arguments.use not in ("best", "none") and not arguments.use.isdecimal():
+        raise InputError(f"--use is {arguments.use!r}: give best, none or the number of a line")
+    workspace = open_workspace_of(arguments, meter, meter)
+    made = candidate(workspace, arguments.run, meter)
+    options, rows = measure(workspace, made, meter)
+    if arguments.use == "best":
+        choose(workspace, made, best(options, rows))
+    elif arguments.use != "none":
+        if not 1 <= int(arguments.use) <= len(options):
+            raise InputError(f"--use is {arguments.use}: give a line from 1 to {len(options)}")
+        choose(workspace, made, options[int(arguments.use) - 1])
+    chosen = chosen_for(workspace, made.id, made.spec) or options[0]
+    columns = ["line", *rows]
+    lines = table(rows.assign(line=range(1, len(rows) + 1)).to_dict("records"), columns)
+    words = f"{in_words(options, rows)}\nexports of {made.id} show photos at {chosen}"
+    values = {"run": made.id, "tried": rows.to_dict("records"), "chosen": str(chosen), "words": in_words(options, rows)}
+    return Result(values, f"{lines}\n\n{words}")
+
+
 def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.detection import export_detector, open_dataset
 

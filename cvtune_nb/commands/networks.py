@@ -27,6 +27,12 @@ from cvtune_nb.parameters import PARAMETERS
         metavar="N",
         help="training photos to compare on, at most (2000)",
     ),
+    argument(
+        "--framings",
+        action="store_true",
+        help="then compare how photos are framed, too: crop, whole and squash, with the network that later steps start "
+        "with",
+    ),
     argument("--budget", default="5m", metavar="TIME", help="such as 90s, 20m or 1.5h (5m)"),
     argument("--download", action="store_true", help="also networks whose weights have to be fetched"),
     argument(
@@ -53,9 +59,10 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         )
 
     from cvtune_nb.classification import candidates
-    from cvtune_nb.classification.choice import choice, choose, start_with
+    from cvtune_nb.classification.choice import RECOMMENDED, choice, choose, choose_framing, start_with
     from cvtune_nb.classification.compare import compare as race
     from cvtune_nb.classification.compare import sample
+    from cvtune_nb.classification.framing import PHOTOS, compare_framings, expected_seconds
 
     image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)
@@ -78,6 +85,12 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
+    framings = None
+    if arguments.framings and not stopped:
+        meter.say(f"comparing framings: about {duration(expected_seconds(workspace, start_with(workspace)))}")
+        framings = compare_framings(workspace, start_with(workspace), min(arguments.most, PHOTOS), meter)
+        if arguments.use != "none":
+            chosen = choose_framing(workspace, framings.recommended, RECOMMENDED)
     start = f"later steps start with {chosen or start_with(workspace)}"
     own_weights = ["own_weights"] if any(found.files) else []
     shown = [
@@ -95,6 +108,12 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     ]
     speeds = np.round(found.table["images_per_second"], 1)
     rows = found.table.assign(images_per_second=speeds, state=found.notes, own_weights=found.files).to_dict("records")
-    text = "\n".join([table(rows, shown), "", *found.sentences, start])
-    values = {**found.to_dict(), "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why}}
-    return Result(values, text, STOPPED if stopped else DONE)
+    lines = [table(rows, shown), "", *found.sentences]
+    if framings:
+        lines += ["", table(framings.table.to_dict("records"), [*framings.table]), "", *framings.sentences]
+    values = {
+        **found.to_dict(),
+        "framing": framings and framings.to_dict(),
+        "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why},
+    }
+    return Result(values, "\n".join([*lines, start]), STOPPED if meter.stop.is_set() else DONE)

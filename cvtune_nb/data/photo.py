@@ -62,6 +62,15 @@ Levels = tuple[float, ...]
 which three bands of a TIFF of many are shown red, green and blue, counted from 1. They belong to a data set, not to a
 photo: what is brighter than its neighbour stays brighter."""
 
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+
+BLACK: Colour = (0, 0, 0)
+
+FRAMINGS = ("crop", "whole", "squash")
+"""Ways to make a square of a photo: its short side is scaled and the middle of its long side cut out; its long side is
+scaled and the rest of the square has one colour; both sides are scaled to the square."""
+
 FULL: Levels = (0, 0)
 """Levels that stand for what the file type can hold: 0 is black, white is 65535 for whole numbers and 1 for
 floating-point ones."""
@@ -542,14 +551,62 @@ def centre_square(path: File, side: int, levels: Levels = FULL) -> np.ndarray:
     photo = read_photo(path, side, levels)
     short = min(photo.size)
     left, top = ((length - short) / 2 for length in photo.size)
-    # Across, then down, and only the rows that count: some versions of Pillow go down first in tall photos, which gives
-    # other pixels, and an exported graph has to give these very ones.
-    reach = math.ceil(2 * max(1, short / side))
+    reach = math.ceil(2 * max(1, short / side))  # only the rows that count
     first, end = max(0, math.floor(top) - reach), min(photo.height, math.ceil(top + short) + reach)
     rows = photo.crop((0, first, photo.width, end))
-    narrow = rows.resize((side, rows.height), Image.Resampling.BICUBIC, (left, 0, left + short, rows.height))
-    box = (0, top - first, side, top - first + short)
-    return np.asarray(narrow.resize((side, side), Image.Resampling.BICUBIC, box))
+    return _resized(rows, (side, side), (left, top - first, left + short, top - first + short))
+
+
+def framed(path: File, side: int, framing: str, padding: Colour, levels: Levels = FULL) -> np.ndarray:
+    """The photo as a square.
+
+    Parameters
+    ----------
+    path
+        A path, or a binary file object.
+    side
+        Pixels.
+    framing
+        One of FRAMINGS.
+    padding
+        The colour of what lies outside of a photo that is shown whole.
+    levels
+        Which stored values are shown black and white, of photos of more than 8 bits a channel.
+
+    Returns
+    -------
+    array
+        uint8 RGB (side, side, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        For a file that can't be used.
+    """
+    if framing == "crop":
+        return centre_square(path, side, levels)
+    photo = read_photo(path, side, levels)
+    size = (side, side) if framing == "squash" else scaled_size(*photo.size, side)
+    return padded(_resized(photo, size, (0, 0, *photo.size)), side, padding)
+
+
+def padded(pixels: np.ndarray, side: int, padding: Colour) -> np.ndarray:
+    """Pixels (height, width, 3) in the middle of a square of one colour, uint8 (side, side, 3)."""
+    square = np.full((side, side, 3), padding, np.uint8)
+    top, left = ((side - length) // 2 for length in pixels.shape[:2])
+    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return square
+
+
+def _resized(photo: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
+    """What lies in `box` (left, top, right, bottom) scaled to `size` (width, height).
+
+    Across, then down: some versions of Pillow go down first in tall photos, which gives other pixels, and an exported
+    graph has to give these very ones.
+    """
+    left, top, right, bottom = box
+    narrow = photo.resize((size[0], photo.height), Image.Resampling.BICUBIC, (left, 0, right, photo.height))
+    return np.asarray(narrow.resize(size, Image.Resampling.BICUBIC, (0, top, size[0], bottom)))
 
 
 def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cvtune_nb.data.photo import FULL, Levels, UnreadablePhoto, read_photo
+from cvtune_nb.data.mean_colour import padding_for
+from cvtune_nb.data.photo import FULL, File, Levels, UnreadablePhoto, read_photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.errors import InputError
@@ -29,16 +30,21 @@ RESERVE = 1_000_000_000
 
 
 class Pixels(Rows):
-    """The centre squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3).
+    """The squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3).
 
     They are read from a memory-mapped store, scaled down where it keeps larger ones; what it had no room for is decoded
     from its file at each reading.
     """
 
     def __init__(
-        self, store: RowStore, keys: Sequence[str], paths: Sequence[Path], preprocessing: Preprocessing, levels: Levels
+        self,
+        store: RowStore,
+        keys: Sequence[str],
+        paths: Sequence[Path],
+        preprocessing: Preprocessing,
+        decode: "Decode",
     ):
-        self.store, self.preprocessing, self.levels = store, preprocessing, levels
+        self.store, self.preprocessing, self.decode = store, preprocessing, decode
         self.side = preprocessing.side
         self._paths, lacking = list(paths), set(store.missing(keys))
         kept = np.array([key not in lacking for key in keys], dtype=bool)
@@ -65,9 +71,7 @@ class Pixels(Rows):
         return np.asarray(Image.fromarray(square).resize((self.side, self.side), Image.Resampling.BICUBIC))
 
     def _decoded(self, index: int) -> np.ndarray:
-        return still_there(
-            self._paths[index], functools.partial(self.preprocessing.decode, levels=self.levels), self.side
-        )
+        return still_there(self._paths[index], self.decode, self.side)
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
         """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""
@@ -87,18 +91,20 @@ class Pixels(Rows):
 
 def store_of(workspace: Workspace, preprocessing: Preprocessing) -> RowStore:
     """Where the pixels for `preprocessing` are kept."""
-    return _store(workspace, preprocessing.side)
+    framing = "" if preprocessing.framing == "crop" else f"-{preprocessing.framing}"
+    return _store(workspace, preprocessing.side, framing)
 
 
-def _store(workspace: Workspace, side: int) -> RowStore:
-    return RowStore(workspace.cache / f"pixels-{side}", (side, side, 3), "uint8")
+def _store(workspace: Workspace, side: int, framing: str = "") -> RowStore:
+    return RowStore(workspace.cache / f"pixels-{side}{framing}", (side, side, 3), "uint8")
 
 
 def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocessing) -> RowStore:
     """The store that pixels are read from: that of `preprocessing`, or one of larger squares.
 
     A store of larger squares is taken when it has all of the photos and the own one lacks some: scaling is faster than
-    decoding, and as accurate (docs/measurements.md, "Squares scaled from larger ones").
+    decoding, and as accurate (docs/measurements.md, "Squares scaled from larger ones"). Not of photos that are whole
+    or squashed: the edge between photo and padding would not be where it is at the size asked for.
 
     Parameters
     ----------
@@ -110,8 +116,9 @@ def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocess
         What the pixels are for.
     """
     own = store_of(workspace, preprocessing)
-    if own.missing(keys):
-        sides = sorted(int(folder.name.removeprefix("pixels-")) for folder in workspace.cache.glob("pixels-*"))
+    if preprocessing.framing == "crop" and own.missing(keys):
+        names = [folder.name.removeprefix("pixels-") for folder in workspace.cache.glob("pixels-*")]
+        sides = sorted(int(name) for name in names if name.isdecimal())
         for store in (_store(workspace, side) for side in sides if side > own.shape[0]):
             if not store.missing(keys):
                 return store
@@ -181,12 +188,39 @@ def pixels(
     """
     wanted = photos.drop_duplicates("sha256").set_index("sha256")["path"]
     store = serving(workspace, list(wanted.index), preprocessing)
-    keep(workspace, store, wanted, functools.partial(preprocessing.decode, levels=workspace.levels), progress)
+    padding = padding_for(workspace, preprocessing, progress)
+    decode = functools.partial(preprocessing.decode, levels=workspace.levels, padding=padding)
+    keep(workspace, store, wanted, decode, progress)
     paths = [workspace.path_of(path) for path in photos["path"]]
-    return Pixels(store, list(photos["sha256"]), paths, preprocessing, workspace.levels)
+    return Pixels(store, list(photos["sha256"]), paths, preprocessing, decode)
 
 
-Decode = Callable[[Path, int], np.ndarray]
+def square(workspace: Workspace, file: File, preprocessing: Preprocessing) -> np.ndarray:
+    """One photo as a network is shown it when nothing is augmented, decoded now.
+
+    Parameters
+    ----------
+    workspace
+        Whose levels and mean colour are used.
+    file
+        The photo.
+    preprocessing
+        What the network is shown.
+
+    Returns
+    -------
+    array
+        uint8 RGB (image_size, image_size, 3).
+
+    Raises
+    ------
+    UnreadablePhoto
+        When it is no photo that can be read.
+    """
+    return preprocessing.square(file, workspace.levels, padding_for(workspace, preprocessing))
+
+
+Decode = Callable[[File, int], np.ndarray]
 """From a photo's file and the store's side to pixels, uint8 (side or less, side or less, 3)."""
 
 

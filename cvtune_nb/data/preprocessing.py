@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvtune_nb.data.photo import File, Levels, centre_square, crop_centre, short_side
+from cvtune_nb.data.photo import BLACK, Colour, File, Levels, crop_centre, framed, padded, short_side
 from cvtune_nb.parameters import PARAMETERS
 
 if TYPE_CHECKING:
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network is shown of a photo: the middle of its centre square, `image_size` pixels wide.
+    """What a network is shown of a photo: a square, `image_size` pixels wide.
 
-    Black and white of photos of more than 8 bits are the data set's (`Workspace.levels`); the cache has a folder for
-    each choice of them.
+    framing "crop": the middle of its centre square; "whole": all of it, with the mean colour of the data set around;
+    "squash": all of it, scaled to the square whatever its shape.
+
+    Black and white of photos of more than 8 bits are the data set's (`Workspace.levels`), and so is the mean colour
+    (`data.mean_colour`); the cache has a folder for each choice of levels.
     """
 
     image_size: int = PARAMETERS["image_size"].default
+    framing: str = PARAMETERS["framing"].default
 
     @classmethod
     def of(cls, config: "Config") -> "Preprocessing":
@@ -57,17 +61,30 @@ class Preprocessing:
         return [f"{name}={value}" for name, value in others if value != PARAMETERS[name].default]
 
     @property
+    def words(self) -> list[str]:
+        """The same for people: the choice alone says what it is where it is one of a few."""
+        return [each.partition("=")[2] if PARAMETERS[each.partition("=")[0]].choices else each for each in self.chosen]
+
+    @property
     def key(self) -> str:
         """Stands for all of it in the names of cached files: equal only where a network is shown the same."""
         return "-".join([str(self.image_size), *self.chosen])
 
     @property
     def side(self) -> int:
-        """Pixels of the centre squares that are kept on disk: somewhat more than is shown, for random crops."""
+        """Pixels of the squares that are kept on disk: somewhat more than is shown, for random crops.
+
+        What lies around a photo that is whole or squashed has the padding's colour, so that a random crop moves it.
+        """
         return short_side(self.image_size)
 
-    def decode(self, path: File, side: int, levels: Levels) -> np.ndarray:
-        """A photo's centre square, uint8 RGB (side, side, 3).
+    @property
+    def prepared_side(self) -> int:
+        """Pixels of the squares that an exported model is given, which crops them: nothing is cut off whole photos."""
+        return self.side if self.framing == "crop" else self.image_size
+
+    def decode(self, path: File, side: int, levels: Levels, padding: Colour = BLACK) -> np.ndarray:
+        """A photo as it is kept on disk, uint8 RGB (side, side, 3).
 
         Parameters
         ----------
@@ -75,21 +92,37 @@ class Preprocessing:
             The photo, and the side in pixels.
         levels
             Which values are black and white.
+        padding
+            The colour around photos that are not cropped (mean_colour.padding_for).
 
         Raises
         ------
         UnreadablePhoto
             When it is no photo that can be read.
         """
-        return centre_square(path, side, levels)
+        inner = side - self.side + self.prepared_side
+        return padded(framed(path, inner, self.framing, padding, levels), side, padding)
 
     def crop(self, squares: np.ndarray) -> np.ndarray:
         """What is shown when nothing is augmented, uint8 (n, image_size, image_size, 3), of (n, side, side, 3)."""
         return crop_centre(squares, self.image_size)
 
-    def square(self, path: File, levels: Levels) -> np.ndarray:
-        """A photo as it is shown when nothing is augmented, uint8 RGB (image_size, image_size, 3).
+    def square(self, path: File, levels: Levels, padding: Colour = BLACK) -> np.ndarray:
+        """A photo as it is shown when nothing is augmented.
 
-        Raises photo.UnreadablePhoto.
+        Parameters
+        ----------
+        path, levels, padding
+            As for `decode`.
+
+        Returns
+        -------
+        array
+            uint8 RGB (image_size, image_size, 3).
+
+        Raises
+        ------
+        UnreadablePhoto
+            When it is no photo that can be read.
         """
-        return self.crop(self.decode(path, self.side, levels))
+        return self.crop(self.decode(path, self.side, levels, padding))

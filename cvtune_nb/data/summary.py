@@ -1,5 +1,6 @@
 """A set of photos in numbers. photos, everywhere here: a table such as Workspace.photos gives."""
 
+import numpy as np
 import pandas as pd
 
 from cvtune_nb.data.pixels import median_side
@@ -29,3 +30,29 @@ def one_to_try(photos: pd.DataFrame) -> str:
     """The path of a photo to try a model on: the first test photo, else the first of all."""
     test = photos[photos["split"] == "test"]
     return str((photos if test.empty else test)["path"].iloc[0])
+
+
+ASPECTS = {"1:1": 1.0, "5:4": 5 / 4, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9, "2:1": 2.0, "longer": 2.5}
+"""Shapes of photos by name, upright or not: long side over short side."""
+
+
+def cut_off(photos: pd.DataFrame) -> pd.Series:
+    """The fraction of each photo's area (columns width, height) that a centre square leaves out."""
+    return 1 - photos[["width", "height"]].min(axis=1) / photos[["width", "height"]].max(axis=1)
+
+
+def cut_off_by_aspect(photos: pd.DataFrame) -> pd.DataFrame:
+    """What centre squares leave out of photos of each shape: aspect (one of ASPECTS), photos, cut_off (the mean)."""
+    lost, names = cut_off(photos), pd.Series(list(ASPECTS))
+    nearest = [int(np.abs(np.log(list(ASPECTS.values())) - np.log(1 / (1 - one))).argmin()) for one in lost]
+    table = pd.DataFrame({"place": nearest, "cut_off": lost}).groupby("place")["cut_off"].agg(["size", "mean"])
+    return pd.DataFrame(
+        {"aspect": names[table.index].to_list(), "photos": table["size"].to_list(), "cut_off": table["mean"].to_list()}
+    )
+
+
+def cut_off_in_words(photos: pd.DataFrame) -> str:
+    """For example "30% of the photos' area: 44% of 12 photos of about 16:9, 25% of 40 photos of about 4:3"."""
+    shapes = cut_off_by_aspect(photos).itertuples()
+    words = [f"{row.cut_off:.0%} of {row.photos:,} photos of about {row.aspect}" for row in shapes if row.cut_off]
+    return f"{cut_off(photos).mean():.0%} of the photos' area" + (f": {', '.join(words)}" if words else "")

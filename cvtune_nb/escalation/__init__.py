@@ -12,6 +12,7 @@ from cvtune_nb.escalation.ladder import (
     reference_2018,
     resized,
     save_rungs,
+    shown_as,
 )
 from cvtune_nb.escalation.parameter_sweep import Sweep, sweep
 
@@ -30,6 +31,7 @@ __all__ = [
     "reference_2018",
     "resized",
     "save_rungs",
+    "shown_as",
     "so_far",
     "sweep",
 ]

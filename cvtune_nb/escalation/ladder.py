@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.models import sizes
 from cvtune_nb.models.backbones import RANDOM, family_of
 from cvtune_nb.models.families import FAMILIES
-from cvtune_nb.models.pooling import LAST
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
@@ -71,29 +71,27 @@ def resized(rungs: Sequence[Config], image_sizes: Sequence[int] = (), epochs: in
     return [replace(rung, epochs=epochs, schedule="") for rung in rungs] if epochs else list(rungs)
 
 
+def shown_as(rung: Config, spec: FeatureSpec) -> Config:
+    """A rung of which the network sees photos, and gives features, as `spec` says, but for the image size."""
+    return replace(rung, framing=spec.preprocessing.framing, pooling=spec.pooling)
+
+
 def climbs_alone(backbone: str, weights: str = "") -> bool:
     """Whether a network has rungs of its own: its family has no ladder, or no other network has its weights."""
     return not family_of(backbone).ladder or bool(weights) or backbone.endswith(RANDOM)
 
 
-def ladder_of(backbone: str, weights: str = "", pooling: str = LAST) -> list[Config]:
+def ladder_of(spec: FeatureSpec) -> list[Config]:
     """The rungs for a backbone, cheapest first: those of its family, else of the network alone.
 
-    Parameters
-    ----------
-    backbone : str
-        Its name.
-    weights : str
-        A file of them, which only this network has.
-    pooling : str
-        Which of its features all rungs have.
+    What the network is shown, and which of its features count, is the same on all of them, but for the image size.
     """
-    family = family_of(backbone)
-    if not climbs_alone(backbone, weights):
-        return [replace(rung, pooling=pooling) for rung in ladder(family.name)]
-    rungs = [recommended(backbone, weights=weights, pooling=pooling, **family.shared_by_rungs)]
+    family = family_of(spec.backbone)
+    if not climbs_alone(spec.backbone, spec.weights):
+        return [shown_as(rung, spec) for rung in ladder(family.name)]
+    rungs = [shown_as(recommended(spec.backbone, weights=spec.weights, **family.shared_by_rungs), spec)]
     for factor in LARGER:
-        size = sizes.nearest(backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
+        size = sizes.nearest(spec.backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
         if size > rungs[-1].image_size:
             rungs.append(replace(rungs[-1].halved(), image_size=size))
     return rungs

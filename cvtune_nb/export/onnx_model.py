@@ -11,6 +11,7 @@ import torch
 from onnx.compose import merge_models
 from torch import nn
 
+from cvtune_nb.data.photo import BLACK, Colour
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.onnx_preprocessing import OPSET, probabilities, scaling
@@ -79,7 +80,12 @@ def network(exported: torch.export.ExportedProgram, output: str = "logits") -> o
 
 
 def whole(
-    logits: onnx.ModelProto, labels: list[str], preprocessing: Preprocessing, temperature: float, **notes: Any
+    logits: onnx.ModelProto,
+    labels: list[str],
+    preprocessing: Preprocessing,
+    temperature: float,
+    padding: Colour = BLACK,
+    **notes: Any,
 ) -> onnx.ModelProto:
     """The graph that is exported: photos of any size to calibrated probabilities.
 
@@ -93,15 +99,17 @@ def whole(
         What the network is shown of a photo.
     temperature
         What logits are divided by.
+    padding
+        The colour around photos (mean_colour.padding_for).
     notes
-        More for the metadata, beside labels, image_size, short_side and temperature.
+        More for the metadata, beside temperature and those of `joined`.
 
     Returns
     -------
     `photos`, uint8 RGB (n, h, w, 3), to `probabilities`, float32 (n, classes).
     """
     last = probabilities(len(labels), temperature)
-    return joined(logits, last, "classifier", labels, preprocessing, temperature=temperature, **notes)
+    return joined(logits, last, "classifier", labels, preprocessing, padding, temperature=temperature, **notes)
 
 
 def joined(
@@ -110,6 +118,7 @@ def joined(
     name: str,
     labels: list[str],
     preprocessing: Preprocessing,
+    padding: Colour = BLACK,
     **notes: Any,
 ) -> onnx.ModelProto:
     """`scaling`, a network and a last step as one graph.
@@ -124,16 +133,18 @@ def joined(
         Of the graph.
     preprocessing
         What the network is shown of a photo.
+    padding
+        The colour around photos (mean_colour.padding_for).
     labels, notes
-        For the metadata, beside image_size and short_side.
+        For the metadata, beside image_size, short_side, framing and padding.
     """
-    before, middle = scaling(preprocessing), onnx.ModelProto()
+    before, middle = scaling(preprocessing, padding), onnx.ModelProto()
     for part in (before, last):
         part.ir_version = network.ir_version
     middle.CopyFrom(network)
     made = merge_models(before, middle, io_map=[("images", "images")], prefix2="network_")
     made = merge_models(made, last, io_map=[(f"network_{network.graph.output[0].name}", last.graph.input[0].name)])
-    shown = {"image_size": preprocessing.image_size, "short_side": preprocessing.side}
+    shown = {**preprocessing.to_dict(), "short_side": preprocessing.prepared_side, "padding": padding}
     return finished(made, name, **notes, labels=labels, **shown)
 
 

@@ -3,20 +3,50 @@
 import onnx
 from onnx import parser
 
+from cvtune_nb.data.photo import BLACK, Colour
 from cvtune_nb.data.preprocessing import Preprocessing
 
 OPSET = 18
 """The oldest operator set that torch's exporter writes without converting: runs on the most onnxruntimes."""
 
-_WEIGHTS = """
-  {axis}_length = Cast <to = 11> ({axis}_int)
-  {axis}_free = Sub ({axis}_length, short)
+_PLACES = {
+    "crop": """
+  {axis}_short = Min (h_length, w_length)
+  {axis}_scale = Div ({axis}_short, side)
+  {axis}_free = Sub ({axis}_length, {axis}_short)
   {axis}_left = Mul ({axis}_free, half)
-  {axis}_centres = Add (steps, {axis}_left)
+  {axis}_first = Constant <value = double {{{first}.0}}> ()
+  {axis}_end = Constant <value = double {{{end}.0}}> ()
+  {axis}_wanted = Range ({axis}_first, {axis}_end, one)
+""",
+    "whole": """
+  {axis}_long = Max (h_length, w_length)
+  {axis}_shrunk = Div (side, {axis}_long)
+  {axis}_exact = Mul ({axis}_length, {axis}_shrunk)
+  {axis}_nearest = Round ({axis}_exact)
+  {axis}_target = Max ({axis}_nearest, one)
+  {axis}_scale = Div ({axis}_length, {axis}_target)
+  {axis}_left = Identity (zero)
+  {axis}_wanted = Range (zero, {axis}_target, one)
+""",
+    "squash": """
+  {axis}_scale = Div ({axis}_length, side)
+  {axis}_left = Identity (zero)
+  {axis}_wanted = Range (zero, side, one)
+""",
+}
+"""By framing: which pixels along an axis are wanted, how far apart they lie in the photo, and where the first is."""
+
+_WEIGHTS = """
+  {axis}_wide = Max ({axis}_scale, one)
+  {axis}_wanted_middles = Add ({axis}_wanted, half)
+  {axis}_as_column = Reshape ({axis}_wanted_middles, column)
+  {axis}_steps = Mul ({axis}_as_column, {axis}_scale)
+  {axis}_centres = Add ({axis}_steps, {axis}_left)
   {axis}_pixels = Range (zero, {axis}_length, one)
   {axis}_middles = Add ({axis}_pixels, half)
   {axis}_apart = Sub ({axis}_middles, {axis}_centres)
-  {axis}_signed = Div ({axis}_apart, wide)
+  {axis}_signed = Div ({axis}_apart, {axis}_wide)
   {axis}_x = Abs ({axis}_signed)
   {axis}_x2 = Mul ({axis}_x, {axis}_x)
   {axis}_x3 = Mul ({axis}_x2, {axis}_x)
@@ -40,14 +70,41 @@ _WEIGHTS = """
   {axis}_weights = Div ({axis}_rounded, bits)
 """
 """How much of each pixel along an axis goes into each of the pixels that are wanted: Pillow's bicubic filter (a = -.5),
-widened where a photo shrinks, about the middle square, with its 22 bits of precision."""
+widened where a photo shrinks, with its 22 bits of precision."""
+
+_FRAMED = {
+    "crop": "framed = Identity (small)",
+    "whole": """
+  h_room = Sub (side, h_target)
+  w_room = Sub (side, w_target)
+  h_half = Mul (h_room, half)
+  w_half = Mul (w_room, half)
+  h_before = Floor (h_half)
+  w_before = Floor (w_half)
+  h_after = Sub (h_room, h_before)
+  w_after = Sub (w_room, w_before)
+  none = Reshape (zero, last)
+  h_before_1 = Reshape (h_before, last)
+  w_before_1 = Reshape (w_before, last)
+  h_after_1 = Reshape (h_after, last)
+  w_after_1 = Reshape (w_after, last)
+  around = Concat <axis = 0> (none, none, h_before_1, w_before_1, none, none, h_after_1, w_after_1)
+  pads = Cast <to = 7> (around)
+  colour = Constant <value = double[3, 1, 1] {{{colour}}}> ()
+  moved = Sub (small, colour)
+  wider = Pad (moved, pads, zero)
+  framed = Add (wider, colour)
+""",
+    "squash": "framed = Identity (small)",
+}
+"""By framing: what is done with the scaled planes."""
 
 _GRAPH = """
 <ir_version: 10, opset_import: ["" : {opset}]>
 scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
 <double zero = {{0.0}}, double half = {{0.5}}, double one = {{1.0}}, double one_and_half = {{1.5}},
  double two = {{2.0}}, double two_and_half = {{2.5}}, double four = {{4.0}}, double bits = {{4194304.0}},
- double white = {{255.0}}, double side = {{{side}.0}}, double first = {{{first}.0}}, double end = {{{end}.0}},
+ double white = {{255.0}}, double side = {{{side}.0}},
  int64 one_int = {{1}}, int64 two_int = {{2}}, int64[2] square = {{{side}, {side}}}, int64[1] last = {{1}},
  int64[2] column = {{-1, 1}}, int64[2] firsts = {{{first}, {first}}}, int64[2] ends = {{{end}, {end}}},
  int64[2] axes = {{1, 2}}>
@@ -65,15 +122,8 @@ scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
       middle = Slice (photos, firsts, ends, axes)
     }},
     else_branch = resized () => (uint8[n, {size}, {size}, 3] made) {{
-  h_number = Cast <to = 11> (h_int)
-  w_number = Cast <to = 11> (w_int)
-  short = Min (h_number, w_number)
-  scale = Div (short, side)
-  wide = Max (scale, one)
-  wanted = Range (first, end, one)
-  middles = Add (wanted, half)
-  as_column = Reshape (middles, column)
-  steps = Mul (as_column, scale)
+  h_length = Cast <to = 11> (h_int)
+  w_length = Cast <to = 11> (w_int)
   {h}
   {w}
   planes_int = Transpose <perm = [0, 3, 1, 2]> (photos)
@@ -87,7 +137,8 @@ scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
   small_2 = Add (small_1, half)
   small_3 = Floor (small_2)
   small = Clip (small_3, zero, white)
-  small_int = Cast <to = 2> (small)
+  {framed}
+  small_int = Cast <to = 2> (framed)
   made = Transpose <perm = [0, 2, 3, 1]> (small_int)
     }}
   >
@@ -95,21 +146,21 @@ scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
 """
 
 
-def scaling(preprocessing: Preprocessing) -> onnx.ModelProto:
+def scaling(preprocessing: Preprocessing, padding: Colour = BLACK) -> onnx.ModelProto:
     """A graph from upright uint8 RGB photos of any size to what the network sees.
 
-    It does what Preprocessing.square does: the short side is scaled to `preprocessing.side`, then the middle is
-    cropped. Every pixel is the one that Pillow gives: its sums are of integers below 2^31, those of the graph of
-    doubles, which hold them exactly. Photos that are such squares already are only cropped.
+    It does what Preprocessing.square does. Every pixel is the one that Pillow gives: its sums are of integers below
+    2^31, those of the graph of doubles, which hold them exactly. Photos that are squares of `prepared_side` already are
+    only cropped.
 
     Returns `photos` (n, h, w, 3) to `images` (n, image_size, image_size, 3).
     """
-    side, image_size = preprocessing.side, preprocessing.image_size
+    side, image_size, framing = preprocessing.prepared_side, preprocessing.image_size, preprocessing.framing
     first = (side - image_size) // 2
-    h, w = (_WEIGHTS.format(axis=axis) for axis in "hw")
-    return parser.parse_model(
-        _GRAPH.format(opset=OPSET, size=image_size, side=side, first=first, end=first + image_size, h=h, w=w)
-    )
+    sizes = {"size": image_size, "side": side, "first": first, "end": first + image_size}
+    h, w = ((_PLACES[framing] + _WEIGHTS).format(axis=axis, **sizes) for axis in "hw")
+    framed = _FRAMED[framing].format(colour=", ".join(f"{value}.0" for value in padding))
+    return parser.parse_model(_GRAPH.format(opset=OPSET, **sizes, h=h, w=w, framed=framed))
 
 
 def probabilities(classes: int, temperature: float) -> onnx.ModelProto:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from cvtune_nb.data import photo
+from cvtune_nb.data import photo, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model
@@ -55,7 +55,7 @@ def compare(
     most, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
         with torch.inference_mode():
-            square = preprocessing.square(io.BytesIO(content), workspace.levels)
+            square = pixels.square(workspace, io.BytesIO(content), preprocessing)
             ours = probabilities(torch.from_numpy(square[None].copy())).numpy()
         scaled = model.prepared(io.BytesIO(content))
         whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))

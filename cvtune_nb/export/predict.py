@@ -24,9 +24,10 @@ photo, walk = (SimpleNamespace(**runpy.run_path(str(_folder / name))) for name i
 class Model:
     """An exported classifier.
 
-    labels: in the order of its probabilities; image_size; short_side: pixels of a photo once scaled; threshold:
-    probability from which it is sure; levels: pixel values that are black and white in photos of more than 8 bits a
-    channel, and which bands of TIFFs of many are shown. file: model.onnx or a variant. Raises ValueError.
+    labels: in the order of its probabilities; image_size; short_side: pixels of a photo once scaled; framing: how a
+    square is made of it (photo.FRAMINGS); padding: the colour around it; threshold: probability from which it is sure;
+    levels: pixel values that are black and white in photos of more than 8 bits a channel, and which bands of TIFFs of
+    many are shown. file: model.onnx or a variant. Raises ValueError.
 
     Whoever must know what an export is asks its class, one of KINDS, for what follows.
     """
@@ -52,6 +53,8 @@ class Model:
             vars(self).update({key: json.loads(notes[key]) for key in self.NOTES})
             # black, white and, where the photos have many, the bands; earlier exports have none of them
             self.levels = tuple(float(value) for value in json.loads(notes.get("levels", "[0, 0]")))
+            self.framing = notes.get("framing", "crop")
+            self.padding = tuple(json.loads(notes.get("padding", "[0, 0, 0]")))
             self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
@@ -66,7 +69,7 @@ class Model:
 
     def prepared(self, file):
         """A photo, a path or a binary file, as the model wants it: uint8 RGB. Raises photo.UnreadablePhoto."""
-        return photo.centre_square(file, self.short_side, self.levels)
+        return photo.framed(file, self.short_side, self.framing, self.padding, self.levels)
 
     def infer(self, photos) -> list:
         """What the model makes of each prepared photo, for `row`."""

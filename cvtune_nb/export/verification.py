@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError, Message
 
+from cvtune_nb.data.photo import FRAMINGS
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, kind_named
 from cvtune_nb.export.variants import VARIANTS, file_of
@@ -207,9 +208,13 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
     try:
         notes = {key: json.loads(texts[key]) for key in kind.NOTES}
         size, threshold = int(notes["image_size"]), float(notes.get("threshold", 0))
+        padding = [*map(int, json.loads(texts.get("padding", "[0, 0, 0]")))]
         sensible = 1 <= size <= int(notes.get("short_side", size)) <= LARGEST_SIDE and 0 <= threshold <= 1
+        sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"
+    if (framing := texts.get("framing", "crop")) not in FRAMINGS:
+        return {}, f"it frames photos in a way that is not known here: {framing[:80]!r}"
     if not sensible:
         return {}, "its sizes make no sense"
     return notes, "" if notes["labels"] == labels else "its labels are not those of labels.json"

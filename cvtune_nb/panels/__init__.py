@@ -6,6 +6,7 @@ from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from cvtune_nb.panels.annotation import BoxesPanel as BoxesPanel
+    from cvtune_nb.panels.at_test_time import AtTestTimePanel as AtTestTimePanel
     from cvtune_nb.panels.audit import AuditPanel as AuditPanel
     from cvtune_nb.panels.baseline import BaselinePanel as BaselinePanel
     from cvtune_nb.panels.comparison import ComparisonPanel as ComparisonPanel
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.detector_export import DetectorExportPanel as DetectorExportPanel
     from cvtune_nb.panels.escalation import EscalationPanel as EscalationPanel
     from cvtune_nb.panels.export import ExportPanel as ExportPanel
+    from cvtune_nb.panels.framing import FramingPanel as FramingPanel
     from cvtune_nb.panels.gains import GainsPanel as GainsPanel
     from cvtune_nb.panels.object_size import ObjectsPanel as ObjectsPanel
     from cvtune_nb.panels.outliers import OutliersPanel as OutliersPanel

@@ -25,6 +25,7 @@ from cvtune_nb.escalation import (
     reference_2018,
     resized,
     save_rungs,
+    shown_as,
     so_far,
 )
 from cvtune_nb.models import backbones
@@ -143,9 +144,9 @@ class EscalationPanel(Panel):
 
     def _ladder(self) -> list[Config]:
         name = self.family.value
-        rungs = ladder(name) if name in ladders() else ladder_of(name, self._start.weights)
-        rungs = [replace(rung, pooling=self._start.pooling) for rung in rungs]
-        return resized(rungs, self.sizes, self.epochs)
+        name = self.family.value
+        rungs = ladder(name) if name in ladders() else ladder_of(replace(self._start, backbone=name))
+        return resized([shown_as(rung, self._start) for rung in rungs], self.sizes, self.epochs)
 
     def _edited(self) -> None:
         """Keep what the person made of the table, and predict anew."""

@@ -10,10 +10,10 @@ from cvtune_nb.plots.accuracy import (
 )
 from cvtune_nb.plots.certainty import certainty
 from cvtune_nb.plots.classes import class_counts, confusion
-from cvtune_nb.plots.comparison import networks_compared
+from cvtune_nb.plots.comparison import framings_compared, networks_compared
 from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
-from cvtune_nb.plots.photos import answer, contact_sheet, mistakes
+from cvtune_nb.plots.photos import answer, contact_sheet, cut_off, mistakes
 from cvtune_nb.plots.similarity import recall, recall_by_class
 from cvtune_nb.plots.style import png
 
@@ -29,7 +29,9 @@ __all__ = [
     "class_counts",
     "confusion",
     "contact_sheet",
+    "cut_off",
     "detector_curves",
+    "framings_compared",
     "gains",
     "gaps_by_rung",
     "last_layer_curves",

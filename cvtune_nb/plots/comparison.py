@@ -113,3 +113,38 @@ def _learned(rows: pd.DataFrame, recommended: Mapping[str, str]) -> str:
         return f"{words} and for speed"
     times = fast["images_per_second"] / accurate["images_per_second"]
     return f"{words};\n{shortened(str(fast.name), 44)}: {fast['accuracy']:.1%}, {times:.1f} times as fast"
+
+
+def framings_compared(table: pd.DataFrame, recommended: str) -> Figure:
+    """Cross-validated accuracy in each framing, and the difference of each from the crop on the same photos.
+
+    Parameters
+    ----------
+    table
+        framing,accuracy,low,high,difference,difference_low,difference_high.
+    recommended
+        The framing that is recommended; "" before anything was compared.
+    """
+    made = figure(8.4, 2.8)
+    left, right = made.subplots(1, 2)
+    places = range(len(table))
+    zoomed(left, table["low"].min() if len(table) else 0.0)
+    right.axhline(0, color=GREY, linewidth=1)
+    right.set_ylabel("points from crop")
+    right.grid(alpha=0.3)
+    points = table[["difference", "difference_low", "difference_high"]] * 100
+    for axes, rows in ((left, table[["accuracy", "low", "high"]]), (right, points)):
+        value, low, high = (rows[name] for name in rows)
+        shown = slice(0 if axes is left else 1, None)  # the crop from itself is no difference
+        bars = [each[shown] for each in interval(value, low, high)]
+        axes.errorbar(places[shown], value[shown], bars, fmt="o", color=BLUE, capsize=4, label="95% interval")
+        chosen = [place for place, name in enumerate(table["framing"]) if name == recommended]
+        if chosen and (axes is left or chosen[0]):
+            at = chosen[0]
+            axes.plot(at, value[at], "s", color=ORANGE, markersize=14, mfc="none", mew=2, label="recommended")
+        axes.set_xticks(places, table["framing"])
+        axes.set_xlim(-0.5, max(len(table), 1) - 0.5)
+    left.legend(fontsize=8, loc="lower right")
+    titled(left, "Training photos right, cross-validated" if len(table) else "Nothing compared yet")
+    titled(right, "On the same photos, against crop")
+    return made

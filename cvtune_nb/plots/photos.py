@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageOps
 
 from cvtune_nb.data.photo import FULL, Levels
@@ -99,6 +100,39 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels
     title = f"{len(rows) or 'No'} {noun} on the validation photos"
     confident = f"; the {most} most confident" if len(rows) > most else ""
     made.suptitle(title + confident, fontsize=11, x=0.01, ha="left")
+    return made
+
+
+def cut_off(rows: pd.DataFrame, path_of: PathOf, levels: Levels = FULL) -> Figure:
+    """Photos with what a centre square leaves out of them under a veil.
+
+    Parameters
+    ----------
+    rows
+        path,width,height,cut_off (the fraction of the area).
+    path_of
+        `workspace.path_of`.
+    levels
+        `workspace.levels`.
+    """
+    columns = 4
+    lines = max(1, -(-len(rows) // columns))
+    made = figure(8.4, 1.6 * lines + 0.4)
+    grid = made.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[len(rows) :]:
+        axes.axis("off")
+    for axes, row in zip(grid, rows.itertuples(), strict=False):
+        side = 160
+        _show(axes, row.path, path_of, side, levels)
+        axes.set_xlabel(f"{row.cut_off:.0%} cut off", fontsize=8, color=ORANGE, labelpad=2)
+        scale = side / max(row.width, row.height)
+        width, height = row.width * scale, row.height * scale
+        square = min(width, height)
+        veil = ((width - square) / 2, height) if row.width > row.height else (width, (height - square) / 2)
+        for far in (0, 1):  # one end of the photo, then the other
+            left, top = (side - width) / 2 + far * (width - veil[0]), (side - height) / 2 + far * (height - veil[1])
+            axes.add_patch(Rectangle((left, top), *veil, facecolor=ORANGE, alpha=0.55, edgecolor=INK, linewidth=0.8))
+    made.suptitle("What the crop leaves out, where it is most", fontsize=11, x=0.01, ha="left")
     return made
 
 

@@ -17,7 +17,8 @@ from onnx import parser
 
 import cvtune_nb
 from cvtune_nb.classification import load_run, model_card
-from cvtune_nb.data import photo, thumbnail
+from cvtune_nb.data import photo, pixels, thumbnail
+from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import SPLITS
 from cvtune_nb.export import onnx_model, predict
@@ -78,10 +79,11 @@ or from Python, in this folder: `from predict import Similar; Similar(".").predi
 installed: `cvtune similar FOLDER photo.jpg --k 10` and `cvtune serve FOLDER`, where FOLDER is this one or its zip.
 
 Any ONNX runtime can run `model.onnx`: input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any size;
-output `vectors` is float32, shape (n, {width}), each of length 1. Inside, the short side is scaled to {short_side}
-pixels, the middle {size} x {size} is cut out, and colours are normalised{after}. `index.npy` holds such a vector, as
-16-bit floats, of each photo in `gallery.csv`, in its order. A photo that is in it finds itself at a distance
-near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in 16 bits, too.{depth}
+output `vectors` is float32, shape (n, {width}), each of length 1. Inside,
+{framing}, and colours are normalised{after}.
+`index.npy` holds such a vector, as 16-bit floats, of each photo in `gallery.csv`, in its order. A photo that is in it
+finds itself at a distance near 0 (up to .005 seen, by cosine), not at 0, for where that is faster networks compute in
+16 bits, too.{depth}
 
 ## Data
 {photos:,} photos, {split}: {splits}. The index holds all of them; for
@@ -215,7 +217,12 @@ def export_similarity(
 
 
 def onnx_graph(
-    network: EmbeddingNetwork, width: int, labels: list[str], preprocessing: Preprocessing, **notes: Any
+    network: EmbeddingNetwork,
+    width: int,
+    labels: list[str],
+    preprocessing: Preprocessing,
+    padding: photo.Colour = photo.BLACK,
+    **notes: Any,
 ) -> onnx.ModelProto:
     """The graph that is exported: `photos`, uint8 RGB (n, h, w, 3) of any size, to `vectors` (n, width).
 
@@ -229,6 +236,8 @@ def onnx_graph(
         The classes.
     preprocessing
         What the network is shown.
+    padding
+        The colour around photos (mean_colour.padding_for).
     **notes
         Kept in the model's metadata.
     """
@@ -236,7 +245,7 @@ def onnx_graph(
     last = parser.parse_model(f"""
         <ir_version: 10, opset_import: ["" : {OPSET}]>
         output (float[n, {width}] rows) => (float[n, {width}] vectors) {{ vectors = Identity (rows) }}""")
-    return onnx_model.joined(rows, last, "embedder", labels, preprocessing, **notes)
+    return onnx_model.joined(rows, last, "embedder", labels, preprocessing, padding, **notes)
 
 
 def compare(
@@ -271,10 +280,10 @@ def compare(
     """
     largest, contents = 0.0, trial_photos(workspace, photos)
     for name, content in contents:
-        square = preprocessing.square(io.BytesIO(content), workspace.levels)
+        square = pixels.square(workspace, io.BytesIO(content), preprocessing)
         with torch.inference_mode():
             ours = network(torch.from_numpy(square[None].copy())).numpy()[0]
-        whole = np.asarray(photo.read_photo(io.BytesIO(content), preprocessing.side, workspace.levels))
+        whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
         for given in (model.prepared(io.BytesIO(content)), whole):
             difference = float(np.abs(ours - model.infer([given])[0]).max())
             largest = max(largest, require_close(difference, TOLERANCE, f"vectors on {name}"))
@@ -295,7 +304,8 @@ def _write_model(
         "distance": json.dumps(metric.distance),
         "levels": workspace.levels,
     }
-    graph = onnx_graph(network, width, workspace.classes, embedder.spec.preprocessing, **notes)
+    shown = embedder.spec.preprocessing
+    graph = onnx_graph(network, width, workspace.classes, shown, padding_for(workspace, shown), **notes)
     onnx_model.save(graph, made / "model.onnx")
     write_weights(network, made / "model.safetensors")
     about = {"labels": workspace.classes, "kind": predict.Similar.KIND, "distance": metric.distance}
@@ -403,8 +413,7 @@ def _card(
         by_class=model_card.table(final.by_class),
         depth=model_card.depth(workspace.levels),
         width=width,
-        short_side=embedder.spec.preprocessing.side,
-        size=embedder.spec.image_size,
+        framing=model_card.framing(embedder.spec.preprocessing, padding_for(workspace, embedder.spec.preprocessing)),
         after="" if metric.components == "none" else ", and the network's numbers are projected",
         split=split,
         splits=", ".join(f"{counts.get(split, 0)} {split}" for split in SPLITS),

@@ -9,7 +9,7 @@ from torch import nn
 from cvtune_nb.classification import load_best, load_run, ranked, runs
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.data import levels
+from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import named
@@ -89,6 +89,7 @@ def find_embedder(workspace: Workspace, name: str = "") -> Embedder:
         if run.history.empty:
             raise InputError(f"run {run.id} has not finished an epoch yet: resume it first, or choose another run")
         levels.require_same(workspace, run.levels, run.id)
+        mean_colour.require_same(workspace, run.padding, run.id)
         data = known.set_index("run").at[run.id, "data"]
         return Embedder(run.id, FeatureSpec.of(run.config), run.id, data)
     name, _, weights = name.partition(WEIGHTS)

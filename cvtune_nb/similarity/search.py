@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.classification.svm import normalised
-from cvtune_nb.data import photo
+from cvtune_nb.data import photo, pixels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, sha256_of, silent
 from cvtune_nb.models.networks import forward
@@ -73,7 +73,7 @@ class PhotoIndex:
 
     def query_file(self, file: str | Path | BinaryIO, name: str) -> Query:
         """A photo from elsewhere as a query; nothing of it is kept. Raises photo.UnreadablePhoto."""
-        square = self.embedder.spec.preprocessing.square(file, self.workspace.levels)
+        square = pixels.square(self.workspace, file, self.embedder.spec.preprocessing)
         return Query(name, self.projection(normalised(forward(self._network, square[None].copy())))[0])
 
     @cached_property

@@ -119,6 +119,7 @@ PLANTED = {
     "odd-range": first("measures", mean=0.1),
     "odd-colour": first("measures", colour=0.0),
     "colour-profile": first("stored", profile="Display P3"),
+    "cut-off": lambda context: {"photos": context.photos.assign(width=960, height=540)},
     "shortcut": darker("label", "a"),
     "split-drift": darker("split", "test"),
     "few-images": lambda context: {"in_use": context.photos},

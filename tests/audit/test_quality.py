@@ -5,6 +5,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from cvtune_nb.audit import quality
 from cvtune_nb.audit.context import Context
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -147,3 +148,15 @@ def test_what_was_measured_is_kept_by_content(tmp_path, monkeypatch):
     again = quality.measured(space, turned, pixels(space, turned, Preprocessing(64)))
     pd.testing.assert_frame_equal(again, first.iloc[::-1].reset_index(drop=True))
     assert looked == [0]
+
+
+def test_what_the_crop_cuts_off_is_said_of_the_set_and_by_shape():
+    photos = table_of(40)
+    photos.loc[:29, ["width", "height"]] = 960, 540
+    photos.loc[7, "width"] = 2000
+    context = known(photos=photos)
+    (found,) = quality.cut_off(context)
+    assert found["path"] == "" and "44% of 29 photos of about 16:9" in found["detail"]
+    assert "most of 7.jpg (73%)" in found["detail"] and "cvtune compare --framings" in found["suggestion"]
+    context.spec = FeatureSpec("efficientnet_lite0", Preprocessing(224, framing="whole"))
+    assert quality.cut_off(context) == [] and quality.odd_aspect(context) == []

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cvtune_nb.classification.choice import choice, choose, start_with
+from cvtune_nb.classification.candidates import listed
+from cvtune_nb.classification.choice import choice, choose, choose_framing, start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.similarity import find_embedder
@@ -46,3 +47,22 @@ def test_what_a_step_is_told_counts_more(chosen, told, expected):
 
 def test_look_alikes_start_with_it(chosen):
     assert find_embedder(chosen).spec == CHOSEN
+
+
+def test_a_framing_is_chosen_beside_the_network_and_stays_with_another_one(workspace, chosen):
+    assert str(choose_framing(chosen, "whole", "recommended")) == (
+        "efficientnet_lite1 at 96 pixels, whole, recommended for speed; whole: recommended"
+    )
+    assert start_with(chosen) == FeatureSpec("efficientnet_lite1", Preprocessing(96, framing="whole"))
+    other = start_with(chosen, {"backbone": "efficientnet_lite2"})
+    assert other == FeatureSpec("efficientnet_lite2", Preprocessing(224, framing="whole"))
+    assert start_with(chosen, {"framing": "squash"}).preprocessing.framing == "squash"
+    assert choose(chosen, other, "chosen by hand").framing_why == "recommended"
+    assert choice(chosen).spec == other
+    assert choose(chosen, CHOSEN, "chosen by hand").framing_why == "", "that is another framing"
+
+
+def test_a_framing_can_be_chosen_first(workspace):
+    choose_framing(workspace, "squash", "recommended")
+    assert str(choice(workspace)) == "efficientnet_lite0 at 224 pixels, squash, the default; squash: recommended"
+    assert [one.spec.preprocessing.framing for one in listed(workspace, ["efficientnet_lite0"])] == ["squash"] * 2

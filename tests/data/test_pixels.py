@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtune_nb.data import photo
 from cvtune_nb.data import pixels as module
-from cvtune_nb.data import preprocessing
 from cvtune_nb.data.photo import UnreadablePhoto, centre_square
 from cvtune_nb.data.pixels import (
     added_bytes,
@@ -37,7 +37,7 @@ def test_squares_that_are_kept_serve_smaller_sizes(workspace, monkeypatch):
     photos = workspace.photos()
     kept = pixels(workspace, photos, Preprocessing(224))
     before = kept_bytes(workspace)
-    monkeypatch.setattr(preprocessing, "centre_square", lambda path, side, levels: pytest.fail("it was decoded again"))
+    monkeypatch.setattr(photo, "centre_square", lambda path, side, levels: pytest.fail("it was decoded again"))
     small = pixels(workspace, photos, Preprocessing(96))
     assert small.store.shape == kept.store.shape
     assert kept_bytes(workspace) == before
@@ -59,7 +59,7 @@ def test_what_there_is_no_room_for_is_decoded_at_each_reading(workspace, monkeyp
     limit = kept_bytes(workspace) + 4.5 * 293 * 293 * 3
     seen = []
     monkeypatch.setattr(
-        preprocessing, "centre_square", lambda path, side, levels: seen.append(path.name) or centre_square(path, side)
+        photo, "centre_square", lambda path, side, levels: seen.append(path.name) or centre_square(path, side)
     )
     squares = pixels(workspace, photos, Preprocessing(256))
     assert (len(seen), kept_bytes(workspace) <= limit) == (4, True)
@@ -101,7 +101,7 @@ def test_every_photo_is_decoded_once(workspace, monkeypatch):
     photos = workspace.photos()
     seen = []
     monkeypatch.setattr(
-        preprocessing, "centre_square", lambda path, side, levels: seen.append(path) or centre_square(path, side)
+        photo, "centre_square", lambda path, side, levels: seen.append(path) or centre_square(path, side)
     )
     pixels(workspace, photos.iloc[:4], Preprocessing(256))
     assert len(seen) == 4

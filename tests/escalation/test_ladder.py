@@ -3,6 +3,7 @@ import itertools
 import pandas as pd
 import pytest
 
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, resized, save_rungs
 from cvtune_nb.models import backbones
@@ -30,13 +31,13 @@ def test_a_ladder_with_other_sizes_and_epochs():
 
 
 def test_a_network_of_no_ladder_climbs_alone():
-    rungs = ladder_of("mobilenetv3_small_050")
+    rungs = ladder_of(FeatureSpec("mobilenetv3_small_050"))
     assert [(rung.image_size, rung.batch_size) for rung in rungs] == [(224, 32), (320, 16), (448, 8)]
     assert {rung.backbone for rung in rungs} == {"mobilenetv3_small_050"}
     assert [rung.learning_rate for rung in rungs] == [0.0003, 0.00015, 0.000075]
-    assert [rung.image_size for rung in ladder_of("mixer_s32_224")] == [224], "it is made for one size"
-    assert ladder_of("resnet50") == ladder("resnet")
-    assert {rung.backbone for rung in ladder_of("resnet18:random")} == {"resnet18:random"}
+    assert [rung.image_size for rung in ladder_of(FeatureSpec("mixer_s32_224"))] == [224], "it is made for one size"
+    assert ladder_of(FeatureSpec("resnet50")) == ladder("resnet")
+    assert {rung.backbone for rung in ladder_of(FeatureSpec("resnet18:random"))} == {"resnet18:random"}
 
 
 def test_the_resnet_rungs_are_those_of_2018():

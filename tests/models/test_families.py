@@ -6,6 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cvtune_nb.advice import advise
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model_card import weights as card
 from cvtune_nb.escalation import ladder_of
 from cvtune_nb.models import backbones, networks, sizes
@@ -63,7 +64,7 @@ def check(family):
             found = network(torch.zeros(2, low, low, 3, dtype=torch.uint8))
         assert found.shape == (2, network.width) == (2, sizes.width(name)) and found.isfinite().all()
         assert isinstance(backbones.on_disk(name), bool)
-        rungs = ladder_of(name)
+        rungs = ladder_of(FeatureSpec(name))
         assert rungs and all(backbones.family_of(rung.backbone) is family for rung in rungs)
         assert all(sizes.takes(rung.backbone, rung.image_size) for rung in rungs)
         assert set(family.shared_by_rungs) <= set(PARAMETERS) and isinstance(rungs[0], Config)
@@ -169,7 +170,7 @@ def test_a_new_family_gets_from_the_recommendation_to_the_model_card(made_up, wo
     run = made_run(workspace, 0.5, backbone="test_resnet")
     [found] = [finding for finding in advise(workspace, run) if finding.code == "wide-features"]
     assert found.change == {"backbone": "test_efficientnet"}
-    assert ladder_of(found.change["backbone"]) == [
+    assert ladder_of(FeatureSpec(found.change["backbone"])) == [
         Config("test_resnet", image_size=64, batch_size=16, learning_rate=0.001, epochs=3),
         Config("test_efficientnet", image_size=96, batch_size=8, learning_rate=0.0005, epochs=3),
     ]

@@ -99,7 +99,7 @@ def test_the_ladder_is_that_of_the_network_chosen_in_the_workspace(workspace, tm
     file.write_bytes(b"weights")
     spec = FeatureSpec(backbone, weights=pinned(str(file)) if weights else "")
     choose(workspace, spec, "it is mine")
-    rungs = ladder_of(spec.backbone, spec.weights)
+    rungs = ladder_of(spec)
     assert EscalationPanel(workspace).table.configs() == rungs
     other = EscalationPanel(workspace, epochs=1, image_sizes="64,96")
     assert other.table.configs() == resized(rungs, [64, 96], 1)

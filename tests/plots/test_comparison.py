@@ -43,3 +43,21 @@ def test_one_network_for_both_and_none_at_all(table):
     assert "recommended for accuracy and for speed" in texts(one)
     assert "Nothing compared yet" in texts(plots.networks_compared(table.head(0), {}))
     assert pixels_of(plots.networks_compared(table.head(0), {})).std() > 0
+
+
+def test_framings_show_both_accuracy_and_difference_and_what_is_recommended():
+    rows = [
+        ("crop", 0.70, 0.66, 0.74, 0.0, -0.01, 0.01),
+        ("whole", 0.90, 0.87, 0.93, 0.2, 0.15, 0.25),
+        ("squash", 0.80, 0.76, 0.84, 0.1, 0.05, 0.15),
+    ]
+    names = ["framing", "accuracy", "low", "high", "difference", "difference_low", "difference_high"]
+    table = pd.DataFrame(rows, columns=names)
+    figure = plots.framings_compared(table, "whole")
+    left, right = figure.axes
+    assert [label.get_text() for label in left.get_xticklabels()] == ["crop", "whole", "squash"]
+    assert "points from crop" in texts(figure)
+    squares = [line for axes in (left, right) for line in axes.lines if line.get_marker() == "s"]
+    assert [float(line.get_ydata()[0]) for line in squares] == pytest.approx([0.9, 20])
+    assert len(plots.framings_compared(table, "crop").axes[1].lines) < len(right.lines), "no square on the right"
+    assert "Nothing compared yet" in texts(plots.framings_compared(table.head(0), ""))

@@ -62,6 +62,17 @@ def test_mistakes_show_the_surest_first(photos, photo_folder):
     assert pixels_of(figure).std() > 20
 
 
+def test_what_the_crop_leaves_out_lies_under_veils(photos, photo_folder):
+    rows = photos.head(5).assign(width=[200, 100, 100, 160, 90], height=[100, 200, 100, 90, 160])
+    rows = rows.assign(cut_off=1 - rows[["width", "height"]].min(axis=1) / rows[["width", "height"]].max(axis=1))
+    figure = plots.cut_off(rows, photo_folder.__truediv__)
+    assert "50% cut off" in texts(figure) and "44% cut off" in texts(figure)
+    wide, tall, square = ([patch.get_bbox().bounds for patch in axes.patches] for axes in figure.axes[:3])
+    assert wide == [(0, 40, 40, 80), (120, 40, 40, 80)] and tall == [(40, 0, 80, 40), (40, 120, 80, 40)]
+    assert all(0 in bounds[2:] for bounds in square)
+    assert pixels_of(figure).std() > 20
+
+
 def test_no_mistakes_is_said(photos, photo_folder):
     rows = photos.head(0).assign(predicted="", score=0.0)
     assert "No mistakes" in texts(plots.mistakes(rows, photo_folder.__truediv__))

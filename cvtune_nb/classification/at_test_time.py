@@ -1,0 +1,250 @@
+"""What a finished classifier is shown at test time, where that is more accurate than what it was trained on.
+
+Larger photos (Touvron and others 2019, "Fixing the train-test resolution discrepancy"), a wider crop, and the average
+over a photo and its mirror image. All are measured on validation photos, with what each costs; what the person chooses
+is exported.
+"""
+
+import functools
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from cvtune_nb import metrics
+from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.variants_accuracy import fairly
+from cvtune_nb.data.photo import MARGIN
+from cvtune_nb.data.pixels import Pixels, largest_size, pixels
+from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, read_json, silent, write_json
+from cvtune_nb.models import networks, sizes
+from cvtune_nb.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cvtune_nb.classification.exportable import Candidate
+
+LARGER = (1.15, 1.3)
+"""Image sizes that are tried, as multiples of that in training: about those at which Touvron and others find most."""
+RATIOS = (1 / MARGIN, 1.0)
+"""Parts of the short side that are tried: as in training, and all of it."""
+TIMED = 5
+"""Rounds in which the time of one photo is measured, all in turns: other work on the machine slows down each alike."""
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class AtTestTime(Preprocessing):
+    """What a network is shown at test time.
+
+    crop_ratio: the part of the short side that a crop shows; mirrored: whether the answer is the average over the photo
+    and its mirror image.
+    """
+
+    crop_ratio: float = 1 / MARGIN
+    mirrored: bool = False
+
+    @property
+    def side(self) -> int:
+        """Pixels of the squares before they are cropped."""
+        return round(self.image_size / self.crop_ratio) if self.framing == "crop" else super().side
+
+    def __str__(self) -> str:
+        crop = f", {self.crop_ratio:.0%} of the short side" if self.framing == "crop" else f", {self.framing}"
+        return f"{self.image_size} pixels{crop}{', mirrored too' if self.mirrored else ''}"
+
+
+class Mirrored(nn.Module):
+    """A classifier whose probabilities are the average over a photo and its mirror image.
+
+    It gives the logarithm of the average, which a softmax turns into the average itself.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (n, classes) of uint8 photos (n, size, size, 3)."""
+        one, other = (self.network(each).float().softmax(dim=1) for each in (images, images.flip(2)))
+        return ((one + other) / 2).clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
+    """What can be measured, that of training first.
+
+    Parameters
+    ----------
+    spec
+        The network, and what it was shown in training.
+    photos
+        Columns width, height: photos are not enlarged beyond what they hold.
+    """
+    shown, image_sizes = spec.preprocessing, [spec.image_size]
+    if 0 < sizes.step(spec.backbone) <= sizes.ANY:  # others have a table of positions for one size
+        larger = dict.fromkeys(round(spec.image_size * factor / 16) * 16 for factor in LARGER)
+        image_sizes += [size for size in larger if spec.image_size < size <= largest_size(photos)]
+    ratios = RATIOS if shown.framing == "crop" else RATIOS[:1]
+    return [
+        AtTestTime(**{**shown.to_dict(), "image_size": size}, crop_ratio=ratio, mirrored=mirrored)
+        for size in image_sizes
+        for ratio in ratios
+        for mirrored in (False, True)
+    ]
+
+
+def measure(
+    workspace: Workspace, chosen: "Candidate", progress: Progress = silent
+) -> tuple[list[AtTestTime], pd.DataFrame]:
+    """Accuracy on validation photos, and what a photo costs, in each of `tried`.
+
+    Parameters
+    ----------
+    workspace
+        Where the photos are.
+    chosen
+        The classifier, as it was trained.
+    progress
+        Called with the progress; may raise Stopped.
+
+    Returns
+    -------
+    tried
+        What was measured, that of training first.
+    table
+        A row for each: image_size, crop_ratio, mirrored; photos, accuracy, low, high (95% interval); difference,
+        difference_low, difference_high, p: against the first, on the same photos; better, whether that is reliable
+        among so many that were tried; milliseconds (one photo, scaled already, PyTorch here), times (as long as the
+        first).
+
+    Raises
+    ------
+    InputError
+        There are no validation photos that it was not trained on.
+    """
+    photos = fairly(workspace, chosen.provenance, workspace.photos()).validation
+    if photos.empty:
+        raise InputError(f"there are no validation photos to measure {chosen.id} on: open data that has some")
+    truth = photos["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
+    options, answers, singles = tried(chosen.spec, photos), list[np.ndarray](), list[np.ndarray]()
+    network = chosen.network.to(networks.device()).eval()
+    for number, (plain, _) in enumerate(zip(options[::2], options[1::2], strict=True)):
+        report = functools.partial(_report, progress, str(plain), 2 * number / len(options), 2 / len(options))
+        squares = pixels(workspace, photos, plain, report)
+        one, other = _probabilities(network, squares, report)
+        answers += [one.argmax(1) == truth, (one + other).argmax(1) == truth]
+        singles.append(squares.centre([0]))
+    taken = [seconds * passes for seconds in _seconds(network, singles) for passes in (1, 2)]
+    network.cpu()
+    rows = []
+    for option, right, seconds in zip(options, answers, taken, strict=True):
+        found, apart = metrics.share(int(right.sum()), len(right)), metrics.paired(answers[0], right)
+        rows.append(
+            {
+                **{name: getattr(option, name) for name in ("image_size", "crop_ratio", "mirrored")},
+                "photos": found.n,
+                "accuracy": found.value,
+                "low": found.low,
+                "high": found.high,
+                "difference": apart.difference,
+                "difference_low": apart.low,
+                "difference_high": apart.high,
+                "p": apart.p,
+                "better": apart.difference > 0 and apart.p < 0.05 / max(1, len(options) - 1),
+                "milliseconds": 1000 * seconds,
+                "times": seconds / taken[0],
+            }
+        )
+    return options, pd.DataFrame(rows)
+
+
+def choose(workspace: Workspace, chosen: "Candidate", option: AtTestTime) -> None:
+    """Have exports of this classifier show photos so.
+
+    Parameters
+    ----------
+    workspace
+        In which it is written down (at_test_time.json).
+    chosen
+        The classifier.
+    option
+        One of `tried`; the first, that of training, takes back what was chosen before.
+    """
+    known = _all(workspace)
+    known.pop(chosen.id, None)
+    if option != tried(chosen.spec, workspace.photos())[0]:
+        known[chosen.id] = {**asdict(option), "trained": str(chosen.spec)}
+    write_json(workspace.folder / "at_test_time.json", known)
+
+
+def chosen_for(workspace: Workspace, name: str, spec: FeatureSpec) -> AtTestTime | None:
+    """What was chosen for a classifier; None where nothing was.
+
+    Parameters
+    ----------
+    workspace
+        Where it was chosen.
+    name, spec
+        The classifier's id, and what it was trained with: a choice for another baseline is none for this one.
+    """
+    known = _all(workspace).get(name)
+    if not known or known.pop("trained") != str(spec):
+        return None
+    return AtTestTime(**known)
+
+
+def best(options: Sequence[AtTestTime], table: pd.DataFrame) -> AtTestTime:
+    """The most accurate of those that are reliably better than what training showed, else that."""
+    better = table[table["better"]]
+    return options[0] if better.empty else options[better["accuracy"].idxmax()]
+
+
+def in_words(options: Sequence[AtTestTime], table: pd.DataFrame) -> str:
+    """What may be said of what was measured: whether anything is reliably better than in training."""
+    found = best(options, table)
+    if found == options[0]:
+        return f"Nothing is reliably better than in training ({found}), of {len(options)} that were tried."
+    row = table.iloc[list(options).index(found)]
+    gain = f"{row['difference'] * 100:.1f} points more than in training ({options[0]})"
+    return f"{found}: {gain}, for {row['times']:.1f} times its time."
+
+
+def _all(workspace: Workspace) -> dict[str, Any]:
+    try:
+        return read_json(workspace.folder / "at_test_time.json")
+    except FileNotFoundError:
+        return {}
+
+
+def _probabilities(network: nn.Module, squares: Pixels, report: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the photos, and those of their mirror images."""
+    parts: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+    for first in range(0, len(squares), BATCH):
+        report(first / len(squares), "measuring")
+        images = squares.centre(range(first, min(first + BATCH, len(squares))))
+        for part, shown in zip(parts, (images, images[:, :, ::-1].copy()), strict=True):
+            logits = torch.from_numpy(networks.forward(network, shown))
+            part.append(logits.softmax(dim=1).numpy())
+    return np.concatenate(parts[0]), np.concatenate(parts[1])
+
+
+def _seconds(network: nn.Module, singles: list[np.ndarray]) -> list[float]:
+    """What a forward pass takes with each of these photos."""
+    found = np.zeros((TIMED + 1, len(singles)))
+    for number, single in itertools.product(range(TIMED + 1), range(len(singles))):
+        begun = time.perf_counter()
+        networks.forward(network, singles[single])
+        found[number, single] = time.perf_counter() - begun
+    return np.median(found[1:], axis=0).tolist()  # the first round pays for the start
+
+
+def _report(progress: Progress, what: str, begun: float, whole: float, share: float, words: str) -> None:
+    progress(begun + whole * (0.0 if math.isnan(share) else share), f"{what}: {words}")

@@ -1,0 +1,94 @@
+"""Notebook 05: what the network is shown at test time, measured on validation before anything is exported."""
+
+from typing import Any
+
+import ipywidgets as w
+import pandas as pd
+
+from cvtune_nb.classification.at_test_time import AtTestTime, best, choose, chosen_for, in_words, measure
+from cvtune_nb.classification.exportable import Candidate, candidate, choices
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.layout import button, look
+from cvtune_nb.workspace import Workspace
+
+Measured = tuple[Candidate, list[AtTestTime], pd.DataFrame]
+"""The classifier, what was tried, and how each did."""
+
+
+class AtTestTimePanel(Panel):
+    """Measure larger photos, wider crops and mirror images for a finished model, and choose what is exported."""
+
+    button = "Measure"
+    waiting = "Press Measure above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, run: str = ""):
+        """run: the one that is chosen at first; "": the best on validation."""
+        super().__init__(workspace)
+        known = choices(workspace)
+        names = known.loc[known["data"] == "", "run"].tolist()
+        self.run = w.Dropdown(options=names, description="Run", **look("5em"))
+        if run in names:
+            self.run.value = run
+        self.options = w.Dropdown(options=[], description="Show", disabled=True, **look("5em"))
+        self.use = button("Use this", disabled=True)
+        self.chosen = w.HTML()
+        self.controls.children = [self.run]
+        self.below.children = [w.HBox([self.options, self.use]), self.chosen]
+        self.go.disabled = not names
+        self.use.on_click(self.guard(lambda _: self._choose()))
+        self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
+
+    def unstarted(self) -> bool:
+        """Nothing is measured where nobody is there to choose."""
+        return self.attended and super().unstarted()
+
+    def work(self) -> Work:
+        """Read which run is chosen."""
+        name = self.run.value
+        if name is None:
+            raise InputError("there is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one")
+
+        def run(progress: Progress) -> Measured:
+            made = candidate(self.workspace, name, progress)
+            return made, *measure(self.workspace, made, progress)
+
+        return run
+
+    def paint(self, result: Measured) -> str:
+        """Show how each did, and offer them."""
+        made, options, rows = result
+        self.text.value = html.status(html.text(in_words(options, rows))) + _table(options, rows)
+        self.options.options = [(str(option), number) for number, option in enumerate(options)]
+        standing = chosen_for(self.workspace, made.id, made.spec)
+        self.options.value = options.index(standing if standing in options else best(options, rows))
+        self.options.disabled = self.use.disabled = False
+        self._say(made, options)
+        return "Now say below what is exported."
+
+    def _choose(self) -> None:
+        made, options, _ = self.result()
+        choose(self.workspace, made, options[self.options.value])
+        self._say(made, options)
+
+    def _say(self, made: Candidate, options: list[AtTestTime]) -> None:
+        shown = chosen_for(self.workspace, made.id, made.spec) or options[0]
+        self.chosen.value = html.status(html.text(f"Exports of {made.id} show photos at {shown}."))
+
+
+def _table(options: list[AtTestTime], rows: pd.DataFrame) -> str:
+    def points(row: Any) -> str:
+        low, high = row.difference_low * 100, row.difference_high * 100
+        return f"{row.difference * 100:+.1f} ({low:+.1f} to {high:+.1f}){', reliable' if row.better else ''}"
+
+    shown = rows.assign(
+        shown=[str(option) for option in options],
+        right=[f"{row.accuracy:.1%}" for row in rows.itertuples()],
+        points=["" if number == 0 else points(row) for number, row in enumerate(rows.itertuples())],
+        cost=[f"{row.milliseconds:.1f} ms, {row.times:.1f} times" for row in rows.itertuples()],
+    )
+    names = {"shown": "shown", "right": "validation", "points": "points from training's (95%)", "cost": "a photo takes"}
+    return html.table(shown, names, "What the network is shown at test time")

@@ -1,0 +1,170 @@
+"""Notebook 02: how photos should fit the square that the network sees."""
+
+import ipywidgets as w
+from IPython.display import HTML
+
+from cvtune_nb import plots
+from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose_framing, start_with
+from cvtune_nb.classification.comparison import training_photos_id
+from cvtune_nb.classification.framing import (
+    FRAMINGS,
+    PHOTOS,
+    FramingComparison,
+    compare_framings,
+    expected_seconds,
+    last_framings,
+    most_cut_off,
+)
+from cvtune_nb.console import duration
+from cvtune_nb.data.summary import cut_off_in_words
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress
+from cvtune_nb.panels.baseline import BaselinePanel
+from cvtune_nb.panels.panel import Panel
+from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.widgets import html
+from cvtune_nb.widgets.debounce import Soon, Still
+from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.layout import button, look, row, small_print
+from cvtune_nb.workspace import Workspace
+
+
+class FramingPanel(Panel):
+    """Crop, whole and squash compared with the network chosen, what the crop cuts off, and which one to go on with."""
+
+    button = "Compare framings"
+    waiting = "Press Compare framings above first, then run this cell again."
+
+    def __init__(self, workspace: Workspace, photos: int = PHOTOS, unattended: bool = True):
+        """The panel.
+
+        Parameters
+        ----------
+        photos
+            Training photos to compare on, at most.
+        unattended
+            Whether to compare where nobody can press the button; a framing chosen by hand stays.
+        """
+        super().__init__(workspace)
+        self.unattended = unattended
+        self.photos = w.BoundedIntText(value=photos, min=8, max=100_000, description="Photos", **look())
+        self.price, self.meaning, self.chosen = small_print(), small_print(), w.HTML()
+        self.meaning.value = html.text(f"{PARAMETERS['framing'].label}: {PARAMETERS['framing'].meaning}.")
+        self.cut = html.Picture()
+        self.use = {one: button(f"Use {one}") for one in FRAMINGS}
+        self.controls.children = [self.meaning, self.photos, self.price]
+        self.right.children = [*self.right.children, self.cut]
+        self.below.children = [row(*self.use.values()), self.chosen]
+        self._soon = Soon(self.predict)
+        self.photos.observe(lambda _: self._predict_soon(), "value")
+        for one, press in self.use.items():
+            press.on_click(self.guard(lambda _, one=one: self._choose(one, BY_HAND)))
+        self._seen = last_framings(workspace)
+        self._draw()
+        self._show_cut_off()
+        self._show_choice()
+        self._predict_soon()
+
+    # -- what it will cost ----------------------------------------------------------------------------------------
+
+    def _predict_soon(self) -> None:
+        if self.attended:
+            self.price.value = html.status("Estimating the time ...")
+            self._soon()
+
+    def predict(self, still: Still = lambda: True) -> None:
+        """Write down how long it will take."""
+        spec = start_with(self.workspace)
+        try:
+            seconds = expected_seconds(self.workspace, spec, self.photos.value)
+        except (InputError, OSError, ValueError) as error:
+            words = html.text(str(error))
+        else:
+            network = f"{spec.backbone} at {spec.image_size} pixels"
+            words = f"With {html.text(network)}: about <b>{duration(seconds)}</b> at most."
+        if still():
+            self.price.value = html.status(words)
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+
+    def unstarted(self) -> bool:
+        """Not where nobody is there and it is not wanted, or there are too few photos."""
+        if self.attended or not super().unstarted():
+            return super().unstarted()
+        try:
+            expected_seconds(self.workspace, start_with(self.workspace), self.photos.value)
+        except InputError as error:  # the baseline below can be made all the same
+            self.show_error(error)
+            return False
+        return self.unattended
+
+    def work(self) -> Work:
+        """Read the controls."""
+        spec, photos = start_with(self.workspace), self.photos.value
+
+        def run(progress: Progress) -> FramingComparison:
+            return compare_framings(self.workspace, spec, photos, progress)
+
+        return run
+
+    def paint(self, result: FramingComparison) -> str:
+        """Show it; with nobody there, go on with what is recommended."""
+        self._seen = result
+        self._draw()
+        made = choice(self.workspace)
+        if not self.attended and not (made and made.framing_why == BY_HAND):
+            self._choose(result.recommended, RECOMMENDED)
+        return "Now say below which one to go on with."
+
+    def _draw(self) -> None:
+        found = self._seen
+        if found is None:
+            self.say("Nothing compared yet.")
+            return
+        words = "; ".join(f"{one.framing} {one.accuracy:.1%}" for one in found.table.itertuples())
+        self.picture.draw(plots.framings_compared(found.table, found.recommended), f"accuracy by framing: {words}")
+        self.text.value = html.status("".join(f"<div>{html.text(line)}</div>" for line in found.sentences))
+        for one, press in self.use.items():
+            press.button_style = "success" if one == found.recommended else ""
+        old = found.measured_on != training_photos_id(self.workspace)
+        self.say("The last comparison is shown." + " Photos or labels have changed since: compare again." * old)
+
+    def _show_cut_off(self) -> None:
+        photos, rows = self.workspace.photos(), most_cut_off(self.workspace)
+        words = "; ".join(f"{one.path}: {one.cut_off:.0%} cut off" for one in rows.itertuples())
+        self.cut.draw(plots.cut_off(rows, self.workspace.path_of, self.workspace.levels), words)
+        self.cost.value = html.text(f"The crop leaves out {cut_off_in_words(photos)}.")
+
+    # -- which one to go on with ----------------------------------------------------------------------------------
+
+    @property
+    def seen(self) -> FramingComparison:
+        """What is shown; NotReady before there is anything."""
+        if self._seen is None:
+            raise NotReady(self.waiting)
+        return self._seen
+
+    def _choose(self, framing: str, why: str) -> None:
+        found = self._seen
+        told = RECOMMENDED if found and framing == found.recommended else why
+        made = choose_framing(self.workspace, framing, told)
+        self._show_choice()
+        if baseline := BaselinePanel.opened(self.workspace):
+            baseline.set(made.spec)
+        self.refresh_reports()
+
+    def _show_choice(self) -> None:
+        words = f"Later steps start with {choice(self.workspace) or start_with(self.workspace)}."
+        self.chosen.value = html.status(html.text(words))
+
+    # -- what the cells below show --------------------------------------------------------------------------------
+
+    def outcome(self) -> None:
+        """Pictures and words as ordinary outputs; nothing before there is something to show."""
+        if self.job.running or self._seen:
+            self.report(self.picture, self.text, self.cut, self.lessons, always=not self.job.running)
+
+    def lessons(self) -> HTML:
+        """What was found, and what later steps start with."""
+        made = choice(self.workspace) or start_with(self.workspace)
+        return html.listed([*self.seen.sentences, f"Later steps start with {made}."])
