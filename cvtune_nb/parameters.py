@@ -526,8 +526,8 @@ class Config(TrainingConfig):
         mixing = [name for name in self.policies if POLICIES[name].mixes]
         if mixing and self.loss != PARAMETERS["loss"].default:
             raise InputError(
-                f"loss {self.loss} compares photos of one class, which {mixing[0]} mixes with others: leave {mixing[0]} "
-                f"out of augmentation, or choose {PARAMETERS['loss'].default}"
+                f"loss {self.loss} compares photos of one class, and {mixing[0]} mixes classes: leave {mixing[0]} out of "
+                f"augmentation, or choose {PARAMETERS['loss'].default}"
             )
 
     @property

@@ -17,7 +17,7 @@ paper's)."""
 
 
 def colour(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tensor:
-    """Brightness, contrast and saturation times 1 - strength to 1 + strength; hue turned by a quarter of it, at most."""
+    """Brightness, contrast and saturation times 1 - strength to 1 + strength; hue turned by up to a quarter of it."""
     n = len(photos)
     brightness, contrast, saturation = (uniform(n, 1 - strength, 1 + strength, random) for _ in range(3))
     return coloured(photos, brightness, contrast, saturation, uniform(n, -strength / 4, strength / 4, random))

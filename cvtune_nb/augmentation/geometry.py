@@ -116,5 +116,5 @@ def as_bytes(images: torch.Tensor) -> torch.Tensor:
 
 
 def uniform(n: int, low: float, high: float, random: Generator) -> torch.Tensor:
-    """n numbers between low and high."""
+    """So many numbers between low and high."""
     return low + (high - low) * torch.rand(n, generator=random)

@@ -30,6 +30,8 @@ class Policy:
         Whether classifiers take it.
     mixes
         Whether it mixes the labels of photos with their pixels.
+    chance
+        Whether the strength is how many of the photos are varied, as a fraction.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Policy:
     keeps_boxes: bool = False
     photos: bool = True
     mixes: bool = False
+    chance: bool = False
 
 
 _DECLARED = (
@@ -56,10 +59,20 @@ _DECLARED = (
         0.95,
         "of it cut off, at most",
     ),
-    Policy("flip", "Flip", "mirrored left to right", 0.5, 0.01, 1.0, "of the photos", True),
-    Policy("vertical-flip", "Vertical flip", "mirrored top to bottom", 0.5, 0.01, 1.0, "of the photos", True),
+    Policy("flip", "Flip", "mirrored left to right", 0.5, 0.01, 1.0, "of the photos", True, chance=True),
     Policy(
-        "d4", "Quarter turns and mirrors", "any of the 8 positions of a square", 1.0, 0.01, 1.0, "of the photos", True
+        "vertical-flip", "Vertical flip", "mirrored top to bottom", 0.5, 0.01, 1.0, "of the photos", True, chance=True
+    ),
+    Policy(
+        "d4",
+        "Quarter turns and mirrors",
+        "any of the 8 positions of a square",
+        1.0,
+        0.01,
+        1.0,
+        "of the photos",
+        True,
+        chance=True,
     ),
     Policy("rotation", "Rotation", "turned by any angle", 15.0, 1.0, 180.0, "degrees at most, either way"),
     Policy(
@@ -77,7 +90,14 @@ _DECLARED = (
     Policy("blur", "Blur", "out of focus", 1.0, 0.1, 5.0, "% of the side at most", True),
     Policy("noise", "Noise", "grain of the sensor", 0.05, 0.005, 0.5, "of white at most", True),
     Policy(
-        "erasing", "Random erasing", "a rectangle is hidden (Zhong and others 2020)", 0.25, 0.01, 1.0, "of the photos"
+        "erasing",
+        "Random erasing",
+        "a rectangle is hidden (Zhong and others 2020)",
+        0.25,
+        0.01,
+        1.0,
+        "of the photos",
+        chance=True,
     ),
     Policy(
         "mixup",

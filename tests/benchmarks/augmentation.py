@@ -164,9 +164,8 @@ def labelled(data: Path, work: Path) -> tuple[pd.DataFrame, Make]:
 def boxed(data: Path, work: Path) -> tuple[pd.DataFrame, Make]:
     """The boxes of a folder, and how one is cut out: a square, with what is round the box."""
     dataset = open_dataset(data, work / f"boxes-{data.name}")
-    rows = dataset.annotations.boxes.merge(dataset.photos[["path", "split"]], on="path").assign(
-        group=lambda all: all["path"]
-    )
+    rows = dataset.annotations.boxes.merge(dataset.photos[["path", "split"]], on="path")
+    rows = rows.assign(group=rows["path"])
 
     def cut(row: pd.Series, target: Path) -> None:
         with Image.open(dataset.workspace.path_of(row.path)) as photo:
