@@ -526,7 +526,7 @@ class Config(TrainingConfig):
         mixing = [name for name in self.policies if POLICIES[name].mixes]
         if mixing and self.loss != PARAMETERS["loss"].default:
             raise InputError(
-                f"loss {self.loss} compares photos of one class, and {mixing[0]} mixes classes: leave {mixing[0]} out of "
+                f"loss {self.loss} compares photos of one class, and {mixing[0]} mixes classes: leave it out of the "
                 f"augmentation, or choose {PARAMETERS['loss'].default}"
             )
 

@@ -46,7 +46,8 @@ class Augmentation:
         self.picture, self.command, self.known = html.Picture(), w.HTML(), small_print()
         self._examples: Examples | None = None
         self._costs, self._takes = pd.DataFrame(), ""
-        self._seed, self._shown, self._spec = 0, (), FeatureSpec.of(config())
+        self._seed, self._shown = 0, ()
+        self._spec: FeatureSpec | None = None
         left = w.VBox([control.box, self.command, row(self.measure), self.known])
         right = w.VBox([self.picture, self.other])
         left.add_class("cvtune-left")
@@ -65,9 +66,8 @@ class Augmentation:
         self.command.value = html.copyable([f"--augmentation {config.augmentation}"])
         try:
             self._draw(config)
-            if spec != self._spec or not len(self._costs.columns):
-                self._spec = spec
-                self._look_up()
+            if spec != self._spec:
+                self._look_up(spec)
             self._mark()
         except (InputError, OSError) as error:
             self.known.value = html.alert(error)
@@ -85,7 +85,7 @@ class Augmentation:
 
     def paint(self) -> str:
         """Show what was measured; returns the status line."""
-        self._look_up()
+        self._look_up(FeatureSpec.of(self._config()))
         self._mark()
         return "Measured: see beside the switches."
 
@@ -97,10 +97,10 @@ class Augmentation:
         photos = self._examples.varied(config.policies, self._seed)
         self.picture.draw(plots.varied_photos(photos, title), title)
 
-    def _look_up(self) -> None:
+    def _look_up(self, spec: FeatureSpec) -> None:
         """Read what was measured, or how long that would take."""
-        self._costs = known_costs(self.workspace, self._spec)
-        seconds = predicted_seconds(self.workspace, self._spec, len(MEASURED)) if self._costs.empty else None
+        self._spec, self._costs = spec, known_costs(self.workspace, spec)
+        seconds = predicted_seconds(self.workspace, spec, len(MEASURED)) if self._costs.empty else None
         self._takes = f"; to measure takes about {html.duration(seconds)}" if seconds else ""
 
     def _mark(self) -> None:

@@ -24,7 +24,7 @@ from cvtune_nb import metrics
 from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, in_words, policies_in
-from cvtune_nb.classification.model import build
+from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.train import step
 from cvtune_nb.data import open_workspace
 from cvtune_nb.detection import open_dataset
@@ -37,8 +37,8 @@ from tests.benchmarks.common import BATCH, say
 from tests.benchmarks.start import Beginning, Start
 
 USUAL = PARAMETERS["augmentation"].default
-COLUMNS = ["data", "per_class", "size", "epochs", "seed", "policy", "epoch", "split", "accuracy", "loss", "right"]
-KEY = COLUMNS[:6]
+KEY = ["data", "per_class", "size", "epochs", "seed", "policy"]
+COLUMNS = [*KEY, "svm", "accuracy", "loss", "right"]
 TEST, VALIDATION = 300, 10
 """Photos of a class, at most, that are tested on, and that C is chosen on, where training is on --per-class."""
 MARGIN = 1.2
@@ -91,27 +91,39 @@ def read(table: Path) -> pd.DataFrame:
 
 def train_missing(data: Path, seed: int, arguments: argparse.Namespace) -> None:
     """Train with each policy and number of epochs that the table does not have for this set and seed."""
-    table = arguments.work / "augmentation.csv"
+    table, size = arguments.work / "augmentation.csv", arguments.image_size
     done = set(read(table)[KEY].itertuples(index=False, name=None))
-    for epochs in arguments.epochs:
-        for policy in arguments.policies:
-            key = (data.name, arguments.per_class, arguments.image_size, epochs, seed, policy)
-            if key in done:
-                continue
-            folder = photo_folder(data, arguments.work, arguments.per_class)
-            workspace = open_workspace(folder, arguments.work / f"ws-{folder.name}")
-            config = Config(
-                arguments.backbone, image_size=arguments.image_size, epochs=epochs, seed=seed, augmentation=policy
-            )
-            rows = list(Beginning(workspace, config, epochs).train(Start(ema=config.ema)))
-            values = dict(zip(KEY, key, strict=True))
-            kept = [{**values, **row} for row in rows if row["epoch"] in (0, epochs)]
-            # one write, so that a killed command leaves whole runs
-            lines = pd.DataFrame(kept, columns=COLUMNS).to_csv(index=False, header=not table.exists())
-            with table.open("a") as file:
-                file.write(lines)
-            tested = {row["epoch"]: row["accuracy"] for row in kept if row["split"] == "test"}
-            say(data=data.name, policy=policy, epochs=epochs, seed=seed, svm=tested[0], test=tested[epochs])
+    keys = [
+        (data.name, arguments.per_class, size, epochs, seed, policy)
+        for epochs in arguments.epochs
+        for policy in arguments.policies
+    ]
+    missing = [key for key in keys if key not in done]
+    if not missing:
+        return
+    folder = photo_folder(data, arguments.work, arguments.per_class)
+    workspace = open_workspace(folder, arguments.work / f"ws-{folder.name}")
+    for key in missing:
+        *_, epochs, _, policy = key
+        config = Config(arguments.backbone, image_size=size, epochs=epochs, seed=seed, augmentation=policy)
+        (row,) = Tested(workspace, config, epochs).train(Start(ema=config.ema))
+        row = {**dict(zip(KEY, key, strict=True)), **row}
+        # one write, so that a killed command leaves whole runs
+        lines = pd.DataFrame([row], columns=COLUMNS).to_csv(index=False, header=not table.exists())
+        with table.open("a") as file:
+            file.write(lines)
+        say(data=data.name, policy=policy, epochs=epochs, seed=seed, svm=row["svm"], test=row["accuracy"])
+
+
+class Tested(Beginning):
+    """Measured on test photos alone, and only at the end."""
+
+    def measured(self, network: Classifier, epoch: int) -> list[dict]:
+        """Accuracy on test photos, and the SVM's."""
+        if epoch < self.last:
+            return []
+        row = self.measured_on(network, self.parts["test"], "test", epoch)
+        return [{**row, "svm": self.explorer.accuracy(self.svm.C, "linear", "test").value}]
 
 
 def photo_folder(data: Path, work: Path, per_class: int) -> Path:
@@ -185,15 +197,14 @@ def boxed(data: Path, work: Path) -> tuple[pd.DataFrame, Make]:
 def sum_up(known: pd.DataFrame, arguments: argparse.Namespace) -> None:
     """Means over the seeds that a policy has in common with the first, and differences to it."""
     chosen = (known["size"] == arguments.image_size) & (known["per_class"] == arguments.per_class)
-    known = known[chosen & (known["split"] == "test") & known["data"].isin([data.name for data in arguments.data])]
+    known = known[chosen & known["data"].isin([data.name for data in arguments.data])]
     for (data, epochs), part in known.groupby(["data", "epochs"]):
-        last, start = part[part["epoch"] == epochs], part[part["epoch"] == 0]
         for policy in arguments.policies:
-            both = [set(last.loc[last["policy"] == name, "seed"]) for name in (arguments.policies[0], policy)]
+            both = [set(part.loc[part["policy"] == name, "seed"]) for name in (arguments.policies[0], policy)]
             seeds = sorted(both[0] & both[1])
             if not seeds:
                 continue
-            first, own = (by_photo(last, name, seeds) for name in (arguments.policies[0], policy))
+            first, own = (by_photo(part, name, seeds) for name in (arguments.policies[0], policy))
             difference = own - first
             half = metrics.Z95 * difference.std() / np.sqrt(len(difference))
             say(
@@ -202,7 +213,7 @@ def sum_up(known: pd.DataFrame, arguments: argparse.Namespace) -> None:
                 policy=policy,
                 seeds=len(seeds),
                 photos=len(difference),
-                svm=start["accuracy"].mean(),
+                svm=part["svm"].mean(),
                 test=own.mean(),
                 difference=difference.mean(),
                 low=difference.mean() - half,
