@@ -57,8 +57,7 @@ def stronger_augmentation(config: Config, costs: pd.DataFrame) -> tuple[dict[str
         chosen[name] = POLICIES[name].strength
         if name == "resized-crop":
             chosen.pop("crop", None)
-        label = POLICIES[name].label.lower()
-        return {"augmentation": in_words(chosen)}, f"{label} varies the photos more, and cost no accuracy when tried"
+        return {"augmentation": in_words(chosen)}, f"{name} varies the photos more, and cost no accuracy when tried"
     return {}, "every variation that does no harm is in use already"
 
 

@@ -65,8 +65,8 @@ _DECLARED = (
     ),
     Policy(
         "d4",
-        "Quarter turns and mirrors",
-        "any of the 8 positions of a square",
+        "Turns and mirrors",
+        "quarter turns and mirrors: any of the 8 positions of a square",
         1.0,
         0.01,
         1.0,

@@ -50,8 +50,10 @@ def _moved(photos: torch.Tensor, change: torch.Tensor, amount: torch.Tensor) -> 
 
 
 def _coloured(photos: torch.Tensor, change: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
-    factors = [torch.where(change == which, 1 + FACTOR * amount, 1.0) for which in (BRIGHTNESS, CONTRAST, SATURATION)]
-    return coloured(photos, *factors, torch.zeros(len(photos)))
+    brightness, contrast, saturation = (
+        torch.where(change == which, 1 + FACTOR * amount, 1.0) for which in (BRIGHTNESS, CONTRAST, SATURATION)
+    )
+    return coloured(photos, brightness, contrast, saturation, torch.zeros(len(photos)))
 
 
 def _sharpened(photos: torch.Tensor, _: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,8 @@ SHOWN, DRAWS = 9, 3
 MOST = 500
 """Validation photos that a policy is tried on, at most."""
 HARMLESS, DOUBTFUL, HARMFUL = "harmless", "doubtful", "harmful"
+TOLERATED = 0.1
+"""A policy whose interval reaches to a greater cost is not called harmless: a few validation photos show nothing."""
 COLUMNS = ["policy", "strength", "photos", "accuracy", "varied", "difference", "low", "high", "p", "verdict"]
 MEASURED = {name: policy.strength for name, policy in POLICIES.items() if name in OF_CLASSIFIERS and not policy.mixes}
 """Strengths of the policies that can be measured: not of those that mix labels."""
@@ -91,10 +93,14 @@ def cost_of(costs: pd.DataFrame, policy: str, strength: float) -> pd.Series | No
 def in_words(cost: pd.Series) -> str:
     """One row of the table as a sentence's part."""
     points = f"{cost['difference'] * 100:+.1f} points ({cost['low'] * 100:+.1f} to {cost['high'] * 100:+.1f})"
+    photos = f"on {cost['photos']:.0f} validation photos varied so"
     if cost["verdict"] == HARMLESS:
-        return f"no cost found on {cost['photos']:.0f} validation photos: {points}"
-    costs = "costs accuracy" if cost["verdict"] == HARMFUL else "may cost accuracy"
-    return f"{costs} on varied validation photos: {points}"
+        return f"No cost found {photos}: {points}."
+    if cost["verdict"] == HARMFUL:
+        return f"Costs accuracy {photos}: {points}."
+    if cost["p"] < metrics.PROBABLE:
+        return f"May cost accuracy {photos}: {points}."
+    return f"Too few validation photos ({cost['photos']:.0f}) to tell: {points}."
 
 
 def predicted_seconds(workspace: Workspace, spec: FeatureSpec, policies: int) -> float | None:
@@ -186,12 +192,17 @@ class _Trial:
             found.append(self.features(augmented(squares, self.size, {policy: strength}, random).numpy()))
         right = self.svm.predict(np.concatenate(found)) == self.labels
         compared = metrics.paired(self.right, right)
-        worse = compared.difference < 0
-        certain, probable = compared.p < metrics.CERTAIN, compared.p < metrics.PROBABLE
-        verdict = HARMFUL if worse and certain else DOUBTFUL if worse and probable else HARMLESS
         accuracies = float(self.right.mean()), float(right.mean())
         interval = compared.difference, compared.low, compared.high, compared.p
-        return (policy, strength, len(right), *accuracies, *interval, verdict)
+        return (policy, strength, len(right), *accuracies, *interval, verdict_on(compared))
+
+
+def verdict_on(compared: metrics.Paired) -> str:
+    """Of photos that are varied, beside the same photos as they are."""
+    if compared.verdict is metrics.Verdict.WORSE:
+        return HARMFUL
+    probably = compared.difference < 0 and compared.p < metrics.PROBABLE
+    return DOUBTFUL if probably or compared.low < -TOLERATED else HARMLESS
 
 
 def _whole(policy: str, strength: float) -> float:

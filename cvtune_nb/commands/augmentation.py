@@ -38,7 +38,7 @@ def augmentations(arguments: argparse.Namespace, meter: Meter) -> Result:
     costs = measure_costs(workspace, spec, chosen, meter)
     rows = costs.to_dict("records")
     harmless = [row["policy"] for row in rows if row["verdict"] == HARMLESS]
-    marked = [f"{row.policy} {in_words(row._asdict())}" for row in costs.itertuples() if row.verdict != HARMLESS]
+    marked = [f"{row['policy']}: {in_words(row)}" for row in rows if row["verdict"] != HARMLESS]
     words = [f"no cost found: {', '.join(harmless) or 'none'}", *marked]
     if left_out := [name for name in chosen if POLICIES[name].mixes]:
         words.append(f"not measured, for they mix labels: {', '.join(left_out)}")

@@ -48,8 +48,8 @@ class Augmentation:
         self._costs, self._takes = pd.DataFrame(), ""
         self._seed, self._shown = 0, ()
         self._spec: FeatureSpec | None = None
-        left = w.VBox([control.box, self.command, row(self.measure), self.known])
-        right = w.VBox([self.picture, self.other])
+        left = w.VBox([control.box])
+        right = w.VBox([self.picture, row(self.other, self.measure), self.known, self.command])
         left.add_class("cvtune-left")
         right.add_class("cvtune-right")
         columns = row(left, right)

@@ -9,7 +9,7 @@ from cvtune_nb.augmentation.policies import POLICIES, Policy, in_words, policies
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Parameter
 from cvtune_nb.widgets.html import alert, text
-from cvtune_nb.widgets.layout import look, row, small_print
+from cvtune_nb.widgets.layout import look, small_print
 
 APART = {"crop": "resized-crop", "resized-crop": "crop"}
 """Policies of which switching one on switches the other off."""
@@ -20,7 +20,7 @@ class Switch(w.VBox):
 
     def __init__(self, policy: Policy):
         self.policy, self.mark = policy, ""
-        self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "12em"})
+        self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "11.5em"})
         self.strength = w.FloatSlider(
             value=policy.strength,
             min=policy.low,
@@ -28,11 +28,11 @@ class Switch(w.VBox):
             step=_step(policy),
             readout_format=".3g",
             continuous_update=False,
-            layout={"width": "calc(100% - 12.5em)", "min_width": "150px"},
+            layout={"width": "calc(100% - 12.7em)"},
         )
         self.words = small_print()
         self.say()
-        super().__init__([row(self.on, self.strength), self.words])
+        super().__init__([w.HBox([self.on, self.strength]), self.words])
 
     @property
     def value(self) -> float:
@@ -42,7 +42,7 @@ class Switch(w.VBox):
     def say(self) -> None:
         """Strength, unit and meaning in words, and the mark."""
         state = f"{self.value:g} {self.policy.unit}" if self.on.value else "off"
-        mark = f" <b>{text(self.mark)}</b>" if self.mark else ""
+        mark = f" <i>{text(self.mark)}</i>" if self.mark else ""
         words = f"{text(self.policy.label)} <b>{text(state)}</b>: {text(self.policy.meaning)}.{mark}"
         self.words.value = f'<div role="status" aria-live="polite">{words}</div>'
 

@@ -71,7 +71,7 @@ OVERFIT = history([0.8, 0.9, 1.0], [0.8, 0.85, 0.8])
     ("measured", "used", "suggested", "words"),
     [
         (None, "crop-flip", None, "measure first which does no harm"),
-        ({"d4": "harmless", "rotation": "harmless"}, "crop-flip", "crop+flip+d4", "quarter turns and mirrors varies"),
+        ({"d4": "harmless", "rotation": "harmless"}, "crop-flip", "crop+flip+d4", "d4 varies the photos more"),
         ({"d4": "harmful", "flip": "harmful", "rotation": "harmless"}, "crop", "crop+rotation", "cost no accuracy"),
         ({"d4": "doubtful", "rotation": "harmful"}, "crop-flip", None, "in use already"),
         ({"d4": "harmless", "flip": "harmless", "colour": "harmless"}, "crop+d4", "crop+d4+colour", "colour varies"),

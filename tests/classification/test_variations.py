@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
+from cvtune_nb import metrics
 from cvtune_nb.augmentation.policies import POLICIES, policies_in
 from cvtune_nb.classification import variations
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variations import (
     COLUMNS,
+    DOUBTFUL,
     DRAWS,
     HARMFUL,
     HARMLESS,
@@ -20,6 +22,7 @@ from cvtune_nb.classification.variations import (
     known_costs,
     measure_costs,
     predicted_seconds,
+    verdict_on,
 )
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -50,8 +53,8 @@ def test_what_makes_another_class_of_a_photo_is_harmful_and_what_does_not_is_not
     assert costs.loc["flip", "verdict"] == HARMFUL and costs.loc["flip", "varied"] < 0.3
     assert costs.loc["vertical-flip", "verdict"] == HARMLESS
     assert (costs["accuracy"] > 0.9).all() and (costs["strength"] == 1).all()
-    assert "costs accuracy on varied validation photos: -" in in_words(costs.loc["flip"])
-    assert "no cost found on " in in_words(costs.loc["vertical-flip"])
+    assert "Costs accuracy on 20 validation photos varied so: -" in in_words(costs.loc["flip"])
+    assert "No cost found on 20 " in in_words(costs.loc["vertical-flip"])
 
 
 def test_what_was_measured_is_kept_for_its_photos_and_its_network(arrows, monkeypatch):
@@ -102,3 +105,23 @@ def test_nine_photos_of_different_classes_are_shown_as_they_are_and_varied(works
     assert np.array_equal(plain[0], plain[1]) and np.array_equal(plain[0], varied[0])
     assert not np.array_equal(varied[1], varied[2]) and np.array_equal(varied, again)
     assert not np.array_equal(varied, examples.varied(policies_in("crop-flip+colour+mixup"), seed=1))
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "same", "verdict", "words"),
+    [
+        (30, 2, 68, HARMFUL, "Costs accuracy on 100"),
+        (6, 3, 51, DOUBTFUL, "Too few validation photos (60) to tell"),
+        (6, 1, 193, DOUBTFUL, "May cost accuracy on 200"),
+        (2, 2, 96, HARMLESS, "No cost found on 100"),
+        (0, 0, 9, DOUBTFUL, "Too few validation photos (9) to tell"),
+        (0, 9, 91, HARMLESS, "No cost found on 100"),
+    ],
+)
+def test_only_what_is_shown_to_cost_little_is_harmless(lost, gained, same, verdict, words):
+    before = np.array([True] * lost + [False] * gained + [True] * same)
+    after = np.array([False] * lost + [True] * gained + [True] * same)
+    compared = metrics.paired(before, after)
+    assert verdict_on(compared) == verdict
+    interval = {"difference": compared.difference, "low": compared.low, "high": compared.high, "p": compared.p}
+    assert in_words(pd.Series({"photos": len(before), "verdict": verdict, **interval})).startswith(words)

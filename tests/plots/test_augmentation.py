@@ -11,7 +11,9 @@ def test_every_photo_is_there_in_its_row_and_column():
     photos[:, :, :, :, 0] = np.arange(12).reshape(3, 4)[:, :, None, None] * 20
     made = plots.varied_photos(photos, "crop-flip: $5 of them")
     shown = texts(made)
-    assert all(words in shown for words in ("crop-flip: $5 of them", "as it is", "varied 1", "varied 2"))
+    assert "crop-flip: $5 of them" in shown
+    rows = [label.get_text() for label in made.axes[0].get_yticklabels()]
+    assert rows == ["as it is", "varied 1", "varied 2"]
     pixels = pixels_of(made)
     reds = {int(value) for value in np.unique(pixels[..., 0][(pixels[..., 1] == 0) & (pixels[..., 2] == 0)])}
     assert {number * 20 for number in range(12)} <= reds
