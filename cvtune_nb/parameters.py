@@ -9,6 +9,7 @@ from dataclasses import Field, asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, OF_DETECTORS, POLICIES, in_words, policies_in
 from cvtune_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Parameter:
     scale
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
-        backbone; "file": of a file, pinned to what it holds now (files.pinned); "text": free text, checked where it is
-        used.
+        backbone; "file": of a file, pinned to what it holds now (files.pinned); "policies": a list of some of the
+        choices, each with a strength (augmentation.policies); "text": free text, checked where it is used.
     low, high, choices
         The values it may have.
     unit
@@ -63,6 +64,8 @@ class Parameter:
     @property
     def range_in_words(self) -> str:
         """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
+        if self.scale == "policies":
+            return f"none, or any of {', '.join(self.choices)}, joined like {self.default}+colour:.3"
         if self.choices:
             return " or ".join(self.choices)
         if self.scale in ("text", "name", "file"):
@@ -77,6 +80,11 @@ class Parameter:
             from cvtune_nb.files import pinned  # brings pandas, which `cvtune predict` does without
 
             return pinned(str(value))
+        if self.scale == "policies":
+            try:
+                return in_words(policies_in(str(value), self.choices))
+            except InputError as error:
+                raise InputError(f"{self.name} is {str(value)!r}: {error}") from None
         if self.scale == "menu":
             if value not in self.choices:
                 raise InputError(f"{self.name} is {value!r}: choose {self.range_in_words}")
@@ -282,10 +290,11 @@ _DECLARED = [
     Parameter(
         "augmentation",
         "Augmentation",
-        "how training photos are varied: shifted crops, mirrored; not mirrored for text, digits or left and right",
+        "policies that vary the training photos, against overfitting; notebook 03 and `cvtune augmentations` measure "
+        "which of them do no harm to your photos",
         "crop-flip",
-        "menu",
-        choices=("crop-flip", "crop", "none"),
+        "policies",
+        choices=OF_CLASSIFIERS,
     ),
     Parameter(
         "loss",
@@ -345,10 +354,11 @@ _OF_DETECTORS = [
     Parameter(
         "augmentation",
         "Augmentation",
-        "how training photos are varied: mirrored and scaled; not mirrored for text, digits or left and right",
+        "policies that vary the training photos and move their boxes along; not mirrored for text, digits or left and "
+        "right",
         "scale-flip",
-        "menu",
-        choices=("scale-flip", "scale", "none"),
+        "policies",
+        choices=OF_DETECTORS,
     ),
     _like("seed"),
 ]
@@ -533,6 +543,17 @@ class Config(TrainingConfig):
             rates = parse_schedule(self.schedule)
             object.__setattr__(self, "epochs", len(rates))
             object.__setattr__(self, "learning_rate", PARAMETERS["learning_rate"].check(max(rates)))
+        mixing = [name for name in self.policies if POLICIES[name].mixes]
+        if mixing and self.loss != PARAMETERS["loss"].default:
+            raise InputError(
+                f"loss {self.loss} compares photos of one class, and {mixing[0]} mixes classes: leave it out of the "
+                f"augmentation, or choose {PARAMETERS['loss'].default}"
+            )
+
+    @property
+    def policies(self) -> Mapping[str, float]:
+        """The augmentation: strengths by name."""
+        return policies_in(self.augmentation)
 
     def halved(self) -> Config:
         """The same run in less memory: minibatch and learning rate halved together, the rule of 2018's ladder.

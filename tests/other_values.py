@@ -10,6 +10,8 @@ def another(parameter: Parameter) -> Any:
     """A value that the parameter may have, other than its default."""
     if parameter.scale == "menu":
         return next(choice for choice in parameter.choices if choice != parameter.default)
+    if parameter.scale == "policies":
+        return "none"
     if parameter.scale == "name":
         return "resnet50"
     if parameter.scale == "file":

@@ -15,6 +15,7 @@ ROOMS = [
     "files",
     "metrics",
     "console",
+    "augmentation",
     "parameters",
     "models",
     "workspace",

@@ -47,7 +47,7 @@ def test_config_survives_a_round_trip():
         ("dropout", 1.0, "0 to 0.9"),
         ("weight_decay", -0.1, "1e-06 to 0.1"),
         ("head", "svn", "svm or random"),
-        ("augmentation", "flip", "crop-flip or crop or none"),
+        ("augmentation", "zoom", "choose from crop, resized-crop, flip"),
         ("seed", -1, "0 to"),
     ],
 )

@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from cvtune_nb.augmentation.policies import POLICIES, in_words
+from cvtune_nb.classification.variations import HARMLESS, cost_of
 from cvtune_nb.data.pixels import median_side
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
@@ -27,6 +29,36 @@ def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
         "learning_rate": rate(config.learning_rate / 2),
         "schedule": "",
     }
+
+
+STRONGER = ("d4", "flip", "rotation", "resized-crop", "trivialaugment", "colour", "vertical-flip", "erasing")
+"""Policies in the order in which they are suggested against overfitting: docs/measurements.md, "Augmentation"."""
+CONTAINED = {"flip": "d4", "vertical-flip": "d4"}
+"""Policies that say nothing new where another one is in use."""
+
+
+def stronger_augmentation(config: Config, costs: pd.DataFrame) -> tuple[dict[str, Any], str]:
+    """What to set so that training varies its photos more, and why, in words.
+
+    Parameters
+    ----------
+    config
+        Of the run.
+    costs
+        What was measured (classification.variations.known_costs): only what was found harmless is suggested.
+    """
+    if costs.empty:
+        return {}, "more augmentation would help, too: measure first which does no harm (notebook 03)"
+    chosen = dict(config.policies)
+    for name in STRONGER:
+        cost = cost_of(costs, name, POLICIES[name].strength)
+        if name in chosen or CONTAINED.get(name) in chosen or cost is None or cost["verdict"] != HARMLESS:
+            continue
+        chosen[name] = POLICIES[name].strength
+        if name == "resized-crop":
+            chosen.pop("crop", None)
+        return {"augmentation": in_words(chosen)}, f"{name} varies the photos more, and cost no accuracy when tried"
+    return {}, "every variation that does no harm is in use already"
 
 
 def recommended_rate(config: Config) -> float | None:

@@ -2,14 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import pandas as pd
 
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import baseline_predictions
+from cvtune_nb.classification.variations import known_costs
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import present
@@ -78,6 +80,8 @@ class Case:
         The same for each of the other runs.
     issues : pandas.DataFrame
         The last audit's table, without what was decided since.
+    variations : pandas.DataFrame
+        What policies of augmentation cost a frozen network and SVM (classification.variations).
     """
 
     run: Run
@@ -87,6 +91,7 @@ class Case:
     right_baseline: pd.Series | None
     right_others: dict[str, pd.Series]
     issues: pd.DataFrame
+    variations: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def config(self) -> Config:
@@ -127,6 +132,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         None if standing is None else right_of(standing),
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
+        known_costs(workspace, FeatureSpec.of(run.config)),
     )
 
 

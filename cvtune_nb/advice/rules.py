@@ -7,7 +7,7 @@ import math
 from typing import ClassVar
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.next_values import larger_photos, recommended_rate, slower
+from cvtune_nb.advice.next_values import larger_photos, recommended_rate, slower, stronger_augmentation
 from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
@@ -82,7 +82,7 @@ class Overfit(Rule[Case]):
     source = METHOD
 
     def look(self, case: Case) -> Finding | None:
-        """More dropout and weight decay."""
+        """More dropout and weight decay, and photos varied more, in a way that does no harm."""
         if len(case.trained) < 2:
             return None
         gaps = metrics.gap(case.trained, case.run.counts)
@@ -92,13 +92,15 @@ class Overfit(Rule[Case]):
         epoch = metrics.opened(metrics.gap(case.run.history, case.run.counts))
         since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
         config = case.config
+        change, why = stronger_augmentation(config, case.variations)
         return self.finding(
             "It overfits: it memorised its training photos",
             f"train accuracy is {last['gap']:.1%} above validation (95% interval {last['low']:.1%} to "
             f"{last['high']:.1%}), {first['gap']:.1%} after the first epoch{since}; small data sets overfit and "
-            "may still test well: judge by validation",
+            f"may still test well: judge by validation; {why}",
             dropout=min(PARAMETERS["dropout"].high, round(config.dropout + 0.2, 2)),
             weight_decay=min(PARAMETERS["weight_decay"].high, config.weight_decay * 3),
+            **change,
         )
 
 

@@ -13,6 +13,9 @@ import functools
 from collections.abc import Callable
 
 import torch
+from torch.nn.functional import one_hot
+
+from cvtune_nb.augmentation.mixing import Mixed
 
 TOGETHER = 4
 """Photos of one class that come into a minibatch together: such a loss learns from pairs of them (what
@@ -69,6 +72,22 @@ LOSSES: dict[str, Callable[[], Loss]] = {
 def similarity_loss(name: str) -> Loss | None:
     """The loss called `name` (a choice of parameters.PARAMETERS["loss"]); None for the cross-entropy alone."""
     return None if name == "cross-entropy" else LOSSES[name]()
+
+
+def soft_labels(labels: torch.Tensor, mixture: Mixed, classes: int) -> torch.Tensor:
+    """How much of each class a mixed photo shows: what the cross-entropy compares with, (n, classes).
+
+    Parameters
+    ----------
+    labels
+        Class ids (n,) of the photos before they were mixed.
+    mixture
+        How they were.
+    classes
+        How many there are.
+    """
+    whole, own = one_hot(labels, classes).float(), mixture.own[:, None]
+    return own * whole + (1 - own) * whole[mixture.others]
 
 
 def order(labels: torch.Tensor, loss: str) -> torch.Tensor:

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
+from cvtune_nb.augmentation.minibatch import augmented
+from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
-from cvtune_nb.classification.augmentation import augmented
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.losses import order, similarity_loss
+from cvtune_nb.classification.losses import order, similarity_loss, soft_labels
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.classification.svm import SvmExplorer
@@ -183,10 +184,12 @@ def step(
         The mean loss of the whole minibatch before the step. Where it is not finite no step is made.
     """
     device = next(network.parameters()).device
-    images = augmented(torch.from_numpy(squares).to(device), config)
+    images = augmented(torch.from_numpy(squares).to(device), config.image_size, config.policies)
+    mixture = mixed(images, config.policies)
     with networks.mixed_precision(device):
-        logits, features = network(images, with_features=True)
-    loss = cross_entropy(logits.float(), labels.to(device), label_smoothing=SMOOTHING)
+        logits, features = network(mixture.photos if mixture else images, with_features=True)
+    targets = soft_labels(labels, mixture, logits.shape[1]) if mixture else labels
+    loss = cross_entropy(logits.float(), targets.to(device), label_smoothing=SMOOTHING)
     if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
         loss = loss + similar(normalize(features.float()), labels.to(device))
     photos, total = distributed.all_reduce_values(len(labels), len(labels) * loss.item())

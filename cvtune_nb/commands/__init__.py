@@ -4,6 +4,7 @@ A command is a function with its flags in front of it (`command.command`), liste
 when it runs: `cvtune predict` starts without torch and pandas.
 """
 
+from cvtune_nb.commands.augmentation import augmentations
 from cvtune_nb.commands.classifier import audit, baseline, escalate, run, sample, train
 from cvtune_nb.commands.command import Command
 from cvtune_nb.commands.detector import detect
@@ -14,7 +15,23 @@ from cvtune_nb.commands.networks import compare
 
 __all__ = ["COMMANDS"]
 
-_LISTED = (sample, audit, compare, baseline, train, escalate, tta, export, predict, serve, detect, similar, run, lab)
+_LISTED = (
+    sample,
+    audit,
+    compare,
+    baseline,
+    augmentations,
+    train,
+    escalate,
+    tta,
+    export,
+    predict,
+    serve,
+    detect,
+    similar,
+    run,
+    lab,
+)
 
 COMMANDS: dict[str, Command] = {command.name: command for command in _LISTED}
 """By name, in the order in which `cvtune --help` lists them."""

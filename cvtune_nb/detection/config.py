@@ -1,8 +1,10 @@
 """The parameters of one training run of a detector."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cvtune_nb.augmentation.policies import policies_in
 from cvtune_nb.parameters import DETECTOR_PARAMETERS as PARAMETERS
 from cvtune_nb.parameters import TrainingConfig
 
@@ -22,6 +24,11 @@ class DetectorConfig(TrainingConfig):
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
+
+    @property
+    def policies(self) -> Mapping[str, float]:
+        """The augmentation: strengths by name."""
+        return policies_in(self.augmentation)
 
     def rate(self, done: float) -> float:
         """The learning rate after `done` epochs (a whole number and a part): along a cosine."""

@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
+from cvtune_nb.augmentation.boxes import varied_with_boxes
 from cvtune_nb.detection import cost
 from cvtune_nb.detection.anchors import suggest
 from cvtune_nb.detection.average_precision import scores
@@ -28,8 +28,6 @@ from cvtune_nb.runs.optimizer import adamw
 
 WARM_UP = 50
 """Steps over which the learning rate rises from nothing: layers that start at random would throw the others off."""
-SCALED = (0.8, 1.2)
-"""Factors between which training photos are scaled by chance."""
 FEWEST_BOXES = 10
 """Boxes on training photos below which there is nothing to train on."""
 CROWDED = 2
@@ -195,29 +193,23 @@ def shown(dataset: Dataset, split: str, run: DetectorRun, progress: Progress) ->
 def augmented(
     train: Shown, row: int, config: DetectorConfig, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
-    """One training photo, scaled and mirrored by chance.
+    """One training photo, varied.
 
     Parameters
     ----------
     train, row
         Which photo.
     config
-        How it is augmented.
+        How it is varied.
     rng
-        Draws the same numbers whatever the config says.
+        What is drawn from.
 
     Returns
     -------
     tuple
         The photo, uint8 (height, width, 3); boxes (n, 4: left, top, right, bottom in pixels) and labels (n, from 1).
     """
-    picture, boxes = train.pictures[row], train.boxes[row].copy()
-    scale, mirrored = rng.uniform(*SCALED), rng.random() < 0.5
-    if config.augmentation != "none":
-        size = [max(32, round(side * scale)) for side in (picture.shape[1], picture.shape[0])]
-        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
-    if config.augmentation == "scale-flip" and mirrored:
-        picture, boxes[:, [0, 2]] = picture[:, ::-1], 1 - boxes[:, [2, 0]]
+    picture, boxes = varied_with_boxes(train.pictures[row], train.boxes[row], config.policies, rng)
     height, width = picture.shape[:2]
     pixels = boxes * np.array([width, height, width, height], np.float32)
     pixels[:, 2:] = np.maximum(pixels[:, 2:], pixels[:, :2] + 1)  # torchvision refuses boxes of less than a pixel

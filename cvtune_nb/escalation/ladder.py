@@ -36,7 +36,11 @@ rung,backbone,image_size,time_low,time_high,accuracy
 
 COLUMNS = [name for name in PARAMETERS if name != "seed"]
 """Of rungs.csv: every parameter but the seed."""
-WORDS = [parameter.name for parameter in PARAMETERS.values() if parameter.scale in ("name", "menu", "text", "file")]
+WORDS = [
+    parameter.name
+    for parameter in PARAMETERS.values()
+    if parameter.scale in ("name", "menu", "policies", "text", "file")
+]
 """Columns that hold words, not numbers."""
 
 

@@ -35,6 +35,8 @@ class RunPanel(Panel):
     ----------
     first
         The parameters that matter most; the others fold out.
+    apart
+        Those that a part of the panel of their own shows.
     kind
         The class of its runs.
     noun
@@ -42,6 +44,7 @@ class RunPanel(Panel):
     """
 
     first: ClassVar[tuple[str, ...]]
+    apart: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[type[StoredRun]]
     noun: ClassVar[str] = "run"
 
@@ -51,7 +54,7 @@ class RunPanel(Panel):
         self.resume = w.Button(description="Resume")
         self.cost_line, self.compared = small_print(), w.HTML()
         self.findings = Findings(self.guard(self._apply), controls_of)
-        others = [control.box for name, control in controls_of.items() if name not in self.first]
+        others = [control.box for name, control in controls_of.items() if name not in (*self.first, *self.apart)]
         self.folded = folded("More parameters", others)
         self.buttons.children = [self.go, self.end, self.resume]
         self.resume.on_click(self.guard(lambda _: self._resume()))

@@ -18,6 +18,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import changes, in_words, of_network, recommended
+from cvtune_nb.panels.augmentation import Augmentation
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
 from cvtune_nb.runs.cost import Cost
@@ -25,7 +26,7 @@ from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.job import Job, Work
-from cvtune_nb.widgets.layout import button, row, small_print
+from cvtune_nb.widgets.layout import button, folded, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
 KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "seed")
@@ -37,6 +38,7 @@ class TrainingPanel(RunPanel):
 
     button = "Train"
     first = ("learning_rate", "image_size")
+    apart = ("augmentation",)
     kind = Run
     waiting = "Press Train above first, then run this cell again."
 
@@ -63,7 +65,10 @@ class TrainingPanel(RunPanel):
             self.cost_line,
         ]
         self.more.children = [self.folded]
-        self.below.children = [self.findings, self.compared]
+        self.augmentation = Augmentation(workspace, self.controls_of["augmentation"], self.config)
+        varied = folded("Augmentation: how training varies your photos", [self.augmentation.box])
+        varied.selected_index = 0
+        self.below.children = [self.findings, varied, self.compared]
         self.rate, self.preview, self.preview_words = html.Picture(), html.Picture(), w.HTML()
         self.right.children = [*self.right.children, self.rate, self.preview, self.preview_words]
         self.layer: LastLayer | None = None
@@ -72,13 +77,17 @@ class TrainingPanel(RunPanel):
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
         self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
+        self.augmentation.measure.on_click(self.guard(lambda _: self.begin(self.augmentation.measuring())))
+        self.augmentation.other.on_click(self.guard(lambda _: self.augmentation.draw_anew()))
         self._network = self.controls_of["backbone"].value
         self.controls_of["image_size"].suit(self._network)
         self.controls_of["backbone"].on_change(self.guard(self._follow_network))
         for control in self.controls_of.values():
             control.on_change(self.guard(lambda _: self._show_preview()))
             control.on_change(self.guard(lambda _: self._advise()))
+            control.on_change(self.guard(lambda _: self._show_variations()))
         self._advise()
+        self._show_variations()
         self.ready()
 
     # -- parameters -------------------------------------------------------------------------------------------
@@ -96,6 +105,7 @@ class TrainingPanel(RunPanel):
             self._moving = False
         self._advise()
         self._show_preview()
+        self._show_variations()
 
     def _recommended(self) -> dict[str, Any]:
         """What is recommended for the network, without what is a choice about the photos."""
@@ -168,6 +178,11 @@ class TrainingPanel(RunPanel):
         self.preview.draw(plots.last_layer_curves(preview.table), preview.words)
         self.preview_words.value = f"<div class='cvtune-faint'>{html.text(preview.words)}</div>"
 
+    def _show_variations(self) -> None:
+        """Nine photos as the augmentation varies them."""
+        if not self._moving:
+            self.augmentation.follow()
+
     # -- training ---------------------------------------------------------------------------------------------
 
     def _finding_rate(self) -> Work:
@@ -213,8 +228,10 @@ class TrainingPanel(RunPanel):
         known = last_baseline(self.workspace)
         return known["validation_accuracy"] if known else None
 
-    def paint(self, result: Run | Finder) -> str:
-        """Show the finished run, the findings and what it cost; or the learning rate that was found."""
+    def paint(self, result: Run | Finder | pd.DataFrame) -> str:
+        """Show the finished run, the findings and what it cost; or what else was found."""
+        if isinstance(result, pd.DataFrame):
+            return self.augmentation.paint()
         if isinstance(result, Finder):
             return self._show_rate(result)
         self.show_run(result)
@@ -232,7 +249,7 @@ class TrainingPanel(RunPanel):
 
     def _follow(self, job: Job) -> None:
         super()._follow(job)
-        self.find.disabled = job.running
+        self.find.disabled = self.augmentation.measure.disabled = job.running
 
     # -- what was found ---------------------------------------------------------------------------------------
 

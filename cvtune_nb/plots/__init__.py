@@ -8,6 +8,7 @@ from cvtune_nb.plots.accuracy import (
     rate_curve,
     training_curves,
 )
+from cvtune_nb.plots.augmentation import varied_photos
 from cvtune_nb.plots.certainty import certainty
 from cvtune_nb.plots.classes import class_counts, confusion
 from cvtune_nb.plots.comparison import framings_compared, networks_compared
@@ -46,4 +47,5 @@ __all__ = [
     "recall_by_class",
     "sweep",
     "training_curves",
+    "varied_photos",
 ]

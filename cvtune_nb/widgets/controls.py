@@ -16,6 +16,7 @@ from cvtune_nb.models.sources.source import ON_DISK
 from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print
+from cvtune_nb.widgets.policies import PolicyList
 
 MOST_STEPS = 1000
 """Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
@@ -198,6 +199,7 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "whole": _whole,
     "power2": _power2,
     "menu": _menu,
+    "policies": PolicyList,
     "text": _text,
     "file": _file,
     "name": _backbone,

@@ -58,6 +58,32 @@ def issues(*kinds):
     return pd.DataFrame(rows, columns=["path", "issue", "score", "detail", "suggestion"])
 
 
+def variations(**verdicts):
+    """What policies cost a frozen network and SVM, each at its usual strength."""
+    rows = [(name, {"rotation": 15.0, "colour": 0.4}.get(name, 1.0), verdict) for name, verdict in verdicts.items()]
+    return pd.DataFrame(rows, columns=["policy", "strength", "verdict"])
+
+
+OVERFIT = history([0.8, 0.9, 1.0], [0.8, 0.85, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("measured", "used", "suggested", "words"),
+    [
+        (None, "crop-flip", None, "measure first which does no harm"),
+        ({"d4": "harmless", "rotation": "harmless"}, "crop-flip", "crop+flip+d4", "d4 varies the photos more"),
+        ({"d4": "harmful", "flip": "harmful", "rotation": "harmless"}, "crop", "crop+rotation", "cost no accuracy"),
+        ({"d4": "doubtful", "rotation": "harmful"}, "crop-flip", None, "in use already"),
+        ({"d4": "harmless", "flip": "harmless", "colour": "harmless"}, "crop+d4", "crop+d4+colour", "colour varies"),
+    ],
+)
+def test_only_augmentation_that_does_no_harm_is_suggested_against_overfitting(measured, used, suggested, words):
+    known = pd.DataFrame() if measured is None else variations(**measured)
+    finding = rules.Overfit().speak(case(OVERFIT, replace(CONFIG, augmentation=used), variations=known))
+    assert finding.change.get("augmentation") == suggested
+    assert words in finding.evidence and {"dropout", "weight_decay"} < {*finding.change, "."}
+
+
 def luck(n=100, seed=0):
     """Which of n photos a run got right that is wrong on a tenth of them, by chance."""
     return pd.Series(np.random.default_rng(seed).random(n) < 0.9, index=[f"{index}.jpg" for index in range(n)])

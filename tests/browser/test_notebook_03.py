@@ -101,3 +101,25 @@ def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
     expect(panel).to_contain_text("Learning rate 0.05")
     button(lab, "Recommended").press("Enter")
     expect(panel).to_contain_text("Learning rate 0.0003")
+
+
+def test_03_augmentation_is_shown_on_nine_photos_and_measured(open_notebook, untrained):
+    lab = opened(open_notebook, "03_dnn_fine_tuning", untrained, BACKBONE=NETWORK, IMAGE_SIZE=64)
+    lab.run_all()
+    panel = lab.output("panel")
+    nine = panel.get_by_role("img", name=re.compile("what training sees of nine"))
+    expect(nine).to_be_visible(timeout=LONG)
+    before = nine.get_attribute("src")
+    turns = panel.get_by_role("checkbox", name="Turns and mirrors")
+    turns.press("Space")
+    expect(nine).not_to_have_attribute("src", before)
+    expect(panel).to_contain_text("--augmentation crop+flip+d4")
+    button(lab, "Measure which do no harm").press("Enter")
+    expect(panel).to_contain_text("No cost found with", timeout=LONG)
+    expect(panel).to_contain_text(re.compile(r"Vertical flip off: mirrored top to bottom. .*to tell"))  # 9 photos
+    whole_page(lab, "03_augmentation")
+    typed = panel.get_by_role("textbox", name="Augmentation")
+    typed.fill("crop+zoom")
+    typed.press("Enter")
+    expect(panel).to_contain_text("there is no 'zoom': choose from crop")
+    expect(panel).to_contain_text("--augmentation crop+flip+d4")

@@ -20,6 +20,7 @@ CHOSEN = {
     "clip_norm": 1.5,
     "ema": 0.998,
     "weight_decay": 1e-5,
+    "augmentation": "crop+flip+rotation:30+colour",
     "schedule": "[0.1, 0.01]",
     "seed": 123456,
 }

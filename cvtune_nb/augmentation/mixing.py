@@ -1,0 +1,71 @@
+"""Two photos in one, and how much of each: mixup and CutMix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from cvtune_nb.augmentation.colours import rectangles
+
+MIXES = ("mixup", "cutmix")
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Photos of a minibatch, of which each has something of another one.
+
+    Attributes
+    ----------
+    photos
+        uint8 (n, height, width, 3).
+    others
+        Which other one: rows (n,).
+    own
+        How much of each is its own: 0..1 (n,).
+    """
+
+    photos: torch.Tensor
+    others: torch.Tensor
+    own: torch.Tensor
+
+
+def mixed(photos: torch.Tensor, chosen: Mapping[str, float]) -> Mixed | None:
+    """The photos mixed as a list of policies says; None where it has no such policy. With both, by turns at random."""
+    ways = [name for name in MIXES if name in chosen]
+    if not ways:
+        return None
+    way = ways[int(torch.randint(len(ways), (1,)))]
+    others = torch.randperm(len(photos))
+    alpha = torch.tensor(chosen[way])
+    own = torch.distributions.Beta(alpha, alpha).sample((len(photos),))
+    return (mixup if way == "mixup" else cutmix)(photos, others, own)
+
+
+def mixup(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mixed:
+    """Blended pixel by pixel.
+
+    Parameters
+    ----------
+    photos
+        uint8 (n, height, width, 3).
+    others, own
+        As in Mixed.
+    """
+    mine = photos.float()
+    blended = torch.lerp(mine[others.to(photos.device)], mine, own[:, None, None, None].to(photos.device))
+    return Mixed(blended.round_().to(torch.uint8), others, own)
+
+
+def cutmix(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mixed:
+    """A rectangle of the other photo set in.
+
+    Parameters
+    ----------
+    photos
+        uint8 (n, height, width, 3).
+    others, own
+        As in Mixed; what is its own is counted in whole pixels.
+    """
+    cut = rectangles(photos, 1 - own, torch.ones(len(photos)), None)
+    pasted = torch.where(cut[..., None], photos[others.to(photos.device)], photos)
+    return Mixed(pasted, others, 1 - cut.float().mean((1, 2)).cpu())

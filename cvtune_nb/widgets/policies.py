@@ -1,0 +1,114 @@
+"""A list of augmentation policies as switches with strengths, and as text; moving the one changes the other."""
+
+from typing import Any
+
+import ipywidgets as w
+import traitlets
+
+from cvtune_nb.augmentation.policies import POLICIES, Policy, in_words, policies_in
+from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import Parameter
+from cvtune_nb.widgets.html import alert, text
+from cvtune_nb.widgets.layout import look, small_print
+
+APART = {"crop": "resized-crop", "resized-crop": "crop"}
+"""Policies of which switching one on switches the other off."""
+
+
+class Switch(w.VBox):
+    """One policy: on or off, its strength, and a line in words."""
+
+    def __init__(self, policy: Policy):
+        self.policy, self.mark = policy, ""
+        self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "11.5em"})
+        self.strength = w.FloatSlider(
+            value=policy.strength,
+            min=policy.low,
+            max=policy.high,
+            step=_step(policy),
+            readout_format=".3g",
+            continuous_update=False,
+            layout={"width": "calc(100% - 12.7em)"},
+        )
+        self.words = small_print()
+        self.say()
+        super().__init__([w.HBox([self.on, self.strength]), self.words])
+
+    @property
+    def value(self) -> float:
+        """The strength, in as many digits as a slider is moved by."""
+        return float(f"{self.strength.value:.3g}")
+
+    def say(self) -> None:
+        """Strength, unit and meaning in words, and the mark."""
+        state = f"{self.value:g} {self.policy.unit}" if self.on.value else "off"
+        mark = f" <i>{text(self.mark)}</i>" if self.mark else ""
+        words = f"{text(self.policy.label)} <b>{text(state)}</b>: {text(self.policy.meaning)}.{mark}"
+        self.words.value = f'<div role="status" aria-live="polite">{words}</div>'
+
+
+class PolicyList(w.VBox):
+    """A parameter that is a list of policies.
+
+    value: the list as it is typed; change it by assignment.
+    """
+
+    value = traitlets.Unicode()
+
+    def __init__(self, parameter: Parameter, value: str):
+        self.parameter, self._moving = parameter, False
+        self.typed = w.Text(description=parameter.label, continuous_update=False, **look())
+        self.wrong = w.HTML()
+        self.switches = {name: Switch(POLICIES[name]) for name in parameter.choices}
+        super().__init__([self.typed, self.wrong, *self.switches.values()])
+        self.value = value
+        self._show()
+        self.observe(lambda _: self._show(), "value")
+        self.typed.observe(lambda _: self._read(), "value")
+        for name, switch in self.switches.items():
+            switch.on.observe(lambda change, name=name: self._switched(name, change["new"]), "value")
+            switch.strength.observe(lambda _: self._switched(), "value")
+
+    def mark(self, marks: dict[str, str]) -> None:
+        """Say something beside some of the switches, by name, and nothing beside the others."""
+        for name, switch in self.switches.items():
+            switch.mark = marks.get(name, "")
+            switch.say()
+
+    def _show(self) -> None:
+        """Move text and switches to the value."""
+        chosen, self._moving = policies_in(self.value, self.parameter.choices), True
+        try:
+            self.typed.value, self.wrong.value = self.value, ""
+            for name, switch in self.switches.items():
+                switch.on.value = name in chosen
+                switch.strength.value = chosen.get(name, switch.strength.value)
+                switch.say()
+        finally:
+            self._moving = False
+
+    def _read(self) -> None:
+        """Take what was typed; a list that can't be read changes nothing, and says why."""
+        if self._moving:
+            return
+        try:
+            self.value = self.parameter.check(self.typed.value)
+            self._show()  # the same list may have been typed otherwise
+        except InputError as error:
+            self.wrong.value = alert(error)
+
+    def _switched(self, name: str = "", on: Any = False) -> None:
+        """Take what the switches say."""
+        if self._moving:
+            return
+        other = self.switches.get(APART.get(name, ""))
+        if on and other:
+            self._moving, other.on.value = True, False
+            self._moving = False
+        self.value = in_words({name: switch.value for name, switch in self.switches.items() if switch.on.value})
+        self._show()
+
+
+def _step(policy: Policy) -> float:
+    """How far the slider moves at a time: by keyboard it gets anywhere in about a hundred steps."""
+    return next(step for step, up_to in ((0.005, 0.5), (0.01, 1.0), (0.05, 5.0), (1.0, 360.0)) if policy.high <= up_to)
