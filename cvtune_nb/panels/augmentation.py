@@ -17,6 +17,7 @@ from cvtune_nb.classification.variations import (
     measure_costs,
     predicted_seconds,
 )
+from cvtune_nb.console import duration
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
@@ -101,7 +102,7 @@ class Augmentation:
         """Read what was measured, or how long that would take."""
         self._spec, self._costs = spec, known_costs(self.workspace, spec)
         seconds = predicted_seconds(self.workspace, spec, len(MEASURED)) if self._costs.empty else None
-        self._takes = f"; to measure takes about {html.duration(seconds)}" if seconds else ""
+        self._takes = f"; to measure takes about {duration(seconds)}" if seconds else ""
 
     def _mark(self) -> None:
         """What was measured, beside each switch."""
