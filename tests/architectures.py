@@ -1,8 +1,8 @@
 """Architectures of timm with random weights, through the product: `python -m tests.architectures`.
 
 Each at its native image size and at two others: features, one epoch of training with what is recommended for it, ONNX
-beside PyTorch with minibatches of 1 and 9, a heat map, and at the native size a whole export; or refused in one
-sentence. A line a row; it goes on after a failure, and exits 1 if there was one. docs/measurements.md, "Architectures
+beside PyTorch with minibatches of 1 and 9, a heat map, and at the native size, with features of several stages, a whole
+export; or refused in one sentence. A line a row; it goes on after a failure, and exits 1 if there was one. docs/measurements.md, "Architectures
 of timm".
 """
 
@@ -28,6 +28,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model
 from cvtune_nb.models import sizes
 from cvtune_nb.models.backbones import RANDOM
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.workspace import Workspace
 from tests.photos import make_photos
@@ -95,10 +96,10 @@ def through(workspace: Workspace, name: str, size: int, folder: Path | None = No
 
 
 def _work(workspace: Workspace, name: str, size: int, folder: Path | None) -> tuple[float, str]:
-    photos, shown = workspace.photos(), Preprocessing(size)
-    rows = features(workspace, photos, FeatureSpec(name, shown)).matrix
+    photos, shown, pooling = workspace.photos(), Preprocessing(size), STAGES if folder else LAST
+    rows = features(workspace, photos, FeatureSpec(name, shown, pooling=pooling)).matrix
     assert np.isfinite(rows).all(), "features that are no numbers"
-    run = fit(workspace, recommended(name, image_size=size, epochs=1, batch_size=8))
+    run = fit(workspace, recommended(name, image_size=size, pooling=pooling, epochs=1, batch_size=8))
     assert len(run.history) and np.isfinite(run.history.select_dtypes("number")).all(axis=None), "no epoch"
     network = load_best(run)
     graph = onnx_model.network(onnx_model.program(network, size)).SerializeToString()
