@@ -2,8 +2,8 @@
 
 Each at its native image size and at two others: features, one epoch of training with what is recommended for it, ONNX
 beside PyTorch with minibatches of 1 and 9, a heat map, and at the native size, with features of several stages, a whole
-export; or refused in one sentence. A line a row; it goes on after a failure, and exits 1 if there was one. docs/measurements.md, "Architectures
-of timm".
+export; or refused in one sentence. A line a row; it goes on after a failure, and exits 1 if there was one.
+docs/measurements.md, "Architectures of timm".
 """
 
 import argparse
