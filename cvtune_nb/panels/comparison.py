@@ -103,6 +103,7 @@ class ComparisonPanel(Panel):
         self.use_any = button("Use this", disabled=True)
         self.start_with = w.HTML()
         others = folded("Own weights, compared beside them", [self.weights.box, self.backbone.box])
+        others.selected_index = 0 if weights else None
         self.controls.children = [self.list, self.fetch, others, self.sizes, self.photos, self.budget, self.price]
         self.below.children = [
             row(*self.for_use.values(), self.any, self.use_any),

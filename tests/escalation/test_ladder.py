@@ -35,7 +35,6 @@ def test_a_network_of_no_ladder_climbs_alone():
     assert {rung.backbone for rung in rungs} == {"mobilenetv3_small_050"}
     assert [rung.learning_rate for rung in rungs] == [0.0003, 0.00015, 0.000075]
     assert [rung.image_size for rung in ladder_of("mixer_s32_224")] == [224], "it is made for one size"
-    assert [rung.learning_rate for rung in ladder_of("vit_base_patch16_224")] == [3e-5, 1.5e-5, 7.5e-6]
     assert ladder_of("resnet50") == ladder("resnet")
     assert {rung.backbone for rung in ladder_of("resnet18:random")} == {"resnet18:random"}
 
