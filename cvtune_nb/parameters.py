@@ -63,7 +63,7 @@ class Parameter:
 
     @property
     def range_in_words(self) -> str:
-        """What may be chosen, for example "0.00001 to 1" or "svm or random"."""
+        """What may be chosen, for example "1e-06 to 1" or "svm or random"."""
         if self.scale == "policies":
             return f"none, or any of {', '.join(self.choices)}, joined like {self.default}+colour:.3"
         if self.choices:
@@ -110,7 +110,7 @@ _DECLARED = [
         "how far each step moves the weights: too high forgets, too low crawls",
         0.0003,
         "log",
-        1e-5,
+        1e-6,  # the ladder halves a transformer's 3e-5 at every rung
         1.0,
         name_2018="lr_per_mb",
         by_network=True,

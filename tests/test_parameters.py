@@ -32,10 +32,10 @@ def test_config_survives_a_round_trip():
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("learning_rate", 0, "1e-05 to 1"),
-        ("learning_rate", 1.5, "1e-05 to 1"),
+        ("learning_rate", 0, "1e-06 to 1"),
+        ("learning_rate", 1.5, "1e-06 to 1"),
         ("learning_rate", "fast", "give a number"),
-        ("learning_rate", float("nan"), "1e-05 to 1"),
+        ("learning_rate", float("nan"), "1e-06 to 1"),
         ("learning_rate", None, "give a number"),
         ("image_size", 27, "a whole number from 28 to 1000"),
         ("image_size", 224.5, "a whole number from 28 to 1000"),
@@ -149,7 +149,7 @@ def test_garbage_in_a_schedule_is_refused_and_never_run(text):
         parse_schedule(text)
 
 
-@pytest.mark.parametrize("text", ["[5]", "[1e-6]*3"])
+@pytest.mark.parametrize("text", ["[5]", "[1e-7]*3"])
 def test_a_schedule_that_a_run_on_disk_could_not_be_read_back_with_is_refused(text):
     with pytest.raises(InputError, match="learning_rate is"):
         Config("resnet18", schedule=text)
@@ -174,5 +174,5 @@ def test_runs_that_differ_in_one_parameter_only_look_different(name):
 
 
 def test_halved_the_rate_stays_within_its_range():
-    assert Config("resnet18", learning_rate=1e-5).halved().learning_rate == 1e-5
+    assert Config("resnet18", learning_rate=1e-6).halved().learning_rate == 1e-6
     assert Config("resnet18", learning_rate=1e-3).halved().learning_rate == 5e-4

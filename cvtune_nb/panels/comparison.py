@@ -113,16 +113,9 @@ class ComparisonPanel(Panel):
         self.use_any = button("Use this", disabled=True)
         self.start_with = w.HTML()
         others = folded("Own weights, compared beside them", [self.weights.box, self.backbone.box])
-        self.controls.children = [
-            self.list,
-            self.fetch,
-            others,
-            self.sizes,
-            self.pooling,
-            self.photos,
-            self.budget,
-            self.price,
-        ]
+        others.selected_index = 0 if weights else None
+        chosen = [self.sizes, self.pooling, self.photos, self.budget]
+        self.controls.children = [self.list, self.fetch, others, *chosen, self.price]
         self.below.children = [
             row(*self.for_use.values(), self.any, self.use_any),
             self.start_with,

@@ -1,11 +1,14 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from cvtune_nb.classification import fit
+from cvtune_nb.classification import fit, load_run
+from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 
@@ -40,6 +43,38 @@ def outcome(run):
         {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
         (run.folder / "predictions.csv").read_bytes(),
     )
+
+
+def stop_at(words):
+    """A progress that stops the work when it says so."""
+
+    def progress(share, said):
+        if said.startswith(words):
+            raise Stopped
+
+    return progress
+
+
+def killed_in_the_second_epoch(workspace, config):
+    """The run of `config` in a process of its own that the system ends (kill -9) in the middle of its second epoch."""
+    script = f"""
+import os, signal
+from cvtune_nb.errors import Stopped
+from cvtune_nb.parameters import Config
+from cvtune_nb.classification import fit, load_run
+from cvtune_nb.workspace import Workspace
+
+def progress(share, words):
+    if words == "epoch 2 of 2" and share > 0.6:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fit(Workspace({str(workspace.folder)!r}), Config(**{config.to_dict()!r}), progress=progress)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert ended.returncode == -9, ended.stderr
+    run = load_run(workspace, "last")
+    assert (run.state, run.history["epoch"].tolist()) == ("interrupted", [0, 1])
+    return run
 
 
 @pytest.fixture

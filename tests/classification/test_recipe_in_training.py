@@ -1,8 +1,6 @@
 """Layer decay, drop path, warm-up, gradient clipping and averaged weights in the training of a classifier."""
 
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from cvtune_nb.classification import cost, find_learning_rate, fit, load_best, load_run, lr_finder, predict_cost
+from cvtune_nb.classification import cost, find_learning_rate, fit, load_best, lr_finder, predict_cost
 from cvtune_nb.classification.train import ClassifierTrainer, step
-from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import silent
 from cvtune_nb.models import networks
 from cvtune_nb.models.layers import distances
@@ -21,7 +19,7 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Speed
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace
-from tests.classification.conftest import outcome
+from tests.classification.conftest import killed_in_the_second_epoch, outcome, stop_at
 
 RECIPE = Config(
     "test_vit:random",
@@ -63,32 +61,13 @@ def test_what_is_kept_is_the_averaged_network_and_gives_the_predictions_that_wer
 
 @pytest.mark.parametrize("where", ["epoch 1 of 2", "epoch 2 of 2", "epoch 2 of 2: measuring"])
 def test_stopped_and_resumed_it_ends_bit_for_bit_as_the_unbroken_run(workspace, unbroken, where):
-    def stop(share, words):
-        if words.startswith(where):
-            raise Stopped
-
-    stopped = fit(workspace, RECIPE, progress=stop)
+    stopped = fit(workspace, RECIPE, progress=stop_at(where))
     assert stopped.state == "stopped"
     assert outcome(fit(workspace, run=stopped.id)) == outcome(unbroken[1])
 
 
 def test_killed_by_the_operating_system_it_ends_bit_for_bit_as_the_unbroken_run(workspace, unbroken):
-    script = f"""
-import os, signal
-from cvtune_nb.parameters import Config
-from cvtune_nb.classification import fit
-from cvtune_nb.workspace import Workspace
-
-def progress(share, words):
-    if words == "epoch 2 of 2" and share > 0.6:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-fit(Workspace({str(workspace.folder)!r}), Config(**{RECIPE.to_dict()!r}), progress=progress)
-"""
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
-    assert ended.returncode == -9, ended.stderr
-    run = load_run(workspace, "last")
-    assert (run.state, run.history["epoch"].tolist()) == ("interrupted", [0, 1])
+    run = killed_in_the_second_epoch(workspace, RECIPE)
     assert outcome(fit(workspace, run=run.id)) == outcome(unbroken[1])
 
 

@@ -1,23 +1,14 @@
 """A run that was interrupted, in whatever way, ends bit for bit as the one that was not."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
 from cvtune_nb.classification import Run, fit, load_run, train
-from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.errors import InputError
 from cvtune_nb.runs import checkpoint as checkpoint_module
 from cvtune_nb.runs import fitting
-
-
-def stop_at(words):
-    def progress(share, said):
-        if said.startswith(words):
-            raise Stopped
-
-    return progress
+from tests.classification.conftest import killed_in_the_second_epoch, stop_at
 
 
 class Killed(BaseException):
@@ -96,24 +87,7 @@ def test_killed_while_an_epoch_is_written_down(workspace, config, same_as_traine
 
 
 def test_killed_by_the_operating_system(workspace, config, same_as_trained):
-    """kill -9, in a process of its own, in the middle of the second epoch."""
-    script = f"""
-import os, signal
-from cvtune_nb.parameters import Config
-from cvtune_nb.classification import fit
-from cvtune_nb.workspace import Workspace
-
-def progress(share, words):
-    if words == "epoch 2 of 2" and share > 0.6:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-fit(Workspace({str(workspace.folder)!r}), Config(**{config.to_dict()!r}), progress=progress)
-"""
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
-    assert ended.returncode == -9, ended.stderr
-    run = load_run(workspace, "last")
-    assert run.state == "interrupted"
-    assert run.history["epoch"].tolist() == [0, 1]
+    run = killed_in_the_second_epoch(workspace, config)
     same_as_trained(fit(workspace, run=run.id))
 
 

@@ -113,8 +113,8 @@ def test_a_rule_is_silent_otherwise(rule, number):
 
 
 EXTREMES = [
-    replace(CONFIG, learning_rate=1e-5, batch_size=1, epochs=200, proposals=1000, weight_decay=1e-6),
-    replace(CONFIG, learning_rate=1e-5, batch_size=4),
+    replace(CONFIG, learning_rate=1e-6, batch_size=1, epochs=200, proposals=1000, weight_decay=1e-6),
+    replace(CONFIG, learning_rate=1e-6, batch_size=4),
     replace(CONFIG, learning_rate=1.0, image_size=1000, batch_size=64, epochs=1, proposals=20),
 ]
 

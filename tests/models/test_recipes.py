@@ -53,6 +53,11 @@ def test_a_rate_that_was_halved_with_the_minibatch_stays_halved():
     assert switched(Config(LITE).halved().halved(), CONVNEXT) == recommended(CONVNEXT).halved().halved()
 
 
+def test_a_large_transformer_can_climb_two_rungs():
+    first = recommended("vit_base_patch16_224", image_size=224)
+    assert [first.halved().learning_rate, first.halved().halved().learning_rate] == [1.5e-5, 7.5e-6]
+
+
 def test_a_minibatch_set_by_hand_leaves_the_rate_to_the_network():
     assert switched(Config(LITE, batch_size=8), CONVNEXT) == recommended(CONVNEXT, batch_size=8)
 
