@@ -197,9 +197,12 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     """
     found, left_out = layout.found, layout.left_out
     if layout.kind != "csv":  # who names every photo means each of them
-        beside = found["path"].map(file_types.beside_jpeg(found["path"]))
-        others = found[beside.notna()].assign(reason=beside)[["path", "label", "reason"]]
-        found, left_out = found[beside.isna()], pd.concat([left_out, others], ignore_index=True)
+        beside = file_types.beside_jpeg(found["path"])
+        if beside:
+            others = found[found["path"].isin(beside)][["path", "label"]]
+            others = others.assign(reason=[beside[path] for path in others["path"]])
+            left_out = pd.concat([left_out, others], ignore_index=True)
+            found = found[~found["path"].isin(beside)].reset_index(drop=True)
     manifest = space.folder / "manifest.csv"
     first = not manifest.exists()
     known = pd.DataFrame(columns=MANIFEST_COLUMNS) if first else space.manifest()

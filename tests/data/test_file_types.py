@@ -12,6 +12,7 @@ from PIL import Image
 from cvtune_nb.audit.quality import corrupt
 from cvtune_nb.data import open_workspace, thumbnail
 from cvtune_nb.data.photo import FULL, UnreadablePhoto, centre_square, doubt, header, read_photo, value_range
+from cvtune_nb.data.summary import previews
 from tests.file_types import HEIC, bands_tiff, dicom, heic_shows, jpeg, raw, tiff
 from tests.photos import draw_photo, make_photos
 
@@ -263,6 +264,9 @@ def test_what_a_camera_stores_beside_a_jpeg_is_left_out_by_name(tmp_path):
     (photos / "a" / "alone.NEF").write_bytes(raw(LARGE))
     (photos / "b" / "alone.HEIC").write_bytes(HEIC)
     space = open_workspace(photos, tmp_path / "workspace")
+    assert (
+        previews(space.photos()) == "1 camera RAW photo is shown by the preview that the camera has put into the file"
+    )
     assert {"a/alone.NEF", "b/alone.HEIC"} < set(space.photos()["path"]) and len(space.photos()) == 10
     reasons = dict(space.skipped()[["path", "reason"]].itertuples(index=False, name=None))
     assert reasons == {f"a/{first.stem}.NEF": f"stored by the camera beside {first.name}, which is used"}
