@@ -17,6 +17,7 @@ from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.data import summary
 from cvtune_nb.data.colours import GREY
+from cvtune_nb.data.file_types import BESIDE
 from cvtune_nb.data.photo import NO_PROFILE
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.data.rows import Rows, RowStore
@@ -218,9 +219,9 @@ def meant_as_photo(label: str, reason: str) -> bool:
     """Whether a file that was left out was meant to be one of the photos.
 
     Not one beside the class folders (no label), nor one that says by its name that it is something else ("not a photo
-    (.txt file)").
+    (.txt file)"), nor what a camera has stored beside a photo that is used.
     """
-    return bool(label) and not reason.startswith("not a photo (")
+    return bool(label) and not reason.startswith(("not a photo (", BESIDE))
 
 
 MEASURES = ["brightness", "mean", "contrast", "burnt", "sharpness", "sharpness_half", "colour"]

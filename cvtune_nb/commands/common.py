@@ -40,6 +40,7 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         When there are no photos that can be used, and no workspace.
     """
     from cvtune_nb.data import conflicts, levels, open_workspace
+    from cvtune_nb.data.summary import previews
 
     folder = Path(arguments.workspace).expanduser() if arguments.workspace else None
     if folder and not arguments.data and not (folder / "workspace.json").exists():
@@ -59,7 +60,8 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
     )
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
     recognised = workspace.recognised and f"recognised: {workspace.recognised}"
-    for words in (workspace.moved, recognised, workspace.chosen, levels.in_words(workspace)):
+    shown = levels.in_words(workspace), previews(workspace.photos())
+    for words in (workspace.moved, recognised, workspace.chosen, *shown):
         if words:
             meter.say(words)
     skipped, contested = workspace.skipped(), conflicts(workspace)

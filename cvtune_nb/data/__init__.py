@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data import colours, levels, photo
+from cvtune_nb.data import colours, file_types, levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
 from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
@@ -196,6 +196,13 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     split, whatever its file is called now.
     """
     found, left_out = layout.found, layout.left_out
+    if layout.kind != "csv":  # who names every photo means each of them
+        beside = file_types.beside_jpeg(found["path"])
+        if beside:
+            others = found[found["path"].isin(beside)][["path", "label"]]
+            others = others.assign(reason=[beside[path] for path in others["path"]])
+            left_out = pd.concat([left_out, others], ignore_index=True)
+            found = found[~found["path"].isin(beside)].reset_index(drop=True)
     manifest = space.folder / "manifest.csv"
     first = not manifest.exists()
     known = pd.DataFrame(columns=MANIFEST_COLUMNS) if first else space.manifest()

@@ -13,7 +13,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import drop
 from cvtune_nb.workspace import Workspace
 
-LOOKED_AT = 200
+LOOKED_AT = 100
 """Photos, spread evenly, that stand for the set."""
 
 GREY = 0.01
@@ -71,7 +71,7 @@ def tones(workspace: Workspace, photos: pd.DataFrame, preprocessing: Preprocessi
     """
     some = photos.iloc[np.unique(np.linspace(0, len(photos) - 1, LOOKED_AT).astype(int))]
     seen = pixels(workspace, some, preprocessing)[:]
-    grey = (seen.max(axis=-1).astype(int) - seen.min(axis=-1)).mean(axis=(1, 2)) < 255 * GREY
+    grey = (seen.max(axis=-1) - seen.min(axis=-1)).mean(axis=(1, 2)) < 255 * GREY
     counts = [np.bincount(seen[..., channel].ravel(), minlength=256) for channel in range(3)]
     values, total = np.arange(256) / 255, seen[..., 0].size
     mean = [float(count @ values / total) for count in counts]

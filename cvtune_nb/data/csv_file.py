@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cvtune_nb.data.file_types import RAW
 from cvtune_nb.data.layout import composed
 from cvtune_nb.errors import InputError
 
@@ -57,6 +58,8 @@ LABEL_COLUMNS = {
 }
 """Names of columns, in lower case and without blanks, dashes and underscores."""
 
+PHOTOS = {".jpg", ".jpeg", ".png", ".heic", ".avif", ".webp", ".tif", ".tiff", ".dcm", *RAW}
+"""Extensions of photos: a first line that has one of them is no line of names."""
 COLUMNS = "name the columns path,label[,split]"
 
 
@@ -129,7 +132,7 @@ def parse(file: Path) -> Table:
             raise _unreadable(file, f"line {line} has {len(row)} columns and the first line {len(columns)}")
     body = [row[: len(columns)] + [""] * (len(columns) - len(row)) for row in rows[1:]]
     table = Table(file, columns, body, lines[1:], notes, doubtful)
-    if any(Path(cell.strip().replace("\\", "/")).suffix.lower() in (".jpg", ".jpeg", ".png") for cell in columns):
+    if any(Path(cell.strip().replace("\\", "/")).suffix.lower() in PHOTOS for cell in columns):
         raise InputError(f"{file} has no line with the names of its columns: {COLUMNS} in a first line")
     return table
 

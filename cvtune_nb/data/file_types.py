@@ -9,7 +9,7 @@ import io
 import math
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import IO, Any, Self
@@ -36,12 +36,19 @@ RAW = {
 }
 """Extensions of what cameras store undeveloped. Many are TIFFs, and all that Pillow sees of them is a tiny preview."""
 
+BESIDE_JPEG = {*RAW, ".heic", ".heif"}
+"""Extensions of what cameras store beside a JPEG of the same photo."""
+
+BESIDE = "stored by the camera beside"
+"""With the name of the JPEG: why such a file is not used."""
+
 RAW_STARTS = ((0, b"FUJIFILMCCD-RAW"), (0, b"IIU\0"), (0, b"IIRO"), (0, b"IIRS"), (0, b"MMOR"), (4, b"ftypcrx "))
 """Where camera RAW that is no TIFF has which bytes: Fuji, Panasonic, Olympus and newer Canon."""
 
 PREVIEW = 1_000_000
 """Pixels that the preview in a camera RAW photo must have: less is a thumbnail."""
 
+JPEG = (".jpg", ".jpeg")
 HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 DICOM_START = 128, b"DICM"
 
@@ -55,6 +62,18 @@ PLAIN = (1, 5, 8, 32773, 32946, 34925, 50000)
 """TIFF compressions that know nothing of pixels: none, LZW, Deflate, PackBits, LZMA, Zstandard."""
 
 File = str | os.PathLike[str] | IO[bytes]
+
+
+def beside_jpeg(paths: Iterable[str]) -> dict[str, str]:
+    """Which of `paths` a camera has stored beside a JPEG of the same photo, and why they are therefore not used."""
+    paths = list(paths)
+    jpegs = {PurePath(path).with_suffix("").as_posix().lower(): path for path in paths if suffix(path) in JPEG}
+    found = {}
+    for path in paths:
+        same = jpegs.get(PurePath(path).with_suffix("").as_posix().lower())
+        if same and suffix(path) in BESIDE_JPEG:
+            found[path] = f"{BESIDE} {PurePath(same).name}, which is used"
+    return found
 
 
 class RefusedFile(ValueError):

@@ -26,7 +26,7 @@ AUTO = "auto"
 DARK = 4
 """So many times darker than need be: from there it is said."""
 
-ALWAYS_EIGHT = {".jpg", ".jpeg", ".gif", ".webp", ".bmp"}
+ALWAYS_EIGHT = {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".heic", ".heif", ".avif"}
 
 
 def limit(value: float, floating: bool, bits: Sequence[int] = BITS) -> float:

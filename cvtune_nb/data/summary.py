@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from cvtune_nb.data.file_types import RAW, suffix
 from cvtune_nb.data.pixels import median_side
 
 
@@ -24,6 +25,13 @@ def short_sides(photos: pd.DataFrame) -> tuple[int, int, float]:
     """The smallest, the largest and the median short side, in pixels."""
     short = photos[["width", "height"]].min(axis=1)
     return int(short.min()), int(short.max()), median_side(photos)
+
+
+def previews(photos: pd.DataFrame) -> str:
+    """How many photos are camera RAW, of which something else is shown than is stored, in words; "" for none."""
+    count = sum(suffix(path) in RAW for path in photos["path"])
+    noun = "photo is" if count == 1 else "photos are"
+    return f"{count} camera RAW {noun} shown by the preview that the camera has put into the file" if count else ""
 
 
 def one_to_try(photos: pd.DataFrame) -> str:

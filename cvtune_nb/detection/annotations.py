@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.data import photo, walk
+from cvtune_nb.data import file_types, photo, walk
 from cvtune_nb.detection import coco, other_formats, voc, yolo
 from cvtune_nb.detection.checking import checked
 from cvtune_nb.detection.pairing import Photos
@@ -253,7 +253,8 @@ def _photos(root: Path, paths: Sequence[str], progress: Progress) -> tuple[pd.Da
     """path, width, height of the photos below root, and the reasons of those that can't be read."""
     if not paths:
         raise InputError(f"{root} has no photos: put them beside the annotations")
-    sizes, unreadable = [], {}
+    sizes, unreadable = [], file_types.beside_jpeg(paths)
+    paths = [path for path in paths if path not in unreadable]
 
     def look(path: str) -> tuple[int, int] | str:
         try:

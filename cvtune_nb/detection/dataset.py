@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import colours, levels, look, make_sample, opened_last, photo, places, unpacked, walk
+from cvtune_nb.data import colours, file_types, levels, look, make_sample, opened_last, photo, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, read_annotations
 from cvtune_nb.detection.box_journal import drawn
@@ -294,7 +294,8 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
                 return row.sha256, row.width, row.height, row.bytes
         return look(path, levels=space.levels)
 
-    rows, reasons = [], {}
+    rows, reasons = [], file_types.beside_jpeg(path.relative_to(root).as_posix() for path in paths)
+    paths = [path for path in paths if path.relative_to(root).as_posix() not in reasons]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, (path, seen) in enumerate(zip(paths, pool.map(known_or_seen, paths), strict=True)):
             if number % 16 == 0:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
-from cvtune_nb.data.file_types import RAW
+from cvtune_nb.data.file_types import BESIDE_JPEG
 from cvtune_nb.data.layout import folded
 from cvtune_nb.data.split_names import split_of
 
@@ -65,9 +65,6 @@ OF_FILES = {
     "detection",
 }
 """Words in the names of folders that say what kind of files lie there: labels/train and train/images are one place."""
-
-BESIDE_JPEG = {*RAW, ".heic", ".heif"}
-"""Extensions of what cameras store beside a JPEG of the same photo."""
 
 ABSOLUTE = re.compile(r"^(/|[A-Za-z]:/|[a-z]+://)")
 """A path or address on another machine, of which only the end says something here."""

@@ -15,7 +15,7 @@ from cvtune_nb.data import NATIVE, colours, conflicts, levels, open_workspace, o
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import added_bytes, kept_bytes
 from cvtune_nb.data.sample import make_sample
-from cvtune_nb.data.summary import class_sizes, classes_by_split, short_sides
+from cvtune_nb.data.summary import class_sizes, classes_by_split, previews, short_sides
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
@@ -272,6 +272,7 @@ def _found(workspace: Workspace) -> str:
         workspace.recognised and f"recognised: {workspace.recognised}",
         workspace.chosen,
         levels.in_words(workspace),
+        previews(photos),
         colours.tones(workspace, photos, NATIVE).words,
     )
     lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]

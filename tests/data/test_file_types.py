@@ -3,14 +3,18 @@
 import io
 import struct
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from cvtune_nb.audit.quality import corrupt
+from cvtune_nb.data import open_workspace, thumbnail
 from cvtune_nb.data.photo import FULL, UnreadablePhoto, centre_square, doubt, header, read_photo, value_range
+from cvtune_nb.data.summary import previews
 from tests.file_types import HEIC, bands_tiff, dicom, heic_shows, jpeg, raw, tiff
-from tests.photos import draw_photo
+from tests.photos import draw_photo, make_photos
 
 
 def opened(content: bytes, levels=FULL) -> np.ndarray:
@@ -248,3 +252,24 @@ def test_values_that_are_packed_closely(depth, count):
     white = 2.0**depth - 1
     expected = values.astype(float) * 255 / white
     assert np.abs(opened(content, (0, white)) - expected).max() <= 0.5
+
+
+# -- in a folder ------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_camera_stores_beside_a_jpeg_is_left_out_by_name(tmp_path):
+    photos = make_photos(tmp_path / "photos", ("a", "b"), per_class=4, size=64)
+    first = min(photos.glob("a/*.jpg"))
+    first.with_suffix(".NEF").write_bytes(raw(LARGE))
+    (photos / "a" / "alone.NEF").write_bytes(raw(LARGE))
+    (photos / "b" / "alone.HEIC").write_bytes(HEIC)
+    space = open_workspace(photos, tmp_path / "workspace")
+    assert (
+        previews(space.photos()) == "1 camera RAW photo is shown by the preview that the camera has put into the file"
+    )
+    assert {"a/alone.NEF", "b/alone.HEIC"} < set(space.photos()["path"]) and len(space.photos()) == 10
+    reasons = dict(space.skipped()[["path", "reason"]].itertuples(index=False, name=None))
+    assert reasons == {f"a/{first.stem}.NEF": f"stored by the camera beside {first.name}, which is used"}
+    assert not corrupt(SimpleNamespace(skipped=space.skipped())), "nothing is wrong with it"
+    assert thumbnail(space.path_of("a/alone.NEF")).startswith(b"\xff\xd8"), "what browsers can show"
+    assert thumbnail(space.path_of("b/alone.HEIC")).startswith(b"\xff\xd8")

@@ -1,11 +1,13 @@
 """Notebook 00 shows photos of more than 8 bits as they will be seen, and takes another choice."""
 
+import numpy as np
 import pytest
 
 from cvtune_nb.models import benchmark
 from cvtune_nb.panels import StartPanel
 from cvtune_nb.workspace import Workspace
 from tests.deep import make_deep
+from tests.file_types import bands_tiff
 from tests.photos import make_photos
 
 
@@ -26,6 +28,22 @@ def test_8_bit_photos_have_no_such_control(tmp_path):
     panel = StartPanel("start", str(photos), str(tmp_path / "w"))
     press(panel, panel.go)
     assert panel.levels.layout.display == "none" and "more than 8 bits" not in panel.text.value
+    assert "10 photos looked at: all are in colour; mean of red, green and blue" in panel.text.value
+
+
+def test_bands_are_asked_for_and_taken(tmp_path):
+    for number in range(10):
+        values = np.random.default_rng(number).integers(0, 256, (24, 24, 5), np.uint8)
+        file = tmp_path / "p" / "ab"[number % 2] / f"{number}.tif"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bands_tiff(values))
+    panel = StartPanel("start", str(tmp_path / "p"), str(tmp_path / "w"))
+    panel.go.click()
+    assert panel.job.wait(120) and "a TIFF of 5 bands" in str(panel.job.error)
+    assert panel.folded.selected_index == 0, "where the bands are chosen"
+    panel.bands.value = "5,2,1"
+    press(panel, panel.go)
+    assert "ands 5, 2 and 1 of TIFFs of many are shown red, green and blue" in panel.text.value
 
 
 def test_levels_are_shown_and_can_be_changed_and_decided_again(tmp_path, monkeypatch):

@@ -121,7 +121,7 @@ async def photos_of(request: Request, limits: Limits) -> list[tuple[str, bytes]]
     """
     kind = request.headers.get("content-type", "").lower()
     body = await _body(request, limits)
-    if kind.startswith(("image/", "application/octet-stream")):
+    if kind.startswith(("image/", "application/dicom", "application/octet-stream")):
         found = [("photo", body)]
     elif kind.startswith("multipart/form-data"):
         found = await _files(request, body, limits)
