@@ -94,7 +94,7 @@ def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
         image_sizes += [size for size in larger if spec.image_size < size <= largest_size(photos)]
     ratios = RATIOS if shown.framing == "crop" else RATIOS[:1]
     return [
-        AtTestTime(**{**shown.to_dict(), "image_size": size}, crop_ratio=ratio, mirrored=mirrored)
+        AtTestTime(**{**shown.to_dict(), "image_size": size, "crop_ratio": ratio, "mirrored": mirrored})
         for size in image_sizes
         for ratio in ratios
         for mirrored in (False, True)

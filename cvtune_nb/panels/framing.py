@@ -162,9 +162,10 @@ class FramingPanel(Panel):
     def outcome(self) -> None:
         """Pictures and words as ordinary outputs; nothing before there is something to show."""
         if self.job.running or self._seen:
-            self.report(self.picture, self.text, self.cut, self.lessons, always=not self.job.running)
+            self.report(self.picture, self.cut, self.lessons, always=not self.job.running)
 
     def lessons(self) -> HTML:
         """What was found, and what later steps start with."""
         made = choice(self.workspace) or start_with(self.workspace)
-        return html.listed([*self.seen.sentences, f"Later steps start with {made}."])
+        cut = f"The crop leaves out {cut_off_in_words(self.workspace.photos())}."
+        return html.listed([*self.seen.sentences, cut, f"Later steps start with {made}."])

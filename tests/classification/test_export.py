@@ -122,13 +122,15 @@ def as_file(pixels) -> bytes:
     ("height", "width"),
     [(73, 73), (64, 64), (7, 3), (1, 900), (900, 1), (400, 711), (711, 400), (74, 73), (72, 73), (1500, 900)],
 )
-def test_the_graph_scales_photos_to_the_very_pixels_that_pillow_gives(height, width):
+@pytest.mark.parametrize("framing", photo.FRAMINGS)
+def test_the_graph_scales_photos_to_the_very_pixels_that_pillow_gives(framing, height, width):
     pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    shown, padding = Preprocessing(64, framing=framing), (100, 7, 250)
     session = onnxruntime.InferenceSession(
-        scaling(Preprocessing(64)).SerializeToString(), providers=["CPUExecutionProvider"]
+        scaling(shown, padding).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     found = session.run(None, {"photos": pixels[None]})[0][0]
-    assert np.array_equal(found, Preprocessing(64).square(io.BytesIO(as_file(pixels)), FULL))
+    assert np.array_equal(found, shown.square(io.BytesIO(as_file(pixels)), FULL, padding))
 
 
 def test_a_model_that_computes_something_else_is_not_exported(workspace, run, monkeypatch):

@@ -60,6 +60,19 @@ def test_later_commands_start_with_what_it_chose(compared, capsys):
     assert found["run"].endswith("efficientnet_lite0-64")
 
 
+def test_framings_are_compared_too_and_what_is_recommended_is_chosen(compared, capsys):
+    one = ["--backbones", "efficientnet_lite0", "--image-sizes", "64"]
+    status, found, err = called(capsys, "compare", "--workspace", compared, *one, "--framings")
+    assert status == 0 and "comparing framings: about " in err
+    assert [row["framing"] for row in found["framing"]["framings"]] == ["crop", "whole", "squash"]
+    assert found["start_with"]["framing"] == found["framing"]["framing"] == "crop"
+    assert choice(Workspace(compared)).framing_why == "recommended"
+    assert cli.main(["compare", "--workspace", str(compared), *one, "--framings", "--use", "none"]) == 0
+    assert "Recommended: crop. No other framing is reliably better than the crop." in capsys.readouterr().out
+    _, found, _ = called(capsys, "baseline", "--workspace", compared, "--framing", "whole")
+    assert (found["backbone"], found["framing"]) == ("efficientnet_lite0", "whole")
+
+
 def test_what_can_not_be_used_is_listed(compared, capsys, torch_home, no_network):
     names = ["--backbones", "resnet18,efficientnet_lite0", "--image-sizes", "64", "--use", "none"]
     assert cli.main(["compare", "--workspace", str(compared), *names]) == 0
