@@ -20,15 +20,12 @@ Mark = Callable[[str, float], str]
 """From a policy's name and strength to words; "": there is nothing to say."""
 
 
-def _nothing(policy: str, strength: float) -> str:  # noqa: ARG001 - as a Mark
-    return ""
-
-
 class Switch(w.VBox):
     """One policy: on or off, its strength, and a line in words."""
 
     def __init__(self, policy: Policy):
-        self.policy, self.mark = policy, _nothing
+        self.policy = policy
+        self.mark: Mark = lambda *_: ""
         self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "11.5em"})
         self.strength = w.FloatSlider(
             value=policy.strength,
