@@ -109,7 +109,7 @@ class Augmentation:
         self.control.widget.mark(self._words)
         harmless = [row.policy for row in self._costs.itertuples() if row.verdict == HARMLESS]
         labels = ", ".join(POLICIES[name].label for name in dict.fromkeys(harmless))
-        found = f"No reliable cost with {self._spec}: {labels or 'none'}."
+        found = f"Found to do no harm with {self._spec}: {labels or 'none'}."
         words = f"{UNKNOWN}{self._takes}." if self._costs.empty else found
         self.known.value = html.status(html.text(words))
 
