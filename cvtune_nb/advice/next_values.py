@@ -31,7 +31,7 @@ def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-STRONGER = ("d4", "flip", "rotation", "resized-crop", "trivialaugment", "colour", "vertical-flip", "erasing")
+STRONGER = ("d4", "flip", "vertical-flip", "resized-crop", "erasing", "rotation", "trivialaugment", "colour")
 """Policies in the order in which they are suggested against overfitting: docs/measurements.md, "Augmentation"."""
 CONTAINED = {"flip": "d4", "vertical-flip": "d4"}
 """Policies that say nothing new where another one is in use."""

@@ -27,7 +27,7 @@ SHOWN, DRAWS = 9, 3
 """Photos that are shown, and how often each is varied beside them."""
 MOST = 500
 """Validation photos that a policy is tried on, at most."""
-HARMLESS, DOUBTFUL, HARMFUL = "harmless", "doubtful", "harmful"
+HARMLESS, DOUBTFUL, HARMFUL = "harmless", "too few photos to tell", "harmful"
 TOLERATED = 0.1
 """A policy whose interval reaches to a greater cost is not called harmless: a few validation photos show nothing."""
 COLUMNS = ["policy", "strength", "photos", "accuracy", "varied", "difference", "low", "high", "p", "verdict"]
@@ -95,11 +95,9 @@ def in_words(cost: pd.Series) -> str:
     points = f"{cost['difference'] * 100:+.1f} points ({cost['low'] * 100:+.1f} to {cost['high'] * 100:+.1f})"
     photos = f"on {cost['photos']:.0f} validation photos varied so"
     if cost["verdict"] == HARMLESS:
-        return f"No cost found {photos}: {points}."
+        return f"No reliable cost {photos}: {points}."
     if cost["verdict"] == HARMFUL:
         return f"Costs accuracy {photos}: {points}."
-    if cost["p"] < metrics.PROBABLE:
-        return f"May cost accuracy {photos}: {points}."
     return f"Too few validation photos ({cost['photos']:.0f}) to tell: {points}."
 
 
@@ -201,8 +199,7 @@ def verdict_on(compared: metrics.Paired) -> str:
     """Of photos that are varied, beside the same photos as they are."""
     if compared.verdict is metrics.Verdict.WORSE:
         return HARMFUL
-    probably = compared.difference < 0 and compared.p < metrics.PROBABLE
-    return DOUBTFUL if probably or compared.low < -TOLERATED else HARMLESS
+    return DOUBTFUL if compared.low < -TOLERATED else HARMLESS
 
 
 def _whole(policy: str, strength: float) -> float:

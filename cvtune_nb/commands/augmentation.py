@@ -39,7 +39,7 @@ def augmentations(arguments: argparse.Namespace, meter: Meter) -> Result:
     rows = costs.to_dict("records")
     harmless = [row["policy"] for row in rows if row["verdict"] == HARMLESS]
     marked = [f"{row['policy']}: {in_words(row)}" for row in rows if row["verdict"] != HARMLESS]
-    words = [f"no cost found: {', '.join(harmless) or 'none'}", *marked]
+    words = [f"no reliable cost: {', '.join(harmless) or 'none'}", *marked]
     if left_out := [name for name in chosen if POLICIES[name].mixes]:
         words.append(f"not measured, for they mix labels: {', '.join(left_out)}")
     shown = ["policy", "strength", "photos", "accuracy", "varied", "difference", "low", "high", "verdict"]

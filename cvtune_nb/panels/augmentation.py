@@ -6,6 +6,7 @@ import ipywidgets as w
 import pandas as pd
 
 from cvtune_nb import plots
+from cvtune_nb.augmentation.policies import POLICIES
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variations import (
     HARMLESS,
@@ -29,7 +30,7 @@ from cvtune_nb.widgets.policies import Switch
 from cvtune_nb.workspace import Workspace
 
 UNKNOWN = "Which of them do no harm is not measured yet for this network"
-MIXES = "mixes labels: not measured"
+MIXES = "Mixes labels: not measured."
 
 
 class Augmentation:
@@ -43,7 +44,7 @@ class Augmentation:
         self.switches: dict[str, Switch] = control.widget.switches
         tries = "Classifies validation photos, varied by each policy, with the frozen network and SVM"
         self.measure = button("Measure which do no harm", tries)
-        self.other = button("Other photos at random")
+        self.other = button("Vary them anew")
         self.picture, self.command, self.known = html.Picture(), w.HTML(), small_print()
         self._examples: Examples | None = None
         self._costs, self._takes = pd.DataFrame(), ""
@@ -106,15 +107,15 @@ class Augmentation:
 
     def _mark(self) -> None:
         """What was measured, beside each switch."""
-        marks, harmless = {}, []
-        for name, switch in self.switches.items():
-            cost = cost_of(self._costs, name, switch.value)
-            if switch.policy.mixes:
-                marks[name] = MIXES
-            elif cost is not None:
-                marks[name] = in_words(cost)
-                harmless += [switch.policy.label] if cost["verdict"] == HARMLESS else []
-        self.control.widget.mark(marks)
-        found = f"No cost found with {self._spec}: {', '.join(harmless) or 'none'}."
+        self.control.widget.mark(self._words)
+        harmless = [row.policy for row in self._costs.itertuples() if row.verdict == HARMLESS]
+        labels = ", ".join(POLICIES[name].label for name in dict.fromkeys(harmless))
+        found = f"Found to do no harm with {self._spec}: {labels or 'none'}."
         words = f"{UNKNOWN}{self._takes}." if self._costs.empty else found
         self.known.value = html.status(html.text(words))
+
+    def _words(self, policy: str, strength: float) -> str:
+        if POLICIES[policy].mixes:
+            return MIXES
+        cost = cost_of(self._costs, policy, strength)
+        return "" if cost is None else in_words(cost)

@@ -1,5 +1,6 @@
 """A list of augmentation policies as switches with strengths, and as text; moving the one changes the other."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
@@ -15,11 +16,16 @@ APART = {"crop": "resized-crop", "resized-crop": "crop"}
 """Policies of which switching one on switches the other off."""
 
 
+Mark = Callable[[str, float], str]
+"""From a policy's name and strength to words; "": there is nothing to say."""
+
+
 class Switch(w.VBox):
     """One policy: on or off, its strength, and a line in words."""
 
     def __init__(self, policy: Policy):
-        self.policy, self.mark = policy, ""
+        self.policy = policy
+        self.mark: Mark = lambda *_: ""
         self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "11.5em"})
         self.strength = w.FloatSlider(
             value=policy.strength,
@@ -42,7 +48,8 @@ class Switch(w.VBox):
     def say(self) -> None:
         """Strength, unit and meaning in words, and the mark."""
         state = f"{self.value:g} {self.policy.unit}" if self.on.value else "off"
-        mark = f" <i>{text(self.mark)}</i>" if self.mark else ""
+        words = self.mark(self.policy.name, self.value)
+        mark = f" <i>{text(words)}</i>" if words else ""
         words = f"{text(self.policy.label)} <b>{text(state)}</b>: {text(self.policy.meaning)}.{mark}"
         self.words.value = f'<div role="status" aria-live="polite">{words}</div>'
 
@@ -69,10 +76,10 @@ class PolicyList(w.VBox):
             switch.on.observe(lambda change, name=name: self._switched(name, change["new"]), "value")
             switch.strength.observe(lambda _: self._switched(), "value")
 
-    def mark(self, marks: dict[str, str]) -> None:
-        """Say something beside some of the switches, by name, and nothing beside the others."""
-        for name, switch in self.switches.items():
-            switch.mark = marks.get(name, "")
+    def mark(self, words: Mark) -> None:
+        """Say beside each switch what `words` has to say of its policy and strength, wherever the slider stands."""
+        for switch in self.switches.values():
+            switch.mark = words
             switch.say()
 
     def _show(self) -> None:

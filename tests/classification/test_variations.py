@@ -54,7 +54,7 @@ def test_what_makes_another_class_of_a_photo_is_harmful_and_what_does_not_is_not
     assert costs.loc["vertical-flip", "verdict"] == HARMLESS
     assert (costs["accuracy"] > 0.9).all() and (costs["strength"] == 1).all()
     assert "Costs accuracy on 20 validation photos varied so: -" in in_words(costs.loc["flip"])
-    assert "No cost found on 20 " in in_words(costs.loc["vertical-flip"])
+    assert "No reliable cost on 20 " in in_words(costs.loc["vertical-flip"])
 
 
 def test_what_was_measured_is_kept_for_its_photos_and_its_network(arrows, monkeypatch):
@@ -112,10 +112,10 @@ def test_nine_photos_of_different_classes_are_shown_as_they_are_and_varied(works
     [
         (30, 2, 68, HARMFUL, "Costs accuracy on 100"),
         (6, 3, 51, DOUBTFUL, "Too few validation photos (60) to tell"),
-        (6, 1, 193, DOUBTFUL, "May cost accuracy on 200"),
-        (2, 2, 96, HARMLESS, "No cost found on 100"),
+        (6, 1, 193, HARMLESS, "No reliable cost on 200"),
+        (2, 2, 96, HARMLESS, "No reliable cost on 100"),
         (0, 0, 9, DOUBTFUL, "Too few validation photos (9) to tell"),
-        (0, 9, 91, HARMLESS, "No cost found on 100"),
+        (0, 9, 91, HARMLESS, "No reliable cost on 100"),
     ],
 )
 def test_only_what_is_shown_to_cost_little_is_harmless(lost, gained, same, verdict, words):

@@ -144,7 +144,9 @@ def test_too_few_boxes_are_said(tmp_path, detector_config):
         fit(dataset, detector_config)
 
 
-def test_augmentation_moves_the_boxes_with_the_photo(dataset, detector_config):
+@pytest.mark.parametrize("augmentation", ["scale-flip", "scale+flip+vertical-flip+d4+noise"])
+def test_augmentation_moves_the_boxes_with_the_photo(dataset, detector_config, augmentation):
+    detector_config = replace(detector_config, augmentation=augmentation)
     run = new_run(dataset, detector_config, Anchors(USUAL_SIZES, USUAL_RATIOS, 1.0), 100, 1.0)
     train = module.shown(dataset, "train", run, lambda *_: None)
     number = next(n for n, boxes in enumerate(train.boxes) if len(boxes))

@@ -217,7 +217,7 @@ def test_what_does_no_harm_is_measured_and_said_beside_the_switches(workspace):
     part.measure.click()
     finished(panel)
     assert "see beside the switches" in panel.status.value and not part.measure.disabled
-    assert "No cost found with" in part.known.value
+    assert "Found to do no harm with" in part.known.value
     for name, switch in part.switches.items():
         assert ("points" in switch.words.value) == (name not in ("mixup", "cutmix"))
     part.switches["rotation"].on.value = True

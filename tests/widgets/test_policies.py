@@ -42,10 +42,13 @@ def test_strength_unit_meaning_and_mark_are_read_out():
     words = widget.switches["rotation"].words
     assert 'role="status"' in words.value and "<b>15 degrees at most, either way</b>" in words.value
     assert "turned by any angle" in words.value
-    widget.mark({"rotation": "costs 3 points"})
-    assert "costs 3 points" in words.value
-    widget.mark({})
+    widget.mark(lambda name, strength: f"{name} by {strength:g} costs 3 points" if strength < 60 else "")
+    assert "rotation by 15 costs 3 points" in words.value
+    widget.switches["rotation"].strength.value = 90
     assert "points" not in words.value
+    off = widget.switches["vertical-flip"]
+    off.strength.value = 0.25  # one that is off, too: what is said is of where the slider stands
+    assert "vertical-flip by 0.25 costs" in off.words.value
 
 
 def test_detectors_have_the_policies_that_keep_boxes():
