@@ -12,7 +12,7 @@ from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Work
-from cvtune_nb.widgets.layout import button, look
+from cvtune_nb.widgets.layout import button, look, row
 from cvtune_nb.workspace import Workspace
 
 Measured = tuple[Candidate, list[AtTestTime], pd.DataFrame]
@@ -33,11 +33,11 @@ class AtTestTimePanel(Panel):
         self.run = w.Dropdown(options=names, description="Run", **look("5em"))
         if run in names:
             self.run.value = run
-        self.options = w.Dropdown(options=[], description="Show", disabled=True, **look("5em"))
+        self.options = w.Dropdown(options=[], description="Show", disabled=True, **look("5em", "26em"))
         self.use = button("Use this", disabled=True)
         self.chosen = w.HTML()
         self.controls.children = [self.run]
-        self.below.children = [w.HBox([self.options, self.use]), self.chosen]
+        self.below.children = [row(self.options, self.use), self.chosen]
         self.go.disabled = not names
         self.use.on_click(self.guard(lambda _: self._choose()))
         self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
