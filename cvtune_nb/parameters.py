@@ -136,6 +136,15 @@ _DECLARED = [
         "file",
     ),
     Parameter(
+        "pooling",
+        "Features",
+        "what of the backbone the last layer sees: last, its last map; stages, those of its last four stages, too: "
+        "more detail, at next to no cost",
+        "last",
+        "menu",
+        choices=("last", "stages"),
+    ),
+    Parameter(
         "epochs",
         "Epochs",
         "how many times training sees every photo",
@@ -486,6 +495,7 @@ class Config(TrainingConfig):
 
     backbone: str
     weights: str = PARAMETERS["weights"].default
+    pooling: str = PARAMETERS["pooling"].default
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
     epochs: int = PARAMETERS["epochs"].default
@@ -505,7 +515,7 @@ class Config(TrainingConfig):
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
-    BEFORE = MappingProxyType({"ema": 0.0})
+    BEFORE = MappingProxyType({"ema": 0.0, "pooling": "last"})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -318,7 +318,7 @@ class Workbook:
         mine = names.index(self.config.backbone), self.config.image_size
         return [
             replace(rung, seed=self.config.seed)
-            for rung in ladder_of(self.config.backbone, self.config.weights)
+            for rung in ladder_of(self.config.backbone, self.config.weights, self.config.pooling)
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]
 

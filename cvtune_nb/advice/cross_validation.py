@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb.audit.forecast import FORECAST_C
-from cvtune_nb.classification.features import FeatureSpec, features, store_of
+from cvtune_nb.classification.features import FeatureSpec, features, missing
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, silent, write_csv
@@ -89,10 +89,9 @@ def cached(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec) -> boo
         Which features.
     """
     try:
-        store = store_of(workspace, spec)
+        return not missing(workspace, spec, list(judged(photos)["sha256"]))
     except InputError:  # a network whose weights can't be had
         return False
-    return not store.missing(list(judged(photos)["sha256"]))
 
 
 def judged(photos: pd.DataFrame) -> pd.DataFrame:

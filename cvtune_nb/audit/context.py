@@ -45,8 +45,8 @@ class Context:
 
     @cached_property
     def rows(self) -> Rows:
-        """Features (n, width) of the frozen network, read as they are indexed."""
-        return features(self.workspace, self.photos, self.spec, self._part(0.0, 0.7)).rows
+        """Features (n, width) that the frozen network itself gives, read as they are indexed."""
+        return features(self.workspace, self.photos, self.spec, self._part(0.0, 0.7)).own
 
     @cached_property
     def pixels(self) -> Pixels:

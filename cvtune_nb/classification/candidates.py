@@ -2,12 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from cvtune_nb.classification.features import FeatureSpec, network_speed, store_of
+from cvtune_nb.classification.features import FeatureSpec, missing, network_speed
 from cvtune_nb.data.pixels import serving
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
@@ -15,6 +15,7 @@ from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import backbones, downloads, sizes
 from cvtune_nb.models.families import LAPTOP, LIGHT, OF_2018, STRONGEST
 from cvtune_nb.models.operations import operations
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
@@ -55,6 +56,7 @@ def listed(
     image_sizes: Sequence[int] = (),
     fetch: bool = False,
     own: Sequence[tuple[str, str]] = (),
+    pooling: str = "",
 ) -> list[Candidate]:
     """The candidates, and why some of them can't be used.
 
@@ -70,6 +72,8 @@ def listed(
         Whether weights that are not on disk may be downloaded.
     own
         Networks with weights of the person's own, besides: the name of each, and the file.
+    pooling
+        Which of their features (PARAMETERS); "": those of several stages, and their own.
 
     Raises
     ------
@@ -78,15 +82,15 @@ def listed(
     """
     for name in (*names, *(name for name, _ in own)):
         backbones.require_known(name.removesuffix(backbones.RANDOM))
-    photos, found = workspace.photos(), []
+    photos, found, poolings = workspace.photos(), [], [pooling] if pooling else [STAGES, LAST]
     for name, weights in (*((name, "") for name in dict.fromkeys(names or backbones.KNOWN)), *own):
         if why_not := "" if weights else _out_of_reach(name, fetch):
             size = image_sizes[0] if image_sizes else Preprocessing().image_size
             found.append(Candidate(FeatureSpec(name, Preprocessing(size)), why_not))
             continue
         for size in dict.fromkeys(image_sizes or sorted({sizes.default(name), SMALL})):
-            spec = FeatureSpec(name, Preprocessing(size), weights)
-            found.append(Candidate(spec, _unusable(spec, photos)))
+            specs = [FeatureSpec(name, Preprocessing(size), weights, one) for one in poolings]
+            found += [Candidate(spec, _unusable(spec, photos)) for spec in specs]
     return found
 
 
@@ -119,6 +123,11 @@ def _out_of_reach(name: str, fetch: bool) -> str:
     return "" if backbones.within_reach(name) else "its weights are not on disk and can't be fetched now"
 
 
+def comes_along(spec: FeatureSpec, others: Collection[FeatureSpec]) -> bool:
+    """Whether its features are computed with those of another: of all stages of the same network."""
+    return spec.pooling == LAST and replace(spec, pooling=STAGES) in others
+
+
 class Speeds:
     """How fast networks are on this machine: as measured when features were last computed, else guessed.
 
@@ -146,8 +155,8 @@ class Speeds:
 
     def features_seconds(self, spec: FeatureSpec, keys: Sequence[str]) -> float:
         """What computing those features takes that are not there yet. keys: SHA-256 of the photos."""
-        missing = store_of(self.workspace, spec).missing(keys)
-        return len(missing) / self.of(spec) if missing else 0.0
+        todo = missing(self.workspace, spec, keys)
+        return len(todo) / self.of(spec) if todo else 0.0
 
     def download_seconds(self, spec: FeatureSpec) -> float:
         """What fetching its weights takes; 0 where they are on disk."""
@@ -225,4 +234,5 @@ def predicted_seconds(
     decoding = len(serving(workspace, keys, largest).missing(keys)) * DECODE_SECONDS
     fitting = speeds.fit_seconds(2 * len(keys), classes)  # those before the last round have as many photos together
     fetching = sum(map(_download_seconds, {spec.backbone for spec in specs if not spec.weights}))
-    return fetching + decoding + sum(speeds.features_seconds(spec, keys) + fitting for spec in specs)
+    computing = sum(speeds.features_seconds(spec, keys) for spec in specs if not comes_along(spec, specs))
+    return fetching + decoding + computing + fitting * len(specs)

@@ -8,6 +8,7 @@ from typing import Any
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.files import read_json, write_json
 from cvtune_nb.models import backbones, sizes
+from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace, now
 
 BY_HAND = "chosen by hand"
@@ -65,9 +66,13 @@ def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = N
     told = {name: value for name, value in (values or {}).items() if value}
     chosen = choice(workspace) if workspace else None
     backbone = told.get("backbone") or (chosen.spec.backbone if chosen else backbones.default()[0])
-    rest = chosen.spec.to_dict() if chosen and chosen.spec.backbone == backbone else {}
-    if not (rest or "image_size" in told):
-        rest = {"image_size": sizes.default(backbone)}
+    if chosen and chosen.spec.backbone == backbone:
+        rest = chosen.spec.to_dict()
+    else:
+        rest = {
+            "image_size": told.get("image_size") or sizes.default(backbone),
+            "pooling": PARAMETERS["pooling"].default,
+        }
     return FeatureSpec.from_dict({**rest, **told, "backbone": backbone})
 
 

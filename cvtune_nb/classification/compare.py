@@ -14,13 +14,14 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from cvtune_nb.classification.candidates import Candidate, Speeds
+from cvtune_nb.classification.candidates import Candidate, Speeds, comes_along
 from cvtune_nb.classification.comparison import (
     DROPPED,
     FINISHED,
@@ -35,13 +36,14 @@ from cvtune_nb.classification.comparison import (
     ranked,
     training_photos_id,
 )
-from cvtune_nb.classification.features import features, store_of
+from cvtune_nb.classification.features import features, missing
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.console import duration
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import backbones
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.workspace import Workspace, photos_id
 
 PHOTOS = 2_000
@@ -212,7 +214,7 @@ class _Race:
             for photos in self.rounds:
                 self.fit_into_budget(photos)
                 self.decode(photos)
-                for entry in sorted(self.waiting, key=lambda entry: self.cost(entry, photos)):
+                for entry in self.cheapest_first(photos):
                     self.measure(entry, photos)
                     self.keep(show)
                 self.drop(photos)
@@ -276,15 +278,24 @@ class _Race:
 
     def missing(self, entry: Entry, count: int) -> list[str]:
         """Those of the first `count` photos whose features are not there yet."""
-        return store_of(self.workspace, entry.spec).missing(list(self.photos["sha256"].head(count)))
+        return missing(self.workspace, entry.spec, list(self.photos["sha256"].head(count)))
 
     def cost(self, entry: Entry, count: int) -> float:
         """Seconds that a round with the first `count` photos will take."""
         photos = self.photos.head(count)
         if self.answers(entry, photos).exists():
             return 0.0
-        computing = self.speeds.features_seconds(entry.spec, list(photos["sha256"]))
+        along = comes_along(entry.spec, [one.spec for one in self.waiting])
+        computing = 0.0 if along else self.speeds.features_seconds(entry.spec, list(photos["sha256"]))
         return self.speeds.download_seconds(entry.spec) + computing + self.speeds.fit_seconds(count, self.classes)
+
+    def cheapest_first(self, count: int) -> list[Entry]:
+        """Those still in the race, in the order of their cost; features that come along follow those they come with."""
+        costs = {entry.spec: self.cost(entry, count) for entry in self.waiting}
+        return sorted(
+            self.waiting,
+            key=lambda one: (costs.get(replace(one.spec, pooling=STAGES), costs[one.spec]), one.spec.pooling == LAST),
+        )
 
     def answers(self, entry: Entry, photos: pd.DataFrame) -> Path:
         """Where it is kept which of these photos it gets right."""
@@ -314,14 +325,13 @@ class _Race:
         In the first round that is the dearest, later the least accurate; the network that leads on ImageNet comes
         first if it can get to the end.
         """
-        costs = {entry.spec: self.cost(entry, count) for entry in self.waiting}
         before, favourite = max((entry.photos for entry in self.waiting), default=0), self.favourite()
-        order = sorted(ranked(self.waiting, before), key=lambda entry: 0 if before else costs[entry.spec])
+        order = ranked(self.waiting, before) if before else self.cheapest_first(count)
         room = self.end - self.clock()
         if favourite and self.cost(favourite, self.rounds[-1]) <= room:  # else it would only take the others' time
             order.sort(key=lambda entry: entry is not favourite)
         for entry in order:
-            cost = costs[entry.spec]
+            cost = self.cost(entry, count)
             if cost <= room:
                 room -= cost
             else:

@@ -58,7 +58,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     keys = photos["sha256"].drop_duplicates().tolist()
     preparing = 0.0
     if config.head == "svm":
-        todo = features.store_of(workspace, spec).missing(keys)
+        todo = features.missing(workspace, spec, keys)
         preparing += len(todo) * probe["forward_seconds"]
         if not C_table_file(workspace, photos, spec).exists():
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS

@@ -17,6 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, named, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import networks
+from cvtune_nb.models.pooling import LAST
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.provenance import Provenance, of_photos, present, require_present
 from cvtune_nb.workspace import Workspace
@@ -131,7 +132,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     explorer = SvmExplorer(workspace, spec, progress)
     svm = explorer.svm(C, kernel)
-    backbone = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights)
+    backbone = spec.network(progress)
     network = classifier(kernel, backbone, len(svm.classes))
     network.start_from(svm)
     return Candidate(
@@ -191,9 +192,10 @@ def rebuilt(kind: str, parameters: dict[str, Any], classes: list[str], weights: 
         When these don't belong together.
     """
     if kind == "run":
-        network = build(Config.from_values(**parameters), classes, pretrained=False)
+        network = build(Config.from_file(parameters), classes, pretrained=False)
     elif kind in ("linear", "rbf"):
-        backbone = networks.load(str(parameters["backbone"]), False, int(parameters["image_size"]))
+        size, pooling = int(parameters["image_size"]), str(parameters.get("pooling", LAST))
+        backbone = networks.load(str(parameters["backbone"]), False, size, pooling=pooling)
         network = classifier(kind, backbone, len(classes), len(weights.get("support", [0])))
     else:
         raise InputError(f"no kind of model is called {kind!r}")

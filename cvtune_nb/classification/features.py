@@ -2,8 +2,8 @@
 
 import functools
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, path_and_digest, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
@@ -32,15 +33,18 @@ class FeatureSpec:
 
     As text it is "resnet18 at 224 pixels", and what else is not as usual.
 
-    weights: a file of them instead of ImageNet's (PARAMETERS); "": ImageNet's.
+    weights: a file of them instead of ImageNet's (PARAMETERS); "": ImageNet's. pooling: which maps of the network
+    become features (PARAMETERS).
     """
 
     backbone: str
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     weights: str = PARAMETERS["weights"].default
+    pooling: str = LAST
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", PARAMETERS["weights"].check(self.weights))
+        for name in ("weights", "pooling"):
+            object.__setattr__(self, name, PARAMETERS[name].check(getattr(self, name)))
 
     @classmethod
     def default(cls) -> "FeatureSpec":
@@ -50,16 +54,22 @@ class FeatureSpec:
     @classmethod
     def of(cls, config: "Config") -> "FeatureSpec":
         """What a training run starts from."""
-        return cls(config.backbone, Preprocessing.of(config), config.weights)
+        return cls(config.backbone, Preprocessing.of(config), config.weights, config.pooling)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
         """From what `to_dict` gave, among whatever else is in the file."""
-        return cls(str(values["backbone"]), Preprocessing.from_dict(values), str(values.get("weights", "")))
+        others = {name: str(values[name]) for name in ("weights", "pooling") if name in values}
+        return cls(str(values["backbone"]), Preprocessing.from_dict(values), **others)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, named like the parameters."""
-        return {"backbone": self.backbone, **self.preprocessing.to_dict(), "weights": self.weights}
+        return {
+            "backbone": self.backbone,
+            **self.preprocessing.to_dict(),
+            "weights": self.weights,
+            "pooling": self.pooling,
+        }
 
     @property
     def image_size(self) -> int:
@@ -70,7 +80,9 @@ class FeatureSpec:
     def key(self) -> str:
         """Stands for it in the names of cached files; a file of weights by its content, wherever it lies."""
         key = f"{backbones.file_name(self.backbone)}-{self.preprocessing.key}"
-        return f"{key}-weights={path_and_digest(self.weights)[1][:16]}" if self.weights else key
+        if self.weights:
+            key += f"-weights={path_and_digest(self.weights)[1][:16]}"
+        return key if self.pooling == LAST else f"{key}-{self.pooling}"
 
     def require_usable(self, photos: pd.DataFrame) -> None:
         """Raises InputError when the backbone does not take the image size, or it is beyond what the photos hold.
@@ -80,9 +92,18 @@ class FeatureSpec:
         sizes.require(self.backbone, self.image_size)
         refuse_beyond(photos, self.image_size)
 
+    def network(self, progress: Progress = silent) -> "Backbone":
+        """The network, with its weights. progress: called while they are downloaded. Raises InputError."""
+        from cvtune_nb.models import networks  # brings torch, which takes seconds to import: not when all is in a cache
+
+        size, weights, pooling = self.image_size, self.weights, self.pooling
+        return networks.load(self.backbone, image_size=size, weights=weights, pooling=pooling, progress=progress)
+
     def __str__(self) -> str:
         words = [f"{self.backbone} at {self.image_size} pixels", *self.preprocessing.chosen]
-        return ", ".join([*words, f"weights of {path_and_digest(self.weights)[0].name}"] if self.weights else words)
+        if self.weights:
+            words.append(f"weights of {path_and_digest(self.weights)[0].name}")
+        return ", ".join(words if self.pooling == LAST else [*words, "several stages"])
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,8 @@ class Features:
 
     Attributes
     ----------
+    spec
+        What they are.
     rows
         rows[indices] is float32 (len(indices), width), read from disk.
     images_per_second
@@ -99,10 +122,16 @@ class Features:
         Whether none had to be computed.
     """
 
+    spec: FeatureSpec
     rows: Rows
     images_per_second: float
     seconds: float
     cached: bool
+
+    @property
+    def own(self) -> Rows:
+        """The features that the network itself gives (pooling "last"), whatever else the rows have."""
+        return self.rows.first(sizes.width(self.spec.backbone))
 
     @functools.cached_property
     def matrix(self) -> np.ndarray:
@@ -132,24 +161,21 @@ def features(workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, prog
     """
     start = time.perf_counter()
     spec.require_usable(photos)
-    store = store_of(workspace, spec)
     unique = photos.drop_duplicates("sha256").set_index("sha256", drop=False)
+    kept = kept_as(workspace, spec, list(unique.index))
+    store = store_of(workspace, kept)
     todo = store.missing(list(unique.index))
     if todo:
-        from cvtune_nb.models import (
-            networks,  # brings torch, which takes seconds to import: not when all is in the cache
-        )
-
         # before the decoding, which takes long
-        network = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights, progress=progress)
+        network = kept.network(progress)
         squares = pixels(workspace, unique.loc[todo], spec.preprocessing, progress)
         speeds = fill(store, todo, squares, network, progress)
-        speed = _speed_file(workspace, spec)
+        speed = _speed_file(workspace, kept)
         if len(speeds) > 1 or not speed.exists():  # a single batch also pays for the network's start
             write_json(speed, {"images_per_second": float(np.median(speeds[1:] or speeds))})
-    rows = Rows(store, photos["sha256"])
+    rows = Rows(store, photos["sha256"]).first(sizes.width(spec.backbone, spec.pooling))
     seconds = time.perf_counter() - start
-    return Features(rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
+    return Features(spec, rows, (len(todo) or len(photos)) / max(seconds, 1e-9), seconds, not todo)
 
 
 def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone", progress: Progress) -> list[float]:
@@ -190,20 +216,53 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     return speeds
 
 
+def missing(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> list[str]:
+    """Those of some photos whose features are not in the cache.
+
+    Parameters
+    ----------
+    workspace, spec
+        Whose cache it is, and which features.
+    keys
+        SHA-256 of the photos.
+    """
+    return store_of(workspace, kept_as(workspace, spec, keys)).missing(keys)
+
+
+def kept_as(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> FeatureSpec:
+    """The features with which those of `spec` are kept: where these were computed with all stages, they come first.
+
+    Parameters
+    ----------
+    workspace, spec
+        Whose cache it is, and which features.
+    keys
+        SHA-256 of the photos.
+    """
+    wide = replace(spec, pooling=STAGES)
+    if spec == wide or not store_of(workspace, spec).missing(keys):
+        return spec
+    return wide if _folder(workspace, wide).exists() else spec
+
+
 def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:
-    """Where the features are kept, by content."""
-    return RowStore(workspace.cache / f"features-{spec.key}", (sizes.width(spec.backbone),), "float32")
+    """Where such features are kept, by content."""
+    return RowStore(_folder(workspace, spec), (sizes.width(spec.backbone, spec.pooling),), "float32")
+
+
+def _folder(workspace: Workspace, spec: FeatureSpec) -> Path:
+    return workspace.cache / f"features-{spec.key}"
 
 
 def network_speed(workspace: Workspace, spec: FeatureSpec) -> float | None:
     """Photos a second that the frozen network took, without decoding, when features were last computed.
 
-    The median of its minibatches; None when features never were computed.
+    The median of its minibatches, with or without its stages, which cost next to nothing; None when features never
+    were computed.
     """
-    try:
-        return float(read_json(_speed_file(workspace, spec))["images_per_second"])
-    except FileNotFoundError:
-        return None
+    files = (_speed_file(workspace, replace(spec, pooling=pooling)) for pooling in (spec.pooling, LAST, STAGES))
+    file = next((file for file in files if file.exists()), None)
+    return float(read_json(file)["images_per_second"]) if file else None
 
 
 def _speed_file(workspace: Workspace, spec: FeatureSpec) -> Path:

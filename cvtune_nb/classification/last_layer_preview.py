@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvtune_nb.classification.features import FeatureSpec, store_of
+from cvtune_nb.classification.features import FeatureSpec, missing
 from cvtune_nb.classification.model import SVM_SCALE
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import Svm, SvmExplorer, normalised
@@ -228,5 +228,4 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 def uncached(workspace: Workspace, spec: FeatureSpec) -> int:
     """How many of the workspace's photos have no such features in the cache."""
-    store = store_of(workspace, spec)
-    return len(store.missing(list(workspace.photos()["sha256"])))
+    return len(missing(workspace, spec, list(workspace.photos()["sha256"])))

@@ -53,7 +53,7 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     Parameters
     ----------
     config
-        The backbone, its weights, its image size and drop path, the seed and dropout.
+        The backbone, its weights, image size, drop path and pooling, the seed and dropout.
     classes
         Their names.
     pretrained
@@ -66,7 +66,15 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     InputError
         As networks.load.
     """
-    backbone = networks.load(config.backbone, pretrained, config.image_size, config.weights, config.drop_path, progress)
+    backbone = networks.load(
+        config.backbone,
+        pretrained,
+        config.image_size,
+        config.weights,
+        config.drop_path,
+        config.pooling,
+        progress,
+    )
     backbone = with_fast_depthwise(backbone)
     torch.manual_seed(config.seed)
     return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")

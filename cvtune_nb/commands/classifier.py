@@ -295,7 +295,7 @@ def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> 
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
     spec = start_with(workspace, values)
-    rungs = [replace(rung, seed=seed) for rung in ladder_of(spec.backbone, spec.weights)]
+    rungs = [replace(rung, seed=seed) for rung in ladder_of(spec.backbone, spec.weights, spec.pooling)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

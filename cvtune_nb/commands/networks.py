@@ -11,6 +11,7 @@ from cvtune_nb.commands.common import names_in, open_workspace_of, say_weights
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
+from cvtune_nb.parameters import PARAMETERS
 
 
 @command(
@@ -35,7 +36,7 @@ from cvtune_nb.errors import InputError
         help="what later steps start with: the network recommended for accuracy or for speed; none: what they start "
         "with now (accuracy)",
     ),
-    *parameters(["weights"]),
+    *parameters(["weights", "pooling"]),
     argument("--backbone", metavar="X", help="the network that the file of --weights is of"),
     *parameters(["seed"]),
 )
@@ -58,8 +59,9 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
 
     image_sizes = candidates.image_sizes_in(arguments.image_sizes)
     workspace = open_workspace_of(arguments, meter, meter)
+    pooling = PARAMETERS["pooling"].check(arguments.pooling) if arguments.pooling else ""
     own = [(arguments.backbone, arguments.weights)] if arguments.weights else []
-    there = candidates.listed(workspace, names, image_sizes, arguments.download, own)
+    there = candidates.listed(workspace, names, image_sizes, arguments.download, own, pooling)
     if own:
         with_own = [one for one in there if one.spec.weights]
         if not any(one.usable for one in with_own):
@@ -82,6 +84,7 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         "backbone",
         *own_weights,
         "image_size",
+        "pooling",
         "photos",
         "accuracy",
         "low",

@@ -8,6 +8,7 @@ import mmap
 import shutil
 import uuid
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -103,13 +104,19 @@ class Rows:
     """The rows of a store for a table of photos, in its order: rows[indices] copies these into one array."""
 
     def __init__(self, store: RowStore, keys: Sequence[str]):
-        self.store, self._places = store, store.find(keys)
+        self.store, self._places, self._count = store, store.find(keys), None
+
+    def first(self, count: int) -> "Rows":
+        """The first `count` numbers of each."""
+        rows = copy(self)
+        rows._count = count
+        return rows
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __getitem__(self, indices: Sequence[int] | np.ndarray | slice) -> np.ndarray:
-        return self.store.read(self._places[indices])
+        return self.store.read(self._places[indices])[:, : self._count]
 
     def forget(self, indices: Sequence[int] | np.ndarray | slice) -> bool:
         """RowStore.forget of these rows."""

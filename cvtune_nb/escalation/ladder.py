@@ -17,6 +17,7 @@ from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.models import sizes
 from cvtune_nb.models.backbones import RANDOM, family_of
 from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.pooling import LAST
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
@@ -75,15 +76,22 @@ def climbs_alone(backbone: str, weights: str = "") -> bool:
     return not family_of(backbone).ladder or bool(weights) or backbone.endswith(RANDOM)
 
 
-def ladder_of(backbone: str, weights: str = "") -> list[Config]:
+def ladder_of(backbone: str, weights: str = "", pooling: str = LAST) -> list[Config]:
     """The rungs for a backbone, cheapest first: those of its family, else of the network alone.
 
-    weights: a file of them, which only this network has.
+    Parameters
+    ----------
+    backbone : str
+        Its name.
+    weights : str
+        A file of them, which only this network has.
+    pooling : str
+        Which of its features all rungs have.
     """
     family = family_of(backbone)
     if not climbs_alone(backbone, weights):
-        return ladder(family.name)
-    rungs = [recommended(backbone, weights=weights, **family.shared_by_rungs)]
+        return [replace(rung, pooling=pooling) for rung in ladder(family.name)]
+    rungs = [recommended(backbone, weights=weights, pooling=pooling, **family.shared_by_rungs)]
     for factor in LARGER:
         size = sizes.nearest(backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
         if size > rungs[-1].image_size:

@@ -26,7 +26,15 @@ SWEPT = ("learning_rate", "dropout", "weight_decay")
 """The parameters that are searched; all others are the rung's."""
 OF_RECIPE = ("layer_decay", "drop_path")
 """Those that are searched besides where a value is recommended for the network."""
-ADDED = {"weights": "", "drop_path": 0.0, "layer_decay": 1.0, "warm_up": 20, "clip_norm": 0.0, "ema": 0.0}
+ADDED = {
+    "weights": "",
+    "pooling": "last",
+    "drop_path": 0.0,
+    "layer_decay": 1.0,
+    "warm_up": 20,
+    "clip_norm": 0.0,
+    "ema": 0.0,
+}
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""
 RESULTS = ("epochs", "seconds", "validation_accuracy", "low", "high", "state", "note")

@@ -4,6 +4,7 @@ Their statistics stay those of ImageNet, so each is a factor and an offset that 
 features to within rounding, in less time and memory, most of all when training.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from torch import nn
 AGREEMENT = 1e-3
 """Largest difference, as a fraction of the largest value, that counts as rounding."""
 
+Features = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
-def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
+
+def folded(network: nn.Module, image_size: int = 64, features: Features = nn.Module.__call__) -> nn.Module:
     """`network` in eval mode, each batch norm that directly follows a convolution folded into it.
 
     Unchanged where that would alter the features. docs/measurements.md, "Batch norms folded into convolutions".
@@ -25,6 +28,8 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
         From images, float32 (n, 3, image_size, image_size), to features; changed in place.
     image_size
         Pixels of the images that it is traced with.
+    features
+        What of it counts: from the network and images to features (n, width).
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return network.eval()
@@ -40,9 +45,9 @@ def folded(network: nn.Module, image_size: int = 64) -> nn.Module:
                 if values is not None:
                     values.data.copy_(0.5 + torch.rand(values.shape, generator=random))
     with torch.no_grad():
-        before = trial(images)
+        before = features(trial, images)
         _fold(trial, pairs)
-        after = trial(images)
+        after = features(trial, images)
     if (before - after).abs().max() <= AGREEMENT * before.abs().max():
         _fold(network, pairs)
     return network

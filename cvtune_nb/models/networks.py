@@ -16,6 +16,7 @@ from cvtune_nb.models.backbones import RANDOM
 from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
+from cvtune_nb.models.pooling import LAST, pooled
 
 TRACED = 64
 """Pixels of the images that a network is traced with, where it takes any."""
@@ -24,18 +25,20 @@ TRACED = 64
 class Backbone(nn.Module):
     """A network without its last layer that normalises colours as it was trained with, its batch norms folded.
 
-    width: features a photo; matching: how the tensors of a person's own file fitted, in words.
+    width: features a photo; matching: how the tensors of a person's own file fitted, in words; pooling: which of its
+    maps become features (PARAMETERS).
     """
 
     network: nn.Module
     shift: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, network: nn.Module, width: int, colours: Colours, image_size: int = TRACED):
+    def __init__(self, network: nn.Module, width: int, colours: Colours, image_size: int = TRACED, pooling: str = LAST):
         super().__init__()
-        self.colours, self.matching = colours, ""
+        self.colours, self.width, self.matching, self.pooling = colours, width, "", pooling
         mean, std = map(torch.tensor, colours)
-        self.network, self.width = folded(network, image_size).to(memory_format=torch.channels_last), width
+        self.network = folded(network, image_size, partial(pooled, pooling=pooling))
+        self.network.to(memory_format=torch.channels_last)
         self.register_buffer("shift", -mean / std, persistent=False)
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
 
@@ -44,7 +47,7 @@ class Backbone(nn.Module):
         n, height, width, _ = images.shape
         rows = images.reshape(n, height, 3 * width).to(self.scale.dtype)  # long rows: 4 times as fast as 3 colours each
         rows = torch.addcmul(self.shift.repeat(width), rows, self.scale.repeat(width))
-        return self.network(rows.view(n, height, width, 3).permute(0, 3, 1, 2)).flatten(1)
+        return pooled(self.network, rows.view(n, height, width, 3).permute(0, 3, 1, 2), self.pooling)
 
 
 def load(
@@ -53,6 +56,7 @@ def load(
     image_size: int | None = None,
     weights: str = "",
     drop_path: float = 0.0,
+    pooling: str = LAST,
     progress: Progress = silent,
 ) -> Backbone:
     """The backbone called `name`, with its ImageNet weights or those of a file.
@@ -71,21 +75,23 @@ def load(
         A file of weights instead of ImageNet's (PARAMETERS).
     drop_path
         How often training skips its deepest block (PARAMETERS).
+    pooling
+        Which of its maps become features (PARAMETERS).
     progress
         Called while weights are downloaded.
 
     Raises
     ------
     InputError
-        There is no such network, it does not take the image size or drop path, its weights are neither on disk nor
-        within reach, or those in the file are not of this network.
+        There is no such network, it does not take the image size, drop path or pooling, its weights are neither
+        on disk nor within reach, or those in the file are not of this network.
     """
     plain = name.removesuffix(RANDOM)
     if weights and plain != name:
         raise InputError(f"{name} asks for random weights, and weights names a file: leave one of them out")
     if image_size and pretrained:
         sizes.require(name, image_size)
-    family, width = backbones.family_of(name), sizes.width(name)
+    family, width = backbones.family_of(name), sizes.width(name, pooling)
     given, traced = {}, TRACED
     if not family.any_size:
         given = (sizes.arguments(plain, image_size) or {}) if image_size else {}
@@ -97,7 +103,7 @@ def load(
     file = family.source.fetched(plain, progress) if pretrained and plain == name and not weights else None
     network = family.source.build(plain, file, **given)
     colours = family.colours or _colours(network)
-    make = partial(Backbone, width=width, colours=colours, image_size=traced)
+    make = partial(Backbone, width=width, colours=colours, image_size=traced, pooling=pooling)
     if not (weights and pretrained):
         return make(network)
     tensors, last_layer = own_weights.read(weights), family.source.last_layer(plain)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cvtune_nb.errors import InputError
 from cvtune_nb.models.backbones import RANDOM, family_of, require_known
 from cvtune_nb.models.families import KNOWN
+from cvtune_nb.models.pooling import LAST, pooled
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.quiet import quiet
 
@@ -117,13 +118,17 @@ def arguments(name: str, image_size: int) -> dict[str, int] | None:
     return given if _features(network, image_size) is not None else None
 
 
-def width(name: str) -> int:
-    """How many features a photo the backbone called `name` gives. Raises InputError when there is no such network."""
+def width(name: str, pooling: str = LAST) -> int:
+    """How many features a photo the backbone called `name` gives.
+
+    pooling: which of its maps become features (PARAMETERS). Raises InputError when there is no such network, or its
+    stages are not known.
+    """
     plain = name.removesuffix(RANDOM)
-    if plain in KNOWN:
+    if plain in KNOWN and pooling == LAST:
         return KNOWN[plain].width
     require_known(plain)
-    return _width(plain)
+    return _width(plain, pooling)
 
 
 @functools.cache
@@ -133,20 +138,21 @@ def parameters(name: str) -> int:
 
 
 @functools.cache
-def _width(name: str) -> int:
-    found = _features(_sketch(name), native(name))
-    assert found, "a network takes the size that it was trained with"
+def _width(name: str, pooling: str) -> int:
+    found = _features(_sketch(name), native(name), pooling)
+    if not found:  # own features it has: a network takes the size that it was trained with
+        raise InputError(f"the stages of {name} are not known: choose pooling {LAST}, or another backbone")
     return found
 
 
-def _features(network: "nn.Module", image_size: int) -> int | None:
+def _features(network: "nn.Module", image_size: int, pooling: str = LAST) -> int | None:
     """How many features a photo the network gives at that size; None when it does not take it."""
     import torch
 
     images = torch.empty((2, 3, image_size, image_size), device=next(network.parameters()).device)
     try:
         with torch.no_grad():
-            return network(images).flatten(1).shape[1]
+            return pooled(network, images, pooling).shape[1]
     except Exception:  # noqa: BLE001 - assertions and errors about shapes, of many kinds
         return None
 

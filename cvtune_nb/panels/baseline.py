@@ -39,12 +39,14 @@ class BaselinePanel(Panel):
         C: float = 0,
         kernel: str = "linear",
         weights: str = "",
+        pooling: str = "",
     ):
-        """The panel. backbone "", image_size 0: what to start with in this workspace. C 0: chosen on validation."""
+        """The panel. "", image_size 0: what to start with in this workspace. C 0: chosen on validation."""
         super().__init__(workspace)
-        spec = start_with(workspace, {"backbone": backbone, "image_size": image_size, "weights": weights})
+        told = {"backbone": backbone, "image_size": image_size, "weights": weights, "pooling": pooling}
+        spec = start_with(workspace, told)
         self.backbone, self.image_size = Control("backbone", spec.backbone), Control("image_size", spec.image_size)
-        self.weights = Control("weights", spec.weights)
+        self.weights, self.pooling = Control("weights", spec.weights), Control("pooling", spec.pooling)
         self.C = w.SelectionSlider(
             options=[(f"{value:g}", value) for value in sorted({*C_VALUES, C or 1.0})],
             value=C or 1.0,
@@ -62,7 +64,7 @@ class BaselinePanel(Panel):
         )
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
-        self.controls.children = [self.backbone.box, self.image_size.box]
+        self.controls.children = [self.backbone.box, self.image_size.box, self.pooling.box]
         self.more.children = [self.C, self.kernel, self.words, self.best, folded("Own weights", [self.weights.box])]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
@@ -80,7 +82,8 @@ class BaselinePanel(Panel):
 
     def set(self, spec: FeatureSpec) -> None:
         """Move the controls to another network and image size; the person presses Compute."""
-        self.backbone.value, self.image_size.value, self.weights.value = spec.backbone, spec.image_size, spec.weights
+        for name in ("backbone", "image_size", "weights", "pooling"):
+            getattr(self, name).value = getattr(spec, name)
         if not self.job.running:
             self.say(f"Press Compute for {html.text(spec)}.")
 
@@ -91,7 +94,9 @@ class BaselinePanel(Panel):
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        spec = FeatureSpec(self.backbone.value, Preprocessing(self.image_size.value), self.weights.value)
+        spec = FeatureSpec(
+            self.backbone.value, Preprocessing(self.image_size.value), self.weights.value, self.pooling.value
+        )
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
         def run(progress: Progress) -> Baseline:

@@ -21,6 +21,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.panels.baseline import BaselinePanel
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -48,6 +49,7 @@ class ComparisonPanel(Panel):
         download: bool = False,
         backbone: str = "",
         weights: str = "",
+        pooling: str = "",
     ):
         """The panel.
 
@@ -68,6 +70,8 @@ class ComparisonPanel(Panel):
             Whether weights that are not on disk may be fetched: those of all networks where none is named.
         backbone, weights
             A network and a person's own file of weights of it, compared beside the others; "": no file.
+        pooling
+            Which of their features: "last", "stages" or "" for both.
 
         Raises
         ------
@@ -95,6 +99,12 @@ class ComparisonPanel(Panel):
         self.budget = w.BoundedFloatText(
             value=budget_minutes or 5, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
+        self.pooling = w.Dropdown(
+            options=[("their own and of several stages", ""), ("their own", LAST), ("of several stages", STAGES)],
+            value=pooling,
+            description="Features",
+            **look(),
+        )
         self.backbone = Control("backbone", backbone or start_with(workspace).backbone)
         self.weights = Control("weights", weights)
         self.price = small_print()
@@ -104,7 +114,16 @@ class ComparisonPanel(Panel):
         self.start_with = w.HTML()
         others = folded("Own weights, compared beside them", [self.weights.box, self.backbone.box])
         others.selected_index = 0 if weights else None
-        self.controls.children = [self.list, self.fetch, others, self.sizes, self.photos, self.budget, self.price]
+        self.controls.children = [
+            self.list,
+            self.fetch,
+            others,
+            self.sizes,
+            self.pooling,
+            self.photos,
+            self.budget,
+            self.price,
+        ]
         self.below.children = [
             row(*self.for_use.values(), self.any, self.use_any),
             self.start_with,
@@ -112,7 +131,7 @@ class ComparisonPanel(Panel):
         self._seen: Comparison | None = None
         self._soon = Soon(self.predict)
         self.fetch.observe(self.guard(lambda _: self._list_networks()), "value")
-        for control in (self.sizes, self.photos, self.budget, self.weights.widget, self.backbone.widget):
+        for control in (self.sizes, self.pooling, self.photos, self.budget, self.weights.widget, self.backbone.widget):
             control.observe(lambda _: self._predict_soon(), "value")
         for one, press in self.for_use.items():
             press.on_click(self.guard(lambda _, one=one: self._use(one)))
@@ -157,7 +176,7 @@ class ComparisonPanel(Panel):
             raise InputError("no network is ticked: tick at least one that can be used here")
         sizes = candidates.image_sizes_in(self.sizes.value)
         own = [(self.backbone.value, self.weights.value)] if self.weights.value else []
-        return candidates.listed(self.workspace, names, sizes, self.fetch.value, own)
+        return candidates.listed(self.workspace, names, sizes, self.fetch.value, own, self.pooling.value)
 
     # -- what it will cost ----------------------------------------------------------------------------------------
 
@@ -314,6 +333,7 @@ def _table(found: Comparison) -> str:
         "backbone": "network",
         **({"own": "own weights"} if any(found.files) else {}),
         "image_size": "image size",
+        "pooling": "features",
         "photos": "photos",
         "found": "right (95% interval)",
         "speed": "photos a second",

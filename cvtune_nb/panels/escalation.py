@@ -80,7 +80,7 @@ class EscalationPanel(Panel):
         super().__init__(workspace)
         given = bool(family or epochs or image_sizes)
         spec = start_with(workspace)
-        alone, self.weights = climbs_alone(spec.backbone, spec.weights), spec.weights
+        alone, self._start = climbs_alone(spec.backbone, spec.weights), spec
         self.ladders = [*ladders(), spec.backbone] if alone else ladders()
         family = family or (spec.backbone if alone else backbones.family_of(spec.backbone).name)
         if family not in self.ladders:
@@ -143,7 +143,8 @@ class EscalationPanel(Panel):
 
     def _ladder(self) -> list[Config]:
         name = self.family.value
-        rungs = ladder(name) if name in ladders() else ladder_of(name, self.weights)
+        rungs = ladder(name) if name in ladders() else ladder_of(name, self._start.weights)
+        rungs = [replace(rung, pooling=self._start.pooling) for rung in rungs]
         return resized(rungs, self.sizes, self.epochs)
 
     def _edited(self) -> None:

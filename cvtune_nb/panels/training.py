@@ -28,7 +28,7 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
-KEPT = ("backbone", "weights", "image_size", "seed")
+KEPT = ("backbone", "weights", "pooling", "image_size", "seed")
 """Parameters that are a choice about the photos: Recommended leaves them as they are."""
 
 
@@ -48,7 +48,7 @@ class TrainingPanel(RunPanel):
         """
         given = recommended(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
-        sets = "Sets all but backbone, weights, image size and seed to what is recommended for this network"
+        sets = "Sets all but backbone, weights, features, image size and seed to what is recommended for this network"
         self.recommended, self.recipe = button("Recommended", sets), button("2018 recipe")
         self.advised = small_print()
         tries = "Tries rates from 0.00001 to 1 on a copy of the network, in a minute or so"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.classification import load_best, load_run
-from cvtune_nb.classification.features import features, fill, store_of
+from cvtune_nb.classification.features import features, fill, missing
 from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data.pixels import pixels, refuse_beyond
 from cvtune_nb.data.rows import RowStore
@@ -63,17 +63,18 @@ def count_missing(workspace: Workspace, photos: pd.DataFrame, embedder: Embedder
     embedder
         What turns them into vectors.
     """
-    return len(_store(workspace, embedder).missing(photos["sha256"].tolist()))
+    keys = photos["sha256"].tolist()
+    return len(_store(workspace, embedder).missing(keys) if embedder.run else missing(workspace, embedder.spec, keys))
 
 
 def _store(workspace: Workspace, embedder: Embedder) -> RowStore:
-    """Where the vectors are kept, not scaled to length 1 yet.
+    """Where the vectors of a run are kept, not scaled to length 1 yet.
 
-    Those of a run by the content of its weights, for a run that is resumed becomes another network.
+    By the content of its weights, for a run that is resumed becomes another network.
     """
-    if not embedder.run:
-        return store_of(workspace, embedder.spec)
     weights = sha256_of(load_run(workspace, embedder.run).best_weights())[:12]
     return RowStore(
-        workspace.cache / f"embeddings-{embedder.run}-{weights}", (sizes.width(embedder.spec.backbone),), "float32"
+        workspace.cache / f"embeddings-{embedder.run}-{weights}",
+        (sizes.width(embedder.spec.backbone, embedder.spec.pooling),),
+        "float32",
     )

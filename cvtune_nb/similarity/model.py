@@ -14,6 +14,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import named
 from cvtune_nb.models import backbones, networks, sizes
+from cvtune_nb.models.pooling import LAST
 from cvtune_nb.similarity.metric import Projection
 from cvtune_nb.workspace import Workspace
 
@@ -67,6 +68,7 @@ WEIGHTS = "-weights="
 
 
 def _frozen(spec: FeatureSpec) -> Embedder:
+    spec = replace(spec, pooling=LAST)
     name = f"{spec.backbone}@{spec.preprocessing.key}"
     return Embedder(f"{name}{WEIGHTS}{spec.weights}" if spec.weights else name, spec)
 
@@ -169,9 +171,5 @@ def load_network(workspace: Workspace, embedder: Embedder, projection: Projectio
     InputError
         As networks.load.
     """
-    if embedder.run:
-        backbone = load_best(load_run(workspace, embedder.run)).backbone
-    else:
-        spec = embedder.spec
-        backbone = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights)
+    backbone = load_best(load_run(workspace, embedder.run)).backbone if embedder.run else embedder.spec.network()
     return EmbeddingNetwork(backbone, projection or Projection()).eval()

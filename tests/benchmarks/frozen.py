@@ -1,7 +1,7 @@
 """Ways to use frozen features, compared: python -m tests.benchmarks.frozen --data PHOTOS [PHOTOS ...] --work FOLDER.
 
     pooling     how a network's last map becomes a row: its mean, its maximum, a generalised mean (p = 3), mean and
-                maximum, means of its last four stages
+                maximum, what pooling "stages" gives
     networks    the rows of two or three networks side by side
     rows        raw, of length 1, centred and of length 1, standardised, standardised and of length 1, square roots
     classifier  linear SVM, RBF SVM, logistic regression
@@ -31,6 +31,7 @@ from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks
+from cvtune_nb.models.pooling import STAGES
 from tests.benchmarks.common import BATCH, photo_folder, say
 
 NETWORKS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
@@ -82,7 +83,7 @@ CLASSIFIERS = {
     "RBF SVM": (C_VALUES, lambda C, rows: SVC(C=C, gamma=1 / max(1 - np.square(rows.mean(0)).sum(), 1e-6))),
     "logistic regression": (C_OF_REGRESSION, lambda C, _: LogisticRegression(C=C, max_iter=200, tol=1e-3)),
 }
-POOLED = ("mean", "max", "generalised mean", "mean and max", "four stages")
+POOLED = ("mean", "max", "generalised mean", "mean and max", STAGES)
 USUAL = ("mean", "efficientnet_lite0", "length 1", "linear SVM")
 
 
@@ -102,7 +103,8 @@ def ways() -> Iterator[tuple[str, str, str, str]]:
         for classifier in ("RBF SVM", "logistic regression"):
             yield ("mean", network, "length 1", classifier)
         yield ("mean", network, "centred, length 1", "logistic regression")
-    yield ("four stages", NETWORKS[2], *USUAL[2:])
+    for together in (NETWORKS[1], NETWORKS[2], "+".join((NETWORKS[0], NETWORKS[2])), "+".join(NETWORKS)):
+        yield (STAGES, together, *USUAL[2:])
 
 
 def main() -> None:
@@ -112,6 +114,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for workspaces, maps and frozen.csv")
     parser.add_argument("--photos", type=int, default=1_000, help="of each set, train, validation and test (0: all)")
     parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--ways", default="", help="only those with this in their name, and the usual one")
     arguments = parser.parse_args()
     os.environ |= {"CVTUNE_HOME": str(arguments.work / "home")}
     table = arguments.work / "frozen.csv"
@@ -130,7 +133,7 @@ def measure(table: Path, data: Path, arguments: argparse.Namespace) -> None:
     done = set(done.loc[(done["data"] == data.name) & (done["size"] == arguments.image_size), "way"])
     for pooling, together, change, classifier in ways():
         way = " / ".join((pooling, together, change, classifier))
-        if way in done:
+        if way in done or not (arguments.ways in way or way == " / ".join(USUAL)):
             continue
         for network in together.split("+"):
             if (pooling, network) not in pooled:
@@ -152,27 +155,24 @@ def measure(table: Path, data: Path, arguments: argparse.Namespace) -> None:
 def of_each_pooling(name: str, squares: Pixels, image_size: int) -> dict[str, Any]:
     """Rows of all photos by each pooling."""
     network = networks.load(name, image_size=image_size).eval()
-    maps, stages = [], []
-    plain = network.network
-    hooks = [plain.get_submodule("global_pool").register_forward_pre_hook(lambda _, given: maps.append(given[0]))]
-    for stage in list(plain.get_submodule("blocks").children())[-4:]:
-        hooks.append(stage.register_forward_hook(lambda _, __, found: stages.append(found.float().mean((2, 3)))))
+    maps: list[torch.Tensor] = []
+    plain = network.network.get_submodule("global_pool")
+    hook = plain.register_forward_pre_hook(lambda _, given: maps.append(given[0]))
+    deep = networks.load(name, image_size=image_size, pooling=STAGES).eval()
     found: dict[str, list[np.ndarray]] = {pooling: [] for pooling in POOLED}
     for batch in torch.arange(len(squares)).split(BATCH):
         maps.clear()
-        stages.clear()
         with torch.inference_mode(), networks.mixed_precision(networks.device()):
-            mean = network(torch.from_numpy(squares.centre(batch.tolist()))).float().numpy()
+            images = torch.from_numpy(squares.centre(batch.tolist()))
+            mean, stages = (each(images).float().numpy() for each in (network, deep))
         last = maps[0].float()
-        parts = [unit(part.numpy()) for part in stages]
         largest = last.amax((2, 3)).numpy()
         found["mean"].append(mean)
         found["max"].append(largest)
         found["generalised mean"].append(last.clamp(min=1e-6).pow(3).mean((2, 3)).pow(1 / 3).numpy())
         found["mean and max"].append(np.hstack([unit(mean), unit(largest)]))
-        found["four stages"].append(np.hstack([unit(mean), *parts]))
-    for hook in hooks:
-        hook.remove()
+        found[STAGES].append(stages)
+    hook.remove()
     return {pooling: np.concatenate(rows) for pooling, rows in found.items()}
 
 

@@ -12,7 +12,7 @@ import copy
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from cvtune_nb.classification.svm import Svm, SvmExplorer
 from cvtune_nb.classification.train import SMOOTHING, Part, part_of, step
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import memory, networks
+from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.fitting import train_mode
 from cvtune_nb.runs.optimizer import optimizer_for
@@ -64,6 +65,8 @@ class Start:
         Of Adam.
     ema
         Decay of an average of the weights, which is measured instead of them; 0: none.
+    pooling
+        Which features the SVM and the last layer see.
     """
 
     scale: float = 3.0
@@ -78,6 +81,7 @@ class Start:
     relative: float = 0.0
     beta2: float = 0.999
     ema: float = 0.0
+    pooling: str = LAST
 
     def factor(self, name: str, weights: torch.Tensor) -> float:
         """What the rate of a network's parameter is multiplied by."""
@@ -92,6 +96,7 @@ EARLY = ("conv_stem", *(f"blocks.{stage}" for stage in range(4)))
 STARTS = {
     "warm-up 20": Start(),
     "averaged .95": Start(ema=0.95),
+    "averaged .95, features of stages": Start(ema=0.95, pooling=STAGES),
     "averaged .9": Start(ema=0.9),
     "averaged .98": Start(ema=0.98),
     "warm-up 100, at most a third": Start(warm_up=100, most=1 / 3),
@@ -180,19 +185,28 @@ class Beginning:
             split: part_of(photos, split, workspace, Preprocessing.of(config), lambda *_: None)
             for split in ("train", "validation", "test")
         }
-        self.explorer = SvmExplorer(workspace, FeatureSpec.of(config))
-        self.svm = self.explorer.svm(self.explorer.best_C())
-        self.built = build(config, self.classes)
+        self.workspace = workspace
+        self.known: dict[str, tuple[SvmExplorer, Svm, Classifier]] = {}
 
-    def scale(self) -> float:
+    def of(self, pooling: str) -> tuple[SvmExplorer, Svm, Classifier]:
+        """The features, the SVM on them, and the network before it has the SVM's weights."""
+        if pooling not in self.known:
+            config = replace(self.config, pooling=pooling)
+            explorer = SvmExplorer(self.workspace, FeatureSpec.of(config))
+            self.known[pooling] = explorer, explorer.svm(explorer.best_C()), build(config, self.classes)
+        return self.known[pooling]
+
+    def scale(self, pooling: str) -> float:
         """What makes the validation photos' classes likeliest."""
-        matrix, _ = self.explorer.part("validation")
-        return 1 / temperature(self.svm.scores(matrix), self.parts["validation"].labels.numpy())
+        explorer, svm, _ = self.of(pooling)
+        matrix, _ = explorer.part("validation")
+        return 1 / temperature(svm.scores(matrix), self.parts["validation"].labels.numpy())
 
     def train(self, start: Start) -> Iterator[dict]:
         """The rows of one run."""
-        network, config, train = copy.deepcopy(self.built), self.config, self.parts["train"]
-        begin(network, self.svm, start.scale or self.scale())
+        self.explorer, svm, built = self.of(start.pooling)
+        network, config, train = copy.deepcopy(built), self.config, self.parts["train"]
+        begin(network, svm, start.scale or self.scale(start.pooling))
         if start.alone:
             self.train_last(network, start.alone)
         optimizer = optimizer_for(network, config)

@@ -20,15 +20,17 @@ def test_what_is_not_on_disk_says_so(workspace, torch_home, no_network):
     assert networks(fetch=True).set_index("name").at["resnet18", "why_not"].endswith("can't be fetched now")
     found = {one.spec: one.why_not for one in listed(workspace, ["efficientnet_lite1", "resnet18"])}
     assert [str(spec) for spec in found] == [
+        "efficientnet_lite1 at 128 pixels, several stages",
         "efficientnet_lite1 at 128 pixels",
+        "efficientnet_lite1 at 224 pixels, several stages",
         "efficientnet_lite1 at 224 pixels",
         "resnet18 at 224 pixels",
     ]
-    assert [bool(why) for why in found.values()] == [False, False, True]
+    assert [bool(why) for why in found.values()] == [False] * 4 + [True]
 
 
 def test_sizes_that_cannot_be_are_listed_with_the_reason(workspace):
-    found = listed(workspace, ["test_vit:random", "efficientnet_lite0"], [60, 64, 600])
+    found = listed(workspace, ["test_vit:random", "efficientnet_lite0"], [60, 64, 600], pooling="stages")
     why = {(one.spec.backbone, one.spec.image_size): one.why_not for one in found}
     assert why["test_vit:random", 64] == why["efficientnet_lite0", 60] == ""
     assert "needs a multiple of" in why["test_vit:random", 60]
@@ -62,11 +64,14 @@ def test_a_speed_that_was_not_measured_is_guessed_from_one_that_was(workspace):
 
 def test_the_cost_is_that_of_what_is_not_there_yet(workspace, monkeypatch):
     photos = sample(workspace.photos())
-    there, new = (listed(workspace, ["efficientnet_lite0"], [size]) for size in (64, 128))
+    there, new = (listed(workspace, ["efficientnet_lite0"], [size], pooling="last") for size in (64, 128))
     monkeypatch.setattr(candidates, "network_speed", lambda *_: 2.0)
     ready = predicted_seconds(workspace, there, photos)
     assert 0 < ready < 0.5
-    assert predicted_seconds(workspace, new, photos) == pytest.approx(ready + len(photos) * (1 / 2 + 0.01))
+    alone = predicted_seconds(workspace, new, photos)
+    assert alone == pytest.approx(ready + len(photos) * (1 / 2 + 0.01))
+    both = predicted_seconds(workspace, listed(workspace, ["efficientnet_lite0"], [128]), photos)
+    assert both == pytest.approx(alone + ready), "features of several stages come along, only the SVM is another"
     assert predicted_seconds(workspace, there + new, photos) > len(photos) / 2
 
 

@@ -30,6 +30,7 @@ def test_the_choice_is_kept_and_said(chosen):
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
+        ({"pooling": "stages"}, ("efficientnet_lite1", 96, "stages")),
         ({"backbone": "efficientnet_lite2"}, ("efficientnet_lite2", 224)),  # the size was chosen for another network
         ({"backbone": "efficientnet_lite1"}, ("efficientnet_lite1", 96)),
         ({"image_size": 64}, ("efficientnet_lite1", 64)),
@@ -38,7 +39,9 @@ def test_the_choice_is_kept_and_said(chosen):
     ],
 )
 def test_what_a_step_is_told_counts_more(chosen, told, expected):
-    assert start_with(chosen, told) == FeatureSpec(expected[0], Preprocessing(expected[1]))
+    assert start_with(chosen, told) == FeatureSpec(
+        expected[0], Preprocessing(expected[1]), pooling="stages" if "stages" in expected else "last"
+    )
 
 
 def test_look_alikes_start_with_it(chosen):

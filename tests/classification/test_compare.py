@@ -41,11 +41,11 @@ class Track:
         self.noise[spec], self.speed[spec] = noise, speed
         return Candidate(spec)
 
-    def store_of(self, _, spec):
-        return SimpleNamespace(missing=lambda keys: [key for key in keys if (spec, key) not in self.computed])
+    def missing(self, _, spec, keys):
+        return [key for key in keys if (spec, key) not in self.computed]
 
     def features(self, _, photos, spec, progress):
-        for key in self.store_of(None, spec).missing(list(photos["sha256"])):
+        for key in self.missing(None, spec, list(photos["sha256"])):
             self.now += 1 / self.speed[spec]
             self.computed.add((spec, key))
             progress(0.5, "computing")
@@ -61,9 +61,9 @@ def track(monkeypatch, workspace):
     monkeypatch.setattr(type(workspace), "photos", lambda _: made.photos)
     for module, name, value in (
         (compare, "features", made.features),
-        (compare, "store_of", made.store_of),
+        (compare, "missing", made.missing),
         (compare, "pixels", lambda *_: None),
-        (candidates, "store_of", made.store_of),
+        (candidates, "missing", made.missing),
         (candidates, "network_speed", lambda _, spec: made.speed.get(spec)),
     ):
         monkeypatch.setattr(module, name, value)
@@ -234,7 +234,7 @@ def test_a_class_of_one_photo_counts_as_wrong():
 
 
 def test_networks_are_compared_and_their_features_kept(workspace):
-    there = candidates.listed(workspace, ["test_efficientnet:random", "efficientnet_lite0"], [64])
+    there = candidates.listed(workspace, ["test_efficientnet:random", "efficientnet_lite0"], [64], pooling="last")
     found = compare.compare(workspace, there)
     assert found.table["state"].tolist() == ["finished", "finished"]
     assert found.recommended["accuracy"].spec == LITE0
@@ -254,3 +254,13 @@ def test_photos_are_decoded_once_for_all_sizes(tmp_path):
     shutil.rmtree(opened.cache)  # pixels of the usual size, from the opening
     compare.compare(opened, candidates.listed(opened, ["test_efficientnet:random"], [64, 96]))
     assert [folder.name for folder in opened.cache.glob("pixels-*")] == ["pixels-110"]
+
+
+def test_features_of_several_stages_are_computed_once_with_the_networks_own(workspace):
+    there = candidates.listed(workspace, ["test_efficientnet:random"], [32])
+    found = compare.compare(workspace, there)
+    assert found.table["state"].tolist() == ["finished"] * 2
+    assert sorted(found.table["pooling"]) == ["last", "stages"]
+    kept = [folder.name for folder in workspace.cache.glob("features-test_efficientnet*-32*")]
+    assert kept == ["features-test_efficientnet-random-32-stages"], "one extraction for both"
+    assert found.table["images_per_second"].notna().all()

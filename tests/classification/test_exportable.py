@@ -30,12 +30,12 @@ def workspace(tmp_path, request):
     return open_workspace(tmp_path / "photos", tmp_path / "workspace")
 
 
-@pytest.mark.parametrize("kernel", ["linear", "rbf"])
-def test_the_exported_baseline_decides_as_scikit_learn_does(workspace, kernel):
-    baseline(workspace, FeatureSpec("test_efficientnet:random", Preprocessing(64)), C=3.0, kernel=kernel)
+@pytest.mark.parametrize(("kernel", "pooling"), [("linear", "last"), ("rbf", "last"), ("linear", "stages")])
+def test_the_exported_baseline_decides_as_scikit_learn_does(workspace, kernel, pooling):
+    spec = FeatureSpec("test_efficientnet:random", Preprocessing(64), pooling=pooling)
+    baseline(workspace, spec, C=3.0, kernel=kernel)
     made = export_run(workspace, "svm", variants=())
-    explorer = SvmExplorer(workspace, FeatureSpec("test_efficientnet:random", Preprocessing(64)))
-    svm = explorer.svm(3.0, kernel)
+    svm = SvmExplorer(workspace, spec).svm(3.0, kernel)
     rows = workspace.photos().query("split == 'validation'")
     answers = Model(made.folder).predict([workspace.path_of(path) for path in rows["path"]])
     images = torch.from_numpy(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,6 +34,16 @@ def test_what_is_cached_needs_no_network(opened, monkeypatch):
     found = features(opened, opened.photos(), SPEC)
     assert found.cached
     assert found.matrix.shape == (72, 1280)
+
+
+def test_features_of_several_stages_begin_with_the_networks_own(opened):
+    photos = opened.photos().iloc[:9]
+    usual, several = (features(opened, photos, replace(SPEC, pooling=pooling)) for pooling in ("last", "stages"))
+    assert several.matrix.shape == (9, 1776)
+    assert several.own[:].shape == (9, 1280)
+    length = np.linalg.norm(usual.matrix, axis=1, keepdims=True)
+    assert ((usual.matrix / length) * several.own[:]).sum(1) == pytest.approx(1, abs=0.005)
+    assert np.array_equal(usual.own[[2, 5]], usual.matrix[[2, 5]])
 
 
 def test_missing_weights_are_told_before_photos_are_decoded(workspace, torch_home, no_network, monkeypatch):
@@ -118,6 +130,6 @@ def test_cached_files_keep_the_names_that_they_had(workspace):
 
 def test_a_spec_is_kept_among_other_values_and_told_in_words():
     assert FeatureSpec.from_dict({**RANDOM.to_dict(), "C": 1.0}) == RANDOM
-    assert RANDOM.to_dict() == {"backbone": "resnet18:random", "weights": "", "image_size": 64}
+    assert RANDOM.to_dict() == {"backbone": "resnet18:random", "weights": "", "image_size": 64, "pooling": "last"}
     assert FeatureSpec.of(Config("resnet18:random", image_size=64)) == RANDOM
     assert str(RANDOM) == "resnet18:random at 64 pixels"

@@ -19,13 +19,14 @@ def images(n=4, size=64):
     return torch.from_numpy(np.random.default_rng(0).integers(0, 255, (n, size, size, 3), np.uint8))
 
 
+@pytest.mark.parametrize("pooling", ["last", "stages"])
 @pytest.mark.parametrize("classes", [("circle", "square", "stripes"), ("circle", "square")])
-def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace, classes):
+def test_a_classifier_that_starts_from_the_svm_says_what_the_svm_says(workspace, classes, pooling):
     for path in workspace.photos().query("label not in @classes")["path"]:
         workspace.decide(path, "exclude")
-    explorer = SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
+    explorer = SvmExplorer(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64), pooling=pooling))
     svm = explorer.svm(1.0)
-    classifier = build(Config("efficientnet_lite0", image_size=64), list(classes)).eval()
+    classifier = build(Config("efficientnet_lite0", image_size=64, pooling=pooling), list(classes)).eval()
     classifier.start_from(svm)
     matrix = torch.from_numpy(explorer.features.matrix)
     with torch.inference_mode():

@@ -9,7 +9,7 @@ from cvtune_nb.errors import Stopped
 from cvtune_nb.workspace import Workspace
 from tests.calling import called, refused
 
-TWO = ["--backbones", "test_efficientnet:random, efficientnet_lite0", "--image-sizes", "64"]
+TWO = ["--backbones", "test_efficientnet:random, efficientnet_lite0", "--pooling", "last", "--image-sizes", "64"]
 
 
 @pytest.fixture(scope="module")

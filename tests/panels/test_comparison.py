@@ -11,7 +11,7 @@ from cvtune_nb.panels import BaselinePanel, ComparisonPanel, EscalationPanel, Tr
 from cvtune_nb.widgets.job import NotReady
 from tests.pressing import press
 
-TWO = {"networks": "test_efficientnet:random, efficientnet_lite0", "image_sizes": "64"}
+TWO = {"networks": "test_efficientnet:random, efficientnet_lite0", "image_sizes": "64", "pooling": "last"}
 
 
 @pytest.fixture
@@ -75,7 +75,13 @@ def test_downloads_are_for_the_cell_to_allow(workspace, torch_home, monkeypatch)
 def test_own_weights_are_compared_beside_the_others(workspace, tmp_path):
     file = tmp_path / "plants.pth"
     torch.save(timm.create_model("test_resnet", num_classes=3).state_dict(), file)
-    own = {"networks": "test_resnet:random", "image_sizes": "32", "backbone": "test_resnet", "weights": str(file)}
+    own = {
+        "networks": "test_resnet:random",
+        "image_sizes": "32",
+        "backbone": "test_resnet",
+        "weights": str(file),
+        "pooling": "last",
+    }
     panel = press(ComparisonPanel(workspace, **own))
     assert len(panel.seen.specs) == 2 and ">plants.pth</td>" in panel.text.value
     panel.any.value = next(spec for _, spec in panel.any.options if spec.weights)
