@@ -176,7 +176,7 @@ class _Trial:
         self.labels = photos["label"].to_numpy(dtype=object)
         self.right = self.svm.predict(explorer.features.rows[rows]) == self.labels
         self.squares = pixels(workspace, photos, spec.preprocessing, progress)
-        network = networks.load(spec.backbone, image_size=spec.image_size, weights=spec.weights, progress=progress)
+        network = spec.network(progress)
         network = network.eval().to(networks.device())
         few = self.squares.centre(range(min(BATCH, len(photos))))
         self.features = fastest(network, few, len(photos) * len(MEASURED))
