@@ -230,7 +230,9 @@ def missing(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> lis
 
 
 def kept_as(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> FeatureSpec:
-    """The features with which those of `spec` are kept: where these were computed with all stages, they come first.
+    """The features with which those of `spec` are kept: those of all stages, which begin with the network's own.
+
+    That is where fewer of them have to be computed.
 
     Parameters
     ----------
@@ -240,9 +242,9 @@ def kept_as(workspace: Workspace, spec: FeatureSpec, keys: Sequence[str]) -> Fea
         SHA-256 of the photos.
     """
     wide = replace(spec, pooling=STAGES)
-    if spec == wide or not store_of(workspace, spec).missing(keys):
+    if spec == wide or not _folder(workspace, wide).exists():
         return spec
-    return wide if _folder(workspace, wide).exists() else spec
+    return min(spec, wide, key=lambda each: len(store_of(workspace, each).missing(keys)))
 
 
 def store_of(workspace: Workspace, spec: FeatureSpec) -> RowStore:

@@ -44,7 +44,7 @@ class Preview:
 class LastLayer:
     """The last layer on the features of one spec; `preview` answers for every config of that spec.
 
-    The features stay in memory: 15 MB at most for 1,280 values a photo.
+    The features stay in memory: twice 4 bytes a value, so 15 MB at most for 1,280 values a photo.
     """
 
     def __init__(self, workspace: Workspace, spec: FeatureSpec):

@@ -77,12 +77,13 @@ class RowStore:
         """Where the rows of `keys` are: (len(keys), 2) int, shard and row in it."""
         return np.array([self._where[key] for key in keys], dtype=np.int64).reshape(-1, 2)
 
-    def read(self, places: np.ndarray) -> np.ndarray:
-        """The rows at `places` (n, 2), copied into one array (n, *shape)."""
-        rows = np.empty((len(places), *self.shape), self.dtype)
+    def read(self, places: np.ndarray, count: int | None = None) -> np.ndarray:
+        """The rows at `places` (n, 2), copied into one array (n, *shape); count: only so much of their first side."""
+        first, *rest = self.shape
+        rows = np.empty((len(places), first if count is None else count, *rest), self.dtype)
         for shard in np.unique(places[:, 0]):
             here = np.flatnonzero(places[:, 0] == shard)
-            rows[here] = self._shards[shard][places[here, 1]]
+            rows[here] = self._shards[shard][places[here, 1], :count]
         return rows
 
     def forget(self, places: np.ndarray) -> bool:
@@ -124,7 +125,7 @@ class Rows:
         return len(self._places)
 
     def __getitem__(self, indices: Sequence[int] | np.ndarray | slice) -> np.ndarray:
-        return self.store.read(self._places[indices])[:, : self._count]
+        return self.store.read(self._places[indices], self._count)
 
     def forget(self, indices: Sequence[int] | np.ndarray | slice) -> bool:
         """RowStore.forget of these rows."""

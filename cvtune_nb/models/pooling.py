@@ -23,15 +23,17 @@ def pooled(network: "nn.Module", images: "torch.Tensor", pooling: str = LAST) ->
         (n, 3, height, width), normalised.
     pooling
         LAST: what the network itself gives. STAGES: that, and of each of its last COUNT stages (of a transformer:
-        blocks) the mean over all positions and the class token, each part of length 1.
+        blocks) the mean over all positions and the class token, each part as long as the network's own.
     """
     if pooling == LAST:
         return network(images).flatten(1)
     from torch import cat
     from torch.nn.functional import normalize
 
-    parts = _of_torchvision(network, images) if hasattr(network, "avgpool") else _of_timm(network, images)
-    return cat([normalize(part.flatten(2).mean(2) if part.dim() > 2 else part) for part in parts], 1)
+    own, *parts = _of_torchvision(network, images) if hasattr(network, "avgpool") else _of_timm(network, images)
+    length = own.norm(dim=1, keepdim=True)
+    stages = [part.flatten(2).mean(2) if part.dim() > 2 else part for part in parts]
+    return cat([own, *(length * normalize(stage) for stage in stages)], 1)
 
 
 def _of_timm(network: Any, images: "torch.Tensor") -> list["torch.Tensor"]:
