@@ -51,6 +51,14 @@ def test_what_is_tried_fits_network_photos_and_framing():
     assert {one.image_size for one in tried(replace(spec, preprocessing=Preprocessing(448)), LARGE)} == {448}
 
 
+def test_what_is_shown_has_a_key_and_words_as_in_training():
+    usual, other = AtTestTime(224), AtTestTime(224, "whole", mirrored=True)
+    assert (usual.key, usual.words) == ("224", [])
+    assert (other.key, other.words) == ("224-framing=whole-mirrored=True", ["whole", "mirrored=True"])
+    assert AtTestTime(224, crop_ratio=1.0).key == "224-crop_ratio=1.0"
+    assert AtTestTime.from_dict({**other.to_dict(), "trained": "x"}) == other
+
+
 def test_mirrored_is_the_average_of_probabilities(made):
     images = torch.randint(256, (3, 64, 64, 3), dtype=torch.uint8)
     with torch.inference_mode():
