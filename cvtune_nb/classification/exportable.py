@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.classification import Run, load_run, runs
-from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for
+from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
@@ -52,6 +52,8 @@ class Candidate:
         Which photos it was trained on.
     at_test_time
         What it is shown once it is exported, where that is not what it was trained on.
+    tried
+        Among how many that was chosen on validation photos.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Candidate:
     weights: str
     provenance: Provenance
     at_test_time: AtTestTime | None = None
+    tried: int = 1
 
     @property
     def shown(self) -> Preprocessing:
@@ -120,7 +123,8 @@ def as_chosen(workspace: Workspace, chosen: Candidate) -> Candidate:
         return chosen
     network = Mirrored(chosen.network).eval() if option.mirrored else chosen.network
     how = f"{chosen.how}; at test time it is shown {option}"
-    return replace(chosen, network=network, at_test_time=option, how=how)
+    among = len(tried(chosen.spec, workspace.photos()))
+    return replace(chosen, network=network, at_test_time=option, tried=among, how=how)
 
 
 def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:

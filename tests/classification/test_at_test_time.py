@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cvtune_nb import classification, cli
+from cvtune_nb import classification, cli, metrics
 from cvtune_nb.classification import export_run, load_bundle
 from cvtune_nb.classification.at_test_time import (
     AtTestTime,
@@ -87,7 +87,9 @@ def test_only_what_is_reliable_among_so_many_is_recommended(gained, expected):
     assert ("30.0 points more than in training" if expected else "Nothing is reliably better") in said
 
 
-def test_what_is_chosen_is_exported(made, workspace, tmp_path):
+def test_what_is_chosen_is_exported(made, workspace, tmp_path, monkeypatch):
+    trained = replace(made, validation=metrics.share(1, 7))  # told apart from what is measured at the export
+    monkeypatch.setattr("cvtune_nb.classification.export.candidate", lambda *_: trained)
     option = AtTestTime(80, crop_ratio=1.0, mirrored=True)
     choose(workspace, made, option)
     assert chosen_for(workspace, made.id, made.spec) == option
@@ -106,12 +108,22 @@ def test_what_is_chosen_is_exported(made, workspace, tmp_path):
     assert np.abs(model.probabilities(shown[None])[0] - expected).max() < 1e-5
     assert np.abs(again.softmax(0).numpy() - expected).max() < 1e-5
     assert json.loads((export.folder / "config.json").read_text())["at_test_time"]["image_size"] == 80
-    assert "at test time it is shown 80 pixels, 100% of the short side, mirrored too" in (
-        export.folder / "README.md"
-    ).read_text().replace("\n", " ")
+    card = (export.folder / "README.md").read_text()
+    assert "at test time it is shown 80 pixels, 100% of the short side, mirrored too" in card.replace("\n", " ")
+    photos = workspace.photos().query("split == 'validation'")
+    told = [one["label"] for one in model.predict([workspace.path_of(path) for path in photos["path"]])]
+    assert export.validation == metrics.accuracy(photos["label"], told), "with what it is shown at test time"
+    known = json.loads((export.folder / "config.json").read_text())["accuracy"]
+    assert known["validation"] == export.validation.to_dict() and known["train"] == made.train.to_dict()
+    assert f"Training accuracy: {made.train}, as trained\n" in card
+    assert f"Validation accuracy: {export.validation}; optimistic, because the model was chosen by it, and so was" in (
+        card.replace("\n ", "")
+    )
+    assert "what it is shown at test time, among 8 that were tried" in card
     choose(workspace, made, AtTestTime(64))
     assert chosen_for(workspace, made.id, made.spec) is None
-    assert open_export(export_run(workspace, made.id, tmp_path / "f", variants=()).folder).image_size == 64
+    export = export_run(workspace, made.id, tmp_path / "f", variants=())
+    assert open_export(export.folder).image_size == 64 and export.validation == trained.validation
 
 
 def test_the_command_and_the_panel(made, workspace, capsys):
