@@ -94,6 +94,13 @@ def choices(workspace: Workspace) -> pd.DataFrame:
     return Run.best_first(known)
 
 
+def trained_with(workspace: Workspace, name: str) -> FeatureSpec:
+    """The network of one of `choices`, and what it was shown in training. Raises InputError where there is none."""
+    if name != SVM:
+        return FeatureSpec.of(load_run(workspace, name).config)
+    return FeatureSpec.from_dict(_last_baseline(workspace))
+
+
 def candidate(workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False) -> Candidate:
     """The best epoch of a run, or the last baseline, fitted again on its cached features.
 
@@ -151,9 +158,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
 
 
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
-    last = last_baseline(workspace, earlier=True)
-    if last is None:
-        raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
+    last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     explorer = SvmExplorer(workspace, spec, progress)
     svm = explorer.svm(C, kernel)
@@ -175,6 +180,13 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )
+
+
+def _last_baseline(workspace: Workspace) -> dict[str, Any]:
+    last = last_baseline(workspace, earlier=True)
+    if last is None:
+        raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
+    return last
 
 
 def _without_folder(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cvtune_nb.classification.at_test_time import (
 )
 from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
@@ -139,6 +140,19 @@ def test_the_command_and_the_panel(made, workspace, capsys):
     panel.options.value = 0
     panel.use.click()
     assert chosen_for(workspace, made.id, made.spec) is None and "show photos at 64 pixels, 88%" in panel.chosen.value
+
+
+def test_a_choice_is_shown_when_one_comes_back_and_can_be_taken_back_at_once(made, workspace):
+    choose(workspace, made, AtTestTime(80, mirrored=True))
+    panel = AtTestTimePanel(workspace, run=made.id)
+    assert f"Exports of {made.id} show photos at 80 pixels" in panel.chosen.value and not panel.back.disabled
+    panel.back.click()
+    assert chosen_for(workspace, made.id, made.spec) is None
+    assert "show photos at 64 pixels, 88%" in panel.chosen.value and panel.back.disabled
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(32)), C=1.0)
+    panel = AtTestTimePanel(workspace, run=made.id)
+    panel.run.value = "svm"
+    assert "Exports of svm show photos at 32 pixels" in panel.chosen.value
 
 
 def test_without_validation_photos_nothing_is_measured(made, workspace):
