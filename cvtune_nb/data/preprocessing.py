@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Preprocessing:
         return cls.from_dict(config.to_dict())
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From plain values, among whatever else there is; what is missing has its default."""
         kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(cls) if field.name in values}
         return cls(**{name: kind(values[name]) for name, kind in kinds.items()})
