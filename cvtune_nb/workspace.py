@@ -242,6 +242,8 @@ class Workspace:
     @property
     def mean_colour(self) -> tuple[int, int, int] | None:
         """Red, green and blue (0 to 255) that data.mean_colour measured with these levels; None before that."""
+        if self._shown not in self._mean_colours:  # it may have been measured elsewhere since this was opened
+            self._mean_colours = read_json(self.folder / "workspace.json").get("mean_colours", {})
         known = self._mean_colours.get(self._shown)
         return (known[0], known[1], known[2]) if known else None
 
@@ -251,10 +253,11 @@ class Workspace:
         return " ".join(f"{value:g}" for value in self.levels)
 
     def keep_mean_colour(self, colour: tuple[int, int, int]) -> None:
-        """Write it down."""
-        self._mean_colours[self._shown] = list(colour)
+        """Write it down, unless another one is there: photos were decoded with that one."""
         file = self.folder / "workspace.json"
-        write_json(file, {**read_json(file), "mean_colours": self._mean_colours})
+        settings = read_json(file)
+        self._mean_colours = {self._shown: list(colour), **settings.get("mean_colours", {})}
+        write_json(file, {**settings, "mean_colours": self._mean_colours})
 
     def keep_depth(self, depth: JsonObject | None) -> None:
         """Write down what data.levels found out about such photos, and the levels; None: there are no such photos."""

@@ -246,6 +246,13 @@ def test_it_goes_on_with_the_network_recommended_for_accuracy(comparing, tmp_pat
     assert "compare" not in json.loads(said.out) and trained[2] == other
 
 
+def test_networks_are_compared_with_the_framing_and_features_told(comparing, tmp_path):
+    comparing(*COMPARED, "--framing", "whole", "--pooling", "stages")
+    compared = last_comparison(Workspace(tmp_path / "work")).specs
+    assert len(compared) == 2
+    assert {(spec.preprocessing.framing, spec.pooling) for spec in compared} == {("whole", "stages")}
+
+
 def test_a_share_too_short_for_any_network_leaves_the_default(comparing, monkeypatch):
     monkeypatch.setattr(pipeline, "COMPARISON_SHARE", 1e-6)
     said = comparing(*COMPARED, "--json")[1]

@@ -78,6 +78,11 @@ class Mirrored(nn.Module):
         return ((one + other) / 2).clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
+def in_training(spec: FeatureSpec) -> AtTestTime:
+    """What it was shown in training."""
+    return AtTestTime.from_dict(spec.preprocessing.to_dict())
+
+
 def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
     """What can be measured, that of training first.
 
@@ -178,10 +183,15 @@ def choose(workspace: Workspace, chosen: "Candidate", option: AtTestTime) -> Non
     option
         One of `tried`; the first, that of training, takes back what was chosen before.
     """
-    known = _all(workspace)
-    known.pop(chosen.id, None)
-    if option != tried(chosen.spec, workspace.photos())[0]:
-        known[chosen.id] = {**asdict(option), "trained": str(chosen.spec)}
+    take_back(workspace, chosen.id)
+    if option != in_training(chosen.spec):
+        known = {**_all(workspace), chosen.id: {**asdict(option), "trained": str(chosen.spec)}}
+        write_json(workspace.folder / "at_test_time.json", known)
+
+
+def take_back(workspace: Workspace, name: str) -> None:
+    """Have exports of the classifier with that id show photos as in training again."""
+    known = {other: option for other, option in _all(workspace).items() if other != name}
     write_json(workspace.folder / "at_test_time.json", known)
 
 

@@ -58,8 +58,9 @@ def listed(
     fetch: bool = False,
     own: Sequence[tuple[str, str]] = (),
     pooling: str = "",
+    framing: str = "",
 ) -> list[Candidate]:
-    """The candidates, each with photos framed as later steps have them, and why some can't be used.
+    """The candidates, and why some can't be used.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def listed(
         Networks with weights of the person's own, besides: the name of each, and the file.
     pooling
         Which of their features (PARAMETERS); "": those of several stages, and their own.
+    framing
+        How photos are framed (PARAMETERS); "": as later steps have them.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def listed(
     for name in (*names, *(name for name, _ in own)):
         backbones.require_known(name.removesuffix(backbones.RANDOM))
     photos, found, poolings = workspace.photos(), [], [pooling] if pooling else [STAGES, LAST]
-    framing = start_with(workspace).preprocessing.framing
+    framing = framing or start_with(workspace).preprocessing.framing
     for name, weights in (*((name, "") for name in dict.fromkeys(names or backbones.KNOWN)), *own):
         if why_not := "" if weights else _out_of_reach(name, fetch):
             size = image_sizes[0] if image_sizes else Preprocessing().image_size

@@ -22,33 +22,39 @@ RECOMMENDED = "recommended"
 class Choice:
     """The network and what it is shown that the person chose to go on with.
 
-    why: the reason for the network, in a few words; framing_why: that for how photos are framed, "" where nobody chose.
+    why: the reason for the network, in a few words; framing_why: that for how photos are framed, "" where nobody chose;
+    measured_with: the framing that the network was compared with, where that is another one, else "".
     """
 
     spec: FeatureSpec
     why: str
     framing_why: str = ""
+    measured_with: str = ""
 
     def __str__(self) -> str:
+        measured = f" (measured with {self.measured_with})" if self.measured_with else ""
         framing = f"; {self.spec.preprocessing.framing}: {self.framing_why}" if self.framing_why else ""
-        return f"{self.spec}, {self.why}{framing}"
+        return f"{self.spec}, {self.why}{measured}{framing}"
 
 
 def choose(workspace: Workspace, spec: FeatureSpec, why: str) -> Choice:
-    """Have all later steps start with `spec`, unless they are told otherwise.
+    """Have all later steps start with `spec`, unless they are told otherwise; a framing that was chosen stays.
 
     Parameters
     ----------
     workspace
         In which it is written down (network.json).
     spec
-        The network, and what it is shown.
+        The network, and what it was shown when it was compared.
     why
         In a few words.
     """
     known = choice(workspace)
-    kept = known and known.spec.preprocessing.framing == spec.preprocessing.framing
-    return _written(workspace, Choice(spec, why, known.framing_why if known and kept else ""))
+    if not known or not known.framing_why:
+        return _written(workspace, Choice(spec, why))
+    measured, kept = spec.preprocessing.framing, known.spec.preprocessing.framing
+    spec = replace(spec, preprocessing=replace(spec.preprocessing, framing=kept))
+    return _written(workspace, Choice(spec, why, known.framing_why, "" if measured == kept else measured))
 
 
 def choose_framing(workspace: Workspace, framing: str, why: str) -> Choice:
@@ -69,7 +75,7 @@ def choose_framing(workspace: Workspace, framing: str, why: str) -> Choice:
 
 
 def _written(workspace: Workspace, made: Choice) -> Choice:
-    reasons = {"why": made.why, "framing_why": made.framing_why}
+    reasons = {"why": made.why, "framing_why": made.framing_why, "measured_with": made.measured_with}
     write_json(_file(workspace), {**made.spec.to_dict(), **reasons, "time": now()})
     return made
 
@@ -80,7 +86,8 @@ def choice(workspace: Workspace) -> Choice | None:
         known = read_json(_file(workspace))
     except FileNotFoundError:
         return None
-    return Choice(FeatureSpec.from_dict(known), str(known["why"]), str(known.get("framing_why", "")))
+    others = (str(known.get(name, "")) for name in ("framing_why", "measured_with"))  # unknown to earlier versions
+    return Choice(FeatureSpec.from_dict(known), str(known["why"]), *others)
 
 
 def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = None) -> FeatureSpec:

@@ -25,6 +25,8 @@ OUT_OF_BUDGET, STOPPED, OUT_OF_REACH = "not within budget", "stopped", "out of r
 """States of a candidate. OUT_OF_BUDGET and STOPPED ones go on when the same comparison is run again."""
 NUMBERS = ("image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds")
 """Columns of a comparison's table that hold numbers."""
+ADDED = {"weights": "", "framing": "crop", "pooling": "last"}
+"""Columns that earlier versions did not write, with what all candidates had then."""
 USES = ("accuracy", "speed")
 """What a network can be recommended for."""
 
@@ -120,8 +122,7 @@ class Comparison:
     @property
     def files(self) -> list[str]:
         """The name of the file of own weights of each row of the table; "" where they are published ones."""
-        given = self.table["weights"] if "weights" in self.table else [""] * len(self.table)
-        return [path_and_digest(one)[0].name if one else "" for one in given]
+        return [path_and_digest(one)[0].name if one else "" for one in self.table["weights"]]
 
     @property
     def notes(self) -> list[str]:
@@ -163,6 +164,7 @@ def last_comparison(workspace: Workspace) -> Comparison | None:
     recommended = {
         use: Recommendation(FeatureSpec.from_dict(one), one["why"]) for use, one in rest["recommended"].items()
     }
+    table = table.assign(**{name: value for name, value in ADDED.items() if name not in table})
     words = [name for name in table if name not in NUMBERS]
     table[words] = table[words].astype(object).fillna("")  # a column without a word was read as one of numbers
     return Comparison(table, recommended, rest["imagenet"], rest["measured_on"])
@@ -176,7 +178,7 @@ def training_photos_id(workspace: Workspace) -> str:
 
 def nothing_yet() -> Comparison:
     """Before anything was compared."""
-    return Comparison(pd.DataFrame(columns=["backbone", *NUMBERS, "state", "why"]), {})
+    return Comparison(pd.DataFrame(columns=["backbone", *ADDED, *NUMBERS, "state", "why"]), {})
 
 
 def concluded(

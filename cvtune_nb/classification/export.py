@@ -25,7 +25,7 @@ from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed
 from cvtune_nb.export.parity import compare
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
-from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability
+from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability, share
 from cvtune_nb.workspace import Workspace, now
 
 COMPARED = 1_000
@@ -40,7 +40,8 @@ class Export(Exported):
     Attributes
     ----------
     validation, test
-        Accuracy of the run, and of model.onnx on the test photos; None where there are none.
+        Accuracy of the run, or where a person chose what it is shown at test time that of model.onnx, on validation
+        photos; and of model.onnx on the test photos, None where there are none.
     per_class
         Test accuracy by class.
     variants
@@ -175,7 +176,7 @@ def export_run(
             openings=openings,
             left_out=fair.left_out,
             notes=fair.notes,
-            validation=chosen.validation,
+            validation=share(int(right.sum()), len(right)) if chosen.at_test_time else chosen.validation,
             test=test,
             per_class=by_class,
             variants=beside,
@@ -291,7 +292,7 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "classes": chosen.classes,
         "accuracy": {
             "train": chosen.train.to_dict(),
-            "validation": chosen.validation.to_dict(),
+            "validation": export.validation.to_dict(),
             "test": export.test and export.test.to_dict(),
         },
         "test_openings": export.openings,

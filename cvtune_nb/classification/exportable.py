@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.classification import Run, load_run, runs
-from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for
+from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
@@ -52,6 +52,8 @@ class Candidate:
         Which photos it was trained on.
     at_test_time
         What it is shown once it is exported, where that is not what it was trained on.
+    tried
+        Among how many that was chosen on validation photos.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Candidate:
     weights: str
     provenance: Provenance
     at_test_time: AtTestTime | None = None
+    tried: int = 1
 
     @property
     def shown(self) -> Preprocessing:
@@ -89,6 +92,13 @@ def choices(workspace: Workspace) -> pd.DataFrame:
         svm = last_baseline(workspace)
         known.loc[len(known)] = [SVM, "", svm["validation_accuracy"] if svm else float("nan")]
     return Run.best_first(known)
+
+
+def trained_with(workspace: Workspace, name: str) -> FeatureSpec:
+    """The network of one of `choices`, and what it was shown in training. Raises InputError where there is none."""
+    if name != SVM:
+        return FeatureSpec.of(load_run(workspace, name).config)
+    return FeatureSpec.from_dict(_last_baseline(workspace))
 
 
 def candidate(workspace: Workspace, name: str, progress: Progress = silent, earlier_data: bool = False) -> Candidate:
@@ -120,7 +130,8 @@ def as_chosen(workspace: Workspace, chosen: Candidate) -> Candidate:
         return chosen
     network = Mirrored(chosen.network).eval() if option.mirrored else chosen.network
     how = f"{chosen.how}; at test time it is shown {option}"
-    return replace(chosen, network=network, at_test_time=option, how=how)
+    among = len(tried(chosen.spec, workspace.photos()))
+    return replace(chosen, network=network, at_test_time=option, tried=among, how=how)
 
 
 def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
@@ -147,9 +158,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
 
 
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
-    last = last_baseline(workspace, earlier=True)
-    if last is None:
-        raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
+    last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     explorer = SvmExplorer(workspace, spec, progress)
     svm = explorer.svm(C, kernel)
@@ -171,6 +180,13 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )
+
+
+def _last_baseline(workspace: Workspace) -> dict[str, Any]:
+    last = last_baseline(workspace, earlier=True)
+    if last is None:
+        raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
+    return last
 
 
 def _without_folder(parameters: dict[str, Any]) -> dict[str, Any]:

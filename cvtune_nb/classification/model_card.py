@@ -40,7 +40,7 @@ Made with cvtune, {made}.
 95% intervals are in parentheses.
 
 - Training accuracy: {train}
-- Validation accuracy: {validation}; optimistic, because the model was chosen by it
+- Validation accuracy: {validation}
 - **Test accuracy: {test}**, measured with the files in this folder
 {notes}- The test set of this workspace has been opened {openings} time(s), this time included; the more often it is
   looked at before a model is chosen, the more optimistic its accuracy becomes
@@ -176,8 +176,8 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         size=chosen.shown.image_size,
         how=chosen.how,
         made=facts["made"][:10],
-        train=chosen.train,
-        validation=chosen.validation,
+        train=f"{chosen.train}, as trained" if chosen.at_test_time else chosen.train,
+        validation=_validation(chosen, export),
         test=test or NOT_MEASURED,
         notes=listed(export.notes),
         openings=export.openings,
@@ -204,6 +204,14 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         weights=weights(chosen.spec.backbone, chosen.spec.weights, chosen.weights),
         versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
     )
+
+
+def _validation(chosen: Candidate, export: Any) -> str:
+    words = f"{export.validation}" if export.validation.n else NOT_MEASURED
+    words += "; optimistic, because the model was chosen by it"
+    if chosen.at_test_time:
+        words += f",\n  and so was what it is shown at test time, among {chosen.tried} that were tried"
+    return words
 
 
 def confidence(export: Any) -> str:

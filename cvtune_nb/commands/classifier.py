@@ -243,14 +243,16 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification.candidates import listed
     from cvtune_nb.pipeline import Workbook
 
-    config, sizes = (
-        partial(_config, values=values, meter=meter),
-        [values["image_size"]] if "image_size" in values else (),
-    )
-    asked = names_in(names or "")
-    candidates = (
-        partial(listed, names=asked, image_sizes=sizes, fetch=arguments.download) if names is not None else None
-    )
+    config, candidates = partial(_config, values=values, meter=meter), None
+    if names is not None:
+        candidates = partial(
+            listed,
+            names=names_in(names),
+            image_sizes=[values["image_size"]] if "image_size" in values else (),
+            fetch=arguments.download,
+            pooling=values.get("pooling", ""),
+            framing=values.get("framing", ""),
+        )
     workbook = Workbook(config, arguments.started, seconds, meter, candidates)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])

@@ -1,6 +1,7 @@
 """Which network to start with: compare."""
 
 import argparse
+import time
 
 import numpy as np
 
@@ -30,8 +31,8 @@ from cvtune_nb.parameters import PARAMETERS
     argument(
         "--framings",
         action="store_true",
-        help="then compare how photos are framed, too: crop, whole and squash, with the network that later steps start "
-        "with",
+        help="then compare how photos are framed, too, if the budget has time for it: crop, whole and squash, with the "
+        "network that later steps start with; they go on with the one recommended, unless one was chosen by hand",
     ),
     argument("--budget", default="5m", metavar="TIME", help="such as 90s, 20m or 1.5h (5m)"),
     argument("--download", action="store_true", help="also networks whose weights have to be fetched"),
@@ -59,7 +60,7 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         )
 
     from cvtune_nb.classification import candidates
-    from cvtune_nb.classification.choice import RECOMMENDED, choice, choose, choose_framing, start_with
+    from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing, start_with
     from cvtune_nb.classification.compare import compare as race
     from cvtune_nb.classification.compare import sample
     from cvtune_nb.classification.framing import PHOTOS, compare_framings, expected_seconds
@@ -81,17 +82,23 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"{count} candidate{'' if count == 1 else 's'} on {len(photos)} training photos: about {duration(most)} at most"
         f"{ends}; those that can't win any more are dropped on the way"
     )
+    end = time.monotonic() + seconds
     found = race(workspace, there, arguments.most, seconds, progress=meter)
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:
         chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
     framings = None
     if arguments.framings and not stopped:
-        meter.say(f"comparing framings: about {duration(expected_seconds(workspace, start_with(workspace)))}")
-        framings = compare_framings(workspace, start_with(workspace), min(arguments.most, PHOTOS), meter)
-        if arguments.use != "none":
+        start, count = start_with(workspace), min(arguments.most, PHOTOS)
+        takes, left = expected_seconds(workspace, start, count), max(0.0, end - time.monotonic())
+        if takes > left:
+            meter.say(f"framings are not compared: about {duration(takes)}, and the budget has {duration(left)} left")
+        else:
+            meter.say(f"comparing framings: about {duration(takes)}")
+            framings = compare_framings(workspace, start, count, meter)
+        if framings and arguments.use != "none" and not (chosen and chosen.framing_why == BY_HAND):
             chosen = choose_framing(workspace, framings.recommended, RECOMMENDED)
-    start = f"later steps start with {chosen or start_with(workspace)}"
+    goes_on = f"later steps start with {chosen or start_with(workspace)}"
     own_weights = ["own_weights"] if any(found.files) else []
     shown = [
         "backbone",
@@ -116,4 +123,4 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         "framing": framings and framings.to_dict(),
         "start_with": chosen and {**chosen.spec.to_dict(), "why": chosen.why},
     }
-    return Result(values, "\n".join([*lines, start]), STOPPED if meter.stop.is_set() else DONE)
+    return Result(values, "\n".join([*lines, goes_on]), STOPPED if meter.stop.is_set() else DONE)

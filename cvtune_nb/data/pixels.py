@@ -158,10 +158,22 @@ def needed_bytes(workspace: Workspace, photos: pd.DataFrame, preprocessing: Prep
     return len(store.missing(keys)) * store.row_bytes
 
 
-def added_bytes(workspace: Workspace, photos: pd.DataFrame, image_sizes: Sequence[int]) -> dict[int, int]:
-    """What these image sizes would add on disk, but for those that add nothing or are beyond the photos."""
+def added_bytes(workspace: Workspace, photos: pd.DataFrame, image_sizes: Sequence[int], framing: str) -> dict[int, int]:
+    """What these image sizes would add on disk, but for those that add nothing or are beyond the photos.
+
+    Parameters
+    ----------
+    workspace
+        Whose cache is used.
+    photos
+        sha256, width, height.
+    image_sizes
+        In pixels.
+    framing
+        How photos are framed (PARAMETERS).
+    """
     possible = [size for size in image_sizes if size <= largest_size(photos)]
-    added = {size: needed_bytes(workspace, photos, Preprocessing(size)) for size in possible}
+    added = {size: needed_bytes(workspace, photos, Preprocessing(size, framing)) for size in possible}
     return {size: count for size, count in added.items() if count}
 
 

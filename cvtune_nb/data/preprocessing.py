@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -34,10 +34,10 @@ class Preprocessing:
         return cls.from_dict(config.to_dict())
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From plain values, among whatever else there is; what is missing has its default."""
-        names = [field.name for field in fields(cls) if field.name in values]
-        return cls(**{name: type(PARAMETERS[name].default)(values[name]) for name in names})
+        kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(cls) if field.name in values}
+        return cls(**{name: kind(values[name]) for name, kind in kinds.items()})
 
     @classmethod
     def from_key(cls, key: str) -> "Preprocessing":
@@ -57,13 +57,14 @@ class Preprocessing:
     @property
     def chosen(self) -> list[str]:
         """All but the image size that is not as usual, each as name=value."""
-        _, *others = self.to_dict().items()
-        return [f"{name}={value}" for name, value in others if value != PARAMETERS[name].default]
+        _, *others = ((field, getattr(self, field.name)) for field in fields(self))
+        return [f"{field.name}={value}" for field, value in others if value != field.default]
 
     @property
     def words(self) -> list[str]:
         """The same for people: the choice alone says what it is where it is one of a few."""
-        return [each.partition("=")[2] if PARAMETERS[each.partition("=")[0]].choices else each for each in self.chosen]
+        few = {name for name, parameter in PARAMETERS.items() if parameter.choices}
+        return [each.partition("=")[2] if each.partition("=")[0] in few else each for each in self.chosen]
 
     @property
     def key(self) -> str:

@@ -28,6 +28,7 @@ OF_RECIPE = ("layer_decay", "drop_path")
 """Those that are searched besides where a value is recommended for the network."""
 ADDED = {
     "weights": "",
+    "framing": "crop",
     "pooling": "last",
     "drop_path": 0.0,
     "layer_decay": 1.0,

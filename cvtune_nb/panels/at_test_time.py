@@ -5,8 +5,17 @@ from typing import Any
 import ipywidgets as w
 import pandas as pd
 
-from cvtune_nb.classification.at_test_time import AtTestTime, best, choose, chosen_for, in_words, measure
-from cvtune_nb.classification.exportable import Candidate, candidate, choices
+from cvtune_nb.classification.at_test_time import (
+    AtTestTime,
+    best,
+    choose,
+    chosen_for,
+    in_training,
+    in_words,
+    measure,
+    take_back,
+)
+from cvtune_nb.classification.exportable import Candidate, candidate, choices, trained_with
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
@@ -35,11 +44,16 @@ class AtTestTimePanel(Panel):
             self.run.value = run
         self.options = w.Dropdown(options=[], description="Show", disabled=True, **look("5em", "26em"))
         self.use = button("Use this", disabled=True)
+        self.back = button("As in training", disabled=True)
         self.chosen = w.HTML()
         self.controls.children = [self.run]
-        self.below.children = [row(self.options, self.use), self.chosen]
+        self.below.children = [row(self.options, self.use, self.back), self.chosen]
         self.go.disabled = not names
         self.use.on_click(self.guard(lambda _: self._choose()))
+        self.back.on_click(self.guard(lambda _: self._take_back()))
+        self.run.observe(self.guard(lambda _: self._show_choice(self.run.value)), "value")
+        if names:
+            self._show_choice(self.run.value)
         self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
 
     def unstarted(self) -> bool:
@@ -66,17 +80,24 @@ class AtTestTimePanel(Panel):
         standing = chosen_for(self.workspace, made.id, made.spec)
         self.options.value = options.index(standing if standing in options else best(options, rows))
         self.options.disabled = self.use.disabled = False
-        self._say(made, options)
+        self._show_choice(made.id)
         return "Now say below what is exported."
 
     def _choose(self) -> None:
         made, options, _ = self.result()
         choose(self.workspace, made, options[self.options.value])
-        self._say(made, options)
+        self._show_choice(made.id)
 
-    def _say(self, made: Candidate, options: list[AtTestTime]) -> None:
-        shown = chosen_for(self.workspace, made.id, made.spec) or options[0]
-        self.chosen.value = html.status(html.text(f"Exports of {made.id} show photos at {shown}."))
+    def _take_back(self) -> None:
+        take_back(self.workspace, self._shown)
+        self._show_choice(self._shown)
+
+    def _show_choice(self, name: str) -> None:
+        """What exports of that run show, whether it was chosen now or in an earlier session."""
+        self._shown, spec = name, trained_with(self.workspace, name)
+        found = chosen_for(self.workspace, name, spec)
+        self.chosen.value = html.status(html.text(f"Exports of {name} show photos at {found or in_training(spec)}."))
+        self.back.disabled = found is None
 
 
 def _table(options: list[AtTestTime], rows: pd.DataFrame) -> str:

@@ -274,10 +274,10 @@ class ComparisonPanel(Panel):
         self._chosen(self.seen.recommended[use].spec, f"recommended for {use}")
 
     def _chosen(self, spec: FeatureSpec, why: str) -> None:
-        choose(self.workspace, spec, why)
+        made = choose(self.workspace, spec, why)
         self._show_choice()
         if baseline := BaselinePanel.opened(self.workspace):
-            baseline.set(spec)
+            baseline.set(made.spec)
         self.refresh_reports()
 
     def _show_choice(self) -> None:

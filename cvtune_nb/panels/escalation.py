@@ -144,7 +144,6 @@ class EscalationPanel(Panel):
 
     def _ladder(self) -> list[Config]:
         name = self.family.value
-        name = self.family.value
         rungs = ladder(name) if name in ladders() else ladder_of(replace(self._start, backbone=name))
         return resized([shown_as(rung, self._start) for rung in rungs], self.sizes, self.epochs)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.console import duration
 from cvtune_nb.data import NATIVE, colours, conflicts, levels, open_workspace, opened_last
 from cvtune_nb.data.photo import FULL
@@ -285,7 +286,8 @@ def _found(workspace: Workspace) -> str:
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     """What the decoded pixels take on disk, and what those of other image sizes would add."""
-    added = added_bytes(workspace, photos, (224, 320, 500))
+    framing = start_with(workspace).preprocessing.framing
+    added = added_bytes(workspace, photos, (224, 320, 500), framing)
     more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items())
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
     free = html.size(shutil.disk_usage(workspace.folder).free)

@@ -123,12 +123,12 @@ def list_embedders(workspace: Workspace, name: str = "") -> list[Embedder]:
     tuned = [
         Embedder(row["run"], FeatureSpec.from_dict(row), row["run"], row["data"]) for row in known.to_dict("records")
     ]
-    used = dict.fromkeys([224, *known["image_size"]])
+    used = [Preprocessing(), start_with(workspace).preprocessing, *(each.spec.preprocessing for each in tuned)]
     frozen = [
-        _frozen(FeatureSpec(backbone, Preprocessing(int(size))))
+        _frozen(FeatureSpec(backbone, shown))
         for backbone in backbones.KNOWN
         if backbones.on_disk(backbone)
-        for size in used
+        for shown in dict.fromkeys(used)
     ]
     own = [embedder.frozen for embedder in tuned if embedder.spec.weights]
     every = dict.fromkeys([*tuned, *own, *frozen, find_embedder(workspace, name)])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cvtune_nb import classification, cli
+from cvtune_nb import classification, cli, metrics
 from cvtune_nb.classification import export_run, load_bundle
 from cvtune_nb.classification.at_test_time import (
     AtTestTime,
@@ -22,6 +22,7 @@ from cvtune_nb.classification.at_test_time import (
 )
 from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
@@ -49,6 +50,14 @@ def test_what_is_tried_fits_network_photos_and_framing():
     assert {one.crop_ratio for one in whole} == {0.875} and {one.prepared_side for one in whole} == {64, 80}
     assert {one.image_size for one in tried(FeatureSpec("test_vit:random", Preprocessing(160)), LARGE)} == {160}
     assert {one.image_size for one in tried(replace(spec, preprocessing=Preprocessing(448)), LARGE)} == {448}
+
+
+def test_what_is_shown_has_a_key_and_words_as_in_training():
+    usual, other = AtTestTime(224), AtTestTime(224, "whole", mirrored=True)
+    assert (usual.key, usual.words) == ("224", [])
+    assert (other.key, other.words) == ("224-framing=whole-mirrored=True", ["whole", "mirrored=True"])
+    assert AtTestTime(224, crop_ratio=1.0).key == "224-crop_ratio=1.0"
+    assert AtTestTime.from_dict({**other.to_dict(), "trained": "x"}) == other
 
 
 def test_mirrored_is_the_average_of_probabilities(made):
@@ -79,7 +88,9 @@ def test_only_what_is_reliable_among_so_many_is_recommended(gained, expected):
     assert ("30.0 points more than in training" if expected else "Nothing is reliably better") in said
 
 
-def test_what_is_chosen_is_exported(made, workspace, tmp_path):
+def test_what_is_chosen_is_exported(made, workspace, tmp_path, monkeypatch):
+    trained = replace(made, validation=metrics.share(1, 7))  # told apart from what is measured at the export
+    monkeypatch.setattr("cvtune_nb.classification.export.candidate", lambda *_: trained)
     option = AtTestTime(80, crop_ratio=1.0, mirrored=True)
     choose(workspace, made, option)
     assert chosen_for(workspace, made.id, made.spec) == option
@@ -98,12 +109,22 @@ def test_what_is_chosen_is_exported(made, workspace, tmp_path):
     assert np.abs(model.probabilities(shown[None])[0] - expected).max() < 1e-5
     assert np.abs(again.softmax(0).numpy() - expected).max() < 1e-5
     assert json.loads((export.folder / "config.json").read_text())["at_test_time"]["image_size"] == 80
-    assert "at test time it is shown 80 pixels, 100% of the short side, mirrored too" in (
-        export.folder / "README.md"
-    ).read_text().replace("\n", " ")
+    card = (export.folder / "README.md").read_text()
+    assert "at test time it is shown 80 pixels, 100% of the short side, mirrored too" in card.replace("\n", " ")
+    photos = workspace.photos().query("split == 'validation'")
+    told = [one["label"] for one in model.predict([workspace.path_of(path) for path in photos["path"]])]
+    assert export.validation == metrics.accuracy(photos["label"], told), "with what it is shown at test time"
+    known = json.loads((export.folder / "config.json").read_text())["accuracy"]
+    assert known["validation"] == export.validation.to_dict() and known["train"] == made.train.to_dict()
+    assert f"Training accuracy: {made.train}, as trained\n" in card
+    assert f"Validation accuracy: {export.validation}; optimistic, because the model was chosen by it, and so was" in (
+        card.replace("\n ", "")
+    )
+    assert "what it is shown at test time, among 8 that were tried" in card
     choose(workspace, made, AtTestTime(64))
     assert chosen_for(workspace, made.id, made.spec) is None
-    assert open_export(export_run(workspace, made.id, tmp_path / "f", variants=()).folder).image_size == 64
+    export = export_run(workspace, made.id, tmp_path / "f", variants=())
+    assert open_export(export.folder).image_size == 64 and export.validation == trained.validation
 
 
 def test_the_command_and_the_panel(made, workspace, capsys):
@@ -119,6 +140,19 @@ def test_the_command_and_the_panel(made, workspace, capsys):
     panel.options.value = 0
     panel.use.click()
     assert chosen_for(workspace, made.id, made.spec) is None and "show photos at 64 pixels, 88%" in panel.chosen.value
+
+
+def test_a_choice_is_shown_when_one_comes_back_and_can_be_taken_back_at_once(made, workspace):
+    choose(workspace, made, AtTestTime(80, mirrored=True))
+    panel = AtTestTimePanel(workspace, run=made.id)
+    assert f"Exports of {made.id} show photos at 80 pixels" in panel.chosen.value and not panel.back.disabled
+    panel.back.click()
+    assert chosen_for(workspace, made.id, made.spec) is None
+    assert "show photos at 64 pixels, 88%" in panel.chosen.value and panel.back.disabled
+    baseline(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(32)), C=1.0)
+    panel = AtTestTimePanel(workspace, run=made.id)
+    panel.run.value = "svm"
+    assert "Exports of svm show photos at 32 pixels" in panel.chosen.value
 
 
 def test_without_validation_photos_nothing_is_measured(made, workspace):

@@ -15,8 +15,10 @@ from cvtune_nb.classification.framing import (
     most_cut_off,
 )
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.workspace import Workspace
 from tests.photos import draw_photo
 
 SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(64))
@@ -113,3 +115,12 @@ def test_the_mean_colour_is_measured_once_and_stays(wide):
     Image.new("RGB", (100, 20), (255, 0, 0)).save(content, "PNG")
     shown = Preprocessing(50, framing="whole").square(content, (0, 0), before)
     assert (shown[:20] == before).all() and (shown[30:] == before).all() and (shown[21:29] == (255, 0, 0)).all()
+
+
+def test_two_that_are_open_at_once_agree_on_the_mean_colour(workspace):
+    first, second, third = (Workspace(workspace.folder) for _ in range(3))
+    whole = Preprocessing(64, framing="whole")
+    second.keep_mean_colour((1, 2, 3))
+    assert padding_for(first, whole) == (1, 2, 3), "measured while this one was open already"
+    third.keep_mean_colour((9, 9, 9))
+    assert third.mean_colour == Workspace(workspace.folder).mean_colour == (1, 2, 3), "the first one measured stays"

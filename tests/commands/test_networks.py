@@ -3,7 +3,8 @@
 import pytest
 
 from cvtune_nb import cli
-from cvtune_nb.classification.choice import choice
+from cvtune_nb.classification import framing
+from cvtune_nb.classification.choice import BY_HAND, choice, choose_framing
 from cvtune_nb.console import Meter
 from cvtune_nb.errors import Stopped
 from cvtune_nb.workspace import Workspace
@@ -60,7 +61,7 @@ def test_later_commands_start_with_what_it_chose(compared, capsys):
     assert found["run"].endswith("efficientnet_lite0-64")
 
 
-def test_framings_are_compared_too_and_what_is_recommended_is_chosen(compared, capsys):
+def test_framings_are_compared_too_and_what_is_recommended_is_chosen(compared, capsys, monkeypatch):
     one = ["--backbones", "efficientnet_lite0", "--image-sizes", "64"]
     status, found, err = called(capsys, "compare", "--workspace", compared, *one, "--framings")
     assert status == 0 and "comparing framings: about " in err
@@ -69,6 +70,13 @@ def test_framings_are_compared_too_and_what_is_recommended_is_chosen(compared, c
     assert choice(Workspace(compared)).framing_why == "recommended"
     assert cli.main(["compare", "--workspace", str(compared), *one, "--framings", "--use", "none"]) == 0
     assert "Recommended: crop. No other framing is reliably better than the crop." in capsys.readouterr().out
+    by_hand = choose_framing(Workspace(compared), "squash", BY_HAND)
+    _, found, _ = called(capsys, "compare", "--workspace", compared, *one, "--framings")
+    assert found["framing"]["framing"] == "crop" and found["start_with"]["framing"] == "squash"
+    assert choice(Workspace(compared)).framing_why == by_hand.framing_why == BY_HAND
+    monkeypatch.setattr(framing, "predicted_seconds", lambda *_: 1000.0)
+    _, found, err = called(capsys, "compare", "--workspace", compared, *one, "--framings")
+    assert found["framing"] is None and "framings are not compared: about 50 min, and the budget has " in err
     _, found, _ = called(capsys, "baseline", "--workspace", compared, "--framing", "whole")
     assert (found["backbone"], found["framing"]) == ("efficientnet_lite0", "whole")
 

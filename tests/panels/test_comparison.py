@@ -1,5 +1,6 @@
 """Notebook 02's comparison: what is ticked is compared, and what is chosen is where the other panels start."""
 
+import pandas as pd
 import pytest
 import timm
 import torch
@@ -126,6 +127,14 @@ def test_a_person_who_comes_back_finds_the_last_comparison(compared, workspace):
     path = workspace.photos().query("split == 'train'")["path"].iloc[0]
     workspace.decide(path, "exclude")
     assert "Photos or labels have changed since" in ComparisonPanel(workspace).status.value
+
+
+def test_a_comparison_of_an_earlier_version_is_shown(compared, workspace):
+    file = workspace.folder / "comparison.csv"
+    pd.read_csv(file).drop(columns=["weights", "framing", "pooling"]).to_csv(file, index=False)
+    again = ComparisonPanel(workspace)
+    assert again.text.value == compared.text.value
+    assert again.seen.specs == compared.seen.specs
 
 
 def test_without_a_person_the_recommended_one_is_used(workspace, monkeypatch):

@@ -3,12 +3,14 @@ import pytest
 import torch
 
 from cvtune_nb import classification, similarity
+from cvtune_nb.classification.choice import choose_framing
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.similarity import Metric
 from cvtune_nb.similarity.model import load_network
+from tests.made_runs import made_run
 
 FROZEN = "efficientnet_lite0@64"
 
@@ -19,6 +21,13 @@ def test_embedders_are_runs_what_is_on_disk_and_the_one_that_is_named(workspace)
     assert not any("random" in name for name in names)
     named = [embedder.name for embedder in similarity.list_embedders(workspace, FROZEN)]
     assert named == [*names, FROZEN]
+
+
+def test_frozen_networks_are_offered_with_the_framings_in_use(workspace):
+    made_run(workspace, 0.5, framing="squash")
+    choose_framing(workspace, "whole", "chosen by hand")
+    names = [embedder.name for embedder in similarity.list_embedders(workspace)]
+    assert {f"efficientnet_lite0@{shown}" for shown in ("224", "224-framing=whole", "64-framing=squash")} <= {*names}
 
 
 def test_without_a_size_it_is_224_pixels(workspace):
