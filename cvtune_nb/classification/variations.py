@@ -63,12 +63,11 @@ class Examples:
         """
         size = self.preprocessing.image_size
         rows = [augmented(self._squares, size, {})]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for _ in range(DRAWS):
-                photos = augmented(self._squares, size, chosen)
-                mixture = mixed(photos, chosen)
-                rows.append(mixture.photos if mixture else photos)
+        random = torch.Generator().manual_seed(seed)  # the global one may be drawn from by a training run meanwhile
+        for _ in range(DRAWS):
+            photos = augmented(self._squares, size, chosen, random)
+            mixture = mixed(photos, chosen, random)
+            rows.append(mixture.photos if mixture else photos)
         return torch.stack(rows).numpy()
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from cvtune_nb import metrics
-from cvtune_nb.augmentation.policies import POLICIES, policies_in
+from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, POLICIES, policies_in
 from cvtune_nb.classification import variations
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variations import (
@@ -105,6 +106,17 @@ def test_nine_photos_of_different_classes_are_shown_as_they_are_and_varied(works
     assert np.array_equal(plain[0], plain[1]) and np.array_equal(plain[0], varied[0])
     assert not np.array_equal(varied[1], varied[2]) and np.array_equal(varied, again)
     assert not np.array_equal(varied, examples.varied(policies_in("crop-flip+colour+mixup"), seed=1))
+
+
+def test_to_look_at_photos_changes_nothing_that_a_run_draws(workspace):
+    examples, every = Examples(workspace, Preprocessing(64)), {name: POLICIES[name].strength for name in OF_CLASSIFIERS}
+    every.pop("crop")
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    shown = examples.varied(every)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert np.array_equal(examples.varied(every), shown)
 
 
 @pytest.mark.parametrize(
