@@ -41,7 +41,8 @@ def mixed(photos: torch.Tensor, chosen: Mapping[str, float], random: Generator =
     way = ways[int(torch.randint(len(ways), (1,), generator=random))]
     others = torch.randperm(len(photos), generator=random)
     alphas = torch.full((len(photos), 2), chosen[way])
-    own = torch._sample_dirichlet(alphas, random)[:, 0]  # what distributions.Beta draws, which takes no generator
+    # What distributions.Beta calls, which takes no generator.
+    own = torch._sample_dirichlet(alphas, random)[:, 0]  # pyright: ignore[reportPrivateImportUsage]
     return mixup(photos, others, own) if way == "mixup" else cutmix(photos, others, own, random)
 
 
