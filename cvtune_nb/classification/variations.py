@@ -97,10 +97,14 @@ def cost_of(costs: pd.DataFrame, policy: str, strength: float) -> pd.Series | No
     return None if rows.empty else rows.iloc[0]
 
 
+def in_points(cost: pd.Series) -> str:
+    """What one row of the table says was lost or gained."""
+    return f"{cost['difference'] * 100:+.1f} points ({cost['low'] * 100:+.1f} to {cost['high'] * 100:+.1f})"
+
+
 def in_words(cost: pd.Series) -> str:
-    """One row of the table as a sentence's part."""
-    points = f"{cost['difference'] * 100:+.1f} points ({cost['low'] * 100:+.1f} to {cost['high'] * 100:+.1f})"
-    photos = f"on {cost['photos']:.0f} validation photos varied so"
+    """One row of the table as a sentence."""
+    points, photos = in_points(cost), f"on {cost['photos']:.0f} validation photos varied so"
     if cost["verdict"] == HARMLESS:
         return f"No reliable cost {photos}: {points}."
     if cost["verdict"] == HARMFUL:
