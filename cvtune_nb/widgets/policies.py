@@ -28,6 +28,9 @@ class Switch(w.VBox):
         self.mark: Mark = lambda *_: ""
         self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "11.5em"})
         self.strength = w.FloatSlider(
+            description="Strength",
+            tooltip=f"Strength of {policy.label}",
+            style={"description_width": "initial"},
             value=policy.strength,
             min=policy.low,
             max=policy.high,
@@ -51,7 +54,7 @@ class Switch(w.VBox):
         words = self.mark(self.policy.name, self.value)
         mark = f" <i>{text(words)}</i>" if words else ""
         words = f"{text(self.policy.label)} <b>{text(state)}</b>: {text(self.policy.meaning)}.{mark}"
-        self.words.value = f'<div role="status" aria-live="polite">{words}</div>'
+        self.words.value = words  # no live region: screen readers read out the switch and the slider that were moved
 
 
 class PolicyList(w.VBox):

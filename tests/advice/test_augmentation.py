@@ -31,7 +31,7 @@ from tests.advice.test_rules import CONFIG, OVERFIT, case, variations
             {"d4": "too few photos to tell", "rotation": "harmful", "colour": "harmless"},
             "crop-flip",
             None,
-            "too few photos to tell: d4; not measured: vertical-flip, resized-crop, erasing, trivialaugment; harmful: rot",
+            "too few photos to tell: d4; not measured: vertical-flip, resized-crop, erasing, trivialaugment; harmful:",
         ),
         (
             {"d4": "harmless"},
