@@ -26,6 +26,7 @@ from cvtune_nb.workspace import Workspace
 
 SVM = "svm"
 """Stands for the workspace's last baseline where the id of a run is asked for."""
+NO_BASELINE = "there is no baseline in this workspace yet: make one in notebook 02, or name a run"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,16 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
     return _svm(workspace, progress) if name == SVM else _run(workspace, name, earlier_data)
 
 
+def spec_of(workspace: Workspace, name: str) -> FeatureSpec:
+    """What `candidate` would be trained with, read without its weights. Raises InputError when there is no such run."""
+    if name != SVM:
+        return FeatureSpec.of(load_run(workspace, name).config)
+    last = last_baseline(workspace, earlier=True)
+    if last is None:
+        raise InputError(NO_BASELINE)
+    return FeatureSpec.from_dict(last)
+
+
 def as_chosen(workspace: Workspace, chosen: Candidate) -> Candidate:
     """The same as the person wants it shown at test time (at_test_time.choose)."""
     option = chosen_for(workspace, chosen.id, chosen.spec)
@@ -149,7 +160,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = last_baseline(workspace, earlier=True)
     if last is None:
-        raise InputError("there is no baseline in this workspace yet: make one in notebook 02, or name a run")
+        raise InputError(NO_BASELINE)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     explorer = SvmExplorer(workspace, spec, progress)
     svm = explorer.svm(C, kernel)
