@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cvtune_nb.augmentation.policies import POLICIES, in_words
-from cvtune_nb.classification.variations import HARMLESS, cost_of
+from cvtune_nb.classification.variations import HARMFUL, HARMLESS, cost_of
 from cvtune_nb.data.pixels import median_side
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
@@ -31,14 +31,29 @@ def larger_photos(config: Config, photos: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-STRONGER = ("d4", "flip", "vertical-flip", "resized-crop", "erasing", "rotation", "trivialaugment", "colour")
-"""Policies in the order in which they are suggested against overfitting: docs/measurements.md, "Augmentation"."""
+STRONGER = ("d4", "flip", "vertical-flip", "resized-crop", "erasing", "rotation", "trivialaugment")
+"""Policies in the order in which they are suggested against overfitting; those that cost training accuracy where it was
+measured are left out: docs/measurements.md, "Augmentation"."""
 CONTAINED = {"flip": "d4", "vertical-flip": "d4"}
 """Policies that say nothing new where another one is in use."""
+UNMEASURED = "not measured"
+
+
+def harmful_in_use(config: Config, costs: pd.DataFrame) -> dict[str, pd.Series]:
+    """What was measured of the policies in use that cost accuracy, by name; arguments as in stronger_augmentation."""
+    found = {name: cost_of(costs, name, strength) for name, strength in config.policies.items()}
+    return {name: cost for name, cost in found.items() if cost is not None and cost["verdict"] == HARMFUL}
+
+
+def harmless_augmentation(config: Config, costs: pd.DataFrame) -> dict[str, Any]:
+    """What to set so that none of those is in use any more; empty where none is."""
+    harmful = harmful_in_use(config, costs)
+    rest = {name: strength for name, strength in config.policies.items() if name not in harmful}
+    return {"augmentation": in_words(rest)} if harmful else {}
 
 
 def stronger_augmentation(config: Config, costs: pd.DataFrame) -> tuple[dict[str, Any], str]:
-    """What to set so that training varies its photos more, and why, in words.
+    """What to set so that training varies its photos more, without what costs accuracy, and why, in words.
 
     Parameters
     ----------
@@ -49,16 +64,28 @@ def stronger_augmentation(config: Config, costs: pd.DataFrame) -> tuple[dict[str
     """
     if costs.empty:
         return {}, "more augmentation would help, too: measure first which does no harm (notebook 03)"
-    chosen = dict(config.policies)
+    harmful, change = harmful_in_use(config, costs), harmless_augmentation(config, costs)
+    without = f"{' and '.join(harmful)} cost a frozen network accuracy: train without; " if harmful else ""
+    chosen = {name: strength for name, strength in config.policies.items() if name not in harmful}
+    verdicts: dict[str, list[str]] = {}
     for name in STRONGER:
-        cost = cost_of(costs, name, POLICIES[name].strength)
-        if name in chosen or CONTAINED.get(name) in chosen or cost is None or cost["verdict"] != HARMLESS:
-            continue
-        chosen[name] = POLICIES[name].strength
-        if name == "resized-crop":
-            chosen.pop("crop", None)
-        return {"augmentation": in_words(chosen)}, f"{name} varies the photos more, and cost no accuracy when tried"
-    return {}, "every variation that does no harm is in use already"
+        if name not in chosen and CONTAINED.get(name) not in chosen:
+            cost = cost_of(costs, name, POLICIES[name].strength)
+            verdicts.setdefault(UNMEASURED if cost is None else cost["verdict"], []).append(name)
+    if HARMLESS not in verdicts:
+        others = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in verdicts.items())
+        known = (
+            f"no other variation is known to do no harm ({others})"
+            if others
+            else "every variation that might be suggested is in use"
+        )
+        return change, f"{without}{known}"
+    name = verdicts[HARMLESS][0]
+    chosen[name] = POLICIES[name].strength
+    if name == "resized-crop":
+        chosen.pop("crop", None)
+    why = f"{name} did no harm to a frozen network; whether it helps training is not measured yet"
+    return {"augmentation": in_words(chosen)}, f"{without}{why}"
 
 
 def recommended_rate(config: Config) -> float | None:

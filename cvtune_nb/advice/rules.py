@@ -7,10 +7,18 @@ import math
 from typing import ClassVar
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.next_values import larger_photos, recommended_rate, slower, stronger_augmentation
+from cvtune_nb.advice.next_values import (
+    harmful_in_use,
+    harmless_augmentation,
+    larger_photos,
+    recommended_rate,
+    slower,
+    stronger_augmentation,
+)
 from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
+from cvtune_nb.classification.variations import in_points
 from cvtune_nb.data.pixels import median_side
 from cvtune_nb.metrics import Verdict
 from cvtune_nb.models import backbones
@@ -101,6 +109,26 @@ class Overfit(Rule[Case]):
             dropout=min(PARAMETERS["dropout"].high, round(config.dropout + 0.2, 2)),
             weight_decay=min(PARAMETERS["weight_decay"].high, config.weight_decay * 3),
             **change,
+        )
+
+
+class HarmfulAugmentation(Rule[Case]):
+    """It was trained on photos varied in a way that costs accuracy."""
+
+    code = "harmful-augmentation"
+    when = "validation photos varied by a policy in use cost a frozen network and SVM accuracy"
+    source = PAIRED
+
+    def look(self, case: Case) -> Finding | None:
+        """The same list without it."""
+        harmful = harmful_in_use(case.config, case.variations)
+        if not harmful:
+            return None
+        lost = "; ".join(f"{name} {in_points(cost)}" for name, cost in harmful.items())
+        return self.finding(
+            f"Train without {' and '.join(harmful)}: photos varied so are told apart less well",
+            f"by a frozen network and SVM, on validation photos: {lost}",
+            **harmless_augmentation(case.config, case.variations),
         )
 
 
@@ -376,6 +404,7 @@ RULES: tuple[Rule[Case], ...] = (
     DIVERGED,
     UNDERFIT,
     Overfit(),
+    HarmfulAugmentation(),
     BelowBaseline(),
     LearningRateEdge(),
     ImageSizeEdge(),

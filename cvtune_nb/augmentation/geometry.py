@@ -31,8 +31,8 @@ def resized_crop(squares: torch.Tensor, strength: float, image_size: int, random
     """A random part of each photo, of its area 1 - strength to 1, with sides up to 4 by 3, at the image size."""
     n = len(squares)
     area = uniform(n, 1 - strength, 1.0, random)
-    ratio = uniform(n, -math.log(4 / 3), math.log(4 / 3), random).exp()
-    width, height = (area * ratio).sqrt().clamp(max=1.0), (area / ratio).sqrt().clamp(max=1.0)
+    ratio = uniform(n, -math.log(4 / 3), math.log(4 / 3), random).exp().clamp(area, 1 / area)  # no side beyond 1
+    width, height = (area * ratio).sqrt(), (area / ratio).sqrt()
     x, y = ((1 - side) * uniform(n, -1.0, 1.0, random) for side in (width, height))
     zero = torch.zeros(n)
     return warped(squares, torch.stack([width, zero, x, zero, height, y], 1), image_size)

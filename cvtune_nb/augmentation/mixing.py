@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from cvtune_nb.augmentation.colours import rectangles
+from cvtune_nb.augmentation.geometry import Generator
 
 MIXES = ("mixup", "cutmix")
 
@@ -29,16 +30,20 @@ class Mixed:
     own: torch.Tensor
 
 
-def mixed(photos: torch.Tensor, chosen: Mapping[str, float]) -> Mixed | None:
-    """The photos mixed as a list of policies says; None where it has no such policy. With both, by turns at random."""
+def mixed(photos: torch.Tensor, chosen: Mapping[str, float], random: Generator = None) -> Mixed | None:
+    """The photos mixed as a list of policies says; None where it has no such policy. With both, by turns at random.
+
+    Arguments as in minibatch.augmented.
+    """
     ways = [name for name in MIXES if name in chosen]
     if not ways:
         return None
-    way = ways[int(torch.randint(len(ways), (1,)))]
-    others = torch.randperm(len(photos))
-    alpha = torch.tensor(chosen[way])
-    own = torch.distributions.Beta(alpha, alpha).sample((len(photos),))
-    return (mixup if way == "mixup" else cutmix)(photos, others, own)
+    way = ways[int(torch.randint(len(ways), (1,), generator=random))]
+    others = torch.randperm(len(photos), generator=random)
+    alphas = torch.full((len(photos), 2), chosen[way])
+    # What distributions.Beta calls, which takes no generator.
+    own = torch._sample_dirichlet(alphas, random)[:, 0]  # pyright: ignore[reportPrivateImportUsage]
+    return mixup(photos, others, own) if way == "mixup" else cutmix(photos, others, own, random)
 
 
 def mixup(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mixed:
@@ -56,7 +61,7 @@ def mixup(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mixe
     return Mixed(blended.round_().to(torch.uint8), others, own)
 
 
-def cutmix(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mixed:
+def cutmix(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor, random: Generator = None) -> Mixed:
     """A rectangle of the other photo set in.
 
     Parameters
@@ -65,7 +70,9 @@ def cutmix(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mix
         uint8 (n, height, width, 3).
     others, own
         As in Mixed; what is its own is counted in whole pixels.
+    random
+        What the places of the rectangles are drawn from.
     """
-    cut = rectangles(photos, 1 - own, torch.ones(len(photos)), None)
+    cut = rectangles(photos, 1 - own, torch.ones(len(photos)), random)
     pasted = torch.where(cut[..., None], photos[others.to(photos.device)], photos)
     return Mixed(pasted, others, 1 - cut.float().mean((1, 2)).cpu())

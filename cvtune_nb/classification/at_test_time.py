@@ -10,7 +10,7 @@ import itertools
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +19,16 @@ import torch
 from torch import nn
 
 from cvtune_nb import metrics
+from cvtune_nb.classification.candidates import Speeds
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variants_accuracy import fairly
 from cvtune_nb.data.photo import MARGIN
-from cvtune_nb.data.pixels import Pixels, largest_size, pixels
+from cvtune_nb.data.pixels import Pixels, largest_size, pixels, serving
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import networks, sizes
+from cvtune_nb.runs.cost import DECODE_SECONDS
 from cvtune_nb.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -169,6 +171,21 @@ def measure(
             }
         )
     return options, pd.DataFrame(rows)
+
+
+def expected_seconds(workspace: Workspace, spec: FeatureSpec) -> float:
+    """What `measure` will take, of a classifier that was trained with `spec`.
+
+    Raises InputError where the speed of this machine is not known and can't be measured.
+    """
+    photos = workspace.photos()
+    photos = photos[photos["split"] == "validation"]
+    keys, speeds, seconds = photos["sha256"].tolist(), Speeds(workspace, [spec]), 0.0
+    for shown in tried(spec, photos)[::2]:
+        plain = Preprocessing(shown.image_size, shown.framing)
+        seconds += len(serving(workspace, keys, shown).missing(keys)) * DECODE_SECONDS
+        seconds += 2 * len(keys) / speeds.of(replace(spec, preprocessing=plain))  # the photo and its mirror image
+    return seconds
 
 
 def choose(workspace: Workspace, chosen: "Candidate", option: AtTestTime) -> None:

@@ -27,13 +27,12 @@ def augmentations(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification.choice import start_with
     from cvtune_nb.classification.variations import HARMLESS, MEASURED, in_words, measure_costs, predicted_seconds
 
-    chosen = (
-        policies_in(PARAMETERS["augmentation"].check(arguments.augmentation)) if arguments.augmentation else MEASURED
-    )
+    asked = arguments.augmentation
+    chosen = policies_in(PARAMETERS["augmentation"].check(asked)) if asked else MEASURED
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
     spec = start_with(workspace, values)
-    if seconds := predicted_seconds(workspace, spec, len(chosen)):
+    if seconds := predicted_seconds(workspace, spec, chosen, meter):
         meter.say(f"{spec}: about {duration(seconds)} for what was not measured before")
     costs = measure_costs(workspace, spec, chosen, meter)
     rows = costs.to_dict("records")

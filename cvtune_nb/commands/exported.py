@@ -9,7 +9,7 @@ from cvtune_nb.commands import flags
 from cvtune_nb.commands.command import Result, command
 from cvtune_nb.commands.common import open_workspace_of, require_use
 from cvtune_nb.commands.flags import argument
-from cvtune_nb.console import Meter, one_line, table
+from cvtune_nb.console import Meter, duration, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
 
@@ -97,19 +97,29 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
 )
 def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
     """measure larger photos, a wider crop and mirror images at test time, on validation"""
-    from cvtune_nb.classification.at_test_time import best, choose, chosen_for, in_words, measure
-    from cvtune_nb.classification.exportable import candidate
+    from cvtune_nb.classification.at_test_time import (
+        best,
+        choose,
+        chosen_for,
+        expected_seconds,
+        in_words,
+        measure,
+        tried,
+    )
+    from cvtune_nb.classification.exportable import candidate, trained_with
 
     if arguments.use not in ("best", "none") and not arguments.use.isdecimal():
         raise InputError(f"--use is {arguments.use!r}: give best, none or the number of a line")
     workspace = open_workspace_of(arguments, meter, meter)
+    spec, photos = trained_with(workspace, arguments.run), workspace.photos()
+    _require_line(arguments.use, len(tried(spec, photos[photos["split"] == "validation"])))
+    meter.say(f"{spec}: about {duration(expected_seconds(workspace, spec))} at most")
     made = candidate(workspace, arguments.run, meter)
     options, rows = measure(workspace, made, meter)
+    _require_line(arguments.use, len(options))  # fewer where it was trained on some of today's validation photos
     if arguments.use == "best":
         choose(workspace, made, best(options, rows))
     elif arguments.use != "none":
-        if not 1 <= int(arguments.use) <= len(options):
-            raise InputError(f"--use is {arguments.use}: give a line from 1 to {len(options)}")
         choose(workspace, made, options[int(arguments.use) - 1])
     chosen = chosen_for(workspace, made.id, made.spec) or options[0]
     columns = ["line", *rows]
@@ -117,6 +127,12 @@ def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
     words = f"{in_words(options, rows)}\nexports of {made.id} show photos at {chosen}"
     values = {"run": made.id, "tried": rows.to_dict("records"), "chosen": str(chosen), "words": in_words(options, rows)}
     return Result(values, f"{lines}\n\n{words}")
+
+
+def _require_line(use: str, lines: int) -> None:
+    """Raises InputError where --use is a number, and no line has it."""
+    if use.isdecimal() and not 1 <= int(use) <= lines:
+        raise InputError(f"--use is {use}: give a line from 1 to {lines}")
 
 
 def _export_detector(arguments: argparse.Namespace, meter: Meter) -> Result:

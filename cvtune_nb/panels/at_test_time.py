@@ -10,18 +10,21 @@ from cvtune_nb.classification.at_test_time import (
     best,
     choose,
     chosen_for,
+    expected_seconds,
     in_training,
     in_words,
     measure,
     take_back,
 )
 from cvtune_nb.classification.exportable import Candidate, candidate, choices, trained_with
+from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
-from cvtune_nb.widgets.job import Work
-from cvtune_nb.widgets.layout import button, look, row
+from cvtune_nb.widgets.debounce import Soon, Still
+from cvtune_nb.widgets.job import Job, Work
+from cvtune_nb.widgets.layout import button, look, row, small_print
 from cvtune_nb.workspace import Workspace
 
 Measured = tuple[Candidate, list[AtTestTime], pd.DataFrame]
@@ -37,24 +40,57 @@ class AtTestTimePanel(Panel):
     def __init__(self, workspace: Workspace, run: str = ""):
         """run: the one that is chosen at first; "": the best on validation."""
         super().__init__(workspace)
-        known = choices(workspace)
-        names = known.loc[known["data"] == "", "run"].tolist()
-        self.run = w.Dropdown(options=names, description="Run", **look("5em"))
-        if run in names:
-            self.run.value = run
+        self.run, self.price = w.Dropdown(options=[], description="Run", **look("5em")), small_print()
         self.options = w.Dropdown(options=[], description="Show", disabled=True, **look("5em", "26em"))
         self.use = button("Use this", disabled=True)
         self.back = button("As in training", disabled=True)
         self.chosen = w.HTML()
-        self.controls.children = [self.run]
+        self.controls.children = [self.run, self.price]
         self.below.children = [row(self.options, self.use, self.back), self.chosen]
-        self.go.disabled = not names
         self.use.on_click(self.guard(lambda _: self._choose()))
         self.back.on_click(self.guard(lambda _: self._take_back()))
-        self.run.observe(self.guard(lambda _: self._show_choice(self.run.value)), "value")
-        if names:
-            self._show_choice(self.run.value)
-        self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
+        self._soon = Soon(self.predict)
+        self.run.observe(lambda _: self._predict_soon(), "value")
+        self.run.observe(self.guard(lambda _: self.run.value and self._show_choice(self.run.value)), "value")
+        self._list_runs(run)
+
+    def _list_runs(self, run: str = "") -> None:
+        """Offer what can be exported by now; the one that is chosen stays."""
+        known = choices(self.workspace)
+        names, chosen = known.loc[known["data"] == "", "run"].tolist(), run or self.run.value
+        if list(self.run.options) != names:
+            self.run.options = names
+        if chosen in names:
+            self.run.value = chosen
+        self.go.disabled = not names
+        if self.job.state == "idle":
+            self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
+
+    def _ipython_display_(self) -> None:
+        self._list_runs()
+        super()._ipython_display_()
+
+    def _follow(self, job: Job) -> None:
+        super()._follow(job)
+        if not job.running:
+            self._list_runs()
+
+    def _predict_soon(self) -> None:
+        self._soon.cancel()
+        if self.attended and self.run.value is not None:
+            self.price.value = html.status("Estimating the time ...")
+            self._soon()
+
+    def predict(self, still: Still = lambda: True) -> None:
+        """Write down how long it will take."""
+        try:
+            seconds = expected_seconds(self.workspace, trained_with(self.workspace, self.run.value))
+        except (InputError, OSError, ValueError) as error:
+            words = html.text(str(error))
+        else:
+            words = f"About <b>{duration(seconds)}</b> at most."
+        if still():
+            self.price.value = html.status(words)
 
     def unstarted(self) -> bool:
         """Nothing is measured where nobody is there to choose."""

@@ -1,4 +1,4 @@
-"""What augmentation does to nine of the person's own photos, live, and which policies do them no harm."""
+"""What augmentation does to some of the person's own photos, live, and which policies do them no harm."""
 
 from collections.abc import Callable
 
@@ -24,34 +24,43 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.job import Work
+from cvtune_nb.widgets.debounce import Soon, Still
+from cvtune_nb.widgets.job import Work, headless
 from cvtune_nb.widgets.layout import button, row, small_print
 from cvtune_nb.widgets.policies import Switch
 from cvtune_nb.workspace import Workspace
 
-UNKNOWN = "Which of them do no harm is not measured yet for this network"
+UNKNOWN = "Which of them do no harm is not measured yet for this network."
 MIXES = "Mixes labels: not measured."
 
 
 class Augmentation:
-    """Switches, the list as text, nine photos and what was measured; a part of the panel that trains.
+    """Switches, the list as text, photos and what was measured; a part of the panel that trains.
 
-    box: what to show; `follow` when a parameter has changed.
+    box: what to show; `follow` when a parameter has changed, `look_up` when more may have been measured.
     """
 
     def __init__(self, workspace: Workspace, control: Control, config: Callable[[], Config]):
         self.workspace, self._config, self.control = workspace, config, control
+        self.attended = not headless()
         self.switches: dict[str, Switch] = control.widget.switches
         tries = "Classifies validation photos, varied by each policy, with the frozen network and SVM"
         self.measure = button("Measure which do no harm", tries)
         self.other = button("Vary them anew")
-        self.picture, self.command, self.known = html.Picture(), w.HTML(), small_print()
+        self.picture, self.command = html.Picture(), w.HTML()
+        self.drawing, self.known, self.takes = small_print(), small_print(), small_print()
         self._examples: Examples | None = None
-        self._costs, self._takes = pd.DataFrame(), ""
+        self._costs = pd.DataFrame()
         self._seed, self._shown = 0, ()
         self._spec: FeatureSpec | None = None
+        self._measured: FeatureSpec | None = None
+        self._soon = Soon(self.draw)
+        for switch in self.switches.values():
+            switch.strength.observe(lambda _: self._mark(), "value")
         left = w.VBox([control.box])
-        right = w.VBox([self.picture, row(self.other, self.measure), self.known, self.command])
+        right = w.VBox(
+            [self.picture, self.drawing, row(self.other, self.measure), self.known, self.takes, self.command]
+        )
         left.add_class("cvtune-left")
         right.add_class("cvtune-right")
         columns = row(left, right)
@@ -59,59 +68,82 @@ class Augmentation:
         self.box = columns
 
     def follow(self) -> None:
-        """Show the photos and the marks for the parameters as they stand."""
+        """Show the marks for the parameters as they stand, and soon the photos."""
         config = self._config()
-        spec = FeatureSpec.of(config)
-        if (config.augmentation, spec) == self._shown:
-            return
-        self._shown = config.augmentation, spec
         self.command.value = html.copyable([f"--augmentation {config.augmentation}"])
-        try:
-            self._draw(config)
-            if spec != self._spec:
-                self._look_up(spec)
+        if (spec := FeatureSpec.of(config)) != self._spec:
+            self._spec = spec
+            self.look_up()
+        else:
             self._mark()
-        except (InputError, OSError) as error:
-            self.known.value = html.alert(error)
+        self._draw_soon(config)
 
     def draw_anew(self) -> None:
         """The same policies, drawn once more."""
         self._seed += 1
-        self._draw(self._config())
+        self._draw_soon(self._config())
+
+    def _draw_soon(self, config: Config) -> None:
+        """Decode and draw the photos beside the kernel, once the controls have come to rest."""
+        self._soon.cancel()
+        if self.attended and self._wanted(config) != self._shown:
+            self.drawing.value = html.status("Drawing ...")
+            self._soon()
+
+    def draw(self, still: Still = lambda: True) -> None:
+        """Show the photos as the parameters vary them, while that is wanted."""
+        try:
+            config = self._config()
+            preprocessing, wanted = Preprocessing.of(config), self._wanted(config)
+            if self._examples is None or self._examples.preprocessing != preprocessing:
+                self._examples = Examples(self.workspace, preprocessing)
+            photos = self._examples.varied(config.policies, self._seed)
+            title = f"{config.augmentation}: what training sees of {photos.shape[1]} of your photos"
+            drawn = plots.varied_photos(photos, title)
+        except (InputError, OSError, ValueError) as error:
+            if still():
+                self.drawing.value = html.alert(error)
+            return
+        if still():
+            self.picture.draw(drawn, title)
+            self._shown, self.drawing.value = wanted, ""
+
+    def price(self, config: Config) -> None:
+        """Write down how long the measurement will take; may try how fast this machine is."""
+        spec, chosen = _to_measure(config)
+        try:
+            seconds = predicted_seconds(self.workspace, spec, chosen)
+        except InputError as error:
+            self.takes.value = html.text(str(error))
+        else:
+            words = f"To measure what was not measured yet takes about {duration(seconds)}."
+            self.takes.value = html.text(words) if seconds else ""
 
     def measuring(self) -> Work:
         """The measurement of all policies, of those that are on at their strengths, as a job."""
-        config = self._config()
-        spec, chosen = FeatureSpec.of(config), {**MEASURED, **config.policies}
+        spec, chosen = _to_measure(self._config())
+        self._measured = spec
         return lambda progress: measure_costs(self.workspace, spec, chosen, progress)
 
     def paint(self) -> str:
-        """Show what was measured; returns the status line."""
-        self._look_up(FeatureSpec.of(self._config()))
-        self._mark()
-        return "Measured: see beside the switches."
+        """The status line once it is measured: `look_up` shows what was found, unless other parameters are set now."""
+        if self._measured == self._spec:
+            return "Measured: see beside the switches."
+        return html.text(f"Measured with {self._measured}: shown beside the switches when that is chosen again.")
 
-    def _draw(self, config: Config) -> None:
-        preprocessing = Preprocessing.of(config)
-        if self._examples is None or self._examples.preprocessing != preprocessing:
-            self._examples = Examples(self.workspace, preprocessing)
-        title = f"{config.augmentation}: what training sees of nine of your photos"
-        photos = self._examples.varied(config.policies, self._seed)
-        self.picture.draw(plots.varied_photos(photos, title), title)
-
-    def _look_up(self, spec: FeatureSpec) -> None:
-        """Read what was measured, or how long that would take."""
-        self._spec, self._costs = spec, known_costs(self.workspace, spec)
-        seconds = predicted_seconds(self.workspace, spec, len(MEASURED)) if self._costs.empty else None
-        self._takes = f"; to measure takes about {duration(seconds)}" if seconds else ""
+    def look_up(self) -> None:
+        """Read and show what was measured so far."""
+        if self._spec is not None:
+            self._costs = known_costs(self.workspace, self._spec)
+            self._mark()
 
     def _mark(self) -> None:
-        """What was measured, beside each switch."""
+        """What was measured, beside each switch, and which do no harm at the strengths that are set."""
         self.control.widget.mark(self._words)
-        harmless = [row.policy for row in self._costs.itertuples() if row.verdict == HARMLESS]
-        labels = ", ".join(POLICIES[name].label for name in dict.fromkeys(harmless))
-        found = f"Found to do no harm with {self._spec}: {labels or 'none'}."
-        words = f"{UNKNOWN}{self._takes}." if self._costs.empty else found
+        found = {name: cost_of(self._costs, name, switch.value) for name, switch in self.switches.items()}
+        harmless = [name for name, cost in found.items() if cost is not None and cost["verdict"] == HARMLESS]
+        labels = ", ".join(POLICIES[name].label for name in harmless) or "none"
+        words = UNKNOWN if self._costs.empty else f"Found to do no harm so, with {self._spec}: {labels}."
         self.known.value = html.status(html.text(words))
 
     def _words(self, policy: str, strength: float) -> str:
@@ -119,3 +151,12 @@ class Augmentation:
             return MIXES
         cost = cost_of(self._costs, policy, strength)
         return "" if cost is None else in_words(cost)
+
+    def _wanted(self, config: Config) -> tuple:
+        """What decides how the photos look."""
+        return config.augmentation, Preprocessing.of(config), self._seed
+
+
+def _to_measure(config: Config) -> tuple[FeatureSpec, dict[str, float]]:
+    """With which network, and which strengths: those that are set of what is on, else the usual ones."""
+    return FeatureSpec.of(config), {**MEASURED, **config.policies}

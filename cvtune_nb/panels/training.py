@@ -144,11 +144,12 @@ class TrainingPanel(RunPanel):
         return classification.predict_cost(self.workspace, config)
 
     def priced(self, config: Config) -> None:
-        """The preview comes with the estimated cost, and how the tensors of a file of weights fit."""
+        """The preview and the price of measuring augmentation, and how the tensors of a file of weights fit."""
         if config.weights:
             fit = networks.origin(config.backbone, config.image_size, config.weights)
             self.cost_line.value += html.status(f"Own weights: {html.text(fit)}.")
         self.read_features(config)
+        self.augmentation.price(config)
 
     def read_features(self, config: Config) -> None:
         """Have the preview's features at hand, where they are in the cache."""
@@ -179,7 +180,7 @@ class TrainingPanel(RunPanel):
         self.preview_words.value = f"<div class='cvtune-faint'>{html.text(preview.words)}</div>"
 
     def _show_variations(self) -> None:
-        """Nine photos as the augmentation varies them."""
+        """Some photos as the augmentation varies them."""
         if not self._moving:
             self.augmentation.follow()
 
@@ -250,6 +251,8 @@ class TrainingPanel(RunPanel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.find.disabled = self.augmentation.measure.disabled = job.running
+        if not job.running:  # a measurement that was stopped has kept what it had
+            self.augmentation.look_up()
 
     # -- what was found ---------------------------------------------------------------------------------------
 

@@ -132,7 +132,9 @@ def cut_off(rows: pd.DataFrame, path_of: PathOf, levels: Levels = FULL) -> Figur
         for far in (0, 1):  # one end of the photo, then the other
             left, top = (side - width) / 2 + far * (width - veil[0]), (side - height) / 2 + far * (height - veil[1])
             axes.add_patch(Rectangle((left, top), *veil, facecolor=ORANGE, alpha=0.55, edgecolor=INK, linewidth=0.8))
-    made.suptitle("What the crop leaves out, where it is most", fontsize=11, x=0.01, ha="left")
+    most = rows["cut_off"].max() if len(rows) else 0
+    title = f"The crop cuts off up to {most:.0%} of a photo" if most else "The crop cuts nothing off"
+    made.suptitle(title, fontsize=11, x=0.01, ha="left")
     return made
 
 

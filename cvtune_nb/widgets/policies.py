@@ -9,7 +9,7 @@ import traitlets
 from cvtune_nb.augmentation.policies import POLICIES, Policy, in_words, policies_in
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Parameter
-from cvtune_nb.widgets.html import alert, text
+from cvtune_nb.widgets.html import alert, status, text
 from cvtune_nb.widgets.layout import look, small_print
 
 APART = {"crop": "resized-crop", "resized-crop": "crop"}
@@ -28,6 +28,9 @@ class Switch(w.VBox):
         self.mark: Mark = lambda *_: ""
         self.on = w.Checkbox(description=policy.label, indent=False, layout={"width": "11.5em"})
         self.strength = w.FloatSlider(
+            description="Strength",
+            tooltip=f"Strength of {policy.label}",
+            style={"description_width": "initial"},
             value=policy.strength,
             min=policy.low,
             max=policy.high,
@@ -45,13 +48,16 @@ class Switch(w.VBox):
         """The strength, in as many digits as a slider is moved by."""
         return float(f"{self.strength.value:.3g}")
 
+    @property
+    def state(self) -> str:
+        """Strength and unit in words."""
+        return f"{self.value:g} {self.policy.unit}" if self.on.value else "off"
+
     def say(self) -> None:
-        """Strength, unit and meaning in words, and the mark."""
-        state = f"{self.value:g} {self.policy.unit}" if self.on.value else "off"
+        """State and meaning in words, and the mark."""
         words = self.mark(self.policy.name, self.value)
         mark = f" <i>{text(words)}</i>" if words else ""
-        words = f"{text(self.policy.label)} <b>{text(state)}</b>: {text(self.policy.meaning)}.{mark}"
-        self.words.value = f'<div role="status" aria-live="polite">{words}</div>'
+        self.words.value = f"{text(self.policy.label)} <b>{text(self.state)}</b>: {text(self.policy.meaning)}.{mark}"
 
 
 class PolicyList(w.VBox):
@@ -65,16 +71,16 @@ class PolicyList(w.VBox):
     def __init__(self, parameter: Parameter, value: str):
         self.parameter, self._moving = parameter, False
         self.typed = w.Text(description=parameter.label, continuous_update=False, **look())
-        self.wrong = w.HTML()
+        self.wrong, self.moved = w.HTML(), small_print()
         self.switches = {name: Switch(POLICIES[name]) for name in parameter.choices}
-        super().__init__([self.typed, self.wrong, *self.switches.values()])
+        super().__init__([self.typed, self.wrong, self.moved, *self.switches.values()])
         self.value = value
         self._show()
         self.observe(lambda _: self._show(), "value")
         self.typed.observe(lambda _: self._read(), "value")
         for name, switch in self.switches.items():
             switch.on.observe(lambda change, name=name: self._switched(name, change["new"]), "value")
-            switch.strength.observe(lambda _: self._switched(), "value")
+            switch.strength.observe(lambda _, name=name: self._switched(name), "value")
 
     def mark(self, words: Mark) -> None:
         """Say beside each switch what `words` has to say of its policy and strength, wherever the slider stands."""
@@ -104,16 +110,18 @@ class PolicyList(w.VBox):
         except InputError as error:
             self.wrong.value = alert(error)
 
-    def _switched(self, name: str = "", on: Any = False) -> None:
-        """Take what the switches say."""
+    def _switched(self, name: str, on: Any = False) -> None:
+        """Take what the switches say; the one that was moved is read out."""
         if self._moving:
             return
         other = self.switches.get(APART.get(name, ""))
         if on and other:
             self._moving, other.on.value = True, False
             self._moving = False
-        self.value = in_words({name: switch.value for name, switch in self.switches.items() if switch.on.value})
+        self.value = in_words({each: switch.value for each, switch in self.switches.items() if switch.on.value})
         self._show()
+        moved = self.switches[name]
+        self.moved.value = status(text(f"{moved.policy.label}: {moved.state}"))
 
 
 def _step(policy: Policy) -> float:

@@ -61,27 +61,12 @@ def issues(*kinds):
 def variations(**verdicts):
     """What policies cost a frozen network and SVM, each at its usual strength."""
     rows = [(name, {"rotation": 15.0, "colour": 0.4}.get(name, 1.0), verdict) for name, verdict in verdicts.items()]
-    return pd.DataFrame(rows, columns=["policy", "strength", "verdict"])
+    return pd.DataFrame(rows, columns=["policy", "strength", "verdict"]).assign(
+        difference=-0.037, low=-0.068, high=-0.006
+    )
 
 
 OVERFIT = history([0.8, 0.9, 1.0], [0.8, 0.85, 0.8])
-
-
-@pytest.mark.parametrize(
-    ("measured", "used", "suggested", "words"),
-    [
-        (None, "crop-flip", None, "measure first which does no harm"),
-        ({"d4": "harmless", "rotation": "harmless"}, "crop-flip", "crop+flip+d4", "d4 varies the photos more"),
-        ({"d4": "harmful", "flip": "harmful", "rotation": "harmless"}, "crop", "crop+rotation", "cost no accuracy"),
-        ({"d4": "too few photos to tell", "rotation": "harmful"}, "crop-flip", None, "in use already"),
-        ({"d4": "harmless", "flip": "harmless", "colour": "harmless"}, "crop+d4", "crop+d4+colour", "colour varies"),
-    ],
-)
-def test_only_augmentation_that_does_no_harm_is_suggested_against_overfitting(measured, used, suggested, words):
-    known = pd.DataFrame() if measured is None else variations(**measured)
-    finding = rules.Overfit().speak(case(OVERFIT, replace(CONFIG, augmentation=used), variations=known))
-    assert finding.change.get("augmentation") == suggested
-    assert words in finding.evidence and {"dropout", "weight_decay"} < {*finding.change, "."}
 
 
 def luck(n=100, seed=0):
@@ -125,6 +110,11 @@ LOUD = {
         case(history([0.8, 0.9, 1.0], [0.8, 0.85, 0.8])),
         "train accuracy is 20.0% above validation",
         {"dropout": 0.2, "weight_decay": 0.03},
+    ),
+    "harmful-augmentation": (
+        case(variations=variations(flip="harmful", rotation="harmful", crop="harmless")),
+        "less well; by a frozen network and SVM, on validation photos: flip -3.7 points (-6.8 to -0.6)",
+        {"augmentation": "crop"},
     ),
     "below-baseline": (
         case(right=right(10), right_baseline=right(8)),
@@ -171,6 +161,11 @@ LOUD = {
 }
 
 SILENT = {
+    "harmful-augmentation": [
+        case(),
+        case(variations=variations(flip="too few photos to tell", crop="harmless", rotation="harmful")),
+        case(config=replace(CONFIG, augmentation="none"), variations=variations(flip="harmful")),
+    ],
     "few-images": [case(photos=photos(100))],
     "diverged": [case(), case(history([0.5, 0.6], [0.5, 0.6], [1.0, 1.6]))],
     "underfit": [

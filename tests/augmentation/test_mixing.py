@@ -47,6 +47,22 @@ def test_mixup_blends_and_cutmix_sets_in():
     assert torch.allclose(pasted.own, torch.full((N,), 0.75), atol=0.05)
 
 
+@pytest.mark.parametrize("way", MIXES)
+def test_shares_are_drawn_as_beta_draws_them_and_a_generator_of_its_own_leaves_the_global_one_alone(way):
+    """So runs that were stopped go on alike, and pictures that are drawn meanwhile change no run."""
+    torch.manual_seed(4)
+    ones = mixed(plain(), {way: 0.2})
+    torch.manual_seed(4)
+    torch.randint(1, (1,))
+    assert torch.equal(ones.others, torch.randperm(N))
+    own, state = torch.distributions.Beta(*torch.tensor([0.2, 0.2])).sample((N,)), torch.get_rng_state()
+    if way == "mixup":
+        assert torch.equal(ones.own, own)
+    others = [mixed(plain(), {way: 0.2}, torch.Generator().manual_seed(4)) for _ in range(2)]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(other.photos, ones.photos) for other in others)
+
+
 def test_with_both_the_minibatches_take_turns():
     images = plain()
     torch.manual_seed(0)

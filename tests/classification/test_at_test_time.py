@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from cvtune_nb import classification, cli, metrics
-from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification import at_test_time, export_run, load_bundle
 from cvtune_nb.classification.at_test_time import (
     AtTestTime,
     Mirrored,
     best,
     choose,
     chosen_for,
+    expected_seconds,
     in_words,
     measure,
     tried,
@@ -153,6 +154,24 @@ def test_a_choice_is_shown_when_one_comes_back_and_can_be_taken_back_at_once(mad
     panel = AtTestTimePanel(workspace, run=made.id)
     panel.run.value = "svm"
     assert "Exports of svm show photos at 32 pixels" in panel.chosen.value
+
+
+def test_a_line_that_is_not_there_is_refused_before_anything_is_measured(made, workspace, capsys, monkeypatch):
+    monkeypatch.setattr(at_test_time, "measure", None)
+    told = ["tta", "--workspace", str(workspace.folder), "--run", "last", "--use", "99"]
+    assert cli.main(told) == 2 and "give a line from 1 to 8" in capsys.readouterr().err
+
+
+def test_it_is_priced_before_it_is_measured_and_runs_that_come_later_are_offered(made, workspace):
+    one, twice = (expected_seconds(workspace, replace(made.spec, preprocessing=Preprocessing(n))) for n in (64, 128))
+    assert 0 < one < twice
+    panel = AtTestTimePanel.of(workspace, run=made.id)
+    panel.predict()
+    assert "About <b>" in panel.price.value
+    later = classification.fit(workspace, Config("test_resnet:random", image_size=64, epochs=1, batch_size=8)).id
+    assert later not in panel.run.options
+    panel._ipython_display_()
+    assert later in panel.run.options and panel.run.value == made.id
 
 
 def test_without_validation_photos_nothing_is_measured(made, workspace):

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from cvtune_nb import metrics
-from cvtune_nb.augmentation.policies import POLICIES, policies_in
+from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, POLICIES, policies_in
 from cvtune_nb.classification import variations
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variations import (
@@ -37,7 +38,7 @@ def arrows(tmp_path_factory):
     folder, random = tmp_path_factory.mktemp("arrows") / "photos", np.random.default_rng(0)
     for label in ("left", "right"):
         (folder / label).mkdir(parents=True)
-        for number in range(70):
+        for number in range(150):
             image = Image.new("RGB", (80, 80), tuple(int(value) for value in random.integers(150, 256, 3)))
             middle, size = 40 + int(random.integers(-4, 5)), int(random.integers(18, 26))
             dark = tuple(int(value) for value in random.integers(0, 90, 3))
@@ -53,8 +54,9 @@ def test_what_makes_another_class_of_a_photo_is_harmful_and_what_does_not_is_not
     assert costs.loc["flip", "verdict"] == HARMFUL and costs.loc["flip", "varied"] < 0.3
     assert costs.loc["vertical-flip", "verdict"] == HARMLESS
     assert (costs["accuracy"] > 0.9).all() and (costs["strength"] == 1).all()
-    assert "Costs accuracy on 20 validation photos varied so: -" in in_words(costs.loc["flip"])
-    assert "No reliable cost on 20 " in in_words(costs.loc["vertical-flip"])
+    photos = int(costs.loc["flip", "photos"])
+    assert f"Costs accuracy on {photos} validation photos varied so: -" in in_words(costs.loc["flip"])
+    assert f"No reliable cost on {photos} " in in_words(costs.loc["vertical-flip"])
 
 
 def test_what_was_measured_is_kept_for_its_photos_and_its_network(arrows, monkeypatch):
@@ -76,7 +78,19 @@ def test_what_was_measured_is_kept_for_its_photos_and_its_network(arrows, monkey
     with pytest.raises(Stopped):
         measure_costs(arrows, SPEC, {"colour": 0.2, "noise": 0.05}, stopping)
     assert "colour" in list(known_costs(arrows, SPEC)["policy"])
-    assert predicted_seconds(arrows, SPEC, 11) > 0
+    assert measure_costs(arrows, SPEC, {}).empty, "nothing is asked for"
+
+
+def test_what_is_priced_is_what_was_not_measured_yet_and_the_features_that_are_lacking(workspace):
+    one, two = (predicted_seconds(workspace, SPEC, chosen) for chosen in ({"blur": 1.0}, {"blur": 1.0, "noise": 0.05}))
+    assert 0 < one < two
+    measure_costs(workspace, SPEC, {"blur": 1.0})
+    assert (
+        predicted_seconds(workspace, SPEC, {"blur": 1.0, "mixup": 1.0}) == 0 == predicted_seconds(workspace, SPEC, {})
+    )
+    assert 0 < predicted_seconds(workspace, SPEC, {"blur": 1.0, "noise": 0.05}) < two
+    other = FeatureSpec("efficientnet_lite0", Preprocessing(96))
+    assert predicted_seconds(workspace, other, {"blur": 1.0}) > 2 * one, "its features are not there yet"
 
 
 def test_every_policy_that_keeps_labels_is_measured(workspace):
@@ -107,12 +121,26 @@ def test_nine_photos_of_different_classes_are_shown_as_they_are_and_varied(works
     assert not np.array_equal(varied, examples.varied(policies_in("crop-flip+colour+mixup"), seed=1))
 
 
+def test_to_look_at_photos_changes_nothing_that_a_run_draws(workspace):
+    examples, every = Examples(workspace, Preprocessing(64)), {name: POLICIES[name].strength for name in OF_CLASSIFIERS}
+    every.pop("crop")
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    shown = examples.varied(every)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert np.array_equal(examples.varied(every), shown)
+
+
 @pytest.mark.parametrize(
     ("lost", "gained", "same", "verdict", "words"),
     [
         (30, 2, 68, HARMFUL, "Costs accuracy on 100"),
         (6, 3, 51, DOUBTFUL, "Too few validation photos (60) to tell"),
-        (6, 1, 193, HARMLESS, "No reliable cost on 200"),
+        (6, 1, 193, DOUBTFUL, "Too few validation photos (200) to tell"),
+        (5, 0, 95, DOUBTFUL, "Too few validation photos (100) to tell"),
+        (5, 0, 300, DOUBTFUL, "Too few validation photos (305) to tell"),
+        (8, 3, 300, HARMLESS, "No reliable cost on 311"),
         (2, 2, 96, HARMLESS, "No reliable cost on 100"),
         (0, 0, 9, DOUBTFUL, "Too few validation photos (9) to tell"),
         (0, 9, 91, HARMLESS, "No reliable cost on 100"),

@@ -127,7 +127,7 @@ def test_a_file_of_another_network_is_refused_before_anything_is_done(space, fil
 
 
 def test_they_are_compared_with_published_ones_and_later_steps_start_with_them(space, file, call, capsys):
-    asked = ["--image-sizes", "32", *NETWORK[:2], "--weights", str(file)]
+    asked = ["--image-sizes", "32", "--pooling", "last", *NETWORK[:2], "--weights", str(file)]
     status, found, said = call("compare", "--backbones", "test_efficientnet:random", *asked)
     assert status == 0 and "2 candidates" in said and "own weights: " in said and "tensors matched" in said
     own = next(one for one in found["candidates"] if one["weights"])

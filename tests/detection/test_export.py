@@ -25,8 +25,10 @@ from tests.serving import MULTIPART, Running, form
 
 
 @pytest.fixture(scope="module")
-def exported(trained_detector, tmp_path_factory):
-    dataset, run = trained_detector
+def exported(trained_detector, scene_folder, tmp_path_factory):
+    shared, run = trained_detector
+    folder = shutil.copytree(shared.workspace.folder, tmp_path_factory.mktemp("exported") / "workspace")
+    dataset = open_dataset(scene_folder, folder)  # an export opens the test set
     return dataset, run, export_detector(dataset, run.id, tmp_path_factory.mktemp("export") / "mine")
 
 

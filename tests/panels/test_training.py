@@ -193,35 +193,3 @@ def test_stop_keeps_whole_epochs_and_resume_goes_on(workspace, monkeypatch):
     assert panel.result().history["epoch"].tolist() == [0, 1, 2, 3]
     assert len(classification.runs(workspace)) == 1
     assert panel.resume.disabled
-
-
-def test_nine_photos_follow_the_switches_and_the_list_can_be_copied(workspace):
-    panel = TrainingPanel(workspace, **QUICK)
-    part, before = panel.augmentation, panel.augmentation.picture.value
-    assert "crop-flip" in part.picture.alt and "--augmentation crop-flip<" in part.command.value
-    part.switches["d4"].on.value = True
-    assert panel.config().augmentation == "crop+flip+d4"
-    assert part.picture.value != before and "crop+flip+d4" in part.picture.alt
-    assert "--augmentation crop+flip+d4<" in part.command.value
-    drawn = part.picture.value
-    part.other.click()
-    assert part.picture.value != drawn
-    panel.set({"augmentation": "none"})
-    assert not part.switches["crop"].on.value and part.picture.alt.startswith("none:")
-
-
-def test_what_does_no_harm_is_measured_and_said_beside_the_switches(workspace):
-    panel = TrainingPanel(workspace, **SMALL)
-    part = panel.augmentation
-    assert "not measured yet" in part.known.value and "points" not in part.switches["flip"].words.value
-    part.measure.click()
-    finished(panel)
-    assert "see beside the switches" in panel.status.value and not part.measure.disabled
-    assert "Found to do no harm with" in part.known.value
-    for name, switch in part.switches.items():
-        assert ("points" in switch.words.value) == (name not in ("mixup", "cutmix"))
-    part.switches["rotation"].on.value = True
-    part.switches["rotation"].strength.value = 180  # not measured at this strength
-    assert "points" not in part.switches["rotation"].words.value
-    again = TrainingPanel(workspace, **SMALL)  # kept in the workspace
-    assert "points" in again.augmentation.switches["flip"].words.value

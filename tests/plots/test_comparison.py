@@ -57,6 +57,8 @@ def test_framings_show_both_accuracy_and_difference_and_what_is_recommended():
     left, right = figure.axes
     assert [label.get_text() for label in left.get_xticklabels()] == ["crop", "whole", "squash"]
     assert "points from crop" in texts(figure)
+    assert "whole: 20.0 points above crop" in texts(figure)
+    assert "No framing is reliably better than crop" in texts(plots.framings_compared(table, "crop"))
     squares = [line for axes in (left, right) for line in axes.lines if line.get_marker() == "s"]
     assert [float(line.get_ydata()[0]) for line in squares] == pytest.approx([0.9, 20])
     assert len(plots.framings_compared(table, "crop").axes[1].lines) < len(right.lines), "no square on the right"

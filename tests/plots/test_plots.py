@@ -66,6 +66,8 @@ def test_what_the_crop_leaves_out_lies_under_veils(photos, photo_folder):
     rows = photos.head(5).assign(width=[200, 100, 100, 160, 90], height=[100, 200, 100, 90, 160])
     rows = rows.assign(cut_off=1 - rows[["width", "height"]].min(axis=1) / rows[["width", "height"]].max(axis=1))
     figure = plots.cut_off(rows, photo_folder.__truediv__)
+    assert "The crop cuts off up to 50% of a photo" in texts(figure)
+    assert "The crop cuts nothing off" in texts(plots.cut_off(rows.assign(cut_off=0.0), photo_folder.__truediv__))
     assert "50% cut off" in texts(figure) and "44% cut off" in texts(figure)
     wide, tall, square = ([patch.get_bbox().bounds for patch in axes.patches] for axes in figure.axes[:3])
     assert wide == [(0, 40, 40, 80), (120, 40, 40, 80)] and tall == [(40, 0, 80, 40), (40, 120, 80, 40)]

@@ -40,12 +40,16 @@ def test_of_two_that_both_choose_a_part_only_one_is_on():
 def test_strength_unit_meaning_and_mark_are_read_out():
     widget = Control("augmentation", "rotation").widget
     words = widget.switches["rotation"].words
-    assert 'role="status"' in words.value and "<b>15 degrees at most, either way</b>" in words.value
+    assert "<b>15 degrees at most, either way</b>" in words.value
     assert "turned by any angle" in words.value
     widget.mark(lambda name, strength: f"{name} by {strength:g} costs 3 points" if strength < 60 else "")
     assert "rotation by 15 costs 3 points" in words.value
     widget.switches["rotation"].strength.value = 90
     assert "points" not in words.value
+    assert 'role="status"' in widget.moved.value and "Rotation: 90 degrees" in widget.moved.value
+    shown = [widget.moved, *(switch.words for switch in widget.switches.values())]
+    assert sum('role="status"' in each.value for each in shown) == 1, "one is read out, not thirteen"
+    assert {switch.strength.tooltip for switch in widget.switches.values()} >= {"Strength of Rotation"}
     off = widget.switches["vertical-flip"]
     off.strength.value = 0.25  # one that is off, too: what is said is of where the slider stands
     assert "vertical-flip by 0.25 costs" in off.words.value
