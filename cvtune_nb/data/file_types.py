@@ -48,6 +48,10 @@ RAW_STARTS = ((0, b"FUJIFILMCCD-RAW"), (0, b"IIU\0"), (0, b"IIRO"), (0, b"IIRS")
 PREVIEW = 1_000_000
 """Pixels that the preview in a camera RAW photo must have: less is a thumbnail."""
 
+MOST_JPEGS, MOST_SEGMENTS = 1000, 100
+"""Places in a camera RAW photo that are tried as the beginning of a JPEG, and segments of it that are read before its
+size: cameras need far fewer, and a file made for it could keep us busy for hours."""
+
 JPEG = (".jpg", ".jpeg")
 HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 DICOM_START = 128, b"DICM"
@@ -224,7 +228,9 @@ def raw_preview(file: File) -> Image.Image:
 def _jpegs(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Width, height and place of each JPEG of 8-bit colours."""
     at = content.find(b"\xff\xd8\xff")
-    while at >= 0:
+    for _ in range(MOST_JPEGS):
+        if at < 0:
+            return
         width, height = _jpeg_size(content, at + 2)
         if width and height:
             yield width, height, at
@@ -233,7 +239,9 @@ def _jpegs(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _jpeg_size(content: bytes, at: int) -> tuple[int, int]:
     """Width and height of the JPEG whose first segment is at `at`; 0 and 0 where it is none of 8-bit colours."""
-    while content[at : at + 1] == b"\xff" and at + 10 <= len(content):
+    for _ in range(MOST_SEGMENTS):
+        if content[at : at + 1] != b"\xff" or at + 10 > len(content):
+            break
         marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
         if marker in (0xC0, 0xC1, 0xC2):
             bits, height, width, channels = struct.unpack_from(">BHHB", content, at + 4)

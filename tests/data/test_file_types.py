@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,6 +103,13 @@ def test_newer_canon_says_in_a_box_how_it_is_turned():
 def test_camera_raw_with_a_thumbnail_alone_is_refused():
     words = "a camera RAW photo without a large preview, which can't be opened here; save it as JPEG"
     assert why(raw(picture(640, 480))) == words
+
+
+def test_camera_raw_that_was_made_to_keep_us_busy_is_refused_at_once():
+    chain = b"\xff\xd8\xff\xe0\0\4\0\0" + b"\xff\xe0\0\4\xff\xd8" * 170_000  # each segment begins a chain, too
+    began = time.perf_counter()
+    assert "without a large preview" in why(b"IIU\0" + chain)
+    assert time.perf_counter() - began < 10
 
 
 def test_a_tiff_of_scans_is_no_camera_raw():
