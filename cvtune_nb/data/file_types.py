@@ -9,13 +9,14 @@ import io
 import math
 import os
 import struct
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import IO, Any, Self
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin
 
 RAW = {
     ".3fr",
@@ -52,9 +53,16 @@ MOST_JPEGS, MOST_SEGMENTS = 1000, 100
 """Places in a camera RAW photo that are tried as the beginning of a JPEG, and segments of it that are read before its
 size: cameras need far fewer, and a file made for it could keep us busy for hours."""
 
+LARGE = 30_000_000
+"""Photos of more pixels are decoded one at a time, whatever the number of threads: one may take 20 bytes a pixel."""
+
+_ONE_LARGE = threading.Lock()
+
 JPEG = (".jpg", ".jpeg")
 HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 DICOM_START = 128, b"DICM"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""What DICOM calls a file that is compressed as a whole."""
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 274, 277
 PLANES, PREDICTOR, ROWS, STRIPS, STRIP_BYTES = 284, 317, 278, 273, 279
@@ -131,6 +139,22 @@ class Stored:
 Opened = Image.Image | Stored
 
 
+def in_turn(pixels: int) -> contextlib.AbstractContextManager[Any]:
+    """Within it a photo of so many pixels may be decoded."""
+    return _ONE_LARGE if pixels > LARGE else contextlib.nullcontext()
+
+
+def _require_openable(width: int, height: int, channels: int) -> None:
+    """Refuse what is too large, by Pillow's limit against decompression bombs, before anything is decoded."""
+    most = (Image.MAX_IMAGE_PIXELS or math.inf) * 2
+    if width * height > most:
+        raise Image.DecompressionBombError
+    if width * height * channels > most:
+        raise RefusedFile(
+            f"too large to open safely ({width} x {height} pixels of {channels} values each); save it smaller"
+        )
+
+
 def suffix(file: File) -> str:
     """The extension in lower case; "" for an open file."""
     return PurePath(file).suffix.lower() if isinstance(file, str | os.PathLike) else ""
@@ -198,7 +222,8 @@ def _heic(file: File) -> Image.Image:
     pi_heif.register_heif_opener(thumbnails=False)
     try:
         image = Image.open(file, formats=["HEIF"])
-        image.load()
+        with in_turn(image.width * image.height):
+            image.load()
     except (MemoryError, Image.DecompressionBombError):
         raise
     except Exception:  # noqa: BLE001 - libheif's errors come as several kinds
@@ -278,11 +303,20 @@ def _dicom(file: File) -> Opened:
         raise RefusedFile(
             "a DICOM image, for which pydicom is missing; install it (pip install pydicom), or save it as PNG"
         ) from None
-    data = pydicom.dcmread(file if isinstance(file, str | os.PathLike) else io.BytesIO(_content(file)))
+    content = _content(file)
+    if DEFLATED in content:  # pydicom would decompress it, however large it becomes
+        raise RefusedFile("a DICOM file that is compressed as a whole; save it uncompressed")
+    data = pydicom.dcmread(io.BytesIO(content))
     if "Rows" not in data:
         raise RefusedFile("a DICOM file without an image; exclude it")
     if (frames := int(data.get("NumberOfFrames") or 1)) > 1:
         raise RefusedFile(f"a DICOM file of {frames} images; save those to be used as files of their own")
+    _require_openable(data.Columns, data.Rows, data.get("SamplesPerPixel", 1))
+    with in_turn(data.Columns * data.Rows):
+        return _dicom_image(data)
+
+
+def _dicom_image(data: Any) -> Opened:
     try:
         values = data.pixel_array
     except (RuntimeError, NotImplementedError):  # what pydicom raises without a decoder for its compression
@@ -364,8 +398,7 @@ def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
         if BITS not in tags or not count or (count == 1 and tags.get(SAMPLES, 1) > 1):
             return None
         kind = _sample_type(content, tags)
-        if tags[WIDTH] * tags[HEIGHT] * count > (Image.MAX_IMAGE_PIXELS or math.inf) * 2:
-            raise Image.DecompressionBombError
+        _require_openable(tags[WIDTH], tags[HEIGHT], count)
     except (Image.DecompressionBombError, RefusedFile):
         raise
     except Exception:  # noqa: BLE001 - whatever a damaged header leads to
@@ -380,11 +413,17 @@ def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
     if max(bands) > count:
         raise RefusedFile(f"a TIFF of {count} bands, where bands {', '.join(map(str, bands))} are to be shown")
     try:
-        values = _chosen(content, tags, kind, [band - 1 for band in bands])
+        with in_turn(tags[WIDTH] * tags[HEIGHT]):
+            return _shown_bands(content, tags, kind, [band - 1 for band in bands])
     except RefusedFile:
         if count > 3:
             raise
         return None
+
+
+def _shown_bands(content: bytes, tags: Any, kind: np.dtype, bands: Sequence[int]) -> Opened:
+    """These bands, counted from 0, as a picture."""
+    values, count = _chosen(content, tags, kind, bands), len(bands)
     values, inverted = values[..., 0] if count == 1 else values, count == 1 and tags.get(PHOTOMETRIC) == 0
     if values.dtype == np.uint8:
         return Image.fromarray(255 - values if inverted else values)
@@ -441,6 +480,13 @@ def _chosen(content: bytes, tags: Any, kind: np.dtype, bands: Sequence[int]) -> 
     return chosen.astype(chosen.dtype.newbyteorder("="))
 
 
+class _Unlimited(TiffImagePlugin.TiffImageFile):
+    """A TIFF without Pillow's limit, which is one of pixels: the photo keeps it, but not all bytes of its bands do."""
+
+    def load_prepare(self) -> None:
+        ImageFile.ImageFile.load_prepare(self)
+
+
 def _bytes_of(content: bytes, tags: Any, bits: int, offsets: Sequence[int], counts: Sequence[int]) -> np.ndarray:
     """What these strips or tiles hold, uint8 (height, bytes of a row), where a pixel has so many bits in them."""
     known = {
@@ -468,5 +514,5 @@ def _bytes_of(content: bytes, tags: Any, bits: int, offsets: Sequence[int], coun
         entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + numbers
     start = content[:2] + struct.pack(f"{order}HI", 42, len(content) + len(lists))
     made = start + content[8:] + lists + struct.pack(f"{order}H", len(known)) + entries + bytes(4)
-    with Image.open(io.BytesIO(made), formats=["TIFF"]) as image:
+    with _Unlimited(io.BytesIO(made)) as image:
         return np.array(image)
