@@ -120,7 +120,8 @@ def bands_tiff(
                 if tile:
                     part = np.pad(part, ((0, tile - part.shape[0]), (0, tile - part.shape[1]), (0, 0)), "edge")
                 if differences:
-                    part = np.diff(part, axis=1, prepend=np.zeros_like(part[:, :1]))
+                    bits = part.view(f"u{part.itemsize}")
+                    part = np.diff(bits, axis=1, prepend=np.zeros_like(bits[:, :1]))
                 stored = part.astype(part.dtype.newbyteorder(order)).tobytes()
                 parts.append(zlib.compress(stored) if deflate else stored)
     offsets = list(8 + np.cumsum([0, *map(len, parts[:-1])]))

@@ -471,10 +471,12 @@ def _chosen(content: bytes, tags: Any, kind: np.dtype, bands: Sequence[int]) -> 
         else:
             values = stored.view(kind)
         values = values.reshape(len(stored), width, at_once)
-        if differences:  # each value is stored as what it differs from its left neighbour by
-            step = tags.get(TILE_WIDTH, width)
-            runs = [values[:, left : left + step].cumsum(axis=1, dtype=kind) for left in range(0, width, step)]
-            values = np.concatenate(runs, axis=1)
+        if differences:  # each value is stored as what it differs from its left neighbour by; also 1.5, as its bits
+            step, bits = tags.get(TILE_WIDTH, width), np.dtype(kind.str.replace("f", "u"))
+            runs = [
+                values[:, left : left + step].view(bits).cumsum(axis=1, dtype=bits) for left in range(0, width, step)
+            ]
+            values = np.concatenate(runs, axis=1, dtype=bits).view(kind)
         found.append(values)
     chosen = np.concatenate(found, axis=-1) if planes else found[0][..., bands]
     return chosen.astype(chosen.dtype.newbyteorder("="))

@@ -209,7 +209,7 @@ def test_three_bands_of_a_tiff_are_shown(order, dtype, how):
         assert value_range(io.BytesIO(content), CHOSEN) == (dtype == "f4", shown.min(), shown.max())
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "i2"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
 @pytest.mark.parametrize("how", [{}, {"tile": 32}, {"planes": True}], ids=["strips", "tiles", "planes"])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_bands_that_are_stored_as_differences(dtype, how, order):
