@@ -67,7 +67,7 @@ DEFLATED = b"1.2.840.10008.1.2.1.99"
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 274, 277
 PLANES, PREDICTOR, ROWS, STRIPS, STRIP_BYTES = 284, 317, 278, 273, 279
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
-SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, NODATA, DNG_VERSION = 330, 338, 339, 42113, 50706
+SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, NODATA, DNG_VERSION = 330, 338, 339, 34675, 42113, 50706
 """TIFF tags."""
 
 PLAIN = (1, 5, 8, 32773, 32946, 34925, 50000)
@@ -423,14 +423,26 @@ def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
 
 def _shown_bands(content: bytes, tags: Any, kind: np.dtype, bands: Sequence[int]) -> Opened:
     """These bands, counted from 0, as a picture."""
-    values, count = _chosen(content, tags, kind, bands), len(bands)
+    values, count = _upright(_chosen(content, tags, kind, bands), tags.get(ORIENTATION, 1)), len(bands)
     values, inverted = values[..., 0] if count == 1 else values, count == 1 and tags.get(PHOTOMETRIC) == 0
+    info = {"icc_profile": tags[PROFILE]} if isinstance(tags.get(PROFILE), bytes) else {}
     if values.dtype == np.uint8:
-        return Image.fromarray(255 - values if inverted else values)
+        image = Image.fromarray(255 - values if inverted else values)
+        image.info |= info
+        return image
     found = values.astype(np.float32)
     with contextlib.suppress(ValueError):
         found[found == np.float32(str(tags.get(NODATA, "")).strip("\0 "))] = np.nan
-    return Stored(found, kind.kind == "f", inverted, format="TIFF")
+    return Stored(found, kind.kind == "f", inverted, info, "TIFF")
+
+
+def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Values (height, width, ...) turned by the tag that says how the camera was held (TIFF 6.0, tag 274)."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return values[:, ::-1] if orientation in (2, 3, 6, 7) else values
 
 
 def _sample_type(content: bytes, tags: Any) -> np.dtype:

@@ -12,9 +12,9 @@ from PIL import Image
 
 from cvtune_nb.audit.quality import corrupt
 from cvtune_nb.data import open_workspace, thumbnail
-from cvtune_nb.data.photo import FULL, UnreadablePhoto, centre_square, doubt, header, read_photo, value_range
+from cvtune_nb.data.photo import FULL, UnreadablePhoto, centre_square, colours, doubt, header, read_photo, value_range
 from cvtune_nb.data.summary import previews
-from tests.file_types import HEIC, bands_tiff, dicom, heic_shows, jpeg, raw, tiff
+from tests.file_types import HEIC, bands_tiff, dicom, heic_shows, jpeg, profile, raw, tiff
 from tests.photos import draw_photo, make_photos
 
 
@@ -234,6 +234,26 @@ def test_many_bands_that_nobody_has_chosen_are_refused():
 def test_a_tiff_that_says_which_bands_are_red_green_and_blue_is_believed():
     content = bands_tiff(BANDS, t262=[2])
     assert np.abs(opened(content, (0, 4095)) - BANDS[..., :3].astype(float) * 255 / 4095).max() <= 0.5
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_of_bands_is_turned_upright(orientation, dtype):
+    values = (BANDS >> 4 if dtype == "u1" else BANDS).astype(dtype)
+    turned = opened(bands_tiff(values, t274=[orientation]), CHOSEN)
+    memory, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(opened(bands_tiff(values), CHOSEN)).save(memory, "PNG", exif=exif)
+    assert (turned == opened(memory.getvalue())).all()
+    size = header(io.BytesIO(bands_tiff(values, t274=[orientation])), CHOSEN)[:2]
+    assert size == turned.shape[1::-1]
+
+
+def test_the_colour_profile_of_a_tiff_of_bands_is_kept():
+    for values, levels in ((BANDS, CHOSEN), ((BANDS >> 4).astype(np.uint8), CHOSEN)):
+        content = bands_tiff(values, t34675=profile("Display P3"))
+        assert colours(io.BytesIO(content), levels) == ("colour", "Display P3")
+        assert (opened(content, levels) != opened(bands_tiff(values), levels)).any()
 
 
 def test_chosen_bands_change_no_other_photo(tmp_path):
