@@ -63,6 +63,7 @@ HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 DICOM_START = 128, b"DICM"
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """What DICOM calls a file that is compressed as a whole."""
+OF_SEVERAL = "a DICOM file of {} images; save those to be used as files of their own"
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 274, 277
 PLANES, PREDICTOR, ROWS, STRIPS, STRIP_BYTES = 284, 317, 278, 273, 279
@@ -310,7 +311,7 @@ def _dicom(file: File) -> Opened:
     if "Rows" not in data:
         raise RefusedFile("a DICOM file without an image; exclude it")
     if (frames := int(data.get("NumberOfFrames") or 1)) > 1:
-        raise RefusedFile(f"a DICOM file of {frames} images; save those to be used as files of their own")
+        raise RefusedFile(OF_SEVERAL.format(frames))
     _require_openable(data.Columns, data.Rows, data.get("SamplesPerPixel", 1))
     with in_turn(data.Columns * data.Rows):
         return _dicom_image(data)
@@ -326,6 +327,8 @@ def _dicom_image(data: Any) -> Opened:
         from pydicom.pixels.processing import apply_color_lut
 
         values = apply_color_lut(values, data)
+    if values.ndim > 2 and values.shape[2:] != (3,):
+        raise RefusedFile(OF_SEVERAL.format(len(values)))
     if values.ndim == 3:
         eight = values.dtype == np.uint8
         return Image.fromarray(values) if eight else Stored(values.astype(np.float32), False, format="DICOM")
@@ -337,7 +340,9 @@ def _grey_dicom(data: Any, stored: np.ndarray) -> Opened:
     from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
     inverted = data.PhotometricInterpretation == "MONOCHROME1"
-    values = np.asarray(apply_modality_lut(stored, data))
+    slope, intercept = (float(data.get(name, same)) for name, same in (("RescaleSlope", 1), ("RescaleIntercept", 0)))
+    rescaled = (slope, intercept) != (1, 0) or "ModalityLUTSequence" in data
+    values = np.asarray(apply_modality_lut(stored, data)) if rescaled else stored
     if data.get("WindowCenter") is not None and data.get("WindowWidth") is not None:
         shown = _windowed(values.astype(np.float64), data)
     elif data.get("VOILUTSequence"):
@@ -348,8 +353,8 @@ def _grey_dicom(data: Any, stored: np.ndarray) -> Opened:
         found = values.astype(np.float32)
         if data.get("PixelPaddingValue") is not None:
             found[stored == data.PixelPaddingValue] = np.nan
-        steps = [float(data.get(name, 1)) for name in ("RescaleSlope", "RescaleIntercept")]
-        return Stored(found, not all(step.is_integer() for step in steps), inverted, format="DICOM")
+        whole = slope.is_integer() and intercept.is_integer()
+        return Stored(found, not whole, inverted, format="DICOM")
     grey = np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
     return Image.fromarray(255 - grey if inverted else grey)
 

@@ -431,7 +431,7 @@ def _eight_bits(image: Any, path: File, levels: Levels) -> Image.Image:
                 f"floating-point values up to {most:.4g}, and nothing says which is white; save it with values from 0 "
                 "to 1, or as 8 bits"
             )
-    np.nan_to_num(values, copy=False, nan=black, posinf=white, neginf=black)
+    np.nan_to_num(values, copy=False, nan=white if inverted else black, posinf=white, neginf=black)
     if mode == "RGBA":
         values[..., -1] += black  # how opaque it is has no black
     np.clip(values, black, white, out=values)

@@ -120,6 +120,17 @@ def test_a_tiff_of_scans_is_no_camera_raw():
 
 # -- DICOM ------------------------------------------------------------------------------------------------------------
 
+def without_frames(content: bytes) -> bytes:
+    """The same DICOM file compressed frame by frame, and nothing says how many there are."""
+    from pydicom import dcmread
+
+    data, memory = dcmread(io.BytesIO(content)), io.BytesIO()
+    data.compress("1.2.840.10008.1.2.5")
+    del data.NumberOfFrames
+    data.save_as(memory)
+    return memory.getvalue()
+
+
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
 CT = {"RescaleSlope": 1, "RescaleIntercept": -1024}
 
@@ -172,8 +183,21 @@ def test_dicom_of_8_bits_and_of_colours_is_as_it_is():
     assert (opened(dicom(colours, "RGB", 8)) == colours).all()
 
 
+def test_dicom_of_8_bits_that_is_rescaled_to_itself_stays_so():
+    eight = (RAMP // 16).astype(np.uint8)
+    content = dicom(eight, bits=8, RescaleSlope=1, RescaleIntercept=0)
+    assert (grey(content) == eight).all() and header(io.BytesIO(content))[2] is False
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black(photometric):
+    seen = grey(dicom(RAMP, photometric, 12, PixelPaddingValue=2048), (0.0, 4095.0))
+    assert (seen[RAMP == 2048] == 0).all() and (seen[RAMP == 2064] > 100).all()
+
+
 def test_dicom_that_cant_be_shown_says_why():
-    assert "of 3 images; save those" in why(dicom(np.zeros((12, 4), np.uint16), NumberOfFrames=3, Rows=4))
+    several = dicom(np.zeros((12, 4), np.uint16), NumberOfFrames=3, Rows=4)
+    assert "of 3 images; save those" in why(several) and why(without_frames(several)) == why(several)
     assert "window is 0 wide" in why(dicom(RAMP, WindowCenter=1, WindowWidth=0))
     assert why(dicom(RAMP)[:600]).startswith("damaged")
 
