@@ -63,7 +63,6 @@ HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 DICOM_START = 128, b"DICM"
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """What DICOM calls a file that is compressed as a whole."""
-OF_SEVERAL = "a DICOM file of {} images; save those to be used as files of their own"
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 274, 277
 PLANES, PREDICTOR, ROWS, STRIPS, STRIP_BYTES = 284, 317, 278, 273, 279
@@ -310,11 +309,23 @@ def _dicom(file: File) -> Opened:
     data = pydicom.dcmread(io.BytesIO(content))
     if "Rows" not in data:
         raise RefusedFile("a DICOM file without an image; exclude it")
-    if (frames := int(data.get("NumberOfFrames") or 1)) > 1:
-        raise RefusedFile(OF_SEVERAL.format(frames))
+    if (frames := _frames(data)) > 1:
+        raise RefusedFile(f"a DICOM file of {frames} images; save those to be used as files of their own")
     _require_openable(data.Columns, data.Rows, data.get("SamplesPerPixel", 1))
     with in_turn(data.Columns * data.Rows):
         return _dicom_image(data)
+
+
+def _frames(data: Any) -> int:
+    """How many images a DICOM file holds; some don't say it, and pydicom decodes them all."""
+    from pydicom.encaps import generate_frames
+
+    said = int(data.get("NumberOfFrames") or 1)
+    if said > 1 or "PixelData" not in data or not data.file_meta.TransferSyntaxUID.is_compressed:
+        return said
+    offsets = [data.get(name) for name in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+    told = tuple(offsets) if all(offsets) else None
+    return sum(1 for _ in generate_frames(data.PixelData, number_of_frames=1, extended_offsets=told))
 
 
 def _dicom_image(data: Any) -> Opened:
@@ -328,7 +339,9 @@ def _dicom_image(data: Any) -> Opened:
 
         values = apply_color_lut(values, data)
     if values.ndim > 2 and values.shape[2:] != (3,):
-        raise RefusedFile(OF_SEVERAL.format(len(values)))
+        raise RefusedFile(
+            f"a DICOM image of {values.shape[-1]} values a pixel, which can't be opened here; save it as PNG"
+        )
     if values.ndim == 3:
         eight = values.dtype == np.uint8
         return Image.fromarray(values) if eight else Stored(values.astype(np.float32), False, format="DICOM")

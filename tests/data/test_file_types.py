@@ -120,6 +120,7 @@ def test_a_tiff_of_scans_is_no_camera_raw():
 
 # -- DICOM ------------------------------------------------------------------------------------------------------------
 
+
 def without_frames(content: bytes) -> bytes:
     """The same DICOM file compressed frame by frame, and nothing says how many there are."""
     from pydicom import dcmread
