@@ -29,6 +29,8 @@ ACTIONS = ("relabel", "exclude", "keep", "undo")
 PAIR_ACTIONS = ("distinct", "same")
 """What can be decided about two photos: that they are no copies of each other, and that taken back."""
 MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
+LONG_AGO = 1e9
+"""No table was written before (2001): its time says that all photos are to be looked at again."""
 SAMPLE = 500
 """Photos whose content is compared to find out whether they are those of a workspace."""
 
@@ -237,7 +239,7 @@ class Workspace:
         self.bands = tuple(bands)
         for table in ("manifest.csv", "detection/photos.csv"):
             if (self.folder / table).exists():
-                os.utime(self.folder / table, (0, 0))  # every photo was written to since
+                os.utime(self.folder / table, (0, 0))  # every photo was written to since; FAT makes 1980 of it
 
     @property
     def mean_colour(self) -> tuple[int, int, int] | None:

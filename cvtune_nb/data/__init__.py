@@ -19,7 +19,7 @@ from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.parameters import RECOGNISE
-from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
+from cvtune_nb.workspace import LONG_AGO, MANIFEST_COLUMNS, Workspace, home, workspace_name
 
 __all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
 
@@ -232,7 +232,7 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
-    elif not written:
+    elif written < LONG_AGO:
         manifest.touch()  # every photo was looked at
 
 
