@@ -212,7 +212,7 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     untouched = [path for path, state in zip(found["path"], states, strict=True) if state.st_mtime <= written]
     if not space.settled:  # the workspace is older than levels are, or they are to be decided anew
         untouched = sorted(set(untouched) - set(levels.high_depth(space, set(known["path"]) & set(untouched))))
-    colours.settle(space, known)
+    colours.settle(space)
     facts = known[known["path"].isin(untouched)][["path", "bytes", "sha256", "width", "height"]]
     facts = facts.merge(files[["path", "bytes"]], on=["path", "bytes"])
     inspected, reasons = _inspect(space, sorted(set(files["path"]) - set(facts["path"])), progress)

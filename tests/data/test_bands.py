@@ -71,7 +71,7 @@ def test_another_choice_gives_other_pixels_and_other_levels(photos, tmp_path):
 def test_bands_are_not_kept_where_something_else_is_refused(photos, tmp_path, wrong):
     first = open_workspace(photos, tmp_path / "w", bands="3,2,1")
     kept = read_json(first.folder / "workspace.json")
-    with pytest.raises(InputError, match="give a number|above the black"):
+    with pytest.raises(InputError, match=r"give a number|above the black"):
         open_workspace(photos, tmp_path / "w", bands="3,4,5", **wrong)
     assert read_json(first.folder / "workspace.json") == kept
 
