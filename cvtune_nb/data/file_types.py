@@ -35,7 +35,8 @@ RAW = {
     ".rw2",
     ".srw",
 }
-"""Extensions of what cameras store undeveloped. Many are TIFFs, and all that Pillow sees of them is a tiny preview."""
+"""Extensions of what cameras store undeveloped. What such a file is decoded as is told by its content alone, so that a
+service that is sent it sees the same."""
 
 BESIDE_JPEG = {*RAW, ".heic", ".heif"}
 """Extensions of what cameras store beside a JPEG of the same photo."""
@@ -43,8 +44,21 @@ BESIDE_JPEG = {*RAW, ".heic", ".heif"}
 BESIDE = "stored by the camera beside"
 """With the name of the JPEG: why such a file is not used."""
 
-RAW_STARTS = ((0, b"FUJIFILMCCD-RAW"), (0, b"IIU\0"), (0, b"IIRO"), (0, b"IIRS"), (0, b"MMOR"), (4, b"ftypcrx "))
-"""Where camera RAW that is no TIFF has which bytes: Fuji, Panasonic, Olympus and newer Canon."""
+RAW_STARTS = (
+    (0, b"FUJIFILMCCD-RAW"),
+    (0, b"IIU\0"),
+    (0, b"IIRO"),
+    (0, b"IIRS"),
+    (0, b"MMOR"),
+    (4, b"ftypcrx "),
+    (6, b"HEAPCCDR"),
+    (8, b"CR\2\0"),
+)
+"""Where camera RAW has which bytes: Fuji, Panasonic, Olympus, Canon."""
+
+RAW_COMPRESSIONS, OLD_JPEG, SENSOR = (32767, 32769, 32770, 34713, 65535), 6, 32803
+"""How only cameras compress TIFFs (Sony, Epson, Samsung, Nikon, Pentax), how they and old scanners do, and the
+photometric of what a sensor saw."""
 
 PREVIEW = 1_000_000
 """Pixels that the preview in a camera RAW photo must have: less is a thumbnail."""
@@ -67,7 +81,16 @@ DEFLATED = b"1.2.840.10008.1.2.1.99"
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 274, 277
 PLANES, PREDICTOR, ROWS, STRIPS, STRIP_BYTES = 284, 317, 278, 273, 279
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
-SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, NODATA, DNG_VERSION = 330, 338, 339, 34675, 42113, 50706
+SUBFILE, MAKE, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, NODATA, DNG_VERSION = (
+    254,
+    271,
+    330,
+    338,
+    339,
+    34675,
+    42113,
+    50706,
+)
 """TIFF tags."""
 
 PLAIN = (1, 5, 8, 32773, 32946, 34925, 50000)
@@ -176,7 +199,7 @@ def opened(file: File, bands: Sequence[int]) -> Opened | None:
     offset, signature = DICOM_START
     if start[offset:].startswith(signature):
         return _dicom(file)
-    if suffix(file) in RAW or any(start[offset:].startswith(signature) for offset, signature in RAW_STARTS):
+    if any(start[offset:].startswith(signature) for offset, signature in RAW_STARTS):
         return raw_preview(file)
     if start[4:8] == b"ftyp" and start[8:].startswith(HEIC_BRANDS):
         return _heic(file)
@@ -196,7 +219,7 @@ def instead(image: Any, file: File, bands: Sequence[int]) -> Opened | None:
         As `opened` takes them.
     """
     tags = image.tag_v2
-    if suffix(file) in RAW or DNG_VERSION in tags or (tags.get(254) == 1 and SUB_IFDS in tags):
+    if _is_raw(_content(file, 200), tags):
         return raw_preview(file)
     if bands and _band_count(tags) > 3:  # of others it is known which colours they are
         return _bands_of(file, bands)
@@ -232,6 +255,16 @@ def _heic(file: File) -> Image.Image:
 
 
 # -- camera RAW -------------------------------------------------------------------------------------------------------
+
+
+def _is_raw(start: bytes, tags: Any) -> bool:
+    """Whether a TIFF that begins so is camera RAW, of which Pillow sees no more than a tiny preview."""
+    preview = SUB_IFDS in tags and (tags.get(SUBFILE) == 1 or (MAKE in tags and tags.get(COMPRESSION) == OLD_JPEG))
+    if preview or DNG_VERSION in tags or start[8:12] == b"CR\2\0":
+        return True
+    phase_one = start[8:12] in (b"IIII", b"MMMM")  # which may also be four grey pixels
+    undeveloped = tags.get(COMPRESSION) in RAW_COMPRESSIONS or tags.get(PHOTOMETRIC) == SENSOR
+    return MAKE in tags and (phase_one or undeveloped)
 
 
 def raw_preview(file: File) -> Image.Image:
@@ -404,14 +437,25 @@ def _listed(value: Any) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
-def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
-    """A TIFF of many bands, or of a type that Pillow doesn't know; None for what can't be told here either."""
-    content = _content(file)
+def _tags(content: bytes) -> tuple[Any, bool]:
+    """The tags of a TIFF's first picture, none where they are damaged, and whether it is camera RAW."""
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if 43 in content[2:4] else 8])
         memory = io.BytesIO(content)
         memory.seek(tags.next)
         tags.load(memory)
+        return tags, _is_raw(content[:12], tags)
+    except Exception:  # noqa: BLE001 - whatever a damaged header leads to
+        return {}, False
+
+
+def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
+    """A TIFF of many bands, or of a type that Pillow doesn't know; None for what can't be told here either."""
+    content = _content(file)
+    tags, raw = _tags(content)
+    if raw:
+        return raw_preview(file)
+    try:
         count = _band_count(tags)
         if BITS not in tags or not count or (count == 1 and tags.get(SAMPLES, 1) > 1):
             return None

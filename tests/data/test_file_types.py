@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from cvtune_nb.audit.quality import corrupt
 from cvtune_nb.data import open_workspace, thumbnail
@@ -112,10 +112,34 @@ def test_camera_raw_that_was_made_to_keep_us_busy_is_refused_at_once():
     assert time.perf_counter() - began < 10
 
 
-def test_a_tiff_of_scans_is_no_camera_raw():
-    memory = io.BytesIO()
-    picture().save(memory, "TIFF")
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {259: [65535], 271: b"PENTAX\0"},
+        {259: [34713], 271: b"NIKON\0"},
+        {262: [32803], 271: b"SAMSUNG\0"},
+        {259: [6], 271: b"SAMSUNG\0", 330: [8]},
+        {259: [6], 254: [1], 330: [8]},
+    ],
+    ids=["Pentax", "Nikon", "sensor", "Samsung", "preview first"],
+)
+def test_camera_raw_is_told_by_its_content_and_not_by_its_name(tmp_path, tags):
+    plain = {256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 273: [8], 277: [1], 278: [8], 279: [64]}
+    content = tiff({**plain, **tags}, bytes(64) + jpeg(LARGE))
+    for name in ("a.nef", "a.tif"):
+        (tmp_path / name).write_bytes(content)
+        assert (np.asarray(read_photo(tmp_path / name)) == opened(content)).all() and header(tmp_path / name)[0] == 1200
+    canon = b"II*\0\x10\0\0\0CR\2\0" + bytes(100) + jpeg(LARGE)
+    assert opened(canon).shape == opened(b"II\x1a\0\0\0HEAPCCDR" + canon).shape == (900, 1200, 3)
+
+
+def test_a_tiff_of_scans_is_no_camera_raw(tmp_path):
+    memory, told = io.BytesIO(), TiffImagePlugin.ImageFileDirectory_v2()
+    told[271] = "a scanner"
+    picture().save(memory, "TIFF", tiffinfo=told)
+    (tmp_path / "a.raw").write_bytes(memory.getvalue())
     assert (opened(memory.getvalue()) == np.asarray(picture())).all()
+    assert (np.asarray(read_photo(tmp_path / "a.raw")) == np.asarray(picture())).all()
 
 
 # -- DICOM ------------------------------------------------------------------------------------------------------------
