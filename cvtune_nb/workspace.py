@@ -29,6 +29,10 @@ ACTIONS = ("relabel", "exclude", "keep", "undo")
 PAIR_ACTIONS = ("distinct", "same")
 """What can be decided about two photos: that they are no copies of each other, and that taken back."""
 MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
+TABLES = ("manifest.csv", "detection/photos.csv")
+"""The photos of classifiers and those of detectors, in a workspace."""
+LONG_AGO = 1e9
+"""No table was written before (2001): its time says that all photos are to be looked at again."""
 SAMPLE = 500
 """Photos whose content is compared to find out whether they are those of a workspace."""
 
@@ -60,8 +64,8 @@ class Workspace:
     about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
     validation photos get some of their train photos. bands are those that are shown red, green and blue of TIFFs of
     many, or none. converts: nothing is kept that was computed from photos whose colours were not converted to sRGB;
-    earlier versions did not convert them. moved says, where that was found out just now, that the photos are
-    somewhere else than before.
+    earlier versions did not convert them. colours_changed: such a version has shown some of these photos so. moved
+    says, where that was found out just now, that the photos are somewhere else than before.
     """
 
     def __init__(self, folder: Path):
@@ -81,6 +85,7 @@ class Workspace:
         self.recognised: str = settings.get("recognised", "")
         self.draw_validation: bool = settings.get("draw_validation", False)
         self.converts: bool = settings.get("converts", False)
+        self.colours_changed: bool = settings.get("colours_changed", False)
         self.moved = ""
         self.bands: tuple[int, ...] = tuple(settings.get("bands", ()))
         self._mean_colours: dict[str, list[int]] = settings.get("mean_colours", {})
@@ -164,11 +169,7 @@ class Workspace:
         the same one.
         """
         file = next(
-            (
-                file
-                for file in (self.folder / "manifest.csv", self.folder / "detection" / "photos.csv")
-                if file.exists()
-            ),
+            (file for file in (self.folder / table for table in TABLES) if file.exists()),
             None,
         )
         known = read_csv(file, **_TEXT) if file else pd.DataFrame(columns=["path", "bytes", "sha256"])
@@ -187,7 +188,7 @@ class Workspace:
         return f"as you chose: {', '.join(said)}" if said else ""
 
     def keep(self, **settings: object) -> None:
-        """Keep layout, recognised, draw_validation and converts in workspace.json."""
+        """Keep layout, recognised, draw_validation, converts and colours_changed in workspace.json."""
         file = self.folder / "workspace.json"
         changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
         for name, value in changed.items():
@@ -235,9 +236,9 @@ class Workspace:
         settings = {name: value for name, value in read_json(file).items() if name != "bands"}
         write_json(file, settings | ({"bands": list(bands)} if bands else {}))
         self.bands = tuple(bands)
-        for table in ("manifest.csv", "detection/photos.csv"):
+        for table in TABLES:
             if (self.folder / table).exists():
-                os.utime(self.folder / table, (0, 0))  # every photo was written to since
+                os.utime(self.folder / table, (0, 0))  # every photo was written to since; FAT makes 1980 of it
 
     @property
     def mean_colour(self) -> tuple[int, int, int] | None:
@@ -251,6 +252,15 @@ class Workspace:
     def _shown(self) -> str:
         """Levels and bands, as a key."""
         return " ".join(f"{value:g}" for value in self.levels)
+
+    @property
+    def shown_as(self) -> str:
+        """Levels and bands where these are not the usual ones, and whether an earlier version had other colours.
+
+        "" for all photos that were always shown as they are now.
+        """
+        words = [self._shown] if self.levels != (0, 0) else []
+        return " ".join(words + ["sRGB"] * self.colours_changed)
 
     def keep_mean_colour(self, colour: tuple[int, int, int]) -> None:
         """Write it down, unless another one is there: photos were decoded with that one."""
@@ -307,7 +317,7 @@ class Workspace:
 
         Relabelled photos have their new label, excluded ones are gone, and so are photos that lie in two classes until
         one of them is excluded or relabelled; with `contested` those stay, for somebody has to be shown them to decide.
-        A column `levels` where these are not the usual ones: the same photos with other levels are other data.
+        A column `levels` where they are not shown as usual (`shown_as`): shown otherwise they are other data.
         """
         photos = self.manifest()
         standing = self.standing()
@@ -317,8 +327,8 @@ class Workspace:
         photos = photos[acts != "exclude"]
         if not contested:
             photos = photos[photos.groupby("sha256")["label"].transform("nunique") == 1]
-        if self.levels != (0, 0):
-            photos = photos.assign(levels=" ".join(f"{value:g}" for value in self.levels))
+        if self.shown_as:
+            photos = photos.assign(levels=self.shown_as)
         return photos.reset_index(drop=True)
 
     @property

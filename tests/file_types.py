@@ -83,15 +83,16 @@ def in_p3(image: Image.Image) -> Image.Image:
 # -- TIFF, by hand ----------------------------------------------------------------------------------------------------
 
 
-def tiff(tags: dict[int, list[int]], data: bytes = b"", order: str = "<") -> bytes:
+def tiff(tags: dict[int, list[int] | bytes], data: bytes = b"", order: str = "<") -> bytes:
     """A TIFF file of these tags, with `data` from byte 8 on."""
     behind, entries, more = 8 + len(data), b"", b""
     for tag, values in sorted(tags.items()):
-        packed = struct.pack(f"{order}{len(values)}I", *values)
-        if len(values) > 1:
+        told = isinstance(values, bytes)
+        packed = values if told else struct.pack(f"{order}{len(values)}I", *values)
+        if len(packed) > 4:
             place, more = behind + len(more), more + packed
             packed = struct.pack(f"{order}I", place)
-        entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + packed
+        entries += struct.pack(f"{order}HHI", tag, 7 if told else 4, len(values)) + packed
     start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, behind + len(more))
     return start + data + more + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
@@ -103,7 +104,7 @@ def bands_tiff(
     tile: int = 0,
     deflate: bool = False,
     differences: bool = False,
-    **more: list[int],
+    **more: list[int] | bytes,
 ) -> bytes:
     """A TIFF of many bands, values (height, width, bands).
 
@@ -120,7 +121,8 @@ def bands_tiff(
                 if tile:
                     part = np.pad(part, ((0, tile - part.shape[0]), (0, tile - part.shape[1]), (0, 0)), "edge")
                 if differences:
-                    part = np.diff(part, axis=1, prepend=np.zeros_like(part[:, :1]))
+                    bits = part.view(f"u{part.itemsize}")
+                    part = np.diff(bits, axis=1, prepend=np.zeros_like(bits[:, :1]))
                 stored = part.astype(part.dtype.newbyteorder(order)).tobytes()
                 parts.append(zlib.compress(stored) if deflate else stored)
     offsets = list(8 + np.cumsum([0, *map(len, parts[:-1])]))

@@ -19,7 +19,7 @@ from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.parameters import RECOGNISE
-from cvtune_nb.workspace import MANIFEST_COLUMNS, Workspace, home, workspace_name
+from cvtune_nb.workspace import LONG_AGO, MANIFEST_COLUMNS, Workspace, home, workspace_name
 
 __all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
 
@@ -212,7 +212,7 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     untouched = [path for path, state in zip(found["path"], states, strict=True) if state.st_mtime <= written]
     if not space.settled:  # the workspace is older than levels are, or they are to be decided anew
         untouched = sorted(set(untouched) - set(levels.high_depth(space, set(known["path"]) & set(untouched))))
-    colours.settle(space, known)
+    colours.settle(space)
     facts = known[known["path"].isin(untouched)][["path", "bytes", "sha256", "width", "height"]]
     facts = facts.merge(files[["path", "bytes"]], on=["path", "bytes"])
     inspected, reasons = _inspect(space, sorted(set(files["path"]) - set(facts["path"])), progress)
@@ -232,7 +232,7 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
-    elif not written:
+    elif written < LONG_AGO:
         manifest.touch()  # every photo was looked at
 
 

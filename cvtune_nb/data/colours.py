@@ -11,7 +11,8 @@ from cvtune_nb.data import photo
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import drop
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.files import read_csv
+from cvtune_nb.workspace import TABLES, Workspace
 
 LOOKED_AT = 100
 """Photos, spread evenly, that stand for the set."""
@@ -101,13 +102,16 @@ def stored_in(workspace: Workspace, photos: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["stored", "profile"]).assign(path=photos["path"].to_list())
 
 
-def settle(workspace: Workspace, photos: pd.DataFrame) -> None:
+def settle(workspace: Workspace) -> None:
     """Forget what an earlier version has computed from photos in other colours than sRGB, which it did not convert.
 
-    photos: columns path, sha256.
+    Of classifiers and detectors alike. Where there are such photos, what was trained before belongs to earlier data.
     """
     if workspace.converts:
         return
+    files = [workspace.folder / table for table in TABLES]
+    tables = [read_csv(file, path=str, sha256=str)[["path", "sha256"]] for file in files if file.exists()]
+    photos = pd.concat([pd.DataFrame(columns=["path", "sha256"]), *tables])
     stored = stored_in(workspace, photos)["profile"].to_numpy()
     other = set(photos["sha256"][(stored != "") & (stored != photo.NO_PROFILE)])
     cache = workspace.folder / "cache"
@@ -115,4 +119,4 @@ def settle(workspace: Workspace, photos: pd.DataFrame) -> None:
         drop(cache, other)
         for table in cache.rglob("svm-*.csv"):
             table.unlink()
-    workspace.keep(converts=True)
+    workspace.keep(converts=True, colours_changed=bool(other))

@@ -9,13 +9,14 @@ import io
 import math
 import os
 import struct
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import IO, Any, Self
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin
 
 RAW = {
     ".3fr",
@@ -34,7 +35,8 @@ RAW = {
     ".rw2",
     ".srw",
 }
-"""Extensions of what cameras store undeveloped. Many are TIFFs, and all that Pillow sees of them is a tiny preview."""
+"""Extensions of what cameras store undeveloped. What such a file is decoded as is told by its content alone, so that a
+service that is sent it sees the same."""
 
 BESIDE_JPEG = {*RAW, ".heic", ".heif"}
 """Extensions of what cameras store beside a JPEG of the same photo."""
@@ -42,20 +44,53 @@ BESIDE_JPEG = {*RAW, ".heic", ".heif"}
 BESIDE = "stored by the camera beside"
 """With the name of the JPEG: why such a file is not used."""
 
-RAW_STARTS = ((0, b"FUJIFILMCCD-RAW"), (0, b"IIU\0"), (0, b"IIRO"), (0, b"IIRS"), (0, b"MMOR"), (4, b"ftypcrx "))
-"""Where camera RAW that is no TIFF has which bytes: Fuji, Panasonic, Olympus and newer Canon."""
+RAW_STARTS = (
+    (0, b"FUJIFILMCCD-RAW"),
+    (0, b"IIU\0"),
+    (0, b"IIRO"),
+    (0, b"IIRS"),
+    (0, b"MMOR"),
+    (4, b"ftypcrx "),
+    (6, b"HEAPCCDR"),
+    (8, b"CR\2\0"),
+)
+"""Where camera RAW has which bytes: Fuji, Panasonic, Olympus, Canon."""
+
+RAW_COMPRESSIONS, OLD_JPEG, SENSOR = (32767, 32769, 32770, 34713, 65535), 6, 32803
+"""How only cameras compress TIFFs (Sony, Epson, Samsung, Nikon, Pentax), how they and old scanners do, and the
+photometric of what a sensor saw."""
 
 PREVIEW = 1_000_000
 """Pixels that the preview in a camera RAW photo must have: less is a thumbnail."""
 
+MOST_JPEGS, MOST_SEGMENTS = 1000, 100
+"""Places in a camera RAW photo that are tried as the beginning of a JPEG, and segments of it that are read before its
+size: cameras need far fewer, and a file made for it could keep us busy for hours."""
+
+LARGE = 30_000_000
+"""Photos of more pixels are decoded one at a time, whatever the number of threads: one may take 20 bytes a pixel."""
+
+_ONE_LARGE = threading.Lock()
+
 JPEG = (".jpg", ".jpeg")
 HEIC_BRANDS = (b"hei", b"hev", b"mif1", b"msf1")
 DICOM_START = 128, b"DICM"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""What DICOM calls a file that is compressed as a whole."""
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES = 256, 257, 258, 259, 262, 274, 277
 PLANES, PREDICTOR, ROWS, STRIPS, STRIP_BYTES = 284, 317, 278, 273, 279
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
-SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, NODATA, DNG_VERSION = 330, 338, 339, 42113, 50706
+SUBFILE, MAKE, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE, NODATA, DNG_VERSION = (
+    254,
+    271,
+    330,
+    338,
+    339,
+    34675,
+    42113,
+    50706,
+)
 """TIFF tags."""
 
 PLAIN = (1, 5, 8, 32773, 32946, 34925, 50000)
@@ -127,6 +162,22 @@ class Stored:
 Opened = Image.Image | Stored
 
 
+def in_turn(pixels: int) -> contextlib.AbstractContextManager[Any]:
+    """Within it a photo of so many pixels may be decoded."""
+    return _ONE_LARGE if pixels > LARGE else contextlib.nullcontext()
+
+
+def _require_openable(width: int, height: int, channels: int) -> None:
+    """Refuse what is too large, by Pillow's limit against decompression bombs, before anything is decoded."""
+    most = (Image.MAX_IMAGE_PIXELS or math.inf) * 2
+    if width * height > most:
+        raise Image.DecompressionBombError
+    if width * height * channels > most:
+        raise RefusedFile(
+            f"too large to open safely ({width} x {height} pixels of {channels} values each); save it smaller"
+        )
+
+
 def suffix(file: File) -> str:
     """The extension in lower case; "" for an open file."""
     return PurePath(file).suffix.lower() if isinstance(file, str | os.PathLike) else ""
@@ -148,7 +199,7 @@ def opened(file: File, bands: Sequence[int]) -> Opened | None:
     offset, signature = DICOM_START
     if start[offset:].startswith(signature):
         return _dicom(file)
-    if suffix(file) in RAW or any(start[offset:].startswith(signature) for offset, signature in RAW_STARTS):
+    if any(start[offset:].startswith(signature) for offset, signature in RAW_STARTS):
         return raw_preview(file)
     if start[4:8] == b"ftyp" and start[8:].startswith(HEIC_BRANDS):
         return _heic(file)
@@ -168,7 +219,7 @@ def instead(image: Any, file: File, bands: Sequence[int]) -> Opened | None:
         As `opened` takes them.
     """
     tags = image.tag_v2
-    if suffix(file) in RAW or DNG_VERSION in tags or (tags.get(254) == 1 and SUB_IFDS in tags):
+    if _is_raw(_content(file, 200), tags):
         return raw_preview(file)
     if bands and _band_count(tags) > 3:  # of others it is known which colours they are
         return _bands_of(file, bands)
@@ -194,7 +245,8 @@ def _heic(file: File) -> Image.Image:
     pi_heif.register_heif_opener(thumbnails=False)
     try:
         image = Image.open(file, formats=["HEIF"])
-        image.load()
+        with in_turn(image.width * image.height):
+            image.load()
     except (MemoryError, Image.DecompressionBombError):
         raise
     except Exception:  # noqa: BLE001 - libheif's errors come as several kinds
@@ -203,6 +255,16 @@ def _heic(file: File) -> Image.Image:
 
 
 # -- camera RAW -------------------------------------------------------------------------------------------------------
+
+
+def _is_raw(start: bytes, tags: Any) -> bool:
+    """Whether a TIFF that begins so is camera RAW, of which Pillow sees no more than a tiny preview."""
+    preview = SUB_IFDS in tags and (tags.get(SUBFILE) == 1 or (MAKE in tags and tags.get(COMPRESSION) == OLD_JPEG))
+    if preview or DNG_VERSION in tags or start[8:12] == b"CR\2\0":
+        return True
+    phase_one = start[8:12] in (b"IIII", b"MMMM")  # which may also be four grey pixels
+    undeveloped = tags.get(COMPRESSION) in RAW_COMPRESSIONS or tags.get(PHOTOMETRIC) == SENSOR
+    return MAKE in tags and (phase_one or undeveloped)
 
 
 def raw_preview(file: File) -> Image.Image:
@@ -224,7 +286,9 @@ def raw_preview(file: File) -> Image.Image:
 def _jpegs(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Width, height and place of each JPEG of 8-bit colours."""
     at = content.find(b"\xff\xd8\xff")
-    while at >= 0:
+    for _ in range(MOST_JPEGS):
+        if at < 0:
+            return
         width, height = _jpeg_size(content, at + 2)
         if width and height:
             yield width, height, at
@@ -233,7 +297,9 @@ def _jpegs(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _jpeg_size(content: bytes, at: int) -> tuple[int, int]:
     """Width and height of the JPEG whose first segment is at `at`; 0 and 0 where it is none of 8-bit colours."""
-    while content[at : at + 1] == b"\xff" and at + 10 <= len(content):
+    for _ in range(MOST_SEGMENTS):
+        if content[at : at + 1] != b"\xff" or at + 10 > len(content):
+            break
         marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
         if marker in (0xC0, 0xC1, 0xC2):
             bits, height, width, channels = struct.unpack_from(">BHHB", content, at + 4)
@@ -270,11 +336,32 @@ def _dicom(file: File) -> Opened:
         raise RefusedFile(
             "a DICOM image, for which pydicom is missing; install it (pip install pydicom), or save it as PNG"
         ) from None
-    data = pydicom.dcmread(file if isinstance(file, str | os.PathLike) else io.BytesIO(_content(file)))
+    content = _content(file)
+    if DEFLATED in content:  # pydicom would decompress it, however large it becomes
+        raise RefusedFile("a DICOM file that is compressed as a whole; save it uncompressed")
+    data = pydicom.dcmread(io.BytesIO(content))
     if "Rows" not in data:
         raise RefusedFile("a DICOM file without an image; exclude it")
-    if (frames := int(data.get("NumberOfFrames") or 1)) > 1:
+    if (frames := _frames(data)) > 1:
         raise RefusedFile(f"a DICOM file of {frames} images; save those to be used as files of their own")
+    _require_openable(data.Columns, data.Rows, data.get("SamplesPerPixel", 1))
+    with in_turn(data.Columns * data.Rows):
+        return _dicom_image(data)
+
+
+def _frames(data: Any) -> int:
+    """How many images a DICOM file holds; some don't say it, and pydicom decodes them all."""
+    from pydicom.encaps import generate_frames
+
+    said = int(data.get("NumberOfFrames") or 1)
+    if said > 1 or "PixelData" not in data or not data.file_meta.TransferSyntaxUID.is_compressed:
+        return said
+    offsets = [data.get(name) for name in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+    told = tuple(offsets) if all(offsets) else None
+    return sum(1 for _ in generate_frames(data.PixelData, number_of_frames=1, extended_offsets=told))
+
+
+def _dicom_image(data: Any) -> Opened:
     try:
         values = data.pixel_array
     except (RuntimeError, NotImplementedError):  # what pydicom raises without a decoder for its compression
@@ -284,6 +371,10 @@ def _dicom(file: File) -> Opened:
         from pydicom.pixels.processing import apply_color_lut
 
         values = apply_color_lut(values, data)
+    if values.ndim > 2 and values.shape[2:] != (3,):
+        raise RefusedFile(
+            f"a DICOM image of {values.shape[-1]} values a pixel, which can't be opened here; save it as PNG"
+        )
     if values.ndim == 3:
         eight = values.dtype == np.uint8
         return Image.fromarray(values) if eight else Stored(values.astype(np.float32), False, format="DICOM")
@@ -295,7 +386,9 @@ def _grey_dicom(data: Any, stored: np.ndarray) -> Opened:
     from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
     inverted = data.PhotometricInterpretation == "MONOCHROME1"
-    values = np.asarray(apply_modality_lut(stored, data))
+    slope, intercept = (float(data.get(name, same)) for name, same in (("RescaleSlope", 1), ("RescaleIntercept", 0)))
+    rescaled = (slope, intercept) != (1, 0) or "ModalityLUTSequence" in data
+    values = np.asarray(apply_modality_lut(stored, data)) if rescaled else stored
     if data.get("WindowCenter") is not None and data.get("WindowWidth") is not None:
         shown = _windowed(values.astype(np.float64), data)
     elif data.get("VOILUTSequence"):
@@ -306,8 +399,8 @@ def _grey_dicom(data: Any, stored: np.ndarray) -> Opened:
         found = values.astype(np.float32)
         if data.get("PixelPaddingValue") is not None:
             found[stored == data.PixelPaddingValue] = np.nan
-        steps = [float(data.get(name, 1)) for name in ("RescaleSlope", "RescaleIntercept")]
-        return Stored(found, not all(step.is_integer() for step in steps), inverted, format="DICOM")
+        whole = slope.is_integer() and intercept.is_integer()
+        return Stored(found, not whole, inverted, format="DICOM")
     grey = np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
     return Image.fromarray(255 - grey if inverted else grey)
 
@@ -344,20 +437,30 @@ def _listed(value: Any) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
-def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
-    """A TIFF of many bands, or of a type that Pillow doesn't know; None for what can't be told here either."""
-    content = _content(file)
+def _tags(content: bytes) -> tuple[Any, bool]:
+    """The tags of a TIFF's first picture, none where they are damaged, and whether it is camera RAW."""
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if 43 in content[2:4] else 8])
         memory = io.BytesIO(content)
         memory.seek(tags.next)
         tags.load(memory)
+        return tags, _is_raw(content[:12], tags)
+    except Exception:  # noqa: BLE001 - whatever a damaged header leads to
+        return {}, False
+
+
+def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
+    """A TIFF of many bands, or of a type that Pillow doesn't know; None for what can't be told here either."""
+    content = _content(file)
+    tags, raw = _tags(content)
+    if raw:
+        return raw_preview(file)
+    try:
         count = _band_count(tags)
         if BITS not in tags or not count or (count == 1 and tags.get(SAMPLES, 1) > 1):
             return None
         kind = _sample_type(content, tags)
-        if tags[WIDTH] * tags[HEIGHT] * count > (Image.MAX_IMAGE_PIXELS or math.inf) * 2:
-            raise Image.DecompressionBombError
+        _require_openable(tags[WIDTH], tags[HEIGHT], count)
     except (Image.DecompressionBombError, RefusedFile):
         raise
     except Exception:  # noqa: BLE001 - whatever a damaged header leads to
@@ -372,18 +475,36 @@ def _bands_of(file: File, bands: Sequence[int]) -> Opened | None:
     if max(bands) > count:
         raise RefusedFile(f"a TIFF of {count} bands, where bands {', '.join(map(str, bands))} are to be shown")
     try:
-        values = _chosen(content, tags, kind, [band - 1 for band in bands])
+        with in_turn(tags[WIDTH] * tags[HEIGHT]):
+            return _shown_bands(content, tags, kind, [band - 1 for band in bands])
     except RefusedFile:
         if count > 3:
             raise
         return None
+
+
+def _shown_bands(content: bytes, tags: Any, kind: np.dtype, bands: Sequence[int]) -> Opened:
+    """These bands, counted from 0, as a picture."""
+    values, count = _upright(_chosen(content, tags, kind, bands), tags.get(ORIENTATION, 1)), len(bands)
     values, inverted = values[..., 0] if count == 1 else values, count == 1 and tags.get(PHOTOMETRIC) == 0
+    info = {"icc_profile": tags[PROFILE]} if isinstance(tags.get(PROFILE), bytes) else {}
     if values.dtype == np.uint8:
-        return Image.fromarray(255 - values if inverted else values)
+        image = Image.fromarray(255 - values if inverted else values)
+        image.info |= info
+        return image
     found = values.astype(np.float32)
     with contextlib.suppress(ValueError):
         found[found == np.float32(str(tags.get(NODATA, "")).strip("\0 "))] = np.nan
-    return Stored(found, kind.kind == "f", inverted, format="TIFF")
+    return Stored(found, kind.kind == "f", inverted, info, "TIFF")
+
+
+def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Values (height, width, ...) turned by the tag that says how the camera was held (TIFF 6.0, tag 274)."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return values[:, ::-1] if orientation in (2, 3, 6, 7) else values
 
 
 def _sample_type(content: bytes, tags: Any) -> np.dtype:
@@ -424,13 +545,22 @@ def _chosen(content: bytes, tags: Any, kind: np.dtype, bands: Sequence[int]) -> 
         else:
             values = stored.view(kind)
         values = values.reshape(len(stored), width, at_once)
-        if differences:  # each value is stored as what it differs from its left neighbour by
-            step = tags.get(TILE_WIDTH, width)
-            runs = [values[:, left : left + step].cumsum(axis=1, dtype=kind) for left in range(0, width, step)]
-            values = np.concatenate(runs, axis=1)
+        if differences:  # each value is stored as what it differs from its left neighbour by; also 1.5, as its bits
+            step, bits = tags.get(TILE_WIDTH, width), np.dtype(kind.str.replace("f", "u"))
+            runs = [
+                values[:, left : left + step].view(bits).cumsum(axis=1, dtype=bits) for left in range(0, width, step)
+            ]
+            values = np.concatenate(runs, axis=1, dtype=bits).view(kind)
         found.append(values)
     chosen = np.concatenate(found, axis=-1) if planes else found[0][..., bands]
     return chosen.astype(chosen.dtype.newbyteorder("="))
+
+
+class _Unlimited(TiffImagePlugin.TiffImageFile):
+    """A TIFF without Pillow's limit, which is one of pixels: the photo keeps it, but not all bytes of its bands do."""
+
+    def load_prepare(self) -> None:
+        ImageFile.ImageFile.load_prepare(self)
 
 
 def _bytes_of(content: bytes, tags: Any, bits: int, offsets: Sequence[int], counts: Sequence[int]) -> np.ndarray:
@@ -460,5 +590,5 @@ def _bytes_of(content: bytes, tags: Any, bits: int, offsets: Sequence[int], coun
         entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + numbers
     start = content[:2] + struct.pack(f"{order}HI", 42, len(content) + len(lists))
     made = start + content[8:] + lists + struct.pack(f"{order}H", len(known)) + entries + bytes(4)
-    with Image.open(io.BytesIO(made), formats=["TIFF"]) as image:
+    with _Unlimited(io.BytesIO(made)) as image:
         return np.array(image)

@@ -213,23 +213,21 @@ def choose(workspace: Workspace, black: float | str = "", white: float | str = "
         For what is no number, for black that is not below white, and for bands that are not three.
     """
     chosen = workspace.bands if bands == "" else () if bands == AUTO else _bands(bands)
-    if chosen != workspace.bands:
-        workspace.keep_bands(chosen)
-        if workspace.depth and not workspace.depth["chosen"]:
-            workspace.forget_depth()
-    if AUTO in (black, white):
-        workspace.forget_depth()
-        return
-    if "" == black == white:
-        return
-    before = workspace.depth or {}
+    of_others = bool(chosen != workspace.bands and workspace.depth and not workspace.depth["chosen"])
+    before = {} if of_others else workspace.depth or {}
     old = shown(before) if before.get("photos") else (0.0, 65535.0)
     new = tuple(
-        was if given == "" else _number(name, given)
+        was if given in ("", AUTO) else _number(name, given)
         for name, given, was in zip(("black", "white"), (black, white), old, strict=True)
     )
     if not new[0] < new[1]:
         raise InputError(f"black is {new[0]:g} and white {new[1]:g}: choose a white above the black")
+    if chosen != workspace.bands:
+        workspace.keep_bands(chosen)
+    if of_others or AUTO in (black, white):
+        workspace.forget_depth()
+    if AUTO in (black, white) or "" == black == white:
+        return
     if new != old or not before:
         workspace.keep_depth(
             {"photos": 0}

@@ -12,7 +12,6 @@ import math
 import os
 import runpy
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,11 +33,6 @@ Better than squashing photos to a square: docs/measurements.md, "Centre crop or 
 
 LARGEST = 178_956_970
 """Pixels in the largest photo that is opened: Pillow's limit against decompression bombs."""
-
-LARGE = 30_000_000
-"""Photos of more pixels are decoded one at a time, whatever the number of threads: one may take 20 bytes a pixel."""
-
-_ONE_LARGE = threading.Lock()
 
 ORIENTATION = 0x0112
 """The EXIF tag that says how the camera was held."""
@@ -169,7 +163,7 @@ def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Im
         _require_usable(image)
         if at_least and isinstance(image, Image.Image):
             image.draft(None, (at_least, at_least))
-        with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
+        with file_types.in_turn(image.width * image.height):
             if _needs_levels(image, levels):
                 shown = _eight_bits(image, path, levels)
             else:
@@ -187,7 +181,7 @@ def value_range(path: File, levels: Levels = FULL) -> tuple[bool, float, float]:
     """
     with _readable(path), _opened(path, levels) as image:
         _require_usable(image)
-        with _ONE_LARGE if image.width * image.height > LARGE else contextlib.nullcontext():
+        with file_types.in_turn(image.width * image.height):
             floating = _is_floating(image)
             transparent = isinstance(image, Image.Image) and image.mode in ("LA", "RGBA")
             values = _values(image, path)
@@ -437,7 +431,7 @@ def _eight_bits(image: Any, path: File, levels: Levels) -> Image.Image:
                 f"floating-point values up to {most:.4g}, and nothing says which is white; save it with values from 0 "
                 "to 1, or as 8 bits"
             )
-    np.nan_to_num(values, copy=False, nan=black, posinf=white, neginf=black)
+    np.nan_to_num(values, copy=False, nan=white if inverted else black, posinf=white, neginf=black)
     if mode == "RGBA":
         values[..., -1] += black  # how opaque it is has no black
     np.clip(values, black, white, out=values)

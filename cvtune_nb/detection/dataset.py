@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cvtune_nb.data import colours, file_types, levels, look, make_sample, opened_last, photo, places, unpacked, walk
+from cvtune_nb.data import colours, file_types, levels, look, make_sample, opened_last, places, unpacked, walk
 from cvtune_nb.data.split import SHARES
 from cvtune_nb.detection.annotations import PROBLEM_COLUMNS, READERS, Annotations, read_annotations
 from cvtune_nb.detection.box_journal import drawn
@@ -98,13 +98,7 @@ class Dataset:
         rows = self.photos[["sha256", "split"]].sort_values("sha256").to_csv(index=False)
         boxes = self.annotations.boxes[["path", "label", "left", "top", "width", "height"]].round(4)
         rows += boxes.sort_values(list(boxes.columns)).to_csv(index=False)
-        return hashlib.sha256((rows + self._levels).encode()).hexdigest()[:16]
-
-    @property
-    def _levels(self) -> str:
-        """The levels of photos of more than 8 bits, where they are not the usual ones: with others it is other data."""
-        shown = self.workspace.levels
-        return " ".join(f"{value:g}" for value in shown) if shown != photo.FULL else ""
+        return hashlib.sha256((rows + self.workspace.shown_as).encode()).hexdigest()[:16]
 
     @cached_property
     def provenance(self) -> Provenance:
@@ -116,7 +110,7 @@ class Dataset:
         told = self.photos["path"].map(on_photo).fillna("")
         photos = self.photos.assign(
             group=[groups.get(key, key[:16]) for key in self.photos["sha256"]],
-            label=[hashlib.sha256((words + self._levels).encode()).hexdigest()[:16] for words in told],
+            label=[hashlib.sha256((words + self.workspace.shown_as).encode()).hexdigest()[:16] for words in told],
         )
         return Provenance(self.labels, self.id, yardstick(self.labels, photos), photos[COLUMNS])
 
@@ -279,7 +273,7 @@ def _photos(space: Workspace, root: Path, progress: Progress) -> tuple[pd.DataFr
     file = space.folder / "detection" / "photos.csv"
     known = read_csv(file, **TEXT) if file.exists() else pd.DataFrame(columns=PHOTO_COLUMNS)
     written = file.stat().st_mtime if file.exists() else 0.0
-    colours.settle(space, known)
+    colours.settle(space)
     facts = {row.path: row for row in known.itertuples()}
     split = dict(zip(known["sha256"], known["split"], strict=True))
     paths = [path for path in walk.files_below(root)[0] if not walk.no_photo(path)]

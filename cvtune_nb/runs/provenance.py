@@ -131,7 +131,7 @@ class Provenance:
         )
         count = len({key for key, _ in then ^ now})
         if not count:
-            return "photos of more than 8 bits, or of many bands, are shown otherwise"
+            return "photos of more than 8 bits, of many bands or of other colours than sRGB are shown otherwise"
         return f"{count} validation photo{'s' * (count != 1)} changed: added, removed or relabelled"
 
     def resplit(self, present: "Provenance") -> int | None:

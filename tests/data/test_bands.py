@@ -1,5 +1,7 @@
 """Which bands of TIFFs of many are shown: chosen once for a set, remembered, and never guessed."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,22 @@ def test_another_choice_gives_other_pixels_and_other_levels(photos, tmp_path):
     assert written > 10**18
     open_workspace(photos, tmp_path / "w")
     assert manifest.stat().st_mtime_ns == written, "nothing is looked at again"
+
+
+@pytest.mark.parametrize("wrong", [{"white": "x"}, {"black": 9, "white": 3}, {"black": "auto", "white": "x"}])
+def test_bands_are_not_kept_where_something_else_is_refused(photos, tmp_path, wrong):
+    first = open_workspace(photos, tmp_path / "w", bands="3,2,1")
+    kept = read_json(first.folder / "workspace.json")
+    with pytest.raises(InputError, match=r"give a number|above the black"):
+        open_workspace(photos, tmp_path / "w", bands="3,4,5", **wrong)
+    assert read_json(first.folder / "workspace.json") == kept
+
+
+def test_a_disk_whose_time_starts_in_1980_is_no_reason_to_look_at_all_photos_for_ever(photos, tmp_path):
+    manifest = open_workspace(photos, tmp_path / "w", bands="3,2,1").folder / "manifest.csv"
+    os.utime(manifest, (315532800, 315532800))
+    open_workspace(photos, tmp_path / "w")
+    assert manifest.stat().st_mtime > 1e9
 
 
 def test_a_photo_with_too_few_bands_is_named(photos, tmp_path):

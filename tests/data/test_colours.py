@@ -13,6 +13,8 @@ from cvtune_nb.data.photo import NO_PROFILE, read_photo
 from cvtune_nb.data.pixels import pixels, store_of
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import read_json, write_json
+from cvtune_nb.runs.provenance import EARLIER, present
+from cvtune_nb.workspace import Workspace
 from tests.deep import png
 from tests.file_types import ADOBE_RGB, P3, SRGB, in_p3, profile
 from tests.photos import draw_photo, make_photos
@@ -145,8 +147,34 @@ def test_what_was_computed_without_converting_is_forgotten_and_nothing_else(spac
     file = space.folder / "workspace.json"
     known = read_json(file)
     write_json(file, {name: value for name, value in known.items() if name != "converts"})  # as earlier versions wrote
+    run = present(space)
     again = open_workspace(space.source, space.folder)
-    assert read_json(file) == known
+    assert read_json(file) == known | {"colours_changed": True}
+    assert run.standing(present(again)) == EARLIER and "other colours than sRGB" in run.change(present(again))
+    assert present(open_workspace(space.source, space.folder)).comparable(present(again))
     lacking = store_of(again, NATIVE).missing(list(photos["sha256"]))
     assert lacking == [photos["sha256"].iloc[0]], "the one in Display P3"
     assert (features(again, photos, spec).rows[:][1:] == before[1:]).all(), "kept as they were"
+
+
+def test_photos_of_detectors_are_looked_at_as_well(space):
+    file, table = space.folder / "workspace.json", space.folder / "detection" / "photos.csv"
+    write_json(file, {name: value for name, value in read_json(file).items() if name != "converts"})
+    known = space.manifest()
+    table.parent.mkdir()
+    known[:1][["path", "sha256"]].to_csv(table, index=False)
+    space.save_manifest(known[1:], space.skipped())
+    lacking = store_of(space, NATIVE)
+    assert not lacking.missing(list(known["sha256"]))
+    colours.settle(Workspace(space.folder))
+    assert store_of(space, NATIVE).missing(list(known["sha256"])) == [known["sha256"].iloc[0]], "the one in Display P3"
+    assert Workspace(space.folder).shown_as == "sRGB"
+
+
+def test_where_no_photo_has_other_colours_earlier_runs_stay_comparable(tmp_path):
+    space = open_workspace(make_photos(tmp_path / "photos", ("a", "b"), per_class=5, size=48), tmp_path / "w")
+    file = space.folder / "workspace.json"
+    known = read_json(file)
+    write_json(file, {name: value for name, value in known.items() if name != "converts"})
+    again = open_workspace(space.source, space.folder)
+    assert read_json(file) == known and present(space).id == present(again).id

@@ -3,17 +3,18 @@
 import io
 import struct
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from cvtune_nb.audit.quality import corrupt
 from cvtune_nb.data import open_workspace, thumbnail
-from cvtune_nb.data.photo import FULL, UnreadablePhoto, centre_square, doubt, header, read_photo, value_range
+from cvtune_nb.data.photo import FULL, UnreadablePhoto, centre_square, colours, doubt, header, read_photo, value_range
 from cvtune_nb.data.summary import previews
-from tests.file_types import HEIC, bands_tiff, dicom, heic_shows, jpeg, raw, tiff
+from tests.file_types import HEIC, bands_tiff, dicom, heic_shows, jpeg, profile, raw, tiff
 from tests.photos import draw_photo, make_photos
 
 
@@ -104,13 +105,56 @@ def test_camera_raw_with_a_thumbnail_alone_is_refused():
     assert why(raw(picture(640, 480))) == words
 
 
-def test_a_tiff_of_scans_is_no_camera_raw():
-    memory = io.BytesIO()
-    picture().save(memory, "TIFF")
+def test_camera_raw_that_was_made_to_keep_us_busy_is_refused_at_once():
+    chain = b"\xff\xd8\xff\xe0\0\4\0\0" + b"\xff\xe0\0\4\xff\xd8" * 170_000  # each segment begins a chain, too
+    began = time.perf_counter()
+    assert "without a large preview" in why(b"IIU\0" + chain)
+    assert time.perf_counter() - began < 10
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {259: [65535], 271: b"PENTAX\0"},
+        {259: [34713], 271: b"NIKON\0"},
+        {262: [32803], 271: b"SAMSUNG\0"},
+        {259: [6], 271: b"SAMSUNG\0", 330: [8]},
+        {259: [6], 254: [1], 330: [8]},
+    ],
+    ids=["Pentax", "Nikon", "sensor", "Samsung", "preview first"],
+)
+def test_camera_raw_is_told_by_its_content_and_not_by_its_name(tmp_path, tags):
+    plain = {256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 273: [8], 277: [1], 278: [8], 279: [64]}
+    content = tiff({**plain, **tags}, bytes(64) + jpeg(LARGE))
+    for name in ("a.nef", "a.tif"):
+        (tmp_path / name).write_bytes(content)
+        assert (np.asarray(read_photo(tmp_path / name)) == opened(content)).all() and header(tmp_path / name)[0] == 1200
+    canon = b"II*\0\x10\0\0\0CR\2\0" + bytes(100) + jpeg(LARGE)
+    assert opened(canon).shape == opened(b"II\x1a\0\0\0HEAPCCDR" + canon).shape == (900, 1200, 3)
+
+
+def test_a_tiff_of_scans_is_no_camera_raw(tmp_path):
+    memory, told = io.BytesIO(), TiffImagePlugin.ImageFileDirectory_v2()
+    told[271] = "a scanner"
+    picture().save(memory, "TIFF", tiffinfo=told)
+    (tmp_path / "a.raw").write_bytes(memory.getvalue())
     assert (opened(memory.getvalue()) == np.asarray(picture())).all()
+    assert (np.asarray(read_photo(tmp_path / "a.raw")) == np.asarray(picture())).all()
 
 
 # -- DICOM ------------------------------------------------------------------------------------------------------------
+
+
+def without_frames(content: bytes) -> bytes:
+    """The same DICOM file compressed frame by frame, and nothing says how many there are."""
+    from pydicom import dcmread
+
+    data, memory = dcmread(io.BytesIO(content)), io.BytesIO()
+    data.compress("1.2.840.10008.1.2.5")
+    del data.NumberOfFrames
+    data.save_as(memory)
+    return memory.getvalue()
+
 
 RAMP = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
 CT = {"RescaleSlope": 1, "RescaleIntercept": -1024}
@@ -164,8 +208,21 @@ def test_dicom_of_8_bits_and_of_colours_is_as_it_is():
     assert (opened(dicom(colours, "RGB", 8)) == colours).all()
 
 
+def test_dicom_of_8_bits_that_is_rescaled_to_itself_stays_so():
+    eight = (RAMP // 16).astype(np.uint8)
+    content = dicom(eight, bits=8, RescaleSlope=1, RescaleIntercept=0)
+    assert (grey(content) == eight).all() and header(io.BytesIO(content))[2] is False
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black(photometric):
+    seen = grey(dicom(RAMP, photometric, 12, PixelPaddingValue=2048), (0.0, 4095.0))
+    assert (seen[RAMP == 2048] == 0).all() and (seen[RAMP == 2064] > 100).all()
+
+
 def test_dicom_that_cant_be_shown_says_why():
-    assert "of 3 images; save those" in why(dicom(np.zeros((12, 4), np.uint16), NumberOfFrames=3, Rows=4))
+    several = dicom(np.zeros((12, 4), np.uint16), NumberOfFrames=3, Rows=4)
+    assert "of 3 images; save those" in why(several) and why(without_frames(several)) == why(several)
     assert "window is 0 wide" in why(dicom(RAMP, WindowCenter=1, WindowWidth=0))
     assert why(dicom(RAMP)[:600]).startswith("damaged")
 
@@ -201,7 +258,7 @@ def test_three_bands_of_a_tiff_are_shown(order, dtype, how):
         assert value_range(io.BytesIO(content), CHOSEN) == (dtype == "f4", shown.min(), shown.max())
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "i2"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
 @pytest.mark.parametrize("how", [{}, {"tile": 32}, {"planes": True}], ids=["strips", "tiles", "planes"])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_bands_that_are_stored_as_differences(dtype, how, order):
@@ -226,6 +283,26 @@ def test_many_bands_that_nobody_has_chosen_are_refused():
 def test_a_tiff_that_says_which_bands_are_red_green_and_blue_is_believed():
     content = bands_tiff(BANDS, t262=[2])
     assert np.abs(opened(content, (0, 4095)) - BANDS[..., :3].astype(float) * 255 / 4095).max() <= 0.5
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_of_bands_is_turned_upright(orientation, dtype):
+    values = (BANDS >> 4 if dtype == "u1" else BANDS).astype(dtype)
+    turned = opened(bands_tiff(values, t274=[orientation]), CHOSEN)
+    memory, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(opened(bands_tiff(values), CHOSEN)).save(memory, "PNG", exif=exif)
+    assert (turned == opened(memory.getvalue())).all()
+    size = header(io.BytesIO(bands_tiff(values, t274=[orientation])), CHOSEN)[:2]
+    assert size == turned.shape[1::-1]
+
+
+def test_the_colour_profile_of_a_tiff_of_bands_is_kept():
+    for values, levels in ((BANDS, CHOSEN), ((BANDS >> 4).astype(np.uint8), CHOSEN)):
+        content = bands_tiff(values, t34675=profile("Display P3"))
+        assert colours(io.BytesIO(content), levels) == ("colour", "Display P3")
+        assert (opened(content, levels) != opened(bands_tiff(values), levels)).any()
 
 
 def test_chosen_bands_change_no_other_photo(tmp_path):

@@ -60,10 +60,10 @@ def tiff_with(tags: dict[int, int], image: Image.Image | None = None) -> bytes:
     return encoded(image or picture(), "TIFF", tiffinfo=tags)
 
 
-left_out("RAW, Nikon", "dsc_0001.NEF", tiff_with({254: 1}), "camera RAW", AS_JPEG)
-left_out("RAW, Adobe", "img.dng", tiff_with({254: 1}), "camera RAW", AS_JPEG)
+left_out("RAW, Nikon", "dsc_0001.NEF", tiff_with({254: 1, 330: 8}), "camera RAW", AS_JPEG)
+left_out("RAW, Adobe", "img.dng", tiff_with({254: 1, 50706: 1}), "camera RAW", AS_JPEG)
 left_out("RAW, Canon", "img_0001.CR2", b"II*\0\x10\0\0\0CR\2\0" + bytes(80), "camera RAW", AS_JPEG)
-left_out("RAW, newer Canon", "img_0002.cr3", box(b"crx "), "camera RAW", AS_JPEG)
+left_out("RAW, newer Canon", "img_0009.cr3", box(b"crx "), "camera RAW", AS_JPEG)
 left_out("JPEG XL", "next.jxl", b"\xff\x0a" + bytes(60), "a JPEG XL photo", AS_JPEG)
 left_out("JPEG XL in a box", "next.jpg", b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60), "a JPEG XL photo", AS_JPEG)
 left_out("RAW, Fuji", "dscf0001.raf", b"FUJIFILMCCD-RAW 0201" + bytes(80), "camera RAW", AS_JPEG)
