@@ -1,6 +1,7 @@
 """An exported detector: what PyTorch finds, found without it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from cvtune_nb.data.photo import scaled
-from cvtune_nb.detection import export, export_detector, load_run
+from cvtune_nb.detection import export, export_detector, load_run, open_dataset
 from cvtune_nb.detection.export import compare
 from cvtune_nb.detection.inference import found_in
 from cvtune_nb.detection.model import load_best
