@@ -14,7 +14,7 @@ from cvtune_nb.export.serving.service import BATCH, Service
 
 def test_batches_answer_each_photo_with_its_own_row():
     class Fake:
-        SEARCHES = False
+        SEARCHES, levels = False, (0, 0)
 
         def __init__(self):
             self.sizes = []
