@@ -14,9 +14,8 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError, Message
 
-from cvtune_nb.data.photo import FRAMINGS
 from cvtune_nb.errors import InputError
-from cvtune_nb.export.predict import Model, kind_named
+from cvtune_nb.export.predict import Model, kind_named, photo  # of cvtune_nb.data it would bring pandas
 from cvtune_nb.export.variants import VARIANTS, file_of
 
 LARGEST = 4_000_000_000
@@ -213,7 +212,7 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
         sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"
-    if (framing := texts.get("framing", "crop")) not in FRAMINGS:
+    if (framing := texts.get("framing", "crop")) not in photo.FRAMINGS:
         return {}, f"it frames photos in a way that is not known here: {framing[:80]!r}"
     if not sensible:
         return {}, "its sizes make no sense"

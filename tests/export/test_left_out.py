@@ -75,7 +75,7 @@ def folder(tmp_path_factory):
         pixels = np.random.default_rng(number).integers(0, 255, (60, 80, 3), np.uint8)
         Image.fromarray(pixels).save(root / name, "PNG" if name in ("noextension", "deeper/c.png") else "JPEG")
     (root / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    (root / "c.cr2").write_bytes(b"II*\0" + bytes(100))
+    (root / "c.cr2").write_bytes(b"II*\0\x10\0\0\0CR\2\0" + bytes(100))
     (root / "broken.jpg").write_text("404")
     (root / "empty.png").write_bytes(b"")
     (root / "d.svg").write_text("<svg/>")
