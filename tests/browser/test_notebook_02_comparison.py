@@ -15,13 +15,13 @@ def test_02_compare_and_choose(open_notebook, workspace):
     assert lab.errors() == []
     panel = lab.output("compare")
     expect(panel).to_contain_text("Nothing compared yet")
-    expect(panel).to_contain_text(re.compile("2 candidates on [0-9]+ training photos: at most about"))
+    expect(panel).to_contain_text(re.compile("4 candidates on [0-9]+ training photos: at most about"))
     panel.get_by_role("button", name="Compare", exact=True).click()
     expect(panel).to_contain_text("Recommended for accuracy: efficientnet_lite0 at ")
     expect(panel.locator(".cvtune-picture img")).to_have_attribute(
         "alt", re.compile("accuracy against photos a second")
     )
-    panel.get_by_label("Or another").select_option("efficientnet_lite0 at 96 pixels")
+    panel.get_by_label("Or another").select_option(label="efficientnet_lite0 at 96 pixels")
     panel.get_by_role("button", name="Use this").click()
     expect(panel).to_contain_text("Later steps start with efficientnet_lite0 at 96 pixels, chosen by hand")
     expect(lab.output("panel")).to_contain_text("Image size 96 pixels")
