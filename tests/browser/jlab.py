@@ -168,7 +168,7 @@ class Lab:
         )
 
     def _note(self, error: str) -> None:
-        # JupyterLab's own, seen on a busy machine: a part of a message that its server kept back is taken for the header
+        # JupyterLab's own, seen where the machine is busy: a stream's name is taken for the header of its message
         if not error.startswith("Kernel message validation error"):
             self.page_errors.append(error)
 
