@@ -19,6 +19,7 @@ from cvtune_nb.models.downloads import expected
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
+from cvtune_nb.widgets.debounce import Soon
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.layout import button, folded, look, small_print
 from cvtune_nb.workspace import Workspace
@@ -73,6 +74,7 @@ class BaselinePanel(Panel):
         self._measured: tuple[SvmExplorer | None, Any] = None, None
         self._wanted_C, self._fit = C, ""
         self._drawing = threading.Lock()
+        self._draw_soon = Soon(self.guard(lambda _: self._draw(self.seen)), pause=0.0)
         for control in (self.C, self.kernel):
             control.observe(self.guard(lambda _: self._moved()), "value")
         self.best.on_click(self.guard(lambda _: self._choose()))
@@ -157,7 +159,7 @@ class BaselinePanel(Panel):
             return
         result = self.explorer.fit(self.C.value, self.kernel.value)
         self._show(result)
-        threading.Thread(target=self.guard(self._draw), args=(result,), daemon=True).start()
+        self._draw_soon()
 
     def _choose(self) -> None:
         self.C.value = self.explorer.best_C(self.kernel.value)

@@ -1,9 +1,12 @@
 """Work beside the kernel that waits until the controls have come to rest."""
 
 import atexit
+import sys
 import threading
 import weakref
 from collections.abc import Callable
+
+import zmq.utils.garbage  # noqa: F401 - what ends first was registered last: ours must end before large messages do
 
 PAUSE = 0.4
 """Seconds without a change of the controls before the work begins."""
@@ -16,18 +19,20 @@ class Soon:
     """Calling it runs `work` in a thread, once no other call has come for a while.
 
     It never runs twice at once: of two that measure how fast something is, both would be wrong. `work` asks the Still
-    it gets, and ends when it says no.
+    it gets, and ends when it says no. When Python ends, it waits for work that has begun.
+
+    pause: seconds without another call; None: PAUSE.
     """
 
-    def __init__(self, work: Callable[[Still], None]):
-        self._work, self._call, self._one = work, 0, threading.Lock()
+    def __init__(self, work: Callable[[Still], None], pause: float | None = None):
+        self._work, self._pause, self._call, self._one = work, pause, 0, threading.Lock()
         self._timers: weakref.WeakSet[threading.Timer] = weakref.WeakSet()
         _ALL.add(self)
 
     def __call__(self) -> None:
         """Begin to wait anew."""
         self.cancel()
-        timer = threading.Timer(PAUSE, self._begin, [self._call])
+        timer = threading.Timer(PAUSE if self._pause is None else self._pause, self._begin, [self._call])
         timer.daemon = True
         self._timers.add(timer)
         timer.start()
@@ -56,9 +61,11 @@ _ALL: weakref.WeakSet[Soon] = weakref.WeakSet()
 def let_all_end() -> None:
     """Cancel every call, and wait some seconds at most for them to end.
 
-    Python that exits while another thread is inside torch aborts.
+    Python that exits while another thread is inside torch aborts, and a picture that is sent then breaks off in its
+    middle, which JupyterLab takes for a damaged message.
     """
     for soon in list(_ALL):
         soon.cancel()
     for soon in list(_ALL):
         soon.join(10)
+    sys.stdout.flush()  # in a kernel this waits until all that was drawn before is sent

@@ -109,7 +109,7 @@ class Lab:
     def __init__(self, page: Page, address: str, token: str, root: Path, path: Path):
         self.page, self.address, self.token, self.root, self.path = page, address, token, root, path
         self.page_errors: list[str] = []
-        page.on("pageerror", lambda error: self._note(str(error)))
+        page.on("pageerror", lambda error: self.page_errors.append(str(error)))
 
     def open(self) -> "Lab":
         """Open the notebook alone in the window, and wait until its kernel is ready."""
@@ -166,11 +166,6 @@ class Lab:
                 .filter(output => output.output_type === 'error')
                 .map(output => `${output.ename}: ${output.evalue}`)"""
         )
-
-    def _note(self, error: str) -> None:
-        # JupyterLab's own, seen where the machine is busy: a stream's name is taken for the header of its message
-        if not error.startswith("Kernel message validation error"):
-            self.page_errors.append(error)
 
     def index(self, cell_id: str) -> int:
         """Where the cell with this id stands."""

@@ -45,6 +45,15 @@ def test_a_newer_call_ends_the_work_before_it_and_never_runs_beside_it():
     assert most == [1, 1]
 
 
+def test_some_work_begins_at_once(monkeypatch):
+    monkeypatch.setattr(debounce, "PAUSE", 60)
+    done = []
+    later = Soon(lambda still: done.append(still()), pause=0.0)
+    later()
+    later.join(10)
+    assert done == [True]
+
+
 def test_what_is_cancelled_does_not_begin():
     done = []
     later = Soon(lambda still: done.append(still()))
