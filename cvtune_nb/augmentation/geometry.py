@@ -40,7 +40,7 @@ def resized_crop(squares: torch.Tensor, strength: float, image_size: int, random
 
 def flip(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tensor:
     """Some of the photos mirrored left to right."""
-    return turned(photos, across=torch.rand(len(photos), 1, generator=random)[:, 0] < strength)
+    return turned(photos, across=torch.rand(len(photos), generator=random) < strength)
 
 
 def vertical_flip(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tensor:

@@ -200,8 +200,9 @@ def choose(workspace: Workspace, chosen: "Candidate", option: AtTestTime) -> Non
     option
         One of `tried`; the first, that of training, takes back what was chosen before.
     """
-    take_back(workspace, chosen.id)
-    if option != in_training(chosen.spec):
+    if option == in_training(chosen.spec):
+        take_back(workspace, chosen.id)
+    else:
         known = {**_all(workspace), chosen.id: {**asdict(option), "trained": str(chosen.spec)}}
         write_json(workspace.folder / "at_test_time.json", known)
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, resized, save_rungs
 from cvtune_nb.models import backbones
@@ -28,6 +29,12 @@ def test_a_ladder_with_other_sizes_and_epochs():
     assert {(rung.epochs, rung.schedule) for rung in changed} == {(3, "")}
     assert [rung.backbone for rung in changed] == [rung.backbone for rung in own]
     assert resized(own, range(64, 640, 32))[1].image_size == 96, "more sizes than rungs"
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenetv3_small_050"])
+def test_what_was_chosen_about_photos_and_features_holds_on_every_rung(name):
+    rungs = ladder_of(FeatureSpec(name, Preprocessing(128, "whole"), pooling="stages"))
+    assert len(rungs) > 1 and {(rung.framing, rung.pooling) for rung in rungs} == {("whole", "stages")}
 
 
 def test_a_network_of_no_ladder_climbs_alone():

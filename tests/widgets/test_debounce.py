@@ -1,7 +1,9 @@
 """Work that waits until the controls have come to rest."""
 
+import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,7 +65,7 @@ def test_what_is_cancelled_does_not_begin():
     assert done == []
 
 
-def test_at_the_end_all_work_is_waited_for():
+def test_at_the_end_all_work_is_waited_for_and_what_it_drew_is_sent(monkeypatch):
     begun, done = threading.Event(), []
 
     def work(still):
@@ -75,5 +77,6 @@ def test_at_the_end_all_work_is_waited_for():
     later = Soon(work)
     later()
     assert begun.wait(10)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(flush=lambda: done.append("sent")))
     debounce.let_all_end()
-    assert done == ["ended"]
+    assert done == ["ended", "sent"]
