@@ -107,7 +107,7 @@ def test_03_augmentation_is_shown_on_nine_photos_and_measured(open_notebook, unt
     lab = opened(open_notebook, "03_dnn_fine_tuning", untrained, BACKBONE=NETWORK, IMAGE_SIZE=64)
     lab.run_all()
     panel = lab.output("panel")
-    nine = panel.get_by_role("img", name=re.compile("what training sees of nine"))
+    nine = panel.get_by_role("img", name=re.compile("what training sees of 9 of your photos"))
     expect(nine).to_be_visible(timeout=LONG)
     before = nine.get_attribute("src")
     turns = panel.get_by_role("checkbox", name="Turns and mirrors")
@@ -115,7 +115,7 @@ def test_03_augmentation_is_shown_on_nine_photos_and_measured(open_notebook, unt
     expect(nine).not_to_have_attribute("src", before)
     expect(panel).to_contain_text("--augmentation crop+flip+d4")
     button(lab, "Measure which do no harm").press("Enter")
-    expect(panel).to_contain_text("Found to do no harm with", timeout=LONG)
+    expect(panel).to_contain_text("Found to do no harm so, with", timeout=LONG)
     expect(panel).to_contain_text(re.compile(r"Vertical flip off: mirrored top to bottom. .*to tell"))  # 9 photos
     whole_page(lab, "03_augmentation")
     typed = panel.get_by_role("textbox", name="Augmentation")
