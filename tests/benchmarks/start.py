@@ -204,9 +204,9 @@ class Beginning:
 
     def train(self, start: Start) -> Iterator[dict]:
         """The rows of one run."""
-        self.explorer, svm, built = self.of(start.pooling)
+        self.explorer, self.svm, built = self.of(start.pooling)
         network, config, train = copy.deepcopy(built), self.config, self.parts["train"]
-        begin(network, svm, start.scale or self.scale(start.pooling))
+        begin(network, self.svm, start.scale or self.scale(start.pooling))
         if start.alone:
             self.train_last(network, start.alone)
         optimizer = optimizer_for(network, config)
