@@ -2,7 +2,7 @@
 
 Larger photos (Touvron and others 2019, "Fixing the train-test resolution discrepancy"), a wider crop, and the average
 over a photo and its mirror image. All are measured on validation photos, with what each costs; what the person chooses
-is exported.
+is exported. What that brought on three sets: docs/measurements.md, "What is shown at test time".
 """
 
 import functools
