@@ -98,12 +98,13 @@ def escalate(
     """Train the configs within budget_seconds.
 
     The next rung is always the one with the highest expected gain over the best accuracy so far for its time
-    (`expected_accuracies`). A rung that was run before with the same parameters is not run again; one that was stopped
-    goes on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor,
-    and a rung of which not one epoch fits is skipped, the one with the lowest expected gain for its time first; the
-    note says so. So is a rung that can't be run here at all: weights that can't be had, an image_size larger than the
-    photos or one that the network does not take, or a run that another program is training. A rung is given up when it
-    can't become the best any more (`beaten`). Stopped, raised in `progress`, ends the climb and keeps the work.
+    (`expected_accuracies`: in accuracy, whatever counts, for that is what features tell). A rung that was run before
+    with the same parameters is not run again; one that was stopped goes on. When the rungs left would take longer than
+    the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is skipped, the
+    one with the lowest expected gain for its time first; the note says so. So is a rung that can't be run here at all:
+    weights that can't be had, an image_size larger than the photos or one that the network does not take, or a run that
+    another program is training. A rung is given up when it can't become the best any more (`beaten`). Stopped, raised
+    in `progress`, ends the climb and keeps the work.
 
     Parameters
     ----------
@@ -197,7 +198,10 @@ def beaten(run: Run, finished: Sequence[Run]) -> str:
 
 
 class Climb:
-    """One climb: rows has one dict a rung, left the indices of those still to run."""
+    """One climb: rows has one dict a rung, left the indices of those still to run.
+
+    Each rung's best epoch is chosen by the workspace's objective of today.
+    """
 
     def __init__(
         self,
@@ -208,16 +212,18 @@ class Climb:
         report: Callable[[Escalation], None],
         progress: Progress,
     ):
-        self.workspace, self.configs, self.deadline, self.report = workspace, configs, deadline, report
+        self.workspace, self.deadline, self.report = workspace, deadline, report
+        self.objective: Objective = judged.objective_in(workspace)
+        self.configs = [replace(config, objective=self.objective.text) for config in configs]
         self.progress, self.looking = progress, lambda _, words: progress(0.0, words)
-        self.rows = [_row(number, config) for number, config in zip(numbers, configs, strict=True)]
+        self.rows = [_row(number, config) for number, config in zip(numbers, self.configs, strict=True)]
         self.left: list[int] = []
         self.expected: dict[int, ExpectedAccuracy] = {}
-        self.objective: Objective = judged.objective_in(workspace)
 
     def compare_with(self, others: Mapping[int, Config]) -> None:
         """Add a row for each of these that was run before; it is never run."""
-        for number, config in others.items():
+        for number, other in others.items():
+            config = replace(other, objective=self.objective.text)
             before = earlier_run(self.workspace, config)
             if before is not None and len(before.history):
                 self.rows.append(_row(number, config))

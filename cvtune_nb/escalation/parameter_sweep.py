@@ -127,7 +127,7 @@ def sweep(
     workspace : Workspace
         Where photos and runs are.
     config : Config
-        The rung to search round.
+        The rung to search round; what counts is the workspace's objective of today.
     trials : int
         How many there are to be in all.
     budget_seconds : float
@@ -148,6 +148,7 @@ def sweep(
     """
     if trials < 1:
         raise InputError(f"{trials} trials are too few: give 1 or more")
+    config = replace(config, objective=judged.chosen(workspace))
     deadline, report = time.monotonic() + budget_seconds, on_trial or (lambda _: None)
     journal = journal_of(workspace, config)
     what = f"sweeping round {config.backbone} at {config.image_size} pixels in {workspace.folder}"
