@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, OF_DETECTORS, POLICIES, in_words, policies_in
 from cvtune_nb.errors import InputError
+from cvtune_nb.objectives import FORMS, USUAL, checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,8 @@ class Parameter:
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
         backbone; "file": of a file, pinned to what it holds now (files.pinned); "policies": a list of some of the
-        choices, each with a strength (augmentation.policies); "text": free text, checked where it is used.
+        choices, each with a strength (augmentation.policies); "text": free text, checked where it is used;
+        "objective": text that says what counts (objectives.text).
     low, high, choices
         The values it may have.
     unit
@@ -68,6 +70,8 @@ class Parameter:
             return f"none, or any of {', '.join(self.choices)}, joined like {self.default}+colour:.3"
         if self.choices:
             return " or ".join(self.choices)
+        if self.scale == "objective":
+            return FORMS
         if self.scale in ("text", "name", "file"):
             return "a file" if self.scale == "file" else "text"
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
@@ -76,6 +80,8 @@ class Parameter:
         """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
         if self.scale in ("text", "name"):
             return str(value)
+        if self.scale == "objective":
+            return checked(str(value))
         if self.scale == "file":
             from cvtune_nb.files import pinned  # brings pandas, which `cvtune predict` does without
 
@@ -303,6 +309,13 @@ _DECLARED = [
         "cross-entropy",
         "menu",
         choices=("cross-entropy", "supervised-contrastive", "multi-similarity", "triplet", "contrastive"),
+    ),
+    Parameter(
+        "objective",
+        "Objective",
+        "what counts: everything is chosen by it on validation, from the best epoch to the best run",
+        USUAL,
+        "objective",
     ),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]
@@ -532,6 +545,7 @@ class Config(TrainingConfig):
     head: str = PARAMETERS["head"].default
     augmentation: str = PARAMETERS["augmentation"].default
     loss: str = PARAMETERS["loss"].default
+    objective: str = PARAMETERS["objective"].default
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS

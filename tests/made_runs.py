@@ -20,7 +20,7 @@ def made_run(workspace: Workspace, accuracy: float, state: str = "done", **param
     photos, config = workspace.photos(), replace(CONFIG, **parameters)
     rows = photos[photos["split"] == "validation"]
     run = new_run(workspace, config, photos, (len(photos), len(rows)), 1.0)
-    history = pd.DataFrame([(1, 0.1, 1.0, 0.1, accuracy, 0.2, 1.0)], columns=HISTORY_COLUMNS)
+    history = pd.DataFrame([(1, 0.1, 1.0, 0.1, accuracy, 0.2, accuracy, 1.0)], columns=HISTORY_COLUMNS)
     save_file({"w": torch.zeros(1)}, run.checkpoint, metadata={"history": json.dumps(history.to_dict("records"))})
     right = [number < accuracy * len(rows) for number in range(len(rows))]
     other = dict(zip(run.classes, [*run.classes[1:], run.classes[0]], strict=True))

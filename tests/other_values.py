@@ -16,6 +16,8 @@ def another(parameter: Parameter) -> Any:
         return "resnet50"
     if parameter.scale == "file":
         return f"/nowhere/own.safetensors{PIN}{'0' * 64}"
+    if parameter.scale == "objective":
+        return "macro-f1"
     if parameter.scale == "text":
         return "[0.01]*2 + [0.001]"
     return parameter.high if parameter.low == parameter.default else parameter.low

@@ -46,6 +46,7 @@ class Run(StoredRun[Config]):
     CONFIG = Config
     HISTORY: ClassVar = ["epoch", "learning_rate", "error", "seconds"]
     BEST_BY: ClassVar = {"error": True}
+    RANKED_BY = "error"
     MEASURES = ("error",)
     OUTPUTS = "outputs.csv"
 

@@ -5,10 +5,13 @@ from typing import Any
 from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, right_of
 from cvtune_nb.classification import Run, load_run
+from cvtune_nb.classification import objective as judged
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines
 from cvtune_nb.metrics import Verdict
+from cvtune_nb.objectives import USUAL
 from cvtune_nb.runs.finding import Finding
+from cvtune_nb.runs.provenance import present
 from cvtune_nb.workspace import Workspace, now
 
 OUTCOMES = {
@@ -17,7 +20,7 @@ OUTCOMES = {
     Verdict.NO_DIFFERENCE: "made no reliable difference",
     Verdict.WORSE: "did harm",
 }
-SOURCE = "paired comparison on the same validation photos (McNemar)"
+SOURCE = "paired comparison on the same validation photos"
 
 
 def write_down(workspace: Workspace, finding: Finding, run: str) -> None:
@@ -53,7 +56,11 @@ def outcome(workspace: Workspace, run: Run) -> Finding | None:
     first, second = aligned(right_of(before.predictions()), right_of(run.predictions()))
     if first.empty or before.data_id != run.data_id:
         return None
+    objective = judged.objective_in(workspace)
+    one, other = before.answers(objective), run.answers(objective)
     compared = metrics.paired(first, second)
+    if objective.text != USUAL and one and other and run.provenance.comparable(present(workspace)):
+        compared = judged.compare(objective, one, other)
     title = f"“{entry['title']}” {OUTCOMES[compared.verdict]}"
     return Finding("applied", title, f"{run.id} against {before.id}, before it: {compared.words}", SOURCE)
 

@@ -7,15 +7,23 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import pandas as pd
 
+from cvtune_nb import metrics
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
-from cvtune_nb.classification.baseline import baseline_predictions
+from cvtune_nb.classification import objective as judged
+from cvtune_nb.classification.baseline import baseline_answers, baseline_predictions
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.objective import Answers
 from cvtune_nb.classification.variations import known_costs
+from cvtune_nb.metrics import Chosen, Paired
+from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import present
 from cvtune_nb.workspace import Workspace
+
+BASELINE = "svm"
+"""Stands for the baseline among the answers of runs."""
 
 
 class HasConfig(Protocol):
@@ -82,6 +90,10 @@ class Case:
         The last audit's table, without what was decided since.
     variations : pandas.DataFrame
         What policies of augmentation cost a frozen network and SVM (classification.variations).
+    objective : Objective or None
+        What counts in the workspace, where that is not accuracy; None, too, where the run kept no probabilities.
+    answers : dict
+        What the run, the others and the BASELINE say, as far as the objective needs it; empty without an objective.
     """
 
     run: Run
@@ -92,6 +104,8 @@ class Case:
     right_others: dict[str, pd.Series]
     issues: pd.DataFrame
     variations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    objective: Objective | None = None
+    answers: Mapping[str, Answers] = field(default_factory=dict)
 
     @property
     def config(self) -> Config:
@@ -108,6 +122,38 @@ class Case:
         """The history without epoch 0, which only shows the start."""
         return self.run.history[self.run.history["epoch"] > 0]
 
+    @property
+    def best_other(self) -> str:
+        """The best of the other runs by what counts; "" where there is none."""
+        if self.objective is None:
+            others = {name: float(right.mean()) for name, right in self.right_others.items()}
+        else:
+            scores = {name: judged.measure(self.objective, self.answers[name]) for name in self._others}
+            others = {name: self.objective.merit(score.value) for name, score in scores.items()}
+        return max(others, key=others.__getitem__, default="")
+
+    @property
+    def _others(self) -> list[str]:
+        return [name for name in self.right_others if name in self.answers]
+
+    def against(self, other: str) -> Paired | None:
+        """The run beside another one, or the BASELINE, by what counts; None where they can't be compared."""
+        if self.objective is not None:
+            known = self.answers.get(other)
+            return known and judged.compare(self.objective, known, self.answers[self.run.id])
+        right = self.right_baseline if other == BASELINE else self.right_others[other]
+        return None if right is None else metrics.paired(*aligned(right, self.right))
+
+    def best_of_all(self, at_least: int) -> Chosen | None:
+        """What to expect of the best run, where there are so many that can be compared and this is it; else None."""
+        if self.objective is not None:
+            answers = {name: self.answers[name] for name in (self.run.id, *self._others)}
+            chosen = judged.best_of(self.objective, answers) if len(answers) >= at_least else None
+        else:
+            right = on_same_photos({self.run.id: self.right, **self.right_others})
+            chosen = metrics.best_of(right) if right.shape[1] >= at_least and len(right) else None
+        return chosen if chosen and chosen.run == self.run.id else None
+
     def issue(self, kind: str) -> pd.Series | None:
         """The worst issue of a kind, or None."""
         rows = self.issues[self.issues["issue"] == kind]
@@ -123,6 +169,11 @@ def case_of(workspace: Workspace, run: Run) -> Case:
     others = [load_run(workspace, name) for name in table["run"] if name != run.id]
     others = [other for other in others if other.provenance.comparable(own)]
     standing = baseline_predictions(workspace) if own.comparable(present(workspace)) else None
+    objective, answers = judged.objective_in(workspace), dict[str, Answers]()
+    if objective.text != USUAL and (own_answers := run.answers(objective)) and own.comparable(present(workspace)):
+        known = {other.id: other.answers(objective) for other in others if len(other.history)}
+        known |= {run.id: own_answers, BASELINE: baseline_answers(workspace, objective)}
+        answers = {name: each for name, each in known.items() if each}
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
         run,
@@ -133,6 +184,8 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
         known_costs(workspace, FeatureSpec.of(run.config)),
+        objective if answers else None,
+        answers,
     )
 
 

@@ -15,7 +15,7 @@ from cvtune_nb.advice.next_values import (
     slower,
     stronger_augmentation,
 )
-from cvtune_nb.advice.rule import Case, Rule, aligned, case_of, on_same_photos
+from cvtune_nb.advice.rule import BASELINE, Case, Rule, case_of
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.classification.variations import in_points
@@ -23,6 +23,7 @@ from cvtune_nb.data.pixels import median_side
 from cvtune_nb.metrics import Verdict
 from cvtune_nb.models import backbones
 from cvtune_nb.models.recipes import changes
+from cvtune_nb.objectives import USUAL
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace
@@ -35,6 +36,10 @@ TRAIN_ERROR = 0.05
 MANY = 4
 """Runs on the same photos from which the best one's accuracy is said to flatter it: ours
 (docs/measurements.md, "The best of several runs")."""
+
+
+IMBALANCED = 3
+"""Times that the largest class may be as large as the smallest before balanced accuracy is recommended."""
 
 
 class Diverged(Rule[Case]):
@@ -143,8 +148,8 @@ class BelowBaseline(Rule[Case]):
         """A third of the rate, or keep the SVM; of a probable gain only more validation photos."""
         if case.right_baseline is None or case.trained.empty:
             return None
-        compared = metrics.paired(*aligned(case.right_baseline, case.right))
-        if case.right_baseline.all() or compared.verdict is Verdict.BETTER:
+        compared = case.against(BASELINE)
+        if compared is None or case.right_baseline.all() or compared.verdict is Verdict.BETTER:
             return None
         evidence = f"fine-tuned against SVM on the same validation photos: {compared.words}"
         if compared.verdict is Verdict.PROBABLY_BETTER:
@@ -173,13 +178,13 @@ class Edge(Rule[Case]):
     def look(self, case: Case) -> Finding | None:
         """A value beyond the edge."""
         config = case.config
-        tried = case.runs[case.runs["validation_accuracy"].notna()]
+        tried = case.runs[case.runs["merit"].notna()]
         for fixed in self.fixed:
             tried = tried[tried[fixed] == getattr(config, fixed)]
         values = sorted(tried[self.name].unique())
         if len(values) < 2 or config.to_dict()[self.name] not in values:
             return None
-        best = tried.loc[tried["validation_accuracy"].idxmax(), self.name]
+        best = tried.loc[tried["merit"].idxmax(), self.name]
         factor = self.upper if best == values[-1] else self.lower if best == values[0] else None
         if factor is None:
             return None
@@ -240,17 +245,15 @@ class Noise(Rule[Case]):
 
     def look(self, case: Case) -> Finding | None:
         """More validation photos, or seeds."""
-        if not case.right_others or case.right.empty:
+        if not (other := case.best_other) or case.right.empty:
             return None
-        other = max(case.right_others, key=lambda name: case.right_others[name].mean())
-        theirs, ours = aligned(case.right_others[other], case.right)
-        compared = metrics.paired(theirs, ours)
-        if compared.p < metrics.CERTAIN:
+        compared = case.against(other)
+        if compared is None or compared.p < metrics.CERTAIN:
             return None
         title = f"No reliable difference from run {other}"
         if compared.verdict is Verdict.PROBABLY_BETTER:
             title = f"Probably better than run {other}, not yet certain"
-        elif metrics.paired(ours, theirs).verdict is Verdict.PROBABLY_BETTER:
+        elif compared.difference < 0 and compared.p < metrics.PROBABLE:
             title = f"Run {other} is probably better, not yet certain"
         evidence = f"against {other}: {compared.words}; more validation photos, or several seeds, would settle it"
         return self.finding(title, evidence)
@@ -265,11 +268,32 @@ class BestOfMany(Rule[Case]):
 
     def look(self, case: Case) -> Finding | None:
         """What may be expected of it."""
-        right = on_same_photos({case.run.id: case.right, **case.right_others})
-        if right.shape[1] < MANY or right.empty or right[case.run.id].mean() < right.mean().max():
+        chosen = case.best_of_all(MANY)
+        if chosen is None:
             return None
-        title = f"Its accuracy flatters it: the best of {right.shape[1]} runs"
-        return self.finding(title, metrics.best_of(right).words)
+        label = case.objective.label if case.objective else "accuracy"
+        return self.finding(f"Its {label} flatters it: the best of {1 + len(case.right_others)} runs", chosen.words)
+
+
+class Imbalanced(Rule[Case]):
+    """The classes are of very different size, and accuracy counts the large ones most."""
+
+    code = "imbalanced"
+    when = f"the largest class has more than {IMBALANCED} times the training photos of the smallest"
+    source = "Brodersen and others 2010, the balanced accuracy and its posterior distribution"
+
+    def look(self, case: Case) -> Finding | None:
+        """Balanced accuracy, where accuracy counts."""
+        sizes = case.photos.loc[case.photos["split"] == "train", "label"].value_counts()
+        if case.config.objective != USUAL or len(sizes) < 2 or sizes.iloc[0] <= IMBALANCED * sizes.iloc[-1]:
+            return None
+        most, least = f"{sizes.index[0]} has {sizes.iloc[0]}", f"{sizes.index[-1]} {sizes.iloc[-1]}"
+        return self.finding(
+            "Large classes count most: choose by balanced accuracy",
+            f"{most} training photos, {least}: by accuracy a network that never finds the small classes looks good; by "
+            "balanced accuracy, the mean of the classes' recalls, each class counts the same",
+            objective="balanced-accuracy",
+        )
 
 
 class FewImages(Rule[Case]):
@@ -410,6 +434,7 @@ RULES: tuple[Rule[Case], ...] = (
     ImageSizeEdge(),
     Noise(),
     BestOfMany(),
+    Imbalanced(),
     FewImages(),
     SmallObjects(),
     SlowStorage(),

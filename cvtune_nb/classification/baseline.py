@@ -1,5 +1,6 @@
 """Frozen network + SVM: an accuracy in seconds, and the start of everything that follows."""
 
+import hashlib
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,13 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from cvtune_nb import metrics
+from cvtune_nb.classification import objective as judged
+from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.classification.svm import Svm
+from cvtune_nb.classification.objective import Answers
+from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
 from cvtune_nb.runs.provenance import groups_of, of_photos, present
 from cvtune_nb.workspace import Workspace, photos_id
 
@@ -26,8 +32,9 @@ C_VALUES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 class Baseline:
     """What a frozen network and an SVM reach.
 
-    The tables and `predicted` are about the validation photos; `test` is there only when the test set was opened on
-    purpose; `note` says which test photos are not counted, because the SVM was trained on copies of them.
+    The tables, `predicted` and `chances` (probabilities (n, classes)) are about the validation photos, and so is
+    `score`, by the objective of that text. `test` is there only when the test set was opened on purpose; `note` says
+    which test photos are not counted, because the SVM was trained on copies of them.
     """
 
     spec: FeatureSpec
@@ -44,6 +51,9 @@ class Baseline:
     images_per_second: float
     seconds: float
     cached: bool
+    chances: np.ndarray
+    objective: str
+    score: Score
     note: str = ""
 
     @property
@@ -66,6 +76,9 @@ class Baseline:
             "validation_accuracy": self.validation.value,
             "interval": self.validation.interval,
             "validation_photos": self.validation.n,
+            "objective": self.objective,
+            "objective_value": self.score.value,
+            "objective_interval": self.score.interval,
             "images_per_second": self.images_per_second,
             "seconds": self.seconds,
             "cached": self.cached,
@@ -78,13 +91,14 @@ class Baseline:
 
     def save(self, workspace: Workspace) -> None:
         """Keep the result as the workspace's baseline: baseline.json, and the validation photos in baseline.csv."""
+        judged.keep_chances(workspace.folder / "baseline.npy", self.chances)
         write_csv(workspace.folder / "baseline.csv", self.predicted)
         measured_on = present(workspace).measured_on
         write_json(workspace.folder / "baseline.json", {**self.to_dict(), "measured_on": measured_on})
 
 
 def C_table_file(  # noqa: N802 - the field calls it C
-    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear"
+    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear", objective: str = USUAL
 ) -> Path:
     """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
 
@@ -98,8 +112,11 @@ def C_table_file(  # noqa: N802 - the field calls it C
         The features.
     kernel
         "linear" or "rbf".
+    objective
+        What C is chosen by. Accuracy has no part in the name, as in earlier versions.
     """
-    return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}.csv"
+    own = "" if objective == USUAL else f"-{hashlib.sha256(objective.encode()).hexdigest()[:12]}"
+    return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}{own}.csv"
 
 
 class SvmExplorer:
@@ -109,14 +126,24 @@ class SvmExplorer:
     answered at once.
     """
 
-    def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent):
-        """Raises InputError when the backbone's weights can't be had or image_size is larger than the photos."""
-        self.workspace, self.spec = workspace, spec
+    def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent, objective: str = ""):
+        """The baseline by this objective; "": the workspace's, today.
+
+        Raises InputError when the backbone's weights can't be had, image_size is larger than the photos, or the
+        objective names a class that there is not.
+        """
+        self.workspace, self.spec, self._objective = workspace, spec, objective
         self.photos = workspace.photos()
         require_learnable(self.photos)
         self.classes = sorted(self.photos["label"].unique())
         self.features = features(workspace, self.photos, spec, progress)
         self._fitted: dict[tuple[float, str], Svm] = {}
+
+    @property
+    def objective(self) -> Objective:
+        """What C is chosen by."""
+        text = self._objective
+        return objective_of(text, self.classes) if text else judged.objective_in(self.workspace)
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Features and labels of one split."""
@@ -150,11 +177,43 @@ class SvmExplorer:
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
         return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
 
+    def chances(self, C: float, kernel: str = "linear", split: str = "validation") -> np.ndarray:
+        """Probabilities (n, classes) of that SVM on a split.
+
+        Softmax of its scores, scaled and at the temperature that suits the validation photos best (calibration).
+
+        Parameters
+        ----------
+        C, kernel, split
+            As in `accuracy`.
+        """
+        scores, labels = SVM_SCALE * self.svm(C, kernel).scores(self._validation[0]), self._validation[1]
+        warmth = temperature(scores, np.searchsorted(self.classes, labels.astype(str)))
+        if split != "validation":
+            scores = SVM_SCALE * self.svm(C, kernel).scores(self.part(split)[0])
+        return softmax(scores / warmth, axis=1)
+
+    def answers(self, C: float, kernel: str = "linear") -> Answers:
+        """What that SVM says of the validation photos."""
+        rows = self.photos[self.photos["split"] == "validation"]
+        predictions = rows[["path", "label"]].assign(predicted=self.svm(C, kernel).predict(self._validation[0]))
+        chances = None if self.objective.BY_ANSWERS else self.chances(C, kernel)
+        found = judged.answers_of(self.objective, predictions, chances, self.classes)
+        assert found is not None, "probabilities are given where they are needed"
+        return found
+
+    def score(self, C: float, kernel: str = "linear") -> Score:
+        """The objective of that SVM on the validation photos, with its interval."""
+        return judged.measure(self.objective, self.answers(C, kernel))
+
     def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
-        """C,train_accuracy,validation_accuracy for every C in C_VALUES, cached for these photos and labels."""
-        file = C_table_file(self.workspace, self.photos, self.spec, kernel)
+        """C,train_accuracy,validation_accuracy,objective for every C in C_VALUES, cached for these photos and labels.
+
+        objective: its value on validation.
+        """
+        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text)
         if file.exists():
-            return read_csv(file)
+            return _with_objective(read_csv(file))
         rows = []
         for number, C in enumerate(C_VALUES):
             progress(number / len(C_VALUES), f"fitting the SVM with C = {C:g}")
@@ -164,16 +223,22 @@ class SvmExplorer:
         return table
 
     def _row(self, C: float, kernel: str) -> pd.DataFrame:
-        accuracies = (self.accuracy(C, kernel, split).value for split in ("train", "validation"))
-        return pd.DataFrame([(C, *accuracies)], columns=["C", "train_accuracy", "validation_accuracy"])
+        train, validation = (self.accuracy(C, kernel, split).value for split in ("train", "validation"))
+        value = validation
+        if self.objective.text != USUAL:
+            answers = self.answers(C, kernel)
+            value = self.objective.value(answers.truth(self.objective), answers.chances.to_numpy())
+        columns = ["C", "train_accuracy", "validation_accuracy", "objective"]
+        return pd.DataFrame([(C, train, validation, value)], columns=columns)
 
     def best_C(self, kernel: str = "linear", progress: Progress = silent) -> float:  # noqa: N802
-        """The C with the highest validation accuracy; ties: the one nearest 1.
+        """The C that is best on validation by the objective; ties: the one nearest 1.
 
         docs/measurements.md, "L2-normalised features".
         """
         table = self.C_table(kernel, progress)
-        best = table.loc[table["validation_accuracy"] == table["validation_accuracy"].max(), "C"]
+        value = table["objective"].max() if self.objective.HIGHER_IS_BETTER else table["objective"].min()
+        best = table.loc[table["objective"] == value, "C"]
         return float(best.loc[np.log(best).abs().idxmin()])
 
     def fit(
@@ -233,6 +298,9 @@ class SvmExplorer:
             self.features.images_per_second,
             self.features.seconds + time.perf_counter() - start,
             self.features.cached,
+            self.chances(chosen, kernel),
+            self.objective.text,
+            self.score(chosen, kernel),
             note,
         )
 
@@ -293,6 +361,29 @@ def baseline_predictions(workspace: Workspace) -> pd.DataFrame | None:
     None if `last_baseline` is None.
     """
     return _predictions(workspace) if last_baseline(workspace) else None
+
+
+def baseline_answers(workspace: Workspace, objective: Objective) -> Answers | None:
+    """What the last baseline says of the validation photos.
+
+    None if `last_baseline` is None, and where the objective needs probabilities that an earlier version did not keep.
+    """
+    predictions = baseline_predictions(workspace)
+    if predictions is None:
+        return None
+    chances = judged.kept_chances(workspace.folder / "baseline.npy")
+    return judged.answers_of(objective, predictions, chances, objective.classes)
+
+
+def baseline_score(workspace: Workspace, objective: Objective) -> Score | None:
+    """The last baseline by an objective, with its interval; None where `baseline_answers` is None."""
+    answers = baseline_answers(workspace, objective)
+    return judged.measure(objective, answers) if answers else None
+
+
+def _with_objective(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of C; those of earlier versions are about accuracy."""
+    return table if "objective" in table else table.assign(objective=table["validation_accuracy"])
 
 
 def _predictions(workspace: Workspace) -> pd.DataFrame | None:

@@ -10,10 +10,11 @@ from torch import nn
 
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
-from cvtune_nb.classification.baseline import SvmExplorer, last_baseline
+from cvtune_nb.classification.baseline import SvmExplorer, baseline_score, last_baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
-from cvtune_nb.classification.svm import Svm
+from cvtune_nb.classification.model import Classifier, build, load_best
+from cvtune_nb.classification.objective import objective_in
+from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
@@ -85,13 +86,17 @@ def choices(workspace: Workspace) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        run, data (as in RunStore.table), validation_accuracy (NaN for a baseline that would be fitted again).
+        run, data (as in RunStore.table), validation_accuracy (NaN for a baseline that would be fitted again), and
+        objective_value and merit by what counts today.
     """
     known = runs(workspace).dropna(subset=["validation_accuracy"])
-    known = known[["run", "data", "validation_accuracy"]].reset_index(drop=True)
+    known = known[["run", "data", "validation_accuracy", "objective_value", "merit"]].reset_index(drop=True)
     if last_baseline(workspace, earlier=True):
-        svm = last_baseline(workspace)
-        known.loc[len(known)] = [SVM, "", svm["validation_accuracy"] if svm else float("nan")]
+        objective, svm = objective_in(workspace), last_baseline(workspace)
+        score = baseline_score(workspace, objective) if svm else None
+        value = score.value if score else float("nan")
+        accuracy = svm["validation_accuracy"] if svm else float("nan")
+        known.loc[len(known)] = [SVM, "", accuracy, value, objective.merit(value)]
     return Run.best_first(known)
 
 

@@ -10,9 +10,8 @@ import torch
 
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec, missing
-from cvtune_nb.classification.model import SVM_SCALE
 from cvtune_nb.classification.run import HISTORY_COLUMNS
-from cvtune_nb.classification.svm import Svm, normalised
+from cvtune_nb.classification.svm import SVM_SCALE, Svm, normalised
 from cvtune_nb.classification.train import SMOOTHING
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config

@@ -1,16 +1,22 @@
 """A classifier's training runs, in runs/ of the workspace."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pandas as pd
 
 from cvtune_nb import metrics
+from cvtune_nb.classification import objective as judged
+from cvtune_nb.classification.objective import Answers
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.photo import BLACK, Colour
 from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.errors import InputError
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.provenance import of_photos, present
 from cvtune_nb.runs.store import RunStore, StoredRun
@@ -23,16 +29,19 @@ HISTORY_COLUMNS = [
     "train_loss",
     "validation_accuracy",
     "validation_loss",
+    "objective",
     "seconds",
 ]
 PREDICTION_COLUMNS = ["path", "label", "predicted", "probability"]
+PROBABILITIES = "probabilities.npy"
+"""The file beside a run's predictions with all probabilities (n, classes) in float32; earlier versions kept none."""
 MEASURED_TRAIN_PHOTOS = 1_000
 """Train accuracy is measured on at most so many photos, drawn once by the seed: good to about 2 points."""
 
 
 @dataclass(frozen=True)
 class Run(StoredRun[Config]):
-    """One run of a classifier. Its accuracies are those of the best epoch on validation.
+    """One run of a classifier. Its accuracies are those of the best epoch on validation, by its own objective.
 
     Attributes
     ----------
@@ -54,8 +63,18 @@ class Run(StoredRun[Config]):
 
     CONFIG = Config
     HISTORY = HISTORY_COLUMNS
-    BEST_BY: ClassVar = {"validation_accuracy": False, "validation_loss": True}
-    MEASURES = ("train_accuracy", "validation_accuracy", "low", "high")
+    BEST_BY: ClassVar = {"objective": False, "validation_loss": True}
+    RANKED_BY = "merit"
+    MEASURES = (
+        "train_accuracy",
+        "validation_accuracy",
+        "low",
+        "high",
+        "objective_value",
+        "objective_low",
+        "objective_high",
+        "merit",
+    )
     OUTPUTS = "predictions.csv"
 
     @classmethod
@@ -65,6 +84,9 @@ class Run(StoredRun[Config]):
         train_photos = settings.get("train_photos", counts[0])
         about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
         about["padding"] = tuple(settings.get("padding", BLACK))
+        history = shared["history"]
+        if history["objective"].isna().any():  # of an earlier version, which knew accuracy only
+            shared["history"] = history.assign(objective=history["validation_accuracy"])
         return cls(**shared, data_id=settings["photos"], **about)
 
     def settings(self) -> dict[str, Any]:
@@ -93,6 +115,7 @@ class Run(StoredRun[Config]):
             "train_accuracy": self.train.value,
             "validation_accuracy": self.validation.value,
             "interval": self.validation.interval,
+            **self._own_objective(),
             "validation_photos": self.validation.n,
             "seconds": self.seconds,
             "predicted_seconds": self.predicted_seconds,
@@ -108,6 +131,42 @@ class Run(StoredRun[Config]):
             "validation_accuracy": float("nan") if none else self.validation.value,
             "low": self.validation.low,
             "high": self.validation.high,
+        }
+
+    @property
+    def best_by(self) -> dict[str, bool]:
+        """Its own objective, and the loss."""
+        return {"objective": not self.objective.HIGHER_IS_BETTER, "validation_loss": True}
+
+    @property
+    def objective(self) -> Objective:
+        """Its own, by which its best epoch was chosen."""
+        return objective_of(self.config.objective, self.classes)
+
+    def score(self, objective: Objective) -> Score | None:
+        """An objective on the validation photos, with its interval; None before an epoch, or where it can't be told."""
+        if self.history.empty:
+            return None
+        if objective.text == USUAL:
+            found = self.validation
+            return Score(found.value, found.low, found.high, found.n, objective.label, objective.SHARE)
+        file = self.folder / self.OUTPUTS
+        if self.classes != list(objective.classes) or not file.exists():
+            return None
+        return _score(self.folder, objective, file.stat().st_mtime_ns)
+
+    def answers(self, objective: Objective) -> Answers | None:
+        """What it says of the validation photos; None where the objective needs probabilities that were not kept."""
+        chances = judged.kept_chances(self.folder / PROBABILITIES)
+        return judged.answers_of(objective, self.predictions(), chances, self.classes)
+
+    def _own_objective(self) -> dict[str, Any]:
+        score = self.score(self.objective)
+        known = score or Score(0.0, 0.0, 1.0, 0, self.objective.label, self.objective.SHARE)
+        return {
+            "objective": self.config.objective,
+            "objective_value": known.value,
+            "objective_interval": known.interval,
         }
 
     @property
@@ -128,11 +187,40 @@ class Run(StoredRun[Config]):
         """The validation photos as the best epoch saw them: PREDICTION_COLUMNS. Empty before any."""
         return self.outputs(PREDICTION_COLUMNS, path=str, label=str, predicted=str)
 
+    def keep_outputs(self, outputs: pd.DataFrame) -> None:
+        """Write PREDICTION_COLUMNS, and the columns behind them, which are the probabilities of the classes."""
+        judged.keep_chances(self.folder / PROBABILITIES, outputs.iloc[:, len(PREDICTION_COLUMNS) :].to_numpy())
+        super().keep_outputs(outputs[PREDICTION_COLUMNS])
+
+
+@lru_cache(maxsize=1_000)
+def _score(folder: Path, objective: Objective, written: int) -> Score | None:  # noqa: ARG001 - a run goes on
+    predictions = pd.read_csv(folder / Run.OUTPUTS, dtype=str, keep_default_na=False)
+    chances = judged.kept_chances(folder / PROBABILITIES)
+    answers = judged.answers_of(objective, predictions, chances, objective.classes)
+    return judged.measure(objective, answers) if answers else None
+
 
 def run_store(workspace: Workspace) -> RunStore[Config, Run]:
     """The classifier's runs of a workspace."""
     none_yet = "has no training run yet: train first (notebook 03, or cvtune train)"
-    return RunStore(Run, workspace.runs, lambda: present(workspace), none_yet)
+    return RunStore(Run, workspace.runs, lambda: present(workspace), none_yet, partial(_judge, workspace))
+
+
+def _judge(workspace: Workspace, run: Run) -> dict[str, float]:
+    """A run by what counts in the workspace today: NaN where that can't be told."""
+    try:
+        objective = objective_of(judged.chosen(workspace), run.classes)
+    except InputError:  # a run of other classes: it is not compared
+        return dict.fromkeys(("objective_value", "objective_low", "objective_high", "merit"), np.nan)
+    score = run.score(objective)
+    value, low, high = (score.value, score.low, score.high) if score else (np.nan,) * 3
+    return {
+        "objective_value": value,
+        "objective_low": low,
+        "objective_high": high,
+        "merit": objective.merit(value),
+    }
 
 
 def new_run(
@@ -205,8 +293,9 @@ def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) ->
 def runs(workspace: Workspace) -> pd.DataFrame:
     """All runs, oldest first (RunStore.table), with their accuracies.
 
-    Adds train_accuracy, validation_accuracy, and low and high, the interval of the latter. Accuracies are NaN before
-    the first epoch.
+    Adds train_accuracy, validation_accuracy, and low and high, the interval of the latter; and by what counts in the
+    workspace today objective_value, objective_low and objective_high, and merit, the value so that larger is better.
+    All are NaN before the first epoch, and the latter of runs of earlier versions where they need probabilities.
     """
     return run_store(workspace).table()
 

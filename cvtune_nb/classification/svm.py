@@ -10,6 +10,10 @@ from sklearn.svm import SVC, LinearSVC
 from cvtune_nb.errors import InputError
 
 KERNELS = ("linear", "rbf")
+SVM_SCALE = 3.0
+"""What an SVM's decision values (about -1..1) are multiplied by to be logits: docs/measurements.md, "Scale of the
+SVM's weights"."""
+
 GRAM_LIMIT = 5_000
 """Training photos up to which the RBF kernel is kept in memory (200 MB) instead of being computed on the way."""
 

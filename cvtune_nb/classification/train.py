@@ -25,6 +25,7 @@ from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
 from cvtune_nb.models.inference import quick
+from cvtune_nb.objectives import USUAL, objective_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, fitting, lock
 from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
@@ -158,10 +159,16 @@ class ClassifierTrainer:
         for name, output, part in zip(("train", "validation"), logits, (self.measured, self.validation), strict=True):
             columns[f"{name}_accuracy"] = float((output.argmax(1) == part.labels).double().mean())
             columns[f"{name}_loss"] = float(cross_entropy(output, part.labels))
-        probabilities, class_ids = logits[1].softmax(1).max(1)
+        chances = logits[1].softmax(1)
+        probabilities, class_ids = chances.max(1)
+        columns["objective"] = columns["validation_accuracy"]
+        if self.config.objective != USUAL:
+            objective = objective_of(self.config.objective, self.classes)
+            columns["objective"] = objective.value(self.validation.labels.numpy(), chances.numpy())
         predicted = [self.classes[class_id] for class_id in class_ids]
         table = self.validation.photos[["path", "label"]]
-        return columns, table.assign(predicted=predicted, probability=probabilities.numpy())
+        table = table.assign(predicted=predicted, probability=probabilities.numpy())
+        return columns, table.join(pd.DataFrame(chances.numpy(), index=table.index))
 
 
 def step(
@@ -254,7 +261,7 @@ def start_from_svm(
     list of torch.Tensor
         The logits (n, classes) of each part, from the features that the SVM was fitted on.
     """
-    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress)
+    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress, config.objective)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()
     rows = pd.Series(range(len(explorer.photos)), index=explorer.photos["path"])

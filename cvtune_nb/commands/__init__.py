@@ -5,7 +5,7 @@ when it runs: `cvtune predict` starts without torch and pandas.
 """
 
 from cvtune_nb.commands.augmentation import augmentations
-from cvtune_nb.commands.classifier import audit, baseline, escalate, run, sample, train
+from cvtune_nb.commands.classifier import audit, baseline, escalate, objective, run, sample, train
 from cvtune_nb.commands.command import Command
 from cvtune_nb.commands.detector import detect
 from cvtune_nb.commands.exported import export, predict, serve, tta
@@ -18,6 +18,7 @@ __all__ = ["COMMANDS"]
 _LISTED = (
     sample,
     audit,
+    objective,
     compare,
     baseline,
     augmentations,

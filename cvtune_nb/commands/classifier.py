@@ -21,6 +21,7 @@ from cvtune_nb.commands.common import (
 from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
+from cvtune_nb.objectives import FORMS, USUAL
 from cvtune_nb.parameters import PARAMETERS, differing
 
 if TYPE_CHECKING:
@@ -75,11 +76,38 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 @command(
+    argument(
+        "objective", nargs="?", default="", metavar="OBJECTIVE", help=f"{FORMS}; without it: which one counts now"
+    ),
+    *flags.PHOTOS,
+    *flags.LAYOUT,
+)
+def objective(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """say what counts: everything is chosen by it from now on, and the runs so far are ranked by it"""
+    from cvtune_nb.classification import runs
+    from cvtune_nb.classification.baseline import baseline_score
+    from cvtune_nb.classification.objective import NOT_KEPT, objective_in
+
+    workspace = open_workspace_of(arguments, meter, meter)
+    now = objective_in(workspace)
+    svm, known = baseline_score(workspace, now), runs(workspace)
+    known = known[(known["best_epoch"] >= 0) & (known["data"] == "")].sort_values("merit", ascending=False)
+    shown = known[["run", "objective_value", "objective_low", "objective_high"]].to_dict("records")
+    values = {"objective": now.text, "label": now.label, "baseline": svm and svm.to_dict(), "runs": shown}
+    text = f"objective: {now.label} ({now.text}): {now.MEANING}"
+    text += f"\nthe SVM on the frozen network: {svm}" if svm else ""
+    text += f"\n\n{table(shown, list(shown[0]))}" if shown else ""
+    untold = int(known["merit"].isna().sum())
+    return Result(values, text + (f"\n{untold} runs {NOT_KEPT}" if untold else ""))
+
+
+@command(
     *flags.PHOTOS,
     *flags.LAYOUT,
     *parameters(NETWORK),
     argument("--C", type=float, metavar="X", help="how closely the SVM fits the training set (chosen on validation)"),
     argument("--kernel", choices=("linear", "rbf"), default="linear", help="kernel of the SVM (linear)"),
+    flags.OBJECTIVE,
     flags.OPEN_TEST,
 )
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
@@ -99,6 +127,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     text = (
         f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
         f"train {found.train}\nvalidation {found.validation}\n"
+        + (f"objective, {found.score.label}: {found.score}\n" if found.objective != USUAL else "")
         + (f"test {found.test}\n" if found.test else "")
         + (f"{found.note}\n" if found.note else "")
     )
@@ -153,6 +182,8 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n" + (
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else NO_EPOCH
     )
+    if run.config.objective != USUAL and (score := run.score(run.objective)):
+        text += f"\nobjective, {score.label}: {score}"
     found = run_values(run, workspace)
     text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
     return Result(found, text, STOPPED if run.state == "stopped" else DONE)
@@ -179,6 +210,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.advice import what_helps
     from cvtune_nb.classification import load_run
     from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.classification.objective import chosen
     from cvtune_nb.escalation import escalate as climb
     from cvtune_nb.escalation import sweep
     from cvtune_nb.pipeline import escalation_values
@@ -196,6 +228,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
         "seconds",
         "expected",
         "validation_accuracy",
+        *(["objective_value"] if chosen(workspace) != USUAL else []),
         "state",
         "note",
     ]
@@ -261,9 +294,11 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 def _config(workspace: "Workspace", values: dict[str, Any], meter: Meter) -> Any:
     """The parameters given; those that are not given are what is recommended for the network to start with."""
+    from cvtune_nb.classification.objective import chosen
     from cvtune_nb.models.recipes import recommended
 
-    return recommended(**{**values, **_features(workspace, values, meter).to_dict()})
+    what = {"objective": chosen(workspace)}  # one that is given was written down when the workspace was opened
+    return recommended(**{**values, **_features(workspace, values, meter).to_dict(), **what})
 
 
 def _features(workspace: "Workspace | None", values: dict[str, Any], meter: Meter) -> "FeatureSpec":

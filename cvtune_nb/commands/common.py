@@ -21,6 +21,8 @@ NO_EPOCH = "no epoch was finished"
 def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Callable[[float, str], None]) -> Any:
     """Open the workspace that --data and --workspace name; says which it is and what was left out.
 
+    An --objective that is given is what counts in it from now on.
+
     Parameters
     ----------
     arguments
@@ -59,6 +61,10 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         bands=getattr(arguments, "bands", ""),
     )
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
+    if getattr(arguments, "objective", None):
+        from cvtune_nb.classification.objective import choose
+
+        choose(workspace, PARAMETERS["objective"].check(arguments.objective))
     recognised = workspace.recognised and f"recognised: {workspace.recognised}"
     shown = levels.in_words(workspace), previews(workspace.photos())
     for words in (workspace.moved, recognised, workspace.chosen, *shown):

@@ -77,6 +77,7 @@ LAYOUT = (
 )
 """Those of the commands that need a label for every photo."""
 
+OBJECTIVE = parameters(["objective"])[0]
 OPEN_TEST = argument("--open-test", action="store_true", help="evaluate on the test set too; every opening is recorded")
 RESUME = argument("--resume", metavar="RUN", help="go on with a stopped run: its id, best or last")
 WAIT = argument("--wait", action="store_true", help="if another program is training this run, wait for it")

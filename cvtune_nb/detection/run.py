@@ -43,6 +43,7 @@ class DetectorRun(StoredRun[DetectorConfig]):
     CONFIG = DetectorConfig
     HISTORY = HISTORY_COLUMNS
     BEST_BY: ClassVar = {"validation_ap": False, "validation_ap50": False}
+    RANKED_BY = "validation_ap"
     MEASURES = ("validation_ap", "validation_ap50")
     OUTPUTS = "detections.csv"
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, fields, replace
 import pandas as pd
 
 from cvtune_nb import metrics
-from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
+from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.console import duration
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
 from cvtune_nb.files import Progress, silent
+from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.store import TRAINING, UNFINISHED
@@ -32,6 +33,10 @@ COLUMNS = [
     "validation_accuracy",
     "low",
     "high",
+    "objective_value",
+    "objective_low",
+    "objective_high",
+    "merit",
     "state",
     "note",
 ]
@@ -59,7 +64,7 @@ class Escalation:
         One row each (columns: COLUMNS). expected: the accuracy expected before it ran; state: waiting, skipped, or the
         run's.
     best : str
-        Id of the run with the highest validation accuracy, "" before any.
+        Id of the run that is best on validation by the workspace's objective, "" before any.
     why : str
         Which rung to stop at, in words.
     """
@@ -93,12 +98,13 @@ def escalate(
     """Train the configs within budget_seconds.
 
     The next rung is always the one with the highest expected gain over the best accuracy so far for its time
-    (`expected_accuracies`). A rung that was run before with the same parameters is not run again; one that was stopped
-    goes on. When the rungs left would take longer than the time left, the epochs of each are cut by the same factor,
-    and a rung of which not one epoch fits is skipped, the one with the lowest expected gain for its time first; the
-    note says so. So is a rung that can't be run here at all: weights that can't be had, an image_size larger than the
-    photos or one that the network does not take, or a run that another program is training. A rung is given up when it
-    can't become the best any more (`beaten`). Stopped, raised in `progress`, ends the climb and keeps the work.
+    (`expected_accuracies`: in accuracy, whatever counts, for that is what features tell). A rung that was run before
+    with the same parameters is not run again; one that was stopped goes on. When the rungs left would take longer than
+    the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is skipped, the
+    one with the lowest expected gain for its time first; the note says so. So is a rung that can't be run here at all:
+    weights that can't be had, an image_size larger than the photos or one that the network does not take, or a run that
+    another program is training. A rung is given up when it can't become the best any more (`beaten`). Stopped, raised
+    in `progress`, ends the climb and keeps the work.
 
     Parameters
     ----------
@@ -155,34 +161,47 @@ def so_far(workspace: Workspace, rungs: Mapping[int, Config]) -> Escalation:
 
 
 def beaten(run: Run, finished: Sequence[Run]) -> str:
-    """Why `run` can't become the best any more, in words; "" while it can, or that can't be known.
+    """Why `run` can't become the best any more by its objective, in words; "" while it can, or that can't be known.
 
-    After half of its epochs a run is beaten when even the upper end of its 95% interval, and on top of it the largest
-    rise that any finished run showed from that fraction of its epochs to its best, stays below the best accuracy. A
-    rule of ours; like successive halving (Jamieson and Talwalkar 2016) it compares runs in mid-course, but gives up
-    none that the differences seen so far leave a chance.
+    After half of its epochs a run is beaten when even the better end of its 95% interval, and on top of it the largest
+    rise that any finished run of this objective showed from that fraction of its epochs to its best, stays short of the
+    best value. A rule of ours; like successive halving (Jamieson and Talwalkar 2016) it compares runs in mid-course,
+    but gives up none that the differences seen so far leave a chance.
     """
-    whole = [other for other in finished if other.state == "done" and other.config.epochs and len(other.history)]
+    objective = run.objective
+    known = {
+        other.id: (other, score)
+        for other in finished
+        if other.state == "done" and other.config.epochs and other.config.objective == objective.text
+        if (score := other.score(objective))
+    }
+    own = run.score(objective)
     share = run.history["epoch"].max() / max(1, run.config.epochs) if len(run.history) else 0.0
-    if not whole or share < HALF:
+    if not known or own is None or share < HALF:
         return ""
-    best = max(whole, key=lambda other: other.validation.value)
+    best, value = max(known.values(), key=lambda pair: objective.merit(pair[1].value))
     most = 0.0
-    for other in whole:
-        early = other.history[other.history["epoch"] <= share * other.config.epochs + 1e-9]
+    for other, score in known.values():
+        early = other.history.loc[other.history["epoch"] <= share * other.config.epochs + 1e-9, "objective"]
         if len(early):
-            most = max(most, other.validation.value - early["validation_accuracy"].max())
-    if run.validation.high + most >= best.validation.value:
+            most = max(most, objective.merit(score.value) - early.map(objective.merit).max())
+    end = own.high if objective.HIGHER_IS_BETTER else own.low
+    if objective.merit(end) + most >= objective.merit(value.value):
         return ""
+    which, short = ("upper", "below") if objective.HIGHER_IS_BETTER else ("lower", "above")
+    rise = f"{most * 100:.1f} points" if objective.SHARE else f"{most:.3f}"
     return (
-        f"given up in epoch {run.history['epoch'].max()}: {run.validation.high:.1%}, the upper end of its "
-        f"interval, and the {most * 100:.1f} points that runs rise from there on at most stay below {best.id}'s "
-        f"{best.validation.value:.1%}"
+        f"given up in epoch {run.history['epoch'].max()}: {objective.in_words(end)}, the {which} end of its "
+        f"interval, and the {rise} that runs improve from there on at most stay {short} {best.id}'s "
+        f"{objective.in_words(value.value)}"
     )
 
 
 class Climb:
-    """One climb: rows has one dict a rung, left the indices of those still to run."""
+    """One climb: rows has one dict a rung, left the indices of those still to run.
+
+    Each rung's best epoch is chosen by the workspace's objective of today.
+    """
 
     def __init__(
         self,
@@ -193,15 +212,18 @@ class Climb:
         report: Callable[[Escalation], None],
         progress: Progress,
     ):
-        self.workspace, self.configs, self.deadline, self.report = workspace, configs, deadline, report
+        self.workspace, self.deadline, self.report = workspace, deadline, report
+        self.objective: Objective = judged.objective_in(workspace)
+        self.configs = [replace(config, objective=self.objective.text) for config in configs]
         self.progress, self.looking = progress, lambda _, words: progress(0.0, words)
-        self.rows = [_row(number, config) for number, config in zip(numbers, configs, strict=True)]
+        self.rows = [_row(number, config) for number, config in zip(numbers, self.configs, strict=True)]
         self.left: list[int] = []
         self.expected: dict[int, ExpectedAccuracy] = {}
 
     def compare_with(self, others: Mapping[int, Config]) -> None:
         """Add a row for each of these that was run before; it is never run."""
-        for number, config in others.items():
+        for number, other in others.items():
+            config = replace(other, objective=self.objective.text)
             before = earlier_run(self.workspace, config)
             if before is not None and len(before.history):
                 self.rows.append(_row(number, config))
@@ -308,16 +330,25 @@ class Climb:
             skipped = len(table) and (table["state"] == "skipped").all()
             why = "no rung was run: the note of each says why" if skipped else "no rung has finished an epoch yet"
             return Escalation(table, "", why)
-        best = ran.loc[ran["validation_accuracy"].idxmax()]
-        interval = f"{best['low']:.1%} to {best['high']:.1%}"
-        words = f"rung {best['rung']} is best on validation: {best['validation_accuracy']:.1%} ({interval})"
-        right = {run: right_of(load_run(self.workspace, run).predictions()) for run in ran["run"].unique()}
-        if len(right) > 1:
-            chosen = metrics.best_of(on_same_photos(right))
-            words += f"; as the best of {len(right)} it may be expected to get {chosen.expected:.1%} on other photos"
+        objective, told = self.objective, ran[ran["merit"].notna()]
+        if told.empty:
+            return Escalation(table, "", f"{objective.label} of these runs is not known: {judged.NOT_KEPT}")
+        ran, untold = told, len(ran) - len(told)
+        best = ran.loc[ran["merit"].idxmax()]
+        low, high = (objective.in_words(best[end]) for end in ("objective_low", "objective_high"))
+        by = "" if objective.text == USUAL else f" by {objective.label}"
+        value = objective.in_words(best["objective_value"])
+        words = f"rung {best['rung']} is best on validation{by}: {value} ({low} to {high})"
+        words += f"; {untold} not compared, {judged.NOT_KEPT}" if untold else ""
+        loaded = {run: load_run(self.workspace, run).answers(objective) for run in ran["run"].unique()}
+        answers = {run: each for run, each in loaded.items() if each}
+        if len(answers) > 1:
+            chosen = judged.best_of(objective, answers)
+            expected = objective.in_words(chosen.expected)
+            words += f"; as the best of {len(answers)} it may be expected to get {expected} on other photos"
         cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
         for _, row in cheaper.iterrows():
-            compared = metrics.paired(*aligned(right[row["run"]], right[best["run"]]))
+            compared = judged.compare(objective, answers[row["run"]], answers[best["run"]])
             if compared.verdict is metrics.Verdict.BETTER:
                 continue
             factor = best["seconds"] / max(row["seconds"], 1e-9)
@@ -367,6 +398,13 @@ class Climb:
                 "low": run.validation.low,
                 "high": run.validation.high,
             }
+            if score := run.score(self.objective):
+                row |= {
+                    "objective_value": score.value,
+                    "objective_low": score.low,
+                    "objective_high": score.high,
+                    "merit": self.objective.merit(score.value),
+                }
 
     def _until(self, done: int, row: dict) -> Progress:
         """The progress of one rung as a part of the whole climb; it stops the rung when the budget has ended."""

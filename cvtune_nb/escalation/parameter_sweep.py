@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from cvtune_nb import metrics
-from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, ranked, runs
+from cvtune_nb.classification import objective as judged
 from cvtune_nb.console import duration
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones
+from cvtune_nb.objectives import USUAL
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.store import TRAINING, UNFINISHED
@@ -27,6 +27,7 @@ SWEPT = ("learning_rate", "dropout", "weight_decay")
 OF_RECIPE = ("layer_decay", "drop_path")
 """Those that are searched besides where a value is recommended for the network."""
 ADDED = {
+    "objective": USUAL,
     "weights": "",
     "framing": "crop",
     "pooling": "last",
@@ -38,8 +39,21 @@ ADDED = {
 }
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""
-RESULTS = ("epochs", "seconds", "validation_accuracy", "low", "high", "state", "note")
+RESULTS = (
+    "epochs",
+    "seconds",
+    "validation_accuracy",
+    "low",
+    "high",
+    "objective_value",
+    "objective_low",
+    "objective_high",
+    "state",
+    "note",
+)
 """Columns of a sweep's table, behind trial, run and the parameters that are searched."""
+SHARES = ("accuracy", "balanced-accuracy", "macro-f1")
+"""Objectives of which 0 is the worst."""
 WIDER = {"learning_rate": 5.0, "weight_decay": 10.0}
 """How many times below and above the rung's own value is searched. Dropout is searched from 0 to MOST_DROPOUT, drop
 path from 0, and layer decay from 1, to twice as far from these as the rung's own value or the recommended one."""
@@ -60,7 +74,7 @@ class Sweep:
     trials : pandas.DataFrame
         One row each: trial, run, the parameters that are searched, and RESULTS.
     best : str
-        Id of the run with the highest validation accuracy, "" before any.
+        Id of the run that is best on validation by its objective, "" before any.
     why : str
         What may be expected of it, in words.
     """
@@ -113,7 +127,7 @@ def sweep(
     workspace : Workspace
         Where photos and runs are.
     config : Config
-        The rung to search round.
+        The rung to search round; what counts is the workspace's objective of today.
     trials : int
         How many there are to be in all.
     budget_seconds : float
@@ -134,6 +148,7 @@ def sweep(
     """
     if trials < 1:
         raise InputError(f"{trials} trials are too few: give 1 or more")
+    config = replace(config, objective=judged.chosen(workspace))
     deadline, report = time.monotonic() + budget_seconds, on_trial or (lambda _: None)
     journal = journal_of(workspace, config)
     what = f"sweeping round {config.backbone} at {config.image_size} pixels in {workspace.folder}"
@@ -189,7 +204,7 @@ def _run_trial(
 
     def on_epoch(run: Run) -> None:
         trial.set_user_attr("run", run.id)
-        trial.report(run.validation.value, int(run.history["epoch"].max()))
+        trial.report(_merit(run), int(run.history["epoch"].max()))
         report(_summary(workspace, study, config))
         if trial.should_prune():
             raise Beaten
@@ -209,9 +224,9 @@ def _run_trial(
         study.tell(trial, state=TrialState.PRUNED)
     elif run.state == "diverged":
         trial.set_user_attr("note", "its loss was lost")
-        study.tell(trial, 0.0)  # so that the search keeps away from there
+        study.tell(trial, _worst(config))  # so that the search keeps away from there
     else:
-        study.tell(trial, run.validation.value)
+        study.tell(trial, _merit(run))
     report(_summary(workspace, study, config))
 
 
@@ -237,9 +252,19 @@ def _run_on_ray(
             whole = False
             continue
         trial.set_user_attr("run", result.run.id)
-        study.tell(trial, 0.0 if result.run.state == "diverged" else result.run.validation.value)
+        study.tell(trial, _worst(config) if result.run.state == "diverged" else _merit(result.run))
     report(_summary(workspace, study, config))
     return whole
+
+
+def _merit(run: Run) -> float:
+    """What is maximised: the best epoch so far by the run's own objective, so that larger is better."""
+    return run.objective.merit(run.best("objective"))
+
+
+def _worst(config: Config) -> float:
+    """What a lost run is told to have reached: none right; of costs and losses, more than any run has."""
+    return 0.0 if config.objective in SHARES or config.objective.startswith("recall:") else -1e6
 
 
 def _config_of(trial: Any, config: Config) -> Config:
@@ -355,18 +380,26 @@ def _summary(workspace: Workspace, study: Any, config: Config) -> Sweep:
                 "low": run.validation.low,
                 "high": run.validation.high,
             }
+            if score := run.score(run.objective):
+                row |= {
+                    "objective_value": score.value,
+                    "objective_low": score.low,
+                    "objective_high": score.high,
+                }
         rows.append(row)
     table = pd.DataFrame(rows, columns=columns)
     ran = table[table["validation_accuracy"].notna()].drop_duplicates("run", keep="last")
     if ran.empty:
         return Sweep(table, "", "no trial has finished an epoch yet")
-    right = {name: right_of(load_run(workspace, name).predictions()) for name in ran["run"]}
-    chosen = metrics.best_of(on_same_photos(right))
+    loaded = [load_run(workspace, name) for name in ran["run"]]
+    objective = loaded[0].objective
+    answers = {run.id: each for run in loaded if (each := run.answers(objective))}
+    chosen = judged.best_of(objective, answers)
     best = ran.set_index("run").loc[chosen.run]
     values = ", ".join(f"{name.replace('_', ' ')} {best[name]:g}" for name in names)
     words = f"trial {best['trial']:.0f} is best: {values}; {chosen.words}"
     first = ran["run"].iloc[0]
     if chosen.run != first:
-        compared = metrics.paired(*aligned(right[first], right[chosen.run]))
+        compared = judged.compare(objective, answers[first], answers[chosen.run])
         words += f"; against the rung's own values: {compared.words}"
     return Sweep(table, chosen.run, words)

@@ -17,6 +17,8 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones
 from cvtune_nb.models.downloads import expected
+from cvtune_nb.objectives import USUAL
+from cvtune_nb.panels.objective import beside_accuracy, objective_control, say_classes
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
@@ -43,8 +45,9 @@ class BaselinePanel(Panel):
         weights: str = "",
         framing: str = "",
         pooling: str = "",
+        objective: str = "",
     ):
-        """The panel. "", image_size 0: what to start with in this workspace. C 0: chosen on validation."""
+        """The panel. "", image_size 0: what to start with, and what counts, in this workspace. C 0: chosen by that."""
         super().__init__(workspace)
         told = {"backbone": backbone, "image_size": image_size, "framing": framing, "weights": weights}
         spec = start_with(workspace, {**told, "pooling": pooling})
@@ -66,10 +69,18 @@ class BaselinePanel(Panel):
             disabled=True,
             style={"description_width": "7.5em", "button_width": "90px"},
         )
+        self.objective = objective_control(workspace, self.guard, self._counts_anew, objective)
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box, self.framing.box, self.pooling.box]
-        self.more.children = [self.C, self.kernel, self.words, self.best, folded("Own weights", [self.weights.box])]
+        self.more.children = [
+            self.objective.box,
+            self.C,
+            self.kernel,
+            self.words,
+            self.best,
+            folded("Own weights", [self.weights.box]),
+        ]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
@@ -162,6 +173,12 @@ class BaselinePanel(Panel):
         self._show(result)
         self._draw_soon()
 
+    def _counts_anew(self) -> None:
+        """Another objective: C is chosen by it, from features that are there."""
+        if self._explorer is not None:
+            self._wanted_C = 0
+            self.begin(self.work())
+
     def _choose(self) -> None:
         self.C.value = self.explorer.best_C(self.kernel.value)
 
@@ -180,8 +197,10 @@ class BaselinePanel(Panel):
 
     def _show(self, result: Baseline) -> None:
         self._seen = result
+        counted = beside_accuracy(result.score, result.objective)
+        number = "<b>{:.1%}</b>" if counted else '<span class="cvtune-number">{:.1%}</span>'
         self.text.value = html.status(
-            f'<span class="cvtune-number">{result.validation.value:.1%}</span> of {result.validation.n} validation '
+            f"{counted}{number.format(result.validation.value)} of {result.validation.n} validation "
             f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"
             f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, "
             f"{html.text(str(result.spec))}."
@@ -192,6 +211,7 @@ class BaselinePanel(Panel):
             if result is not self.seen:  # the slider has moved on
                 return
             result.save(self.workspace)  # what the person settles on is what later steps are compared with
+            say_classes(self.objective, self.workspace)
             self.picture.draw(plots.confusion(result.confusion), _confusion_in_words(result))
             self.refresh_reports()
 
@@ -234,6 +254,7 @@ class BaselinePanel(Panel):
         lines = [
             f"{network} gets {html.percent(seen.validation)} of the validation photos right: the figure to beat.",
             f"On the training photos it is {gap:+.1f} points from that.",
+            *([f"What counts, {seen.score.label}, is {seen.score}."] if seen.objective != USUAL else []),
             f"The hardest class is {worst['label']}: {worst['recall']:.0%} of {worst['photos']:.0f} photos are found.",
         ]
         return html.listed(lines)

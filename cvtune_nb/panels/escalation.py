@@ -29,6 +29,7 @@ from cvtune_nb.escalation import (
     so_far,
 )
 from cvtune_nb.models import backbones
+from cvtune_nb.panels.objective import counts_in_words, objective_control
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS, Config, differing
 from cvtune_nb.runs.cost import Cost, past_errors, past_in_words, timed, total
@@ -37,7 +38,7 @@ from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, Work
-from cvtune_nb.widgets.layout import look
+from cvtune_nb.widgets.layout import folded, look
 from cvtune_nb.widgets.rung_table import RungTable, in_words
 from cvtune_nb.workspace import Workspace
 
@@ -99,7 +100,9 @@ class EscalationPanel(Panel):
         self.table = RungTable(self.guard(self._edited))
         self.found = Findings(self.guard(self._apply), PARAMETERS)
         self.why, self.gap, self.time = w.HTML(), html.Picture(), html.Picture()
-        self.controls.children = [self.family, self.budget, self.on, self.sum]
+        self.objective = objective_control(workspace, self.guard, self._show_past)
+        counts = folded("What counts", [self.objective.box])
+        self.controls.children = [self.family, self.budget, self.on, counts, self.sum]
         self.below.children = [self.why, self.found, self.gap, self.time]
         page, *rest = self.box.children
         self.box.children = [page, self.table, *rest]
@@ -282,6 +285,8 @@ class EscalationPanel(Panel):
     def _apply(self, finding: Finding) -> None:
         """Put the best rung, changed as the finding says, into the table, ready to run."""
         config = replace(classification.load_run(self.workspace, self._about).config, **finding.change)
+        if counts := finding.change.get("objective"):
+            self.objective.value = counts
         number = self.add(config)
         advice.write_down(self.workspace, finding, self._about)
         self.say(f"Applied as rung {number}, the only one ticked: press {self.button}.")
@@ -307,7 +312,7 @@ class EscalationPanel(Panel):
             f"({row.low * 100:.1f} to {row.high * 100:.1f}%) in {duration(row.seconds)}."
             for row in found.measured.itertuples()
         ]
-        return html.listed(lines)
+        return html.listed([*lines, counts_in_words(self.workspace)])
 
 
 def _numbers(text: str, what: str) -> list[int]:

@@ -17,10 +17,11 @@ from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
+from cvtune_nb.panels.objective import objective_control
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.layout import look
+from cvtune_nb.widgets.layout import folded, look
 from cvtune_nb.workspace import Workspace
 
 ABOUT_THRESHOLD = (
@@ -78,7 +79,18 @@ class ExportPanel(BaseExportPanel):
         self.answer, self.looked = w.HTML(), html.Picture()
         words = f'<div class="cvtune-words">{ABOUT_THRESHOLD}</div>'
         forms = w.VBox([w.HTML("<b>Smaller variants</b>"), *self.variants.values()])
-        self.controls.children = [self.run, self.earlier, self.name, self.threshold, w.HTML(words), forms, self.warning]
+        self.objective = objective_control(workspace, self.guard, lambda: self._list_runs(""))
+        counts = folded("What counts: the runs are ranked by it", [self.objective.box])
+        self.controls.children = [
+            self.run,
+            counts,
+            self.earlier,
+            self.name,
+            self.threshold,
+            w.HTML(words),
+            forms,
+            self.warning,
+        ]
         self.more.children = [
             w.HTML("<b>Try it on a photo</b>"),
             self.photo,
@@ -243,7 +255,9 @@ def _option(row: Any) -> tuple[str, str]:
     """What is shown of a run in the menu, and its id."""
     name = "the SVM of notebook 02" if row.run == SVM else row.run
     unmeasured = pd.isna(row.validation_accuracy)
-    return f"{name}: {'is fitted again' if unmeasured else f'{row.validation_accuracy:.1%}'}", row.run
+    same = pd.isna(row.merit) or row.merit == row.validation_accuracy
+    counted = "" if same else f", objective {row.objective_value:.3f}"
+    return f"{name}: {'is fitted again' if unmeasured else f'{row.validation_accuracy:.1%}{counted}'}", row.run
 
 
 def _figure(made: Export) -> str:

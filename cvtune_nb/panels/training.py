@@ -8,7 +8,7 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
-from cvtune_nb.classification.baseline import last_baseline
+from cvtune_nb.classification.baseline import baseline_score, last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
@@ -18,7 +18,9 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import changes, in_words, of_network, recommended
+from cvtune_nb.objectives import USUAL
 from cvtune_nb.panels.augmentation import Augmentation
+from cvtune_nb.panels.objective import beside_accuracy, objective_control
 from cvtune_nb.panels.run_panel import RunPanel
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config, differing
 from cvtune_nb.runs.cost import Cost
@@ -29,7 +31,7 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
-KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "seed")
+KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "objective", "seed")
 """Parameters that are a choice about the photos: Recommended leaves them as they are."""
 
 
@@ -48,8 +50,11 @@ class TrainingPanel(RunPanel):
         Network and image size, where they are "" and 0, are what to start with; others that are None are what is
         recommended for the network.
         """
+        told = str(chosen.pop("objective", ""))
         given = recommended(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
-        super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
+        controls = {name: Control(name, given[name]) for name in PARAMETERS if name != "objective"}
+        controls["objective"] = objective_control(workspace, lambda call: self.guard(call), self._counts_anew, told)
+        super().__init__(workspace, controls)
         sets = "Sets all but the backbone, what it sees and the seed to what is recommended for this network"
         self.recommended, self.recipe = button("Recommended", sets), button("2018 recipe")
         self.advised = small_print()
@@ -91,6 +96,10 @@ class TrainingPanel(RunPanel):
         self.ready()
 
     # -- parameters -------------------------------------------------------------------------------------------
+
+    def _counts_anew(self) -> None:
+        """Another objective: the runs so far are ranked by it."""
+        self.compared.value = self.comparison_of(self.table())
 
     def config(self) -> Config:
         """The parameters as they stand. Raises InputError for a schedule that can't be read."""
@@ -219,6 +228,8 @@ class TrainingPanel(RunPanel):
             f"<b>{last['validation_accuracy']:.1%}</b>, train {last['train_accuracy']:.1%}; "
             f"{html.text(metrics.gap_in_words(gaps))}"
         )
+        if counted := beside_accuracy(run.score(run.objective), run.config.objective):
+            self.text.value = f"{counted}{self.text.value}"
 
     def draw_nothing(self) -> None:
         """Empty axes with the line that has to be beaten."""
@@ -286,6 +297,10 @@ class TrainingPanel(RunPanel):
         if known:
             gain = (run.validation.value - known["validation_accuracy"]) * 100
             lines.append(f"That is {gain:+.1f} points against the baseline's {known['validation_accuracy']:.1%}.")
+        if run.config.objective != USUAL and (score := run.score(run.objective)):
+            svm = baseline_score(self.workspace, run.objective)
+            beside = f"; the baseline's is {svm}" if svm else ""
+            lines.append(f"What counted in training, {score.label}, is {score}{beside}.")
         found = [*filter(None, [advice.outcome(self.workspace, run)]), *advice.advise(self.workspace, run)]
         return html.listed([*lines, *(f"{finding.title}: {finding.evidence}." for finding in found)])
 
@@ -293,6 +308,8 @@ class TrainingPanel(RunPanel):
 def _comparison(runs: pd.DataFrame, caption: str) -> str:
     """Every run with what differs between them, the best on top."""
     rows = Run.best_first(runs)
+    by_another = not rows["merit"].equals(rows["validation_accuracy"])
+    counted = ["" if pd.isna(value) else f"{value:.3f}" for value in rows["objective_value"]]
     validation = [
         "none yet"
         if pd.isna(row.validation_accuracy)
@@ -300,10 +317,13 @@ def _comparison(runs: pd.DataFrame, caption: str) -> str:
         for row in rows.itertuples()
     ]
     train = ["" if pd.isna(value) else f"{value:.1%}" for value in rows["train_accuracy"]]
-    shown = rows.assign(validation=validation, train=train, time=[duration(seconds) for seconds in rows["seconds"]])
+    shown = rows.assign(
+        counted=counted, validation=validation, train=train, time=[duration(seconds) for seconds in rows["seconds"]]
+    )
     names = {
         "run": "run",
         "state": "state",
+        **({"counted": "objective"} if by_another else {}),
         "validation": "validation (95% interval)",
         "train": "train",
         "time": "time",

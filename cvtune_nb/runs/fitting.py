@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.errors import Beaten, InputError, Stopped
-from cvtune_nb.files import Progress, silent, write_csv
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import memory
 from cvtune_nb.parameters import TrainingConfig
 from cvtune_nb.runs import checkpoint, distributed, lock
@@ -284,7 +284,7 @@ def _keep(
     rows = [*run.history.to_dict("records"), {**row, **columns}]  # of which HISTORY is kept
     run = replace(run, history=pd.DataFrame(rows, columns=run.history.columns).astype({"epoch": int}))
     if run.best_epoch == row["epoch"]:
-        write_csv(run.folder / run.OUTPUTS, outputs)
+        run.keep_outputs(outputs)
     # what counts: killed before, the epoch is done again
     checkpoint.save(run, trainer.network, trainer.optimizer, average)
     run.save()

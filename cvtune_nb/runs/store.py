@@ -73,7 +73,9 @@ class StoredRun(Generic[C]):
     HISTORY: ClassVar[list[str]]
     """Columns of its history."""
     BEST_BY: ClassVar[dict[str, bool]]
-    """Columns of the history by which the best epoch is found, and whether lower is better; the first ranks runs."""
+    """Columns of the history by which the best epoch is found, and whether lower is better."""
+    RANKED_BY: ClassVar[str]
+    """The column of the table of runs that ranks them: higher is better."""
     MEASURES: ClassVar[tuple[str, ...]]
     """Columns of its own in the table of runs."""
     OUTPUTS: ClassVar[str]
@@ -122,8 +124,14 @@ class StoredRun(Generic[C]):
         """The best epoch on validation; ties: the first. -1 before any."""
         if self.history.empty:
             return -1
-        rows = self.history.sort_values([*self.BEST_BY, "epoch"], ascending=[*self.BEST_BY.values(), True])
+        columns = self.best_by
+        rows = self.history.sort_values([*columns, "epoch"], ascending=[*columns.values(), True])
         return int(rows["epoch"].iloc[0])
+
+    @property
+    def best_by(self) -> dict[str, bool]:
+        """BEST_BY, or where that differs from run to run, this one's."""
+        return self.BEST_BY
 
     def best(self, column: str) -> float:
         """That column of the history in the best epoch; 0 before any."""
@@ -147,7 +155,7 @@ class StoredRun(Generic[C]):
     @classmethod
     def best_first(cls, table: pd.DataFrame) -> pd.DataFrame:
         """A table of runs, the best on validation first; ties: the first."""
-        return table.sort_values(next(iter(cls.BEST_BY)), ascending=False, kind="stable")
+        return table.sort_values(cls.RANKED_BY, ascending=False, kind="stable")
 
     @staticmethod
     def finished(table: pd.DataFrame) -> pd.DataFrame:
@@ -166,6 +174,10 @@ class StoredRun(Generic[C]):
             write_csv(self.folder / "history.csv", self.history)
         if self.state not in (INTERRUPTED, TRAINING):
             write_json(self.folder / "result.json", self.to_dict())
+
+    def keep_outputs(self, outputs: pd.DataFrame) -> None:
+        """Write down what the best epoch says of the validation photos."""
+        write_csv(self.folder / self.OUTPUTS, outputs)
 
     def outputs(self, columns: list[str], **types: Any) -> pd.DataFrame:
         """What OUTPUTS holds; these columns without a row before the first epoch."""
@@ -190,12 +202,15 @@ class RunStore(Generic[C, R]):
         Gives today's photos: runs are compared only on the same ones.
     none_yet
         The message where there is no run to load: "has no training run yet: train first".
+    judge
+        Measures of a run that depend on what counts today: by name, a part of MEASURES.
     """
 
     kind: type[R]
     folder: Path
     present: Callable[[], Provenance]
     none_yet: str
+    judge: Callable[[R], dict[str, float]] = lambda _: {}
 
     # -- new runs -----------------------------------------------------------------------------------------------
 
@@ -353,6 +368,7 @@ class RunStore(Generic[C, R]):
                     **run.config.to_dict(),
                     "best_epoch": run.best_epoch,
                     **run.measures(),
+                    **self.judge(run),
                     "seconds": run.seconds,
                     "predicted_seconds": run.predicted_seconds,
                     "changed": bool(run.changes),

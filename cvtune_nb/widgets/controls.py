@@ -16,12 +16,15 @@ from cvtune_nb.models.sources.source import ON_DISK
 from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print
+from cvtune_nb.widgets.objective import ObjectiveEditor
 from cvtune_nb.widgets.policies import PolicyList
 
 MOST_STEPS = 1000
 """Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
 
 
+LIMITLESS = ("text", "name", "file", "objective")
+"""Scales whose range is not a few words."""
 EMPTY = {"file": "none"}
 """What is said of a text that is empty, where that is not "as recommended"."""
 
@@ -81,7 +84,7 @@ class Control:
         parameter, value = self.parameter, self.value
         shown = f"{value:g}" if isinstance(value, float) else str(value) or EMPTY.get(parameter.scale, "as recommended")
         unit = f" {parameter.unit}" if parameter.unit else ""
-        limitless = parameter.scale in ("text", "name", "file") or (not parameter.choices and parameter.high > 1e6)
+        limitless = parameter.scale in LIMITLESS or (not parameter.choices and parameter.high > 1e6)
         ranged = "" if limitless else f" ({parameter.range_in_words}{self._steps})"
         self.words.value = (
             f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
@@ -201,6 +204,7 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "menu": _menu,
     "policies": PolicyList,
     "text": _text,
+    "objective": ObjectiveEditor,
     "file": _file,
     "name": _backbone,
 }

@@ -19,7 +19,9 @@ CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0
 def history(train, validation, loss=None):
     """One row an epoch from 0 on: train accuracy, validation accuracy, train loss."""
     loss = loss or [1.0 - 0.1 * n for n in range(len(train))]
-    rows = [(n, 0.01, t, los, v, 0.5, 1.0) for n, (t, v, los) in enumerate(zip(train, validation, loss, strict=True))]
+    rows = [
+        (n, 0.01, t, los, v, 0.5, v, 1.0) for n, (t, v, los) in enumerate(zip(train, validation, loss, strict=True))
+    ]
     return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
 
 
@@ -31,6 +33,10 @@ def photos(train=200, width=640, height=480, classes=("a", "b")):
     return pd.DataFrame(rows, columns=["path", "label", "split", "width", "height"])
 
 
+def of_two_sizes(most, least):
+    return pd.concat([photos(most, classes=("a",)), photos(least, classes=("b",))], ignore_index=True)
+
+
 def right(wrong, n=100):
     """Which of n photos were right: all but the first `wrong`."""
     return pd.Series([index >= wrong for index in range(n)], index=[f"{index}.jpg" for index in range(n)])
@@ -40,7 +46,8 @@ def table(*rows):
     """The table of runs: (learning_rate, image_size, validation_accuracy[, backbone])."""
     names = ["learning_rate", "image_size", "validation_accuracy", "backbone"]
     values = [dict(zip(names, (*row, "efficientnet_lite0")[:4], strict=True)) for row in rows]
-    return pd.DataFrame([CONFIG.to_dict() | {"run": f"{n:03d}", **row} for n, row in enumerate(values, 1)])
+    known = pd.DataFrame([CONFIG.to_dict() | {"run": f"{n:03d}", **row} for n, row in enumerate(values, 1)])
+    return known.assign(merit=known["validation_accuracy"])
 
 
 def issues(*kinds):
@@ -96,6 +103,11 @@ def only_lite_on_disk(monkeypatch):
 # rule -> (a case that it speaks about, what it says, the change it suggests), and cases that it is silent about
 LOUD = {
     "few-images": (case(photos=photos(40)), "a (40: 60 more), b (40: 60 more)", {}),
+    "imbalanced": (
+        case(photos=of_two_sizes(640, 200)),
+        "a has 640 training photos, b 200",
+        {"objective": "balanced-accuracy"},
+    ),
     "diverged": (
         case(state="diverged"),
         "infinite with learning rate 0.003",
@@ -167,6 +179,10 @@ SILENT = {
         case(config=replace(CONFIG, augmentation="none"), variations=variations(flip="harmful")),
     ],
     "few-images": [case(photos=photos(100))],
+    "imbalanced": [
+        case(photos=of_two_sizes(600, 200)),
+        case(photos=of_two_sizes(900, 200), config=replace(CONFIG, objective="macro-f1")),
+    ],
     "diverged": [case(), case(history([0.5, 0.6], [0.5, 0.6], [1.0, 1.6]))],
     "underfit": [
         case(history([0.5, 0.951], [0.5, 0.6])),

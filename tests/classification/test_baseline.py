@@ -76,9 +76,7 @@ def test_c_is_chosen_on_validation(explorer):
 
 
 def test_of_equally_good_cs_the_one_nearest_1_is_taken(explorer, monkeypatch):
-    table = pd.DataFrame(
-        {"C": C_VALUES, "train_accuracy": 1.0, "validation_accuracy": [0.5] * 5 + [0.9] * 2 + [0.8] * 2}
-    )
+    table = pd.DataFrame({"C": C_VALUES, "train_accuracy": 1.0, "objective": [0.5] * 5 + [0.9] * 2 + [0.8] * 2})
     monkeypatch.setattr(explorer, "C_table", lambda *a: table)
     assert explorer.best_C() == 3.0
 
