@@ -11,12 +11,13 @@ from torch import nn
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
-from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
+from cvtune_nb.classification.model import Classifier, build, load_best
+from cvtune_nb.classification.svm import SVM_SCALE, Svm, SvmExplorer, last_baseline
 from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, named, silent
+from cvtune_nb.imbalance import NONE
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import networks
 from cvtune_nb.models.pooling import LAST
@@ -160,7 +161,8 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
-    explorer = SvmExplorer(workspace, spec, progress)
+    imbalance = str(last.get("imbalance", NONE))  # unknown to earlier versions
+    explorer = SvmExplorer(workspace, spec, progress, imbalance)
     svm = explorer.svm(C, kernel)
     backbone = spec.network(progress)
     network = classifier(kernel, backbone, len(svm.classes))
@@ -171,12 +173,13 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         network.eval(),
         svm.classes,
         spec,
-        {**_without_folder(spec.to_dict()), "kernel": kernel, "C": C},
+        {**_without_folder(spec.to_dict()), "kernel": kernel, "C": C, "imbalance": imbalance},
         explorer.accuracy(C, kernel, "train"),
         explorer.accuracy(C, kernel, "validation"),
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
-        f"An SVM with C = {C:g}, chosen on validation.",
+        f"An SVM with C = {C:g}, chosen on validation."
+        + (f" Classes of different size: {imbalance}." if imbalance != NONE else ""),
         networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )

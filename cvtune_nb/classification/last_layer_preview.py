@@ -9,10 +9,9 @@ import pandas as pd
 import torch
 
 from cvtune_nb.classification.features import FeatureSpec, missing
-from cvtune_nb.classification.model import SVM_SCALE
 from cvtune_nb.classification.run import HISTORY_COLUMNS
-from cvtune_nb.classification.svm import Svm, SvmExplorer, normalised
-from cvtune_nb.classification.train import SMOOTHING
+from cvtune_nb.classification.svm import SVM_SCALE, Svm, SvmExplorer, normalised
+from cvtune_nb.classification.balance import SMOOTHING
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import MOMENTUM

@@ -6,15 +6,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cvtune_nb.classification.run import Run
-from cvtune_nb.classification.svm import Svm
+from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.parameters import Config
-
-SVM_SCALE = 3.0
-"""What an SVM's decision values (about -1..1) are multiplied by to be logits: docs/measurements.md, "Scale of the
-SVM's weights"."""
 
 
 class Classifier(nn.Module):

@@ -4,6 +4,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.imbalance import NONE, Remedy, counted, remedy_of
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.runs.provenance import groups_of, of_photos, present
 from cvtune_nb.workspace import Workspace, photos_id
@@ -25,6 +27,9 @@ from cvtune_nb.workspace import Workspace, photos_id
 KERNELS = ("linear", "rbf")
 C_VALUES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """What C is chosen from on validation, and where the slider stops."""
+SVM_SCALE = 3.0
+"""What an SVM's decision values (about -1..1) are multiplied by to be logits: docs/measurements.md, "Scale of the
+SVM's weights"."""
 
 GRAM_LIMIT = 5_000
 """Training photos up to which the RBF kernel is kept in memory (200 MB) instead of being computed on the way."""
@@ -38,30 +43,41 @@ def normalised(matrix: np.ndarray) -> np.ndarray:
 class Svm:
     """A support vector machine on L2-normalised features (scikit-learn's liblinear or libsvm).
 
+    remedy: what is done about classes of different size. Logit adjustment takes what it adds in training from the
+    decision values of a linear kernel, which are logits once they are scaled: docs/measurements.md, "Remedies for
+    imbalance".
+
     Rows of other lengths and logistic regression are no better: docs/measurements.md, "Ways to use frozen features".
     """
 
-    def __init__(self, C: float, kernel: str = "linear"):
+    def __init__(self, C: float, kernel: str = "linear", remedy: Remedy | None = None):
         if kernel not in KERNELS:
             raise InputError(f"kernel is {kernel!r}: choose linear or rbf")
         if not 1e-6 <= C <= 1e6:
             raise InputError(f"C is {C}: choose a value from 0.000001 to 1000000")
         self.C, self.kernel = C, kernel
+        self.remedy = remedy or Remedy()
 
     def fit(self, matrix: np.ndarray, labels: np.ndarray) -> "Svm":
         """Train on features (n, width) and n labels."""
-        rows = normalised(matrix)
+        rows, present = normalised(matrix), np.unique(labels)
+        counts, linear = counted(labels, present.tolist()), self.kernel == "linear"
+        weights, prior = self.remedy.weights_of_svm(counts, linear), self.remedy.prior(counts)
+        by_class = None if weights is None else dict(zip(counts, weights, strict=True))
+        self._shift = None if prior is None or not linear else -prior / SVM_SCALE
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             # scikit-learn takes a few photos of each of many classes for numbers to be predicted
             warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
             if self.kernel == "linear":
-                self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0).fit(rows, labels)
+                self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0, class_weight=by_class)
+                self._model.fit(rows, labels)
             else:
                 # scikit-learn's "scale", for rows whose squares sum to 1
                 self._gamma = float(1 / max(1 - np.square(rows.mean(0)).sum(), 1e-6))
                 self._rows = rows if len(rows) <= GRAM_LIMIT else None
-                self._model = SVC(C=self.C, kernel="rbf" if self._rows is None else "precomputed", gamma=self._gamma)
+                kernel = "rbf" if self._rows is None else "precomputed"
+                self._model = SVC(C=self.C, kernel=kernel, gamma=self._gamma, class_weight=by_class)
                 self._model.fit(self._kernel(rows), labels)
         self.classes: list[str] = list(self._model.classes_)
         return self
@@ -73,17 +89,22 @@ class Svm:
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         """The label of each row of features (n, width)."""
+        if self._shift is not None:
+            return self._model.classes_[self.scores(matrix).argmax(1)]
         return self._model.predict(self._kernel(normalised(matrix)))
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """Decision values (n, classes): the larger, the surer."""
         values = self._model.decision_function(self._kernel(normalised(matrix)))
-        return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+        each = np.stack([-values, values], axis=1) if values.ndim == 1 else values
+        return each if self._shift is None else each + self._shift
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights (classes, width) and bias (classes,) of a linear SVM, for L2-normalised features."""
         weight, bias = self._model.coef_, self._model.intercept_
-        return (np.vstack([-weight, weight]), np.append(-bias, bias)) if len(weight) == 1 else (weight, bias)
+        if len(weight) == 1:
+            weight, bias = np.vstack([-weight, weight]), np.append(-bias, bias)
+        return weight, bias if self._shift is None else bias + self._shift
 
     def kernel_machine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """An RBF SVM as arrays: support vectors, coefficients, intercepts and gamma.
@@ -133,6 +154,7 @@ class Baseline:
     seconds: float
     cached: bool
     note: str = ""
+    imbalance: str = NONE
 
     @property
     def by_label(self) -> pd.DataFrame:
@@ -150,6 +172,7 @@ class Baseline:
             **self.spec.to_dict(),
             "kernel": self.kernel,
             "C": self.C,
+            "imbalance": self.imbalance,
             "train_accuracy": self.train.value,
             "validation_accuracy": self.validation.value,
             "interval": self.validation.interval,
@@ -172,7 +195,7 @@ class Baseline:
 
 
 def C_table_file(  # noqa: N802 - the field calls it C
-    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear"
+    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear", imbalance: str = NONE
 ) -> Path:
     """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
 
@@ -186,8 +209,11 @@ def C_table_file(  # noqa: N802 - the field calls it C
         The features.
     kernel
         "linear" or "rbf".
+    imbalance
+        What is done about classes of different size (PARAMETERS).
     """
-    return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}.csv"
+    remedy = "" if imbalance == NONE else f"-{sha256(imbalance.encode()).hexdigest()[:12]}"
+    return workspace.cache / f"svm-{spec.key}-{kernel}{remedy}-{photos_id(photos)}.csv"
 
 
 class SvmExplorer:
@@ -197,12 +223,32 @@ class SvmExplorer:
     answered at once.
     """
 
-    def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent):
-        """Raises InputError when the backbone's weights can't be had or image_size is larger than the photos."""
-        self.workspace, self.spec = workspace, spec
+    def __init__(
+        self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent, imbalance: str = NONE
+    ):
+        """Compute the features, or read them.
+
+        Parameters
+        ----------
+        workspace, spec
+            Whose photos, and what their features are.
+        progress
+            Called with the progress.
+        imbalance
+            What is done about classes of different size (PARAMETERS).
+
+        Raises
+        ------
+        InputError
+            The backbone's weights can't be had, image_size is larger than the photos, or own weights name a class that
+            there is not.
+        """
+        self.workspace, self.spec, self.imbalance = workspace, spec, imbalance
         self.photos = workspace.photos()
         require_learnable(self.photos)
         self.classes = sorted(self.photos["label"].unique())
+        self.remedy = remedy_of(imbalance)
+        self.remedy.require(self.classes)
         self.features = features(workspace, self.photos, spec, progress)
         self._fitted: dict[tuple[float, str], Svm] = {}
 
@@ -214,7 +260,7 @@ class SvmExplorer:
     def svm(self, C: float, kernel: str = "linear") -> Svm:
         """The SVM for C and kernel, fitted on the training photos."""
         if (C, kernel) not in self._fitted:
-            self._fitted[C, kernel] = Svm(C, kernel).fit(*self._train)
+            self._fitted[C, kernel] = Svm(C, kernel, self.remedy).fit(*self._train)
         return self._fitted[C, kernel]
 
     @cached_property
@@ -240,7 +286,7 @@ class SvmExplorer:
 
     def C_table(self, kernel: str = "linear", progress: Progress = silent) -> pd.DataFrame:  # noqa: N802 - the field calls it C
         """C,train_accuracy,validation_accuracy for every C in C_VALUES, cached for these photos and labels."""
-        file = C_table_file(self.workspace, self.photos, self.spec, kernel)
+        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.imbalance)
         if file.exists():
             return read_csv(file)
         rows = []
@@ -322,6 +368,7 @@ class SvmExplorer:
             self.features.seconds + time.perf_counter() - start,
             self.features.cached,
             note,
+            self.imbalance,
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:
@@ -340,6 +387,7 @@ def baseline(
     kernel: str = "linear",
     open_test: bool = False,
     progress: Progress = silent,
+    imbalance: str = NONE,
 ) -> Baseline:
     """An SVM on the features of the workspace's photos; the result is kept in baseline.json.
 
@@ -351,13 +399,15 @@ def baseline(
         What the features are.
     C, kernel, open_test, progress
         As in SvmExplorer.fit.
+    imbalance
+        What is done about classes of different size (PARAMETERS).
 
     Raises
     ------
     InputError
         The features can't be computed, or there are too few photos to train on.
     """
-    result = SvmExplorer(workspace, spec, progress).fit(C, kernel, open_test, progress)
+    result = SvmExplorer(workspace, spec, progress, imbalance).fit(C, kernel, open_test, progress)
     result.save(workspace)
     return result
 

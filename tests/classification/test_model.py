@@ -6,7 +6,8 @@ from torch import nn
 
 from cvtune_nb.classification import build, load_best
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.model import SVM_SCALE, Classifier
+from cvtune_nb.classification.model import Classifier
+from cvtune_nb.classification.svm import SVM_SCALE
 from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
