@@ -9,11 +9,11 @@ from cvtune_nb import classification
 from cvtune_nb.advice import advise
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import SVM, Run, export_run
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import BY_HAND, choice, choose
 from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.console import table
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import Escalation, escalate, ladder_of

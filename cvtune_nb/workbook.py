@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cvtune_nb import classification
-from cvtune_nb.classification import svm
+from cvtune_nb.classification import baseline
 from cvtune_nb.export import exports_in
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.workspace import Workspace
@@ -28,12 +28,12 @@ class Step:
 
 def steps(workspace: Workspace) -> list[Step]:
     """The notebooks in their order."""
-    runs, before = classification.runs(workspace), svm.last_baseline(workspace, earlier=True)
+    runs, before = classification.runs(workspace), baseline.last_baseline(workspace, earlier=True)
     earlier, runs = int((runs["data"] != "").sum()), runs[runs["data"] == ""]
     tried = len(runs[["backbone", "image_size"]].drop_duplicates())
     kinds = exports_in(workspace.exports)
     similar = [name for name, kind in kinds.items() if kind == "similarity"]
-    known = svm.last_baseline(workspace)
+    known = baseline.last_baseline(workspace)
     detectors = len(list(workspace.folder.glob("detection/runs/*/config.json")))
     audited = (workspace.audit / "summary.json").exists()
     trained = [_counted(len(runs), "run") if len(runs) else "", f"{earlier} of {EARLIER}" if earlier else ""]

@@ -41,8 +41,8 @@ def planted(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def opened(photo_folder, tmp_path_factory):
     """The workspace of `photo_folder`, with the baseline of efficientnet_lite0 at 64 pixels. Shared: only read it."""
+    from cvtune_nb.classification.baseline import baseline
     from cvtune_nb.classification.features import FeatureSpec
-    from cvtune_nb.classification.svm import baseline
     from cvtune_nb.data import open_workspace
     from cvtune_nb.data.preprocessing import Preprocessing
 

@@ -26,8 +26,9 @@ from PIL import Image
 from sklearn.model_selection import StratifiedKFold
 
 from cvtune_nb.classification import export_run
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.classification.svm import Svm, baseline
+from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data import make_sample, open_workspace
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.data.preprocessing import Preprocessing

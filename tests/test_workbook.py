@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import write_json
 from cvtune_nb.workbook import steps

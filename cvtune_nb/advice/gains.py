@@ -19,9 +19,9 @@ from cvtune_nb.advice.next_values import larger_photos
 from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, predict_cost, runs
+from cvtune_nb.classification.baseline import baseline_predictions, last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline_predictions, last_baseline
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import backbones

@@ -9,8 +9,8 @@ import pandas as pd
 
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification.baseline import baseline_predictions
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline_predictions
 from cvtune_nb.classification.variations import known_costs
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding

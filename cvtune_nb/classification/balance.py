@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
+from cvtune_nb.augmentation.geometry import Generator
 from cvtune_nb.augmentation.mixing import Mixed
 from cvtune_nb.classification.losses import order, soft_labels
 from cvtune_nb.imbalance import SAMPLING, remedy_of
@@ -91,18 +92,18 @@ class Balance:
         return rows[order(labels[rows], loss)]
 
 
-def drawn_evenly(labels: torch.Tensor) -> torch.Tensor:
-    """As many rows as there are `labels` (n,), equally many of each class, from torch's global generator.
+def drawn_evenly(labels: torch.Tensor, random: Generator = None) -> torch.Tensor:
+    """As many rows as there are `labels` (n,), equally many of each class; random: None is torch's global generator.
 
     Within a class no photo comes again before all others have come, so that nothing is left out that need not be.
     """
     classes = labels.unique()
     quotas = torch.full((len(classes),), len(labels) // len(classes))
-    quotas[torch.randperm(len(classes))[: len(labels) % len(classes)]] += 1
+    quotas[torch.randperm(len(classes), generator=random)[: len(labels) % len(classes)]] += 1
     rows = []
     for label, quota in zip(classes, quotas.tolist(), strict=True):
         own = torch.nonzero(labels == label).flatten()
-        rounds = [own[torch.randperm(len(own))] for _ in range(-(-quota // len(own)))]
+        rounds = [own[torch.randperm(len(own), generator=random)] for _ in range(-(-quota // len(own)))]
         rows.append(torch.cat([*rounds, own[:0]])[:quota])
     return torch.cat(rows)
 

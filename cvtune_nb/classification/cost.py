@@ -8,9 +8,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from cvtune_nb.classification import features
+from cvtune_nb.classification.baseline import C_table_file
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
-from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data import pixels
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, memory, networks

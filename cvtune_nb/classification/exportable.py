@@ -10,9 +10,10 @@ from torch import nn
 
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
+from cvtune_nb.classification.baseline import SvmExplorer, last_baseline
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import Classifier, build, load_best
-from cvtune_nb.classification.svm import SVM_SCALE, Svm, SvmExplorer, last_baseline
+from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvtune_nb.classification.losses import order
+from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.train import part_of, start_from_svm, step
 from cvtune_nb.data.preprocessing import Preprocessing

@@ -15,11 +15,11 @@ from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
 from cvtune_nb.classification.balance import Balance
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable

@@ -17,8 +17,8 @@ from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, POLICIES
 from cvtune_nb.classification import candidates
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import BATCH, FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.pixels import pixels, still_there
 from cvtune_nb.data.preprocessing import Preprocessing

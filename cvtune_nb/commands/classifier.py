@@ -84,7 +84,7 @@ def audit(arguments: argparse.Namespace, meter: Meter) -> Result:
 )
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
-    from cvtune_nb.classification.svm import baseline as fit_baseline
+    from cvtune_nb.classification.baseline import baseline as fit_baseline
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification import best_run as best_classifier
-from cvtune_nb.classification.svm import baseline_predictions
+from cvtune_nb.classification.baseline import baseline_predictions
 from cvtune_nb.detection.average_precision import Scores, against_threshold, best_threshold, judged, scores
 from cvtune_nb.detection.dataset import Dataset, Part
 from cvtune_nb.detection.inference import detections

@@ -9,7 +9,7 @@ import pandas as pd
 from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, on_same_photos, right_of
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
-from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.console import duration
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies

@@ -7,10 +7,11 @@ import ipywidgets as w
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.classification import svm
+from cvtune_nb.classification import baseline
+from cvtune_nb.classification.baseline import C_VALUES, Baseline, SvmExplorer
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import C_VALUES, KERNELS, Baseline, SvmExplorer
+from cvtune_nb.classification.svm import KERNELS
 from cvtune_nb.console import duration
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
@@ -210,7 +211,7 @@ class BaselinePanel(Panel):
 
     def _learning_curve(self) -> Any:
         if self._measured[0] is not self.explorer:
-            self._measured = self.explorer, svm.learning_curve(self.explorer)
+            self._measured = self.explorer, baseline.learning_curve(self.explorer)
         return html.still(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
 
     def _mistakes(self) -> Any:

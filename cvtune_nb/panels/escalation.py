@@ -8,8 +8,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
+from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.classification.choice import start_with
-from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (

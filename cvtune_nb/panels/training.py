@@ -8,11 +8,11 @@ from IPython.display import HTML
 
 from cvtune_nb import advice, classification, metrics, plots
 from cvtune_nb.classification import Finder, Run
+from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
 from cvtune_nb.classification.run import HISTORY_COLUMNS
-from cvtune_nb.classification.svm import last_baseline
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress

@@ -12,8 +12,7 @@ import pandas as pd
 from scipy.special import softmax
 from sklearn.cluster import KMeans
 
-from cvtune_nb.classification.svm import SVM_SCALE
-from cvtune_nb.classification.svm import Svm
+from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data import look, walk
 from cvtune_nb.data.photo import FULL, Levels
 from cvtune_nb.errors import InputError

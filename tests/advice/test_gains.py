@@ -9,8 +9,8 @@ from cvtune_nb.advice import gains, real_gains, what_helps
 from cvtune_nb.advice.cross_validation import FOLDS, right_by_photo
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import fit, runs
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines

@@ -17,11 +17,11 @@ from pathlib import Path
 import pandas as pd
 
 from cvtune_nb.classification import candidates
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.comparison import USES, Comparison
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.console import table
 from cvtune_nb.data import open_workspace
 from cvtune_nb.workspace import Workspace

@@ -58,9 +58,9 @@ def main() -> None:
     work = arguments.work.resolve()
     os.environ["CVTUNE_HOME"] = str(work / "home")
     from cvtune_nb import metrics
+    from cvtune_nb.classification.baseline import SvmExplorer
     from cvtune_nb.classification.features import FeatureSpec
     from cvtune_nb.classification.framing import compare_framings, specs
-    from cvtune_nb.classification.svm import SvmExplorer
     from cvtune_nb.data import make_sample, open_workspace
     from cvtune_nb.data.preprocessing import Preprocessing
 

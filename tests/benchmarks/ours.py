@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import load_file
 
 from cvtune_nb.classification import Run, build, fit
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import Preprocessing

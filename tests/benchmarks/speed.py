@@ -10,9 +10,9 @@ import pandas as pd
 from PIL import Image
 
 from cvtune_nb.classification import fit
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.last_layer_preview import LastLayer
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import backbones

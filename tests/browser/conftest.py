@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from cvtune_nb import classification
 from cvtune_nb.audit import audit
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.parameters import Config

@@ -21,9 +21,9 @@ from cvtune_nb.classification.at_test_time import (
     measure,
     tried,
 )
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError

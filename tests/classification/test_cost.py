@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save_file
 
 from cvtune_nb.classification import cost, fit, predict_cost
+from cvtune_nb.classification.baseline import C_table_file
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.run import HISTORY_COLUMNS, new_run
-from cvtune_nb.classification.svm import C_table_file
 from cvtune_nb.data.pixels import kept_bytes
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json

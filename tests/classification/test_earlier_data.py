@@ -6,8 +6,8 @@ import pytest
 from cvtune_nb.advice import advise, real_gains
 from cvtune_nb.advice.rule import case_of
 from cvtune_nb.classification import best_run, earlier_run, load_run, runs
+from cvtune_nb.classification.baseline import baseline, baseline_predictions, last_baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline, baseline_predictions, last_baseline
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_csv, read_json, write_json

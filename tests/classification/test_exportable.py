@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification.baseline import SvmExplorer, baseline, last_baseline
 from cvtune_nb.classification.exportable import choices
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer, baseline, last_baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing

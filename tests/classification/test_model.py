@@ -5,10 +5,10 @@ from scipy.special import softmax
 from torch import nn
 
 from cvtune_nb.classification import build, load_best
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.model import Classifier
 from cvtune_nb.classification.svm import SVM_SCALE
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import networks

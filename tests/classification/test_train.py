@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cvtune_nb.classification import build, fit, load_best, load_run, predict_cost, train
-from cvtune_nb.classification.svm import baseline_predictions, last_baseline
+from cvtune_nb.classification.baseline import baseline_predictions, last_baseline
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped

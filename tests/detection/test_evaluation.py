@@ -36,7 +36,7 @@ def test_the_test_photos_are_judged_at_the_threshold_of_validation(found, traine
 
 
 def test_a_detector_is_compared_with_the_classifier_on_the_same_photos(workspace, tmp_path):
-    from cvtune_nb.classification.svm import baseline_predictions
+    from cvtune_nb.classification.baseline import baseline_predictions
     from cvtune_nb.detection import beside_classifier, box_journal, open_dataset
     from cvtune_nb.detection.run import DetectorRun
 

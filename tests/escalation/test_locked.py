@@ -6,7 +6,7 @@ import pytest
 
 from cvtune_nb import cli
 from cvtune_nb.classification import fit
-from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.escalation import climb, escalate, parameter_sweep, ray_cluster, so_far, sweep
 from cvtune_nb.escalation.ray_cluster import train_over_workers
 from cvtune_nb.runs import lock

@@ -12,8 +12,8 @@ from PIL import Image
 
 from cvtune_nb import classification, cli
 from cvtune_nb.classification import export_run
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.data.preprocessing import Preprocessing

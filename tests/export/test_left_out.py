@@ -11,8 +11,8 @@ from PIL import Image
 
 from cvtune_nb import cli
 from cvtune_nb.classification import export_run
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.similarity import Metric, export_similarity

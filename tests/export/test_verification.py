@@ -16,8 +16,8 @@ import torch
 
 from cvtune_nb import classification
 from cvtune_nb.classification import export_run, load_bundle
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError

@@ -13,7 +13,7 @@ from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 from cvtune_nb import classification
-from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.detection import open_dataset, runs
 from cvtune_nb.export.predict import Model, opened
 from cvtune_nb.workspace import Workspace

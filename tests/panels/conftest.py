@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import AuditPanel

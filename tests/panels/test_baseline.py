@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cvtune_nb.classification.svm import last_baseline
+from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.panels import (
     BaselinePanel,
 )
@@ -28,7 +28,7 @@ def test_compute_gives_accuracy_confusion_and_classes(based, workspace):
 
 
 def test_c_and_kernel_answer_from_cached_features(based, monkeypatch):
-    monkeypatch.setattr("cvtune_nb.classification.svm.features", None)  # nothing may be computed anew
+    monkeypatch.setattr("cvtune_nb.classification.baseline.features", None)  # nothing may be computed anew
     based.C.value = 0.01
     assert "C = 0.01" in based.text.value
     assert based.result().C == 0.01

@@ -3,8 +3,8 @@
 import pytest
 
 from cvtune_nb.classification import fit, load_run
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.escalation.parameter_sweep import run_to_search_round
 from cvtune_nb.panels import EscalationPanel, ExportPanel, GainsPanel, SweepPanel, TrainingPanel

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cvtune_nb import classification
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import (
     ExportPanel,
