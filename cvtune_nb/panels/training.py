@@ -12,6 +12,7 @@ from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
+from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
@@ -29,7 +30,7 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
-KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "seed")
+KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "imbalance", "seed")
 """Parameters that are a choice about the photos: Recommended leaves them as they are."""
 
 
@@ -48,7 +49,8 @@ class TrainingPanel(RunPanel):
         Network and image size, where they are "" and 0, are what to start with; others that are None are what is
         recommended for the network.
         """
-        given = recommended(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
+        told = {**chosen, "imbalance": chosen.get("imbalance") or chosen_remedy(workspace)}
+        given = recommended(**{**told, **start_with(workspace, chosen).to_dict()}).to_dict()
         super().__init__(workspace, {name: Control(name, given[name]) for name in PARAMETERS})
         sets = "Sets all but the backbone, what it sees and the seed to what is recommended for this network"
         self.recommended, self.recipe = button("Recommended", sets), button("2018 recipe")

@@ -17,6 +17,7 @@ from cvtune_nb.parameters import PARAMETERS, Parameter
 from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print
 from cvtune_nb.widgets.policies import PolicyList
+from cvtune_nb.widgets.remedies import RemedyChoice
 
 MOST_STEPS = 1000
 """Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
@@ -81,7 +82,9 @@ class Control:
         parameter, value = self.parameter, self.value
         shown = f"{value:g}" if isinstance(value, float) else str(value) or EMPTY.get(parameter.scale, "as recommended")
         unit = f" {parameter.unit}" if parameter.unit else ""
-        limitless = parameter.scale in ("text", "name", "file") or (not parameter.choices and parameter.high > 1e6)
+        limitless = parameter.scale in ("text", "name", "file", "remedy") or (
+            not parameter.choices and parameter.high > 1e6
+        )
         ranged = "" if limitless else f" ({parameter.range_in_words}{self._steps})"
         self.words.value = (
             f'<div role="status" aria-live="polite">{text(parameter.label)} <b>{text(shown)}</b>{text(unit)}{ranged}: '
@@ -200,6 +203,7 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "power2": _power2,
     "menu": _menu,
     "policies": PolicyList,
+    "remedy": RemedyChoice,
     "text": _text,
     "file": _file,
     "name": _backbone,
