@@ -11,11 +11,12 @@ from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.baseline import baseline_predictions
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.remedies import Comparison, last_remedies
 from cvtune_nb.classification.variations import known_costs
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import present
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 
 class HasConfig(Protocol):
@@ -82,6 +83,8 @@ class Case:
         The last audit's table, without what was decided since.
     variations : pandas.DataFrame
         What policies of augmentation cost a frozen network and SVM (classification.variations).
+    remedies : Comparison or None
+        What remedies for imbalance bring (classification.remedies), where that was measured on today's photos.
     """
 
     run: Run
@@ -92,6 +95,7 @@ class Case:
     right_others: dict[str, pd.Series]
     issues: pd.DataFrame
     variations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    remedies: Comparison | None = None
 
     @property
     def config(self) -> Config:
@@ -123,6 +127,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
     others = [load_run(workspace, name) for name in table["run"] if name != run.id]
     others = [other for other in others if other.provenance.comparable(own)]
     standing = baseline_predictions(workspace) if own.comparable(present(workspace)) else None
+    remedies = last_remedies(workspace)
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
         run,
@@ -133,6 +138,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
         known_costs(workspace, FeatureSpec.of(run.config)),
+        remedies if remedies and remedies.measured_on == photos_id(workspace.photos()) else None,
     )
 
 

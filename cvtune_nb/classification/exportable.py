@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification import Run, after_the_fact, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.baseline import SvmExplorer, last_baseline
 from cvtune_nb.classification.features import FeatureSpec
@@ -56,6 +56,8 @@ class Candidate:
         What it is shown once it is exported, where that is not what it was trained on.
     tried
         Among how many that was chosen on validation photos.
+    logit_adjustment
+        Strength of the logit adjustment in its bias (after_the_fact); 0: none.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Candidate:
     provenance: Provenance
     at_test_time: AtTestTime | None = None
     tried: int = 1
+    logit_adjustment: float = 0.0
 
     @property
     def shown(self) -> Preprocessing:
@@ -126,13 +129,15 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
 
 
 def as_chosen(workspace: Workspace, chosen: Candidate) -> Candidate:
-    """The same as the person wants it shown at test time (at_test_time.choose)."""
+    """The same as the person wants it used: its logits adjusted, and what it is shown at test time."""
+    if tau := after_the_fact.chosen_for(workspace, chosen):
+        chosen = after_the_fact.adjusted(chosen, tau)
     option = chosen_for(workspace, chosen.id, chosen.spec)
     if option is None:
         return chosen
     network = Mirrored(chosen.network).eval() if option.mirrored else chosen.network
     how = f"{chosen.how}; at test time it is shown {option}"
-    among = len(tried(chosen.spec, workspace.photos()))
+    among = chosen.tried * len(tried(chosen.spec, workspace.photos()))
     return replace(chosen, network=network, at_test_time=option, tried=among, how=how)
 
 

@@ -1,4 +1,4 @@
-"""What helps with classes of different size: remedies."""
+"""What helps with classes of different size, before training and after: remedies, adjust."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from cvtune_nb.commands.common import open_workspace_of, parameters_given
 from cvtune_nb.commands.flags import NETWORK, argument, parameters
 from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
-from cvtune_nb.imbalance import REMEDIES, remedy_of
+from cvtune_nb.imbalance import REMEDIES, TAU, remedy_of
 
 
 @command(
@@ -57,3 +57,40 @@ def remedies(arguments: argparse.Namespace, meter: Meter) -> Result:
     meanings = [f"{name}: {meaning}" for name, meaning in REMEDIES.items()]
     words = [*found.sentences, f"later steps train with {goes_on}", "", *meanings]
     return Result({**found.to_dict(), "chosen": goes_on}, "\n".join([table(rows, [*found.table]), "", *words]))
+
+
+@command(
+    *flags.PHOTOS,
+    *flags.LAYOUT,
+    argument("--run", required=True, metavar="RUN", help="a run's id, best, last, or svm for the baseline"),
+    argument("--objective", default="", metavar="X", help="what counts, such as macro-f1 (balanced-accuracy)"),
+    argument(
+        "--use",
+        default="",
+        metavar="X",
+        help=f"what exports of it do: recommended, a strength from 0 (no adjustment) to {TAU:g}, or what was chosen "
+        "before",
+    ),
+)
+def adjust(arguments: argparse.Namespace, meter: Meter) -> Result:
+    """adjust a finished classifier to classes of different size, without training it again"""
+    told = 0.0
+    if arguments.use not in ("", "recommended"):
+        try:
+            told = float(arguments.use)
+        except ValueError:
+            raise InputError(f"--use is {arguments.use!r}: give recommended or a strength from 0 to {TAU:g}") from None
+
+    from cvtune_nb.classification.after_the_fact import choose, chosen_for, measure, strength
+    from cvtune_nb.classification.exportable import candidate
+
+    workspace = open_workspace_of(arguments, meter, meter)
+    made = candidate(workspace, arguments.run, meter)
+    found = measure(workspace, made, arguments.objective, meter)
+    if arguments.use:
+        choose(workspace, made, strength(found.recommended) if arguments.use == "recommended" else told)
+    chosen = chosen_for(workspace, made)
+    goes_on = f"exports of {made.id} are " + (f"adjusted by {chosen:g}" if chosen else "not adjusted")
+    words = [f"{found.balance}.", f"{found.photos:,} validation photos: {found.brings}.", found.why, goes_on]
+    values = {**found.to_dict(), "run": made.id, "chosen": chosen}
+    return Result(values, "\n".join([table(found.table.to_dict("records"), [*found.table]), "", *words]))

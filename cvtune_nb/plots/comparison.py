@@ -165,7 +165,7 @@ def remedies_compared(table: pd.DataFrame, label: str, recommended: str) -> Figu
     Parameters
     ----------
     table
-        remedy,difference,difference_low,difference_high,accuracy_difference,accuracy_low,accuracy_high; none among them.
+        remedy,difference,difference_low,difference_high,accuracy_difference,accuracy_low,accuracy_high.
     label
         What the value that counts is called.
     recommended
