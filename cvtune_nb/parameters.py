@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, OF_DETECTORS, POLICIES, in_words, policies_in
 from cvtune_nb.errors import InputError
+from cvtune_nb.imbalance import FORMS as REMEDIES
+from cvtune_nb.imbalance import remedy_of
 from cvtune_nb.objectives import FORMS, USUAL, checked
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ class Parameter:
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
         backbone; "file": of a file, pinned to what it holds now (files.pinned); "policies": a list of some of the
-        choices, each with a strength (augmentation.policies); "text": free text, checked where it is used;
-        "objective": text that says what counts (objectives.text).
+        choices, each with a strength (augmentation.policies); "remedy": what is done about classes of different size
+        (imbalance); "text": free text, checked where it is used; "objective": text that says what counts
+        (objectives.text).
     low, high, choices
         The values it may have.
     unit
@@ -68,6 +71,8 @@ class Parameter:
         """What may be chosen, for example "1e-06 to 1" or "svm or random"."""
         if self.scale == "policies":
             return f"none, or any of {', '.join(self.choices)}, joined like {self.default}+colour:.3"
+        if self.scale == "remedy":
+            return REMEDIES
         if self.choices:
             return " or ".join(self.choices)
         if self.scale == "objective":
@@ -86,6 +91,8 @@ class Parameter:
             from cvtune_nb.files import pinned  # brings pandas, which `cvtune predict` does without
 
             return pinned(str(value))
+        if self.scale == "remedy":
+            return remedy_of(str(value)).text
         if self.scale == "policies":
             try:
                 return in_words(policies_in(str(value), self.choices))
@@ -317,6 +324,14 @@ _DECLARED = [
         USUAL,
         "objective",
     ),
+    Parameter(
+        "imbalance",
+        "Imbalance",
+        "what training does about classes of different size, for the sake of the small ones; notebook 03 and `cvtune "
+        "remedies` measure what helps with your photos",
+        "none",
+        "remedy",
+    ),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]
 
@@ -546,10 +561,11 @@ class Config(TrainingConfig):
     augmentation: str = PARAMETERS["augmentation"].default
     loss: str = PARAMETERS["loss"].default
     objective: str = PARAMETERS["objective"].default
+    imbalance: str = PARAMETERS["imbalance"].default
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS
-    BEFORE = MappingProxyType({"ema": 0.0, "pooling": "last"})
+    BEFORE = MappingProxyType({"ema": 0.0, "pooling": "last", "imbalance": "none"})
 
     def __post_init__(self) -> None:
         super().__post_init__()

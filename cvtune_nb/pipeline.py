@@ -194,7 +194,8 @@ class Workbook:
     def baseline(self) -> None:
         """The SVM on the frozen network, which training starts from."""
         try:
-            explorer = SvmExplorer(self.workspace, FeatureSpec.of(self.config), self.until(self.deadline))
+            spec, imbalance = FeatureSpec.of(self.config), self.config.imbalance
+            explorer = SvmExplorer(self.workspace, spec, self.until(self.deadline), imbalance=imbalance)
         except Stopped:
             self.progress(1.0, "the baseline was broken off")
             self.note("the budget ended before the features of all photos were there, so nothing was trained")
@@ -317,7 +318,7 @@ class Workbook:
         names = family if self.config.backbone in family else [self.config.backbone]
         mine = names.index(self.config.backbone), self.config.image_size
         return [
-            replace(rung, seed=self.config.seed)
+            replace(rung, seed=self.config.seed, imbalance=self.config.imbalance)
             for rung in ladder_of(FeatureSpec.of(self.config))
             if self._above((names.index(rung.backbone), rung.image_size), mine)
         ]

@@ -12,6 +12,8 @@ def another(parameter: Parameter) -> Any:
         return next(choice for choice in parameter.choices if choice != parameter.default)
     if parameter.scale == "policies":
         return "none"
+    if parameter.scale == "remedy":
+        return "balanced"
     if parameter.scale == "name":
         return "resnet50"
     if parameter.scale == "file":

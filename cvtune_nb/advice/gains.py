@@ -22,7 +22,9 @@ from cvtune_nb.classification import Run, load_run, predict_cost, runs
 from cvtune_nb.classification.baseline import baseline_predictions, last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
+from cvtune_nb.imbalance import NONE
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import backbones
 from cvtune_nb.models.recipes import changes, recommended
@@ -292,8 +294,9 @@ def _standing(
 def _baseline_config(workspace: Workspace) -> Config:
     known = last_baseline(workspace, earlier=True)
     if known:
-        return recommended(**FeatureSpec.from_dict(known).to_dict())
-    return recommended(**start_with(workspace).to_dict())
+        spec, imbalance = FeatureSpec.from_dict(known), str(known.get("imbalance", NONE))  # unknown to earlier versions
+        return recommended(**spec.to_dict(), imbalance=imbalance)
+    return recommended(**start_with(workspace).to_dict(), imbalance=chosen_remedy(workspace))
 
 
 def _cleaner_labels(

@@ -14,13 +14,14 @@ from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.baseline import baseline_answers, baseline_predictions
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import Answers
+from cvtune_nb.classification.remedies import Comparison, last_remedies
 from cvtune_nb.classification.variations import known_costs
 from cvtune_nb.metrics import Chosen, Paired
 from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import present
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 BASELINE = "svm"
 """Stands for the baseline among the answers of runs."""
@@ -94,6 +95,8 @@ class Case:
         What counts in the workspace, where that is not accuracy; None, too, where the run kept no probabilities.
     answers : dict
         What the run, the others and the BASELINE say, as far as the objective needs it; empty without an objective.
+    remedies : Comparison or None
+        What remedies for imbalance bring (classification.remedies), where that was measured on today's photos.
     """
 
     run: Run
@@ -104,6 +107,7 @@ class Case:
     right_others: dict[str, pd.Series]
     issues: pd.DataFrame
     variations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    remedies: Comparison | None = None
     objective: Objective | None = None
     answers: Mapping[str, Answers] = field(default_factory=dict)
 
@@ -174,6 +178,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         known = {other.id: other.answers(objective) for other in others if len(other.history)}
         known |= {run.id: own_answers, BASELINE: baseline_answers(workspace, objective)}
         answers = {name: each for name, each in known.items() if each}
+    remedies = last_remedies(workspace)
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
         run,
@@ -184,6 +189,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
         known_costs(workspace, FeatureSpec.of(run.config)),
+        remedies if remedies and remedies.measured_on == photos_id(workspace.photos()) else None,
         objective if answers else None,
         answers,
     )

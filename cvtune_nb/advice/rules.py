@@ -16,6 +16,7 @@ from cvtune_nb.advice.next_values import (
     stronger_augmentation,
 )
 from cvtune_nb.advice.rule import BASELINE, Case, Rule, case_of
+from cvtune_nb.advice.unequal_classes import Imbalance
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.classification.variations import in_points
@@ -430,6 +431,7 @@ RULES: tuple[Rule[Case], ...] = (
     Overfit(),
     HarmfulAugmentation(),
     BelowBaseline(),
+    Imbalance(),
     LearningRateEdge(),
     ImageSizeEdge(),
     Noise(),

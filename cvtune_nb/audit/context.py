@@ -13,11 +13,16 @@ from cvtune_nb.audit.labels import Judgement
 from cvtune_nb.audit.learning import Outlook
 from cvtune_nb.audit.storage import Storage
 from cvtune_nb.classification.features import FeatureSpec, features, network_speed
+from cvtune_nb.classification.remedies import Comparison, compared, what_counts
 from cvtune_nb.data import colours, keep_together
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.rows import Rows
 from cvtune_nb.files import Progress, silent
+from cvtune_nb.objectives import objective_of
 from cvtune_nb.workspace import Workspace
+
+REMEDY_PHOTOS = 1_000
+"""Photos that remedies for imbalance are compared on, at most: notebook 02 takes more."""
 
 
 @dataclass
@@ -92,6 +97,17 @@ class Context:
         small = list(dataset.small_classes(self.in_use))
         groups = self.duplicates.groups
         return learning.outlook(self.photos, self.rows, groups, training, small, dataset.ENOUGH_IMAGES)
+
+    @cached_property
+    def remedies(self) -> Comparison:
+        """What remedies for imbalance would bring, cross-validated on the train and validation photos."""
+        used = np.flatnonzero(self.photos["path"].isin(self.in_use["path"]) & (self.photos["split"] != "test"))
+        if len(used) > REMEDY_PHOTOS:
+            used = np.sort(np.random.default_rng(0).permutation(used)[:REMEDY_PHOTOS])
+        labels = self.photos["label"].to_numpy(dtype=object)[used]
+        objective = objective_of(what_counts(self.workspace), sorted(set(labels)))
+        groups = self.duplicates.groups[used]
+        return compared(np.asarray(self.rows[used]), labels, groups, objective, progress=self._part(0.9, 1.0))
 
     @cached_property
     def storage(self) -> Storage | None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cvtune_nb.audit.check import Issue, issue, quoted
+from cvtune_nb.classification.remedies import FOLDS as FEWEST
+from cvtune_nb.classification.remedies import balance_of
+from cvtune_nb.imbalance import NONE
 
 if TYPE_CHECKING:
     from cvtune_nb.audit.context import Context
@@ -17,10 +20,6 @@ ENOUGH_IMAGES = 100
 
 HARDLY = 0.01
 """A gain in recall below this is hardly any. Ours."""
-
-IMBALANCE = 5.0
-"""Largest class over smallest class, in training photos, from which accuracy mostly reflects the large one.
-Ours: a rule of thumb, not measured."""
 
 
 def small_classes(photos: pd.DataFrame) -> dict[str, int]:
@@ -49,19 +48,22 @@ def few_images(context: Context) -> list[Issue]:
 
 
 def imbalance(context: Context) -> list[Issue]:
-    """One class that is much larger than another."""
-    counts = training_photos(context.in_use)
-    if len(counts) < 2 or counts.max() <= IMBALANCE * max(counts.min(), 1):
+    """One class that is much larger than another, and what remedies would bring."""
+    balance = balance_of(context.in_use)
+    if not balance.unbalanced:
         return []
-    large, small = counts.idxmax(), counts.idxmin()
-    return [
-        issue(
-            "",
-            1 - counts.min() / counts.max(),
-            f"class {quoted([large])} has {counts.max()} training photos, {quoted([small])} {counts.min()}",
-            f"add photos of {quoted([small])}, and judge models by each class's recall",
+    advice = f"add photos of {quoted([balance.smallest])}, and judge models by balanced accuracy"
+    if balance.counts[balance.smallest] < FEWEST:
+        advice += "; remedies can't be compared with so few photos of it"
+    else:
+        found = context.remedies
+        advice += f"; expected, cross-validated on {found.photos:,} photos with a frozen network: {found.brings}. "
+        advice += (
+            f"Choose {found.recommended} in notebook 02 or with --imbalance"
+            if found.recommended != NONE
+            else f"No remedy is reliably better by {found.label}"
         )
-    ]
+    return [issue("", 1 - 1 / balance.ratio, str(balance), advice)]
 
 
 def _gain(outlook: Outlook | None) -> str:

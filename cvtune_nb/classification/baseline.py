@@ -1,9 +1,9 @@
 """Frozen network + SVM: an accuracy in seconds, and the start of everything that follows."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cvtune_nb.classification.objective import Answers
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.imbalance import NONE, remedy_of
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
 from cvtune_nb.runs.provenance import groups_of, of_photos, present
@@ -55,6 +56,7 @@ class Baseline:
     objective: str
     score: Score
     note: str = ""
+    imbalance: str = NONE
 
     @property
     def by_label(self) -> pd.DataFrame:
@@ -72,6 +74,7 @@ class Baseline:
             **self.spec.to_dict(),
             "kernel": self.kernel,
             "C": self.C,
+            "imbalance": self.imbalance,
             "train_accuracy": self.train.value,
             "validation_accuracy": self.validation.value,
             "interval": self.validation.interval,
@@ -98,7 +101,12 @@ class Baseline:
 
 
 def C_table_file(  # noqa: N802 - the field calls it C
-    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, kernel: str = "linear", objective: str = USUAL
+    workspace: Workspace,
+    photos: pd.DataFrame,
+    spec: FeatureSpec,
+    kernel: str = "linear",
+    objective: str = USUAL,
+    imbalance: str = NONE,
 ) -> Path:
     """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
 
@@ -114,9 +122,12 @@ def C_table_file(  # noqa: N802 - the field calls it C
         "linear" or "rbf".
     objective
         What C is chosen by. Accuracy has no part in the name, as in earlier versions.
+    imbalance
+        What is done about classes of different size (PARAMETERS).
     """
-    own = "" if objective == USUAL else f"-{hashlib.sha256(objective.encode()).hexdigest()[:12]}"
-    return workspace.cache / f"svm-{spec.key}-{kernel}-{photos_id(photos)}{own}.csv"
+    own = "" if objective == USUAL else f"-{sha256(objective.encode()).hexdigest()[:12]}"
+    remedy = "" if imbalance == NONE else f"-{sha256(imbalance.encode()).hexdigest()[:12]}"
+    return workspace.cache / f"svm-{spec.key}-{kernel}{remedy}-{photos_id(photos)}{own}.csv"
 
 
 class SvmExplorer:
@@ -126,16 +137,39 @@ class SvmExplorer:
     answered at once.
     """
 
-    def __init__(self, workspace: Workspace, spec: FeatureSpec, progress: Progress = silent, objective: str = ""):
-        """The baseline by this objective; "": the workspace's, today.
+    def __init__(
+        self,
+        workspace: Workspace,
+        spec: FeatureSpec,
+        progress: Progress = silent,
+        objective: str = "",
+        imbalance: str = NONE,
+    ):
+        """Compute the features, or read them.
 
-        Raises InputError when the backbone's weights can't be had, image_size is larger than the photos, or the
-        objective names a class that there is not.
+        Parameters
+        ----------
+        workspace, spec
+            Whose photos, and what their features are.
+        progress
+            Called with the progress.
+        objective
+            What C is chosen by; "": the workspace's, today.
+        imbalance
+            What is done about classes of different size (PARAMETERS).
+
+        Raises
+        ------
+        InputError
+            The backbone's weights can't be had, image_size is larger than the photos, or the objective or own weights
+            name a class that there is not.
         """
-        self.workspace, self.spec, self._objective = workspace, spec, objective
+        self.workspace, self.spec, self.imbalance, self._objective = workspace, spec, imbalance, objective
         self.photos = workspace.photos()
         require_learnable(self.photos)
         self.classes = sorted(self.photos["label"].unique())
+        self.remedy = remedy_of(imbalance)
+        self.remedy.require(self.classes)
         self.features = features(workspace, self.photos, spec, progress)
         self._fitted: dict[tuple[float, str], Svm] = {}
 
@@ -153,7 +187,7 @@ class SvmExplorer:
     def svm(self, C: float, kernel: str = "linear") -> Svm:
         """The SVM for C and kernel, fitted on the training photos."""
         if (C, kernel) not in self._fitted:
-            self._fitted[C, kernel] = Svm(C, kernel).fit(*self._train)
+            self._fitted[C, kernel] = Svm(C, kernel, self.remedy).fit(*self._train)
         return self._fitted[C, kernel]
 
     @cached_property
@@ -211,7 +245,7 @@ class SvmExplorer:
 
         objective: its value on validation.
         """
-        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text)
+        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text, self.imbalance)
         if file.exists():
             return _with_objective(read_csv(file))
         rows = []
@@ -302,6 +336,7 @@ class SvmExplorer:
             self.objective.text,
             self.score(chosen, kernel),
             note,
+            self.imbalance,
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:
@@ -320,6 +355,7 @@ def baseline(
     kernel: str = "linear",
     open_test: bool = False,
     progress: Progress = silent,
+    imbalance: str = NONE,
 ) -> Baseline:
     """An SVM on the features of the workspace's photos; the result is kept in baseline.json.
 
@@ -331,13 +367,15 @@ def baseline(
         What the features are.
     C, kernel, open_test, progress
         As in SvmExplorer.fit.
+    imbalance
+        What is done about classes of different size (PARAMETERS).
 
     Raises
     ------
     InputError
         The features can't be computed, or there are too few photos to train on.
     """
-    result = SvmExplorer(workspace, spec, progress).fit(C, kernel, open_test, progress)
+    result = SvmExplorer(workspace, spec, progress, imbalance).fit(C, kernel, open_test, progress)
     result.save(workspace)
     return result
 
@@ -441,7 +479,11 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
                     for label in explorer.classes
                 ]
             )
-            draws.append(metrics.accuracy(truth, Svm(C).fit(matrix[chosen], labels[chosen]).predict(held_back)).value)
+            draws.append(
+                metrics.accuracy(
+                    truth, Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen]).predict(held_back)
+                ).value
+            )
             used = len(chosen)
         mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
         rows.append((used, float(np.mean(draws)), mean.low, mean.high))

@@ -60,7 +60,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     if config.head == "svm":
         todo = features.missing(workspace, spec, keys)
         preparing += len(todo) * probe["forward_seconds"]
-        if not C_table_file(workspace, photos, spec, objective=config.objective).exists():
+        known = C_table_file(workspace, photos, spec, objective=config.objective, imbalance=config.imbalance)
+        if not known.exists():
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     store = pixels.serving(workspace, keys, spec.preprocessing)
     copies = (4 if config.optimizer == "adamw" else 3) + bool(config.ema)

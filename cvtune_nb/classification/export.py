@@ -176,7 +176,9 @@ def export_run(
             openings=openings,
             left_out=fair.left_out,
             notes=fair.notes,
-            validation=share(int(right.sum()), len(right)) if chosen.at_test_time else chosen.validation,
+            validation=share(int(right.sum()), len(right))
+            if chosen.at_test_time or chosen.logit_adjustment
+            else chosen.validation,
             test=test,
             per_class=by_class,
             variants=beside,
@@ -307,6 +309,7 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "levels": workspace.levels,
         "padding": padding_for(workspace, chosen.shown),
         "at_test_time": chosen.at_test_time and asdict(chosen.at_test_time),
+        "logit_adjustment": chosen.logit_adjustment,
         "data": {
             "split": fair.split,
             "name": Path(workspace.source).name,

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from cvtune_nb.classification import Run, load_run, runs
+from cvtune_nb.classification import Run, after_the_fact, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.baseline import SvmExplorer, baseline_score, last_baseline
 from cvtune_nb.classification.features import FeatureSpec
@@ -19,6 +19,7 @@ from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, named, silent
+from cvtune_nb.imbalance import NONE
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import networks
 from cvtune_nb.models.pooling import LAST
@@ -56,6 +57,8 @@ class Candidate:
         What it is shown once it is exported, where that is not what it was trained on.
     tried
         Among how many that was chosen on validation photos.
+    logit_adjustment
+        Strength of the logit adjustment in its bias (after_the_fact); 0: none.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Candidate:
     provenance: Provenance
     at_test_time: AtTestTime | None = None
     tried: int = 1
+    logit_adjustment: float = 0.0
 
     @property
     def shown(self) -> Preprocessing:
@@ -130,13 +134,15 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
 
 
 def as_chosen(workspace: Workspace, chosen: Candidate) -> Candidate:
-    """The same as the person wants it shown at test time (at_test_time.choose)."""
+    """The same as the person wants it used: its logits adjusted, and what it is shown at test time."""
+    if tau := after_the_fact.chosen_for(workspace, chosen):
+        chosen = after_the_fact.adjusted(chosen, tau)
     option = chosen_for(workspace, chosen.id, chosen.spec)
     if option is None:
         return chosen
     network = Mirrored(chosen.network).eval() if option.mirrored else chosen.network
     how = f"{chosen.how}; at test time it is shown {option}"
-    among = len(tried(chosen.spec, workspace.photos()))
+    among = chosen.tried * len(tried(chosen.spec, workspace.photos()))
     return replace(chosen, network=network, at_test_time=option, tried=among, how=how)
 
 
@@ -166,7 +172,8 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
 def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
-    explorer = SvmExplorer(workspace, spec, progress)
+    imbalance = str(last.get("imbalance", NONE))  # unknown to earlier versions
+    explorer = SvmExplorer(workspace, spec, progress, imbalance)
     svm = explorer.svm(C, kernel)
     backbone = spec.network(progress)
     network = classifier(kernel, backbone, len(svm.classes))
@@ -177,12 +184,13 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         network.eval(),
         svm.classes,
         spec,
-        {**_without_folder(spec.to_dict()), "kernel": kernel, "C": C},
+        {**_without_folder(spec.to_dict()), "kernel": kernel, "C": C, "imbalance": imbalance},
         explorer.accuracy(C, kernel, "train"),
         explorer.accuracy(C, kernel, "validation"),
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
-        f"An SVM with C = {C:g}, chosen on validation.",
+        f"An SVM with C = {C:g}, chosen on validation."
+        + (f" Classes of different size: {imbalance}." if imbalance != NONE else ""),
         networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
         of_photos(explorer.photos),
     )

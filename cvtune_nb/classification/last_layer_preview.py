@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cvtune_nb.classification.balance import SMOOTHING, Balance, drawn_evenly
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec, missing
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.classification.svm import SVM_SCALE, Svm, normalised
-from cvtune_nb.classification.train import SMOOTHING
 from cvtune_nb.errors import InputError
+from cvtune_nb.imbalance import remedy_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.optimizer import MOMENTUM
 from cvtune_nb.runs.weight_average import decay_after
@@ -68,21 +69,32 @@ class LastLayer:
             class_ids = {label: class_id for class_id, label in enumerate(self.classes)}
             labels = np.array([class_ids[label] for label in explorer.photos["label"].iloc[chosen]])
             self._parts[split] = explorer.features.rows[chosen], labels
-        matrix, labels = self._parts["train"]
         # fit chooses C on validation; for more photos than are drawn that would take minutes, and C = 1 serves
         C = explorer.best_C() if self.photos["train"] <= PHOTOS else 1.0
-        self._svm = Svm(C).fit(matrix, np.array(self.classes, dtype=object)[labels]) if self._all_classes() else None
+        self._C, self._svms = C, dict[str, Svm]()
         self._unit = {split: (normalised(matrix), labels) for split, (matrix, labels) in self._parts.items()}
 
     def _all_classes(self) -> bool:
         return len(np.unique(self._parts["train"][1])) == len(self.classes)
 
+    def _svm(self, imbalance: str) -> Svm | None:
+        """The SVM of a remedy for imbalance; None where a class has no photo among those drawn."""
+        if not self._all_classes():
+            return None
+        if imbalance not in self._svms:
+            matrix, labels = self._parts["train"]
+            remedy = remedy_of(imbalance)
+            remedy.require(self.classes)
+            names = np.array(self.classes, dtype=object)[labels]
+            self._svms[imbalance] = Svm(self._C, remedy=remedy).fit(matrix, names)
+        return self._svms[imbalance]
+
     def preview(self, config: Config, limit: float = LIMIT) -> Preview:
         """Train the last layer on these photos as `fit` would if the backbone were frozen.
 
-        The same start, minibatches, warm-up, schedule, optimizer, weight decay, dropout, label smoothing and average of
-        the weights; not the gradient clipping, which looks at all layers. Ends with the last whole epoch that `limit`
-        allows, or before the loss stops being finite.
+        The same start, minibatches, remedy for imbalance, warm-up, schedule, optimizer, weight decay, dropout, label
+        smoothing and average of the weights; not the gradient clipping, which looks at all layers. Ends with the last
+        whole epoch that `limit` allows, or before the loss stops being finite.
 
         Parameters
         ----------
@@ -99,12 +111,16 @@ class LastLayer:
         start = time.perf_counter()
         parts = self._unit if config.head == "svm" else self._parts
         weight, bias = self._start(config)
-        layer = Layer(weight, bias, config)
-        rows, ended = [self._row(0, 0.0, layer, parts)], ""
         (matrix, labels), step = parts["train"], 0
+        balance = Balance.of(config, torch.from_numpy(labels), self.classes) if self._all_classes() else Balance()
+        layer = Layer(weight, bias, config, balance)
+        rows, ended = [self._row(0, 0.0, layer, parts)], ""
         batches = -(-len(labels) // config.batch_size)
         for epoch, middle in enumerate(config.rates, 1):
-            order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(config.seed * 1_000 + epoch))
+            random = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
+            order = torch.randperm(len(labels), generator=random)
+            if balance.sampled:
+                order = drawn_evenly(torch.from_numpy(labels), random)[order]
             shuffled, truth = matrix[order.numpy()], labels[order.numpy()]
             for first in range(0, len(labels), config.batch_size):
                 rate, step = config.rate(step / batches), step + 1
@@ -128,8 +144,8 @@ class LastLayer:
 
         The SVM's, or what PyTorch draws for this seed.
         """
-        if config.head == "svm" and self._svm is not None:
-            weight, bias = self._svm.weights()
+        if config.head == "svm" and (svm := self._svm(config.imbalance)) is not None:
+            weight, bias = svm.weights()
             return (np.array(weight.T * SVM_SCALE, np.float32, order="C"), np.array(bias * SVM_SCALE, np.float32))
         random, width = torch.Generator().manual_seed(config.seed), self._parts["train"][0].shape[1]
         drawn = [
@@ -169,8 +185,12 @@ class Layer:
     measured: weights and biases that are measured, the averaged ones (runs.weight_average) where the config wants them.
     """
 
-    def __init__(self, weight: np.ndarray, bias: np.ndarray, config: Config):
+    def __init__(self, weight: np.ndarray, bias: np.ndarray, config: Config, balance: Balance | None = None):
         self.weight, self.bias, self.config = weight, bias, config
+        self._weights, self._prior = (
+            None if values is None else values.numpy()
+            for values in (((balance.weights, balance.prior)) if balance else (None, None))
+        )
         self._kept = [(np.zeros_like(value), np.zeros_like(value)) for value in (weight, bias)]
         self._random, self._steps = np.random.default_rng(config.seed), 0
         self.measured = (weight.copy(), bias.copy()) if config.ema else (weight, bias)
@@ -191,10 +211,13 @@ class Layer:
             kept = self._random.integers(0, 256, matrix.shape, dtype=np.uint8) >= round(256 * self.config.dropout)
             matrix = matrix * kept * np.float32(1 / (1 - self.config.dropout))
         n, self._steps = len(labels), self._steps + 1
-        slope = _softmax(matrix @ self.weight + self.bias)
+        logits = matrix @ self.weight + self.bias
+        slope = _softmax(logits if self._prior is None else logits + self._prior)
         slope -= np.float32(SMOOTHING / len(self.bias))
         slope[np.arange(n), labels] -= np.float32(1 - SMOOTHING)
         slope /= np.float32(n)
+        if self._weights is not None:
+            slope *= self._weights[labels][:, None]
         move = self._adamw if self.config.optimizer == "adamw" else self._sgd
         decay = self.config.weight_decay
         move(self.weight, matrix.T @ slope, self._kept[0], rate, decay)

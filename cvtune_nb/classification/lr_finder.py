@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvtune_nb.classification.losses import order
+from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.train import part_of, start_from_svm, step
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -93,12 +93,13 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     optimizer = optimizer_for(network, config)
     torch.manual_seed(config.seed)
     train_mode(network)
+    balance = Balance.of(config, train.labels, classes)
     rows, mean = [], 0.0
-    batches = read_ahead(train.batch, itertools.islice(_batches(train.labels, config), STEPS))
+    batches = read_ahead(train.batch, itertools.islice(_batches(train.labels, config, balance), STEPS))
     for number, (rate, batch) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         set_learning_rate(optimizer, float(rate))
-        loss = step(network, optimizer, *batch, config)
+        loss = step(network, optimizer, *batch, config, balance)
         mean = KEPT * mean + (1 - KEPT) * loss
         smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever
         if not math.isfinite(loss):
@@ -109,10 +110,10 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     return pd.DataFrame(rows, columns=["learning_rate", "loss", "smoothed"])
 
 
-def _batches(labels: torch.Tensor, config: Config) -> Iterator[torch.Tensor]:
-    """Minibatches for ever: all photos in a new order, then again."""
+def _batches(labels: torch.Tensor, config: Config, balance: Balance) -> Iterator[torch.Tensor]:
+    """Minibatches for ever: the rows of one epoch after another."""
     while True:
-        yield from order(labels, config.loss).split(config.batch_size)
+        yield from balance.order(labels, config.loss).split(config.batch_size)
 
 
 def suggested(table: pd.DataFrame) -> Finder:

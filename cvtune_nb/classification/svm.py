@@ -8,12 +8,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.imbalance import Remedy, counted
 
 KERNELS = ("linear", "rbf")
 SVM_SCALE = 3.0
 """What an SVM's decision values (about -1..1) are multiplied by to be logits: docs/measurements.md, "Scale of the
 SVM's weights"."""
-
 GRAM_LIMIT = 5_000
 """Training photos up to which the RBF kernel is kept in memory (200 MB) instead of being computed on the way."""
 
@@ -26,30 +26,41 @@ def normalised(matrix: np.ndarray) -> np.ndarray:
 class Svm:
     """A support vector machine on L2-normalised features (scikit-learn's liblinear or libsvm).
 
+    remedy: what is done about classes of different size. Logit adjustment takes what it adds in training from the
+    decision values of a linear kernel, which are logits once they are scaled: docs/measurements.md, "Remedies for
+    imbalance".
+
     Rows of other lengths and logistic regression are no better: docs/measurements.md, "Ways to use frozen features".
     """
 
-    def __init__(self, C: float, kernel: str = "linear"):
+    def __init__(self, C: float, kernel: str = "linear", remedy: Remedy | None = None):
         if kernel not in KERNELS:
             raise InputError(f"kernel is {kernel!r}: choose linear or rbf")
         if not 1e-6 <= C <= 1e6:
             raise InputError(f"C is {C}: choose a value from 0.000001 to 1000000")
         self.C, self.kernel = C, kernel
+        self.remedy = remedy or Remedy()
 
     def fit(self, matrix: np.ndarray, labels: np.ndarray) -> "Svm":
         """Train on features (n, width) and n labels."""
-        rows = normalised(matrix)
+        rows, present = normalised(matrix), np.unique(labels)
+        counts, linear = counted(labels, present.tolist()), self.kernel == "linear"
+        weights, prior = self.remedy.weights_of_svm(counts, linear), self.remedy.prior(counts)
+        by_class = None if weights is None else dict(zip(counts, weights, strict=True))
+        self._shift = None if prior is None or not linear else -prior / SVM_SCALE
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             # scikit-learn takes a few photos of each of many classes for numbers to be predicted
             warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
             if self.kernel == "linear":
-                self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0).fit(rows, labels)
+                self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0, class_weight=by_class)
+                self._model.fit(rows, labels)
             else:
                 # scikit-learn's "scale", for rows whose squares sum to 1
                 self._gamma = float(1 / max(1 - np.square(rows.mean(0)).sum(), 1e-6))
                 self._rows = rows if len(rows) <= GRAM_LIMIT else None
-                self._model = SVC(C=self.C, kernel="rbf" if self._rows is None else "precomputed", gamma=self._gamma)
+                kernel = "rbf" if self._rows is None else "precomputed"
+                self._model = SVC(C=self.C, kernel=kernel, gamma=self._gamma, class_weight=by_class)
                 self._model.fit(self._kernel(rows), labels)
         self.classes: list[str] = list(self._model.classes_)
         return self
@@ -61,17 +72,22 @@ class Svm:
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         """The label of each row of features (n, width)."""
+        if self._shift is not None:
+            return self._model.classes_[self.scores(matrix).argmax(1)]
         return self._model.predict(self._kernel(normalised(matrix)))
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """Decision values (n, classes): the larger, the surer."""
         values = self._model.decision_function(self._kernel(normalised(matrix)))
-        return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+        each = np.stack([-values, values], axis=1) if values.ndim == 1 else values
+        return each if self._shift is None else each + self._shift
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights (classes, width) and bias (classes,) of a linear SVM, for L2-normalised features."""
         weight, bias = self._model.coef_, self._model.intercept_
-        return (np.vstack([-weight, weight]), np.append(-bias, bias)) if len(weight) == 1 else (weight, bias)
+        if len(weight) == 1:
+            weight, bias = np.vstack([-weight, weight]), np.append(-bias, bias)
+        return weight, bias if self._shift is None else bias + self._shift
 
     def kernel_machine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """An RBF SVM as arrays: support vectors, coefficients, intercepts and gamma.

@@ -14,9 +14,10 @@ from torch.nn.functional import cross_entropy, normalize
 from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
+from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.losses import order, similarity_loss, soft_labels
+from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.data.pixels import Pixels, pixels
@@ -32,8 +33,7 @@ from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace, photos_id
 
-SMOOTHING = 0.1
-"""Label smoothing of the training loss (Szegedy and others 2016); reported losses are without it."""
+NO_BALANCE = Balance()
 Batch = tuple[np.ndarray, torch.Tensor]
 """uint8 photos (n, side, side, 3), and their class ids (n)."""
 
@@ -116,6 +116,7 @@ class ClassifierTrainer:
         self.train, self.validation = (
             part_of(photos, split, workspace, Preprocessing.of(config), progress) for split in ("train", "validation")
         )
+        self.balance = Balance.of(config, self.train.labels, run.classes)
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
         # what is resumed has its own weights: it needs no file that may have moved since
         self.network = build(config, run.classes, run.history.empty, progress).to(networks.device())
@@ -129,8 +130,8 @@ class ClassifierTrainer:
         return self._measured(start_from_svm(self.workspace, self.network, parts, self.config, progress))
 
     def batches(self, epoch: int) -> Sequence[torch.Tensor]:  # noqa: ARG002 - torch's generator is seeded by it
-        """All training photos in a new order."""
-        return order(self.train.labels, self.config.loss).split(self.config.batch_size)
+        """All training photos in a new order, or as many drawn evenly from the classes."""
+        return self.balance.order(self.train.labels, self.config.loss).split(self.config.batch_size)
 
     def read(self, rows: torch.Tensor) -> Batch:
         """The photos of these rows, not augmented yet."""
@@ -142,7 +143,7 @@ class ClassifierTrainer:
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """One step of training; returns the loss before it."""
-        return step(network, self.optimizer, *batch, self.config)
+        return step(network, self.optimizer, *batch, self.config, self.balance)
 
     def measure(self, progress: Progress) -> Measured:
         """Accuracy and loss without augmentation."""
@@ -172,7 +173,12 @@ class ClassifierTrainer:
 
 
 def step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, squares: np.ndarray, labels: torch.Tensor, config: Config
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    squares: np.ndarray,
+    labels: torch.Tensor,
+    config: Config,
+    balance: Balance = NO_BALANCE,
 ) -> float:
     """Train on one minibatch.
 
@@ -184,6 +190,8 @@ def step(
         This process's photos of the minibatch, uint8 (n, side, side, 3), and their class ids (n).
     config
         Augmentation, loss and gradient clipping.
+    balance
+        What its remedy for imbalance does to the loss.
 
     Returns
     -------
@@ -195,8 +203,7 @@ def step(
     mixture = mixed(images, config.policies)
     with networks.mixed_precision(device):
         logits, features = network(mixture.photos if mixture else images, with_features=True)
-    targets = soft_labels(labels, mixture, logits.shape[1]) if mixture else labels
-    loss = cross_entropy(logits.float(), targets.to(device), label_smoothing=SMOOTHING)
+    loss = balance.loss(logits.float(), labels, mixture)
     if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
         loss = loss + similar(normalize(features.float()), labels.to(device))
     photos, total = distributed.all_reduce_values(len(labels), len(labels) * loss.item())
@@ -248,7 +255,7 @@ def start_from_svm(
     Parameters
     ----------
     workspace, config
-        Whose SVM: that of the config's backbone and preprocessing, with the best C.
+        Whose SVM: that of the config's backbone, preprocessing and remedy for imbalance, with the best C.
     network
         The classifier that gets it.
     parts
@@ -261,7 +268,7 @@ def start_from_svm(
     list of torch.Tensor
         The logits (n, classes) of each part, from the features that the SVM was fitted on.
     """
-    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress, config.objective)
+    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress, config.objective, config.imbalance)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()
     rows = pd.Series(range(len(explorer.photos)), index=explorer.photos["path"])

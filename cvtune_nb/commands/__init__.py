@@ -9,6 +9,7 @@ from cvtune_nb.commands.classifier import audit, baseline, escalate, objective, 
 from cvtune_nb.commands.command import Command
 from cvtune_nb.commands.detector import detect
 from cvtune_nb.commands.exported import export, predict, serve, tta
+from cvtune_nb.commands.imbalance import adjust, remedies
 from cvtune_nb.commands.jupyter import lab
 from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.commands.networks import compare
@@ -21,10 +22,12 @@ _LISTED = (
     objective,
     compare,
     baseline,
+    remedies,
     augmentations,
     train,
     escalate,
     tta,
+    adjust,
     export,
     predict,
     serve,

@@ -21,6 +21,7 @@ from cvtune_nb.commands.common import (
 from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
 from cvtune_nb.console import Meter, table
 from cvtune_nb.errors import InputError
+from cvtune_nb.imbalance import NONE
 from cvtune_nb.objectives import FORMS, USUAL
 from cvtune_nb.parameters import PARAMETERS, differing
 
@@ -104,7 +105,7 @@ def objective(arguments: argparse.Namespace, meter: Meter) -> Result:
 @command(
     *flags.PHOTOS,
     *flags.LAYOUT,
-    *parameters(NETWORK),
+    *parameters([*NETWORK, "imbalance"]),
     argument("--C", type=float, metavar="X", help="how closely the SVM fits the training set (chosen on validation)"),
     argument("--kernel", choices=("linear", "rbf"), default="linear", help="kernel of the SVM (linear)"),
     flags.OBJECTIVE,
@@ -113,9 +114,11 @@ def objective(arguments: argparse.Namespace, meter: Meter) -> Result:
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
     from cvtune_nb.classification.baseline import baseline as fit_baseline
+    from cvtune_nb.classification.remedies import chosen_remedy
 
-    values = parameters_given(arguments, NETWORK)
+    values = parameters_given(arguments, (*NETWORK, "imbalance"))
     workspace = open_workspace_of(arguments, meter, meter)
+    imbalance = values.pop("imbalance", None) or chosen_remedy(workspace)
     found = fit_baseline(
         workspace,
         _features(workspace, values, meter),
@@ -123,9 +126,11 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         kernel=arguments.kernel,
         open_test=arguments.open_test,
         progress=meter,
+        imbalance=imbalance,
     )
+    remedy = "" if imbalance == NONE else f", imbalance: {imbalance}"
     text = (
-        f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g})\n"
+        f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g}){remedy}\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"objective, {found.score.label}: {found.score}\n" if found.objective != USUAL else "")
         + (f"test {found.test}\n" if found.test else "")
@@ -293,12 +298,17 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
 
 
 def _config(workspace: "Workspace", values: dict[str, Any], meter: Meter) -> Any:
-    """The parameters given; those that are not given are what is recommended for the network to start with."""
+    """The parameters given; those that are not given are what is recommended for the network to start with.
+
+    What counts, and what is done about imbalance, is what was chosen in the workspace.
+    """
     from cvtune_nb.classification.objective import chosen
+    from cvtune_nb.classification.remedies import chosen_remedy
     from cvtune_nb.models.recipes import recommended
 
+    remedy = {"imbalance": chosen_remedy(workspace)}
     what = {"objective": chosen(workspace)}  # one that is given was written down when the workspace was opened
-    return recommended(**{**values, **_features(workspace, values, meter).to_dict(), **what})
+    return recommended(**{**remedy, **values, **_features(workspace, values, meter).to_dict(), **what})
 
 
 def _features(workspace: "Workspace | None", values: dict[str, Any], meter: Meter) -> "FeatureSpec":
@@ -326,13 +336,14 @@ def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> 
     from dataclasses import replace
 
     from cvtune_nb.classification.choice import start_with
+    from cvtune_nb.classification.remedies import chosen_remedy
     from cvtune_nb.escalation import ladder_of, read_rungs
 
     seed = values.get("seed", PARAMETERS["seed"].default)
     if text and text.endswith(".csv"):
         return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    spec = start_with(workspace, values)
-    rungs = [replace(rung, seed=seed) for rung in ladder_of(spec)]
+    spec, imbalance = start_with(workspace, values), chosen_remedy(workspace)
+    rungs = [replace(rung, seed=seed, imbalance=imbalance) for rung in ladder_of(spec)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]
     wrong = [number for number in numbers if number.strip() not in known]

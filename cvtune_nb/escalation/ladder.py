@@ -39,7 +39,7 @@ COLUMNS = [name for name in PARAMETERS if name != "seed"]
 WORDS = [
     parameter.name
     for parameter in PARAMETERS.values()
-    if parameter.scale in ("name", "menu", "policies", "text", "file")
+    if parameter.scale in ("name", "menu", "policies", "remedy", "text", "file")
 ]
 """Columns that hold words, not numbers."""
 

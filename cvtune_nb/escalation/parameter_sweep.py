@@ -36,6 +36,7 @@ ADDED = {
     "warm_up": 20,
     "clip_norm": 0.0,
     "ema": 0.0,
+    "imbalance": "none",
 }
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.export import ExportPanel as ExportPanel
     from cvtune_nb.panels.framing import FramingPanel as FramingPanel
     from cvtune_nb.panels.gains import GainsPanel as GainsPanel
+    from cvtune_nb.panels.imbalance import ImbalancePanel as ImbalancePanel
     from cvtune_nb.panels.object_size import ObjectsPanel as ObjectsPanel
     from cvtune_nb.panels.outliers import OutliersPanel as OutliersPanel
     from cvtune_nb.panels.similarity import SimilarityPanel as SimilarityPanel

@@ -11,10 +11,12 @@ from cvtune_nb.classification import baseline
 from cvtune_nb.classification.baseline import C_VALUES, Baseline, SvmExplorer
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.classification.svm import KERNELS
 from cvtune_nb.console import duration
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress
+from cvtune_nb.imbalance import NONE
 from cvtune_nb.models import backbones
 from cvtune_nb.models.downloads import expected
 from cvtune_nb.objectives import USUAL
@@ -46,6 +48,7 @@ class BaselinePanel(Panel):
         framing: str = "",
         pooling: str = "",
         objective: str = "",
+        imbalance: str = "",
     ):
         """The panel. "", image_size 0: what to start with, and what counts, in this workspace. C 0: chosen by that."""
         super().__init__(workspace)
@@ -54,6 +57,7 @@ class BaselinePanel(Panel):
         self.backbone, self.image_size = Control("backbone", spec.backbone), Control("image_size", spec.image_size)
         self.framing = Control("framing", spec.preprocessing.framing)
         self.weights, self.pooling = Control("weights", spec.weights), Control("pooling", spec.pooling)
+        self.imbalance = Control("imbalance", imbalance or chosen_remedy(workspace))
         self.C = w.SelectionSlider(
             options=[(f"{value:g}", value) for value in sorted({*C_VALUES, C or 1.0})],
             value=C or 1.0,
@@ -73,14 +77,9 @@ class BaselinePanel(Panel):
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
         self.controls.children = [self.backbone.box, self.image_size.box, self.framing.box, self.pooling.box]
-        self.more.children = [
-            self.objective.box,
-            self.C,
-            self.kernel,
-            self.words,
-            self.best,
-            folded("Own weights", [self.weights.box]),
-        ]
+        unequal = folded("Classes of different size", [self.imbalance.box])
+        own = folded("Own weights", [self.weights.box])
+        self.more.children = [self.objective.box, self.C, self.kernel, self.words, self.best, unequal, own]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
@@ -113,10 +112,10 @@ class BaselinePanel(Panel):
         """Features of every photo at the chosen backbone and size, then the SVM."""
         shown = Preprocessing(self.image_size.value, framing=self.framing.value)
         spec = FeatureSpec(self.backbone.value, shown, self.weights.value, self.pooling.value)
-        wanted, kernel = self._wanted_C or None, self.kernel.value
+        wanted, kernel, imbalance = self._wanted_C or None, self.kernel.value, self.imbalance.value
 
         def run(progress: Progress) -> Baseline:
-            self._explorer = SvmExplorer(self.workspace, spec, progress)
+            self._explorer = SvmExplorer(self.workspace, spec, progress, imbalance=imbalance)
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)
             if spec.weights and not result.cached:  # what is cached needs the file no more
@@ -203,7 +202,7 @@ class BaselinePanel(Panel):
             f"{counted}{number.format(result.validation.value)} of {result.validation.n} validation "
             f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"
             f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, "
-            f"{html.text(str(result.spec))}."
+            f"{html.text(str(result.spec))}{_remedy(result)}."
         ) + _classes(result)
 
     def _draw(self, result: Baseline) -> None:
@@ -250,7 +249,7 @@ class BaselinePanel(Panel):
         seen = self.result()
         worst = seen.hardest
         gap = (seen.train.value - seen.validation.value) * 100
-        network = f"{seen.spec}, frozen, with a {seen.kernel} SVM (C = {seen.C:g})"
+        network = f"{seen.spec}, frozen, with a {seen.kernel} SVM (C = {seen.C:g}{_remedy(seen)})"
         lines = [
             f"{network} gets {html.percent(seen.validation)} of the validation photos right: the figure to beat.",
             f"On the training photos it is {gap:+.1f} points from that.",
@@ -258,6 +257,11 @@ class BaselinePanel(Panel):
             f"The hardest class is {worst['label']}: {worst['recall']:.0%} of {worst['photos']:.0f} photos are found.",
         ]
         return html.listed(lines)
+
+
+def _remedy(result: Baseline) -> str:
+    """What was done about classes of different size, as the end of a list of parameters."""
+    return "" if result.imbalance == NONE else f", imbalance: {html.text(result.imbalance)}"
 
 
 def _classes(result: Baseline) -> str:

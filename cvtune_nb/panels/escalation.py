@@ -10,6 +10,7 @@ from IPython.display import HTML
 from cvtune_nb import advice, classification, plots
 from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.classification.choice import start_with
+from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import (
@@ -148,7 +149,9 @@ class EscalationPanel(Panel):
     def _ladder(self) -> list[Config]:
         name = self.family.value
         rungs = ladder(name) if name in ladders() else ladder_of(replace(self._start, backbone=name))
-        return resized([shown_as(rung, self._start) for rung in rungs], self.sizes, self.epochs)
+        imbalance = chosen_remedy(self.workspace)
+        rungs = [replace(shown_as(rung, self._start), imbalance=imbalance) for rung in rungs]
+        return resized(rungs, self.sizes, self.epochs)
 
     def _edited(self) -> None:
         """Keep what the person made of the table, and predict anew."""

@@ -12,6 +12,7 @@ from cvtune_nb.classification.baseline import baseline_score, last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.last_layer_preview import LastLayer
+from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.classification.run import HISTORY_COLUMNS
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
@@ -31,7 +32,7 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
-KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "objective", "seed")
+KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "objective", "imbalance", "seed")
 """Parameters that are a choice about the photos: Recommended leaves them as they are."""
 
 
@@ -51,7 +52,8 @@ class TrainingPanel(RunPanel):
         recommended for the network.
         """
         told = str(chosen.pop("objective", ""))
-        given = recommended(**{**chosen, **start_with(workspace, chosen).to_dict()}).to_dict()
+        remedy = {"imbalance": chosen.get("imbalance") or chosen_remedy(workspace)}
+        given = recommended(**{**chosen, **remedy, **start_with(workspace, chosen).to_dict()}).to_dict()
         controls = {name: Control(name, given[name]) for name in PARAMETERS if name != "objective"}
         controls["objective"] = objective_control(workspace, lambda call: self.guard(call), self._counts_anew, told)
         super().__init__(workspace, controls)

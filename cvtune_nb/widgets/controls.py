@@ -18,6 +18,7 @@ from cvtune_nb.widgets.html import text
 from cvtune_nb.widgets.layout import look, small_print
 from cvtune_nb.widgets.objective import ObjectiveEditor
 from cvtune_nb.widgets.policies import PolicyList
+from cvtune_nb.widgets.remedies import RemedyChoice
 
 MOST_STEPS = 1000
 """Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
@@ -203,6 +204,7 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "power2": _power2,
     "menu": _menu,
     "policies": PolicyList,
+    "remedy": RemedyChoice,
     "text": _text,
     "objective": ObjectiveEditor,
     "file": _file,

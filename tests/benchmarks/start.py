@@ -21,13 +21,14 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from cvtune_nb import metrics
+from cvtune_nb.classification.balance import SMOOTHING
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.losses import order
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.svm import Svm
-from cvtune_nb.classification.train import SMOOTHING, Part, part_of, step
+from cvtune_nb.classification.train import Part, part_of, step
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import memory, networks
 from cvtune_nb.models.pooling import LAST, STAGES

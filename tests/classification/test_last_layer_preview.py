@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from cvtune_nb.classification.balance import SMOOTHING
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.last_layer_preview import LastLayer, Layer
-from cvtune_nb.classification.train import SMOOTHING
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config

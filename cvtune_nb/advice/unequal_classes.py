@@ -1,0 +1,33 @@
+"""The rule about classes of very different size."""
+
+from cvtune_nb.advice.rule import Case, Rule
+from cvtune_nb.classification.remedies import balance_of
+from cvtune_nb.imbalance import LOGITS, NONE
+from cvtune_nb.runs.finding import Finding
+
+
+class Imbalance(Rule[Case]):
+    """One class has far more training photos than another, and nothing is done about it."""
+
+    code = "imbalance"
+    when = "the largest class has more than 3 times the training photos of the smallest, and no remedy is used"
+    source = "Menon and others 2021, Long-tail learning via logit adjustment"
+
+    def look(self, case: Case) -> Finding | None:
+        """What the comparison of notebook 02 recommends; without one, to make it, or the one that helped most."""
+        balance, found = balance_of(case.photos), case.remedies
+        if not balance.unbalanced or case.config.imbalance != NONE:
+            return None
+        if found is None:
+            evidence = (
+                f"{balance}. Notebook 02 and `cvtune remedies` measure in seconds what each remedy brings here; "
+                "logit adjustment helped most with ours"
+            )
+            return self.finding("Large classes count most: try a remedy for imbalance", evidence, imbalance=LOGITS)
+        if found.recommended == NONE:
+            return None
+        gain, cost = found.gain(found.recommended), found.costs(found.recommended)
+        expected = f"{gain} of {found.label}, {cost} of accuracy"
+        evidence = f"{balance}. Expected of {found.recommended}, by a frozen network: {expected}"
+        title = f"Large classes count most: use {found.recommended}"
+        return self.finding(title, evidence, imbalance=found.recommended)
