@@ -593,7 +593,7 @@ GROUP_RULES = {
     "column:NAME": "a column of the CSV file, which is column:group where it has one",
     EXIF: "the same camera, at most 60 seconds after its photo before (EXIF)",
     "time:N": "the same, N seconds",
-    "REGEX": "what a regular expression finds of the path: in its first brackets, else in its named ones together, else "
-    "all it finds, for example '(.*)_\\d+'",
+    "REGEX": "what a regular expression finds of the path: in its named brackets together, else in its first, else "
+    "in all, for example '(.*)_\\d+'",
 }
 """What a person can say photos are grouped by."""

@@ -70,8 +70,8 @@ def require_asked(space: Workspace, table: pd.DataFrame, frozen: pd.Series, grou
     raise InputError(
         f"--group-by {grouping.rule} puts photos together that are in different splits of this workspace, in "
         f"{len(names):,} group{'s' * (len(names) > 1)}, for example {example}: its split is frozen; have it drawn anew "
-        f"with --redraw-split (in notebook 00: Split{''.join(f'; {cost}' for cost in costs)}), or choose another folder "
-        "with --workspace"
+        f"with --redraw-split (in notebook 00: Draw the split anew{''.join(f'; {cost}' for cost in costs)}), or choose "
+        "another folder with --workspace"
     )
 
 

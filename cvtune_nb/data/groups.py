@@ -164,11 +164,11 @@ def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layou
         names, by, lack = [values.get(path, "") for path in paths], f"the column {column}", "have nothing in it"
     elif rule == EXIF or rule.startswith(TIME):
         seconds = _seconds(rule)
-        names, by = _by_time(space, photos, seconds), f"camera and time, {seconds:g} seconds"
+        names = by_time(photos, taken(space, photos), seconds)
+        by = f"camera and time, {seconds:g} seconds"
         lack = "do not say when they were taken (EXIF DateTimeOriginal)"
     else:
-        pattern = re.compile(rule)
-        names, by, lack = [_captured(pattern, path) for path in paths], f"path, {rule}", "do not match"
+        names, by, lack = by_path(re.compile(rule), paths), f"path, {rule}", "do not match"
     return Grouping(rule, photos[["path", "label"]].assign(name=names), by, lack)
 
 
@@ -220,14 +220,18 @@ def _column(layout: Layout, rule: str) -> str:
     raise InputError(f"--group-by {rule} names a column that the table of the photos does not have ({there}); {WAYS}")
 
 
-def _captured(pattern: re.Pattern[str], path: str) -> str:
-    """What a pattern says of a path: its named groups joined, else its first group, else all that it finds."""
-    found = pattern.search(path)
-    if not found:
-        return ""
-    if named := found.groupdict():
-        return " ".join(value for value in named.values() if value)
-    return (found[1] or "") if pattern.groups else found[0]
+def by_path(pattern: re.Pattern[str], paths: Iterable[str]) -> list[str]:
+    """What a pattern finds of each path: in its named groups, joined; else in its first group; else all of it."""
+
+    def captured(path: str) -> str:
+        found = pattern.search(path)
+        if not found:
+            return ""
+        if named := found.groupdict():
+            return " ".join(value for value in named.values() if value)
+        return (found[1] or "") if pattern.groups else found[0]
+
+    return [captured(path) for path in paths]
 
 
 # -- time -----------------------------------------------------------------------------------------------------
@@ -245,10 +249,19 @@ def _seconds(rule: str) -> float:
     return seconds
 
 
-def _by_time(space: Workspace, photos: pd.DataFrame, seconds: float) -> list[str]:
-    """The group of each photo: its camera and the time of the first photo in it; "" without a time."""
-    known = taken(space, photos)
-    table = photos[["path", "sha256"]].merge(known, on="sha256", how="left").set_index(photos.index)
+def by_time(photos: pd.DataFrame, when: pd.DataFrame, seconds: float) -> list[str]:
+    """The group of each photo: its camera and the time of the first photo in it; "" without a time.
+
+    Parameters
+    ----------
+    photos
+        path, sha256.
+    when
+        What `taken` gives of them.
+    seconds
+        From a photo to the next of its camera that is of the same group, at most.
+    """
+    table = photos[["path", "sha256"]].merge(when, on="sha256", how="left").set_index(photos.index)
     names = pd.Series("", index=photos.index)
     for camera, rows in table[table["seconds"].notna()].groupby("camera"):
         ordered = rows.sort_values(["seconds", "path"])
