@@ -11,7 +11,7 @@ import pandas as pd
 from cvtune_nb.data import colours, file_types, levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
 from cvtune_nb.data.grouped_split import divided, grouped_split, require_asked, split_changed
-from cvtune_nb.data.groups import checked, grouping_of, usual_rule
+from cvtune_nb.data.groups import Grouping, checked, grouping_of, usual_rule
 from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -22,7 +22,7 @@ from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.workspace import LONG_AGO, MANIFEST_COLUMNS, Workspace, home, workspace_name
 
-__all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
+__all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "preview_groups", "thumbnail"]
 
 NATIVE = Preprocessing(224)
 """What pixels are kept for while every photo is decoded for its check anyway: most networks' own size."""
@@ -255,6 +255,23 @@ def _refresh(
         space.save_manifest(table, skipped)
     elif written < LONG_AGO:
         manifest.touch()  # every photo was looked at
+
+
+def preview_groups(space: Workspace, rule: str) -> tuple[Grouping, str]:
+    """What a rule would group of the photos of a workspace, and why its split would have to be drawn anew, or "".
+
+    rule: one of parameters.GROUP_RULES. Raises InputError where it can't be used.
+    """
+    table, layout = space.manifest(), _layout(Path(space.source), space.folder, space.layout)
+    split = dict(zip(layout.found["path"], layout.found["split"], strict=True))
+    grouping = grouping_of(space, table, rule, layout)
+    if grouping.rule:
+        grouping.require_useful()
+    try:
+        require_asked(space, table.assign(split=table["path"].map(split).fillna("")), table["split"], grouping)
+    except InputError as error:
+        return grouping, str(error)
+    return grouping, ""
 
 
 def keep_together(space: Workspace, copies: dict[str, str]) -> int:
