@@ -14,6 +14,7 @@ ROOMS = [
     "quiet",
     "files",
     "metrics",
+    "objectives",
     "console",
     "augmentation",
     "parameters",
