@@ -63,10 +63,18 @@ def _wilson(p: float, n: float) -> tuple[float, float]:
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
-def accuracy(truth: ArrayLike, predicted: ArrayLike) -> Accuracy:
-    """Fraction of `predicted` that equals `truth`."""
+def accuracy(truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike | None = None) -> Accuracy:
+    """Fraction of `predicted` that equals `truth`.
+
+    Parameters
+    ----------
+    truth, predicted
+        Labels of n photos, in the same order.
+    groups
+        The group of each where photos belong together, for an interval that allows for that.
+    """
     right = np.asarray(truth) == np.asarray(predicted)
-    return share(int(right.sum()), right.size)
+    return share(int(right.sum()), right.size) if groups is None else clustered(right, groups)
 
 
 def confusion(truth: Iterable[str], predicted: Iterable[str], classes: Iterable[str]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
@@ -311,7 +312,7 @@ class SvmExplorer:
             kernel,
             chosen,
             self.accuracy(chosen, kernel, "train"),
-            metrics.accuracy(truth, predicted),
+            metrics.accuracy(truth, predicted, dependent(self.photos[self.photos["split"] == "validation"])),
             test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
             metrics.confusion(truth, predicted, self.classes),
@@ -330,7 +331,7 @@ class SvmExplorer:
         fair = own.unseen(rows, own, groups_of(self.workspace))
         counted, (matrix, labels) = rows.index.isin(fair.photos.index), self.part("test")
         predicted = svm.predict(matrix[counted]) if counted.any() else []
-        return metrics.accuracy(labels[counted], predicted), fair.words
+        return metrics.accuracy(labels[counted], predicted, dependent(fair.photos)), fair.words
 
 
 def baseline(
@@ -407,6 +408,8 @@ def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
     """Would more photos help? Validation accuracy of a linear SVM trained on 10% to 100% of each class.
 
+    Photos that belong together are drawn together: more frames of the scenes there are is not what more photos mean.
+
     Parameters
     ----------
     explorer
@@ -425,21 +428,40 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
     """
     matrix, labels = explorer.part("train")
     held_back, truth = explorer.part("validation")
+    own = dependent(explorer.photos)
+    groups = None if own is None else own[explorer.photos["split"] == "train"].to_numpy()
     rows = []
     for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
         draws, used = [], 0
         for repeat in range(repeats if fraction < 1 else 1):
             random = np.random.default_rng([seed, repeat, round(fraction * 100)])
-            chosen = np.concatenate(
-                [
-                    random.permutation(np.flatnonzero(labels == label))[
-                        : max(1, round(fraction * (labels == label).sum()))
-                    ]
-                    for label in explorer.classes
-                ]
-            )
+            chosen = np.concatenate([_first_of(labels, label, groups, fraction, random) for label in explorer.classes])
             draws.append(metrics.accuracy(truth, Svm(C).fit(matrix[chosen], labels[chosen]).predict(held_back)).value)
             used = len(chosen)
         mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
         rows.append((used, float(np.mean(draws)), mean.low, mean.high))
     return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high"])
+
+
+def _first_of(
+    labels: np.ndarray, label: str, groups: np.ndarray | None, fraction: float, random: np.random.Generator
+) -> np.ndarray:
+    """The rows of a fraction of a class, at least one, in a new order.
+
+    Parameters
+    ----------
+    labels
+        Of each photo (n,).
+    label
+        The class.
+    groups
+        Of each photo (n,), where photos belong together: those of one group follow each other in the order.
+    fraction
+        Of the class's photos.
+    random
+        Draws the order.
+    """
+    rows = random.permutation(np.flatnonzero(labels == label))
+    if groups is not None:
+        rows = rows[np.argsort(pd.factorize(groups[rows])[0], kind="stable")]
+    return rows[: max(1, round(fraction * len(rows)))]

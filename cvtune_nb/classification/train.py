@@ -19,6 +19,7 @@ from cvtune_nb.classification.losses import order, similarity_loss, soft_labels
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.classification.svm import SvmExplorer
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
@@ -160,7 +161,8 @@ class ClassifierTrainer:
             columns[f"{name}_loss"] = float(cross_entropy(output, part.labels))
         probabilities, class_ids = logits[1].softmax(1).max(1)
         predicted = [self.classes[class_id] for class_id in class_ids]
-        table = self.validation.photos[["path", "label"]]
+        photos = self.validation.photos
+        table = photos[["path", "label", *(["group"] if dependent(photos) is not None else [])]]
         return columns, table.assign(predicted=predicted, probability=probabilities.numpy())
 
 

@@ -3,6 +3,7 @@
 Photos of one group are never on both sides of a split, so that no accuracy is measured on scenes that were trained on.
 """
 
+import hashlib
 import math
 import os
 import re
@@ -197,13 +198,23 @@ def joined(copies: Iterable[str], names: Iterable[str]) -> list[str]:
     return [first[connected["copies", copy]] for copy, _ in pairs]
 
 
+def dependent(photos: pd.DataFrame) -> pd.Series | None:
+    """The group of each photo (columns group, copies) where photos belong together; None where only copies do.
+
+    Intervals allow for groups only then: those of data without groups stay what they were.
+    """
+    return photos["group"] if "copies" in photos and (photos["group"] != photos["copies"]).any() else None
+
+
 def groups_id(photos: pd.DataFrame) -> str:
-    """A short name for which photos (columns group, copies, sha256) are grouped beyond copies; "" where none are."""
-    beyond = photos["group"] != photos["copies"]
-    if not beyond.any():
+    """A short name for how photos (columns group, copies, sha256) are grouped beyond copies; "" where they are not.
+
+    With a dash in front, as the end of the name of what was computed with groups kept together.
+    """
+    if dependent(photos) is None:
         return ""
-    rows = photos.loc[:, ["sha256", "group"]].sort_values("sha256")
-    return f"{pd.util.hash_pandas_object(rows, index=False).sum():x}"
+    rows = photos[["sha256", "group"]].sort_values(["sha256", "group"]).to_csv(index=False)
+    return f"-{hashlib.sha256(rows.encode()).hexdigest()[:8]}"
 
 
 def _key(name: str) -> str:

@@ -1,10 +1,11 @@
 """Frames of one scene on both sides of the split: how much they flatter, whether the audit says so, and what is true.
 
-    python -m tests.benchmarks.groups --data PHOTOS --work FOLDER [--seeds 3] [--image-size 96]
+    python -m tests.benchmarks.groups --work FOLDER [--data PHOTOS ...] [--silent PHOTOS ...] [--seeds 3]
 
 Of a folder of photos in class folders 150 are each made 8 frames, as of a video: cropped, turned, lit, blurred, noisy
 and compressed anew each time, called scene-000_0.jpg, scene-000_1.jpg and so on. The other photos, a frame of each, are
-the truth: scenes that no model has seen. Every figure is printed as one JSON line.
+the truth: scenes that no model has seen. In the folders given with --silent nothing was filmed, and the audit should say
+so. Intervals of groups are simulated. Every figure is printed as one JSON line.
 """
 
 import argparse
@@ -15,12 +16,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter
 
+from cvtune_nb import metrics
 from cvtune_nb.audit import audit
 from cvtune_nb.audit.context import Context
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.split import SPLITS
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import say
 
@@ -68,13 +71,97 @@ def film(data: Path, folder: Path, seed: int) -> tuple[Path, Path]:
     return frames, truth
 
 
-def right(trained: Workspace, tested: Workspace, spec: FeatureSpec, test: str) -> np.ndarray:
-    """Which photos of the split `test` of a workspace a linear SVM gets right that saw the train photos of another."""
-    photos = trained.photos()
-    photos = photos[photos["split"] == "train"]
-    others = tested.photos()
-    others = others[others["split"] == test] if test else others
-    known = features(trained, photos, spec).matrix
-    svm = Svm(1.0).fit(known, photos["label"].to_numpy(dtype=object))
-    said = svm.predict(features(tested, others, spec).matrix)
-    return said == others["label"].to_numpy(dtype=object)
+def answers(trained: Workspace, tested: Workspace, splits: tuple[str, ...]) -> tuple[pd.DataFrame, np.ndarray]:
+    """(photos, which are right): of these splits of a workspace, by a linear SVM on the train photos of another."""
+    photos, others = trained.photos(), tested.photos()
+    photos, others = photos[photos["split"] == "train"], others[others["split"].isin(splits)]
+    svm = Svm(1.0).fit(features(trained, photos, SPEC).matrix, photos["label"].to_numpy(dtype=object))
+    said = svm.predict(features(tested, others, SPEC).matrix)
+    return others, said == others["label"].to_numpy(dtype=object)
+
+
+def filmed(data: Path, work: Path, seed: int) -> None:
+    """The ungrouped figure, the audit's warning, and the figure once its groups are applied, beside the truth."""
+    folder = work / f"{data.name}-{seed}"
+    frames, truth = film(data, folder, seed)
+    others = open_workspace(truth, folder / "others")
+    space = open_workspace(frames, folder / "workspace")
+    say(data=data.name, seed=seed, **figures(space, others, "ungrouped"))
+    found = audit(space, SPEC).summary["scenes"]
+    if not found:
+        say(data=data.name, seed=seed, warned="no")
+        return
+    names = ("rule", "groups", "nearest", "chance", "apart", "together", "flatters", "low", "high")
+    say(data=data.name, seed=seed, warned="yes", **{name: found[name] for name in names})
+    say(data=data.name, seed=seed, **figures(space, others, "copies together"))
+    space = open_workspace(frames, space.folder, group_by=found["rule"], redraw_split=True)
+    say(data=data.name, seed=seed, **figures(space, others, "grouped"))
+    again = audit(space, SPEC).summary["scenes"]
+    say(data=data.name, seed=seed, warned_again="yes" if again else "no")
+
+
+def figures(space: Workspace, others: Workspace, split: str) -> dict[str, str | float | list[float]]:
+    """Accuracy on what the split of a workspace holds back, and on other scenes, with their intervals."""
+    photos, hits = answers(space, space, ("validation", "test"))
+    own = metrics.clustered(hits, photos["group"]) if split == "grouped" else metrics.share(int(hits.sum()), len(hits))
+    _, hits = answers(space, others, SPLITS)
+    true = metrics.share(int(hits.sum()), len(hits))
+    inside = "yes" if true.low <= own.value <= true.high else "no"
+    overlap = "yes" if max(true.low, own.low) <= min(true.high, own.high) else "no"
+    return {
+        "split": split,
+        "held_back": own.value,
+        "interval": own.interval,
+        "truth": true.value,
+        "truth_interval": true.interval,
+        "flatters": own.value - true.value,
+        "inside": inside,
+        "overlap": overlap,
+    }
+
+
+def unfilmed(data: Path, work: Path) -> None:
+    """Whether the audit warns where nothing was filmed."""
+    context = Context(open_workspace(data, work / f"unfilmed-{data.name}"), SPEC)
+    found = context.scenes
+    say(data=data.name, photos=len(context.photos), warned=found.words if found else "no")
+
+
+def intervals(draws: int = 1_500) -> None:
+    """How often the intervals of groups and of photos hold the true accuracy, where photos of a group are alike."""
+    random = np.random.default_rng(0)
+    for groups in (10, 20, 40, 100):
+        for correlation in (0.0, 0.3, 0.8):
+            held, alone = [], []
+            for p in (0.7, 0.9, 0.97):
+                for _ in range(draws):
+                    sizes = 1 + random.poisson(7, size=groups)
+                    a = 1 / correlation - 1 if correlation else 0.0
+                    own = random.beta(p * a, (1 - p) * a, size=groups) if correlation else np.full(groups, p)
+                    hits = random.binomial(sizes, own)
+                    right = np.concatenate([np.arange(size) < hit for size, hit in zip(sizes, hits, strict=True)])
+                    found = metrics.clustered(right, np.repeat(np.arange(groups), sizes))
+                    naive = metrics.share(int(right.sum()), len(right))
+                    held.append(found.low <= p <= found.high)
+                    alone.append(naive.low <= p <= naive.high)
+            say(groups=groups, correlation=correlation, of_groups=np.mean(held), of_photos=np.mean(alone))
+
+
+def main() -> None:
+    """Read the arguments, and do all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, nargs="*", default=[])
+    parser.add_argument("--silent", type=Path, nargs="*", default=[])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    intervals()
+    for data in arguments.silent:
+        unfilmed(data, arguments.work)
+    for data in arguments.data:
+        for seed in range(arguments.seeds):
+            filmed(data, arguments.work, seed)
+
+
+if __name__ == "__main__":
+    main()
