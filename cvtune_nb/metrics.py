@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 Z95 = 1.959963984540054
 """Two-sided 95% point of the normal distribution."""
@@ -21,15 +22,20 @@ more, which the IPCC calls "very likely" (Mastrandrea and others 2010, guidance 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Fraction of n photos that were right, with its 95% Wilson interval low..high (Wilson 1927)."""
+    """Fraction of n photos that were right, with its 95% Wilson interval low..high (Wilson 1927).
+
+    groups: in how many groups they are, where some belong together (`clustered`); 0 where each is alone.
+    """
 
     value: float
     low: float
     high: float
     n: int
+    groups: int = 0
 
     def __str__(self) -> str:
-        return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%}, {self.n} photos)"
+        among = f" in {self.groups} groups" if self.groups else ""
+        return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%}, {self.n} photos{among})"
 
     @property
     def interval(self) -> list[float]:
@@ -37,24 +43,38 @@ class Accuracy:
         return [self.low, self.high]
 
     def to_dict(self) -> dict[str, float]:
-        """The fields as plain values."""
-        return asdict(self)
+        """The fields as plain values; groups only where there are some."""
+        return {name: value for name, value in asdict(self).items() if name != "groups" or value}
 
 
 def share(right: int, n: int) -> Accuracy:
     """`right` of `n` as an Accuracy; n = 0 gives 0 with the interval 0..1."""
     if n == 0:
         return Accuracy(0.0, 0.0, 1.0, 0)
-    p, z2 = right / n, Z95 * Z95
+    p = right / n
+    return Accuracy(p, *_wilson(p, n), int(n))
+
+
+def _wilson(p: float, n: float) -> tuple[float, float]:
+    """The 95% interval of a fraction p of n photos, n > 0 (Wilson 1927)."""
+    z2 = Z95 * Z95
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return Accuracy(p, max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half)), int(n))
+    return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
-def accuracy(truth: ArrayLike, predicted: ArrayLike) -> Accuracy:
-    """Fraction of `predicted` that equals `truth`."""
+def accuracy(truth: ArrayLike, predicted: ArrayLike, groups: ArrayLike | None = None) -> Accuracy:
+    """Fraction of `predicted` that equals `truth`.
+
+    Parameters
+    ----------
+    truth, predicted
+        Labels of n photos, in the same order.
+    groups
+        The group of each where photos belong together, for an interval that allows for that.
+    """
     right = np.asarray(truth) == np.asarray(predicted)
-    return share(int(right.sum()), right.size)
+    return share(int(right.sum()), right.size) if groups is None else clustered(right, groups)
 
 
 def confusion(truth: Iterable[str], predicted: Iterable[str], classes: Iterable[str]) -> pd.DataFrame:
@@ -307,3 +327,68 @@ def coverage(confidence: ArrayLike, right: ArrayLike) -> pd.DataFrame:
         part = float(answered.mean()) if len(correct) else 0.0
         rows.append((threshold, part, found.value, found.low, found.high, found.n))
     return pd.DataFrame(rows, columns=["threshold", "coverage", "accuracy", "low", "high", "answered"])
+
+
+# -- photos that belong together --------------------------------------------------------------------------------
+
+
+def clustered(right: ArrayLike, groups: ArrayLike) -> Accuracy:
+    """The accuracy on n photos of which those of one group, such as frames of a scene, are right or wrong together.
+
+    Wilson's interval for the effective number of photos (Rao and Scott 1992, "A simple method for the analysis of
+    clustered binary data"): as many independent photos as have the variance that is found between groups, by the ratio
+    estimator (Cochran 1977), with the t distribution of as few groups (Korn and Graubard 1998). Where all photos are
+    right, or none, a group counts as one photo. How often it holds: docs/measurements.md, "Intervals of groups".
+
+    Parameters
+    ----------
+    right
+        Which photos were right (n,).
+    groups
+        The group of each (n,); where all are alone this is `share`.
+    """
+    answers = np.asarray(right, dtype=float)
+    hits, sizes = _by_group(answers, groups)
+    whole = share(int(answers.sum()), answers.size)
+    if len(sizes) == answers.size:
+        return whole
+    if len(sizes) < 2:
+        return Accuracy(whole.value, 0.0, 1.0, whole.n, len(sizes))
+    n, p = answers.size, whole.value
+    variance = _ratio_variance(hits - p * sizes, n)
+    effective = min(n, p * (1 - p) / variance) if variance else n if 0 < p < 1 else n**2 / (sizes**2).sum()
+    effective *= (Z95 / float(student.ppf(0.975, len(sizes) - 1))) ** 2
+    low, high = _wilson(p, effective)
+    return Accuracy(p, low, high, n, len(sizes))
+
+
+def paired_groups(first: ArrayLike, second: ArrayLike, groups: ArrayLike) -> tuple[float, float, float]:
+    """(difference, low, high): how much more often the second is right, of photos that are right or wrong in groups.
+
+    low..high is the 95% interval of the ratio estimator over groups (Cochran 1977) with the t distribution.
+
+    Parameters
+    ----------
+    first, second
+        How often each of n photos was right, 0 to 1.
+    groups
+        The group of each photo.
+    """
+    apart = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
+    totals, sizes = _by_group(apart, groups)
+    if len(sizes) < 2:
+        return float(apart.mean()) if apart.size else 0.0, -1.0, 1.0
+    mean = float(apart.mean())
+    half = float(student.ppf(0.975, len(sizes) - 1)) * math.sqrt(_ratio_variance(totals - mean * sizes, apart.size))
+    return mean, max(-1.0, mean - half), min(1.0, mean + half)
+
+
+def _by_group(values: np.ndarray, groups: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of the values of each group, and its size."""
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    return np.bincount(codes, weights=values), np.bincount(codes)
+
+
+def _ratio_variance(residuals: np.ndarray, n: int) -> float:
+    """Variance of a mean over n photos, of what the sum of each group lies above its expectation."""
+    return float((residuals**2).sum() * len(residuals) / (len(residuals) - 1) / n**2)

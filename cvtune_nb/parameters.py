@@ -614,3 +614,16 @@ LAYOUTS = {
 
 RECOGNISE = "recognise"
 """Given instead of one of LAYOUTS: recognise it, whatever was chosen before."""
+
+# -- which photos belong together ----------------------------------------------------------------------------
+
+NO_GROUPS, EXIF = "none", "exif"
+GROUP_RULES = {
+    NO_GROUPS: "each photo is alone, but for its copies",
+    "column:NAME": "a column of the CSV file, which is column:group where it has one",
+    EXIF: "the same camera, at most 60 seconds after its photo before (EXIF)",
+    "time:N": "the same, N seconds",
+    "REGEX": "what a regular expression finds of the path: in its named brackets together, else in its first, else "
+    "in all, for example '(.*)_\\d+'",
+}
+"""What a person can say photos are grouped by."""

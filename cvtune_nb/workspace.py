@@ -28,7 +28,7 @@ from cvtune_nb.files import (
 ACTIONS = ("relabel", "exclude", "keep", "undo")
 PAIR_ACTIONS = ("distinct", "same")
 """What can be decided about two photos: that they are no copies of each other, and that taken back."""
-MANIFEST_COLUMNS = ["path", "label", "split", "group", "sha256", "width", "height", "bytes"]
+MANIFEST_COLUMNS = ["path", "label", "split", "group", "copies", "sha256", "width", "height", "bytes"]
 TABLES = ("manifest.csv", "detection/photos.csv")
 """The photos of classifiers and those of detectors, in a workspace."""
 LONG_AGO = 1e9
@@ -36,7 +36,7 @@ LONG_AGO = 1e9
 SAMPLE = 500
 """Photos whose content is compared to find out whether they are those of a workspace."""
 
-_TEXT = {"path": str, "label": str, "split": str, "group": str, "sha256": str}
+_TEXT = {"path": str, "label": str, "split": str, "group": str, "copies": str, "sha256": str}
 
 
 def home() -> Path:
@@ -64,8 +64,10 @@ class Workspace:
     about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
     validation photos get some of their train photos. bands are those that are shown red, green and blue of TIFFs of
     many, or none. converts: nothing is kept that was computed from photos whose colours were not converted to sRGB;
-    earlier versions did not convert them. colours_changed: such a version has shown some of these photos so. moved
-    says, where that was found out just now, that the photos are somewhere else than before.
+    earlier versions did not convert them. colours_changed: such a version has shown some of these photos so. group_by
+    is the rule by which photos belong together (data.groups), "" for none. moved says, where that was found out just
+    now, that the photos are somewhere else than before; grouped, which photos belong together, and regrouped, what that
+    has just changed.
     """
 
     def __init__(self, folder: Path):
@@ -86,7 +88,8 @@ class Workspace:
         self.draw_validation: bool = settings.get("draw_validation", False)
         self.converts: bool = settings.get("converts", False)
         self.colours_changed: bool = settings.get("colours_changed", False)
-        self.moved = ""
+        self.group_by: str = settings.get("group_by", "")
+        self.moved = self.grouped = self.regrouped = ""
         self.bands: tuple[int, ...] = tuple(settings.get("bands", ()))
         self._mean_colours: dict[str, list[int]] = settings.get("mean_colours", {})
         self._take_levels(settings)
@@ -188,7 +191,7 @@ class Workspace:
         return f"as you chose: {', '.join(said)}" if said else ""
 
     def keep(self, **settings: object) -> None:
-        """Keep layout, recognised, draw_validation, converts and colours_changed in workspace.json."""
+        """Keep layout, recognised, draw_validation, group_by, converts and colours_changed in workspace.json."""
         file = self.folder / "workspace.json"
         changed = {name: value for name, value in settings.items() if value != getattr(self, name)}
         for name, value in changed.items():
@@ -300,8 +303,13 @@ class Workspace:
         return (self.folder / "manifest.csv").exists()
 
     def manifest(self) -> pd.DataFrame:
-        """Every readable photo as it was found: path,label,split,group,sha256,width,height,bytes."""
-        return read_csv(self.folder / "manifest.csv", **_TEXT)
+        """Every readable photo as it was found: path,label,split,group,copies,sha256,width,height,bytes.
+
+        group: photos that belong together, and so are never on both sides of the split; copies: those of them that are
+        copies of one photo, which was all that earlier versions grouped.
+        """
+        manifest = read_csv(self.folder / "manifest.csv", **_TEXT)
+        return manifest if "copies" in manifest else manifest.assign(copies=manifest["group"])[MANIFEST_COLUMNS]
 
     def skipped(self) -> pd.DataFrame:
         """Every file that was left out: path,label,reason ("what it is", or "what it is; what to do")."""

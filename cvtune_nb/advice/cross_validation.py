@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.classification.features import FeatureSpec, features, missing
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.groups import groups_id
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, silent, write_csv
 from cvtune_nb.workspace import Workspace, photos_id
@@ -59,7 +60,7 @@ def right_by_photo(
     """
     learned = photos if taught is None else photos.assign(label=photos["path"].map(taught).fillna(photos["label"]))
     ids = "-".join(dict.fromkeys([photos_id(photos), photos_id(learned)]))
-    file = workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}.csv"
+    file = workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}{groups_id(photos)}.csv"
     if file.exists():
         table = read_csv(file, path=str, right=float)
         return table.set_index("path")["right"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from cvtune_nb.audit import dataset, duplicates, labels, objects, quality, shortcuts, storage
+from cvtune_nb.audit import dataset, duplicates, labels, objects, quality, scenes, shortcuts, storage
 from cvtune_nb.audit.check import COLUMNS, Check, Issue
 
 CHECKS = (
@@ -20,6 +20,11 @@ CHECKS = (
         "the same photo is in two splits, so accuracy is measured on photos that were memorised",
         duplicates.leaks,
         about_copies=True,
+    ),
+    Check(
+        "scenes",
+        "frames of one scene are in several splits, so accuracy is measured on scenes that were trained on",
+        scenes.scenes,
     ),
     Check("duplicate", "the same photo is there more than once", duplicates.duplicates, about_copies=True),
     Check("corrupt", "the file can't be read as a photo, and is left out", quality.corrupt),

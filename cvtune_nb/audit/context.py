@@ -7,14 +7,16 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from cvtune_nb.audit import dataset, duplicates, labels, learning, quality, storage
+from cvtune_nb.audit import dataset, duplicates, labels, learning, quality, scenes, storage
 from cvtune_nb.audit.duplicates import Copy, Duplicates
 from cvtune_nb.audit.labels import Judgement
 from cvtune_nb.audit.learning import Outlook
+from cvtune_nb.audit.scenes import Scenes
 from cvtune_nb.audit.storage import Storage
 from cvtune_nb.classification.features import FeatureSpec, features, network_speed
 from cvtune_nb.classification.remedies import Comparison, compared, what_counts
 from cvtune_nb.data import colours, keep_together
+from cvtune_nb.data.groups import joined, taken
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.rows import Rows
 from cvtune_nb.files import Progress, silent
@@ -62,7 +64,19 @@ class Context:
     def duplicates(self) -> Duplicates:
         """Which photos are copies of each other."""
         distinct = self.workspace.distinct()
-        return duplicates.find(self.photos, self.rows, self.pixels, self._part(0.7, 0.8), distinct)
+        return duplicates.find(self.photos, self.rows, self.pixels, self._part(0.7, 0.79), distinct)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """The number of each photo's group, int (n,): of copies, and of photos that belong together by the person."""
+        names = joined(map(str, self.duplicates.groups), self.photos["group"])
+        return pd.factorize(pd.Series(names, dtype=object))[0]
+
+    @cached_property
+    def scenes(self) -> Scenes | None:
+        """Photos that look like frames of one scene, and that the split divides."""
+        when = taken(self.workspace, self.photos)
+        return scenes.look(self.photos, self.rows, self.groups, when, self._part(0.79, 0.8))
 
     @cached_property
     def copies(self) -> list[Copy]:
@@ -77,8 +91,8 @@ class Context:
     @cached_property
     def judgement(self) -> Judgement:
         """What a model that has not seen a photo says of its label."""
-        groups, progress = self.duplicates.groups, self._part(0.8, 0.9)
-        return labels.judge(self.photos, self.rows, groups, self.judges, progress=progress)
+        progress = self._part(0.8, 0.9)
+        return labels.judge(self.photos, self.rows, self.groups, self.judges, progress=progress)
 
     @cached_property
     def measures(self) -> pd.DataFrame:
@@ -95,8 +109,7 @@ class Context:
         """What more photos would bring to the classes that have few."""
         training = np.flatnonzero(self.photos["path"].isin(self.in_use["path"]) & (self.photos["split"] == "train"))
         small = list(dataset.small_classes(self.in_use))
-        groups = self.duplicates.groups
-        return learning.outlook(self.photos, self.rows, groups, training, small, dataset.ENOUGH_IMAGES)
+        return learning.outlook(self.photos, self.rows, self.groups, training, small, dataset.ENOUGH_IMAGES)
 
     @cached_property
     def remedies(self) -> Comparison:

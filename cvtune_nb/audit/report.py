@@ -34,7 +34,7 @@ class Audit:
     summary : dict
         photos, issues (kind -> photos listed), forecast (what a review could bring, in a sentence, or ""), notes
         (sentences about the whole set), groups (of copies), backbone, image_size, storage (storage.Storage explains
-        it).
+        it), scenes (scenes.Scenes does; empty for none).
     seconds : float
         How long it took.
     """
@@ -81,7 +81,7 @@ def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progr
     scores = pd.concat([scores.assign(group=groups), context.measures.round(4)], axis=1)
     counts = issues["issue"].value_counts()
     suspects = {row["path"] for row in found["mislabelled"]}
-    gain = forecast(photos, context.rows, groups, context.judges, suspects)
+    gain = forecast(photos, context.rows, context.groups, context.judges, suspects)
     summary = {
         "photos": len(photos),
         "issues": {kind: int(counts[kind]) for kind in KINDS if kind in counts},
@@ -90,6 +90,7 @@ def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progr
         "groups": int((np.bincount(groups) > 1).sum()) if len(photos) else 0,
         **context.spec.to_dict(),
         "storage": speed.to_dict() if speed else {},
+        "scenes": context.scenes.to_dict() if context.scenes else {},
     }
     progress(1.0, "writing down what was found")
     write_report(workspace, issues, scores, summary)

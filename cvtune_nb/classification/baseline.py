@@ -17,6 +17,7 @@ from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.objective import Answers
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.imbalance import NONE, remedy_of
@@ -322,7 +323,7 @@ class SvmExplorer:
             kernel,
             chosen,
             self.accuracy(chosen, kernel, "train"),
-            metrics.accuracy(truth, predicted),
+            metrics.accuracy(truth, predicted, dependent(self.photos[self.photos["split"] == "validation"])),
             test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
             metrics.confusion(truth, predicted, self.classes),
@@ -345,7 +346,7 @@ class SvmExplorer:
         fair = own.unseen(rows, own, groups_of(self.workspace))
         counted, (matrix, labels) = rows.index.isin(fair.photos.index), self.part("test")
         predicted = svm.predict(matrix[counted]) if counted.any() else []
-        return metrics.accuracy(labels[counted], predicted), fair.words
+        return metrics.accuracy(labels[counted], predicted, dependent(fair.photos)), fair.words
 
 
 def baseline(
@@ -443,48 +444,3 @@ def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -
     return set(now.itertuples(index=False, name=None)) == set(
         then[["path", "label"]].itertuples(index=False, name=None)
     )
-
-
-def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
-    """Would more photos help? Validation accuracy of a linear SVM trained on 10% to 100% of each class.
-
-    Parameters
-    ----------
-    explorer
-        Has the features.
-    C
-        Of the SVM.
-    repeats
-        Random draws of photos, whose mean is taken.
-    seed
-        Of the draws.
-
-    Returns
-    -------
-    pd.DataFrame
-        train_photos,validation_accuracy,low,high: the mean, with the 95% interval of one draw.
-    """
-    matrix, labels = explorer.part("train")
-    held_back, truth = explorer.part("validation")
-    rows = []
-    for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
-        draws, used = [], 0
-        for repeat in range(repeats if fraction < 1 else 1):
-            random = np.random.default_rng([seed, repeat, round(fraction * 100)])
-            chosen = np.concatenate(
-                [
-                    random.permutation(np.flatnonzero(labels == label))[
-                        : max(1, round(fraction * (labels == label).sum()))
-                    ]
-                    for label in explorer.classes
-                ]
-            )
-            draws.append(
-                metrics.accuracy(
-                    truth, Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen]).predict(held_back)
-                ).value
-            )
-            used = len(chosen)
-        mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
-        rows.append((used, float(np.mean(draws)), mean.low, mean.high))
-    return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high"])

@@ -39,6 +39,7 @@ from cvtune_nb.classification.comparison import (
 from cvtune_nb.classification.features import features, missing
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.console import duration
+from cvtune_nb.data.groups import groups_id
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -299,7 +300,7 @@ class _Race:
 
     def answers(self, entry: Entry, photos: pd.DataFrame) -> Path:
         """Where it is kept which of these photos it gets right."""
-        return self.workspace.cache / f"compared-{entry.spec.key}-{photos_id(photos)}.json"
+        return self.workspace.cache / f"compared-{entry.spec.key}-{photos_id(photos)}{groups_id(photos)}.json"
 
     def report(self, what: str, share: float, words: str) -> None:  # noqa: ARG002 - the share of one step says little
         """Say what is done and how much time is left. When the budget is used up, it ends the work."""

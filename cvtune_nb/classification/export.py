@@ -17,6 +17,7 @@ from cvtune_nb.classification.exportable import Candidate, as_chosen, candidate,
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
 from cvtune_nb.data import pixels
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_model, predict, verification
@@ -155,7 +156,7 @@ def export_run(
         openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
         tested = measure(workspace, made, list(graphs), rows, _part(progress, 0.7, 1.0), COMPARED)
         answers = tested.answers(chosen.classes)
-        test = accuracy(rows["label"], answers["predicted"]) if len(rows) else None
+        test = accuracy(rows["label"], answers["predicted"], dependent(rows)) if len(rows) else None
         by_class = per_class(rows["label"], answers["predicted"], chosen.classes) if len(rows) else None
         write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
         write_csv(made / "data.csv", photos[["path", "label", "split", "sha256"]])

@@ -177,7 +177,10 @@ class Run(StoredRun[Config]):
     @property
     def validation(self) -> Accuracy:
         """Validation accuracy at the best epoch."""
-        return self._accuracy("validation_accuracy", self.counts[1])
+        groups = self._groups()
+        if groups is None:
+            return self._accuracy("validation_accuracy", self.counts[1])
+        return metrics.accuracy(groups["label"], groups["predicted"], groups["group"])
 
     def _accuracy(self, column: str, photos: int) -> Accuracy:
         photos = 0 if self.history.empty else photos
@@ -185,7 +188,15 @@ class Run(StoredRun[Config]):
 
     def predictions(self) -> pd.DataFrame:
         """The validation photos as the best epoch saw them: PREDICTION_COLUMNS. Empty before any."""
-        return self.outputs(PREDICTION_COLUMNS, path=str, label=str, predicted=str)
+        return self.outputs(PREDICTION_COLUMNS, path=str, label=str, predicted=str, group=str)
+
+    def _groups(self) -> pd.DataFrame | None:
+        """The predictions where photos belong together, with the column group; else None, and no table is read."""
+        file = self.folder / self.OUTPUTS
+        if self.history.empty or not file.exists():
+            return None
+        with file.open(encoding="utf-8") as lines:
+            return self.predictions() if "group" in lines.readline().strip().split(",") else None
 
     def keep_outputs(self, outputs: pd.DataFrame) -> None:
         """Write PREDICTION_COLUMNS, and the columns behind them, which are the probabilities of the classes."""

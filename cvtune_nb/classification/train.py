@@ -20,6 +20,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
@@ -167,7 +168,8 @@ class ClassifierTrainer:
             objective = objective_of(self.config.objective, self.classes)
             columns["objective"] = objective.value(self.validation.labels.numpy(), chances.numpy())
         predicted = [self.classes[class_id] for class_id in class_ids]
-        table = self.validation.photos[["path", "label"]]
+        photos = self.validation.photos
+        table = photos[["path", "label", *(["group"] if dependent(photos) is not None else [])]]
         table = table.assign(predicted=predicted, probability=probabilities.numpy())
         return columns, table.join(pd.DataFrame(chances.numpy(), index=table.index))
 

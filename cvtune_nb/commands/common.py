@@ -59,6 +59,8 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         black=getattr(arguments, "black", ""),
         white=getattr(arguments, "white", ""),
         bands=getattr(arguments, "bands", ""),
+        group_by=getattr(arguments, "group_by", ""),
+        redraw_split=getattr(arguments, "redraw_split", False),
     )
     meter.say(f"photos: {workspace.source}; workspace: {workspace.folder}")
     if getattr(arguments, "objective", None):
@@ -67,7 +69,7 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         choose(workspace, PARAMETERS["objective"].check(arguments.objective))
     recognised = workspace.recognised and f"recognised: {workspace.recognised}"
     shown = levels.in_words(workspace), previews(workspace.photos())
-    for words in (workspace.moved, recognised, workspace.chosen, *shown):
+    for words in (workspace.moved, recognised, workspace.chosen, workspace.grouped, workspace.regrouped, *shown):
         if words:
             meter.say(words)
     skipped, contested = workspace.skipped(), conflicts(workspace)

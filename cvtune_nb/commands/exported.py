@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 NOT_MEASURED = "not measured, no photos"
 
+OF_PHOTOS = ("layout", "draw_validation", "group_by", "redraw_split", "pixels_gb")
 USES = {
-    "for a classifier": ("variants", "threshold", "layout", "draw_validation", "pixels_gb"),
+    "for a classifier": ("variants", "threshold", *OF_PHOTOS),
     "with --detector": ("boxes",),
-    "with --similarity": ("components", "distance", "layout", "draw_validation", "pixels_gb"),
+    "with --similarity": ("components", "distance", *OF_PHOTOS),
 }
 """What `cvtune export` exports, and which of its arguments have a meaning there only."""
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cvtune_nb.parameters import LAYOUTS, PARAMETERS, RECOGNISE, Parameter
+from cvtune_nb.parameters import GROUP_RULES, LAYOUTS, PARAMETERS, RECOGNISE, Parameter
 
 Argument = Callable[[argparse.ArgumentParser], object]
 """Adds one argument or flag to a parser."""
@@ -73,6 +73,19 @@ LAYOUT = (
         action=argparse.BooleanOptionalAction,
         default=None,
         help="where your own split has no validation photos of a class, take some of its training photos",
+    ),
+    argument(
+        "--group-by",
+        default="",
+        metavar="RULE",
+        help="photos that belong together, such as frames of one scene, are never on both sides of the split: "
+        + "; ".join(f"{rule}: {meaning}" for rule, meaning in GROUP_RULES.items()).replace("%", "%%")
+        + " (remembered)",
+    ),
+    argument(
+        "--redraw-split",
+        action="store_true",
+        help="draw the frozen split anew where new groups need it: runs made before are of earlier data then",
     ),
 )
 """Those of the commands that need a label for every photo."""

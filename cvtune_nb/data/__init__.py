@@ -10,18 +10,19 @@ import pandas as pd
 
 from cvtune_nb.data import colours, file_types, levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
+from cvtune_nb.data.grouped_split import divided, grouped_split, require_asked, split_changed
+from cvtune_nb.data.groups import Grouping, checked, grouping_of, usual_rule
 from cvtune_nb.data.layout import Layout
 from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
-from cvtune_nb.data.split import assign_splits
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.workspace import LONG_AGO, MANIFEST_COLUMNS, Workspace, home, workspace_name
 
-__all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "thumbnail"]
+__all__ = ["conflicts", "keep_together", "make_sample", "open_workspace", "preview_groups", "thumbnail"]
 
 NATIVE = Preprocessing(224)
 """What pixels are kept for while every photo is decoded for its check anyway: most networks' own size."""
@@ -39,6 +40,8 @@ def open_workspace(
     black: float | str = "",
     white: float | str = "",
     bands: str = "",
+    group_by: str = "",
+    redraw_split: bool = False,
 ) -> Workspace:
     """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
 
@@ -67,6 +70,11 @@ def open_workspace(
         What assign_splits takes; None: as chosen before.
     black, white, bands
         What levels.choose takes.
+    group_by
+        One of parameters.GROUP_RULES: which photos belong together, and are never on both sides of the split. Empty: as
+        chosen before, at first by the column group of a table that has one.
+    redraw_split
+        Draw the split anew where the one there is divides groups, which is frozen otherwise.
 
     Raises
     ------
@@ -85,13 +93,15 @@ def open_workspace(
     said = "" if layout == RECOGNISE else layout or (known.layout if known else "")
     drawn = draw_validation if draw_validation is not None else bool(known and known.draw_validation)
     found = _layout(source, folder, said)
+    rule = checked(group_by) if group_by.strip() else known.group_by if known and known.has_manifest else None
     space = Workspace.create(folder, found.root, str(source), seed)
     if pixels_gb != "":
         space.limit_pixels(pixels_gb)
     levels.choose(space, black, white, bands)
-    _refresh(space, found, drawn, progress)
+    rule = usual_rule(found) if rule is None else rule
+    _refresh(space, found, drawn, progress, rule, redraw_split)
     levels.require_high_depth(space)
-    space.keep(layout=said, recognised=found.recognised, draw_validation=drawn)
+    space.keep(layout=said, recognised=found.recognised, draw_validation=drawn, group_by=rule)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
 
@@ -189,7 +199,9 @@ def opened_last() -> Path | None:
         return None
 
 
-def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: Progress) -> None:
+def _refresh(
+    space: Workspace, layout: Layout, draw_validation: bool, progress: Progress, rule: str, redraw_split: bool
+) -> None:
     """Bring manifest.csv and skipped.csv up to date with the files there are.
 
     A known file that has kept its length and was not written to since is not opened again, and known content keeps its
@@ -225,10 +237,19 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
             f"none of the {len(files)} files in {space.source} can be read as a photo, for example "
             f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
         )
-    split, group = (dict(zip(known["sha256"], known[column], strict=True)) for column in ("split", "group"))
+    grouping = grouping_of(space, table, rule, layout)
+    if rule and (first or rule != space.group_by):
+        grouping.require_useful()
+    split, copies = (dict(zip(known["sha256"], known[column], strict=True)) for column in ("split", "copies"))
     frozen = pd.Series([split.get(key, "") for key in table["sha256"]], index=table.index, dtype=str)
-    groups = pd.Series([group.get(key, key[:16]) for key in table["sha256"]], index=table.index, dtype=str)
-    table["group"], table["split"] = _grouped(table, groups, space.seed, frozen, draw_validation)
+    table["copies"] = pd.Series([copies.get(key, key[:16]) for key in table["sha256"]], index=table.index, dtype=str)
+    if rule != space.group_by and not first and not redraw_split:
+        require_asked(space, table, frozen, grouping)
+    before = frozen.mask(frozen != "", "") if redraw_split else frozen
+    drawn = grouped_split(table, grouping, space.seed, before, draw_validation)
+    space.grouped = grouping.words + divided(grouping, drawn)
+    space.regrouped = split_changed(space, table["sha256"], frozen, drawn["split"], redraw_split)
+    table = table.assign(**drawn)
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
         space.save_manifest(table, skipped)
@@ -236,19 +257,21 @@ def _refresh(space: Workspace, layout: Layout, draw_validation: bool, progress: 
         manifest.touch()  # every photo was looked at
 
 
-def _grouped(
-    table: pd.DataFrame, groups: pd.Series, seed: int, frozen: pd.Series, draw_validation: bool
-) -> tuple[pd.Series, pd.Series]:
-    """(group, split) of every row.
+def preview_groups(space: Workspace, rule: str) -> tuple[Grouping, str]:
+    """What a rule would group of the photos of a workspace, and why its split would have to be drawn anew, or "".
 
-    Photos that only look the same are kept together unless that would leave a class without training or validation
-    photos.
+    rule: one of parameters.GROUP_RULES. Raises InputError where it can't be used.
     """
+    table, layout = space.manifest(), _layout(Path(space.source), space.folder, space.layout)
+    split = dict(zip(layout.found["path"], layout.found["split"], strict=True))
+    grouping = grouping_of(space, table, rule, layout)
+    if grouping.rule:
+        grouping.require_useful()
     try:
-        return groups, assign_splits(table.assign(group=groups), seed, frozen, draw_validation)
-    except InputError:
-        exact = table["sha256"].str[:16]
-        return exact, assign_splits(table.assign(group=exact), seed, frozen, draw_validation)
+        require_asked(space, table.assign(split=table["path"].map(split).fillna("")), table["split"], grouping)
+    except InputError as error:
+        return grouping, str(error)
+    return grouping, ""
 
 
 def keep_together(space: Workspace, copies: dict[str, str]) -> int:
@@ -259,18 +282,20 @@ def keep_together(space: Workspace, copies: dict[str, str]) -> int:
     copies: sha256 of a photo -> name of its group, the same for all its copies; the group of other photos stays.
     """
     manifest, file = space.manifest(), space.folder / "manifest.csv"
-    rows = zip(manifest["sha256"], manifest["group"], strict=True)
-    groups = pd.Series([copies.get(key, group) for key, group in rows], index=manifest.index, dtype=str)
-    if groups.equals(manifest["group"]):
+    rows = zip(manifest["sha256"], manifest["copies"], strict=True)
+    alike = pd.Series([copies.get(key, group) for key, group in rows], index=manifest.index, dtype=str)
+    if alike.equals(manifest["copies"]):
         return 0
-    found = _layout(Path(space.source), space.folder, space.layout).found
-    split = dict(zip(found["path"], found["split"], strict=True))
+    layout = _layout(Path(space.source), space.folder, space.layout)
+    split = dict(zip(layout.found["path"], layout.found["split"], strict=True))
     given = pd.Series([split.get(path, "") for path in manifest["path"]], index=manifest.index, dtype=str)
-    group, split = _grouped(manifest.assign(split=given), groups, space.seed, manifest["split"], space.draw_validation)
+    table = manifest.assign(split=given, copies=alike)
+    grouping = grouping_of(space, table, space.group_by, layout)
+    drawn = grouped_split(table, grouping, space.seed, manifest["split"], space.draw_validation)
     written = file.stat()
-    space.save_manifest(manifest.assign(group=group, split=split), space.skipped())
+    space.save_manifest(manifest.assign(**drawn), space.skipped())
     os.utime(file, ns=(written.st_atime_ns, written.st_mtime_ns))  # no photo was looked at: what changed since, counts
-    return int((split != manifest["split"]).sum())
+    return int((drawn["split"] != manifest["split"]).sum())
 
 
 def _alike(first: pd.DataFrame, second: pd.DataFrame) -> bool:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +29,7 @@ class Layout:
     left_out : path,label,reason of what is not used, a folder with the number of its photos in the reason.
     notes : what was recognised as what, a few words each; empty for a folder for each class.
     kind : which of LAYOUTS the person would say for it, "" for none.
+    columns : all that a table says of the photos, as text: a row for each of `found`.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class Layout:
     left_out: pd.DataFrame
     notes: list[str]
     kind: str = ""
+    columns: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def recognised(self) -> str:

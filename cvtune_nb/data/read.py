@@ -1,5 +1,6 @@
 """Which photos are there? Chooses what says the labels: the folders, their names, or a CSV file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -168,4 +169,4 @@ def _seen_from(data: Path, found: Layout) -> Layout:
     def moved(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(path=[f"{inner}/{path}" for path in table["path"]])
 
-    return Layout(data, moved(found.found), moved(found.left_out), found.notes, found.kind)
+    return replace(found, root=data, found=moved(found.found), left_out=moved(found.left_out))

@@ -1,8 +1,11 @@
 """The frozen split into train, validation and test photos."""
 
 import hashlib
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from cvtune_nb.errors import InputError
 
@@ -23,10 +26,11 @@ def assign_splits(
 ) -> pd.Series:
     """The split of every row: given splits stay, then those drawn before, and the rest is stratified by class.
 
-    A group (copies of one photo) is never divided unless the data came that way: it goes where one of its photos
-    already is, and where they are in several splits, to the first of KEEP_FIRST. Which photos a split gets depends on
-    their content and the seed alone, not on file names or order: adding photos later moves none of the old ones, unless
-    they turn out to be copies of each other.
+    A group (of photos that belong together, or copies of one) is never divided unless the data came that way: it goes
+    where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST. Which photos a
+    split gets depends on their content and the seed alone, not on file names or order: adding photos later moves none
+    of the old ones, unless they turn out to belong together. Groups differ in size and may hold several classes: the
+    largest are drawn first, and the fractions of each class are as near to SHARES as whole groups allow.
 
     Data that comes with a train and a test split but no validation split gets one: its validation photos are taken from
     its train photos.
@@ -74,14 +78,13 @@ def assign_splits(
         first = next((name for name in KEEP_FIRST if name in settled), "")
         split[rows.index[drawn[rows.index]]] = first
 
-    taken: dict[str, str] = {}
-    for label, rows in manifest.groupby("label"):
-        open_rows = rows[split[rows.index] == ""]
-        groups = sorted(set(open_rows["group"]) - set(taken), key=lambda group: _draw(group, seed))
-        shares = wanted if label not in without else SHARES if "test" not in given else FROM_TRAIN
-        for group, name in zip(groups, _names(len(groups), shares, _settled(rows, split)), strict=True):
-            taken[group] = name
-    split[split == ""] = manifest.loc[split == "", "group"].map(taken)
+    open_rows = manifest[split == ""]
+    shares = {
+        label: wanted if label not in without else SHARES if "test" not in given else FROM_TRAIN
+        for label in open_rows["label"].unique()
+    }
+    settled = {label: set(split[rows.index]) - {""} for label, rows in manifest.groupby("label")}
+    split[split == ""] = open_rows["group"].map(_draw(open_rows, shares, settled, seed))
 
     _require_all_classes(manifest, split)
     return split
@@ -108,6 +111,8 @@ def _require_all_classes(manifest: pd.DataFrame, split: pd.Series) -> None:
             untrained.append(f"{label!r} ({counts})")
         elif "validation" in missing and "validation" in given and counts and different > 1:
             unvalidated.append(f"{label!r} ({counts})")
+        elif missing and different < len(rows.drop_duplicates("sha256") if "sha256" in rows else rows):
+            few.append(f"class {label!r} has only {different} group(s) of photos that belong together ({example} ...)")
         elif missing:
             few.append(f"class {label!r} has only {different} different photo(s), for example {example}")
     reasons = []
@@ -150,22 +155,96 @@ def require_learnable(photos: pd.DataFrame) -> None:
             )
 
 
-def _draw(group: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
+def _draw(
+    photos: pd.DataFrame, shares: dict[str, dict[str, float]], settled: dict[str, set[str]], seed: int
+) -> dict[str, str]:
+    """The split of each group of `photos`, which have none.
+
+    One by one, the largest first and those of a size as the seed draws them: each goes to the first of validation and
+    test that it brings nearer to its fractions (in the squared distance over the classes), else to train. Where all are
+    alone, this is a stratified draw.
+
+    Parameters
+    ----------
+    photos
+        label, group and, where there are exact copies, sha256: such copies count once.
+    shares
+        Fraction of each class's photos that each split should have.
+    settled
+        The splits that photos of each class are in already.
+    seed
+        Of the draw.
+    """
+    if photos.empty:
+        return {}
+    different = photos.drop_duplicates(["label", "sha256"]) if "sha256" in photos else photos
+    groups, names = pd.factorize(different["group"])
+    columns, labels = pd.factorize(different["label"], sort=True)
+    size = csr_array((np.ones(len(different)), (groups, columns)), shape=(len(names), len(labels)))
+    most, draw = (
+        size.max(axis=1).toarray().ravel(),
+        [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in names],
+    )
+    order = sorted(range(len(names)), key=lambda group: (-most[group], draw[group]))
+    size, names = size[order], names[order]
+
+    lacking = np.zeros((len(SPLITS), len(labels)))
+    several = (size > 0).sum(axis=0)
+    for column, (label, count) in enumerate(zip(labels, size.sum(axis=0), strict=True)):
+        for name, number in _held_back(count, several[column], shares[label], settled[label]).items():
+            lacking[SPLITS.index(name), column] = number
+    place = np.zeros(len(names), dtype=int)
+    for row, (start, end) in enumerate(pairwise(size.indptr)):
+        own, among = size.data[start:end], size.indices[start:end]
+        nearer = [number for number in (1, 2) if own @ lacking[number, among] >= own @ own / 2]
+        place[row] = nearer[0] if nearer else 0
+        lacking[place[row], among] -= own
+    needs = [
+        [number for number, name in enumerate(SPLITS) if name in shares[label].keys() - settled[label]]
+        for label in labels
+    ]
+    _fill(place, size, needs)
+    drawn = dict(zip(names, place, strict=True))
+    return {group: SPLITS[drawn[group]] for group in photos["group"].unique()}
 
 
-def _settled(rows: pd.DataFrame, split: pd.Series) -> set[str]:
-    return set(split[rows.index]) - {""}
-
-
-def _names(count: int, wanted: dict[str, float], settled: set[str]) -> list[str]:
-    """How `count` groups of a class are divided.
+def _held_back(count: float, groups: int, shares: dict[str, float], settled: set[str]) -> dict[str, int]:
+    """How many of `count` photos of a class, in so many groups, are not for training.
 
     Every split that has none yet gets one while there are enough, train first; the rest by share.
     """
-    counts = {name: round(count * share) for name, share in wanted.items() if name != "train"}
+    counts = {name: round(count * share) for name, share in shares.items() if name != "train"}
     for name in counts:
-        if not counts[name] and name not in settled and count - sum(counts.values()) > 1:
+        if not counts[name] and name not in settled and groups - sum(counts.values()) > 1:
             counts[name] = 1
-    held_back = [name for name, number in counts.items() for _ in range(number)]
-    return (held_back + ["train"] * count)[:count]
+    return counts
+
+
+def _fill(place: np.ndarray, size: csr_array, needs: list[list[int]]) -> None:
+    """Give splits that have no photos of a class the smallest group of it that no class needs more where it is.
+
+    Parameters
+    ----------
+    place
+        The split of each group, as its number in SPLITS; changed in place.
+    size
+        (groups, classes): photos of each class.
+    needs
+        For each class the splits that need photos of it, as these numbers; the earlier ones matter more.
+    """
+    by_class = size.tocsc()
+    members = [by_class.indices[start:end] for start, end in pairwise(by_class.indptr)]
+    total = size.sum(axis=1)
+
+    def spared(row: int, number: int) -> bool:
+        """Whether every class of a group keeps others where it is, or needs it more in the split `number`."""
+        here, own = place[row], size.indices[size.indptr[row] : size.indptr[row + 1]]
+        return all(here > number or (place[members[column]] == here).sum() > 1 for column in own)
+
+    for column in sorted(range(len(members)), key=lambda column: len(members[column])):
+        for number in needs[column]:
+            if (place[members[column]] == number).any():
+                continue
+            able = [row for row in members[column] if spared(row, number)]
+            if able:
+                place[min(able, key=lambda row: (total[row], row))] = number

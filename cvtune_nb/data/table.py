@@ -2,7 +2,10 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from cvtune_nb.data.csv_file import COLUMNS, LABEL_COLUMNS, PATH_COLUMNS, Table, parse, require_known_encoding
 from cvtune_nb.data.layout import Layout, alike, composed, in_words, laid_out, photos_in_words
@@ -13,6 +16,7 @@ from cvtune_nb.errors import InputError
 SPLIT_COLUMNS = {"split", "set", "subset", "fold", "partition", "phase", "dataset"}
 FLAG_COLUMNS = {"isvalid": "validation", "isvalidation": "validation", "isval": "validation", "istest": "test"}
 TRAIN_FLAGS = {"istrain", "istraining", "istrainingimage"}
+GROUP_COLUMNS = {"group", "groups", "groupid"}
 """Names of columns, in lower case and without blanks, dashes and underscores."""
 
 TRUE, FALSE = {"true", "1", "1.0", "yes", "y", "t"}, {"false", "0", "0.0", "no", "n", "f", ""}
@@ -75,7 +79,17 @@ def _read(table: Table, files: Files, as_stated: bool) -> Layout:
     unnamed = sum(count for _, _, _, count in left_out)
     if unnamed:
         notes.append(f"{photos_in_words(unnamed)} not named in it: left out")
-    return laid_out(file.parent, list(rows), [row[:3] for row in left_out], notes, "csv")
+    found = laid_out(file.parent, list(rows), [row[:3] for row in left_out], notes, "csv")
+    return replace(found, columns=_cells(table, paths))
+
+
+def _cells(table: Table, paths: list[str]) -> pd.DataFrame:
+    """All columns as they stand, with a row for each photo: the first that names it."""
+    first: dict[str, int] = {}
+    for row, path in enumerate(paths):
+        first.setdefault(path, row)
+    columns = {name: table.column(number) for number, name in enumerate(table.columns)}
+    return pd.DataFrame(columns, dtype=str).iloc[list(first.values())].reset_index(drop=True)
 
 
 # -- columns --------------------------------------------------------------------------------------------------
@@ -112,7 +126,8 @@ def _one_of(table: Table, candidates: list[int]) -> int:
 
 def _one_hot(table: Table) -> tuple[list[str], str]:
     """Labels from a column of 0 and 1 for each class, where each row has one 1."""
-    others = set(table.named(PATH_COLUMNS)) | set(table.named(SPLIT_COLUMNS | set(FLAG_COLUMNS) | TRAIN_FLAGS))
+    no_class = SPLIT_COLUMNS | set(FLAG_COLUMNS) | TRAIN_FLAGS | set(GROUP_COLUMNS)
+    others = set(table.named(PATH_COLUMNS)) | set(table.named(no_class))
     yes_or_no = (TRUE | FALSE) - {""}
     binary = [
         number

@@ -11,6 +11,7 @@ from cvtune_nb.audit import ABOUT_COPIES, KINDS, OTHERS, Audit, Payoff, audit, l
 from cvtune_nb.audit.html import about_whole_set
 from cvtune_nb.audit.review import MINE, Review
 from cvtune_nb.console import duration
+from cvtune_nb.data import open_workspace
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.thumbnails import small
@@ -53,6 +54,8 @@ class AuditPanel(Panel):
         self.all = button("Select this page", "Select all photos of this page, or none", "a")
         self.bulk = [button(words) for words in BULK]
         self.measure = button("Measure the gain")
+        self.apply = button("Apply: keep scenes together", "Group the photos by this rule and draw the split anew")
+        self.scenes = w.HTML()
         self._review: Review | None = None
         self.chosen: dict[str, dict[str, Any]] = {}  # path: finding, of any kind and page
         self.rows, self.measured, self._listing = [], None, False  # while the kinds are listed, the page stays
@@ -69,6 +72,7 @@ class AuditPanel(Panel):
             self.gallery,
             row(self.all, *self.bulk, self.selected),
             self.text,
+            row(self.apply, self.scenes),
             row(self.measure, self.cost),
             self.picture,
         ]
@@ -78,6 +82,8 @@ class AuditPanel(Panel):
         for each, action in zip(self.bulk, BULK.values(), strict=True):
             each.on_click(self.guard(lambda _, action=action: self._decide_selected(action)))
         self.measure.on_click(self.guard(lambda _: self.begin(self._measured)))
+        self.apply.on_click(self.guard(lambda _: self.begin(self._keep_scenes_together)))
+        self._offer_groups("")
         earlier = self.earlier()
         if earlier is not None:
             self.job.result = earlier
@@ -100,6 +106,7 @@ class AuditPanel(Panel):
         self._list()
         sentences = about_whole_set(result.issues, result.summary)
         self.text.value = html.card("About the whole set", *sentences) if sentences else ""
+        self._offer_groups(result.summary.get("scenes", {}).get("rule", ""))
         report = self.workspace.audit / "report.html"
         mail = f" A page to mail or print: {html.text(str(report))}" if report.exists() else ""
         self.cost.value = f"The audit took {duration(result.seconds)}.{mail}"
@@ -112,6 +119,22 @@ class AuditPanel(Panel):
         if self._review is None:
             raise NotReady(self.waiting)
         return self._review
+
+    # -- scenes -----------------------------------------------------------------------------------------------
+
+    def _offer_groups(self, rule: str) -> None:
+        """Offer to group the photos by the rule that the audit has found; "" for none."""
+        self.apply.layout.display = None if rule else "none"
+        words = f"Groups by {rule}, draws the split anew and audits again. Runs made before are of earlier data then."
+        self.scenes.value = html.text(words) if rule else ""
+
+    def _keep_scenes_together(self, progress: Progress) -> Audit:
+        """Group the photos, draw the split anew, and audit what there is then."""
+        rule = self.review.found.summary["scenes"]["rule"]
+        space = self.workspace
+        self.workspace = open_workspace(space.source, space.folder, progress=progress, group_by=rule, redraw_split=True)
+        progress(0.1, self.workspace.regrouped)
+        return audit(self.workspace, progress=progress)
 
     # -- the gallery ------------------------------------------------------------------------------------------
 

@@ -7,10 +7,10 @@ import ipywidgets as w
 from IPython.display import HTML
 
 from cvtune_nb import plots
-from cvtune_nb.classification import baseline
 from cvtune_nb.classification.baseline import C_VALUES, Baseline, SvmExplorer
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.learning_curve import learning_curve
 from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.classification.svm import KERNELS
 from cvtune_nb.console import duration
@@ -230,7 +230,7 @@ class BaselinePanel(Panel):
 
     def _learning_curve(self) -> Any:
         if self._measured[0] is not self.explorer:
-            self._measured = self.explorer, baseline.learning_curve(self.explorer)
+            self._measured = self.explorer, learning_curve(self.explorer)
         return html.still(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
 
     def _mistakes(self) -> Any:

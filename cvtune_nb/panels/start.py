@@ -20,6 +20,7 @@ from cvtune_nb.data.summary import class_sizes, classes_by_split, previews, shor
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
+from cvtune_nb.panels.groups import GroupsControl
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.widgets import html
@@ -58,19 +59,37 @@ class StartPanel(Panel):
     waiting = "Press Open these photos above first, then run this cell again."
 
     @classmethod
-    def of(cls, data: str = "", workspace: str = "", layout: str = "", draw_validation: bool | None = None) -> Self:
+    def of(
+        cls,
+        data: str = "",
+        workspace: str = "",
+        layout: str = "",
+        draw_validation: bool | None = None,
+        group_by: str = "",
+        redraw_split: bool = False,
+    ) -> Self:
         """The panel.
 
         Parameters
         ----------
         data
             The photos; "" for those opened last, else the sample photos.
-        workspace, layout, draw_validation
+        workspace, layout, draw_validation, group_by, redraw_split
             As open_workspace takes them.
         """
-        return super().of("start", data=data, folder=workspace, layout=layout, draw_validation=draw_validation)
+        asked = {"layout": layout, "draw_validation": draw_validation, "group_by": group_by}
+        return super().of("start", data=data, folder=workspace, redraw_split=redraw_split, **asked)
 
-    def __init__(self, subject: str, data: str, folder: str, layout: str = "", draw_validation: bool | None = None):
+    def __init__(
+        self,
+        subject: str,
+        data: str,
+        folder: str,
+        layout: str = "",
+        draw_validation: bool | None = None,
+        group_by: str = "",
+        redraw_split: bool = False,
+    ):
         super().__init__(subject)
         if layout not in _LAYOUTS.values():
             known = ", ".join(value for value in _LAYOUTS.values() if value)
@@ -89,7 +108,10 @@ class StartPanel(Panel):
         self.apply = button("Show the photos so")
         self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
         self.bands = w.Text(description="Bands", placeholder="as it is", **look())
-        self._asking, self._asked = [self.data, self.folder, self.layout, self.drawn, self.pixels, self.bands], []
+        self.groups = GroupsControl(group_by, redraw_split)
+        self.groups.rule.observe(self.guard(lambda _: self.groups.show()), "value")
+        self._asking = [self.data, self.folder, self.layout, self.drawn, self.pixels, self.bands]
+        self._asking, self._asked = [*self._asking, self.groups.rule, self.groups.redraw], []
         self.levels = w.VBox(
             [
                 small_print(
@@ -108,6 +130,7 @@ class StartPanel(Panel):
             small_print("Choose where your folders can be read in several ways. It is remembered."),
             self.drawn,
             small_print("What a class gets that has no validation photos in a split of your own. It is remembered."),
+            self.groups,
             self.pixels,
             small_print(
                 "The most disk space for decoded pixels: gigabytes, or all (as much as there is room for). Photos "
@@ -137,6 +160,7 @@ class StartPanel(Panel):
         """Open what the text boxes name, show it, then measure the machine. black, white: what levels.choose takes."""
         data, folder, limit, bands = (box.value.strip() for box in (self.data, self.folder, self.pixels, self.bands))
         layout, draw_validation = self.layout.value, _AS_ASKED[self.drawn.value]
+        group_by, redraw_split = self.groups.rule.value, self.groups.redraw.value
 
         def run(progress: Progress) -> Started:
             if data == str(_sample()) and not _sample().exists():
@@ -152,6 +176,8 @@ class StartPanel(Panel):
                 black=black.strip(),
                 white=white.strip(),
                 bands=bands,
+                group_by=group_by,
+                redraw_split=redraw_split,
             )
             self.show_photos(workspace)
             progress(0.9, "measuring what this machine can do")
@@ -213,6 +239,8 @@ class StartPanel(Panel):
         sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
         self.picture.draw(sheet, _sheet_in_words(photos))
         self.text.value = _found(workspace)
+        self.groups.redraw.value = False  # once is enough
+        self.groups.show(workspace)
         self.levels.layout.display = None if workspace.depth else "none"
         if workspace.depth:
             self.black.value, self.white.value = (f"{value:g}" for value in levels.shown(workspace.depth))
@@ -272,6 +300,8 @@ def _found(workspace: Workspace) -> str:
         workspace.moved,
         workspace.recognised and f"recognised: {workspace.recognised}",
         workspace.chosen,
+        workspace.grouped,
+        workspace.regrouped,
         levels.in_words(workspace),
         previews(photos),
         colours.tones(workspace, photos, NATIVE).words,

@@ -258,7 +258,8 @@ def frozen(own: Provenance, present: Provenance, seed: int) -> str:
         return "whose split when this run was made is not known"
     if not moved:
         return f"split once and then frozen (seed {seed})"
-    return f"split (seed {seed}), and again when copies were found after this run was made: {moved} of them moved"
+    again = "again when copies were found after this run was made, or other groups chosen"
+    return f"split (seed {seed}), and {again}: {moved} of them moved"
 
 
 def standing_words(own: Provenance, present: Provenance) -> str:

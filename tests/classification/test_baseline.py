@@ -12,7 +12,6 @@ from cvtune_nb.classification.baseline import (
     baseline,
     baseline_predictions,
     last_baseline,
-    learning_curve,
 )
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import Svm
@@ -142,15 +141,3 @@ def test_decisions_that_leave_nothing_to_learn_are_refused_in_words(workspace):
         workspace.decide(path, "exclude")
     with pytest.raises(InputError, match="fewer than two classes"):
         baseline(workspace, SPEC)
-
-
-def test_the_learning_curve_grows_with_the_photos(explorer):
-    curve = learning_curve(explorer)
-    train = (explorer.photos["split"] == "train").sum()
-    assert list(curve.columns) == ["train_photos", "validation_accuracy", "low", "high"]
-    assert curve["train_photos"].iloc[-1] == train
-    assert curve["train_photos"].is_monotonic_increasing
-    assert len(curve) == 5
-    assert curve["validation_accuracy"].iloc[-1] == explorer.accuracy(1.0, "linear", "validation").value
-    assert ((curve["low"] <= curve["validation_accuracy"]) & (curve["validation_accuracy"] <= curve["high"])).all()
-    pd.testing.assert_frame_equal(curve, learning_curve(explorer))

@@ -1,0 +1,72 @@
+"""Would more photos help? What an SVM reaches with a part of them."""
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb import metrics
+from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.groups import dependent
+
+
+def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Validation accuracy of a linear SVM trained on 10% to 100% of each class.
+
+    Photos that belong together are drawn together: more frames of the scenes there are is not what more photos mean.
+
+    Parameters
+    ----------
+    explorer
+        Has the features.
+    C
+        Of the SVM.
+    repeats
+        Random draws of photos, whose mean is taken.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    pd.DataFrame
+        train_photos,validation_accuracy,low,high: the mean, with the 95% interval of one draw.
+    """
+    matrix, labels = explorer.part("train")
+    held_back, truth = explorer.part("validation")
+    own = dependent(explorer.photos)
+    groups = None if own is None else own[explorer.photos["split"] == "train"].to_numpy()
+    rows = []
+    for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
+        draws, used = [], 0
+        for repeat in range(repeats if fraction < 1 else 1):
+            random = np.random.default_rng([seed, repeat, round(fraction * 100)])
+            chosen = np.concatenate([_first_of(labels, label, groups, fraction, random) for label in explorer.classes])
+            svm = Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen])
+            draws.append(metrics.accuracy(truth, svm.predict(held_back)).value)
+            used = len(chosen)
+        mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
+        rows.append((used, float(np.mean(draws)), mean.low, mean.high))
+    return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high"])
+
+
+def _first_of(
+    labels: np.ndarray, label: str, groups: np.ndarray | None, fraction: float, random: np.random.Generator
+) -> np.ndarray:
+    """The rows of a fraction of a class, at least one, in a new order.
+
+    Parameters
+    ----------
+    labels
+        Of each photo (n,).
+    label
+        The class.
+    groups
+        Of each photo (n,), where photos belong together: those of one group follow each other in the order.
+    fraction
+        Of the class's photos.
+    random
+        Draws the order.
+    """
+    rows = random.permutation(np.flatnonzero(labels == label))
+    if groups is not None:
+        rows = rows[np.argsort(pd.factorize(groups[rows])[0], kind="stable")]
+    return rows[: max(1, round(fraction * len(rows)))]

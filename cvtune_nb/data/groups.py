@@ -1,0 +1,313 @@
+"""Photos that belong together: frames of one scene, a burst of one camera, the photos of one patient.
+
+Photos of one group are never on both sides of a split, so that no accuracy is measured on scenes that were trained on.
+"""
+
+import hashlib
+import math
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from scipy.cluster.hierarchy import DisjointSet
+
+from cvtune_nb.data import photo
+from cvtune_nb.data.layout import Layout, in_words, photos_in_words
+from cvtune_nb.data.table import GROUP_COLUMNS
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import read_csv, write_csv
+from cvtune_nb.parameters import EXIF, NO_GROUPS
+from cvtune_nb.workspace import Workspace
+
+SECONDS = 60.0
+"""Between two photos of one group by EXIF, at most. Ours: frames of a scene follow each other within seconds, and who
+goes on to another subject takes longer; time:N says another number."""
+
+COLUMN, TIME = "column:", "time:"
+WAYS = f"give column:NAME (of a CSV file), {EXIF}, {TIME}SECONDS, a regular expression for paths, or {NO_GROUPS}"
+SHOWN = 5
+"""Of the largest groups so many are shown, and so many photos that are alone."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Which photos belong together by a rule.
+
+    Attributes
+    ----------
+    rule
+        As the person gave it; "" for none.
+    photos
+        path, label, name: of the photo's group, "" where the rule finds none and the photo is alone.
+    by
+        The rule in words.
+    lack
+        What photos that are alone lack, in words that follow their names.
+    """
+
+    rule: str
+    photos: pd.DataFrame
+    by: str = ""
+    lack: str = ""
+
+    @property
+    def grouped(self) -> pd.DataFrame:
+        """Those of `photos` that are in a group."""
+        return self.photos[self.photos["name"] != ""]
+
+    @property
+    def alone(self) -> list[str]:
+        """The paths of the photos that the rule finds no group for."""
+        return self.photos.loc[self.photos["name"] == "", "path"].to_list()
+
+    @property
+    def sizes(self) -> pd.DataFrame:
+        """A row for each group, the largest first: name, photos, classes (of its photos), example (a path)."""
+        groups = self.grouped.groupby("name")
+        table = groups.agg(photos=("path", "size"), classes=("label", "nunique"), example=("path", "min")).reset_index()
+        return table.sort_values(["photos", "name"], ascending=[False, True], ignore_index=True)
+
+    @property
+    def words(self) -> str:
+        """For example "grouped by EXIF: 40 photos in 5 groups of up to 12; 3 photos ... are alone"; "" for no rule."""
+        if not self.rule:
+            return ""
+        sizes, alone = self.sizes, self.alone
+        words = f"grouped by {self.by}: {photos_in_words(len(self.grouped))} in {len(sizes):,} groups"
+        if len(sizes):
+            first = sizes.iloc[0]
+            words += f", the largest with {photos_in_words(first['photos'])} ({first['name']!r}: {first['example']})"
+        if alone:
+            words += f"; {photos_in_words(len(alone))} {self.lack} and are alone, for example {alone[0]}"
+        return words
+
+    def require_useful(self) -> None:
+        """Raises InputError where it puts no photos together, or all photos of a class."""
+        rule = f"--group-by {self.rule}"
+        if self.grouped.empty:
+            raise InputError(
+                f"{rule} finds no groups: all {len(self.photos):,} photos {self.lack}, for example "
+                f"{in_words(self.alone[:2])}; {WAYS}"
+            )
+        if self.grouped["name"].is_unique:
+            examples = [
+                f"{row.path} is {row.group!r}"
+                for row in self.grouped.rename(columns={"name": "group"})[:2].itertuples()
+            ]
+            raise InputError(f"{rule} puts no two photos together, for example {' and '.join(examples)}; {WAYS}")
+        for label, rows in self.photos.groupby("label"):
+            names = set(rows["name"])
+            if len(rows) > 1 and len(names) == 1 and names != {""}:
+                raise InputError(
+                    f"{rule} puts all {len(rows):,} photos of class {label!r} into one group, {names.pop()!r} (for "
+                    f"example {in_words(rows['path'][:2])}), so that none could be held back; {WAYS}"
+                )
+
+
+def checked(rule: str) -> str:
+    """A rule as it is remembered, "" for none. Raises InputError where it is no rule."""
+    rule = rule.strip()
+    if rule in ("", NO_GROUPS):
+        return ""
+    if rule == COLUMN:
+        raise InputError(f"--group-by {rule} names no column: {WAYS}")
+    if rule.startswith(TIME):
+        _seconds(rule)
+    elif rule != EXIF and not rule.startswith(COLUMN):
+        try:
+            re.compile(rule)
+        except re.error as error:
+            raise InputError(f"--group-by {rule} is no regular expression ({error}): {WAYS}") from None
+    return rule
+
+
+def usual_rule(layout: Layout) -> str:
+    """The rule for photos that are opened for the first time: a column of their table that is called group, or none."""
+    for name in layout.columns:
+        if _key(name) in GROUP_COLUMNS:
+            values = layout.columns[name].to_numpy()
+            own = pd.DataFrame({"label": layout.found["label"].to_numpy(), "name": values})
+            if own[own["name"] != ""].duplicated("name").any() and own.groupby("label")["name"].nunique().min() > 1:
+                return COLUMN + name
+            layout.notes.append(f"{name} puts all photos of a class together or none: not used as groups")
+    return ""
+
+
+def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layout) -> Grouping:
+    """Which photos belong together.
+
+    Parameters
+    ----------
+    space
+        Whose photos they are; what EXIF says of them is kept in its cache.
+    photos
+        path, label, sha256.
+    rule
+        As `checked` gives it.
+    layout
+        The photos as they were read, with the columns of their table.
+
+    Raises
+    ------
+    InputError
+        The rule is no rule, or names a column that isn't there.
+    """
+    rule, paths = checked(rule), photos["path"]
+    if not rule:
+        names, by, lack = [""] * len(photos), "", ""
+    elif rule.startswith(COLUMN):
+        column = _column(layout, rule)
+        values = dict(zip(layout.found["path"], layout.columns[column], strict=True))
+        names, by, lack = [values.get(path, "") for path in paths], f"the column {column}", "have nothing in it"
+    elif rule == EXIF or rule.startswith(TIME):
+        seconds = _seconds(rule)
+        names = by_time(photos, taken(space, photos), seconds)
+        by = f"camera and time, {seconds:g} seconds"
+        lack = "do not say when they were taken (EXIF DateTimeOriginal)"
+    else:
+        names, by, lack = by_path(re.compile(rule), paths), f"path, {rule}", "do not match"
+    return Grouping(rule, photos[["path", "label"]].assign(name=names), by, lack)
+
+
+def joined(copies: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The group of each photo: what copies and the names of groups connect.
+
+    It is called like the first of its groups of copies, whose names depend on the content of photos alone.
+
+    Parameters
+    ----------
+    copies
+        The group of copies of each photo.
+    names
+        What a rule calls its group, "" for none.
+    """
+    pairs = list(zip(copies, names, strict=True))
+    connected: DisjointSet = DisjointSet(dict.fromkeys([("copies", copy) for copy, _ in pairs]))
+    for copy, name in pairs:
+        if name:
+            connected.add(("name", name))
+            connected.merge(("copies", copy), ("name", name))
+    first: dict[object, str] = {}
+    for copy, _ in pairs:
+        root = connected["copies", copy]
+        first[root] = min(first.get(root, copy), copy)
+    return [first[connected["copies", copy]] for copy, _ in pairs]
+
+
+def dependent(photos: pd.DataFrame) -> pd.Series | None:
+    """The group of each photo (columns group, copies) where photos belong together; None where only copies do.
+
+    Intervals allow for groups only then: those of data without groups stay what they were.
+    """
+    return photos["group"] if "copies" in photos and (photos["group"] != photos["copies"]).any() else None
+
+
+def groups_id(photos: pd.DataFrame) -> str:
+    """A short name for how photos (columns group, copies, sha256) are grouped beyond copies; "" where they are not.
+
+    With a dash in front, as the end of the name of what was computed with groups kept together.
+    """
+    if dependent(photos) is None:
+        return ""
+    rows = photos[["sha256", "group"]].sort_values(["sha256", "group"]).to_csv(index=False)
+    return f"-{hashlib.sha256(rows.encode()).hexdigest()[:8]}"
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _column(layout: Layout, rule: str) -> str:
+    """The table's column that is meant. Raises InputError."""
+    asked = rule.removeprefix(COLUMN)
+    for fits in (lambda name: name == asked, lambda name: _key(name) == _key(asked)):
+        if found := [name for name in layout.columns if fits(name)]:
+            return found[0]
+    there = f"its columns: {in_words(layout.columns)}" if len(layout.columns) else "it is no CSV file"
+    raise InputError(f"--group-by {rule} names a column that the table of the photos does not have ({there}); {WAYS}")
+
+
+def by_path(pattern: re.Pattern[str], paths: Iterable[str]) -> list[str]:
+    """What a pattern finds of each path: in its named groups, joined; else in its first group; else all of it."""
+
+    def captured(path: str) -> str:
+        found = pattern.search(path)
+        if not found:
+            return ""
+        if named := found.groupdict():
+            return " ".join(value for value in named.values() if value)
+        return (found[1] or "") if pattern.groups else found[0]
+
+    return [captured(path) for path in paths]
+
+
+# -- time -----------------------------------------------------------------------------------------------------
+
+
+def _seconds(rule: str) -> float:
+    if rule == EXIF:
+        return SECONDS
+    try:
+        seconds = float(rule.removeprefix(TIME))
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"--group-by {rule} has no number of seconds from 0 up: {WAYS}")
+    return seconds
+
+
+def by_time(photos: pd.DataFrame, when: pd.DataFrame, seconds: float) -> list[str]:
+    """The group of each photo: its camera and the time of the first photo in it; "" without a time.
+
+    Parameters
+    ----------
+    photos
+        path, sha256.
+    when
+        What `taken` gives of them.
+    seconds
+        From a photo to the next of its camera that is of the same group, at most.
+    """
+    table = photos[["path", "sha256"]].merge(when, on="sha256", how="left").set_index(photos.index)
+    names = pd.Series("", index=photos.index)
+    for camera, rows in table[table["seconds"].notna()].groupby("camera"):
+        ordered = rows.sort_values(["seconds", "path"])
+        begins = ordered["seconds"].diff().fillna(math.inf) > seconds
+        first = ordered["time"].where(begins).ffill()
+        names[ordered.index] = [f"{camera} {time}".strip() for time in first]
+    return names.to_list()
+
+
+def taken(space: Workspace, photos: pd.DataFrame) -> pd.DataFrame:
+    """When photos were taken, by EXIF: sha256, camera, time (EXIF's, "" for none), seconds (NaN for none).
+
+    photos: path, sha256. Each content is looked at once; the rest is in the cache.
+    """
+    file = space.folder / "cache" / "taken.csv"
+    kept = {"sha256": str, "camera": str, "time": str}
+    table = read_csv(file, **kept) if file.exists() else pd.DataFrame(columns=list(kept), dtype=str)
+    new = photos[~photos["sha256"].isin(table["sha256"])].drop_duplicates("sha256")
+    if len(new):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = list(pool.map(lambda path: photo.taken(space.path_of(path)), new["path"]))
+        read = pd.DataFrame(found, columns=["camera", "time"]).assign(sha256=new["sha256"].to_numpy())
+        table = pd.concat([table, read], ignore_index=True)[list(kept)]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_csv(file, table)
+    table = table[table["sha256"].isin(photos["sha256"])]
+    return table.assign(seconds=[_in_seconds(time) for time in table["time"]])
+
+
+def _in_seconds(time: str) -> float:
+    """Seconds since the year 1, of a time as EXIF has it; NaN for none and for one that is no time (0000:00:00 ...)."""
+    whole, _, fraction = time.partition(".")
+    try:
+        return (datetime.strptime(whole, "%Y:%m:%d %H:%M:%S") - datetime.min).total_seconds() + float(
+            f"0.{fraction or 0}"
+        )
+    except ValueError:
+        return math.nan

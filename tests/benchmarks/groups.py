@@ -1,0 +1,167 @@
+"""Frames of one scene on both sides of the split: how much they flatter, whether the audit says so, and what is true.
+
+    python -m tests.benchmarks.groups --work FOLDER [--data PHOTOS ...] [--silent PHOTOS ...] [--seeds 3]
+
+Of a folder of photos in class folders 150 are each made 8 frames, as of a video: cropped, turned, lit, blurred, noisy
+and compressed anew each time, called scene-000_0.jpg, scene-000_1.jpg and so on. The other photos, a frame of each, are
+the truth: scenes that no model has seen. In the folders given with --silent nothing was filmed, and the audit should say
+so. Intervals of groups are simulated. Every figure is printed as one JSON line.
+"""
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageEnhance, ImageFilter
+
+from cvtune_nb import metrics
+from cvtune_nb.audit import audit
+from cvtune_nb.audit.context import Context
+from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data import open_workspace
+from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.split import SPLITS
+from cvtune_nb.workspace import Workspace
+from tests.benchmarks.common import say
+
+SCENES, FRAMES, SIDE = 150, 8, 160
+SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(96))
+
+
+def frame(photo: Image.Image, random: np.random.Generator) -> Image.Image:
+    """The photo as a hand-held camera sees it a moment later."""
+    photo = photo.rotate(random.uniform(-12, 12), Image.Resampling.BICUBIC, fillcolor=tuple(random.integers(0, 256, 3)))
+    width, height = photo.size
+    zoom = random.uniform(0.6, 0.85)
+    left, top = random.uniform(0.0, 1 - zoom) * width, random.uniform(0.0, 1 - zoom) * height
+    photo = photo.resize(
+        (SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + zoom * width, top + zoom * height)
+    )
+    for enhance, spread in ((ImageEnhance.Brightness, 0.25), (ImageEnhance.Contrast, 0.2), (ImageEnhance.Color, 0.2)):
+        photo = enhance(photo).enhance(random.uniform(1 - spread, 1 + spread))
+    photo = photo.filter(ImageFilter.GaussianBlur(random.uniform(0.0, 0.8)))
+    noisy = np.asarray(photo, float) + random.normal(0, random.uniform(2, 8), (SIDE, SIDE, 3))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+def film(data: Path, folder: Path, seed: int) -> tuple[Path, Path]:
+    """(frames, truth): SCENES photos of `data` with FRAMES frames each, and one frame of each other photo."""
+    random = np.random.default_rng(seed)
+    context = Context(open_workspace(data, folder / "photos"), SPEC)
+    different = context.photos[~pd.Series(context.duplicates.groups).duplicated()]  # one of each photo's copies
+    paths, labels = [context.workspace.path_of(path) for path in different["path"]], different["label"].to_numpy(str)
+    place = np.empty(len(paths))
+    for label in set(labels):
+        rows = random.permutation(np.flatnonzero(labels == label))
+        place[rows] = (np.arange(len(rows)) + random.random()) / len(rows)
+    order = np.argsort(place, kind="stable")  # as many scenes of each class as it has of the photos
+    frames, truth = folder / "frames", folder / "truth"
+    for number, row in enumerate(order):
+        photo = Image.open(paths[row]).convert("RGB")
+        parts = range(FRAMES) if number < SCENES else range(1)
+        for part in parts:
+            file = (frames if number < SCENES else truth) / labels[row] / f"scene-{number:03d}_{part}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            taken = io.BytesIO()
+            frame(photo, random).save(taken, "JPEG", quality=int(random.integers(40, 85)))
+            file.write_bytes(taken.getvalue())
+    return frames, truth
+
+
+def answers(trained: Workspace, tested: Workspace, splits: tuple[str, ...]) -> tuple[pd.DataFrame, np.ndarray]:
+    """(photos, which are right): of these splits of a workspace, by a linear SVM on the train photos of another."""
+    photos, others = trained.photos(), tested.photos()
+    photos, others = photos[photos["split"] == "train"], others[others["split"].isin(splits)]
+    svm = Svm(1.0).fit(features(trained, photos, SPEC).matrix, photos["label"].to_numpy(dtype=object))
+    said = svm.predict(features(tested, others, SPEC).matrix)
+    return others, said == others["label"].to_numpy(dtype=object)
+
+
+def filmed(data: Path, work: Path, seed: int) -> None:
+    """The ungrouped figure, the audit's warning, and the figure once its groups are applied, beside the truth."""
+    folder = work / f"{data.name}-{seed}"
+    frames, truth = film(data, folder, seed)
+    others = open_workspace(truth, folder / "others")
+    space = open_workspace(frames, folder / "workspace")
+    say(data=data.name, seed=seed, **figures(space, others, "ungrouped"))
+    found = audit(space, SPEC).summary["scenes"]
+    if not found:
+        say(data=data.name, seed=seed, warned="no")
+        return
+    names = ("rule", "groups", "nearest", "chance", "apart", "together", "flatters", "low", "high")
+    say(data=data.name, seed=seed, warned="yes", **{name: found[name] for name in names})
+    say(data=data.name, seed=seed, **figures(space, others, "copies together"))
+    space = open_workspace(frames, space.folder, group_by=found["rule"], redraw_split=True)
+    say(data=data.name, seed=seed, **figures(space, others, "grouped"))
+    again = audit(space, SPEC).summary["scenes"]
+    say(data=data.name, seed=seed, warned_again="yes" if again else "no")
+
+
+def figures(space: Workspace, others: Workspace, split: str) -> dict[str, str | float | list[float]]:
+    """Accuracy on what the split of a workspace holds back, and on other scenes, with their intervals."""
+    photos, hits = answers(space, space, ("validation", "test"))
+    own = metrics.clustered(hits, photos["group"]) if split == "grouped" else metrics.share(int(hits.sum()), len(hits))
+    _, hits = answers(space, others, SPLITS)
+    true = metrics.share(int(hits.sum()), len(hits))
+    inside = "yes" if true.low <= own.value <= true.high else "no"
+    overlap = "yes" if max(true.low, own.low) <= min(true.high, own.high) else "no"
+    return {
+        "split": split,
+        "held_back": own.value,
+        "interval": own.interval,
+        "truth": true.value,
+        "truth_interval": true.interval,
+        "flatters": own.value - true.value,
+        "inside": inside,
+        "overlap": overlap,
+    }
+
+
+def unfilmed(data: Path, work: Path) -> None:
+    """Whether the audit warns where nothing was filmed."""
+    context = Context(open_workspace(data, work / f"unfilmed-{data.name}"), SPEC)
+    found = context.scenes
+    say(data=data.name, photos=len(context.photos), warned=found.words if found else "no")
+
+
+def intervals(draws: int = 1_500) -> None:
+    """How often the intervals of groups and of photos hold the true accuracy, where photos of a group are alike."""
+    random = np.random.default_rng(0)
+    for groups in (10, 20, 40, 100):
+        for correlation in (0.0, 0.3, 0.8):
+            held, alone = [], []
+            for p in (0.7, 0.9, 0.97):
+                for _ in range(draws):
+                    sizes = 1 + random.poisson(7, size=groups)
+                    a = 1 / correlation - 1 if correlation else 0.0
+                    own = random.beta(p * a, (1 - p) * a, size=groups) if correlation else np.full(groups, p)
+                    hits = random.binomial(sizes, own)
+                    right = np.concatenate([np.arange(size) < hit for size, hit in zip(sizes, hits, strict=True)])
+                    found = metrics.clustered(right, np.repeat(np.arange(groups), sizes))
+                    naive = metrics.share(int(right.sum()), len(right))
+                    held.append(found.low <= p <= found.high)
+                    alone.append(naive.low <= p <= naive.high)
+            say(groups=groups, correlation=correlation, of_groups=np.mean(held), of_photos=np.mean(alone))
+
+
+def main() -> None:
+    """Read the arguments, and do all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, nargs="*", default=[])
+    parser.add_argument("--silent", type=Path, nargs="*", default=[])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    intervals()
+    for data in arguments.silent:
+        unfilmed(data, arguments.work)
+    for data in arguments.data:
+        for seed in range(arguments.seeds):
+            filmed(data, arguments.work, seed)
+
+
+if __name__ == "__main__":
+    main()
