@@ -39,7 +39,7 @@ class Candidate:
     kind
         "run", or the kernel of an SVM.
     network
-        From uint8 photos (n, image_size, image_size, 3) to logits (n, classes), in eval mode on the processor.
+        From uint8 photos (n, height, width, 3) to logits (n, classes), in eval mode on the processor.
     parameters
         As they go into config.json.
     history
@@ -177,7 +177,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation.",
-        networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
+        networks.origin(spec.backbone, spec.size, spec.weights, progress),
         of_photos(explorer.photos),
     )
 
@@ -239,8 +239,9 @@ def rebuilt(
     if kind == "run":
         network = build(Config.from_file(parameters), classes, pretrained=False)
     elif kind in ("linear", "rbf"):
-        size, pooling = int(parameters["image_size"]), str(parameters.get("pooling", LAST))
-        backbone = networks.load(str(parameters["backbone"]), False, size, pooling=pooling)
+        name, pooling = str(parameters["backbone"]), str(parameters.get("pooling", LAST))
+        shown = Preprocessing.from_dict(parameters).suited(name)
+        backbone = networks.load(name, False, shown.size, pooling=pooling)
         network = classifier(kind, backbone, len(classes), _support(weights))
     else:
         raise InputError(f"no kind of model is called {kind!r}")

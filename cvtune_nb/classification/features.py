@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cvtune_nb.data.photo import Size
 from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
@@ -45,6 +46,7 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         for name in ("weights", "pooling"):
             object.__setattr__(self, name, PARAMETERS[name].check(getattr(self, name)))
+        object.__setattr__(self, "preprocessing", self.preprocessing.suited(self.backbone))
 
     @classmethod
     def default(cls) -> "FeatureSpec":
@@ -73,8 +75,13 @@ class FeatureSpec:
 
     @property
     def image_size(self) -> int:
-        """Pixels of a side of the square that the network is shown."""
+        """Pixels of the shorter side of what the network is shown."""
         return self.preprocessing.image_size
+
+    @property
+    def size(self) -> Size:
+        """The same; of what is no square, its height and width."""
+        return self.preprocessing.size
 
     @property
     def key(self) -> str:
@@ -89,14 +96,14 @@ class FeatureSpec:
 
         photos: columns width, height.
         """
-        sizes.require(self.backbone, self.image_size)
+        sizes.require(self.backbone, self.size)
         refuse_beyond(photos, self.image_size)
 
     def network(self, progress: Progress = silent) -> "Backbone":
         """The network, with its weights. progress: called while they are downloaded. Raises InputError."""
         from cvtune_nb.models import networks  # brings torch, which takes seconds to import: not when all is in a cache
 
-        size, weights, pooling = self.image_size, self.weights, self.pooling
+        size, weights, pooling = self.size, self.weights, self.pooling
         return networks.load(self.backbone, image_size=size, weights=weights, pooling=pooling, progress=progress)
 
     def __str__(self) -> str:
@@ -190,7 +197,7 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     squares
         The pixels, one for each key.
     network
-        From uint8 (n, image_size, image_size, 3) to rows (n, width).
+        From uint8 photos (n, height, width, 3) to rows (n, width).
     progress
         Called with the progress.
 

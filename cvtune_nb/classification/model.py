@@ -7,6 +7,7 @@ from torch import nn
 
 from cvtune_nb.classification.run import Run
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
@@ -28,7 +29,7 @@ class Classifier(nn.Module):
     def forward(
         self, images: torch.Tensor, with_features: bool = False
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Logits (n, classes) of uint8 photos (n, size, size, 3); with_features: and the features, (n, width)."""
+        """Logits (n, classes) of uint8 photos (n, height, width, 3); with_features: and the features, (n, width)."""
         features = self.backbone(images)
         logits = self.classify(features)
         return (logits, features) if with_features else logits
@@ -69,7 +70,7 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     backbone = networks.load(
         config.backbone,
         pretrained,
-        config.image_size,
+        Preprocessing.of(config).size,
         config.weights,
         config.drop_path,
         config.pooling,

@@ -34,7 +34,7 @@ from cvtune_nb.workspace import Workspace, photos_id
 SMOOTHING = 0.1
 """Label smoothing of the training loss (Szegedy and others 2016); reported losses are without it."""
 Batch = tuple[np.ndarray, torch.Tensor]
-"""uint8 photos (n, side, side, 3), and their class ids (n)."""
+"""uint8 photos (n, height, width, 3), and their class ids (n)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
-    origin = networks.origin(config.backbone, config.image_size, config.weights, progress)
+    origin = networks.origin(config.backbone, Preprocessing.of(config).size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
@@ -174,7 +174,7 @@ def step(
     network, optimizer
         The classifier in training mode, and what moves its weights.
     squares, labels
-        This process's photos of the minibatch, uint8 (n, side, side, 3), and their class ids (n).
+        This process's photos of the minibatch, uint8 (n, height, width, 3), and their class ids (n).
     config
         Augmentation, loss and gradient clipping.
 
@@ -184,7 +184,7 @@ def step(
         The mean loss of the whole minibatch before the step. Where it is not finite no step is made.
     """
     device = next(network.parameters()).device
-    images = augmented(torch.from_numpy(squares).to(device), config.image_size, config.policies)
+    images = augmented(torch.from_numpy(squares).to(device), Preprocessing.of(config).shape, config.policies)
     mixture = mixed(images, config.policies)
     with networks.mixed_precision(device):
         logits, features = network(mixture.photos if mixture else images, with_features=True)

@@ -29,6 +29,7 @@ OF_RECIPE = ("layer_decay", "drop_path")
 ADDED = {
     "weights": "",
     "framing": "crop",
+    "aspect": "1:1",
     "pooling": "last",
     "drop_path": 0.0,
     "layer_decay": 1.0,

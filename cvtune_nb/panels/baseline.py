@@ -42,13 +42,15 @@ class BaselinePanel(Panel):
         weights: str = "",
         framing: str = "",
         pooling: str = "",
+        aspect: str = "",
     ):
         """The panel. "", image_size 0: what to start with in this workspace. C 0: chosen on validation."""
         super().__init__(workspace)
-        told = {"backbone": backbone, "image_size": image_size, "framing": framing, "weights": weights}
-        spec = start_with(workspace, {**told, "pooling": pooling})
+        told = {"backbone": backbone, "image_size": image_size, "framing": framing, "aspect": aspect}
+        spec = start_with(workspace, {**told, "weights": weights, "pooling": pooling})
         self.backbone, self.image_size = Control("backbone", spec.backbone), Control("image_size", spec.image_size)
         self.framing = Control("framing", spec.preprocessing.framing)
+        self.aspect = Control("aspect", spec.preprocessing.aspect)
         self.weights, self.pooling = Control("weights", spec.weights), Control("pooling", spec.pooling)
         self.C = w.SelectionSlider(
             options=[(f"{value:g}", value) for value in sorted({*C_VALUES, C or 1.0})],
@@ -67,7 +69,9 @@ class BaselinePanel(Panel):
         )
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
-        self.controls.children = [self.backbone.box, self.image_size.box, self.framing.box, self.pooling.box]
+        self.controls.children = [
+            *(each.box for each in (self.backbone, self.image_size, self.framing, self.aspect, self.pooling))
+        ]
         self.more.children = [self.C, self.kernel, self.words, self.best, folded("Own weights", [self.weights.box])]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
@@ -99,7 +103,7 @@ class BaselinePanel(Panel):
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        shown = Preprocessing(self.image_size.value, framing=self.framing.value)
+        shown = Preprocessing(self.image_size.value, self.framing.value, self.aspect.value)
         spec = FeatureSpec(self.backbone.value, shown, self.weights.value, self.pooling.value)
         wanted, kernel = self._wanted_C or None, self.kernel.value
 
@@ -110,7 +114,7 @@ class BaselinePanel(Panel):
             if spec.weights and not result.cached:  # what is cached needs the file no more
                 from cvtune_nb.models import networks  # brings torch: not before the menus are there
 
-                self._fit = f" Own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}."
+                self._fit = f" Own weights: {networks.origin(spec.backbone, spec.size, spec.weights)}."
             return result
 
         self._fit = ""
