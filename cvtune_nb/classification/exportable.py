@@ -10,7 +10,7 @@ from torch import nn
 
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, suited
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, build, load_best
 from cvtune_nb.classification.svm import Svm, SvmExplorer, last_baseline
 from cvtune_nb.data import levels, mean_colour
@@ -240,7 +240,7 @@ def rebuilt(
         network = build(Config.from_file(parameters), classes, pretrained=False)
     elif kind in ("linear", "rbf"):
         name, pooling = str(parameters["backbone"]), str(parameters.get("pooling", LAST))
-        shown = Preprocessing.from_dict(parameters).suited(name)
+        shown = suited(Preprocessing.from_dict(parameters), name)
         backbone = networks.load(name, False, shown.size, pooling=pooling)
         network = classifier(kind, backbone, len(classes), _support(weights))
     else:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cvtune_nb.data.photo import Size
 from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
-from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, path_and_digest, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Photos a forward pass: docs/measurements.md, "Photos a forward pass"."""
+
+
+def suited(shown: Preprocessing, backbone: str) -> Preprocessing:
+    """The same with a longer side that the network takes."""
+    return shown if shown.aspect == SQUARE else replace(shown, step=max(sizes.ANY, sizes.step(backbone)))
+
+
+def shown_in(config: "Config") -> Preprocessing:
+    """What the network of a training run is shown."""
+    return suited(Preprocessing.from_dict(config.to_dict()), config.backbone)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         for name in ("weights", "pooling"):
             object.__setattr__(self, name, PARAMETERS[name].check(getattr(self, name)))
-        object.__setattr__(self, "preprocessing", self.preprocessing.suited(self.backbone))
+        object.__setattr__(self, "preprocessing", suited(self.preprocessing, self.backbone))
 
     @classmethod
     def default(cls) -> "FeatureSpec":
@@ -56,7 +66,7 @@ class FeatureSpec:
     @classmethod
     def of(cls, config: "Config") -> "FeatureSpec":
         """What a training run starts from."""
-        return cls(config.backbone, Preprocessing.of(config), config.weights, config.pooling)
+        return cls(config.backbone, shown_in(config), config.weights, config.pooling)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":

@@ -5,9 +5,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.run import Run
 from cvtune_nb.classification.svm import Svm
-from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
 from cvtune_nb.models.depthwise import with_fast_depthwise
@@ -70,7 +70,7 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     backbone = networks.load(
         config.backbone,
         pretrained,
-        Preprocessing.of(config).size,
+        shown_in(config).size,
         config.weights,
         config.drop_path,
         config.pooling,

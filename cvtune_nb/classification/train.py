@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, normalize
 from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.losses import order, similarity_loss, soft_labels
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
@@ -100,7 +100,7 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
-    origin = networks.origin(config.backbone, Preprocessing.of(config).size, config.weights, progress)
+    origin = networks.origin(config.backbone, shown_in(config).size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
@@ -113,7 +113,7 @@ class ClassifierTrainer:
         config = run.config
         self.workspace, self.config, self.classes = workspace, config, run.classes
         self.train, self.validation = (
-            part_of(photos, split, workspace, Preprocessing.of(config), progress) for split in ("train", "validation")
+            part_of(photos, split, workspace, shown_in(config), progress) for split in ("train", "validation")
         )
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
         # what is resumed has its own weights: it needs no file that may have moved since
@@ -184,7 +184,7 @@ def step(
         The mean loss of the whole minibatch before the step. Where it is not finite no step is made.
     """
     device = next(network.parameters()).device
-    images = augmented(torch.from_numpy(squares).to(device), Preprocessing.of(config).shape, config.policies)
+    images = augmented(torch.from_numpy(squares).to(device), shown_in(config).shape, config.policies)
     mixture = mixed(images, config.policies)
     with networks.mixed_precision(device):
         logits, features = network(mixture.photos if mixture else images, with_features=True)

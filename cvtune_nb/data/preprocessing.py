@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,11 +20,7 @@ from cvtune_nb.data.photo import (
     padded,
     short_side,
 )
-from cvtune_nb.models import sizes
 from cvtune_nb.parameters import PARAMETERS
-
-if TYPE_CHECKING:
-    from cvtune_nb.parameters import Config
 
 SQUARE = PARAMETERS["aspect"].default
 
@@ -35,7 +31,7 @@ class Preprocessing:
 
     framing "crop": as much of its middle as has that shape; "whole": all of it, with the mean colour of the data set
     around; "squash": all of it, scaled to the shape whatever its own. step: the longer side is a multiple of it, which
-    depends on the network (`suited`).
+    depends on the network (classification.features.suited).
 
     Black and white of photos of more than 8 bits are the data set's (`Workspace.levels`), and so is the mean colour
     (`data.mean_colour`); the cache has a folder for each choice of levels.
@@ -44,20 +40,11 @@ class Preprocessing:
     image_size: int = PARAMETERS["image_size"].default
     framing: str = PARAMETERS["framing"].default
     aspect: str = PARAMETERS["aspect"].default
-    step: int = sizes.ANY
+    step: int = 1
 
     def __post_init__(self) -> None:
         if self.aspect == SQUARE:  # has no longer side
-            object.__setattr__(self, "step", sizes.ANY)
-
-    @classmethod
-    def of(cls, config: "Config") -> "Preprocessing":
-        """That of a training run."""
-        return cls.from_dict(config.to_dict()).suited(config.backbone)
-
-    def suited(self, backbone: str) -> Self:
-        """The same with a longer side that the network takes (models.sizes)."""
-        return self if self.aspect == SQUARE else replace(self, step=sizes.step(backbone) or sizes.ANY)
+            object.__setattr__(self, "step", 1)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

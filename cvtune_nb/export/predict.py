@@ -42,8 +42,8 @@ class Model:
     SEARCHES = False  # whether it looks photos up in a gallery
 
     labels: list[str]
-    image_size: int | list[int]
-    short_side: int | list[int]
+    image_size: int | tuple[int, int]  # of JSON, so that the pair is a list
+    short_side: int | tuple[int, int]
     threshold: float
 
     def __init__(self, folder, file="model.onnx"):
@@ -123,7 +123,7 @@ class Detector(Model):
         return [self._found(picture) for picture in photos]
 
     def _found(self, picture):
-        framed = np.zeros((self.image_size, self.image_size, 3), np.uint8)
+        framed = np.zeros((*photo.both(self.image_size), 3), np.uint8)
         framed[: picture.shape[0], : picture.shape[1]] = picture
         given = {"photo": framed, "size": np.array(picture.shape[:2], np.int64)}
         return self.session.run(["boxes", "labels", "scores"], given)

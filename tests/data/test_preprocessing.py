@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtune_nb.classification.features import shown_in
 from cvtune_nb.data.photo import FULL, centre_square, crop_centre, read_photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.parameters import PARAMETERS, Config
@@ -22,10 +23,10 @@ def test_each_field_is_a_parameter_of_runs_that_the_key_tells_apart(name):
     parameter = PARAMETERS[name]
     other = next(value for value in (*parameter.choices, parameter.high) if value != parameter.default)
     config = Config("resnet18", **{name: other})
-    assert getattr(Preprocessing.of(config), name) == other
-    assert Preprocessing.of(config).key != Preprocessing().key
-    assert Preprocessing.from_dict(Preprocessing.of(config).to_dict()) == Preprocessing.of(config)
-    assert Preprocessing.from_key(Preprocessing.of(config).key) == Preprocessing.of(config)
+    shown = Preprocessing.from_dict(config.to_dict())
+    assert getattr(shown, name) == getattr(shown_in(config), name) == other
+    assert shown.key == shown_in(config).key != Preprocessing().key
+    assert Preprocessing.from_dict(shown.to_dict()) == Preprocessing.from_key(shown.key) == shown
 
 
 def test_the_key_of_what_has_always_been_is_the_image_size():
@@ -39,7 +40,7 @@ def test_what_is_no_key_is_refused(key):
 
 
 def test_a_run_says_what_its_network_is_shown():
-    assert Preprocessing.of(Config("resnet18", image_size=96)) == Preprocessing(96)
+    assert shown_in(Config("resnet18", image_size=96)) == Preprocessing(96)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,8 @@ def test_an_export_without_a_framing_crops(exported, tmp_path):
         ("padding", "[1, 2]", "its sizes make no sense"),
         ("padding", "[1, 2, 300]", "its sizes make no sense"),
         ("padding", "red", "its notes are missing or damaged"),
+        ("image_size", "[64, 84, 3]", "its notes are missing or damaged"),
+        ("image_size", "[28, 99999]", "its sizes make no sense"),
     ],
 )
 def test_a_framing_from_strangers_is_checked(exported, tmp_path, key, value, why):
