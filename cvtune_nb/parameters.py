@@ -131,7 +131,7 @@ _DECLARED = [
     Parameter(
         "image_size",
         "Image size",
-        "photos are scaled to squares of this size: larger shows finer detail, "
+        "photos are scaled to this size, their shorter side where they are no squares: larger shows finer detail, "
         "and costs time with its square; transformers need a multiple of their patch",
         224,
         "pixels",
@@ -148,6 +148,15 @@ _DECLARED = [
         "crop",
         "menu",
         choices=("crop", "whole", "squash"),
+    ),
+    Parameter(
+        "aspect",
+        "Aspect ratio",
+        "width:height of what the network sees: another one than a square shows more of photos that have it. The image "
+        "size is the shorter side; the longer one costs time as it grows, and is rounded to what the network takes",
+        "1:1",
+        "menu",
+        choices=("1:1", "5:4", "4:3", "3:2", "16:9", "4:5", "3:4", "2:3", "9:16"),
     ),
     Parameter(
         "backbone",
@@ -546,6 +555,7 @@ class Config(TrainingConfig):
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
     framing: str = PARAMETERS["framing"].default
+    aspect: str = PARAMETERS["aspect"].default
     epochs: int = PARAMETERS["epochs"].default
     batch_size: int = PARAMETERS["batch_size"].default
     dropout: float = PARAMETERS["dropout"].default

@@ -18,6 +18,7 @@ from cvtune_nb.classification.remedies import Comparison, compared, what_counts
 from cvtune_nb.data import colours, keep_together
 from cvtune_nb.data.groups import joined, taken
 from cvtune_nb.data.pixels import Pixels, pixels
+from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.rows import Rows
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.objectives import objective_of
@@ -58,7 +59,7 @@ class Context:
     @cached_property
     def pixels(self) -> Pixels:
         """Centre squares, which have no padding to be measured: pixels[indices] is uint8 (n, side, side, 3)."""
-        return pixels(self.workspace, self.photos, replace(self.spec.preprocessing, framing="crop"))
+        return pixels(self.workspace, self.photos, replace(self.spec.preprocessing, framing="crop", aspect=SQUARE))
 
     @cached_property
     def duplicates(self) -> Duplicates:

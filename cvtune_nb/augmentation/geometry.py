@@ -5,37 +5,41 @@ import math
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
+Shape = tuple[int, int]
+"""Height and width in pixels."""
 Generator = torch.Generator | None
 """What random numbers are drawn from; None: torch's global generator."""
 
 
-def centre(squares: torch.Tensor, image_size: int) -> torch.Tensor:
+def centre(photos: torch.Tensor, shape: Shape) -> torch.Tensor:
     """The middle of each photo, as when accuracy is measured."""
-    start = (squares.shape[1] - image_size) // 2
-    return squares[:, start : start + image_size, start : start + image_size]
+    top, left = ((have - want) // 2 for have, want in zip(photos.shape[1:3], shape, strict=True))
+    return photos[:, top : top + shape[0], left : left + shape[1]]
 
 
-def crop(squares: torch.Tensor, strength: float, image_size: int, random: Generator) -> torch.Tensor:
+def crop(photos: torch.Tensor, strength: float, shape: Shape, random: Generator) -> torch.Tensor:
     """A random place of each photo."""
-    spare, span = squares.shape[1] - image_size, torch.arange(image_size)
-    most = round(strength * spare)
-    first = (spare - most) // 2
+    spare = [have - want for have, want in zip(photos.shape[1:3], shape, strict=True)]
+    most = [round(strength * each) for each in spare]
     rows, columns = (
-        first + torch.randint(most + 1, (len(squares), 1), generator=random) + span for _ in ("rows", "columns")
+        (spare[axis] - most[axis]) // 2
+        + torch.randint(most[axis] + 1, (len(photos), 1), generator=random)
+        + torch.arange(shape[axis])
+        for axis in (0, 1)
     )
-    index = torch.arange(len(squares))[:, None, None].to(squares.device)
-    return squares[index, rows[:, :, None].to(squares.device), columns[:, None, :].to(squares.device)]
+    index = torch.arange(len(photos))[:, None, None].to(photos.device)
+    return photos[index, rows[:, :, None].to(photos.device), columns[:, None, :].to(photos.device)]
 
 
-def resized_crop(squares: torch.Tensor, strength: float, image_size: int, random: Generator) -> torch.Tensor:
-    """A random part of each photo, of its area 1 - strength to 1, with sides up to 4 by 3, at the image size."""
-    n = len(squares)
+def resized_crop(photos: torch.Tensor, strength: float, shape: Shape, random: Generator) -> torch.Tensor:
+    """A random part of each photo, of its area 1 - strength to 1, stretched by up to 4 by 3, at the shape asked for."""
+    n = len(photos)
     area = uniform(n, 1 - strength, 1.0, random)
     ratio = uniform(n, -math.log(4 / 3), math.log(4 / 3), random).exp().clamp(area, 1 / area)  # no side beyond 1
     width, height = (area * ratio).sqrt(), (area / ratio).sqrt()
     x, y = ((1 - side) * uniform(n, -1.0, 1.0, random) for side in (width, height))
     zero = torch.zeros(n)
-    return warped(squares, torch.stack([width, zero, x, zero, height, y], 1), image_size)
+    return warped(photos, torch.stack([width, zero, x, zero, height, y], 1), shape)
 
 
 def flip(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tensor:
@@ -49,10 +53,10 @@ def vertical_flip(photos: torch.Tensor, strength: float, random: Generator) -> t
 
 
 def d4(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tensor:
-    """Each square photo in one of its 8 positions."""
+    """Each photo in one of the 8 positions of a square; what is no square in one of the 4 that keep its shape."""
     which = torch.rand(3, len(photos), generator=random) < 0.5
     across, down, diagonal = which & (torch.rand(len(photos), generator=random) < strength)
-    return turned(photos, across, down, diagonal)
+    return turned(photos, across, down, diagonal if photos.shape[1] == photos.shape[2] else None)
 
 
 def turned(
@@ -84,23 +88,29 @@ def rotation(photos: torch.Tensor, strength: float, random: Generator) -> torch.
     """Each photo turned about its middle; what lies beyond its borders is their mirror image."""
     angle = uniform(len(photos), -strength, strength, random).deg2rad()
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(len(photos))
-    return warped(photos, torch.stack([cos, -sin, zero, sin, cos, zero], 1), photos.shape[1])
+    where = torch.stack([cos, -sin, zero, sin, cos, zero], 1)
+    return warped(photos, in_pixels(where, photos), (photos.shape[1], photos.shape[2]))
 
 
-def warped(photos: torch.Tensor, where: torch.Tensor, size: int) -> torch.Tensor:
-    """Square photos seen through an affine map.
+def in_pixels(where: torch.Tensor, photos: torch.Tensor) -> torch.Tensor:
+    """Rows of maps (n, 6) of a square, for photos (n, height, width, 3) of another shape: an angle stays that angle."""
+    height, width = photos.shape[1:3]
+    return where * torch.tensor([1, height / width, 1, width / height, 1, 1])
+
+
+def warped(photos: torch.Tensor, where: torch.Tensor, shape: Shape) -> torch.Tensor:
+    """Photos seen through an affine map.
 
     Parameters
     ----------
     photos
-        uint8 (n, side, side, 3).
+        uint8 (n, height, width, 3).
     where
         Rows of the map from coordinates of the result to those of the photo, both -1..1: (n, 6).
-    size
-        Side of the result in pixels.
+    shape
+        Of the result.
     """
-    shape = [len(photos), 3, size, size]
-    grid = affine_grid(where.view(-1, 2, 3).to(photos.device), shape, align_corners=False)
+    grid = affine_grid(where.view(-1, 2, 3).to(photos.device), [len(photos), 3, *shape], align_corners=False)
     seen = grid_sample(as_float(photos), grid, padding_mode="reflection", align_corners=False)
     return as_bytes(seen)
 

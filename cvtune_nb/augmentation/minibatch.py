@@ -8,14 +8,24 @@ from collections.abc import Callable, Mapping
 import torch
 
 from cvtune_nb.augmentation.colours import blur, colour, erasing, noise
-from cvtune_nb.augmentation.geometry import Generator, centre, crop, d4, flip, resized_crop, rotation, vertical_flip
+from cvtune_nb.augmentation.geometry import (
+    Generator,
+    Shape,
+    centre,
+    crop,
+    d4,
+    flip,
+    resized_crop,
+    rotation,
+    vertical_flip,
+)
 from cvtune_nb.augmentation.trivial import trivialaugment
 
-PARTS: dict[str, Callable[[torch.Tensor, float, int, Generator], torch.Tensor]] = {
+PARTS: dict[str, Callable[[torch.Tensor, float, Shape, Generator], torch.Tensor]] = {
     "crop": crop,
     "resized-crop": resized_crop,
 }
-"""By name: from uint8 photos (n, side, side, 3), a strength and an image size to (n, image_size, image_size, 3)."""
+"""By name: from uint8 photos (n, height, width, 3), a strength and a smaller shape to photos of that."""
 
 VARIATIONS: dict[str, Callable[[torch.Tensor, float, Generator], torch.Tensor]] = {
     "flip": flip,
@@ -32,16 +42,16 @@ VARIATIONS: dict[str, Callable[[torch.Tensor, float, Generator], torch.Tensor]] 
 
 
 def augmented(
-    squares: torch.Tensor, image_size: int, chosen: Mapping[str, float], random: Generator = None
+    squares: torch.Tensor, image_size: int | Shape, chosen: Mapping[str, float], random: Generator = None
 ) -> torch.Tensor:
     """Photos varied, each in its own way; those that mix photos are in `mixing`.
 
     Parameters
     ----------
     squares
-        uint8 (n, side, side, 3).
+        uint8 (n, height, width, 3).
     image_size
-        Side of the result in pixels.
+        Of the result in pixels: the side of squares, else height and width.
     chosen
         Strengths by name (policies.policies_in).
     random
@@ -50,10 +60,11 @@ def augmented(
     Returns
     -------
     torch.Tensor
-        uint8 (n, image_size, image_size, 3).
+        uint8 (n, height, width, 3).
     """
     part = next((name for name in PARTS if name in chosen), None)
-    photos = PARTS[part](squares, chosen[part], image_size, random) if part else centre(squares, image_size)
+    shape = (image_size, image_size) if isinstance(image_size, int) else image_size
+    photos = PARTS[part](squares, chosen[part], shape, random) if part else centre(squares, shape)
     return varied(photos, chosen, random)
 
 

@@ -66,7 +66,7 @@ _DECLARED = (
     Policy(
         "d4",
         "Turns and mirrors",
-        "quarter turns and mirrors: any of the 8 positions of a square",
+        "quarter turns and mirrors: any of the 8 positions of a square; of other shapes the 4 that keep them",
         1.0,
         0.01,
         1.0,

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import conv2d
 
 from cvtune_nb.augmentation.colours import coloured
-from cvtune_nb.augmentation.geometry import Generator, as_bytes, as_float, warped
+from cvtune_nb.augmentation.geometry import Generator, as_bytes, as_float, in_pixels, warped
 
 SHEAR, SHIFT, ANGLE, FACTOR, BITS = 0.99, 32 / 224, 135.0, 0.99, 6
 """Widest: of a shear, of a shift (of the side), of a turn (degrees), of a factor (about 1), bits that are left out."""
@@ -46,7 +46,7 @@ def _moved(photos: torch.Tensor, change: torch.Tensor, amount: torch.Tensor) -> 
     cos, sin = turn.cos(), turn.sin()
     turned = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
     where[:, :, :2] = torch.where((change == TURN)[:, None, None], turned, where[:, :, :2])
-    return warped(photos, where.flatten(1), photos.shape[1])
+    return warped(photos, in_pixels(where.flatten(1), photos), (photos.shape[1], photos.shape[2]))
 
 
 def _coloured(photos: torch.Tensor, change: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:

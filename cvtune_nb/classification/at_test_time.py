@@ -22,9 +22,9 @@ from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Speeds
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variants_accuracy import fairly
-from cvtune_nb.data.photo import MARGIN
+from cvtune_nb.data.photo import MARGIN, Size, as_size
 from cvtune_nb.data.pixels import Pixels, largest_size, pixels, serving
-from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import networks, sizes
@@ -55,13 +55,16 @@ class AtTestTime(Preprocessing):
     mirrored: bool = False
 
     @property
-    def side(self) -> int:
-        """Pixels of the squares before they are cropped."""
-        return round(self.image_size / self.crop_ratio) if self.framing == "crop" else super().side
+    def side(self) -> Size:
+        """Pixels of photos before they are cropped."""
+        if self.framing != "crop":
+            return super().side
+        return as_size(*(round(length / self.crop_ratio) for length in self.shape))
 
     def __str__(self) -> str:
         crop = f", {self.crop_ratio:.0%} of the short side" if self.framing == "crop" else f", {self.framing}"
-        return f"{self.image_size} pixels{crop}{', mirrored too' if self.mirrored else ''}"
+        aspect = "" if self.aspect == SQUARE else f", {self.aspect}"
+        return f"{self.image_size} pixels{aspect}{crop}{', mirrored too' if self.mirrored else ''}"
 
 
 class Mirrored(nn.Module):
@@ -75,14 +78,14 @@ class Mirrored(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (n, classes) of uint8 photos (n, size, size, 3)."""
+        """Logits (n, classes) of uint8 photos (n, height, width, 3)."""
         one, other = (self.network(each).float().softmax(dim=1) for each in (images, images.flip(2)))
         return ((one + other) / 2).clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
 def in_training(spec: FeatureSpec) -> AtTestTime:
     """What it was shown in training."""
-    return AtTestTime.from_dict(spec.preprocessing.to_dict())
+    return AtTestTime(**vars(spec.preprocessing))
 
 
 def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
@@ -95,13 +98,13 @@ def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
     photos
         Columns width, height: photos are not enlarged beyond what they hold.
     """
-    shown, image_sizes = spec.preprocessing, [spec.image_size]
+    shown, image_sizes = in_training(spec), [spec.image_size]
     if 0 < sizes.step(spec.backbone) <= sizes.ANY:  # others have a table of positions for one size
         larger = dict.fromkeys(round(spec.image_size * factor / 16) * 16 for factor in LARGER)
         image_sizes += [size for size in larger if spec.image_size < size <= largest_size(photos)]
     ratios = RATIOS if shown.framing == "crop" else RATIOS[:1]
     return [
-        AtTestTime(**{**shown.to_dict(), "image_size": size, "crop_ratio": ratio, "mirrored": mirrored})
+        replace(shown, image_size=size, crop_ratio=ratio, mirrored=mirrored)
         for size in image_sizes
         for ratio in ratios
         for mirrored in (False, True)
@@ -182,7 +185,7 @@ def expected_seconds(workspace: Workspace, spec: FeatureSpec) -> float:
     photos = photos[photos["split"] == "validation"]
     keys, speeds, seconds = photos["sha256"].tolist(), Speeds(workspace, [spec]), 0.0
     for shown in tried(spec, photos)[::2]:
-        plain = Preprocessing(shown.image_size, shown.framing)
+        plain = Preprocessing(shown.image_size, shown.framing, shown.aspect)
         seconds += len(serving(workspace, keys, shown).missing(keys)) * DECODE_SECONDS
         seconds += 2 * len(keys) / speeds.of(replace(spec, preprocessing=plain))  # the photo and its mirror image
     return seconds

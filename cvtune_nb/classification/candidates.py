@@ -59,6 +59,7 @@ def listed(
     own: Sequence[tuple[str, str]] = (),
     pooling: str = "",
     framing: str = "",
+    aspect: str = "",
 ) -> list[Candidate]:
     """The candidates, and why some can't be used.
 
@@ -76,7 +77,7 @@ def listed(
         Networks with weights of the person's own, besides: the name of each, and the file.
     pooling
         Which of their features (PARAMETERS); "": those of several stages, and their own.
-    framing
+    framing, aspect
         How photos are framed (PARAMETERS); "": as later steps have them.
 
     Raises
@@ -87,14 +88,15 @@ def listed(
     for name in (*names, *(name for name, _ in own)):
         backbones.require_known(name.removesuffix(backbones.RANDOM))
     photos, found, poolings = workspace.photos(), [], [pooling] if pooling else [STAGES, LAST]
-    framing = framing or start_with(workspace).preprocessing.framing
+    usual = start_with(workspace).preprocessing
+    usual = Preprocessing(usual.image_size, framing or usual.framing, aspect or usual.aspect)
     for name, weights in (*((name, "") for name in dict.fromkeys(names or backbones.KNOWN)), *own):
         if why_not := "" if weights else _out_of_reach(name, fetch):
             size = image_sizes[0] if image_sizes else Preprocessing().image_size
-            found.append(Candidate(FeatureSpec(name, Preprocessing(size, framing=framing)), why_not))
+            found.append(Candidate(FeatureSpec(name, replace(usual, image_size=size)), why_not))
             continue
         for size in dict.fromkeys(image_sizes or sorted({sizes.default(name), SMALL})):
-            shown = Preprocessing(size, framing=framing)
+            shown = replace(usual, image_size=size)
             specs = [FeatureSpec(name, shown, weights, one) for one in poolings]
             found += [Candidate(spec, _unusable(spec, photos)) for spec in specs]
     return found
@@ -115,7 +117,7 @@ def _unusable(spec: FeatureSpec, photos: pd.DataFrame) -> str:
         if spec.weights:
             from cvtune_nb.models import networks  # brings torch
 
-            networks.origin(spec.backbone, spec.image_size, spec.weights)
+            networks.origin(spec.backbone, spec.size, spec.weights)
     except InputError as error:
         return str(error)
     return ""
@@ -206,7 +208,7 @@ def _download_seconds(name: str) -> float:
 
 
 def _operations(spec: FeatureSpec) -> float:
-    return operations(spec.backbone, spec.image_size)
+    return operations(spec.backbone, spec.size)
 
 
 def predicted_seconds(
@@ -236,7 +238,7 @@ def predicted_seconds(
     if not specs:
         return 0.0
     keys, classes, speeds = list(photos["sha256"]), photos["label"].nunique(), Speeds(workspace, specs, progress)
-    largest = max((spec.preprocessing for spec in specs), key=lambda one: one.side)
+    largest = max((spec.preprocessing for spec in specs), key=lambda one: one.shape)
     decoding = len(serving(workspace, keys, largest).missing(keys)) * DECODE_SECONDS
     fitting = speeds.fit_seconds(2 * len(keys), classes)  # those before the last round have as many photos together
     fetching = sum(map(_download_seconds, {spec.backbone for spec in specs if not spec.weights}))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.files import read_json, write_json
 from cvtune_nb.models import backbones, sizes
 from cvtune_nb.parameters import PARAMETERS
@@ -33,8 +34,13 @@ class Choice:
 
     def __str__(self) -> str:
         measured = f" (measured with {self.measured_with})" if self.measured_with else ""
-        framing = f"; {self.spec.preprocessing.framing}: {self.framing_why}" if self.framing_why else ""
+        framing = f"; {in_words(self.spec.preprocessing)}: {self.framing_why}" if self.framing_why else ""
         return f"{self.spec}, {self.why}{measured}{framing}"
+
+
+def in_words(shown: Preprocessing) -> str:
+    """The framing, and the aspect ratio where it is no square: "crop at 4:3"."""
+    return shown.framing if shown.aspect == SQUARE else f"{shown.framing} at {shown.aspect}"
 
 
 def choose(workspace: Workspace, spec: FeatureSpec, why: str) -> Choice:
@@ -52,12 +58,14 @@ def choose(workspace: Workspace, spec: FeatureSpec, why: str) -> Choice:
     known = choice(workspace)
     if not known or not known.framing_why:
         return _written(workspace, Choice(spec, why))
-    measured, kept = spec.preprocessing.framing, known.spec.preprocessing.framing
-    spec = replace(spec, preprocessing=replace(spec.preprocessing, framing=kept))
-    return _written(workspace, Choice(spec, why, known.framing_why, "" if measured == kept else measured))
+    measured, kept = spec.preprocessing, known.spec.preprocessing
+    shown = replace(measured, framing=kept.framing, aspect=kept.aspect)
+    spec = replace(spec, preprocessing=shown)
+    differs = "" if in_words(measured) == in_words(shown) else in_words(measured)
+    return _written(workspace, Choice(spec, why, known.framing_why, differs))
 
 
-def choose_framing(workspace: Workspace, framing: str, why: str) -> Choice:
+def choose_framing(workspace: Workspace, framing: str, why: str, aspect: str = SQUARE) -> Choice:
     """Have all later steps show photos so; the network stays the one to start with.
 
     Parameters
@@ -68,9 +76,11 @@ def choose_framing(workspace: Workspace, framing: str, why: str) -> Choice:
         One of PARAMETERS["framing"].
     why
         In a few words.
+    aspect
+        One of PARAMETERS["aspect"].
     """
     known, spec = choice(workspace), start_with(workspace)
-    spec = replace(spec, preprocessing=replace(spec.preprocessing, framing=framing))
+    spec = replace(spec, preprocessing=replace(spec.preprocessing, framing=framing, aspect=aspect))
     return _written(workspace, Choice(spec, known.why if known else "the default", why))
 
 
@@ -108,7 +118,7 @@ def start_with(workspace: Workspace | None, values: Mapping[str, Any] | None = N
     rest = chosen.spec.to_dict() if chosen else {}
     if rest.get("backbone") != backbone:
         size = told.get("image_size") or sizes.default(backbone)
-        kept = {"framing": rest["framing"]} if rest else {}
+        kept = {name: rest[name] for name in ("framing", "aspect")} if rest else {}
         rest = {**kept, "image_size": size, "pooling": PARAMETERS["pooling"].default}
     return FeatureSpec.from_dict({**rest, **told, "backbone": backbone})
 

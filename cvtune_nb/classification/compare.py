@@ -273,7 +273,7 @@ class _Race:
         lacking = {entry.spec: self.missing(entry, count) for entry in self.waiting}
         wanted = {key for keys in lacking.values() for key in keys}
         if wanted:
-            largest = max((spec.preprocessing for spec, keys in lacking.items() if keys), key=lambda one: one.side)
+            largest = max((spec.preprocessing for spec, keys in lacking.items() if keys), key=lambda one: one.shape)
             photos = self.photos[self.photos["sha256"].isin(wanted)]
             pixels(self.workspace, photos, largest, functools.partial(self.report, ""))
 

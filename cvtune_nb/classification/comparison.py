@@ -25,7 +25,7 @@ OUT_OF_BUDGET, STOPPED, OUT_OF_REACH = "not within budget", "stopped", "out of r
 """States of a candidate. OUT_OF_BUDGET and STOPPED ones go on when the same comparison is run again."""
 NUMBERS = ("image_size", "photos", "accuracy", "low", "high", "images_per_second", "seconds")
 """Columns of a comparison's table that hold numbers."""
-ADDED = {"weights": "", "framing": "crop", "pooling": "last"}
+ADDED = {"weights": "", "framing": "crop", "aspect": "1:1", "pooling": "last"}
 """Columns that earlier versions did not write, with what all candidates had then."""
 USES = ("accuracy", "speed")
 """What a network can be recommended for."""

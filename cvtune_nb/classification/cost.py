@@ -12,6 +12,7 @@ from cvtune_nb.classification.baseline import C_table_file
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.data import pixels
+from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, memory, networks
 from cvtune_nb.models.drop_path import require_drop_path
@@ -83,7 +84,8 @@ def speed(workspace: Workspace, config: Config) -> Speed:
     """How fast this machine trains such a run."""
     photos = min(config.batch_size, PROBE_PHOTOS)
     # not which features: pooling the maps of several stages takes next to no time beside computing them
-    kind = f"{config.backbone} {config.image_size} {photos} {config.optimizer}"
+    size = config.image_size if config.aspect == SQUARE else "{}x{}".format(*features.shown_in(config).shape)
+    kind = f"{config.backbone} {size} {photos} {config.optimizer}"
     return Speed(workspace.cache / "speed.json", kind)
 
 
@@ -95,7 +97,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
         network = build(config, ["one", "other"], pretrained=False).to(device)  # as fast, and nothing is downloaded
         optimizer = optimizer_for(network, config)
         labels = torch.zeros(photos, dtype=torch.long, device=device)
-        pictures = np.zeros((photos, config.image_size, config.image_size, 3), np.uint8)
+        pictures = np.zeros((photos, *features.shown_in(config).shape, 3), np.uint8)
         measured, images = quick(network.eval(), pictures, sys.maxsize), torch.from_numpy(pictures).to(device)
 
         def step() -> None:

@@ -148,7 +148,7 @@ def export_run(
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
         difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.shown)
         for one in FORMATS:
-            one.write(probabilities, chosen.shown.image_size, made / one.file)
+            one.write(probabilities, chosen.shown.size, made / one.file)
         write_json(made / "labels.json", {"labels": chosen.classes})
         write_program(made)
 
@@ -200,7 +200,7 @@ def export_run(
 
 
 def load_bundle(folder: str | Path) -> nn.Module:
-    """The exported network in PyTorch: uint8 photos (n, image_size, image_size, 3) to logits (n, classes).
+    """The exported network in PyTorch: uint8 photos (n, height, width, 3) to logits (n, classes).
 
     Raises InputError when `folder` is no export of a classifier, or a file in it was changed.
     """
@@ -229,7 +229,7 @@ def _write_models(
     progress: Progress,
 ) -> dict[str, Any]:
     """The network in float32 and in each variant, by name; written to `made`, not calibrated yet."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.shown.image_size))
+    network = onnx_model.network(onnx_model.program(chosen.network, chosen.shown.size))
     graphs = {"fp32": network}
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
     images = [pixels.square(workspace, workspace.path_of(path), chosen.shown) for path in train["path"]]

@@ -11,7 +11,7 @@ from torch import nn
 from cvtune_nb.classification import Run, after_the_fact, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.baseline import SvmExplorer, baseline_score, last_baseline
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, suited
 from cvtune_nb.classification.model import Classifier, build, load_best
 from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
@@ -42,7 +42,7 @@ class Candidate:
     kind
         "run", or the kernel of an SVM.
     network
-        From uint8 photos (n, image_size, image_size, 3) to logits (n, classes), in eval mode on the processor.
+        From uint8 photos (n, height, width, 3) to logits (n, classes), in eval mode on the processor.
     parameters
         As they go into config.json.
     history
@@ -191,7 +191,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation."
         + (f" Classes of different size: {imbalance}." if imbalance != NONE else ""),
-        networks.origin(spec.backbone, spec.image_size, spec.weights, progress),
+        networks.origin(spec.backbone, spec.size, spec.weights, progress),
         of_photos(explorer.photos),
     )
 
@@ -253,8 +253,9 @@ def rebuilt(
     if kind == "run":
         network = build(Config.from_file(parameters), classes, pretrained=False)
     elif kind in ("linear", "rbf"):
-        size, pooling = int(parameters["image_size"]), str(parameters.get("pooling", LAST))
-        backbone = networks.load(str(parameters["backbone"]), False, size, pooling=pooling)
+        name, pooling = str(parameters["backbone"]), str(parameters.get("pooling", LAST))
+        shown = suited(Preprocessing.from_dict(parameters), name)
+        backbone = networks.load(name, False, shown.size, pooling=pooling)
         network = classifier(kind, backbone, len(classes), _support(weights))
     else:
         raise InputError(f"no kind of model is called {kind!r}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cvtune_nb.data.photo import Size
 from cvtune_nb.data.pixels import Pixels, pixels, refuse_beyond
-from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, path_and_digest, read_json, silent, write_json
 from cvtune_nb.models import backbones, memory, sizes
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Photos a forward pass: docs/measurements.md, "Photos a forward pass"."""
+
+
+def suited(shown: Preprocessing, backbone: str) -> Preprocessing:
+    """The same with a longer side that the network takes."""
+    return shown if shown.aspect == SQUARE else replace(shown, step=max(sizes.ANY, sizes.step(backbone)))
+
+
+def shown_in(config: "Config") -> Preprocessing:
+    """What the network of a training run is shown."""
+    return suited(Preprocessing.from_dict(config.to_dict()), config.backbone)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         for name in ("weights", "pooling"):
             object.__setattr__(self, name, PARAMETERS[name].check(getattr(self, name)))
+        object.__setattr__(self, "preprocessing", suited(self.preprocessing, self.backbone))
 
     @classmethod
     def default(cls) -> "FeatureSpec":
@@ -54,7 +66,7 @@ class FeatureSpec:
     @classmethod
     def of(cls, config: "Config") -> "FeatureSpec":
         """What a training run starts from."""
-        return cls(config.backbone, Preprocessing.of(config), config.weights, config.pooling)
+        return cls(config.backbone, shown_in(config), config.weights, config.pooling)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FeatureSpec":
@@ -73,8 +85,13 @@ class FeatureSpec:
 
     @property
     def image_size(self) -> int:
-        """Pixels of a side of the square that the network is shown."""
+        """Pixels of the shorter side of what the network is shown."""
         return self.preprocessing.image_size
+
+    @property
+    def size(self) -> Size:
+        """The same; of what is no square, its height and width."""
+        return self.preprocessing.size
 
     @property
     def key(self) -> str:
@@ -89,14 +106,14 @@ class FeatureSpec:
 
         photos: columns width, height.
         """
-        sizes.require(self.backbone, self.image_size)
+        sizes.require(self.backbone, self.size)
         refuse_beyond(photos, self.image_size)
 
     def network(self, progress: Progress = silent) -> "Backbone":
         """The network, with its weights. progress: called while they are downloaded. Raises InputError."""
         from cvtune_nb.models import networks  # brings torch, which takes seconds to import: not when all is in a cache
 
-        size, weights, pooling = self.image_size, self.weights, self.pooling
+        size, weights, pooling = self.size, self.weights, self.pooling
         return networks.load(self.backbone, image_size=size, weights=weights, pooling=pooling, progress=progress)
 
     def __str__(self) -> str:
@@ -190,7 +207,7 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     squares
         The pixels, one for each key.
     network
-        From uint8 (n, image_size, image_size, 3) to rows (n, width).
+        From uint8 photos (n, height, width, 3) to rows (n, width).
     progress
         Called with the progress.
 

@@ -26,16 +26,16 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
     Parameters
     ----------
     network
-        From uint8 photos (n, size, size, 3) to logits (n, classes), in eval mode; for example `load_bundle`'s.
+        From uint8 photos (n, height, width, 3) to logits (n, classes), in eval mode; for example `load_bundle`'s.
     image
-        The photo, uint8 RGB (size, size, 3).
+        The photo, uint8 RGB (height, width, 3).
     label
         The index of the class.
 
     Returns
     -------
     np.ndarray
-        (size, size), from 0 (nothing) to 1.
+        (height, width), from 0 (nothing) to 1.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
         No layer of the network keeps positions.
     """
     noise = np.random.default_rng(0).integers(0, 256, image.shape, dtype=np.uint8)
-    quarters = [_quarter(len(image), number) for number in range(4)]
+    quarters = [_quarter(image.shape[:2], number) for number in range(4)]
     images = np.stack([image, *(image + noise * quarter[..., None] for quarter in quarters)])  # wraps
     outputs: list[torch.Tensor] = []
 
@@ -66,7 +66,7 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
         (slope,) = torch.autograd.grad(logit, output, retain_graph=True, allow_unused=True)
         if slope is None:
             continue
-        for values, slopes in zip(_maps(output.detach()), _maps(slope), strict=True):
+        for values, slopes in zip(*(_maps(each, image.shape[:2]) for each in (output.detach(), slope)), strict=True):
             if slopes[0].any() and _has_positions(values):
                 weights = slopes[0].mean((1, 2), keepdim=True)
                 seen = (weights * values[0]).sum(0).clamp_min(0)
@@ -75,35 +75,42 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
     raise InputError("this network keeps no map of positions, so it can't be shown which pixels mattered")
 
 
-def _quarter(side: int, number: int) -> np.ndarray:
-    """One of the four quarters of a square, as a mask (side, side).
+def _quarter(shape: tuple[int, ...], number: int) -> np.ndarray:
+    """One of the four quarters of a photo or map, as a mask (height, width).
 
-    The row and column in the middle of an odd side are in none.
+    The row in the middle of an odd height, and the column in the middle of an odd width, are in none.
     """
-    first = np.arange(side) < side // 2
-    row, column = (first if number < 2 else first[::-1]), (first if number % 2 == 0 else first[::-1])
+    rows, columns = (np.arange(length) < length // 2 for length in shape)
+    row, column = (rows if number < 2 else rows[::-1]), (columns if number % 2 == 0 else columns[::-1])
     return row[:, None] & column
 
 
-def _maps(output: torch.Tensor) -> Iterator[torch.Tensor]:
-    """A layer's output as maps (n, channels, side, side), in each way that its shape can be read."""
+def _maps(output: torch.Tensor, shape: tuple[int, ...]) -> Iterator[torch.Tensor]:
+    """A layer's output as maps (n, channels, height, width) of photos of that shape, in each way that it can be read.
+
+    The shape of a map is the photo's to within a row or column, for sides are rounded where they are halved.
+    """
+    ratio = shape[1] / shape[0]
     if output.dim() == 4:
         for found in (output, output.permute(0, 3, 1, 2)):
-            if found.shape[2] == found.shape[3] > 1:
+            height, width = found.shape[2:]
+            if min(height, width) > 1 and abs(height * ratio - width) < 1:
                 yield found
         return
     for prefix in range(PREFIX + 1):
-        side = math.isqrt(max(0, output.shape[1] - prefix))
-        if side > 1 and side * side == output.shape[1] - prefix:
-            yield output[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+        count = max(0, output.shape[1] - prefix)
+        height = max(1, round(math.sqrt(count / ratio)))
+        width = count // height
+        if min(height, width) > 1 and height * width == count and abs(height * ratio - width) < 1:
+            yield output[:, prefix:].transpose(1, 2).unflatten(2, (height, width))
 
 
 def _has_positions(maps: torch.Tensor) -> bool:
     """Whether maps differ most where the noise was.
 
-    maps: (5, channels, side, side), of a photo and of the same with noise in each of its quarters.
+    maps: (5, channels, height, width), of a photo and of the same with noise in each of its quarters.
     """
     changed = (maps[1:] - maps[:1]).square().sum(1)
-    quarters = torch.from_numpy(np.stack([_quarter(maps.shape[-1], number) for number in range(4)]))
+    quarters = torch.from_numpy(np.stack([_quarter(tuple(maps.shape[2:]), number) for number in range(4)]))
     inside = torch.stack([changed[:, quarter].mean(1) for quarter in quarters], dim=1)  # noise in it x looked at
     return bool((inside.argmax(1) == torch.arange(4)).all() and (inside.diagonal() > 0).all())

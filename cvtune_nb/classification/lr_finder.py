@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 
 from cvtune_nb.classification.balance import Balance
+from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.train import part_of, start_from_svm, step
-from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -86,7 +86,7 @@ def find_learning_rate(workspace: Workspace, config: Config, progress: Progress 
 def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """learning_rate,loss,smoothed of each step until the loss is lost; the loss is the one that training follows."""
     classes = sorted(photos["label"].unique())
-    train = part_of(photos, "train", workspace, Preprocessing.of(config), progress)
+    train = part_of(photos, "train", workspace, shown_in(config), progress)
     network = build(config, classes, progress=progress).to(networks.device())
     if config.head == "svm":
         start_from_svm(workspace, network, (), config, progress)

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.run import Run
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.files import Progress, silent
@@ -24,7 +25,7 @@ class Classifier(nn.Module):
     def forward(
         self, images: torch.Tensor, with_features: bool = False
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Logits (n, classes) of uint8 photos (n, size, size, 3); with_features: and the features, (n, width)."""
+        """Logits (n, classes) of uint8 photos (n, height, width, 3); with_features: and the features, (n, width)."""
         features = self.backbone(images)
         logits = self.classify(features)
         return (logits, features) if with_features else logits
@@ -65,7 +66,7 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     backbone = networks.load(
         config.backbone,
         pretrained,
-        config.image_size,
+        shown_in(config).size,
         config.weights,
         config.drop_path,
         config.pooling,

@@ -11,8 +11,8 @@ import pandas as pd
 from cvtune_nb.classification.calibration import ENOUGH
 from cvtune_nb.classification.exportable import Candidate
 from cvtune_nb.data.levels import described
-from cvtune_nb.data.photo import FULL, Colour, Levels
-from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.photo import FULL, Colour, Levels, both
+from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.models import backbones
 
@@ -127,14 +127,20 @@ def table(rows: pd.DataFrame) -> str:
 
 
 def framing(shown: Preprocessing, padding: Colour) -> str:
-    """How a square is made of a photo, as a part of a sentence."""
-    size = f"{shown.image_size} x {shown.image_size}"
-    if shown.framing == "crop":
+    """How what the network sees is made of a photo, as a part of a sentence."""
+    height, width = shown.shape
+    size = f"{width} x {height}"
+    if shown.framing == "crop" and shown.aspect == SQUARE:
         return f"the short side is scaled to {shown.prepared_side} pixels and the middle {size} is cut out"
+    if shown.framing == "crop":
+        down, across = both(shown.prepared_side)
+        part = f"the middle with the shape of {across} x {down} (width x height) is scaled to these pixels"
+        return f"{part} and the middle {size} of it is cut out"
     if shown.framing == "squash":
         return f"both sides are scaled to {size} pixels, whatever the shape of the photo"
     colour = ", ".join(map(str, padding))
-    return f"the long side is scaled to {shown.image_size} pixels and the rest of the {size} has the colour ({colour})"
+    fits = f"the long side is scaled to {width} pixels" if height == width else f"the photo is scaled to fit {size}"
+    return f"{fits} and the rest of the {size} has the colour ({colour})"
 
 
 def depth(levels: Levels) -> str:
@@ -167,13 +173,14 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
     data, test = facts["data"], export.test
     by_class = "On the test photos, by class (low and high: 95% interval of the recall):\n\n"
     values = [str(value) for value in chosen.parameters.values()]
+    height, width = chosen.shown.shape
     return CARD.format(
         licence_field="other",
         name=text(name),
         number=len(chosen.classes),
         labels=", ".join(map(text, chosen.classes)),
         backbone=text(chosen.spec.backbone),
-        size=chosen.shown.image_size,
+        size=f"{width} x {height}" if height != width else width,
         how=chosen.how,
         made=facts["made"][:10],
         train=f"{chosen.train}, as trained" if chosen.at_test_time else chosen.train,
@@ -188,7 +195,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         confidence=confidence(export),
         framing=framing(chosen.shown, facts["padding"]),
         depth=depth(facts["levels"]),
-        formats="\n".join(f"- `{one.file}`: {one.use.format(size=chosen.shown.image_size)}" for one in FORMATS),
+        formats="\n".join(f"- `{one.file}`: {one.use.format(height=height, width=width)}" for one in FORMATS),
         data=text(data["name"]),
         photos=len(photos),
         split=text(data["split"]),

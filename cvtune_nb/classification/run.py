@@ -10,10 +10,10 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification import objective as judged
+from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.objective import Answers
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.photo import BLACK, Colour
-from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
@@ -270,7 +270,7 @@ def new_run(
         train_photos=int((photos["split"] == "train").sum()),
         origin=origin,
         levels=workspace.levels,
-        padding=padding_for(workspace, Preprocessing.of(config)),
+        padding=padding_for(workspace, shown_in(config)),
     )
 
 

@@ -16,7 +16,7 @@ from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
 from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
@@ -36,7 +36,7 @@ from cvtune_nb.workspace import Workspace, photos_id
 
 NO_BALANCE = Balance()
 Batch = tuple[np.ndarray, torch.Tensor]
-"""uint8 photos (n, side, side, 3), and their class ids (n)."""
+"""uint8 photos (n, height, width, 3), and their class ids (n)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
-    origin = networks.origin(config.backbone, config.image_size, config.weights, progress)
+    origin = networks.origin(config.backbone, shown_in(config).size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
@@ -115,7 +115,7 @@ class ClassifierTrainer:
         config = run.config
         self.workspace, self.config, self.classes = workspace, config, run.classes
         self.train, self.validation = (
-            part_of(photos, split, workspace, Preprocessing.of(config), progress) for split in ("train", "validation")
+            part_of(photos, split, workspace, shown_in(config), progress) for split in ("train", "validation")
         )
         self.balance = Balance.of(config, self.train.labels, run.classes)
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
@@ -189,7 +189,7 @@ def step(
     network, optimizer
         The classifier in training mode, and what moves its weights.
     squares, labels
-        This process's photos of the minibatch, uint8 (n, side, side, 3), and their class ids (n).
+        This process's photos of the minibatch, uint8 (n, height, width, 3), and their class ids (n).
     config
         Augmentation, loss and gradient clipping.
     balance
@@ -201,7 +201,7 @@ def step(
         The mean loss of the whole minibatch before the step. Where it is not finite no step is made.
     """
     device = next(network.parameters()).device
-    images = augmented(torch.from_numpy(squares).to(device), config.image_size, config.policies)
+    images = augmented(torch.from_numpy(squares).to(device), shown_in(config).shape, config.policies)
     mixture = mixed(images, config.policies)
     with networks.mixed_precision(device):
         logits, features = network(mixture.photos if mixture else images, with_features=True)

@@ -67,9 +67,9 @@ class Examples:
         Returns
         -------
         numpy.ndarray
-            uint8 (1 + DRAWS, photos, image_size, image_size, 3).
+            uint8 (1 + DRAWS, photos, height, width, 3).
         """
-        size = self.preprocessing.image_size
+        size = self.preprocessing.shape
         rows = [augmented(self._squares, size, {})]
         random = torch.Generator().manual_seed(seed)  # the global one may be drawn from by a training run meanwhile
         for _ in range(DRAWS):
@@ -186,7 +186,7 @@ class _Trial:
         explorer = SvmExplorer(workspace, spec, progress)
         self.svm, self.size, self.seed = (
             explorer.svm(explorer.best_C(progress=progress)),
-            spec.image_size,
+            spec.preprocessing.shape,
             workspace.seed,
         )
         rows = np.flatnonzero((explorer.photos["split"] == "validation").to_numpy())

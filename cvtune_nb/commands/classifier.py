@@ -290,6 +290,7 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
             fetch=arguments.download,
             pooling=values.get("pooling", ""),
             framing=values.get("framing", ""),
+            aspect=values.get("aspect", ""),
         )
     workbook = Workbook(config, arguments.started, seconds, meter, candidates)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))

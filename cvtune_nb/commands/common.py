@@ -180,7 +180,7 @@ def say_weights(spec: "FeatureSpec", meter: Meter) -> None:
     if spec.weights:
         from cvtune_nb.models import networks
 
-        meter.say(f"own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}")
+        meter.say(f"own weights: {networks.origin(spec.backbone, spec.size, spec.weights)}")
         return
     with contextlib.suppress(InputError):  # what is in the cache needs no weights; what is not says so itself
         if download := backbones.download(spec.backbone):

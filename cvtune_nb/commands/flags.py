@@ -9,7 +9,7 @@ from cvtune_nb.parameters import GROUP_RULES, LAYOUTS, PARAMETERS, RECOGNISE, Pa
 Argument = Callable[[argparse.ArgumentParser], object]
 """Adds one argument or flag to a parser."""
 
-NETWORK = ("backbone", "weights", "image_size", "framing", "pooling", "seed")
+NETWORK = ("backbone", "weights", "image_size", "framing", "aspect", "pooling", "seed")
 """The parameters of the commands that do not train."""
 
 

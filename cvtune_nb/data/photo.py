@@ -48,6 +48,9 @@ TURN = {
 }
 """What makes a photo of that orientation upright (EXIF 2.3, tag 0x0112)."""
 
+LYING = (5, 6, 7, 8)
+"""Orientations in which height and width are stored the other way round."""
+
 File = str | os.PathLike[str] | IO[bytes]
 """A photo: its path, or the open file."""
 
@@ -56,14 +59,17 @@ Levels = tuple[float, ...]
 which three bands of a TIFF of many are shown red, green and blue, counted from 1. They belong to a data set, not to a
 photo: what is brighter than its neighbour stays brighter."""
 
+Size = int | tuple[int, int]
+"""Pixels of a square's side; of what is no square, its height and width."""
+
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
 BLACK: Colour = (0, 0, 0)
 
 FRAMINGS = ("crop", "whole", "squash")
-"""Ways to make a square of a photo: its short side is scaled and the middle of its long side cut out; its long side is
-scaled and the rest of the square has one colour; both sides are scaled to the square."""
+"""Ways to make a square, or another shape, of a photo: as much of its middle as has that shape is cut out and scaled;
+all of it is scaled until it fits, and the rest has one colour; both sides are scaled to the shape."""
 
 FULL: Levels = (0, 0)
 """Levels that stand for what the file type can hold: 0 is black, white is 65535 for whole numbers and 1 for
@@ -138,7 +144,18 @@ class UnreadablePhoto(ValueError):
     """
 
 
-def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Image:
+def both(size: Size) -> tuple[int, int]:
+    """Height and width; of a list, as JSON has them, too."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def as_size(height: int, width: int) -> Size:
+    """The other way round: one number where both are the same."""
+    return height if height == width else (height, width)
+
+
+def read_photo(path: File, at_least: Size = 0, levels: Levels = FULL) -> Image.Image:
     """The photo at `path` as an upright 8-bit RGB image.
 
     EXIF orientation is applied; palette, grey, CMYK, 16-bit and floating-point images are converted, and so are colours
@@ -150,7 +167,7 @@ def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Im
     path
         A path, or a binary file object.
     at_least
-        A JPEG may be decoded at a reduced scale, as long as both its sides stay at least that many pixels; 0: whole.
+        A JPEG may be decoded at a reduced scale, as long as both its sides stay at least so many pixels; 0: whole.
     levels
         Which stored values are shown black and white, of photos of more than 8 bits a channel.
 
@@ -162,7 +179,10 @@ def read_photo(path: File, at_least: int = 0, levels: Levels = FULL) -> Image.Im
     with _readable(path), _opened(path, levels) as image:
         _require_usable(image)
         if at_least and isinstance(image, Image.Image):
-            image.draft(None, (at_least, at_least))
+            height, width = both(at_least)
+            if height != width and image.format in ("JPEG", "MPO") and _held(image) in LYING:
+                height, width = width, height
+            image.draft(None, (width, height))
         with file_types.in_turn(image.width * image.height):
             if _needs_levels(image, levels):
                 shown = _eight_bits(image, path, levels)
@@ -520,76 +540,54 @@ def short_side(image_size: int) -> int:
     return round(image_size * MARGIN)
 
 
-def centre_square(path: File, side: int, levels: Levels = FULL) -> np.ndarray:
-    """The photo's short side scaled to `side` and the long side cropped to its centre.
+def centre_square(path: File, side: Size, levels: Levels = FULL) -> np.ndarray:
+    """The middle of a photo, as much of it as has the shape asked for.
 
     Parameters
     ----------
     path
         A path, or a binary file object.
     side
-        Pixels.
+        Pixels of the result.
     levels
         Which stored values are shown black and white, of photos of more than 8 bits a channel.
 
     Returns
     -------
     array
-        uint8 RGB (side, side, 3).
+        uint8 RGB (height, width, 3).
 
     Raises
     ------
     UnreadablePhoto
         For a file that can't be used.
     """
-    photo = read_photo(path, side, levels)
-    short = min(photo.size)
-    left, top = ((length - short) / 2 for length in photo.size)
-    reach = math.ceil(2 * max(1, short / side))  # only the rows that count
-    first, end = max(0, math.floor(top) - reach), min(photo.height, math.ceil(top + short) + reach)
+    photo, (height, width) = read_photo(path, side, levels), both(side)
+    # whole pixels: Pillow keeps the box as 32-bit numbers, and an exported graph has to find the same one
+    across = min(photo.width, max(1, round(photo.height * width / height)))
+    down = min(photo.height, max(1, round(photo.width * height / width)))
+    left, top = (photo.width - across) / 2, (photo.height - down) / 2
+    reach = math.ceil(2 * max(1, down / height))  # only the rows that count
+    first, end = max(0, math.floor(top) - reach), min(photo.height, math.ceil(top + down) + reach)
     rows = photo.crop((0, first, photo.width, end))
-    return _resized(rows, (side, side), (left, top - first, left + short, top - first + short))
+    return _resized(rows, (width, height), (left, top - first, left + across, top - first + down))
 
 
-def framed(path: File, side: int, framing: str, padding: Colour, levels: Levels = FULL) -> np.ndarray:
-    """The photo as a square.
-
-    Parameters
-    ----------
-    path
-        A path, or a binary file object.
-    side
-        Pixels.
-    framing
-        One of FRAMINGS.
-    padding
-        The colour of what lies outside of a photo that is shown whole.
-    levels
-        Which stored values are shown black and white, of photos of more than 8 bits a channel.
-
-    Returns
-    -------
-    array
-        uint8 RGB (side, side, 3).
-
-    Raises
-    ------
-    UnreadablePhoto
-        For a file that can't be used.
-    """
+def framed(path: File, side: Size, framing: str, padding: Colour, levels: Levels = FULL) -> np.ndarray:
+    """A photo in one of FRAMINGS, with the colour `padding` around one that is whole; else as `centre_square`."""
     if framing == "crop":
         return centre_square(path, side, levels)
-    photo = read_photo(path, side, levels)
-    size = (side, side) if framing == "squash" else scaled_size(*photo.size, side)
+    photo, (height, width) = read_photo(path, side, levels), both(side)
+    size = (width, height) if framing == "squash" else scaled_size(*photo.size, side)
     return padded(_resized(photo, size, (0, 0, *photo.size)), side, padding)
 
 
-def padded(pixels: np.ndarray, side: int, padding: Colour) -> np.ndarray:
-    """Pixels (height, width, 3) in the middle of a square of one colour, uint8 (side, side, 3)."""
-    square = np.full((side, side, 3), padding, np.uint8)
-    top, left = ((side - length) // 2 for length in pixels.shape[:2])
-    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    return square
+def padded(pixels: np.ndarray, side: Size, padding: Colour) -> np.ndarray:
+    """Pixels (height, width, 3) in the middle of one colour, uint8 RGB of the size `side`."""
+    around = np.full((*both(side), 3), padding, np.uint8)
+    top, left = ((whole - length) // 2 for whole, length in zip(around.shape[:2], pixels.shape[:2], strict=True))
+    around[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return around
 
 
 def _resized(photo: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
@@ -603,15 +601,17 @@ def _resized(photo: Image.Image, size: tuple[int, int], box: tuple[float, float,
     return np.asarray(narrow.resize(size, Image.Resampling.BICUBIC, (0, top, size[0], bottom)))
 
 
-def crop_centre(pixels: np.ndarray, image_size: int) -> np.ndarray:
-    """The middle (..., image_size, image_size, 3) of pixels (..., side, side, 3)."""
-    start = (pixels.shape[-3] - image_size) // 2
-    return pixels[..., start : start + image_size, start : start + image_size, :]
+def crop_centre(pixels: np.ndarray, image_size: Size) -> np.ndarray:
+    """The middle of pixels (..., height, width, 3), of the size asked for."""
+    height, width = both(image_size)
+    top, left = (pixels.shape[-3] - height) // 2, (pixels.shape[-2] - width) // 2
+    return pixels[..., top : top + height, left : left + width, :]
 
 
-def scaled_size(width: int, height: int, image_size: int) -> tuple[int, int]:
-    """Width and height of a photo whose longer side is scaled to image_size pixels."""
-    scale = image_size / max(width, height)
+def scaled_size(width: int, height: int, image_size: Size) -> tuple[int, int]:
+    """Width and height of a photo that is scaled until it fits: its longer side to image_size pixels."""
+    down, across = both(image_size)
+    scale = min(across / width, down / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -658,7 +658,7 @@ def header(path: File, levels: Levels = FULL) -> tuple[int, int, bool]:
         with _opened(path, levels) as image:
             deep = _is_deep(image)  # before EXIF, for which a PNG is decoded
             # Pillow gives the size of a TIFF as it will be once it is turned
-            turned = image.format != "TIFF" and _held(image) in (5, 6, 7, 8)
+            turned = image.format != "TIFF" and _held(image) in LYING
             width, height = image.size[::-1] if turned else image.size
             return width, height, deep
     except Exception:  # noqa: BLE001 - decoders raise errors of many kinds; the full decoding says in words which

@@ -7,15 +7,16 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from cvtune_nb.data.mean_colour import padding_for
-from cvtune_nb.data.photo import FULL, File, Levels, UnreadablePhoto, read_photo
+from cvtune_nb.data.photo import FULL, File, Levels, Size, UnreadablePhoto, as_size, both, read_photo
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.errors import InputError
@@ -30,10 +31,10 @@ RESERVE = 1_000_000_000
 
 
 class Pixels(Rows):
-    """The squares of a table of photos, in its order: pixels[indices] is uint8 (n, side, side, 3).
+    """The pixels of a table of photos, in its order: pixels[indices] is uint8 (n, height, width, 3).
 
     They are read from a memory-mapped store, scaled down where it keeps larger ones; what it had no room for is decoded
-    from its file at each reading.
+    from its file at each reading. side: their size, as Preprocessing has it.
     """
 
     def __init__(
@@ -55,9 +56,9 @@ class Pixels(Rows):
         index = np.arange(len(self))[indices]
         places = self._places[index]
         kept = places[:, 0] >= 0
-        if kept.all() and self.store.shape[0] == self.side:
+        if kept.all() and self.store.shape[:2] == both(self.side):
             return self.store.read(places)
-        squares = np.empty((len(index), self.side, self.side, 3), np.uint8)
+        squares = np.empty((len(index), *both(self.side), 3), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             if kept.any():
                 squares[kept] = list(pool.map(self._scaled, self.store.read(places[kept])))
@@ -66,15 +67,16 @@ class Pixels(Rows):
         return squares
 
     def _scaled(self, square: np.ndarray) -> np.ndarray:
-        if len(square) == self.side:
+        height, width = both(self.side)
+        if square.shape[:2] == (height, width):
             return square
-        return np.asarray(Image.fromarray(square).resize((self.side, self.side), Image.Resampling.BICUBIC))
+        return np.asarray(Image.fromarray(square).resize((width, height), Image.Resampling.BICUBIC))
 
     def _decoded(self, index: int) -> np.ndarray:
         return still_there(self._paths[index], self.decode, self.side)
 
     def centre(self, indices: Sequence[int]) -> np.ndarray:
-        """The squares as networks see them when nothing is augmented: uint8 (n, image_size, image_size, 3)."""
+        """What networks see of them when nothing is augmented: uint8 (n, height, width, 3)."""
         return self.preprocessing.crop(self[indices])
 
     def take(self, indices: np.ndarray) -> "Pixels":
@@ -95,8 +97,9 @@ def store_of(workspace: Workspace, preprocessing: Preprocessing) -> RowStore:
     return _store(workspace, preprocessing.side, framing)
 
 
-def _store(workspace: Workspace, side: int, framing: str = "") -> RowStore:
-    return RowStore(workspace.cache / f"pixels-{side}{framing}", (side, side, 3), "uint8")
+def _store(workspace: Workspace, side: Size, framing: str = "") -> RowStore:
+    name = side if isinstance(side, int) else "{}x{}".format(*side)
+    return RowStore(workspace.cache / f"pixels-{name}{framing}", (*both(side), 3), "uint8")
 
 
 def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocessing) -> RowStore:
@@ -104,7 +107,8 @@ def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocess
 
     A store of larger squares is taken when it has all of the photos and the own one lacks some: scaling is faster than
     decoding, and as accurate (docs/measurements.md, "Squares scaled from larger ones"). Not of photos that are whole
-    or squashed: the edge between photo and padding would not be where it is at the size asked for.
+    or squashed: the edge between photo and padding would not be where it is at the size asked for; nor of what is no
+    square, whose longer side is rounded.
 
     Parameters
     ----------
@@ -116,7 +120,7 @@ def serving(workspace: Workspace, keys: Sequence[str], preprocessing: Preprocess
         What the pixels are for.
     """
     own = store_of(workspace, preprocessing)
-    if preprocessing.framing == "crop" and own.missing(keys):
+    if preprocessing.framing == "crop" and isinstance(preprocessing.side, int) and own.missing(keys):
         names = [folder.name.removeprefix("pixels-") for folder in workspace.cache.glob("pixels-*")]
         sides = sorted(int(name) for name in names if name.isdecimal())
         for store in (_store(workspace, side) for side in sides if side > own.shape[0]):
@@ -158,7 +162,9 @@ def needed_bytes(workspace: Workspace, photos: pd.DataFrame, preprocessing: Prep
     return len(store.missing(keys)) * store.row_bytes
 
 
-def added_bytes(workspace: Workspace, photos: pd.DataFrame, image_sizes: Sequence[int], framing: str) -> dict[int, int]:
+def added_bytes(
+    workspace: Workspace, photos: pd.DataFrame, image_sizes: Sequence[int], shown: Preprocessing
+) -> dict[int, int]:
     """What these image sizes would add on disk, but for those that add nothing or are beyond the photos.
 
     Parameters
@@ -169,11 +175,11 @@ def added_bytes(workspace: Workspace, photos: pd.DataFrame, image_sizes: Sequenc
         sha256, width, height.
     image_sizes
         In pixels.
-    framing
-        How photos are framed (PARAMETERS).
+    shown
+        What else a network is shown of the photos.
     """
     possible = [size for size in image_sizes if size <= largest_size(photos)]
-    added = {size: needed_bytes(workspace, photos, Preprocessing(size, framing)) for size in possible}
+    added = {size: needed_bytes(workspace, photos, replace(shown, image_size=size)) for size in possible}
     return {size: count for size, count in added.items() if count}
 
 
@@ -208,32 +214,12 @@ def pixels(
 
 
 def square(workspace: Workspace, file: File, preprocessing: Preprocessing) -> np.ndarray:
-    """One photo as a network is shown it when nothing is augmented, decoded now.
-
-    Parameters
-    ----------
-    workspace
-        Whose levels and mean colour are used.
-    file
-        The photo.
-    preprocessing
-        What the network is shown.
-
-    Returns
-    -------
-    array
-        uint8 RGB (image_size, image_size, 3).
-
-    Raises
-    ------
-    UnreadablePhoto
-        When it is no photo that can be read.
-    """
+    """`Preprocessing.square` with the levels and the mean colour of the workspace."""
     return preprocessing.square(file, workspace.levels, padding_for(workspace, preprocessing))
 
 
-Decode = Callable[[File, int], np.ndarray]
-"""From a photo's file and the store's side to pixels, uint8 (side or less, side or less, 3)."""
+Decode = Callable[[File, Any], np.ndarray]
+"""From a photo's file and the store's Size (detectors: its side) to pixels, uint8 RGB of that size or less."""
 
 
 def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decode, progress: Progress) -> None:
@@ -244,7 +230,7 @@ def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decod
     workspace
         Whose photos they are.
     store
-        Rows of (side, side, 3); what is smaller lies in the upper left corner.
+        Rows of (height, width, 3); what is smaller lies in the upper left corner.
     wanted
         Paths of the photos, by SHA-256.
     decode
@@ -252,7 +238,7 @@ def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decod
     progress
         Called with the progress.
     """
-    todo, side = store.missing(list(wanted.index)), store.shape[0]
+    todo, side = store.missing(list(wanted.index)), as_size(*store.shape[:2])
     todo = todo[: room(workspace, store)] if todo else []
 
     def decode_into(row: np.ndarray, path: Path) -> None:
@@ -275,15 +261,15 @@ def keep(workspace: Workspace, store: RowStore, wanted: pd.Series, decode: Decod
             written.result()
 
 
-def still_there(path: Path, decode: Decode, side: int) -> np.ndarray:
+def still_there(path: Path, decode: Decode, side: Size) -> np.ndarray:
     """The pixels of a photo that could be read when the data was opened.
 
     Parameters
     ----------
     path, side
-        What `decode` is called with: the file, and the store's side in pixels.
+        What `decode` is called with: the file, and the size in pixels.
     decode
-        Returns uint8 (side or less, side or less, 3).
+        Returns uint8 RGB of that size or less.
 
     Raises
     ------

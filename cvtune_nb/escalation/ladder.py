@@ -77,7 +77,8 @@ def resized(rungs: Sequence[Config], image_sizes: Sequence[int] = (), epochs: in
 
 def shown_as(rung: Config, spec: FeatureSpec) -> Config:
     """A rung of which the network sees photos, and gives features, as `spec` says, but for the image size."""
-    return replace(rung, framing=spec.preprocessing.framing, pooling=spec.pooling)
+    shown = spec.preprocessing
+    return replace(rung, framing=shown.framing, aspect=shown.aspect, pooling=spec.pooling)
 
 
 def climbs_alone(backbone: str, weights: str = "") -> bool:

@@ -30,6 +30,7 @@ ADDED = {
     "objective": USUAL,
     "weights": "",
     "framing": "crop",
+    "aspect": "1:1",
     "pooling": "last",
     "drop_path": 0.0,
     "layer_decay": 1.0,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cvtune_nb.data.photo import Size
 from cvtune_nb.export import onnx_model
 from cvtune_nb.export.onnx_model import Probabilities
 from cvtune_nb.runs.checkpoint import write_tensors
@@ -22,14 +23,14 @@ class Format:
     file
         Its name.
     use
-        How it is used, for the model card; {size} stands for the image size.
+        How it is used, for the model card; {height} and {width} stand for those of what the network is shown.
     write
         From the network, in eval mode on the processor, and its image size to that file.
     """
 
     file: str
     use: str
-    write: Callable[[Probabilities, int, Path], None]
+    write: Callable[[Probabilities, Size, Path], None]
 
 
 def write_weights(network: nn.Module, file: Path) -> None:
@@ -37,7 +38,7 @@ def write_weights(network: nn.Module, file: Path) -> None:
     write_tensors(file, {name: tensor.contiguous() for name, tensor in network.state_dict().items()})
 
 
-def write_safetensors(network: Probabilities, _: int, file: Path) -> None:
+def write_safetensors(network: Probabilities, _: Size, file: Path) -> None:
     """Write what classification.export.load_bundle reads.
 
     Parameters
@@ -50,7 +51,7 @@ def write_safetensors(network: Probabilities, _: int, file: Path) -> None:
     write_weights(network.classifier, file)
 
 
-def write_pt2(network: Probabilities, image_size: int, file: Path) -> None:
+def write_pt2(network: Probabilities, image_size: Size, file: Path) -> None:
     """Write what torch.export makes of the network: photos scaled already to calibrated probabilities.
 
     Parameters
@@ -58,7 +59,7 @@ def write_pt2(network: Probabilities, image_size: int, file: Path) -> None:
     network
         The classifier with its calibration.
     image_size
-        Side of the photos in pixels.
+        Of the photos in pixels.
     file
         What is written.
     """
@@ -81,7 +82,7 @@ FORMATS = (
     Format(
         "model.pt2",
         'for PyTorch without cvtune: `torch.export.load("model.pt2").module()` takes `images`, uint8 '
-        "(n, {size}, {size}, 3), and gives `probabilities`",
+        "(n, {height}, {width}, 3), and gives `probabilities`",
         write_pt2,
     ),
 )

@@ -11,7 +11,7 @@ import torch
 from onnx.compose import merge_models
 from torch import nn
 
-from cvtune_nb.data.photo import BLACK, Colour
+from cvtune_nb.data.photo import BLACK, Colour, Size, both
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.onnx_preprocessing import OPSET, probabilities, scaling
@@ -22,7 +22,7 @@ from cvtune_nb.quiet import quiet
 class Probabilities(nn.Module):
     """A classifier with softmax(logits / temperature) behind it.
 
-    From uint8 images (n, image_size, image_size, 3) to float32 (n, classes).
+    From uint8 images (n, height, width, 3) to float32 (n, classes).
     """
 
     def __init__(self, classifier: nn.Module, temperature: float = 1.0) -> None:
@@ -51,9 +51,9 @@ def exporting() -> Iterator[None]:
         raise InputError(f"this network can't be exported to ONNX ({why}): choose another backbone") from error
 
 
-def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProgram:
-    """`classifier` (uint8 RGB images (n, image_size, image_size, 3), any n) as torch.export sees it."""
-    example = torch.zeros((2, image_size, image_size, 3), dtype=torch.uint8)
+def program(classifier: nn.Module, image_size: Size) -> torch.export.ExportedProgram:
+    """`classifier` (uint8 RGB images of that size, (n, height, width, 3), any n) as torch.export sees it."""
+    example = torch.zeros((2, *both(image_size), 3), dtype=torch.uint8)
     shapes = {"images": {0: torch.export.Dim("n", min=1, max=2**20)}}
     # the exporter can't decompose PyTorch's fused attention with a position bias (MaxViT); timm's own gives the same
     fused: list[Any] = [module for module in classifier.modules() if getattr(module, "fused_attn", False)]
@@ -68,7 +68,7 @@ def program(classifier: nn.Module, image_size: int) -> torch.export.ExportedProg
 
 
 def network(exported: torch.export.ExportedProgram, output: str = "logits") -> onnx.ModelProto:
-    """The exported network in ONNX: `images` (n, image_size, image_size, 3) to `output` (n, classes)."""
+    """The exported network in ONNX: `images` (n, height, width, 3) to `output` (n, classes)."""
     with exporting():
         made = torch.onnx.export(
             exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
@@ -144,7 +144,8 @@ def joined(
     middle.CopyFrom(network)
     made = merge_models(before, middle, io_map=[("images", "images")], prefix2="network_")
     made = merge_models(made, last, io_map=[(f"network_{network.graph.output[0].name}", last.graph.input[0].name)])
-    shown = {**preprocessing.to_dict(), "short_side": preprocessing.prepared_side, "padding": padding}
+    sizes = {"image_size": preprocessing.size, "short_side": preprocessing.prepared_side}
+    shown = {**preprocessing.to_dict(), **sizes, "padding": padding}
     return finished(made, name, **notes, labels=labels, **shown)
 
 

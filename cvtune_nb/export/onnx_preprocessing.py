@@ -3,7 +3,7 @@
 import onnx
 from onnx import parser
 
-from cvtune_nb.data.photo import BLACK, Colour
+from cvtune_nb.data.photo import BLACK, Colour, both
 from cvtune_nb.data.preprocessing import Preprocessing
 
 OPSET = 18
@@ -11,17 +11,22 @@ OPSET = 18
 
 _PLACES = {
     "crop": """
-  {axis}_short = Min (h_length, w_length)
-  {axis}_scale = Div ({axis}_short, side)
-  {axis}_free = Sub ({axis}_length, {axis}_short)
+  {axis}_times = Mul ({other}_length, {axis}_side)
+  {axis}_shaped = Div ({axis}_times, {other}_side)
+  {axis}_whole = Round ({axis}_shaped)
+  {axis}_least = Max ({axis}_whole, one)
+  {axis}_part = Min ({axis}_length, {axis}_least)
+  {axis}_scale = Div ({axis}_part, {axis}_side)
+  {axis}_free = Sub ({axis}_length, {axis}_part)
   {axis}_left = Mul ({axis}_free, half)
   {axis}_first = Constant <value = double {{{first}.0}}> ()
   {axis}_end = Constant <value = double {{{end}.0}}> ()
   {axis}_wanted = Range ({axis}_first, {axis}_end, one)
 """,
     "whole": """
-  {axis}_long = Max (h_length, w_length)
-  {axis}_shrunk = Div (side, {axis}_long)
+  {axis}_h_fits = Div (h_side, h_length)
+  {axis}_w_fits = Div (w_side, w_length)
+  {axis}_shrunk = Min ({axis}_h_fits, {axis}_w_fits)
   {axis}_exact = Mul ({axis}_length, {axis}_shrunk)
   {axis}_nearest = Round ({axis}_exact)
   {axis}_target = Max ({axis}_nearest, one)
@@ -30,9 +35,9 @@ _PLACES = {
   {axis}_wanted = Range (zero, {axis}_target, one)
 """,
     "squash": """
-  {axis}_scale = Div ({axis}_length, side)
+  {axis}_scale = Div ({axis}_length, {axis}_side)
   {axis}_left = Identity (zero)
-  {axis}_wanted = Range (zero, side, one)
+  {axis}_wanted = Range (zero, {axis}_side, one)
 """,
 }
 """By framing: which pixels along an axis are wanted, how far apart they lie in the photo, and where the first is."""
@@ -75,8 +80,8 @@ widened where a photo shrinks, with its 22 bits of precision."""
 _FRAMED = {
     "crop": "framed = Identity (small)",
     "whole": """
-  h_room = Sub (side, h_target)
-  w_room = Sub (side, w_target)
+  h_room = Sub (h_side, h_target)
+  w_room = Sub (w_side, w_target)
   h_half = Mul (h_room, half)
   w_half = Mul (w_room, half)
   h_before = Floor (h_half)
@@ -101,31 +106,30 @@ _FRAMED = {
 
 _GRAPH = """
 <ir_version: 10, opset_import: ["" : {opset}]>
-scaling (uint8[n, h, w, 3] photos) => (uint8[n, {size}, {size}, 3] images)
+scaling (uint8[n, h, w, 3] photos) => (uint8[n, {height}, {width}, 3] images)
 <double zero = {{0.0}}, double half = {{0.5}}, double one = {{1.0}}, double one_and_half = {{1.5}},
  double two = {{2.0}}, double two_and_half = {{2.5}}, double four = {{4.0}}, double bits = {{4194304.0}},
- double white = {{255.0}}, double side = {{{side}.0}},
- int64 one_int = {{1}}, int64 two_int = {{2}}, int64[2] square = {{{side}, {side}}}, int64[1] last = {{1}},
- int64[2] column = {{-1, 1}}, int64[2] firsts = {{{first}, {first}}}, int64[2] ends = {{{end}, {end}}},
+ double white = {{255.0}}, double h_side = {{{h[side]}.0}}, double w_side = {{{w[side]}.0}},
+ int64 one_int = {{1}}, int64 two_int = {{2}}, int64[2] prepared = {{{h[side]}, {w[side]}}}, int64[1] last = {{1}},
+ int64[2] column = {{-1, 1}}, int64[2] firsts = {{{h[first]}, {w[first]}}}, int64[2] ends = {{{h[end]}, {w[end]}}},
  int64[2] axes = {{1, 2}}>
 {{
   shape = Shape (photos)
   h_int = Gather (shape, one_int)
   w_int = Gather (shape, two_int)
   sides = Shape <start = 1, end = 3> (photos)
-  equal = Equal (sides, square)
+  equal = Equal (sides, prepared)
   as_numbers = Cast <to = 6> (equal)
   both = ReduceMin <keepdims = 0> (as_numbers)
   is_scaled = Cast <to = 9> (both)
   images = If (is_scaled) <
-    then_branch = cropped () => (uint8[n, {size}, {size}, 3] middle) {{
+    then_branch = cropped () => (uint8[n, {height}, {width}, 3] middle) {{
       middle = Slice (photos, firsts, ends, axes)
     }},
-    else_branch = resized () => (uint8[n, {size}, {size}, 3] made) {{
+    else_branch = resized () => (uint8[n, {height}, {width}, 3] made) {{
   h_length = Cast <to = 11> (h_int)
   w_length = Cast <to = 11> (w_int)
-  {h}
-  {w}
+  {weights}
   planes_int = Transpose <perm = [0, 3, 1, 2]> (photos)
   planes = Cast <to = 11> (planes_int)
   across = Transpose <perm = [1, 0]> (w_weights)
@@ -150,17 +154,21 @@ def scaling(preprocessing: Preprocessing, padding: Colour = BLACK) -> onnx.Model
     """A graph from upright uint8 RGB photos of any size to what the network sees.
 
     It does what Preprocessing.square does. Every pixel is the one that Pillow gives: its sums are of integers below
-    2^31, those of the graph of doubles, which hold them exactly. Photos that are squares of `prepared_side` already are
-    only cropped.
+    2^31, those of the graph of doubles, which hold them exactly. Photos that have `prepared_side` already are only
+    cropped.
 
-    Returns `photos` (n, h, w, 3) to `images` (n, image_size, image_size, 3).
+    Returns `photos` (n, h, w, 3) to `images` (n, height, width, 3) of the preprocessing's shape.
     """
-    side, image_size, framing = preprocessing.prepared_side, preprocessing.image_size, preprocessing.framing
-    first = (side - image_size) // 2
-    sizes = {"size": image_size, "side": side, "first": first, "end": first + image_size}
-    h, w = ((_PLACES[framing] + _WEIGHTS).format(axis=axis, **sizes) for axis in "hw")
+    framing, (height, width) = preprocessing.framing, preprocessing.shape
+    h, w = (
+        {"side": side, "first": (side - shown) // 2, "end": (side - shown) // 2 + shown}
+        for side, shown in zip(both(preprocessing.prepared_side), preprocessing.shape, strict=True)
+    )
+    axes = ("h", "w", h), ("w", "h", w)
+    weights = [(_PLACES[framing] + _WEIGHTS).format(axis=axis, other=other, **sizes) for axis, other, sizes in axes]
     framed = _FRAMED[framing].format(colour=", ".join(f"{value}.0" for value in padding))
-    return parser.parse_model(_GRAPH.format(opset=OPSET, **sizes, h=h, w=w, framed=framed))
+    given = {"height": height, "width": width, "h": h, "w": w, "weights": "".join(weights), "framed": framed}
+    return parser.parse_model(_GRAPH.format(opset=OPSET, **given))
 
 
 def probabilities(classes: int, temperature: float) -> onnx.ModelProto:

@@ -35,7 +35,7 @@ def compare(
     workspace
         Where the photos are.
     probabilities
-        The module in PyTorch, uint8 (1, image_size, image_size, 3) to (1, classes).
+        The module in PyTorch, uint8 (1, height, width, 3) to (1, classes).
     model
         The exported model.
     photos

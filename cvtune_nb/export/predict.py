@@ -24,10 +24,11 @@ photo, walk = (SimpleNamespace(**runpy.run_path(str(_folder / name))) for name i
 class Model:
     """An exported classifier.
 
-    labels: in the order of its probabilities; image_size; short_side: pixels of a photo once scaled; framing: how a
-    square is made of it (photo.FRAMINGS); padding: the colour around it; threshold: probability from which it is sure;
-    levels: pixel values that are black and white in photos of more than 8 bits a channel, and which bands of TIFFs of
-    many are shown. file: model.onnx or a variant. Raises ValueError.
+    labels: in the order of its probabilities; image_size: pixels of what the network sees, a side or height and width;
+    short_side: those of a photo once scaled; framing: how it is brought to that shape (photo.FRAMINGS); padding: the
+    colour around it; threshold: probability from which it is sure; levels: pixel values that are black and white in
+    photos of more than 8 bits a channel, and which bands of TIFFs of many are shown. file: model.onnx or a variant.
+    Raises ValueError.
 
     Whoever must know what an export is asks its class, one of KINDS, for what follows.
     """
@@ -41,8 +42,8 @@ class Model:
     SEARCHES = False  # whether it looks photos up in a gallery
 
     labels: list[str]
-    image_size: int
-    short_side: int
+    image_size: int | tuple[int, int]  # of JSON, so that the pair is a list
+    short_side: int | tuple[int, int]
     threshold: float
 
     def __init__(self, folder, file="model.onnx"):
@@ -122,7 +123,7 @@ class Detector(Model):
         return [self._found(picture) for picture in photos]
 
     def _found(self, picture):
-        framed = np.zeros((self.image_size, self.image_size, 3), np.uint8)
+        framed = np.zeros((*photo.both(self.image_size), 3), np.uint8)
         framed[: picture.shape[0], : picture.shape[1]] = picture
         given = {"photo": framed, "size": np.array(picture.shape[:2], np.int64)}
         return self.session.run(["boxes", "labels", "scores"], given)

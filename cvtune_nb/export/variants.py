@@ -32,7 +32,7 @@ class Variant:
     meaning
         What it is good for, shown in notebook 05.
     make
-        From the float32 network and uint8 training photos (n, image_size, image_size, 3), from which ranges of
+        From the float32 network and uint8 training photos (n, height, width, 3), from which ranges of
         activations can be taken, to the variant: inputs and outputs stay what they are.
     """
 

@@ -206,9 +206,11 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
     texts = {entry.key: entry.value for entry in proto.metadata_props}
     try:
         notes = {key: json.loads(texts[key]) for key in kind.NOTES}
-        size, threshold = int(notes["image_size"]), float(notes.get("threshold", 0))
+        sizes, threshold = photo.both(notes["image_size"]), float(notes.get("threshold", 0))
+        sides = photo.both(notes.get("short_side", sizes))
         padding = [*map(int, json.loads(texts.get("padding", "[0, 0, 0]")))]
-        sensible = 1 <= size <= int(notes.get("short_side", size)) <= LARGEST_SIDE and 0 <= threshold <= 1
+        sensible = all(1 <= size <= side <= LARGEST_SIDE for size, side in zip(sizes, sides, strict=True))
+        sensible &= 0 <= threshold <= 1
         sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from cvtune_nb.models.sizes import Size, both
+
 AGREEMENT = 1e-3
 """Largest difference, as a fraction of the largest value, that counts as rounding."""
 
 Features = Callable[[nn.Module, torch.Tensor], torch.Tensor]
 
 
-def folded(network: nn.Module, image_size: int = 64, features: Features = nn.Module.__call__) -> nn.Module:
+def folded(network: nn.Module, image_size: Size = 64, features: Features = nn.Module.__call__) -> nn.Module:
     """`network` in eval mode, each batch norm that directly follows a convolution folded into it.
 
     Unchanged where that would alter the features. docs/measurements.md, "Batch norms folded into convolutions".
@@ -25,16 +27,16 @@ def folded(network: nn.Module, image_size: int = 64, features: Features = nn.Mod
     Parameters
     ----------
     network
-        From images, float32 (n, 3, image_size, image_size), to features; changed in place.
+        From images, float32 (n, 3, height, width), to features; changed in place.
     image_size
-        Pixels of the images that it is traced with.
+        Of the images that it is traced with.
     features
         What of it counts: from the network and images to features (n, width).
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return network.eval()
     random = torch.Generator().manual_seed(0)
-    images = torch.rand((2, 3, image_size, image_size), generator=random)
+    images = torch.rand((2, 3, *both(image_size)), generator=random)
     pairs = _pairs(network.eval(), images)
     # Tried on a copy with statistics by chance, so that the answer depends on how the network is built alone, and is
     # the same before and after its weights are loaded.

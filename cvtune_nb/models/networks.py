@@ -17,6 +17,7 @@ from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.families import Colours
 from cvtune_nb.models.fold_batch_norm import folded
 from cvtune_nb.models.pooling import LAST, pooled
+from cvtune_nb.models.sizes import Size
 
 TRACED = 64
 """Pixels of the images that a network is traced with, where it takes any."""
@@ -33,7 +34,9 @@ class Backbone(nn.Module):
     shift: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, network: nn.Module, width: int, colours: Colours, image_size: int = TRACED, pooling: str = LAST):
+    def __init__(
+        self, network: nn.Module, width: int, colours: Colours, image_size: Size = TRACED, pooling: str = LAST
+    ):
         super().__init__()
         self.colours, self.width, self.matching, self.pooling = colours, width, "", pooling
         mean, std = map(torch.tensor, colours)
@@ -43,7 +46,7 @@ class Backbone(nn.Module):
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Features (n, width) of uint8 photos (n, size, size, 3)."""
+        """Features (n, width) of uint8 photos (n, height, width, 3)."""
         n, height, width, _ = images.shape
         rows = images.reshape(n, height, 3 * width).to(self.scale.dtype)  # long rows: 4 times as fast as 3 colours each
         rows = torch.addcmul(self.shift.repeat(width), rows, self.scale.repeat(width))
@@ -53,7 +56,7 @@ class Backbone(nn.Module):
 def load(
     name: str,
     pretrained: bool = True,
-    image_size: int | None = None,
+    image_size: Size | None = None,
     weights: str = "",
     drop_path: float = 0.0,
     pooling: str = LAST,
@@ -69,8 +72,8 @@ def load(
         False: an untrained network whose weights are about to be replaced. Random weights otherwise only come by
         asking for them by name (`resnet18:random`).
     image_size
-        Pixels of the photos that it will be given; a network that is made for one size is built for this one, its
-        table of positions resampled. None: the size that it was trained with.
+        Of the photos that it will be given; a network that is made for one size is built for this one, its table of
+        positions resampled. None: the size that it was trained with.
     weights
         A file of weights instead of ImageNet's (PARAMETERS).
     drop_path
@@ -122,7 +125,7 @@ def load(
     return backbone
 
 
-def origin(name: str, image_size: int, weights: str, progress: Progress = silent) -> str:
+def origin(name: str, image_size: Size, weights: str, progress: Progress = silent) -> str:
     """Which weights a network has at the start, in words; "" for random ones.
 
     For those of a file how its tensors fit; else exactly which file of ImageNet's weights it is.
@@ -141,7 +144,7 @@ def origin(name: str, image_size: int, weights: str, progress: Progress = silent
 
 
 @cache
-def _matching(name: str, image_size: int, weights: str) -> str:
+def _matching(name: str, image_size: Size, weights: str) -> str:
     return load(name, image_size=image_size, weights=weights).matching
 
 
@@ -177,7 +180,7 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
     """The network's output for images, without gradients and in `mixed_precision`: float32 (n, ...).
 
-    images: uint8 (n, size, size, 3).
+    images: uint8 (n, height, width, 3).
     """
     device = next(itertools.chain(network.parameters(), network.buffers())).device
     with torch.inference_mode(), mixed_precision(device):

@@ -8,7 +8,7 @@ from cvtune_nb.quiet import quiet
 
 
 @functools.cache
-def operations(name: str, image_size: int) -> float:
+def operations(name: str, image_size: sizes.Size) -> float:
     """Multiplications and additions for one photo; counted on PyTorch's device "meta", which computes no values.
 
     name: of a backbone that takes `image_size`. It needs no weights.
@@ -23,5 +23,5 @@ def operations(name: str, image_size: int) -> float:
         network = family.source.build(plain, None, **given).eval()
         network.requires_grad_(False)  # else the counter's hooks fail in some networks
         with FlopCounterMode(display=False) as counter:
-            network(torch.empty((1, 3, image_size, image_size)))
+            network(torch.empty((1, 3, *sizes.both(image_size))))
     return float(counter.get_total_flops())

@@ -19,6 +19,8 @@ from cvtune_nb.quiet import quiet
 if TYPE_CHECKING:
     from torch import nn
 
+Size = int | tuple[int, int]
+"""Pixels of a square's side; of what is no square, its height and width."""
 STEPS = (1, 2, 4, 7, 8, 14, 16, 28, 32, 64)
 """Differences of image sizes that are tried: patches and their multiples."""
 ANY = 4
@@ -29,13 +31,25 @@ TRIES = 12
 """Sizes that are tried in either direction for one that the network takes."""
 
 
-def require(name: str, image_size: int) -> None:
-    """Raises InputError, with the nearest sizes that it takes, when a backbone does not take `image_size`.
+def both(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def require(name: str, size: Size) -> None:
+    """Raises InputError, with the nearest sizes that it takes, when a backbone does not take a size.
 
     An unknown name passes: networks.load says what is wrong with it.
     """
-    if takes(name, image_size):
+    if takes(name, size):
         return
+    height, width = both(size)
+    image_size = min(height, width)
+    if takes(name, image_size):
+        raise InputError(
+            f"{name} can't be used with photos {width} pixels wide and {height} high: choose aspect "
+            f"{PARAMETERS['aspect'].default}, or a convolutional backbone, which takes any"
+        )
     every, rule = step(name), ""
     if not every:
         rule = ", as it is made for one size"
@@ -45,13 +59,13 @@ def require(name: str, image_size: int) -> None:
     raise InputError(f"{name} can't be used at image_size {image_size}{rule}: choose {near}, or another backbone")
 
 
-def takes(name: str, image_size: int) -> bool:
-    """Whether a backbone can be built for `image_size`, and its pretrained weights, if any, resampled for it."""
+def takes(name: str, size: Size) -> bool:
+    """Whether a backbone can be built for a size, and its pretrained weights, if any, resampled for it."""
     plain = name.removesuffix(RANDOM)
     if not _must_be_tried(plain):
         return True
-    given = arguments(plain, image_size)
-    return given is not None and (not given or plain != name or _weights_fit(plain, image_size))
+    given = arguments(plain, size)
+    return given is not None and (not given or plain != name or _weights_fit(plain, size))
 
 
 def step(name: str) -> int:
@@ -101,21 +115,21 @@ def _must_be_tried(plain: str) -> bool:
 
 
 @functools.cache
-def arguments(name: str, image_size: int) -> dict[str, int] | None:
-    """What `timm.create_model` needs besides the name for `image_size`; None when the network can't be built for it."""
+def arguments(name: str, size: Size) -> dict[str, Size] | None:
+    """What `timm.create_model` needs besides the name for a size; None when the network can't be built for it."""
     from timm.layers.patch_embed import PatchEmbed
 
-    if _features(_sketch(name), image_size) is not None:
+    if _features(_sketch(name), size) is not None:
         return {}
-    given = {"img_size": image_size}
+    given = {"img_size": size}
     try:
         network = _sketch(name, **given)
     except Exception:  # noqa: BLE001 - each family of networks refuses a size, or the argument, in a way of its own
         return None
     patches = next((module.patch_size for module in network.modules() if isinstance(module, PatchEmbed)), ())
-    if any(image_size % int(side) for side in patches):  # the photo's last rows would not be seen
-        return None
-    return given if _features(network, image_size) is not None else None
+    if any(length % int(patch) for length, patch in zip(both(size), patches, strict=False)):
+        return None  # the photo's last rows would not be seen
+    return given if _features(network, size) is not None else None
 
 
 def width(name: str, pooling: str = LAST) -> int:
@@ -145,11 +159,11 @@ def _width(name: str, pooling: str) -> int:
     return found
 
 
-def _features(network: "nn.Module", image_size: int, pooling: str = LAST) -> int | None:
+def _features(network: "nn.Module", size: Size, pooling: str = LAST) -> int | None:
     """How many features a photo the network gives at that size; None when it does not take it."""
     import torch
 
-    images = torch.empty((2, 3, image_size, image_size), device=next(network.parameters()).device)
+    images = torch.empty((2, 3, *both(size)), device=next(network.parameters()).device)
     try:
         with torch.no_grad():
             return pooled(network, images, pooling).shape[1]
@@ -167,7 +181,7 @@ def _sketch(name: str, **given: Any) -> "nn.Module":
 
 
 @functools.cache
-def _weights_fit(name: str, image_size: int) -> bool:
+def _weights_fit(name: str, size: Size) -> bool:
     """Whether weights made for the network's own size can be loaded into one that is built for another."""
     import timm
     import torch
@@ -176,7 +190,7 @@ def _weights_fit(name: str, image_size: int) -> bool:
         own = dict(timm.create_model(name, pretrained=False).state_dict())
         try:  # timm resamples a state dict that it is given as it does one that it has fetched
             timm.create_model(
-                name, pretrained=True, num_classes=0, img_size=image_size, pretrained_cfg_overlay={"state_dict": own}
+                name, pretrained=True, num_classes=0, img_size=size, pretrained_cfg_overlay={"state_dict": own}
             )
         except RuntimeError:  # tensors of other shapes
             return False

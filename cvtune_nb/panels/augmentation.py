@@ -7,7 +7,7 @@ import pandas as pd
 
 from cvtune_nb import plots
 from cvtune_nb.augmentation.policies import POLICIES
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.variations import (
     HARMLESS,
     MEASURED,
@@ -19,7 +19,6 @@ from cvtune_nb.classification.variations import (
     predicted_seconds,
 )
 from cvtune_nb.console import duration
-from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.parameters import Config
 from cvtune_nb.widgets import html
@@ -94,7 +93,7 @@ class Augmentation:
         """Show the photos as the parameters vary them, while that is wanted."""
         try:
             config = self._config()
-            preprocessing, wanted = Preprocessing.of(config), self._wanted(config)
+            preprocessing, wanted = shown_in(config), self._wanted(config)
             if self._examples is None or self._examples.preprocessing != preprocessing:
                 self._examples = Examples(self.workspace, preprocessing)
             photos = self._examples.varied(config.policies, self._seed)
@@ -154,7 +153,7 @@ class Augmentation:
 
     def _wanted(self, config: Config) -> tuple:
         """What decides how the photos look."""
-        return config.augmentation, Preprocessing.of(config), self._seed
+        return config.augmentation, shown_in(config), self._seed
 
 
 def _to_measure(config: Config) -> tuple[FeatureSpec, dict[str, float]]:

@@ -49,13 +49,15 @@ class BaselinePanel(Panel):
         pooling: str = "",
         objective: str = "",
         imbalance: str = "",
+        aspect: str = "",
     ):
         """The panel. "", image_size 0: what to start with, and what counts, in this workspace. C 0: chosen by that."""
         super().__init__(workspace)
-        told = {"backbone": backbone, "image_size": image_size, "framing": framing, "weights": weights}
-        spec = start_with(workspace, {**told, "pooling": pooling})
+        told = {"backbone": backbone, "image_size": image_size, "framing": framing, "aspect": aspect}
+        spec = start_with(workspace, {**told, "weights": weights, "pooling": pooling})
         self.backbone, self.image_size = Control("backbone", spec.backbone), Control("image_size", spec.image_size)
         self.framing = Control("framing", spec.preprocessing.framing)
+        self.aspect = Control("aspect", spec.preprocessing.aspect)
         self.weights, self.pooling = Control("weights", spec.weights), Control("pooling", spec.pooling)
         self.imbalance = Control("imbalance", imbalance or chosen_remedy(workspace))
         self.C = w.SelectionSlider(
@@ -76,7 +78,9 @@ class BaselinePanel(Panel):
         self.objective = objective_control(workspace, self.guard, self._counts_anew, objective)
         self.words = small_print()
         self.best = button("Choose C on validation", disabled=True)
-        self.controls.children = [self.backbone.box, self.image_size.box, self.framing.box, self.pooling.box]
+        self.controls.children = [
+            *(each.box for each in (self.backbone, self.image_size, self.framing, self.aspect, self.pooling))
+        ]
         unequal = folded("Classes of different size", [self.imbalance.box])
         own = folded("Own weights", [self.weights.box])
         self.more.children = [self.objective.box, self.C, self.kernel, self.words, self.best, unequal, own]
@@ -110,7 +114,7 @@ class BaselinePanel(Panel):
 
     def work(self) -> Work:
         """Features of every photo at the chosen backbone and size, then the SVM."""
-        shown = Preprocessing(self.image_size.value, framing=self.framing.value)
+        shown = Preprocessing(self.image_size.value, self.framing.value, self.aspect.value)
         spec = FeatureSpec(self.backbone.value, shown, self.weights.value, self.pooling.value)
         wanted, kernel, imbalance = self._wanted_C or None, self.kernel.value, self.imbalance.value
 
@@ -121,7 +125,7 @@ class BaselinePanel(Panel):
             if spec.weights and not result.cached:  # what is cached needs the file no more
                 from cvtune_nb.models import networks  # brings torch: not before the menus are there
 
-                self._fit = f" Own weights: {networks.origin(spec.backbone, spec.image_size, spec.weights)}."
+                self._fit = f" Own weights: {networks.origin(spec.backbone, spec.size, spec.weights)}."
             return result
 
         self._fit = ""

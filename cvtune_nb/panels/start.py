@@ -316,8 +316,7 @@ def _found(workspace: Workspace) -> str:
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
     """What the decoded pixels take on disk, and what those of other image sizes would add."""
-    framing = start_with(workspace).preprocessing.framing
-    added = added_bytes(workspace, photos, (224, 320, 500), framing)
+    added = added_bytes(workspace, photos, (224, 320, 500), start_with(workspace).preprocessing)
     more = "".join(f", image size {size} would add {html.size(count)}" for size, count in added.items())
     limit = "no limit is set" if workspace.pixels_gb is None else f"the limit is {workspace.pixels_gb:g} GB"
     free = html.size(shutil.disk_usage(workspace.folder).free)

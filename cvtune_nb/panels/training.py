@@ -32,7 +32,7 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
-KEPT = ("backbone", "weights", "image_size", "framing", "pooling", "objective", "imbalance", "seed")
+KEPT = ("backbone", "weights", "image_size", "framing", "aspect", "pooling", "objective", "imbalance", "seed")
 """Parameters that are a choice about the photos: Recommended leaves them as they are."""
 
 
@@ -157,7 +157,7 @@ class TrainingPanel(RunPanel):
     def priced(self, config: Config) -> None:
         """The preview and the price of measuring augmentation, and how the tensors of a file of weights fit."""
         if config.weights:
-            fit = networks.origin(config.backbone, config.image_size, config.weights)
+            fit = networks.origin(config.backbone, FeatureSpec.of(config).size, config.weights)
             self.cost_line.value += html.status(f"Own weights: {html.text(fit)}.")
         self.read_features(config)
         self.augmentation.price(config)

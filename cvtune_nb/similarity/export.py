@@ -167,7 +167,7 @@ def export_similarity(
     run = load_run(workspace, embedder.run) if embedder.run else None
     own = run.provenance if run else now_there
     spec = embedder.spec
-    started_from = run.origin if run else networks.origin(spec.backbone, spec.image_size, spec.weights, progress)
+    started_from = run.origin if run else networks.origin(spec.backbone, spec.size, spec.weights, progress)
     require_present(embedder.run, own, now_there, earlier_data)
     folder = destination(workspace, f"similar-{backbones.file_name(embedder.run or embedder.spec.key)}", out)
     photos = workspace.photos()
@@ -241,7 +241,7 @@ def onnx_graph(
     **notes
         Kept in the model's metadata.
     """
-    rows = onnx_model.network(onnx_model.program(network, preprocessing.image_size), "rows")
+    rows = onnx_model.network(onnx_model.program(network, preprocessing.size), "rows")
     last = parser.parse_model(f"""
         <ir_version: 10, opset_import: ["" : {OPSET}]>
         output (float[n, {width}] rows) => (float[n, {width}] vectors) {{ vectors = Identity (rows) }}""")
@@ -310,7 +310,7 @@ def _write_model(
     write_weights(network, made / "model.safetensors")
     about = {"labels": workspace.classes, "kind": predict.Similar.KIND, "distance": metric.distance}
     about |= {
-        "image_size": embedder.spec.image_size,
+        "image_size": embedder.spec.size,
         "embedder": notes["embedder"],
         "components": metric.components,
     }

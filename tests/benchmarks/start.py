@@ -24,12 +24,11 @@ from cvtune_nb import metrics
 from cvtune_nb.classification.balance import SMOOTHING
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.calibration import temperature
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.losses import order
 from cvtune_nb.classification.model import Classifier, build
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.classification.train import Part, part_of, step
-from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.models import memory, networks
 from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.parameters import Config
@@ -184,7 +183,7 @@ class Beginning:
         photos = workspace.photos()
         self.config, self.last, self.classes = config, last, sorted(photos["label"].unique())
         self.parts = {
-            split: part_of(photos, split, workspace, Preprocessing.of(config), lambda *_: None)
+            split: part_of(photos, split, workspace, shown_in(config), lambda *_: None)
             for split in ("train", "validation", "test")
         }
         self.workspace = workspace

@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.learning_curve import learning_curve
+from cvtune_nb.data.preprocessing import Preprocessing
 
 
 @pytest.fixture(scope="module")
 def explorer(opened):
-    return SvmExplorer(opened, SPEC)
+    return SvmExplorer(opened, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
 
 
 def test_the_learning_curve_grows_with_the_photos(explorer):

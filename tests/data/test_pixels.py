@@ -92,10 +92,11 @@ def test_what_other_image_sizes_would_add_on_disk(workspace):
     photos = workspace.photos()
     expected = needed_bytes(workspace, photos, Preprocessing(256))
     assert expected > 0
-    assert added_bytes(workspace, photos, (256, 100_000), "crop") == {256: expected}
+    assert added_bytes(workspace, photos, (256, 100_000), Preprocessing()) == {256: expected}
     pixels(workspace, photos, Preprocessing(256))
-    assert added_bytes(workspace, photos, (256,), "crop") == {}
-    assert added_bytes(workspace, photos, (256,), "whole") == {256: expected}, "no crop serves whole photos"
+    assert added_bytes(workspace, photos, (256,), Preprocessing()) == {}
+    whole = Preprocessing(framing="whole")
+    assert added_bytes(workspace, photos, (256,), whole) == {256: expected}, "no crop serves whole photos"
 
 
 def test_every_photo_is_decoded_once(workspace, monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import itertools
 
 import numpy as np
 import onnx
@@ -41,22 +42,25 @@ def space(tmp_path_factory):
     return open_workspace(root / "photos", root / "w")
 
 
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    classifier = Classifier(networks.load("test_resnet:random", image_size=SIZE), len(LABELS), 0.0, normalise=True)
-    return onnx_model.network(onnx_model.program(classifier.eval(), SIZE))
+SHOWN = [
+    *((framing, "1:1") for framing in photo.FRAMINGS),
+    *itertools.product(photo.FRAMINGS, ("4:3", "9:16")),
+]
 
 
-@pytest.fixture(scope="module", params=photo.FRAMINGS)
+@pytest.fixture(scope="module", params=SHOWN, ids=" ".join)
 def shown(request):
-    return Preprocessing(SIZE, framing=request.param)
+    return Preprocessing(SIZE, *request.param)
 
 
 @pytest.fixture(scope="module")
-def exported(space, network, shown, tmp_path_factory):
+def exported(space, shown, tmp_path_factory):
     """A folder with the model for that framing, and the program in it."""
     made = tmp_path_factory.mktemp(shown.framing)
+    torch.manual_seed(0)
+    backbone = networks.load("test_resnet:random", image_size=shown.size)
+    classifier = Classifier(backbone, len(LABELS), 0.0, normalise=True)
+    network = onnx_model.network(onnx_model.program(classifier.eval(), shown.size))
     padding = padding_for(space, shown)
     graph = onnx_model.whole(network, LABELS, shown, 1.0, padding, threshold=0, levels=space.levels)
     onnx_model.save(graph, made / "model.onnx")
@@ -77,7 +81,7 @@ def program(folder):
 def test_store_program_graph_and_service_give_the_same_pixels(space, shown, exported):
     photos = space.photos(contested=True)
     photos = photos[photos["width"] * photos["height"] < 1e6]
-    assert len(photos) > 60
+    assert len(photos) > 60 and (shown.aspect == "1:1") == (shown.shape == (SIZE, SIZE))
     store = pixels(space, photos, shown).centre(range(len(photos)))
     model, service = program(exported), Service(open_export(exported), Limits())
     graph = scaling(shown, padding_for(space, shown)).SerializeToString()
@@ -85,8 +89,8 @@ def test_store_program_graph_and_service_give_the_same_pixels(space, shown, expo
     for row, ours in zip(photos.itertuples(), store, strict=True):
         path = space.path_of(row.path)
         assert np.array_equal(ours, square(space, path, shown)), row.path
-        assert np.array_equal(ours, photo.crop_centre(model.prepared(path), SIZE)), row.path
-        assert np.array_equal(ours, photo.crop_centre(service.decode(path.read_bytes()), SIZE)), row.path
+        assert np.array_equal(ours, photo.crop_centre(model.prepared(path), shown.size)), row.path
+        assert np.array_equal(ours, photo.crop_centre(service.decode(path.read_bytes()), model.image_size)), row.path
         decoded = np.asarray(photo.read_photo(path, model.short_side, space.levels))
         for given in (decoded, model.prepared(path)):
             assert np.array_equal(ours, session.run(None, {"photos": given[None]})[0][0]), row.path
@@ -143,6 +147,8 @@ def test_an_export_without_a_framing_crops(exported, tmp_path):
         ("padding", "[1, 2]", "its sizes make no sense"),
         ("padding", "[1, 2, 300]", "its sizes make no sense"),
         ("padding", "red", "its notes are missing or damaged"),
+        ("image_size", "[64, 84, 3]", "its notes are missing or damaged"),
+        ("image_size", "[28, 99999]", "its sizes make no sense"),
     ],
 )
 def test_a_framing_from_strangers_is_checked(exported, tmp_path, key, value, why):
