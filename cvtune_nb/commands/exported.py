@@ -80,7 +80,9 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     variants = tuple(name.strip() for name in given if name.strip() not in ("", "none"))
     threshold = arguments.threshold or 0.0
     keep = {} if arguments.keep_known is None else {"keep_known": arguments.keep_known}
-    made = export_run(workspace, arguments.run, arguments.out, meter, variants, threshold, arguments.earlier_data, **keep)
+    made = export_run(
+        workspace, arguments.run, arguments.out, meter, variants, threshold, arguments.earlier_data, **keep
+    )
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
     return _exported(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from onnx import numpy_helper, parser
+from onnx.compose import add_prefix
 
 from cvtune_nb.export.onnx_preprocessing import OPSET
 
@@ -106,10 +107,10 @@ _SCALED = """
 def known(likeness: Likeness, scale: Scale | None) -> onnx.ModelProto:
     """A graph from `features` (n, width) to `known` (n,); without a scale that is the score itself."""
     width = len(likeness.centre)
-    numbers = {"zero": 0.0, "one": 1.0, "tiny": 1e-12, "residual": RESIDUAL}
+    numbers = {"zero": 0.0, "tiny": 1e-12, "residual": RESIDUAL}
     arrays = {name: getattr(likeness, name) for name in ("centre", "weights", "offset", "middle", "axes")}
     if scale:
-        numbers |= {name: getattr(scale, name) for name in ("first", "tail", "least")}
+        numbers |= {"one": 1.0} | {name: getattr(scale, name) for name in ("first", "tail", "least")}
         arrays |= {"starts": scale.starts, "widths": scale.widths, "rises": scale.rises[:, None]}
     constants = ", ".join(f"float {name} = {{{float(value)!r}}}" for name, value in numbers.items())
     made = parser.parse_model(f"""
@@ -119,7 +120,7 @@ def known(likeness: Likeness, scale: Scale | None) -> onnx.ModelProto:
         {{{_SCORE}{_SCALED if scale else "known = Identity (score)"}}}""")
     for name, array in arrays.items():
         made.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
-    return made
+    return add_prefix(made, "known_", rename_inputs=False, rename_outputs=False)  # scaling has a `zero`, too
 
 
 def beside(probabilities: onnx.ModelProto, other: onnx.ModelProto) -> onnx.ModelProto:

@@ -96,7 +96,11 @@ def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
     InputError
         When it is over TOLERANCE, or not a number.
     """
-    return require_close(float(np.abs(ours - theirs).max(initial=0.0)), TOLERANCE, f"{'known' if ours.ndim == 1 else 'probabilities'} on {what}")
+    return require_close(
+        float(np.abs(ours - theirs).max(initial=0.0)),
+        TOLERANCE,
+        f"{'known' if ours.ndim == 1 else 'probabilities'} on {what}",
+    )
 
 
 def require_close(difference: float, tolerance: float, what: str) -> float:

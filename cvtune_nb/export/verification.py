@@ -213,7 +213,9 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
         size, threshold = int(notes["image_size"]), float(notes.get("threshold", 0))
         least = float(json.loads(texts.get("known_below", "0")))
         padding = [*map(int, json.loads(texts.get("padding", "[0, 0, 0]")))]
-        sensible = 1 <= size <= int(notes.get("short_side", size)) <= LARGEST_SIDE and 0 <= threshold <= 1 and 0 <= least <= 1
+        sensible = (
+            1 <= size <= int(notes.get("short_side", size)) <= LARGEST_SIDE and 0 <= threshold <= 1 and 0 <= least <= 1
+        )
         sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"

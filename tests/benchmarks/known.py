@@ -6,8 +6,8 @@ classes, and tell photos of these that nobody has seen (validation and test) fro
     near    photos of the two classes that were held out
     far     photos of the other sets
 
-A line for each set, pair, network (frozen with a linear SVM; fine-tuned with --epochs), features ("last": those that the
-last layer sees, "stages": pooling "stages" of the same pass) and score: AUROC, and the share of strangers that are kept
+A line for each set, pair, network (frozen with a linear SVM; fine-tuned with --epochs), features ("last": those that
+the last layer sees, "stages": pooling "stages" of the same pass) and score: AUROC, and the share of strangers that are kept
 where 95% of the known photos are (FPR95). At the end means over sets, pairs and seeds. Finished lines are kept in
 FOLDER/known.csv, so that the command can be killed at any time.
 
@@ -21,17 +21,19 @@ FOLDER/known.csv, so that the command can be killed at any time.
     residual             length outside the principal subspace, ViM: with energy (Wang and others 2022)
     claim                of the nearest class by the least-squares SVM of the audit, RBF kernel, at most N landmarks
     linear claim         the same with a linear kernel
+    linear claim and residual   both together, as exports have them (classification.known)
 """
 
 import argparse
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import logsumexp, softmax
 from sklearn.covariance import ledoit_wolf
@@ -39,6 +41,7 @@ from sklearn.metrics import roc_auc_score
 
 from cvtune_nb.classification import fit
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.classification.known import KnownScore, likeness
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, load_best
 from cvtune_nb.classification.svm import Svm, normalised
 from cvtune_nb.data import open_workspace
@@ -58,8 +61,8 @@ STRANGERS = 200
 class Given:
     """What scores are fitted on, and what they are asked about.
 
-    train, labels: features (n, width) and class numbers of training photos; asked: features (m, width); train_logits and
-    logits: of both.
+    train, labels: features (n, width) and class numbers of training photos; asked: features (m, width); train_logits
+    and logits: of both.
     """
 
     train: np.ndarray
@@ -78,7 +81,12 @@ def unit(given: Given) -> Given:
     """The same with the features centred on the training photos and of length 1, as the audit sees them."""
     centre = normalised(given.train).mean(0)
     train, asked = (normalised(normalised(rows) - centre) for rows in (given.train, given.asked))
-    return Given(train, given.labels, given.train_logits, asked, given.logits)
+    return replace(given, train=train, asked=asked)
+
+
+def of_length_1(given: Given) -> Given:
+    """The same with the features of length 1, not centred."""
+    return replace(given, train=normalised(given.train), asked=normalised(given.asked))
 
 
 def reduced(given: Given, most: int = 256) -> Given:
@@ -86,9 +94,7 @@ def reduced(given: Given, most: int = 256) -> Given:
     centre = given.train.mean(0)
     _, _, axes = np.linalg.svd(given.train - centre, full_matrices=False)
     axes = axes[:most].T
-    return Given(
-        (given.train - centre) @ axes, given.labels, given.train_logits, (given.asked - centre) @ axes, given.logits
-    )
+    return replace(given, train=(given.train - centre) @ axes, asked=(given.asked - centre) @ axes)
 
 
 def nearest_mean(rows: np.ndarray, means: np.ndarray, precision: np.ndarray) -> np.ndarray:
@@ -130,7 +136,7 @@ def residual(given: Given) -> np.ndarray:
 
 def vim(given: Given) -> np.ndarray:
     """Energy less the residual in the scale of logits."""
-    of_train = Given(given.train, given.labels, given.train_logits, given.train, given.train_logits)
+    of_train = replace(given, asked=given.train, logits=given.train_logits)
     alpha = given.train_logits.max(1).mean() / max(-residual(of_train).mean(), 1e-9)
     return alpha * residual(given) + logsumexp(given.logits, axis=1)
 
@@ -169,6 +175,13 @@ def linear_claim(given: Given) -> np.ndarray:
     return (mean + given.asked @ weights).max(1)
 
 
+def ours(given: Given) -> np.ndarray:
+    """What exports have (classification.known)."""
+    score = KnownScore(likeness(given.train, given.labels))
+    with torch.inference_mode():
+        return score(torch.from_numpy(given.asked.astype(np.float32))).numpy()
+
+
 SCORES: dict[str, Callable[[Given], np.ndarray]] = {
     "top probability": lambda given: softmax(given.logits, axis=1).max(1),
     "largest logit": lambda given: given.logits.max(1),
@@ -187,6 +200,8 @@ SCORES: dict[str, Callable[[Given], np.ndarray]] = {
     "claim, half as wide": lambda given: claim(2_000, 0.5)(unit(given)),
     "claim, a quarter as wide": lambda given: claim(2_000, 0.25)(unit(given)),
     "linear claim": lambda given: linear_claim(unit(given)),
+    "ViM, length 1": lambda given: vim(of_length_1(given)),
+    "linear claim and residual": ours,
 }
 
 
@@ -213,7 +228,9 @@ def main() -> None:
     os.environ |= {"CVTUNE_HOME": str(arguments.work / "home")}
     table = arguments.work / "known.csv"
     spaces = {
-        data.name: open_workspace(photo_folder(data, arguments.work, arguments.photos), arguments.work / f"ws-{data.name}")
+        data.name: open_workspace(
+            photo_folder(data, arguments.work, arguments.photos), arguments.work / f"ws-{data.name}"
+        )
         for data in arguments.data
     }
     for name, workspace in spaces.items():
@@ -244,7 +261,10 @@ def measure(
             values = of(given)
             row = {**about, "features": kind, "score": score}
             for what, strangers in (("near", near), ("far", ~known & ~near)):
-                row |= {what: auroc(values[known], values[strangers]), f"{what}_fpr95": fpr95(values[known], values[strangers])}
+                row |= {
+                    what: auroc(values[known], values[strangers]),
+                    f"{what}_fpr95": fpr95(values[known], values[strangers]),
+                }
             rows.append(row)
     pd.DataFrame(rows).to_csv(table, mode="a", index=False, header=not table.exists())
     say(**about, **{row["score"]: row["near"] for row in rows if row["features"] == "last"})
@@ -254,7 +274,10 @@ def passes(
     spaces: dict[str, Workspace], name: str, pair: tuple[str, ...], seed: int, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, Given, np.ndarray, np.ndarray]]:
     """Kind of features, what scores are given, and which of the photos that they are asked about are known, or near."""
-    size, own = arguments.image_size, FeatureSpec(arguments.backbone, Preprocessing(arguments.image_size)).network().width
+    size, own = (
+        arguments.image_size,
+        FeatureSpec(arguments.backbone, Preprocessing(arguments.image_size)).network().width,
+    )
     photos = {each: space.photos() for each, space in spaces.items()}
     mine = photos[name]
     kept = ~mine["label"].isin(pair)
@@ -303,7 +326,9 @@ def tuned(workspace: Workspace, pair: tuple[str, ...], seed: int, arguments: arg
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(workspace.path_of(row.path).resolve())
     space = open_workspace(place, place.with_name(f"ws-{place.name}"))
-    return load_best(fit(space, Config(arguments.backbone, image_size=arguments.image_size, epochs=arguments.epochs, seed=seed)))
+    return load_best(
+        fit(space, Config(arguments.backbone, image_size=arguments.image_size, epochs=arguments.epochs, seed=seed))
+    )
 
 
 def of_network(backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int) -> np.ndarray:
