@@ -79,8 +79,18 @@ class Mirrored(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes) of uint8 photos (n, height, width, 3)."""
-        one, other = (self.network(each).float().softmax(dim=1) for each in (images, images.flip(2)))
-        return ((one + other) / 2).clamp_min(torch.finfo(torch.float32).tiny).log()
+        return _averaged(*(self.network(each) for each in (images, images.flip(2))))
+
+    def seen(self, images: torch.Tensor, pooling: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """As Classifier.seen; the features are the averages, too."""
+        (one, mine), (other, theirs) = (self.network.seen(each, pooling) for each in (images, images.flip(2)))
+        return _averaged(one, other), (mine + theirs) / 2
+
+
+def _averaged(*logits: torch.Tensor) -> torch.Tensor:
+    """The logarithm of the average probabilities of two views."""
+    one, other = (each.float().softmax(dim=1) for each in logits)
+    return ((one + other) / 2).clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
 def in_training(spec: FeatureSpec) -> AtTestTime:

@@ -14,13 +14,27 @@ from torch import nn
 import cvtune_nb
 from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.exportable import Candidate, as_chosen, candidate, rebuilt
+from cvtune_nb.classification.known import (
+    FITTED,
+    KEEP,
+    Known,
+    KnownScore,
+    Seen,
+    below,
+    expected,
+    of_training,
+    pooling_of,
+    require_keep,
+    scale,
+    scaled,
+)
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
 from cvtune_nb.data import pixels
 from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.errors import InputError
-from cvtune_nb.export import onnx_model, predict, verification
+from cvtune_nb.export import onnx_known, onnx_model, predict, verification
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed, versions, write_program, zip_of
 from cvtune_nb.export.parity import compare
@@ -58,6 +72,8 @@ class Export(Exported):
         `metrics.coverage` on validation, from which a threshold can be chosen.
     threshold
         Probability below which the model is not sure.
+    known
+        How much a photo is like the training photos, and what is unlike them; None where there were no photos to tell.
     """
 
     validation: Accuracy
@@ -69,6 +85,7 @@ class Export(Exported):
     reliability: pd.DataFrame
     coverage: pd.DataFrame
     threshold: float
+    known: Known | None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values, for JSON."""
@@ -82,7 +99,26 @@ class Export(Exported):
             "temperature": self.temperature,
             "calibration_error": list(self.calibration_error),
             "threshold": self.threshold,
+            "known": self.known and self.known.to_dict(),
         }
+
+
+@dataclass(frozen=True)
+class _Graphs:
+    """The network in float32 and in each variant, by name, not calibrated yet.
+
+    seen, likeness: its logits and features in PyTorch, and the score of these; None where there is no `known`.
+    """
+
+    variants: dict[str, Any]
+    seen: Seen | None
+    likeness: onnx_known.Likeness | None
+
+    def probabilities(self, network: nn.Module, warmth: float, by: onnx_known.Scale | None) -> onnx_model.Probabilities:
+        """The same in PyTorch."""
+        if self.seen is None or self.likeness is None:
+            return onnx_model.Probabilities(network, warmth).eval()
+        return onnx_model.KnownToo(self.seen, network, warmth, KnownScore(self.likeness, by)).eval()
 
 
 def export_run(
@@ -93,6 +129,7 @@ def export_run(
     variants: tuple[str, ...] = tuple(VARIANTS),
     threshold: float = 0.0,
     earlier_data: bool = False,
+    keep_known: float = KEEP,
 ) -> Export:
     """Export the best weights of a run to a new folder, and to a zip beside it.
 
@@ -116,6 +153,9 @@ def export_run(
         Probability, from 0 to below 1, under which the exported model says that it is not sure.
     earlier_data
         Accept a run whose classes are not today's; it is measured on photos of its own classes.
+    keep_known
+        The share of photos like those of validation, 0 (all) to known.LARGEST_KEEP, that the exported model does not
+        call unlike all classes.
 
     Raises
     ------
@@ -129,22 +169,27 @@ def export_run(
     require_known(variants)
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
+    require_keep(keep_known)
     chosen = as_chosen(workspace, candidate(workspace, run_id, progress, earlier_data))
     folder = destination(workspace, chosen.id, out)
     photos = workspace.photos()
     fair = fairly(workspace, chosen.provenance, photos)
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
-        graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress)
-        progress(0.4, "calibrating on the validation photos")
         held_back = _spread(fair.validation, COMPARED)
-        validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
+        learned = photos[(photos["split"] == "train") & photos["label"].isin(chosen.classes)]
+        learned = learned[:0] if held_back.empty else _spread(learned, FITTED)
+        graphs = _write_models(workspace, chosen, learned, made, variants, threshold, progress)
+        progress(0.4, "calibrating on the validation photos")
+        validation = measure(workspace, made, list(graphs.variants), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
-        _save(workspace, graphs, made, chosen, warmth, threshold)
+        ranks = {name: scale(scores) for name, scores in validation.known.items() if np.isfinite(scores).any()}
+        least = below(keep_known, int(np.isfinite(validation.known["fp32"]).sum()))
+        _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least)
 
         progress(0.6, "comparing with PyTorch")
-        probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
+        probabilities = graphs.probabilities(chosen.network, warmth, ranks.get("fp32"))
         tried = photos[photos["split"] == "validation"] if held_back.empty else held_back
         difference, compared = compare(workspace, probabilities, predict.Model(made), tried, chosen.shown)
         for one in FORMATS:
@@ -154,8 +199,10 @@ def export_run(
 
         rows = fair.test
         openings = workspace.open_test(f"export {chosen.id}") if len(rows) else workspace.test_openings()
-        tested = measure(workspace, made, list(graphs), rows, _part(progress, 0.7, 1.0), COMPARED)
+        tested = measure(workspace, made, list(graphs.variants), rows, _part(progress, 0.7, 1.0), COMPARED)
         answers = tested.answers(chosen.classes)
+        if ranks:
+            answers["known"] = tested.known["fp32"]
         test = accuracy(rows["label"], answers["predicted"], dependent(rows)) if len(rows) else None
         by_class = per_class(rows["label"], answers["predicted"], chosen.classes) if len(rows) else None
         write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
@@ -188,6 +235,7 @@ def export_run(
             reliability=table,
             coverage=coverage(validation.confidence("fp32"), right),
             threshold=threshold,
+            known=_known(workspace, chosen, ranks, (learned, held_back), (validation, tested), (keep_known, least)),
         )
         facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
@@ -222,29 +270,55 @@ def load_bundle(folder: str | Path) -> nn.Module:
 def _write_models(
     workspace: Workspace,
     chosen: Candidate,
-    photos: pd.DataFrame,
+    learned: pd.DataFrame,
     made: Path,
     variants: tuple[str, ...],
     threshold: float,
     progress: Progress,
-) -> dict[str, Any]:
-    """The network in float32 and in each variant, by name; written to `made`, not calibrated yet."""
-    network = onnx_model.network(onnx_model.program(chosen.network, chosen.shown.size))
+) -> _Graphs:
+    """The network in float32 and in each variant, written to `made`; learned: photos that `known` is fitted on."""
+    network, seen, likeness = None, None, None
+    if learned["label"].nunique() > 1:
+        network, seen = _with_features(chosen)
+        likeness = of_training(workspace, seen, learned, chosen.shown, _part(progress, 0.0, 0.2))
+    network = network or onnx_model.network(onnx_model.program(chosen.network, chosen.shown.size))
     graphs = {"fp32": network}
+    photos = workspace.photos()
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
     images = [pixels.square(workspace, workspace.path_of(path), chosen.shown) for path in train["path"]]
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
-    _save(workspace, graphs, made, chosen, 1.0, threshold)
-    return graphs
+    written = _Graphs(graphs, seen, likeness)
+    _save(workspace, written, made, chosen, 1.0, threshold, {}, 0.0)
+    return written
+
+
+def _with_features(chosen: Candidate) -> tuple[Any, Seen]:
+    """The network in ONNX with its features, and the same in PyTorch: of all stages, where these can be exported."""
+    pooling = pooling_of(chosen.spec.backbone)
+    for features in dict.fromkeys([pooling, chosen.spec.pooling]):
+        seen = Seen(chosen.network, features).eval()
+        try:
+            return onnx_model.network(onnx_model.program(seen, chosen.shown.image_size), "logits", "features"), seen
+        except InputError:
+            if features == chosen.spec.pooling:
+                raise
+    raise AssertionError  # the last either returns or raises
 
 
 def _save(
-    workspace: Workspace, graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float
+    workspace: Workspace,
+    graphs: _Graphs,
+    made: Path,
+    chosen: Candidate,
+    warmth: float,
+    threshold: float,
+    ranks: dict[str, onnx_known.Scale],
+    least: float,
 ) -> None:
     shown = chosen.shown
-    for name, graph in graphs.items():
+    for name, graph in graphs.variants.items():
         notes = {
             "run": chosen.id,
             "backbone": chosen.spec.backbone,
@@ -253,8 +327,11 @@ def _save(
             "variant": name,
             "levels": workspace.levels,
         }
-        padding = padding_for(workspace, shown)
-        whole = onnx_model.whole(graph, chosen.classes, shown, warmth, padding, **notes)
+        padding, known = padding_for(workspace, shown), None
+        if graphs.likeness:
+            notes["known_below"] = least
+            known = onnx_known.known(graphs.likeness, ranks.get(name))
+        whole = onnx_model.whole(graph, chosen.classes, shown, warmth, padding, known, **notes)
         onnx_model.save(whole, made / file_of(name))
 
 
@@ -283,6 +360,40 @@ def _calibration(
     return (before, after), pd.concat(tables, ignore_index=True)
 
 
+def _known(
+    workspace: Workspace,
+    chosen: Candidate,
+    ranks: dict[str, onnx_known.Scale],
+    photos: tuple[pd.DataFrame, pd.DataFrame],
+    measured: tuple[Measured, Measured],
+    kept: tuple[float, float],
+) -> Known | None:
+    """What is said of `known`.
+
+    Parameters
+    ----------
+    workspace, chosen
+        What is exported.
+    ranks
+        From scores to `known`, by variant.
+    photos
+        Those it was fitted on, and those it is ranked among.
+    measured
+        Their raw scores in the second, and `known` of the test photos.
+    kept
+        The share to keep, and the value of `known` for it.
+    """
+    if not ranks:
+        return None
+    (learned, held_back), (validation, tested), (keep, least) = photos, measured, kept
+    scores = validation.known["fp32"]
+    among = held_back[["path", "label"]].assign(known=scaled(scores, ranks["fp32"]))[np.isfinite(scores)]
+    tests = tested.known["fp32"]
+    tests = tests[np.isfinite(tests)]
+    found = share(int((tests >= least).sum()), len(tests)) if len(tests) else None
+    return Known(keep, least, among, found, expected(workspace, chosen.spec, learned, held_back))
+
+
 def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) -> dict[str, Any]:
     """What config.json holds: enough to rebuild the network and to know where it came from."""
     manifest = workspace.folder / "manifest.csv"
@@ -307,6 +418,7 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "temperature": export.temperature,
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
+        "known": export.known and export.known.to_dict(),
         "levels": workspace.levels,
         "padding": padding_for(workspace, chosen.shown),
         "at_test_time": chosen.at_test_time and asdict(chosen.at_test_time),

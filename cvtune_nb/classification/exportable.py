@@ -309,7 +309,16 @@ class RbfSvm(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes) of uint8 photos (n, size, size, 3)."""
-        features = nn.functional.normalize(self.backbone(images))
+        return self.classify(self.backbone(images))
+
+    def seen(self, images: torch.Tensor, pooling: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """As Classifier.seen."""
+        features = self.backbone(images, pooling)
+        return self.classify(features[:, : self.backbone.width]), features
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (n, classes) of features (n, width)."""
+        features = nn.functional.normalize(features)
         decisions = torch.exp(-self.gamma * (2 - 2 * features @ self.support.T)) @ self.coefficients + self.intercepts
         if self.classes == 2:
             return SVM_SCALE * torch.cat([-decisions, decisions], dim=1)

@@ -30,6 +30,11 @@ class Classifier(nn.Module):
         logits = self.classify(features)
         return (logits, features) if with_features else logits
 
+    def seen(self, images: torch.Tensor, pooling: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (n, classes), and the features (n, wider) of another pooling that begin with the network's own."""
+        features = self.backbone(images, pooling)
+        return self.classify(features[:, : self.backbone.width]), features
+
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes) of features (n, width): the last layer alone."""
         if self.normalise:

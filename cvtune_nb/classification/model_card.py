@@ -58,6 +58,9 @@ photos.
 ## Confidence
 {confidence}
 
+## None of these
+{none_of_these}
+
 ## Use it
 ```
 pip install onnxruntime numpy Pillow       # and pi-heif for HEIC photos, pydicom for DICOM images
@@ -68,8 +71,8 @@ or with cvtune installed: `cvtune predict FOLDER photo.jpg` and `cvtune serve FO
 its zip.
 
 Any ONNX runtime can run `model.onnx`. The input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any
-size; the output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`. In the graph
-{framing}, and the colours are normalised. `photo.py` decodes a file (turned upright, converted to RGB) and scales it as
+size; the output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`{known_output}.
+In the graph {framing}, and the colours are normalised. `photo.py` decodes a file (turned upright, converted to RGB) and scales it as
 the graph would, only faster.{depth}
 
 The other files of the network:
@@ -193,6 +196,8 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         per_class="" if export.per_class is None else by_class + table(export.per_class),
         variants=table(export.variants),
         confidence=confidence(export),
+        none_of_these=none_of_these(export.known),
+        known_output="; `known` is float32, shape (n)" if export.known else "",
         framing=framing(chosen.shown, facts["padding"]),
         depth=depth(facts["levels"]),
         formats="\n".join(f"- `{one.file}`: {one.use.format(height=height, width=width)}" for one in FORMATS),
@@ -239,6 +244,41 @@ def confidence(export: Any) -> str:
             f"was sure of {row['coverage']:.1%} of the photos, and right about {row['accuracy']:.1%} of those."
         )
     return words
+
+
+def none_of_these(known: Any) -> str:
+    """What `known` means, what it keeps and what it finds, in sentences; known: classification.known.Known, or None."""
+    if known is None:
+        return "It does not say how much a photo is like those of training: there were no validation photos to tell."
+    photos = len(known.validation)
+    words = (
+        f"`known` says how much a photo is like those of training, whatever its class: the share of the {photos} "
+        "validation photos that are less like them (counted with the photo itself). It is 0 for a photo unlike all of "
+        "them, and evenly spread over 0 to 1 for photos like those of validation. "
+    )
+    if known.below:
+        words += (
+            f"Below {known.below:.3f} the model calls a photo unlike all classes (`unlike` is true), so that at least "
+            f"{known.keep:.1%} of photos like those of validation are not called so. That holds on average for photos "
+            "that the model was not chosen by; these were, so that it can be a little less."
+        )
+    elif known.keep:
+        words += (
+            f"It calls no photo unlike all classes: to keep {known.keep:.1%} takes at least "
+            f"{round(known.keep / (1 - known.keep))} validation photos."
+        )
+    else:
+        words += "It calls no photo unlike all classes, as was asked for."
+    if known.test_kept:
+        words += f" On the test photos it keeps {known.test_kept}."
+    if len(known.left_out) == 0:
+        return words
+    return (
+        f"{words}\n\nWhat can be expected: with the frozen network each class was left out of what is learned in turn. "
+        f"Validation photos of that class then have a smaller `known` than those of the others with a probability "
+        f"(AUROC) of {known.expected:.2f} on average; .5 is chance. Photos of quite other things are easier, classes "
+        f"that look like those that were learned harder.\n\n{table(known.left_out)}"
+    )
 
 
 def curves(history: pd.DataFrame) -> str:
@@ -293,7 +333,8 @@ def limits(photos: pd.DataFrame, export: Any) -> list[str]:
     train = photos.loc[photos["split"] == "train", "label"].value_counts()
     few = [f"{text(label)} ({count})" for label, count in train.items() if count < 100]
     known = [
-        "It knows these classes only: a photo of anything else still gets one of their names.",
+        "It knows these classes only: a photo of anything else still gets one of their names"
+        + (", and `known` finds only some of these." if export.known and export.known.below else "."),
         "Its accuracy holds for photos like those it was tested on; with other cameras or places it can be lower.",
         "It sees only the middle square of a photo, and may miss small things there.",
         "Its probabilities hold for photos like those of the validation set only.",

@@ -14,13 +14,14 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
 
 if TYPE_CHECKING:
+    from cvtune_nb.classification.known import Known
     from cvtune_nb.export.packaging import Exported
 
 NOT_MEASURED = "not measured, no photos"
 
 OF_PHOTOS = ("layout", "draw_validation", "group_by", "redraw_split", "pixels_gb")
 USES = {
-    "for a classifier": ("variants", "threshold", *OF_PHOTOS),
+    "for a classifier": ("variants", "threshold", "keep_known", *OF_PHOTOS),
     "with --detector": ("boxes",),
     "with --similarity": ("components", "distance", *OF_PHOTOS),
 }
@@ -55,6 +56,12 @@ USES_AN_EXPORT = (
         help=f"smaller variants to write too, or none ({','.join(VARIANTS)})",
     ),
     argument("--threshold", type=float, metavar="P", help="not sure below this probability (0: always sure)"),
+    argument(
+        "--keep-known",
+        type=float,
+        metavar="SHARE",
+        help="of photos like those of validation, not to be called unlike all classes (0.95; 0: none is called so)",
+    ),
 )
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """export a run to a folder that works elsewhere, and evaluate it on the test photos"""
@@ -73,15 +80,34 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     given = VARIANTS if arguments.variants is None else arguments.variants.split(",")
     variants = tuple(name.strip() for name in given if name.strip() not in ("", "none"))
     threshold = arguments.threshold or 0.0
-    made = export_run(workspace, arguments.run, arguments.out, meter, variants, threshold, arguments.earlier_data)
+    keep = {} if arguments.keep_known is None else {"keep_known": arguments.keep_known}
+    made = export_run(
+        workspace, arguments.run, arguments.out, meter, variants, threshold, arguments.earlier_data, **keep
+    )
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
     return _exported(
         made,
         f"test accuracy {made.test or NOT_MEASURED}",
         f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
+        *known_words(made.known),
         after=f"\n\n{table(made.variants.to_dict('records'), columns)}",
     )
+
+
+def known_words(known: "Known | None") -> list[str]:
+    """What is said of photos that are none of the classes, a line each."""
+    if known is None:
+        return ["how much a photo is like those of training: not measured, no validation photos"]
+    kept = f"; of the test photos it keeps {known.test_kept}" if known.test_kept else ""
+    lines = [
+        f"unlike all classes: known below {known.below:.3f}{kept}"
+        if known.below
+        else f"no photo is called unlike all classes{': too few validation photos for that' if known.keep else ''}"
+    ]
+    if len(known.left_out):
+        lines.append(f"a class that was left out: found with AUROC {known.expected:.3f} (each in turn, frozen network)")
+    return lines
 
 
 @command(
@@ -229,18 +255,23 @@ def answers(
 
 
 def classified(rows: list[dict[str, Any]]) -> str:
-    """What is printed of photos that were classified: path, and label, probability and sure, or error."""
+    """What is printed of photos that were classified: path, and label, probability, known and doubts, or error."""
+    from cvtune_nb.export.predict import doubts
+
     lines = [
         {
             "chance": f"{row['probability']:.1%}" if "label" in row else "-",
-            "label": row.get("label", "-") + ("" if row.get("sure", True) else "?"),
+            "known": f"{row['known']:.3f}" if "known" in row else "-",
+            "label": row.get("label", "-") + ("?" if doubts(row) else ""),
+            "why": ", ".join(doubts(row)) or "-",
             "photo": row["path"] + (f" ({said})" if (said := row.get("error") or row.get("note")) else ""),
         }
         for row in rows
     ]
-    sure = all(row.get("sure", True) for row in rows)
-    note = "" if sure else "\n?: not sure, below the threshold that it was exported with"
-    return table(lines, ["chance", "label", "photo"]) + note
+    columns = ["chance", *["known"] * any("known" in row for row in rows), "label"]
+    doubted = any(doubts(row) for row in rows)
+    note = "\n?: don't know, with the thresholds that it was exported with; why says which" if doubted else ""
+    return table(lines, [*columns, *["why"] * doubted, "photo"]) + note
 
 
 def boxes_found(rows: list[dict[str, Any]]) -> str:

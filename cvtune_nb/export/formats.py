@@ -52,7 +52,7 @@ def write_safetensors(network: Probabilities, _: Size, file: Path) -> None:
 
 
 def write_pt2(network: Probabilities, image_size: Size, file: Path) -> None:
-    """Write what torch.export makes of the network: photos scaled already to calibrated probabilities.
+    """Write what torch.export makes of the network: photos scaled already to calibrated probabilities, and `known`.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ FORMATS = (
     Format(
         "model.pt2",
         'for PyTorch without cvtune: `torch.export.load("model.pt2").module()` takes `images`, uint8 '
-        "(n, {height}, {width}, 3), and gives `probabilities`",
+        "(n, {height}, {width}, 3), and gives `probabilities` and `known`",
         write_pt2,
     ),
 )

@@ -14,6 +14,7 @@ from torch import nn
 from cvtune_nb.data.photo import BLACK, Colour, Size, both
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.onnx_known import beside
 from cvtune_nb.export.onnx_preprocessing import OPSET, probabilities, scaling
 from cvtune_nb.models import memory
 from cvtune_nb.quiet import quiet
@@ -29,9 +30,29 @@ class Probabilities(nn.Module):
         super().__init__()
         self.classifier, self.temperature = classifier, temperature
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Probabilities, float32 (n, classes)."""
-        return (self.classifier(images).float() / self.temperature).softmax(dim=1)
+        return self.calibrated(self.classifier(images))
+
+    def calibrated(self, logits: torch.Tensor) -> torch.Tensor:
+        """Probabilities of logits (n, classes)."""
+        return (logits.float() / self.temperature).softmax(dim=1)
+
+
+class KnownToo(Probabilities):
+    """The same, and `known`, float32 (n,), of features of the same pass.
+
+    seen: the classifier's logits and features; known: from these features.
+    """
+
+    def __init__(self, seen: nn.Module, classifier: nn.Module, temperature: float, known: nn.Module) -> None:
+        super().__init__(classifier, temperature)
+        self.seen, self.known = seen, known
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probabilities (n, classes) and known (n,)."""
+        logits, features = self.seen(images)
+        return self.calibrated(logits), self.known(features)
 
 
 @contextlib.contextmanager
@@ -67,11 +88,12 @@ def program(classifier: nn.Module, image_size: Size) -> torch.export.ExportedPro
             module.fused_attn = True
 
 
-def network(exported: torch.export.ExportedProgram, output: str = "logits") -> onnx.ModelProto:
-    """The exported network in ONNX: `images` (n, height, width, 3) to `output` (n, classes)."""
+def network(exported: torch.export.ExportedProgram, *outputs: str) -> onnx.ModelProto:
+    """The exported network in ONNX: `images` (n, height, width, 3) to `outputs`, ("logits",) unless given."""
+    names = list(outputs or ("logits",))
     with exporting():
         made = torch.onnx.export(
-            exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=[output], verbose=False
+            exported, dynamo=True, opset_version=OPSET, input_names=["images"], output_names=names, verbose=False
         )
     assert made is not None  # as it is with dynamo
     proto = made.model_proto
@@ -85,6 +107,7 @@ def whole(
     preprocessing: Preprocessing,
     temperature: float,
     padding: Colour = BLACK,
+    known: onnx.ModelProto | None = None,
     **notes: Any,
 ) -> onnx.ModelProto:
     """The graph that is exported: photos of any size to calibrated probabilities.
@@ -101,14 +124,17 @@ def whole(
         What logits are divided by.
     padding
         The colour around photos (mean_colour.padding_for).
+    known
+        What `onnx_known.known` gave, where the network gives features, too.
     notes
         More for the metadata, beside temperature and those of `joined`.
 
     Returns
     -------
-    `photos`, uint8 RGB (n, h, w, 3), to `probabilities`, float32 (n, classes).
+    `photos`, uint8 RGB (n, h, w, 3), to `probabilities`, float32 (n, classes), and `known`, float32 (n,).
     """
     last = probabilities(len(labels), temperature)
+    last = beside(last, known) if known else last
     return joined(logits, last, "classifier", labels, preprocessing, padding, temperature=temperature, **notes)
 
 
@@ -126,9 +152,9 @@ def joined(
     Parameters
     ----------
     network
-        From `images` to what `last` takes.
+        From `images` to what `last` takes, in that order.
     last
-        From the network's output to that of the graph.
+        From the network's outputs to those of the graph.
     name
         Of the graph.
     preprocessing
@@ -143,7 +169,8 @@ def joined(
         part.ir_version = network.ir_version
     middle.CopyFrom(network)
     made = merge_models(before, middle, io_map=[("images", "images")], prefix2="network_")
-    made = merge_models(made, last, io_map=[(f"network_{network.graph.output[0].name}", last.graph.input[0].name)])
+    ends = zip(network.graph.output, last.graph.input, strict=True)
+    made = merge_models(made, last, io_map=[(f"network_{mine.name}", theirs.name) for mine, theirs in ends])
     sizes = {"image_size": preprocessing.size, "short_side": preprocessing.prepared_side}
     shown = {**preprocessing.to_dict(), **sizes, "padding": padding}
     return finished(made, name, **notes, labels=labels, **shown)

@@ -26,7 +26,7 @@ PARITY_PHOTOS = 64
 def compare(
     workspace: Workspace, probabilities: nn.Module, model: Model, photos: pd.DataFrame, preprocessing: Preprocessing
 ) -> tuple[float, int]:
-    """Compare probabilities of the exported model with PyTorch's.
+    """Compare probabilities, and `known`, of the exported model with PyTorch's.
 
     Each photo is scaled once by Pillow, as `cvtune predict`, the service and the notebook do, and once by the graph.
 
@@ -35,7 +35,7 @@ def compare(
     workspace
         Where the photos are.
     probabilities
-        The module in PyTorch, uint8 (1, height, width, 3) to (1, classes).
+        The module in PyTorch, uint8 (1, height, width, 3) to (1, classes), or to these and known (1,).
     model
         The exported model.
     photos
@@ -56,11 +56,13 @@ def compare(
     for name, content in contents:
         with torch.inference_mode():
             square = pixels.square(workspace, io.BytesIO(content), preprocessing)
-            ours = probabilities(torch.from_numpy(square[None].copy())).numpy()
+            given = probabilities(torch.from_numpy(square[None].copy()))
+        ours = [part.numpy() for part in (given if isinstance(given, tuple) else (given,))]
         scaled = model.prepared(io.BytesIO(content))
         whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
-        for theirs in (model.probabilities(scaled[None]), model.probabilities(whole[None])):
-            most = max(most, require_same(ours, theirs, name))
+        for theirs in (model.answers(scaled[None]), model.answers(whole[None])):
+            for mine, other in zip(ours, theirs, strict=False):
+                most = max(most, require_same(mine, other, name))
     return most, len(contents)
 
 
@@ -76,12 +78,12 @@ def trial_photos(workspace: Workspace, photos: pd.DataFrame) -> list[tuple[str, 
 
 
 def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
-    """Compare probabilities of one photo.
+    """Compare probabilities of one photo, or `known`.
 
     Parameters
     ----------
     ours, theirs
-        Those of PyTorch and of the exported model, (n, classes).
+        Those of PyTorch and of the exported model, (n, classes) or (n,).
     what
         Which photo it is.
 
@@ -94,7 +96,11 @@ def require_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> float:
     InputError
         When it is over TOLERANCE, or not a number.
     """
-    return require_close(float(np.abs(ours - theirs).max(initial=0.0)), TOLERANCE, f"probabilities on {what}")
+    return require_close(
+        float(np.abs(ours - theirs).max(initial=0.0)),
+        TOLERANCE,
+        f"{'known' if ours.ndim == 1 else 'probabilities'} on {what}",
+    )
 
 
 def require_close(difference: float, tolerance: float, what: str) -> float:

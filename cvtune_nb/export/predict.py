@@ -26,9 +26,10 @@ class Model:
 
     labels: in the order of its probabilities; image_size: pixels of what the network sees, a side or height and width;
     short_side: those of a photo once scaled; framing: how it is brought to that shape (photo.FRAMINGS); padding: the
-    colour around it; threshold: probability from which it is sure; levels: pixel values that are black and white in
-    photos of more than 8 bits a channel, and which bands of TIFFs of many are shown. file: model.onnx or a variant.
-    Raises ValueError.
+    colour around it; threshold: probability from which it is sure; known_below: share of validation photos below which
+    a photo is unlike all classes (0: never; None: it was exported by a version that could not tell, and `known` is not
+    there); levels: pixel values that are black and white in photos of more than 8 bits a channel, and which bands of
+    TIFFs of many are shown. file: model.onnx or a variant. Raises ValueError.
 
     Whoever must know what an export is asks its class, one of KINDS, for what follows.
     """
@@ -37,6 +38,7 @@ class Model:
     FILES = ()  # that must lie beside the model
     INPUTS = (("photos", "uint8", ("n", "height", "width", 3)),)  # a size is a number, "labels", "image_size" or any
     OUTPUTS = (("probabilities", "float32", ("n", "labels")),)
+    LATER_OUTPUTS = (("known", "float32", ("n",)),)  # that earlier exports don't have
     NOTES = ("labels", "image_size", "short_side", "threshold")  # in the metadata of the model
     TOP = 5  # labels in a row, unless asked otherwise
     SEARCHES = False  # whether it looks photos up in a gallery
@@ -56,17 +58,28 @@ class Model:
             self.levels = tuple(float(value) for value in json.loads(notes.get("levels", "[0, 0]")))
             self.framing = notes.get("framing", "crop")
             self.padding = tuple(json.loads(notes.get("padding", "[0, 0, 0]")))
+            self.known_below = json.loads(notes["known_below"]) if "known_below" in notes else None
             self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
 
     def about(self) -> dict:
         """What whoever asks a service for its labels gets."""
-        return {"labels": self.labels, "image_size": self.image_size, "threshold": self.threshold, "kind": self.KIND}
+        about = {"labels": self.labels, "image_size": self.image_size, "threshold": self.threshold, "kind": self.KIND}
+        return about if self.known_below is None else {**about, "known_below": self.known_below}
 
     def probabilities(self, photos):
         """Of upright uint8 RGB photos (n, height, width, 3), all of one size: float32 (n, classes)."""
-        return self.session.run(["probabilities"], {"photos": photos})[0]
+        return self.answers(photos)[0]
+
+    def answers(self, photos):
+        """The same, and float32 (n,): the share of validation photos less like the training photos; None, if unknown.
+
+        Validation photos are none of training, of the same classes; they are counted with the photo itself.
+        """
+        outputs = ["probabilities"] if self.known_below is None else ["probabilities", "known"]
+        found = self.session.run(outputs, {"photos": photos})
+        return found if len(found) > 1 else (found[0], None)
 
     def prepared(self, file):
         """A photo, a path or a binary file, as the model wants it: uint8 RGB. Raises photo.UnreadablePhoto."""
@@ -74,18 +87,26 @@ class Model:
 
     def infer(self, photos) -> list:
         """What the model makes of each prepared photo, for `row`."""
-        return list(self.probabilities(np.stack(photos)))
+        chances, known = self.answers(np.stack(photos))
+        return list(zip(chances, [None] * len(chances) if known is None else known, strict=True))
 
-    def row(self, chances, top=5) -> dict:
-        """label, probability (0..1), sure, and top, the likeliest [label, probability], of one photo's (classes,)."""
+    def row(self, answer, top=5) -> dict:
+        """label, probability (0..1), sure, and top, the likeliest [label, probability], of what `infer` has of a photo.
+
+        And known (0..1), and unlike: whether it is less like the training photos than known_below asks.
+        """
+        chances, known = answer
         likeliest = [[self.labels[i], float(chances[i])] for i in (-chances).argsort(kind="stable")[:top]]
         label, best = likeliest[0]
-        return {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
+        row = {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
+        return row if known is None else {**row, "known": float(known), "unlike": bool(known < self.known_below)}
 
     @staticmethod
     def lines(row) -> list[str]:
         """What is printed of a row of `predict` without an error."""
-        return [f"{row['probability']:6.1%}  {row['label']}  {named(row)}"]
+        known = f"  known {row['known']:.3f}" if "known" in row else ""
+        why = f"  don't know: {' and '.join(why)}" if (why := doubts(row)) else ""
+        return [f"{row['probability']:6.1%}  {row['label']}{known}{why}  {named(row)}"]
 
     def predict(self, paths, top=None) -> list[dict]:
         """A row a photo: path, and what `row` gives (of the TOP, or `top`), or error for a photo that can't be read.
@@ -110,6 +131,7 @@ class Detector(Model):
     """
 
     KIND = "detector"
+    LATER_OUTPUTS = ()
     INPUTS = (("photo", "uint8", ("image_size", "image_size", 3)), ("size", "int64", (2,)))
     OUTPUTS = (("boxes", "float32", ("n", 4)), ("labels", "int64", ("n",)), ("scores", "float32", ("n",)))
     NOTES = ("labels", "image_size", "threshold")
@@ -162,6 +184,7 @@ class Similar(Model):
 
     KIND = "similarity"
     FILES = ("gallery.csv", "index.npy")
+    LATER_OUTPUTS = ()
     OUTPUTS = (("vectors", "float32", ("n", "width")),)
     NOTES = ("labels", "image_size", "short_side", "distance")
     TOP = 10  # photos in a row, unless asked otherwise
@@ -261,6 +284,12 @@ def words_of(left_out) -> list[str]:
 def named(row) -> str:
     """The path of a row's photo, with what there is to note."""
     return row["path"] + (f" ({row['note']})" if "note" in row else "")
+
+
+def doubts(row) -> list[str]:
+    """Why the answer of a classifier for a photo is "don't know"; empty where it knows."""
+    unlike, unsure = row.get("unlike", False), not row.get("sure", True)
+    return ["unlike all classes"] * unlike + ["unsure between classes"] * unsure
 
 
 def lines_of(rows, kind) -> list[str]:

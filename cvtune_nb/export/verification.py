@@ -182,16 +182,20 @@ def _wrong_with(file: Path, labels: list[str], kind: type[Model]) -> str:
         if isinstance(part, onnx.NodeProto | onnx.FunctionProto) and part.domain not in DOMAINS:
             return f"operators of unknown origin: {part.domain[:80]!r}"
     graph = proto.graph
-    for part, values, expected in (("input", graph.input, kind.INPUTS), ("output", graph.output, kind.OUTPUTS)):
+    later = kind.LATER_OUTPUTS if len(graph.output) > len(kind.OUTPUTS) else ()
+    outputs = kind.OUTPUTS + later
+    for part, values, expected in (("input", graph.input, kind.INPUTS), ("output", graph.output, outputs)):
         found, names = ([value.name for value in values], [name for name, _, _ in expected])
         if found != names:
             return f"its {part} is {', '.join(found)[:80]}, not {', '.join(names)}"
     notes, why = _notes(proto, labels, kind)
     if why:
         return why
+    if later and not any(entry.key == "known_below" for entry in proto.metadata_props):
+        return "its notes are missing or damaged"
     sizes = {"labels": len(labels), "image_size": notes["image_size"]}
     values = [*graph.input, *graph.output]
-    for value, (name, element, shape) in zip(values, kind.INPUTS + kind.OUTPUTS, strict=True):
+    for value, (name, element, shape) in zip(values, kind.INPUTS + outputs, strict=True):
         if value.type.tensor_type.elem_type != ELEMENTS[element]:
             return f"{name} must be {element}"
         found = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
@@ -207,10 +211,10 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
     try:
         notes = {key: json.loads(texts[key]) for key in kind.NOTES}
         sizes, threshold = photo.both(notes["image_size"]), float(notes.get("threshold", 0))
-        sides = photo.both(notes.get("short_side", sizes))
+        sides, least = photo.both(notes.get("short_side", sizes)), float(json.loads(texts.get("known_below", "0")))
         padding = [*map(int, json.loads(texts.get("padding", "[0, 0, 0]")))]
         sensible = all(1 <= size <= side <= LARGEST_SIDE for size, side in zip(sizes, sides, strict=True))
-        sensible &= 0 <= threshold <= 1
+        sensible &= 0 <= threshold <= 1 and 0 <= least <= 1
         sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"

@@ -45,12 +45,12 @@ class Backbone(nn.Module):
         self.register_buffer("shift", -mean / std, persistent=False)
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Features (n, width) of uint8 photos (n, height, width, 3)."""
+    def forward(self, images: torch.Tensor, pooling: str = "") -> torch.Tensor:
+        """Features (n, width) of uint8 photos (n, height, width, 3); pooling: others than its own."""
         n, height, width, _ = images.shape
         rows = images.reshape(n, height, 3 * width).to(self.scale.dtype)  # long rows: 4 times as fast as 3 colours each
         rows = torch.addcmul(self.shift.repeat(width), rows, self.scale.repeat(width))
-        return pooled(self.network, rows.view(n, height, width, 3).permute(0, 3, 1, 2), self.pooling)
+        return pooled(self.network, rows.view(n, height, width, 3).permute(0, 3, 1, 2), pooling or self.pooling)
 
 
 def load(

@@ -11,9 +11,10 @@ from cvtune_nb import plots
 from cvtune_nb.classification import Export, export_run, load_bundle
 from cvtune_nb.classification.exportable import SVM, choices
 from cvtune_nb.classification.grad_cam import heat
+from cvtune_nb.classification.known import KEEP, below
 from cvtune_nb.data.summary import one_to_try
 from cvtune_nb.errors import InputError
-from cvtune_nb.export.predict import Model, photo
+from cvtune_nb.export.predict import Model, doubts, photo, walk
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
@@ -28,6 +29,14 @@ ABOUT_THRESHOLD = (
     "Below this probability (0 to 99%) the model says that it is not sure; 0: it always answers. "
     "Move it after the export, too: the curve shows what it costs."
 )
+
+ABOUT_KEEP = (
+    "This share (0 to 99%) of photos like those of validation is kept; the rest, and whatever is less like the training "
+    "photos, is called unlike all classes. 0: nothing is. Move it after the export, too."
+)
+
+MOST = 100
+"""Photos of a folder that are looked at."""
 
 NO_RUN = "There is no model in this workspace yet: open notebook 03_dnn_fine_tuning and train one."
 
@@ -59,6 +68,16 @@ class ExportPanel(BaseExportPanel):
             continuous_update=False,
             **look("5em"),
         )
+        self.keep = w.FloatSlider(
+            KEEP,
+            min=0.0,
+            max=0.99,
+            step=0.01,
+            readout_format=".0%",
+            description="Keep",
+            continuous_update=False,
+            **look("5em"),
+        )
         self.variants = {
             name: w.Checkbox(
                 value=True, description=f"{name}: {variant.meaning}", indent=False, layout={"width": "auto"}
@@ -67,40 +86,34 @@ class ExportPanel(BaseExportPanel):
         }
         self.photo = w.Text(
             description="Photo",
-            placeholder="path of a photo",
+            placeholder="path of a photo, or of a folder",
             continuous_update=False,
             disabled=True,
             **look("5em"),
         )
         self.classify = w.Button(description="Classify it", disabled=True)
         self.upload = w.FileUpload(
-            description="or choose a file", accept="image/*", disabled=True, layout={"width": "auto"}
+            description="or choose files", accept="image/*", multiple=True, disabled=True, layout={"width": "auto"}
         )
-        self.answer, self.looked = w.HTML(), html.Picture()
-        words = f'<div class="cvtune-words">{ABOUT_THRESHOLD}</div>'
+        self.answer, self.looked, self.likeness = w.HTML(), html.Picture(), html.Picture()
+        words, kept = (w.HTML(f'<div class="cvtune-words">{about}</div>') for about in (ABOUT_THRESHOLD, ABOUT_KEEP))
         forms = w.VBox([w.HTML("<b>Smaller variants</b>"), *self.variants.values()])
         self.objective = objective_control(workspace, self.guard, lambda: self._list_runs(""))
         counts = folded("What counts: the runs are ranked by it", [self.objective.box])
-        self.controls.children = [
-            self.run,
-            counts,
-            self.earlier,
-            self.name,
-            self.threshold,
-            w.HTML(words),
-            forms,
-            self.warning,
-        ]
+        sliders = [self.threshold, words, self.keep, kept]
+        self.controls.children = [self.run, counts, self.earlier, self.name, *sliders, forms, self.warning]
         self.more.children = [
-            w.HTML("<b>Try it on a photo</b>"),
+            w.HTML("<b>Try it on photos</b>"),
             self.photo,
             w.HBox([self.classify, self.upload]),
         ]
-        self.right.children = [self.text, self.picture, self.answer, self.looked]
+        self.right.children = [self.text, self.picture, self.answer, self.looked, self.likeness]
+        self.answers: list[dict[str, Any]] = []  # of the photos that were tried last
         self.network: Any = None  # the same in PyTorch
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
         self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
+        self.keep.observe(self.guard(lambda _: self._move_keep()), "value")
         self._list_runs(run)
 
     def _list_runs(self, wanted: str) -> None:
@@ -129,8 +142,8 @@ class ExportPanel(BaseExportPanel):
             )
         out = self.workspace.exports / name if name else None
         variants = tuple(name for name, box in self.variants.items() if box.value)
-        threshold, earlier = round(self.threshold.value, 2), self.earlier.value
-        return lambda progress: self._export(run, out, progress, variants, threshold, earlier)
+        threshold, keep, earlier = round(self.threshold.value, 2), round(self.keep.value, 2), self.earlier.value
+        return lambda progress: self._export(run, out, progress, variants, threshold, earlier, keep)
 
     def _export(
         self,
@@ -140,8 +153,9 @@ class ExportPanel(BaseExportPanel):
         variants: tuple[str, ...],
         threshold: float,
         earlier: bool,
+        keep: float,
     ) -> Export:
-        made = export_run(self.workspace, run, out, progress, variants, threshold, earlier)
+        made = export_run(self.workspace, run, out, progress, variants, threshold, earlier, keep)
         self.model, self.network = Model(made.folder), load_bundle(made.folder)
         return made
 
@@ -176,31 +190,48 @@ class ExportPanel(BaseExportPanel):
     def _move_threshold(self) -> None:
         if self.model is not None and not self.job.running:
             self._draw_certainty(self.result())
+            self._tell()
+            self.refresh_reports()
+
+    def _move_keep(self) -> None:
+        if self.model is not None and not self.job.running and (known := self.result().known):
+            self.model.known_below = below(round(self.keep.value, 2), len(known.validation))
+            self._tell()
             self.refresh_reports()
 
     def try_photo(self, path: str) -> None:
-        """Classify the photo at `path` with the exported model."""
+        """Classify the photo at `path`, or those of the folder there, with the exported model."""
         if not path:
-            raise InputError("no photo is named: type the path of one, or choose a file")
-        self._classify(path, Path(path).name)
+            raise InputError("no photo is named: type the path of one or of a folder, or choose files")
+        paths, _ = walk.photos_in([path])
+        if not paths:
+            raise InputError(f"{path} holds no photos: name another folder, or a photo")
+        self._classify({one: Path(one).name for one in paths[:MOST]}, len(paths))
 
     def _try_upload(self) -> None:
         if not self.upload.value:
             return
-        chosen = self.upload.value[0]
-        kept = self.workspace.cache / "uploads"
+        kept, given = self.workspace.cache / "uploads", {}
         kept.mkdir(parents=True, exist_ok=True)
-        file = kept / Path(chosen["name"]).name
-        file.write_bytes(chosen["content"])
-        self._classify(str(file), chosen["name"])
+        for chosen in self.upload.value[:MOST]:
+            file = kept / Path(chosen["name"]).name
+            file.write_bytes(chosen["content"])
+            given[str(file)] = chosen["name"]
+        self._classify(given, len(self.upload.value))
 
-    def _classify(self, path: str, name: str) -> None:
+    def _classify(self, given: dict[str, str], count: int) -> None:
+        """Classify photos, {path: name}, the first of `count`, and look closely at the first that can be read."""
         self.alert.value = ""
         model = self.exported_model()
         assert self.network is not None  # it comes with the model
-        answer = model.predict([path])[0]
-        if "error" in answer:
-            raise InputError(f"{path} can't be classified ({answer['error']}): choose another photo")
+        answers = model.predict(list(given))
+        good = [answer for answer in answers if "error" not in answer]
+        if not good:
+            first = answers[0]
+            raise InputError(f"{first['path']} can't be classified ({first['error']}): choose another photo")
+        self.answers = [{**answer, "name": given[answer["path"]], "of": count} for answer in answers]
+        answer = good[0]
+        path, name = answer["path"], given[answer["path"]]
         table = pd.DataFrame(answer["top"], columns=["label", "probability"])
         square = photo.crop_centre(model.prepared(path), model.image_size)
         try:
@@ -210,8 +241,26 @@ class ExportPanel(BaseExportPanel):
         words = f"{answer['label']}, {answer['probability']:.1%}"
         alt = f"{name}: {words}" + ("" if mattered is None else "; in the middle, which parts of it spoke for that")
         self.looked.draw(plots.answer(Path(path), table, square, mattered, model.levels), alt)
-        sure = "" if answer["sure"] else f" Below {model.threshold:.0%}, so its answer is: not sure."
-        self.answer.value = html.status(f"<b>{html.text(name)}</b>: {html.text(words)}.{sure}")
+        self._tell()
+
+    def _tell(self) -> None:
+        """What the model says of the photos that were tried last, with the thresholds as they are now."""
+        model, known = self.exported_model(), self.result().known
+        if not self.answers:
+            return
+        for answer in self.answers:
+            if "error" not in answer:
+                answer["sure"] = answer["probability"] >= model.threshold
+            if "known" in answer:
+                answer["unlike"] = answer["known"] < model.known_below
+        self.answer.value = _told(self.answers, model)
+        if known is None or model.known_below is None:
+            return
+        rows = [answer for answer in self.answers if "known" in answer]
+        given = pd.DataFrame({part: [row[part] for row in rows] for part in ("label", "known", "unlike")})
+        words = f"{int(given['unlike'].sum())} of {len(given)} photos unlike all classes"
+        alt = f"How much photos are like those of training: {words}; threshold {model.known_below:.3f}"
+        self.likeness.draw(plots.likeness(known.validation, given, model.known_below), alt)
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -229,12 +278,20 @@ class ExportPanel(BaseExportPanel):
         """How far its probabilities hold, and what a threshold costs, as they stay in the notebook."""
         self.report(self.picture)
 
+    def unlike(self) -> None:
+        """Which of the photos that were tried are none of the classes, and why, as it stays in the notebook."""
+        self.report(self.answer, self.likeness)
+
     def program_lines(self, made: Export) -> list[str]:
-        """Lines that use the model, with the threshold as it is now."""
-        threshold = self.exported_model().threshold
-        if threshold == made.threshold:
+        """Lines that use the model, with the thresholds as they are now."""
+        model, moved = self.exported_model(), []
+        if model.threshold != made.threshold:
+            moved.append(f"model.threshold = {model.threshold}")
+        if made.known and model.known_below != made.known.below:
+            moved.append(f"model.known_below = {model.known_below:.6g}")
+        if not moved:
             return super().program_lines(made)
-        moved = [f"model = Model({str(made.folder)!r})", f"model.threshold = {threshold}"]
+        moved.insert(0, f"model = Model({str(made.folder)!r})")
         return ["from predict import Model", *moved, "model.predict(['photo.jpg'])"]
 
     def sentences(self, made: Export) -> Iterator[str]:
@@ -247,6 +304,9 @@ class ExportPanel(BaseExportPanel):
         before, after = made.calibration_error
         calibrated = f", calibrated by {after:.1%}" if made.temperature != 1 else ": too few photos to calibrate"
         yield f"Its probabilities were off by {before:.1%} on average{calibrated}."
+        if made.known and len(made.known.left_out):
+            reached = f"tells it from the others with an AUROC of {made.known.expected:.2f}"
+            yield f"Of a class that it was never shown, `known` {reached} (each class left out in turn)."
         smaller = made.variants[made.variants["variant"] != "fp32"]
         yield from (f"{row.file} has {row.megabytes:.1f} MB: {row.verdict}." for row in smaller.itertuples())
 
@@ -258,6 +318,32 @@ def _option(row: Any) -> tuple[str, str]:
     same = pd.isna(row.merit) or row.merit == row.validation_accuracy
     counted = "" if same else f", objective {row.objective_value:.3f}"
     return f"{name}: {'is fitted again' if unmeasured else f'{row.validation_accuracy:.1%}{counted}'}", row.run
+
+
+def _told(answers: list[dict[str, Any]], model: Model) -> str:
+    """What a model says of photos, and why it doesn't know where it doesn't."""
+    if len(answers) == 1 and "error" not in answers[0]:
+        answer = answers[0]
+        words = f"<b>{html.text(answer['name'])}</b>: {html.text(answer['label'])}, {answer['probability']:.1%}"
+        words += f", known {answer['known']:.3f}." if "known" in answer else "."
+        why = " and ".join(doubts(answer))
+        limits = [f"a probability below {model.threshold:.0%}"] * (not answer["sure"])
+        limits += [f"known below {model.known_below:.3f}"] * answer.get("unlike", False)
+        return html.status(words + (f" Its answer is: don't know, {why} ({' and '.join(limits)})." if why else ""))
+    rows = pd.DataFrame(
+        {
+            "photo": answer["name"],
+            "label": answer.get("label", ""),
+            "probability": f"{answer['probability']:.1%}" if "label" in answer else "",
+            "known": f"{answer['known']:.3f}" if "known" in answer else "",
+            "why": answer.get("error") or " and ".join(doubts(answer)),
+        }
+        for answer in answers
+    )
+    names = {name: name for name in ("photo", "label", "probability", "known")} | {"why": "don't know, because"}
+    unknown = sum(bool(doubts(answer)) for answer in answers if "error" not in answer)
+    left = f", the first of {answers[0]['of']}" if answers[0]["of"] > len(answers) else ""
+    return html.status(f"{unknown} of {len(answers)} photos{left} are not known.") + html.table(rows, names, most=MOST)
 
 
 def _figure(made: Export) -> str:

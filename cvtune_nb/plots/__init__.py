@@ -14,6 +14,7 @@ from cvtune_nb.plots.classes import class_counts, confusion
 from cvtune_nb.plots.comparison import framings_compared, networks_compared, remedies_compared
 from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
+from cvtune_nb.plots.likeness import likeness
 from cvtune_nb.plots.photos import answer, contact_sheet, cut_off, mistakes
 from cvtune_nb.plots.similarity import recall, recall_by_class
 from cvtune_nb.plots.style import png
@@ -37,6 +38,7 @@ __all__ = [
     "gaps_by_rung",
     "last_layer_curves",
     "learning_curve",
+    "likeness",
     "mistakes",
     "networks_compared",
     "png",

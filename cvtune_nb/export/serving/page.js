@@ -112,8 +112,9 @@ function alike(side, {similar: rows}) { // the nearest photos, nearest first
   return `nearest is ${rows[0].label}, at ${rows[0].distance.toFixed(3)}`;
 }
 
-function classes(side, {label, probability, sure, top}) { // the likeliest classes
-  const words = sure ? label : `not sure (${label}?)`;
+function classes(side, {label, probability, sure, top, known, unlike}) { // the likeliest classes
+  const why = [unlike && "unlike all classes", !sure && "unsure between classes"].filter(Boolean).join(", ");
+  const words = why ? `${why} (${label}?)` : label;
   add(side, "p").appendChild(document.createElement("strong")).textContent = words;
   const table = add(side, "table");
   for (const [name, chance] of top) {
