@@ -332,6 +332,35 @@ def coverage(confidence: ArrayLike, right: ArrayLike) -> pd.DataFrame:
 # -- photos that belong together --------------------------------------------------------------------------------
 
 
+def cross_validated(right: ArrayLike, folds: int, groups: ArrayLike | None = None) -> Accuracy:
+    """The accuracy over all photos, each answered by a model that was trained without its fold.
+
+    Models of different folds have most of their training photos in common, so their mistakes are not independent. The
+    variance is that of independent photos times 1 + folds / (folds - 1), as Nadeau and Bengio (2003, "Inference for the
+    generalization error") propose: the Wilson interval of so many photos less. How often it holds:
+    docs/measurements.md, "Intervals of cross-validation".
+
+    Parameters
+    ----------
+    right
+        Which photos were right (n,).
+    folds
+        How many folds there were, 2 or more.
+    groups
+        The group of each (n,), where some belong together.
+    """
+    answers = np.asarray(right, dtype=float)
+    found = share(int(answers.sum()), answers.size) if groups is None else clustered(answers, groups)
+    if groups is not None and found.groups:
+        width = found.high - found.low  # the interval of fewer photos is as much wider as its root says
+        independent = share(int(answers.sum()), answers.size)
+        fewer = answers.size * min(1.0, ((independent.high - independent.low) / width) ** 2)
+    else:
+        fewer = float(answers.size)
+    low, high = _wilson(found.value, fewer / (1 + folds / (folds - 1)))
+    return Accuracy(found.value, low, high, found.n, found.groups)
+
+
 def clustered(right: ArrayLike, groups: ArrayLike) -> Accuracy:
     """The accuracy on n photos of which those of one group, such as frames of a scene, are right or wrong together.
 

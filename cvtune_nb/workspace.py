@@ -3,10 +3,11 @@
 What is on disk is the state: any notebook or command can be started alone from it.
 """
 
+import copy
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,6 +96,7 @@ class Workspace:
         self._take_levels(settings)
         self.audit = self.folder / "audit"
         self.runs = self.folder / "runs"
+        self._divided: dict[str, str] = {}
         self.exports = self.folder / "exports"
 
     @classmethod
@@ -337,7 +339,23 @@ class Workspace:
             photos = photos[photos.groupby("sha256")["label"].transform("nunique") == 1]
         if self.shown_as:
             photos = photos.assign(levels=self.shown_as)
+        if self._divided:
+            photos = photos.assign(split=photos["path"].map(self._divided))
         return photos.reset_index(drop=True)
+
+    def divided(self, split: Mapping[str, str], runs: Path) -> "Workspace":
+        """The same workspace with its photos in other splits, and a folder of its own for runs: a fold of many.
+
+        Parameters
+        ----------
+        split
+            The split of every photo, by path.
+        runs
+            Where its runs are kept.
+        """
+        other = copy.copy(self)
+        other._divided, other.runs = dict(split), runs
+        return other
 
     @property
     def classes(self) -> list[str]:

@@ -203,3 +203,16 @@ def test_a_threshold_answers_less_and_is_right_more_often():
     assert table.loc[0.55, ["coverage", "accuracy"]].tolist() == [0.75, 1]
     assert table.loc[0.99, "answered"] == 1
     assert table["coverage"].is_monotonic_decreasing
+
+
+def test_the_interval_of_cross_validation_is_wider_than_that_of_independent_photos():
+    right = np.array([True] * 160 + [False] * 40)
+    found, independent = metrics.cross_validated(right, 5), metrics.share(160, 200)
+    assert found.value == independent.value == 0.8
+    assert found.n == 200
+    ratio = (found.high - found.low) / (independent.high - independent.low)
+    assert ratio == pytest.approx(1.5, abs=0.03)  # the root of 1 + 5 / 4
+    groups = np.repeat(np.arange(40), 5)  # right or wrong together
+    wider = metrics.cross_validated(right, 5, groups)
+    assert wider.groups == 40
+    assert wider.high - wider.low > 1.5 * (found.high - found.low)

@@ -376,7 +376,7 @@ def baseline(
     InputError
         The features can't be computed, or there are too few photos to train on.
     """
-    result = SvmExplorer(workspace, spec, progress, imbalance).fit(C, kernel, open_test, progress)
+    result = SvmExplorer(workspace, spec, progress, imbalance=imbalance).fit(C, kernel, open_test, progress)
     result.save(workspace)
     return result
 

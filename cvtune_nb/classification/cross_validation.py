@@ -9,11 +9,16 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import C_VALUES, SvmExplorer
+from cvtune_nb.classification.cost import SVM_SECONDS
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import Progress, silent
+from cvtune_nb.files import Progress, silent, write_csv, write_json
+from cvtune_nb.imbalance import Remedy
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.objectives import USUAL
+from cvtune_nb.workspace import Workspace, photos_id
 
 FOLDS = 5
 """As many as are usual: each model is trained on 80% of the photos (Kohavi 1995 recommends 5 to 10)."""
@@ -64,26 +69,6 @@ def folds_of(photos: pd.DataFrame, folds: int = FOLDS, seed: int = 0) -> np.ndar
     return assigned.to_numpy()
 
 
-def accuracy_of(right: np.ndarray, folds: int) -> Accuracy:
-    """The accuracy over all photos that were classified out of their fold, with its 95% interval.
-
-    Models of different folds have most of their training photos in common, so their mistakes are not independent. The
-    variance is that of independent photos times 1 + folds / (folds - 1), as Nadeau and Bengio (2003, "Inference for the
-    generalization error") propose: the Wilson interval of so many photos less. How often it holds:
-    docs/measurements.md, "Intervals of cross-validation".
-
-    Parameters
-    ----------
-    right
-        Whether each photo is right (n,).
-    folds
-        How many folds there were.
-    """
-    mean = float(np.mean(right))
-    fewer = len(right) / (1 + folds / (folds - 1))
-    return _about(mean, fewer, len(right))
-
-
 @dataclass(frozen=True)
 class CrossValidated:
     """What cross-validation has found.
@@ -95,7 +80,7 @@ class CrossValidated:
     accuracy
         What may be expected of an SVM trained on all these photos, corrected for the choice of C, with its interval.
     C_table
-        C,accuracy: over all photos, by C.
+        C,accuracy: over all photos, by C; one row where C was given or chosen by another objective.
     by_fold
         fold,photos,accuracy: of that C.
     predicted
@@ -126,20 +111,22 @@ class CrossValidated:
     @property
     def words(self) -> str:
         """What was learned."""
-        one = self.accuracy
         spread = self.by_fold["accuracy"]
-        return (
-            f"{self.folds} folds: {one.value:.1%} ({one.low:.1%} to {one.high:.1%}) of all {one.n} training and "
-            f"validation photos are right; single folds {spread.min():.1%} to {spread.max():.1%}"
-        )
+        return f"{self.folds} folds: {self.accuracy}; single folds {spread.min():.1%} to {spread.max():.1%}"
+
+    def save(self, workspace: Workspace) -> None:
+        """Keep it as the workspace's last cross-validation: folds.json, and its answers in folds.csv."""
+        write_csv(workspace.folder / "folds.csv", self.predicted)
+        plain = {**self.spec.to_dict(), "kernel": self.kernel, **self.to_dict()}
+        write_json(workspace.folder / "folds.json", {**plain, "photos_id": photos_id(workspace.photos())})
 
 
 def cross_validate(
     explorer: SvmExplorer,
     folds: int = FOLDS,
     kernel: str = "linear",
+    C: float | None = None,
     progress: Progress = silent,
-    C_values: tuple[float, ...] = C_VALUES,
 ) -> CrossValidated:
     """Classify every training and validation photo by an SVM that was trained without its fold.
 
@@ -151,10 +138,11 @@ def cross_validate(
         How many.
     kernel
         "linear" or "rbf".
+    C
+        None: the best of C_VALUES over all folds; where another objective than accuracy counts, the best by that on
+        validation.
     progress
         Called with the progress; may raise Stopped.
-    C_values
-        Of which the best is chosen.
 
     Raises
     ------
@@ -165,13 +153,16 @@ def cross_validate(
     used = fold >= 0
     photos, matrix = explorer.photos[used], explorer.features.matrix[used]
     labels = photos["label"].to_numpy(dtype=object)
-    answers = out_of_fold(matrix, labels, fold[used], kernel, C_values, progress)
+    if C is None and explorer.objective.text != USUAL:
+        C = explorer.best_C(kernel)
+    C_values = C_VALUES if C is None else (float(C),)
+    answers = out_of_fold(matrix, labels, fold[used], kernel, C_values, explorer.remedy, progress)
     right = answers.eq(labels, axis=0)
     chosen = metrics.best_of(right)
     best = next(C for C in C_values if str(C) == chosen.run)
-    own = accuracy_of(right[chosen.run].to_numpy(), folds)
+    own = metrics.cross_validated(right[chosen.run], folds, dependent(photos))
     low, high = (min(1.0, max(0.0, end + chosen.expected - own.value)) for end in own.interval)
-    corrected = Accuracy(chosen.expected, low, high, own.n)
+    corrected = Accuracy(chosen.expected, low, high, own.n, own.groups)
     table = pd.DataFrame({"C": C_values, "accuracy": right.mean().to_numpy()})
     predicted = photos[["path", "label"]].assign(fold=fold[used], predicted=answers[chosen.run].to_numpy())
     of_fold = predicted.assign(right=right[chosen.run].to_numpy()).groupby("fold")["right"]
@@ -181,12 +172,30 @@ def cross_validate(
     )
 
 
+def expected_seconds(photos: pd.DataFrame, folds: int = FOLDS, one_C: bool = False) -> float:
+    """What `cross_validate` takes once the features are there.
+
+    Parameters
+    ----------
+    photos
+        Rows of Workspace.photos.
+    folds
+        How many.
+    one_C
+        Whether C is given.
+    """
+    used = photos[photos["split"] != "test"]
+    of_all = len(used) * (1 - 1 / folds) * used["label"].nunique() * SVM_SECONDS
+    return folds * of_all / (len(C_VALUES) if one_C else 1)
+
+
 def out_of_fold(
     matrix: np.ndarray,
     labels: np.ndarray,
     fold: np.ndarray,
     kernel: str = "linear",
     C_values: tuple[float, ...] = C_VALUES,
+    remedy: Remedy | None = None,
     progress: Progress = silent,
 ) -> pd.DataFrame:
     """The answer for each photo of an SVM trained without its fold: a column for each C, named as str.
@@ -199,19 +208,13 @@ def out_of_fold(
         Of each photo (n,).
     kernel, C_values, progress
         As for `cross_validate`.
+    remedy
+        What is done about classes of different size.
     """
     answers = {str(C): np.empty(len(labels), dtype=object) for C in C_values}
     numbers = np.unique(fold)
     for step, (number, C) in enumerate((number, C) for number in numbers for C in C_values):
         progress(step / (len(numbers) * len(C_values)), f"fold {number + 1} of {len(numbers)}, C = {C:g}")
         out = fold == number
-        answers[str(C)][out] = Svm(C, kernel).fit(matrix[~out], labels[~out]).predict(matrix[out])
+        answers[str(C)][out] = Svm(C, kernel, remedy).fit(matrix[~out], labels[~out]).predict(matrix[out])
     return pd.DataFrame(answers)
-
-
-def _about(mean: float, photos: float, n: int) -> Accuracy:
-    """The Wilson interval of `photos`, which need not be whole, as that of n."""
-    z2 = metrics.Z95**2
-    middle = (mean + z2 / (2 * photos)) / (1 + z2 / photos)
-    half = metrics.Z95 / (1 + z2 / photos) * np.sqrt(mean * (1 - mean) / photos + z2 / (4 * photos**2))
-    return Accuracy(mean, float(max(0.0, min(mean, middle - half))), float(min(1.0, max(mean, middle + half))), n)

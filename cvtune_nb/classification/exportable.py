@@ -173,7 +173,7 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     imbalance = str(last.get("imbalance", NONE))  # unknown to earlier versions
-    explorer = SvmExplorer(workspace, spec, progress, imbalance)
+    explorer = SvmExplorer(workspace, spec, progress, imbalance=imbalance)
     svm = explorer.svm(C, kernel)
     backbone = spec.network(progress)
     network = classifier(kernel, backbone, len(svm.classes))

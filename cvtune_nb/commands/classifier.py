@@ -19,14 +19,18 @@ from cvtune_nb.commands.common import (
     trained,
 )
 from cvtune_nb.commands.flags import NETWORK, argument, flag, parameters
-from cvtune_nb.console import Meter, table
+from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.imbalance import NONE
 from cvtune_nb.objectives import FORMS, USUAL
 from cvtune_nb.parameters import PARAMETERS, differing
 
 if TYPE_CHECKING:
+    from cvtune_nb.classification.baseline import Baseline
+    from cvtune_nb.classification.cross_validation import CrossValidated
     from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.classification.folds import FoldRuns
+    from cvtune_nb.classification.run import Run
     from cvtune_nb.workspace import Workspace
 
 FIRST_RUNGS = 4
@@ -108,12 +112,20 @@ def objective(arguments: argparse.Namespace, meter: Meter) -> Result:
     *parameters([*NETWORK, "imbalance"]),
     argument("--C", type=float, metavar="X", help="how closely the SVM fits the training set (chosen on validation)"),
     argument("--kernel", choices=("linear", "rbf"), default="linear", help="kernel of the SVM (linear)"),
+    argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="cross-validate too: every training and validation photo is judged by an SVM that has not seen its fold, "
+        "for one figure over all of them; 5 suits sets of fewer than 1,000 photos",
+    ),
     flags.OBJECTIVE,
     flags.OPEN_TEST,
 )
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
     from cvtune_nb.classification.baseline import baseline as fit_baseline
+    from cvtune_nb.classification.cross_validation import FEW_PHOTOS, FOLDS
     from cvtune_nb.classification.remedies import chosen_remedy
 
     values = parameters_given(arguments, (*NETWORK, "imbalance"))
@@ -137,7 +149,29 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         + (f"{found.note}\n" if found.note else "")
     )
     text += f"\n{table(found.per_class.to_dict('records'), list(found.per_class))}\n\n{found.seconds:.1f} s"
-    return Result(found.to_dict(), text + (", features from the cache" if found.cached else ""))
+    text += ", features from the cache" if found.cached else ""
+    folds = _cross_validated(workspace, found, arguments, meter)
+    values = found.to_dict() | ({"cross_validated": folds.to_dict()} if folds else {})
+    photos = int((workspace.photos()["split"] != "test").sum())
+    advice = f"judge all {photos} training and validation photos, not only {found.validation.n}: --folds {FOLDS}"
+    return Result(values, f"{text}\n{folds.words if folds else advice if photos < FEW_PHOTOS else ''}".rstrip())
+
+
+def _cross_validated(
+    workspace: "Workspace", found: "Baseline", arguments: argparse.Namespace, meter: Meter
+) -> "CrossValidated | None":
+    """What cross-validation says of the baseline, where it is asked for; kept."""
+    from cvtune_nb.classification.baseline import SvmExplorer
+    from cvtune_nb.classification.cross_validation import cross_validate, expected_seconds
+
+    if not arguments.folds:
+        return None
+    seconds = expected_seconds(workspace.photos(), arguments.folds, arguments.C is not None)
+    meter(0.0, f"cross-validating, about {duration(seconds)}")
+    explorer = SvmExplorer(workspace, found.spec, meter, imbalance=found.imbalance)
+    folds = cross_validate(explorer, arguments.folds, arguments.kernel, arguments.C, meter)
+    folds.save(workspace)
+    return folds
 
 
 @command(
@@ -147,6 +181,13 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     flags.RESUME,
     flags.WAIT,
     argument("--ray-workers", type=int, metavar="N", help="train on N workers of a Ray cluster"),
+    argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="cross-validate too: train a run for each of K folds, for one figure over all training and validation "
+        "photos; 5 suits sets of fewer than 1,000 photos",
+    ),
 )
 def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same command again resumes a run that was stopped"""
@@ -158,6 +199,8 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.runs.cost import past_errors, past_in_words
 
     values = parameters_given(arguments, tuple(PARAMETERS))
+    if arguments.folds and arguments.ray_workers:
+        raise InputError("--folds trains on this machine: leave out --ray-workers, or cross-validate without it")
     if arguments.resume and values:
         raise InputError(f"--resume keeps the run's own parameters: leave out {flag(next(iter(values)))}")
     with distributed.process_group():
@@ -184,6 +227,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
 
         alone = distributed.world_size() == 1  # of several the first one's run counts, and it alone may find it locked
         run = trained(find, load, go_on, arguments.wait, meter) if alone else go_on(find())
+        folds = _trained_folds(workspace, run, arguments.folds, meter) if arguments.folds else None
     text = f"run {run.id}: {run.state}\n\n{table(run.history.to_dict('records'), list(run.history))}\n\n" + (
         f"best epoch {run.best_epoch}: train {run.train}, validation {run.validation}" if len(run.history) else NO_EPOCH
     )
@@ -191,7 +235,22 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
         text += f"\nobjective, {score.label}: {score}"
     found = run_values(run, workspace)
     text += "".join(f"\n- {finding['title']}: {finding['evidence']}" for finding in found["findings"])
-    return Result(found, text, STOPPED if run.state == "stopped" else DONE)
+    if folds:
+        found, text = {**found, "cross_validated": folds.to_dict()}, f"{text}\n{folds.words}"
+    ended = run.state != "stopped" and (folds is None or folds.accuracy is not None)
+    return Result(found, text, DONE if ended else STOPPED)
+
+
+def _trained_folds(workspace: "Workspace", run: "Run", folds: int, meter: Meter) -> "FoldRuns | None":
+    """The same training in each of some folds; None where the run itself was not done."""
+    from cvtune_nb.classification.folds import expected_seconds, fit_folds
+    from cvtune_nb.runs import distributed
+
+    if run.state != "done":
+        return None
+    with distributed.rank_zero_first():
+        meter.say(f"{folds} folds: about {duration(expected_seconds(workspace, run.config, folds))}")
+    return fit_folds(workspace, run.config, folds, progress=meter)
 
 
 @command(

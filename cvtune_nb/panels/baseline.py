@@ -9,6 +9,7 @@ from IPython.display import HTML
 from cvtune_nb import plots
 from cvtune_nb.classification.baseline import C_VALUES, Baseline, SvmExplorer
 from cvtune_nb.classification.choice import start_with
+from cvtune_nb.classification.cross_validation import FEW_PHOTOS, cross_validate
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.learning_curve import learning_curve
 from cvtune_nb.classification.remedies import chosen_remedy
@@ -87,6 +88,7 @@ class BaselinePanel(Panel):
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
+        self._crossed: tuple[SvmExplorer | None, Any] = None, None
         self._wanted_C, self._fit = C, ""
         self._drawing = threading.Lock()
         self._draw_soon = Soon(self.guard(lambda _: self._draw(self.seen)), pause=0.0)
@@ -236,6 +238,24 @@ class BaselinePanel(Panel):
         if self._measured[0] is not self.explorer:
             self._measured = self.explorer, learning_curve(self.explorer)
         return html.still(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
+
+    def folds(self) -> None:
+        """How sure is the figure? Every training and validation photo judged by an SVM without its fold."""
+        self.report(self._folds)
+
+    def _folds(self) -> Any:
+        photos = int((self.explorer.photos["split"] != "test").sum())
+        if photos >= FEW_PHOTOS:
+            return html.status(
+                f"With {photos:,} photos the {self.seen.validation.n:,} of validation tell enough: nothing to gain "
+                "here. <code>cvtune baseline --folds 5</code> cross-validates all the same."
+            )
+        if self._crossed[0] is not self.explorer:
+            found = cross_validate(self.explorer, kernel=self.seen.kernel)
+            found.save(self.workspace)
+            self._crossed = self.explorer, found
+        found = self._crossed[1]
+        return html.still(plots.folds(found.by_fold, found.accuracy, self.seen.validation), found.words)
 
     def _mistakes(self) -> Any:
         rows = self.seen.mistakes

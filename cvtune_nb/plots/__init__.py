@@ -3,6 +3,7 @@
 from cvtune_nb.plots.accuracy import (
     before_and_after,
     c_curve,
+    folds,
     last_layer_curves,
     learning_curve,
     rate_curve,
@@ -33,6 +34,7 @@ __all__ = [
     "contact_sheet",
     "cut_off",
     "detector_curves",
+    "folds",
     "framings_compared",
     "gains",
     "gaps_by_rung",

@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cvtune_nb import metrics
+from cvtune_nb.metrics import Accuracy
 from cvtune_nb.plots.style import (
     BLUE,
     GREEN,
@@ -61,6 +63,33 @@ def learning_curve(table: pd.DataFrame) -> Figure:
     accuracy_axis(axes)
     axes.legend(fontsize=8, loc="lower right")
     titled(axes, _more_photos(table))
+    return made
+
+
+def folds(by_fold: pd.DataFrame, whole: Accuracy, validation: Accuracy) -> Figure:
+    """The accuracy of each fold, over all of them, and on the validation photos alone, with 95% intervals.
+
+    Parameters
+    ----------
+    by_fold
+        fold,photos,accuracy.
+    whole
+        Over all folds.
+    validation
+        On the validation photos alone.
+    """
+    made = figure(6.4, 2.6)
+    axes = made.subplots()
+    axes.scatter(by_fold["accuracy"], np.full(len(by_fold), 1.0), color=GREY, marker="|", s=160, label="each fold")
+    shown = (("all folds", whole, 1.0, BLUE, "o"), ("validation alone", validation, 0.0, ORANGE, "s"))
+    for name, one, height, colour, marker in shown:
+        axes.plot([one.low, one.high], [height, height], color=colour, linewidth=2)
+        axes.plot(one.value, height, color=colour, marker=marker, linestyle="", label=f"{name}, {one.n} photos")
+    axes.set(ylim=(-0.6, 1.6), yticks=[1.0, 0.0], yticklabels=["cross-validated", "validation"], xlabel="accuracy")
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.legend(fontsize=8, loc="best")
+    half, before = (whole.high - whole.low) * 50, (validation.high - validation.low) * 50
+    titled(axes, f"{whole.value:.1%}, sure to {half:.1f} points; on validation alone to {before:.1f}")
     return made
 
 

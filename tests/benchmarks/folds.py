@@ -15,7 +15,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import SvmExplorer
-from cvtune_nb.classification.cross_validation import FOLDS, accuracy_of, folds_of, out_of_fold
+from cvtune_nb.classification.cross_validation import FOLDS, folds_of, out_of_fold
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data import open_workspace
@@ -61,7 +61,7 @@ def measured(explorer: SvmExplorer, draw: int, arguments: argparse.Namespace) ->
     matrix, labels = explorer.features.matrix[own], photos["label"].to_numpy(dtype=object)
     right = out_of_fold(matrix, labels, fold, C_values=C_TRIED).eq(labels, axis=0)
     chosen = metrics.best_of(right)
-    whole = accuracy_of(right[chosen.run].to_numpy(), arguments.folds)
+    whole = metrics.cross_validated(right[chosen.run], arguments.folds)
     low, high = (end + chosen.expected - whole.value for end in whole.interval)
     truth = explorer.photos["label"].to_numpy(dtype=object)
     found = np.mean(
