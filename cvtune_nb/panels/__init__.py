@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.detector_export import DetectorExportPanel as DetectorExportPanel
     from cvtune_nb.panels.escalation import EscalationPanel as EscalationPanel
     from cvtune_nb.panels.export import ExportPanel as ExportPanel
+    from cvtune_nb.panels.folds import FoldsPanel as FoldsPanel
     from cvtune_nb.panels.framing import FramingPanel as FramingPanel
     from cvtune_nb.panels.gains import GainsPanel as GainsPanel
     from cvtune_nb.panels.imbalance import ImbalancePanel as ImbalancePanel

@@ -56,6 +56,33 @@ def test_baseline_is_cached_and_its_test_set_locked(folder, capsys):
     assert len(openings.read_text().splitlines()) == len(before.splitlines()) + 1
 
 
+def test_baseline_in_folds_judges_all_photos_but_those_of_test(folder, capsys):
+    status, found, _ = called(capsys, "baseline", "--workspace", folder, *SMALL, "--folds", 3, "--C", 1)
+    assert status == 0
+    crossed = found["cross_validated"]
+    counts = pd.read_csv(folder / "manifest.csv")["split"].value_counts()
+    assert crossed["photos"] == counts["train"] + counts["validation"]
+    assert [row["fold"] for row in crossed["by_fold"]] == [0, 1, 2]
+    low, high = crossed["interval"]
+    assert low <= crossed["accuracy"] <= high
+    assert (folder / "folds.json").exists()
+    status, _, err = called(capsys, "baseline", "--workspace", folder, *SMALL, "--folds", 1)
+    assert status == 2
+    assert "choose a whole number from 2 to 20" in err
+
+
+def test_train_in_folds(folder, capsys):
+    call = ["train", "--workspace", folder, *SMALL, "--epochs", 1, "--folds", 2]
+    status, found, err = called(capsys, *call)
+    assert status == 0
+    assert "2 folds: about" in err, "the cost is said before"
+    crossed = found["cross_validated"]
+    assert [row["state"] for row in crossed["by_fold"]] == ["done", "done"]
+    assert crossed["interval"][0] <= crossed["accuracy"] <= crossed["interval"][1]
+    _, again, _ = called(capsys, *call)
+    assert again["cross_validated"] == crossed
+
+
 def test_audit(folder, capsys):
     status, found, _ = called(capsys, "audit", "--workspace", folder, *SMALL)
     assert status == 0
