@@ -15,6 +15,7 @@ import cvtune_nb
 from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.exportable import Candidate, as_chosen, candidate, rebuilt
 from cvtune_nb.classification.model_card import curves, model_card
+from cvtune_nb.classification.objective import objective_for
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
 from cvtune_nb.data import pixels
 from cvtune_nb.data.mean_colour import padding_for
@@ -26,6 +27,7 @@ from cvtune_nb.export.parity import compare
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability, share
+from cvtune_nb.objectives import Costs, Score
 from cvtune_nb.workspace import Workspace, now
 
 COMPARED = 1_000
@@ -57,6 +59,9 @@ class Export(Exported):
         `metrics.coverage` on validation, from which a threshold can be chosen.
     threshold
         Probability below which the model is not sure.
+    objective, score
+        What counted in the workspace, and its value on test photos, or on validation photos where there are none; both
+        None where it names classes that the model does not have.
     """
 
     validation: Accuracy
@@ -68,6 +73,8 @@ class Export(Exported):
     reliability: pd.DataFrame
     coverage: pd.DataFrame
     threshold: float
+    objective: str | None = None
+    score: Score | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values, for JSON."""
@@ -81,6 +88,9 @@ class Export(Exported):
             "temperature": self.temperature,
             "calibration_error": list(self.calibration_error),
             "threshold": self.threshold,
+            "objective": self.objective,
+            "objective_value": self.score and self.score.value,
+            "objective_interval": self.score and self.score.interval,
         }
 
 
@@ -134,13 +144,15 @@ def export_run(
     fair = fairly(workspace, chosen.provenance, photos)
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
-        graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress)
+        objective = objective_for(workspace, chosen.classes)
+        costs = {"costs": objective.matrix} if isinstance(objective, Costs) else {}
+        graphs = _write_models(workspace, chosen, photos, made, variants, threshold, progress, **costs)
         progress(0.4, "calibrating on the validation photos")
         held_back = _spread(fair.validation, COMPARED)
         validation = measure(workspace, made, list(graphs), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
-        _save(workspace, graphs, made, chosen, warmth, threshold)
+        _save(workspace, graphs, made, chosen, warmth, threshold, **costs)
 
         progress(0.6, "comparing with PyTorch")
         probabilities = onnx_model.Probabilities(chosen.network, warmth).eval()
@@ -185,6 +197,8 @@ def export_run(
             reliability=table,
             coverage=coverage(validation.confidence("fp32"), right),
             threshold=threshold,
+            objective=objective and objective.text,
+            score=objective and judged[0].score(objective, judged[1]),
         )
         facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
@@ -224,6 +238,7 @@ def _write_models(
     variants: tuple[str, ...],
     threshold: float,
     progress: Progress,
+    **answers: Any,
 ) -> dict[str, Any]:
     """The network in float32 and in each variant, by name; written to `made`, not calibrated yet."""
     network = onnx_model.network(onnx_model.program(chosen.network, chosen.shown.image_size))
@@ -233,13 +248,20 @@ def _write_models(
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
-    _save(workspace, graphs, made, chosen, 1.0, threshold)
+    _save(workspace, graphs, made, chosen, 1.0, threshold, **answers)
     return graphs
 
 
 def _save(
-    workspace: Workspace, graphs: dict[str, Any], made: Path, chosen: Candidate, warmth: float, threshold: float
+    workspace: Workspace,
+    graphs: dict[str, Any],
+    made: Path,
+    chosen: Candidate,
+    warmth: float,
+    threshold: float,
+    **answers: Any,
 ) -> None:
+    """answers: notes by which the program decides (predict.Model.decide)."""
     shown = chosen.shown
     for name, graph in graphs.items():
         notes = {
@@ -249,6 +271,7 @@ def _save(
             "threshold": threshold,
             "variant": name,
             "levels": workspace.levels,
+            **answers,
         }
         padding = padding_for(workspace, shown)
         whole = onnx_model.whole(graph, chosen.classes, shown, warmth, padding, **notes)
@@ -295,6 +318,8 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
             "validation": export.validation.to_dict(),
             "test": export.test and export.test.to_dict(),
         },
+        "objective": export.objective,
+        "objective_score": export.score and export.score.to_dict(),
         "test_openings": export.openings,
         "test_left_out": export.left_out,
         "notes": list(export.notes),

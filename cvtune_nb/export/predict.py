@@ -55,6 +55,8 @@ class Model:
             self.levels = tuple(float(value) for value in json.loads(notes.get("levels", "[0, 0]")))
             self.framing = notes.get("framing", "crop")
             self.padding = tuple(json.loads(notes.get("padding", "[0, 0, 0]")))
+            # what it costs to take a class (row) for another (column), where the answers follow costs
+            self.costs = np.array(json.loads(notes["costs"]), float) if "costs" in notes else None
             self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
@@ -75,10 +77,18 @@ class Model:
         """What the model makes of each prepared photo, for `row`."""
         return list(self.probabilities(np.stack(photos)))
 
+    def decide(self, chances):
+        """The answer (a number of `labels`) for each row of probabilities: the likeliest, or what costs least."""
+        return (chances if self.costs is None else -(chances @ self.costs)).argmax(axis=-1)
+
     def row(self, chances, top=5) -> dict:
-        """label, probability (0..1), sure, and top, the likeliest [label, probability], of one photo's (classes,)."""
+        """label, probability (0..1), sure, and top, the likeliest [label, probability], of one photo's (classes,).
+
+        Where mistakes cost differently the label is that of the lowest cost to expect, not always the likeliest.
+        """
         likeliest = [[self.labels[i], float(chances[i])] for i in (-chances).argsort(kind="stable")[:top]]
-        label, best = likeliest[0]
+        answer = int(self.decide(chances))
+        label, best = self.labels[answer], float(chances[answer])
         return {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
 
     @staticmethod
