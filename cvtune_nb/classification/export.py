@@ -29,6 +29,7 @@ from cvtune_nb.classification.known import (
     scaled,
 )
 from cvtune_nb.classification.model_card import curves, model_card
+from cvtune_nb.classification.objective import objective_for
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
 from cvtune_nb.data import pixels
 from cvtune_nb.data.groups import dependent
@@ -41,6 +42,7 @@ from cvtune_nb.export.parity import compare
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability, share
+from cvtune_nb.objectives import Costs, Score
 from cvtune_nb.workspace import Workspace, now
 
 COMPARED = 1_000
@@ -74,6 +76,9 @@ class Export(Exported):
         Probability below which the model is not sure.
     known
         How much a photo is like the training photos, and what is unlike them; None where there were no photos to tell.
+    objective, score
+        What counted in the workspace, and its value on test photos, or on validation photos where there are none; both
+        None where it names classes that the model does not have.
     """
 
     validation: Accuracy
@@ -86,6 +91,8 @@ class Export(Exported):
     coverage: pd.DataFrame
     threshold: float
     known: Known | None
+    objective: str | None = None
+    score: Score | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values, for JSON."""
@@ -100,6 +107,9 @@ class Export(Exported):
             "calibration_error": list(self.calibration_error),
             "threshold": self.threshold,
             "known": self.known and self.known.to_dict(),
+            "objective": self.objective,
+            "objective_value": self.score and self.score.value,
+            "objective_interval": self.score and self.score.interval,
         }
 
 
@@ -176,17 +186,19 @@ def export_run(
     fair = fairly(workspace, chosen.provenance, photos)
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
+        objective = objective_for(workspace, chosen.classes)
+        costs = {"costs": objective.matrix} if isinstance(objective, Costs) else {}
         held_back = _spread(fair.validation, COMPARED)
         learned = photos[(photos["split"] == "train") & photos["label"].isin(chosen.classes)]
         learned = learned[:0] if held_back.empty else _spread(learned, FITTED)
-        graphs = _write_models(workspace, chosen, learned, made, variants, threshold, progress)
+        graphs = _write_models(workspace, chosen, learned, made, variants, threshold, progress, **costs)
         progress(0.4, "calibrating on the validation photos")
         validation = measure(workspace, made, list(graphs.variants), held_back, _part(progress, 0.4, 0.6))
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
         ranks = {name: scale(scores) for name, scores in validation.known.items() if np.isfinite(scores).any()}
         least = below(keep_known, int(np.isfinite(validation.known["fp32"]).sum()))
-        _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least)
+        _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least, **costs)
 
         progress(0.6, "comparing with PyTorch")
         probabilities = graphs.probabilities(chosen.network, warmth, ranks.get("fp32"))
@@ -236,6 +248,8 @@ def export_run(
             coverage=coverage(validation.confidence("fp32"), right),
             threshold=threshold,
             known=_known(workspace, chosen, ranks, (learned, held_back), (validation, tested), (keep_known, least)),
+            objective=objective and objective.text,
+            score=objective and judged[0].score(objective, judged[1]),
         )
         facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
@@ -275,6 +289,7 @@ def _write_models(
     variants: tuple[str, ...],
     threshold: float,
     progress: Progress,
+    **answers: Any,
 ) -> _Graphs:
     """The network in float32 and in each variant, written to `made`; learned: photos that `known` is fitted on."""
     network, seen, likeness = None, None, None
@@ -290,7 +305,7 @@ def _write_models(
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
     written = _Graphs(graphs, seen, likeness)
-    _save(workspace, written, made, chosen, 1.0, threshold, {}, 0.0)
+    _save(workspace, written, made, chosen, 1.0, threshold, {}, 0.0, **answers)
     return written
 
 
@@ -300,7 +315,7 @@ def _with_features(chosen: Candidate) -> tuple[Any, Seen]:
     for features in dict.fromkeys([pooling, chosen.spec.pooling]):
         seen = Seen(chosen.network, features).eval()
         try:
-            return onnx_model.network(onnx_model.program(seen, chosen.shown.image_size), "logits", "features"), seen
+            return onnx_model.network(onnx_model.program(seen, chosen.shown.size), "logits", "features"), seen
         except InputError:
             if features == chosen.spec.pooling:
                 raise
@@ -316,7 +331,9 @@ def _save(
     threshold: float,
     ranks: dict[str, onnx_known.Scale],
     least: float,
+    **answers: Any,
 ) -> None:
+    """answers: notes by which the program decides (predict.Model.decide)."""
     shown = chosen.shown
     for name, graph in graphs.variants.items():
         notes = {
@@ -326,6 +343,7 @@ def _save(
             "threshold": threshold,
             "variant": name,
             "levels": workspace.levels,
+            **answers,
         }
         padding, known = padding_for(workspace, shown), None
         if graphs.likeness:
@@ -409,6 +427,8 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
             "validation": export.validation.to_dict(),
             "test": export.test and export.test.to_dict(),
         },
+        "objective": export.objective,
+        "objective_score": export.score and export.score.to_dict(),
         "test_openings": export.openings,
         "test_left_out": export.left_out,
         "notes": list(export.notes),

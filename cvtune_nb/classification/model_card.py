@@ -15,6 +15,7 @@ from cvtune_nb.data.photo import FULL, Colour, Levels, both
 from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.export.formats import FORMATS
 from cvtune_nb.models import backbones
+from cvtune_nb.objectives import USUAL
 
 IMAGENET = (
     "The photos of ImageNet itself are offered for non-commercial research and education; whether that binds "
@@ -42,8 +43,8 @@ Made with cvtune, {made}.
 - Training accuracy: {train}
 - Validation accuracy: {validation}
 - **Test accuracy: {test}**, measured with the files in this folder
-{notes}- The test set of this workspace has been opened {openings} time(s), this time included; the more often it is
-  looked at before a model is chosen, the more optimistic its accuracy becomes
+{objective}{notes}- The test set of this workspace has been opened {openings} time(s), this time included; the more
+  often it is looked at before a model is chosen, the more optimistic its accuracy becomes
 - PyTorch and ONNX Runtime agree to {parity:.1e} in every probability ({parity_photos} photos, among them greyscale,
   CMYK, rotated, tiny and huge ones)
 
@@ -189,6 +190,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         train=f"{chosen.train}, as trained" if chosen.at_test_time else chosen.train,
         validation=_validation(chosen, export),
         test=test or NOT_MEASURED,
+        objective=_objective(export),
         notes=listed(export.notes),
         openings=export.openings,
         parity=export.parity,
@@ -224,6 +226,17 @@ def _validation(chosen: Candidate, export: Any) -> str:
     if chosen.at_test_time:
         words += f",\n  and so was what it is shown at test time, among {chosen.tried} that were tried"
     return words
+
+
+def _objective(export: Any) -> str:
+    """A line about what counted, where that is not accuracy; export: an Export."""
+    if export.score is None or export.objective == USUAL:
+        return ""
+    on = "test" if export.test else "validation"
+    words = f"- **What counted, {text(export.score.label)}: {export.score}**, on {on} photos (`{export.objective}`)"
+    if export.objective.startswith("costs:"):
+        words += ";\n  every mistake that is not named costs 1, and the answers are those of the lowest expected cost"
+    return words + "\n"
 
 
 def confidence(export: Any) -> str:

@@ -45,6 +45,14 @@ def objective_in(workspace: Workspace) -> Objective:
         raise InputError(f"{error}: choose another objective (notebook 02, or `cvtune objective accuracy`)") from None
 
 
+def objective_for(workspace: Workspace, classes: Sequence[str]) -> Objective | None:
+    """The workspace's objective for a model of these classes; None where it names one that the model does not have."""
+    try:
+        return objective_of(chosen(workspace), classes)
+    except InputError:
+        return None
+
+
 def _file(workspace: Workspace) -> Path:
     return workspace.folder / "objective.json"
 

@@ -1,6 +1,7 @@
 """What an exported model and its smaller variants answer on photos, and how they compare."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import file_of
 from cvtune_nb.files import Progress
 from cvtune_nb.metrics import paired
+from cvtune_nb.objectives import Objective, Score
 from cvtune_nb.runs.provenance import Provenance, frozen, groups_of, of_photos, standing_words
 from cvtune_nb.workspace import Workspace
 
@@ -77,12 +79,15 @@ class Measured:
         By variant: median time of a photo, scaled already, one at a time.
     known
         By variant: its output `known` (n,), as `chances`.
+    decide
+        The answers (n,) to probabilities (n, classes): Model.decide.
     """
 
     chances: dict[str, np.ndarray]
     seen: dict[str, np.ndarray]
     milliseconds: dict[str, float]
     known: dict[str, np.ndarray]
+    decide: Callable[[np.ndarray], np.ndarray]
 
     def logits(self, variant: str) -> np.ndarray:
         """Logits (n, classes), up to a constant a row."""
@@ -93,8 +98,9 @@ class Measured:
         return replace(self, chances={name: softmax(self.logits(name) / temperature, axis=1) for name in self.chances})
 
     def confidence(self, variant: str) -> np.ndarray:
-        """The largest probability of each photo (n,)."""
-        return self.chances[variant].max(axis=1)
+        """The probability of the answer for each photo (n,)."""
+        chances = self.chances[variant]
+        return np.take_along_axis(chances, self.decide(chances)[:, None], axis=1)[:, 0]
 
     def right(self, variant: str, photos: pd.DataFrame, classes: list[str]) -> np.ndarray:
         """Which photos a variant gets right (n,); one that can't be read is wrong.
@@ -108,7 +114,7 @@ class Measured:
         classes
             Names of the classes, in the order of probabilities.
         """
-        found = np.array(classes, dtype=object)[self.chances[variant].argmax(axis=1)]
+        found = np.array(classes, dtype=object)[self.decide(self.chances[variant])]
         truth = photos["label"].to_numpy()[self.seen[variant]]
         return (found == truth) & np.isfinite(self.chances[variant]).all(axis=1)
 
@@ -119,8 +125,15 @@ class Measured:
         """
         chances = self.chances["fp32"]
         readable = np.isfinite(chances).all(axis=1)
-        predicted = np.where(readable, np.array(classes, dtype=object)[chances.argmax(axis=1)], "")
-        return pd.DataFrame({"predicted": predicted, "probability": np.where(readable, chances.max(axis=1), 0.0)})
+        predicted = np.where(readable, np.array(classes, dtype=object)[self.decide(chances)], "")
+        return pd.DataFrame({"predicted": predicted, "probability": np.where(readable, self.confidence("fp32"), 0.0)})
+
+    def score(self, objective: Objective, photos: pd.DataFrame) -> Score:
+        """The objective on the photos that model.onnx could read, with its interval; photos: as in `right`."""
+        chances, labels = self.chances["fp32"], photos["label"].to_numpy()[self.seen["fp32"]]
+        readable = np.isfinite(chances).all(axis=1)
+        truth = [objective.classes.index(label) for label in labels[readable]]
+        return objective.measure(truth, chances[readable])
 
     @staticmethod
     def beside(*parts: tuple["Measured", pd.DataFrame], classes: list[str]) -> pd.DataFrame:
@@ -203,4 +216,5 @@ def measure(
                 place = places[name][number]
                 chances[name][place], known[name][place] = model.infer(pixels)[0]
                 times[name].append(1000 * (time.perf_counter() - start))
-    return Measured(chances, seen, {name: float(np.median(taken)) for name, taken in times.items() if taken}, known)
+    took = {name: float(np.median(taken)) for name, taken in times.items() if taken}
+    return Measured(chances, seen, took, known, models["fp32"].decide)

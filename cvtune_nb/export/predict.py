@@ -59,6 +59,8 @@ class Model:
             self.framing = notes.get("framing", "crop")
             self.padding = tuple(json.loads(notes.get("padding", "[0, 0, 0]")))
             self.known_below = json.loads(notes["known_below"]) if "known_below" in notes else None
+            # what it costs to take a class (row) for another (column), where the answers follow costs
+            self.costs = np.array(json.loads(notes["costs"]), float) if "costs" in notes else None
             self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
@@ -90,14 +92,20 @@ class Model:
         chances, known = self.answers(np.stack(photos))
         return list(zip(chances, [None] * len(chances) if known is None else known, strict=True))
 
+    def decide(self, chances):
+        """The answer (a number of `labels`) for each row of probabilities: the likeliest, or what costs least."""
+        return (chances if self.costs is None else -(chances @ self.costs)).argmax(axis=-1)
+
     def row(self, answer, top=5) -> dict:
         """label, probability (0..1), sure, and top, the likeliest [label, probability], of what `infer` has of a photo.
 
-        And known (0..1), and unlike: whether it is less like the training photos than known_below asks.
+        Where mistakes cost differently the label is that of the lowest cost to expect, not always the likeliest. And
+        known (0..1), and unlike: whether it is less like the training photos than known_below asks.
         """
         chances, known = answer
         likeliest = [[self.labels[i], float(chances[i])] for i in (-chances).argsort(kind="stable")[:top]]
-        label, best = likeliest[0]
+        answered = int(self.decide(chances))
+        label, best = self.labels[answered], float(chances[answered])
         row = {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
         return row if known is None else {**row, "known": float(known), "unlike": bool(known < self.known_below)}
 

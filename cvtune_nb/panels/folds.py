@@ -30,7 +30,7 @@ class FoldsPanel(Panel):
     waiting = "Press Cross-validate above first, then run this cell again."
 
     def __init__(self, workspace: Workspace, folds: int = 0):
-        """The panel. folds: how many, even where nobody can press the button; 0: the usual number, once it is pressed."""
+        """The panel. folds: how many, even where nobody can press the button; 0: as usual, once it is pressed."""
         super().__init__(workspace)
         self.unattended = folds > 0
         self.folds = w.BoundedIntText(value=folds or FOLDS, min=2, max=MOST_FOLDS, description="Folds", **look())

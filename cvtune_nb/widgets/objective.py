@@ -80,6 +80,7 @@ class ObjectiveEditor(w.VBox):
             try:
                 for menu in (self.label, self.true, self.answer):
                     menu.options = self.classes
+                    menu.value = self.classes[0] if self.classes else None
                 self.answer.value = self.classes[-1] if self.classes else None
             finally:
                 self._moving = False
@@ -94,7 +95,7 @@ class ObjectiveEditor(w.VBox):
             meant = objective_of(self.value, self.classes)
         except InputError as error:  # a class that is gone, or not yet known
             self.wrong.value = alert(error) if self.classes else ""
-            self.said.value = status(text(self.value))
+            self.said.value = text(self.value)
             return
         self._moving, self.wrong.value = True, ""
         try:
@@ -111,7 +112,7 @@ class ObjectiveEditor(w.VBox):
                 self.kind.value, self.more.children = self.value, []
         finally:
             self._moving = False
-        self.said.value = status(f"Objective <b>{text(meant.label)}</b>: {text(meant.MEANING)}")
+        self.said.value = f"{text(meant.label.capitalize())}: {text(meant.MEANING)}."
 
     def _show_table(self) -> None:
         wanted = self._listed()

@@ -97,7 +97,7 @@ def test_what_can_not_be_run_has_no_cost(workspace, config):
 def with_history(workspace, config, *seconds):
     """A finished run whose epochs took so long."""
     run = new_run(workspace, config, workspace.photos(), (50, 10), 10.0)
-    rows = [(epoch, 0.1, 0.9, 0.1, 0.9, 0.1, took) for epoch, took in enumerate(seconds)]
+    rows = [(epoch, 0.1, 0.9, 0.1, 0.9, 0.1, 0.9, took) for epoch, took in enumerate(seconds)]
     run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS), state="done")
     save_file({"w": torch.zeros(1)}, run.checkpoint, {"history": json.dumps(run.history.to_dict("records"))})
     run.save()

@@ -7,7 +7,6 @@ import pytest
 from cvtune_nb.classification import Run, fit, load_run, train
 from cvtune_nb.errors import InputError
 from cvtune_nb.runs import checkpoint as checkpoint_module
-from cvtune_nb.runs import fitting
 from tests.classification.conftest import killed_in_the_second_epoch, stop_at
 
 
@@ -66,15 +65,15 @@ def test_killed_while_an_epoch_is_written_down(workspace, config, same_as_traine
             patch.setattr(Run, "save", kill_at(Run.save, lambda run: run))
         else:
             written = []
-            whole = fitting.write_csv
+            whole = Run.keep_outputs
 
-            def write(path, table):
-                written.append(path)
+            def write(run, table):
+                written.append(run)
                 if len(written) == (1 if epoch == 0 else 2):
                     raise Killed
-                whole(path, table)
+                whole(run, table)
 
-            patch.setattr(fitting, "write_csv", write)
+            patch.setattr(Run, "keep_outputs", write)
         told = on_epoch if step == "on_epoch" else None
         try:
             fit(workspace, config, on_epoch=told)

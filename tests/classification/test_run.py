@@ -12,7 +12,7 @@ from cvtune_nb.errors import InputError
 
 def history(*rows):
     return pd.DataFrame(
-        [(n, 0.1, t, 0.5, v, loss, 1.0) for n, (t, v, loss) in enumerate(rows)], columns=HISTORY_COLUMNS
+        [(n, 0.1, t, 0.5, v, loss, v, 1.0) for n, (t, v, loss) in enumerate(rows)], columns=HISTORY_COLUMNS
     )
 
 

@@ -8,6 +8,7 @@ from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from cvtune_nb.widgets.controls import Control
 
 CHOSEN = {
+    "objective": "macro-f1",
     "learning_rate": 0.05,
     "image_size": 96,
     "backbone": "resnet50",
