@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import pandas as pd
 
+from cvtune_nb.advice.slices import Slices, last_slices
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.baseline import baseline_predictions
@@ -85,6 +86,8 @@ class Case:
         What policies of augmentation cost a frozen network and SVM (classification.variations).
     remedies : Comparison or None
         What remedies for imbalance bring (classification.remedies), where that was measured on today's photos.
+    slices : Slices or None
+        Where the run fails (advice.slices), if that was looked for.
     """
 
     run: Run
@@ -96,6 +99,7 @@ class Case:
     issues: pd.DataFrame
     variations: pd.DataFrame = field(default_factory=pd.DataFrame)
     remedies: Comparison | None = None
+    slices: Slices | None = None
 
     @property
     def config(self) -> Config:
@@ -127,7 +131,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
     others = [load_run(workspace, name) for name in table["run"] if name != run.id]
     others = [other for other in others if other.provenance.comparable(own)]
     standing = baseline_predictions(workspace) if own.comparable(present(workspace)) else None
-    remedies = last_remedies(workspace)
+    remedies, slices = last_remedies(workspace), last_slices(workspace)
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
         run,
@@ -139,6 +143,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         issues[~issues["path"].isin(list(workspace.standing()))],
         known_costs(workspace, FeatureSpec.of(run.config)),
         remedies if remedies and remedies.measured_on == photos_id(workspace.photos()) else None,
+        slices if slices and slices.model == run.id else None,
     )
 
 

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError, features
 
 file_types: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_types.py"))))
 
@@ -664,3 +664,21 @@ def header(path: File, levels: Levels = FULL) -> tuple[int, int, bool]:
     except Exception:  # noqa: BLE001 - decoders raise errors of many kinds; the full decoding says in words which
         read_photo(path, levels=levels)
         raise UnreadablePhoto("its header is damaged") from None
+
+
+def taken(path: File) -> tuple[str, str]:
+    """The camera (make, model, serial number) and the time a photo was taken (EXIF's form), "" where it says neither.
+
+    The time is YYYY:MM:DD HH:MM:SS, with as many digits of the second's fraction as the camera has written.
+    """
+    try:
+        with _opened(path) as image:
+            exif = image.getexif()
+            inner = exif.get_ifd(ExifTags.IFD.Exif)
+        names = exif.get(ExifTags.Base.Make), exif.get(ExifTags.Base.Model), inner.get(ExifTags.Base.BodySerialNumber)
+        camera = " ".join(str(name).strip(" \0") for name in names if name)
+        time = str(inner.get(ExifTags.Base.DateTimeOriginal) or "").strip(" \0")
+        fraction = str(inner.get(ExifTags.Base.SubsecTimeOriginal) or "").strip(" \0")
+        return camera, f"{time}.{fraction}" if time and fraction.isdigit() else time
+    except Exception:  # noqa: BLE001 - as in _held: damaged EXIF costs nobody a photo
+        return "", ""
