@@ -137,7 +137,8 @@ def last_slices(workspace: Workspace) -> Slices | None:
         table = read_csv(workspace.folder / "slices.csv", **text, **dict.fromkeys(NUMBERS, float))
     except FileNotFoundError:
         return None
-    return Slices(table.assign(worse=table["corrected"] < RELIABLE), **known)
+    about = {name: known[name] for name in ("model", "photos", "accuracy")}
+    return Slices(table.assign(worse=table["corrected"] < RELIABLE), **about)
 
 
 def find_slices(workspace: Workspace, model: str = "best", progress: Progress = silent) -> Slices:

@@ -7,7 +7,7 @@ for imbalance".
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,7 @@ def last_remedies(workspace: Workspace) -> Comparison | None:
         table = read_csv(workspace.folder / "remedies.csv", remedy=str, **dict.fromkeys(NUMBERS, float))
     except FileNotFoundError:
         return None
-    return Comparison(table, **known)
+    return Comparison(table, **{one.name: known[one.name] for one in fields(Comparison) if one.name != "table"})
 
 
 def expected_seconds(workspace: Workspace, spec: FeatureSpec, photos: int = PHOTOS) -> float:

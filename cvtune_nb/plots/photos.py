@@ -186,10 +186,9 @@ def rows_of_photos(rows: Mapping[str, Sequence[str]], path_of: PathOf, levels: L
     path_of, levels
         `workspace.path_of` and `workspace.levels`.
     """
-    made, columns = figure(8.4, 0.2 + 1.7 * max(1, len(rows))), 6
-    for part, (name, paths) in zip(
-        made.subfigures(max(1, len(rows)), 1, squeeze=False).ravel(), rows.items(), strict=False
-    ):
+    count, columns = max(1, len(rows)), 6
+    made = figure(8.4, 0.2 + 1.7 * count)
+    for part, (name, paths) in zip(made.subfigures(count, 1, squeeze=False).ravel(), rows.items(), strict=False):
         part.suptitle(shortened(name, 90), fontsize=9, x=0.01, ha="left").set_parse_math(False)
         for axes, path in zip_longest(part.subplots(1, columns), paths[:columns]):
             _show(axes, path, path_of, levels=levels)

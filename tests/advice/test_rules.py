@@ -6,9 +6,13 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.advice import RULES, Case, advise, rules
+from cvtune_nb.advice.slices import Slices, sliced
+from cvtune_nb.classification.remedies import concluded
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.files import write_csv
+from cvtune_nb.imbalance import Balance
 from cvtune_nb.models import backbones
+from cvtune_nb.objectives import objective_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
 from tests.rule_contract import finds, keeps_its_form, keeps_the_contract
@@ -87,6 +91,25 @@ def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
     return Case(run, **(everything | others))
 
 
+def unequal(large=400, small=100):
+    return pd.concat([photos(large, classes=("a",)), photos(small, classes=("b",))])
+
+
+def compared(remedy):
+    """A comparison of remedies that recommends `remedy`, which makes all photos right; without one, half of them are."""
+    truth = np.repeat([0, 1], 100)
+    answers = {"none": np.eye(2)[np.zeros(200, int)]}
+    answers |= {remedy: np.eye(2)[truth]} if remedy != "none" else {}
+    return concluded(answers, truth, objective_of("balanced-accuracy", ["a", "b"]), Balance({"a": 400, "b": 100}))
+
+
+def dark(share=0.4):
+    """Slices of 100 photos of which the darkest 20 are right so often, and all others."""
+    names = pd.Series(["the darkest photos"] * 20 + [""] * 80)
+    rows, hits = pd.DataFrame({"path": names.index.astype(str), "label": "a"}), np.arange(100) >= 20 - round(share * 20)
+    return Slices(sliced(rows, hits, {"brightness": names}), "001", 100, float(hits.mean()))
+
+
 @pytest.fixture(autouse=True)
 def only_lite_on_disk(monkeypatch):
     """The same weights at hand on every machine."""
@@ -141,6 +164,12 @@ LOUD = {
         "the best of 6 on these 100 photos",
         {},
     ),
+    "imbalance": (
+        case(photos=unequal()),
+        'class "a" has 400 training photos, "b" 100 (4.0 times as many)',
+        {"imbalance": "balanced"},
+    ),
+    "slices": (case(slices=dark()), "the darkest photos: 40.0%", {}),
     "small-objects": (case(issues=issues("small-objects")), "0 per cent of small-objects: do something", {}),
     "slow-storage": (case(issues=issues("slow-storage")), "0 per cent of slow-storage: do something", {}),
     "unreviewed": (
@@ -194,6 +223,12 @@ SILENT = {
         case(right=right(4), right_others={"002": luck()}),
         case(right=right(40), right_others={f"00{n}": luck(seed=n) for n in range(2, 7)}),  # another run is the best
     ],
+    "imbalance": [
+        case(photos=unequal(300)),
+        case(photos=unequal(), config=replace(CONFIG, imbalance="sampling")),
+        case(photos=unequal(), remedies=compared("none")),
+    ],
+    "slices": [case(), case(slices=dark(1.0))],
     "small-objects": [case(), case(issues=issues("mislabelled"))],
     "slow-storage": [case()],
     "unreviewed": [case(), case(issues=issues("few-images", "small-objects"))],
@@ -371,3 +406,9 @@ def test_advice_compares_with_the_baseline_and_other_runs(trained_run):
     findings = {finding.code: finding for finding in advise(workspace, second)}
     assert f"against {first.id}: no reliable difference" in findings["noise"].evidence
     assert "below-baseline" not in findings  # nothing was trained: only the start from the SVM is there
+
+
+def test_the_remedy_that_was_measured_is_advised():
+    finding = rules.Imbalance().speak(case(photos=unequal(), remedies=compared("square-root")))
+    assert finding is not None and finding.change == {"imbalance": "square-root"}
+    assert "+50.0 points" in finding.evidence and "of balanced accuracy" in finding.evidence

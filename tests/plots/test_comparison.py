@@ -63,3 +63,22 @@ def test_framings_show_both_accuracy_and_difference_and_what_is_recommended():
     assert [float(line.get_ydata()[0]) for line in squares] == pytest.approx([0.9, 20])
     assert len(plots.framings_compared(table, "crop").axes[1].lines) < len(right.lines), "no square on the right"
     assert "Nothing compared yet" in texts(plots.framings_compared(table.head(0), ""))
+
+
+def test_remedies_beside_none():
+    table = pd.DataFrame(
+        [("none", 0, 0, 0, 0, 0, 0), ("balanced", 0.04, 0.02, 0.06, -0.01, -0.02, 0.0)],
+        columns=[
+            "remedy",
+            "difference",
+            "difference_low",
+            "difference_high",
+            "accuracy_difference",
+            "accuracy_low",
+            "accuracy_high",
+        ],
+    ).astype({"difference": float})
+    said = texts(plots.remedies_compared(table, "balanced accuracy", "balanced"))
+    assert "balanced brings +4.0 points of balanced accuracy" in said and "balanced (recommended)" in said
+    assert "accuracy, 95% interval" in said and "none" not in said.replace("no remedy", "")
+    assert "No remedy is reliably better by accuracy" in texts(plots.remedies_compared(table, "accuracy", "none"))
