@@ -3,7 +3,7 @@
 A slice is what photos have in common: little light, few pixels, a shape, a camera, a time of day, a group, or that they
 look alike to the frozen network (k-means on its features). Each is compared with all other photos by Fisher's exact
 test (Fisher 1922), one-sided, corrected for the number of slices that were tried (Holm 1979): where nothing is wrong, a
-slice is called worse in at most 5 of 100 sets.
+slice is called worse in at most 5 of 100 sets (docs/measurements.md, "Slices that are worse").
 """
 
 from collections.abc import Iterable, Mapping

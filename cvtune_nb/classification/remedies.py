@@ -1,8 +1,8 @@
 """Which remedy for classes of different size helps with these photos: compared on a frozen network and an SVM.
 
 Each is cross-validated on the train and validation photos, the test photos are not looked at, and judged by the
-objective beside doing nothing, on the same photos. How well that foretells fine-tuning: docs/measurements.md, "Remedies
-for imbalance".
+objective beside doing nothing, on the same photos. It foretells that remedies help a fine-tuned network, not which of
+them most: docs/measurements.md, "Remedies for imbalance".
 """
 
 import warnings

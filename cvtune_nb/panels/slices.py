@@ -36,8 +36,8 @@ class SlicesPanel(Panel):
         names, chosen = known.loc[known["data"] == "", "run"].tolist(), run or self.run.value
         if list(self.run.options) != names:
             self.run.options = names
-        if chosen in names:
-            self.run.value = chosen
+        if names:
+            self.run.value = chosen if chosen in names else names[0]
         self.go.disabled = not names
         if self.job.state == "idle" and self._seen is None:
             none = "There is no model in this workspace yet: train one first."

@@ -96,7 +96,7 @@ def unequal(large=400, small=100):
 
 
 def compared(remedy):
-    """A comparison of remedies that recommends `remedy`, which makes all photos right; without one, half of them are."""
+    """A comparison that recommends `remedy`, which makes all photos right; without one, half of them are."""
     truth = np.repeat([0, 1], 100)
     answers = {"none": np.eye(2)[np.zeros(200, int)]}
     answers |= {remedy: np.eye(2)[truth]} if remedy != "none" else {}
