@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cvtune_nb.plots.style import BLUE, GREY, ORANGE, figure, interval, shortened, titled
+from cvtune_nb.plots.style import BLUE, GREY, INK, ORANGE, figure, interval, shortened
 
 MOST = 14
 """Slices that are drawn: the worst."""
@@ -36,8 +36,9 @@ def slices(table: pd.DataFrame, accuracy: float) -> Figure:
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel("accuracy")
     axes.grid(alpha=0.3, axis="x")
-    axes.legend(fontsize=8, loc="lower left")
-    titled(axes, _learned(rows))
+    made.legend(fontsize=8, loc="outside lower right", ncols=3)
+    # over the names, too: they take half of the width
+    made.suptitle(_learned(rows), fontsize=11, x=0.01, ha="left", color=INK).set_parse_math(False)
     return made
 
 
@@ -46,5 +47,5 @@ def _learned(rows: pd.DataFrame) -> str:
     if worse.empty:
         return "No slice is reliably worse than the other photos" if len(rows) else "Too few photos for any slice"
     first = worse.iloc[0]
-    more = f", and {len(worse) - 1} more slices" if len(worse) > 1 else ""
+    more = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
     return f"{shortened(str(first['slice']), 48)}: only {first['accuracy']:.0%} are right{more}"

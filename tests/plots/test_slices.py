@@ -14,11 +14,11 @@ def table():
 def test_the_title_says_which_slice_is_worse(table):
     figure = plots.slices(table, 0.85)
     axes = figure.axes[0]
-    assert axes.get_title(loc="left") == "the darkest photos: only 50% are right"
+    assert figure.get_suptitle() == "the darkest photos: only 50% are right"
     assert [label.get_text() for label in axes.get_yticklabels()][1] == "photos of the $1 camera (60)"
     assert plots.png(figure)
-    none = plots.slices(table.assign(worse=False), 0.85).axes[0]
-    assert none.get_title(loc="left") == "No slice is reliably worse than the other photos"
+    none = plots.slices(table.assign(worse=False), 0.85)
+    assert none.get_suptitle() == "No slice is reliably worse than the other photos"
     assert plots.png(plots.slices(table.head(0), 0.85))
 
 
