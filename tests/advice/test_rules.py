@@ -6,15 +6,12 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.advice import RULES, Case, advise, rules
-from cvtune_nb.advice.slices import Slices, sliced
-from cvtune_nb.classification.remedies import concluded
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.files import write_csv
-from cvtune_nb.imbalance import Balance
 from cvtune_nb.models import backbones
-from cvtune_nb.objectives import objective_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
+from tests.advice.measured import compared, dark
 from tests.rule_contract import finds, keeps_its_form, keeps_the_contract
 
 CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0.003)
@@ -93,21 +90,6 @@ def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
 
 def unequal(large=400, small=100):
     return pd.concat([photos(large, classes=("a",)), photos(small, classes=("b",))])
-
-
-def compared(remedy):
-    """A comparison that recommends `remedy`, which makes all photos right; without one, half of them are."""
-    truth = np.repeat([0, 1], 100)
-    answers = {"none": np.eye(2)[np.zeros(200, int)]}
-    answers |= {remedy: np.eye(2)[truth]} if remedy != "none" else {}
-    return concluded(answers, truth, objective_of("balanced-accuracy", ["a", "b"]), Balance({"a": 400, "b": 100}))
-
-
-def dark(share=0.4):
-    """Slices of 100 photos of which the darkest 20 are right so often, and all others."""
-    names = pd.Series(["the darkest photos"] * 20 + [""] * 80)
-    rows, hits = pd.DataFrame({"path": names.index.astype(str), "label": "a"}), np.arange(100) >= 20 - round(share * 20)
-    return Slices(sliced(rows, hits, {"brightness": names}), "001", 100, float(hits.mean()))
 
 
 @pytest.fixture(autouse=True)
@@ -406,9 +388,3 @@ def test_advice_compares_with_the_baseline_and_other_runs(trained_run):
     findings = {finding.code: finding for finding in advise(workspace, second)}
     assert f"against {first.id}: no reliable difference" in findings["noise"].evidence
     assert "below-baseline" not in findings  # nothing was trained: only the start from the SVM is there
-
-
-def test_the_remedy_that_was_measured_is_advised():
-    finding = rules.Imbalance().speak(case(photos=unequal(), remedies=compared("square-root")))
-    assert finding is not None and finding.change == {"imbalance": "square-root"}
-    assert "+50.0 points" in finding.evidence and "of balanced accuracy" in finding.evidence
