@@ -9,7 +9,7 @@ from cvtune_nb.runs.finding import Finding
 class Imbalance(Rule[Case]):
     """One class has far more training photos than another, and nothing is done about it.
 
-    Which remedy helped most with ours: docs/measurements.md, "Remedies for imbalance".
+    What helped with ours: docs/measurements.md, "Remedies for imbalance".
     """
 
     code = "imbalance"
@@ -24,7 +24,7 @@ class Imbalance(Rule[Case]):
         if found is None:
             evidence = (
                 f"{balance}. Notebook 02 and `cvtune remedies` measure in seconds what each remedy brings here; "
-                "of fine-tuned networks balanced weights helped most with ours"
+                "with ours balanced weights helped fine-tuned networks"
             )
             return self.finding("Large classes count most: try a remedy for imbalance", evidence, imbalance=BALANCED)
         if found.recommended == NONE:
