@@ -17,6 +17,7 @@ ROOMS = [
     "objectives",
     "console",
     "augmentation",
+    "imbalance",
     "parameters",
     "models",
     "workspace",

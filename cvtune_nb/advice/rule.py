@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import pandas as pd
 
 from cvtune_nb import metrics
+from cvtune_nb.advice.slices import Slices, last_slices
 from cvtune_nb.audit import load_audit
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification import objective as judged
@@ -97,6 +98,8 @@ class Case:
         What the run, the others and the BASELINE say, as far as the objective needs it; empty without an objective.
     remedies : Comparison or None
         What remedies for imbalance bring (classification.remedies), where that was measured on today's photos.
+    slices : Slices or None
+        Where the run fails (advice.slices), if that was looked for.
     """
 
     run: Run
@@ -110,6 +113,7 @@ class Case:
     remedies: Comparison | None = None
     objective: Objective | None = None
     answers: Mapping[str, Answers] = field(default_factory=dict)
+    slices: Slices | None = None
 
     @property
     def config(self) -> Config:
@@ -178,7 +182,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         known = {other.id: other.answers(objective) for other in others if len(other.history)}
         known |= {run.id: own_answers, BASELINE: baseline_answers(workspace, objective)}
         answers = {name: each for name, each in known.items() if each}
-    remedies = last_remedies(workspace)
+    remedies, slices = last_remedies(workspace), last_slices(workspace)
     issues = found.issues if found else pd.DataFrame(columns=["path", "issue", "score", "detail", "suggestion"])
     return Case(
         run,
@@ -192,6 +196,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         remedies if remedies and remedies.measured_on == photos_id(workspace.photos()) else None,
         objective if answers else None,
         answers,
+        slices if slices and slices.model == run.id else None,
     )
 
 

@@ -17,6 +17,7 @@ from cvtune_nb.advice.next_values import (
 )
 from cvtune_nb.advice.rule import BASELINE, Case, Rule, case_of
 from cvtune_nb.advice.unequal_classes import Imbalance
+from cvtune_nb.advice.worse_slices import WorseSlices
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
 from cvtune_nb.classification.variations import in_points
@@ -437,6 +438,7 @@ RULES: tuple[Rule[Case], ...] = (
     Noise(),
     BestOfMany(),
     Imbalanced(),
+    WorseSlices(),
     FewImages(),
     SmallObjects(),
     SlowStorage(),

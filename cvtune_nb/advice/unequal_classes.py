@@ -2,12 +2,15 @@
 
 from cvtune_nb.advice.rule import Case, Rule
 from cvtune_nb.classification.remedies import balance_of
-from cvtune_nb.imbalance import LOGITS, NONE
+from cvtune_nb.imbalance import BALANCED, NONE
 from cvtune_nb.runs.finding import Finding
 
 
 class Imbalance(Rule[Case]):
-    """One class has far more training photos than another, and nothing is done about it."""
+    """One class has far more training photos than another, and nothing is done about it.
+
+    What helped with ours: docs/measurements.md, "Remedies for imbalance".
+    """
 
     code = "imbalance"
     when = "the largest class has more than 3 times the training photos of the smallest, and no remedy is used"
@@ -21,9 +24,9 @@ class Imbalance(Rule[Case]):
         if found is None:
             evidence = (
                 f"{balance}. Notebook 02 and `cvtune remedies` measure in seconds what each remedy brings here; "
-                "logit adjustment helped most with ours"
+                "with ours balanced weights helped fine-tuned networks"
             )
-            return self.finding("Large classes count most: try a remedy for imbalance", evidence, imbalance=LOGITS)
+            return self.finding("Large classes count most: try a remedy for imbalance", evidence, imbalance=BALANCED)
         if found.recommended == NONE:
             return None
         gain, cost = found.gain(found.recommended), found.costs(found.recommended)

@@ -1,8 +1,8 @@
 """Logit adjustment of a finished classifier: its answers made fair to small classes without training it again.
 
-From the logits a part of the logarithm of the classes' shares in training is taken (Menon and others 2021, section 4.1),
-which is a change of the last layer's bias. What that brings is measured on validation photos; what the person chooses is
-exported.
+From the logits a part of the logarithm of the classes' shares in training is taken (Menon and others 2021, section
+4.1), which is a change of the last layer's bias. What that brings is measured on validation photos; what the person
+chooses is exported. How much it brings: docs/measurements.md, "Remedies for imbalance".
 """
 
 import copy

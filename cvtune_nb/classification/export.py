@@ -236,9 +236,7 @@ def export_run(
             openings=openings,
             left_out=fair.left_out,
             notes=fair.notes,
-            validation=share(int(right.sum()), len(right))
-            if chosen.at_test_time or chosen.logit_adjustment
-            else chosen.validation,
+            validation=share(int(right.sum()), len(right)) if chosen.changed else chosen.validation,
             test=test,
             per_class=by_class,
             variants=beside,

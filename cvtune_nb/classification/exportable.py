@@ -79,6 +79,11 @@ class Candidate:
     logit_adjustment: float = 0.0
 
     @property
+    def changed(self) -> bool:
+        """Whether it is used otherwise than it was measured as it was trained."""
+        return self.at_test_time is not None or self.logit_adjustment > 0
+
+    @property
     def shown(self) -> Preprocessing:
         """What it is shown once it is exported."""
         return self.at_test_time or self.spec.preprocessing

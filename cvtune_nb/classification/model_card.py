@@ -187,7 +187,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         size=f"{width} x {height}" if height != width else width,
         how=chosen.how,
         made=facts["made"][:10],
-        train=f"{chosen.train}, as trained" if chosen.at_test_time else chosen.train,
+        train=f"{chosen.train}, as trained" if chosen.changed else chosen.train,
         validation=_validation(chosen, export),
         test=test or NOT_MEASURED,
         objective=_objective(export),
@@ -223,8 +223,8 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
 def _validation(chosen: Candidate, export: Any) -> str:
     words = f"{export.validation}" if export.validation.n else NOT_MEASURED
     words += "; optimistic, because the model was chosen by it"
-    if chosen.at_test_time:
-        words += f",\n  and so was what it is shown at test time, among {chosen.tried} that were tried"
+    if chosen.changed:
+        words += f",\n  and so was how it is used (see how it was made), among {chosen.tried} ways that were tried"
     return words
 
 

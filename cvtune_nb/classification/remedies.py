@@ -1,13 +1,13 @@
 """Which remedy for classes of different size helps with these photos: compared on a frozen network and an SVM.
 
 Each is cross-validated on the train and validation photos, the test photos are not looked at, and judged by the
-objective beside doing nothing, on the same photos. How well that foretells fine-tuning: docs/measurements.md, "Remedies
-for imbalance".
+objective beside doing nothing, on the same photos. It foretells that remedies help a fine-tuned network, not which of
+them most: docs/measurements.md, "Remedies for imbalance".
 """
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,7 @@ def last_remedies(workspace: Workspace) -> Comparison | None:
         table = read_csv(workspace.folder / "remedies.csv", remedy=str, **dict.fromkeys(NUMBERS, float))
     except FileNotFoundError:
         return None
-    return Comparison(table, **known)
+    return Comparison(table, **{one.name: known[one.name] for one in fields(Comparison) if one.name != "table"})
 
 
 def expected_seconds(workspace: Workspace, spec: FeatureSpec, photos: int = PHOTOS) -> float:

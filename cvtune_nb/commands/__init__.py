@@ -13,6 +13,7 @@ from cvtune_nb.commands.imbalance import adjust, remedies
 from cvtune_nb.commands.jupyter import lab
 from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.commands.networks import compare
+from cvtune_nb.commands.slices import slices
 
 __all__ = ["COMMANDS"]
 
@@ -26,6 +27,7 @@ _LISTED = (
     augmentations,
     train,
     escalate,
+    slices,
     tta,
     adjust,
     export,

@@ -40,12 +40,15 @@ def remedies(arguments: argparse.Namespace, meter: Meter) -> Result:
         chosen_remedy,
         compare_remedies,
         expected_seconds,
+        what_counts,
     )
+    from cvtune_nb.objectives import objective_of
 
     values = parameters_given(arguments, NETWORK)
     workspace = open_workspace_of(arguments, meter, meter)
     if use not in ("", "recommended"):
         remedy_of(use).require(sorted(workspace.photos()["label"].unique()))
+    objective_of(arguments.objective or what_counts(workspace), sorted(workspace.photos()["label"].unique()))
     spec = start_with(workspace, values)
     meter.say(f"{spec}: about {duration(expected_seconds(workspace, spec, arguments.most))} at most")
     found = compare_remedies(workspace, spec, arguments.objective, arguments.most, own, meter)

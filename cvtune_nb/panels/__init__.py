@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.similarity import SimilarityPanel as SimilarityPanel
     from cvtune_nb.panels.similarity import TuningPanel as TuningPanel
     from cvtune_nb.panels.similarity_export import SimilarityExportPanel as SimilarityExportPanel
+    from cvtune_nb.panels.slices import SlicesPanel as SlicesPanel
     from cvtune_nb.panels.start import StartPanel as StartPanel
     from cvtune_nb.panels.sweep import SweepPanel as SweepPanel
     from cvtune_nb.panels.to_label import ToLabelPanel as ToLabelPanel

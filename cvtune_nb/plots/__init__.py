@@ -16,11 +16,14 @@ from cvtune_nb.plots.comparison import framings_compared, networks_compared, rem
 from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
 from cvtune_nb.plots.likeness import likeness
-from cvtune_nb.plots.photos import answer, contact_sheet, cut_off, mistakes
+from cvtune_nb.plots.photos import answer, contact_sheet, cut_off, mistakes, rows_of_photos
 from cvtune_nb.plots.similarity import recall, recall_by_class
+from cvtune_nb.plots.slices import MOST as SLICES
+from cvtune_nb.plots.slices import slices
 from cvtune_nb.plots.style import png
 
 __all__ = [
+    "SLICES",
     "accuracy_against_time",
     "against_threshold",
     "answer",
@@ -50,6 +53,8 @@ __all__ = [
     "recall",
     "recall_by_class",
     "remedies_compared",
+    "rows_of_photos",
+    "slices",
     "sweep",
     "training_curves",
     "varied_photos",

@@ -1,7 +1,8 @@
 """Pictures made of photos: what the folder holds, and where the model errs."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,25 @@ def answer(
         middle.set_title(f"evidence for {shortened(table['label'].iloc[0], 20)}", fontsize=8, parse_math=False)
     _show(left, str(path), Path, 320, levels)
     bars(right, table)
+    return made
+
+
+def rows_of_photos(rows: Mapping[str, Sequence[str]], path_of: PathOf, levels: Levels = FULL) -> Figure:
+    """A row of photos under each name.
+
+    Parameters
+    ----------
+    rows
+        Paths by name; at most six of each are shown.
+    path_of, levels
+        `workspace.path_of` and `workspace.levels`.
+    """
+    count, columns = max(1, len(rows)), 6
+    made = figure(8.4, 0.2 + 1.7 * count)
+    for part, (name, paths) in zip(made.subfigures(count, 1, squeeze=False).ravel(), rows.items(), strict=False):
+        part.suptitle(shortened(name, 90), fontsize=9, x=0.01, ha="left").set_parse_math(False)
+        for axes, path in zip_longest(part.subplots(1, columns), paths[:columns]):
+            _show(axes, path, path_of, levels=levels)
     return made
 
 

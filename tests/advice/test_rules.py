@@ -11,6 +11,7 @@ from cvtune_nb.files import write_csv
 from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
+from tests.advice.measured import compared, dark
 from tests.rule_contract import finds, keeps_its_form, keeps_the_contract
 
 CONFIG = Config("efficientnet_lite0", image_size=224, epochs=15, learning_rate=0.003)
@@ -94,6 +95,10 @@ def case(rows=GOOD, config=CONFIG, state="done", counts=(1000, 200), **others):
     return Case(run, **(everything | others))
 
 
+def unequal(large=400, small=100):
+    return pd.concat([photos(large, classes=("a",)), photos(small, classes=("b",))])
+
+
 @pytest.fixture(autouse=True)
 def only_lite_on_disk(monkeypatch):
     """The same weights at hand on every machine."""
@@ -153,6 +158,12 @@ LOUD = {
         "the best of 6 on these 100 photos",
         {},
     ),
+    "imbalance": (
+        case(photos=unequal()),
+        'class "a" has 400 training photos, "b" 100 (4.0 times as many)',
+        {"imbalance": "balanced"},
+    ),
+    "slices": (case(slices=dark()), "the darkest photos: 40.0%", {}),
     "small-objects": (case(issues=issues("small-objects")), "0 per cent of small-objects: do something", {}),
     "slow-storage": (case(issues=issues("slow-storage")), "0 per cent of slow-storage: do something", {}),
     "unreviewed": (
@@ -210,6 +221,12 @@ SILENT = {
         case(right=right(4), right_others={"002": luck()}),
         case(right=right(40), right_others={f"00{n}": luck(seed=n) for n in range(2, 7)}),  # another run is the best
     ],
+    "imbalance": [
+        case(photos=unequal(300)),
+        case(photos=unequal(), config=replace(CONFIG, imbalance="sampling")),
+        case(photos=unequal(), remedies=compared("none")),
+    ],
+    "slices": [case(), case(slices=dark(1.0))],
     "small-objects": [case(), case(issues=issues("mislabelled"))],
     "slow-storage": [case()],
     "unreviewed": [case(), case(issues=issues("few-images", "small-objects"))],

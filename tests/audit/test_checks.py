@@ -15,6 +15,7 @@ from cvtune_nb.audit.quality import MEASURES
 from cvtune_nb.audit.storage import Storage
 from cvtune_nb.data import open_workspace
 from tests.audit.contexts import BY_NAME, known
+from tests.audit.test_dataset import remedies
 from tests.photos import make_photos
 
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
@@ -98,7 +99,7 @@ def boxed(context):
 
 def many_of_one_class(context):
     photos = context.photos
-    return {"in_use": pd.concat([photos, *[photos[photos["label"] == "b"]] * 20])}
+    return {"in_use": pd.concat([photos, *[photos[photos["label"] == "b"]] * 20]), "remedies": remedies()}
 
 
 PLANTED = {

@@ -1,6 +1,10 @@
+import numpy as np
 import pandas as pd
 
 from cvtune_nb.audit.learning import Outlook
+from cvtune_nb.classification.remedies import Comparison, concluded
+from cvtune_nb.imbalance import Balance
+from cvtune_nb.objectives import objective_of
 from tests.audit.contexts import issues, known
 
 
@@ -10,8 +14,17 @@ def photos(**training: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "split"])
 
 
-def listed(photos: pd.DataFrame, **outlooks: Outlook) -> pd.DataFrame:
-    return issues(known(in_use=photos, photos=photos, outlooks=outlooks), "few-images", "imbalance")
+def remedies() -> Comparison:
+    """Without a remedy every photo is taken for the first class."""
+    truth = np.repeat([0, 1], [90, 30])
+    answers = {"none": np.eye(2)[np.zeros(120, int)], "balanced": np.eye(2)[truth]}
+    objective = objective_of("balanced-accuracy", ["lemon", "lime"])
+    return concluded(answers, truth, objective, Balance({"lemon": 90, "lime": 30}))
+
+
+def listed(photos: pd.DataFrame, found: Comparison | None = None, **outlooks: Outlook) -> pd.DataFrame:
+    context = known(in_use=photos, photos=photos, outlooks=outlooks, remedies=found or remedies())
+    return issues(context, "few-images", "imbalance")
 
 
 def test_a_class_with_few_training_photos_is_named_with_how_many_are_missing():
@@ -35,7 +48,9 @@ def test_a_class_without_training_photos_counts_too():
 
 
 def test_a_class_much_larger_than_another_is_an_imbalance():
-    assert listed(photos(lemon=500, lime=100)).empty
-    found = listed(photos(lemon=501, lime=100))
+    assert listed(photos(lemon=300, lime=100)).empty
+    found = listed(photos(lemon=501, lime=100), remedies())
     assert found["issue"].to_list() == ["imbalance"]
+    assert "Choose balanced in notebook 02 or with --imbalance" in found["suggestion"][0]
+    assert "balanced accuracy 50.0% without a remedy; balanced +" in found["suggestion"][0]
     assert '"lemon" has 501' in found["detail"][0] and '"lime" 100' in found["detail"][0]

@@ -30,3 +30,21 @@ def test_bad_values_are_refused_in_one_sentence(photo_folder, workspace, capsys)
     assert "--photos is 0" in refused(capsys, "remedies", *place, "--photos", "0")
     assert "objective is 'best'" in refused(capsys, "remedies", *place, *LITE, "--objective", "best")
     assert "imbalance is 'x'" in refused(capsys, "train", *place, "--imbalance", "x")
+
+
+def test_a_finished_classifier_is_adjusted(photo_folder, workspace, capsys):
+    place = ["--data", photo_folder, "--workspace", workspace]
+    called(capsys, "baseline", *place, *LITE)
+    status, found, _ = called(capsys, "adjust", *place, "--run", "svm", "--use", "0.5")
+    assert status == 0 and found["chosen"] == 0.5 and found["run"] == "svm"
+    _, found, _ = called(capsys, "adjust", *place, "--run", "svm", "--use", "recommended")
+    assert found["chosen"] == 0 if found["recommended"] == "none" else found["chosen"] > 0
+    assert "--use is 'much'" in refused(capsys, "adjust", *place, "--run", "svm", "--use", "much")
+
+
+def test_where_it_fails(photo_folder, workspace, capsys):
+    place = ["--data", photo_folder, "--workspace", workspace]
+    called(capsys, "baseline", *place, *LITE)
+    status, found, _ = called(capsys, "slices", *place, "--run", "svm")
+    assert status == 0 and found["model"] == "svm" and found["photos"] > 0
+    assert isinstance(found["slices"], list) and "finding" in found

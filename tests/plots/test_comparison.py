@@ -63,3 +63,25 @@ def test_framings_show_both_accuracy_and_difference_and_what_is_recommended():
     assert [float(line.get_ydata()[0]) for line in squares] == pytest.approx([0.9, 20])
     assert len(plots.framings_compared(table, "crop").axes[1].lines) < len(right.lines), "no square on the right"
     assert "Nothing compared yet" in texts(plots.framings_compared(table.head(0), ""))
+
+
+def test_remedies_beside_none():
+    table = pd.DataFrame(
+        [("none", 0, 0, 0, 0, 0, 0), ("balanced", 0.04, 0.02, 0.06, -0.01, -0.02, 0.0)],
+        columns=[
+            "remedy",
+            "difference",
+            "difference_low",
+            "difference_high",
+            "accuracy_difference",
+            "accuracy_low",
+            "accuracy_high",
+        ],
+    ).astype({"difference": float})
+    said = texts(plots.remedies_compared(table, "balanced accuracy", "balanced"))
+    assert "balanced brings +4.0 points of balanced accuracy" in said
+    axes = plots.remedies_compared(table, "balanced accuracy", "balanced").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["balanced (recommended)"]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["balanced accuracy, 95% interval", "accuracy, 95% interval"]
+    assert "No remedy is reliably better by accuracy" in texts(plots.remedies_compared(table, "accuracy", "none"))

@@ -23,6 +23,7 @@ CHOSEN = {
     "weight_decay": 1e-5,
     "augmentation": "crop+flip+rotation:30+colour",
     "schedule": "[0.1, 0.01]",
+    "imbalance": "weights:lemon=3",
     "seed": 123456,
 }
 VALUES = {
