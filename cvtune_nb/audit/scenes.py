@@ -315,16 +315,16 @@ def _measured(
     labels = photos["label"].to_numpy(dtype=object)
     rows = _subsample(groups)
     x = np.asarray(features[rows])
-    answers = [_cross_validated(x, labels[rows], kept[rows]) for kept in (groups, copies)]
-    if any(len(one) == 0 for one in answers):
+    together, apart = (_cross_validated(x, labels[rows], kept[rows]) for kept in (groups, copies))
+    if not len(together) or not len(apart):
         return None
-    flatters, low, high = metrics.paired_groups(*answers, groups[rows])
+    flatters, low, high = metrics.paired_groups(together, apart, groups[rows])
     if flatters < FLATTERS or low <= 0:
         return None
-    together, apart = (float(one.mean()) for one in answers)
     rule, rate, chance = found
     counts = len(several), int(several.sum()), len(divided)
-    return Scenes(rule, *counts, rate, chance, (example[0], example[1]), apart, together, flatters, low, high)
+    means = float(apart.mean()), float(together.mean())
+    return Scenes(rule, *counts, rate, chance, (example[0], example[1]), *means, flatters, low, high)
 
 
 def _subsample(groups: np.ndarray) -> np.ndarray:
