@@ -216,3 +216,56 @@ def test_the_interval_of_cross_validation_is_wider_than_that_of_independent_phot
     wider = metrics.cross_validated(right, 5, groups)
     assert wider.groups == 40
     assert wider.high - wider.low > 1.5 * (found.high - found.low)
+
+
+# -- photos that belong together --------------------------------------------------------------------------------
+
+
+def test_photos_that_are_alone_have_wilsons_interval():
+    right = np.arange(50) % 5 > 0
+    assert metrics.clustered(right, np.arange(50)) == metrics.share(40, 50)
+    assert metrics.accuracy(right, np.ones(50, bool), np.arange(50)) == metrics.share(40, 50)
+
+
+@pytest.mark.parametrize("hits", [0, 3, 12])
+def test_a_group_that_is_right_or_wrong_as_a_whole_counts_about_as_one_photo(hits):
+    right = np.repeat(np.arange(12) < hits, 8)
+    found, one_each = metrics.clustered(right, np.repeat(np.arange(12), 8)), metrics.share(hits, 12)
+    assert found.value == one_each.value and (found.n, found.groups) == (96, 12)
+    assert found.low <= one_each.low + 0.02 and found.high >= one_each.high - 0.02, "the t distribution makes it wider"
+    assert "96 photos in 12 groups" in str(found)
+    assert found.to_dict()["groups"] == 12 and "groups" not in one_each.to_dict()
+
+
+@pytest.mark.parametrize("groups", [10, 60])
+def test_the_interval_of_groups_holds_where_that_of_photos_does_not(groups):
+    random, held, naive, p = np.random.default_rng(0), [], [], 0.8
+    for _ in range(400):
+        sizes = 1 + random.poisson(7, groups)
+        hits = random.binomial(sizes, random.beta(p, 1 - p, groups))  # correlation 0.5
+        right = np.concatenate([np.arange(size) < hit for size, hit in zip(sizes, hits, strict=True)])
+        found, alone = (
+            metrics.clustered(right, np.repeat(np.arange(groups), sizes)),
+            metrics.share(hits.sum(), len(right)),
+        )
+        held.append(found.low <= p <= found.high)
+        naive.append(alone.low <= p <= alone.high)
+    assert np.mean(held) > 0.9 and np.mean(naive) < 0.75
+
+
+def test_one_group_says_nothing_of_others():
+    found = metrics.clustered(np.ones(20, bool), np.zeros(20))
+    assert (found.value, found.low, found.high) == (1.0, 0.0, 1.0)
+    assert metrics.clustered(np.empty(0, bool), np.empty(0)).n == 0
+    assert metrics.paired_groups(np.zeros(5), np.ones(5), np.zeros(5)) == (1.0, -1.0, 1.0)
+
+
+def test_a_difference_between_groups_has_an_interval_over_groups():
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 8)
+    first = random.random(240) < 0.5
+    gained = np.repeat(random.random(30) < 0.3, 8)
+    difference, low, high = metrics.paired_groups(first, first | gained, groups)
+    assert low < difference < high and difference == pytest.approx((~first & gained).mean())
+    assert metrics.paired_groups(first, first | gained, np.arange(240))[1] > low, "as if all were alone"
+    assert metrics.paired_groups(first, first, groups) == (0.0, 0.0, 0.0)

@@ -65,7 +65,7 @@ class Context:
     def duplicates(self) -> Duplicates:
         """Which photos are copies of each other."""
         distinct = self.workspace.distinct()
-        return duplicates.find(self.photos, self.rows, self.pixels, self._part(0.7, 0.79), distinct)
+        return duplicates.find(self.photos, self.rows, self.pixels, self._part(0.7, 0.8), distinct)
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -77,7 +77,7 @@ class Context:
     def scenes(self) -> Scenes | None:
         """Photos that look like frames of one scene, and that the split divides."""
         when = taken(self.workspace, self.photos)
-        return scenes.look(self.photos, self.rows, self.groups, when, self._part(0.79, 0.8))
+        return scenes.look(self.photos, self.rows, self.groups, when, self._part(0.9, 0.9))
 
     @cached_property
     def copies(self) -> list[Copy]:

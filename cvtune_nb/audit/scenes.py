@@ -49,10 +49,11 @@ ASKED, COLUMNS = 1_000, 2_048
 MATES, FEWEST = 0.10, 20
 """Photos that share a group with others of their class, as a fraction and a number: fewer are not worth a word."""
 
-NEAREST, LIFT = 0.5, 4.0
+NEAREST, LIFT, NEARER = 0.5, 4.0, 0.6
 """A rule finds scenes where the nearest photo of the class, copies left out, is of the same group for half of the
-photos, and so many times more often than for groups drawn at random: classes within classes, which are few and large,
-do not come to that (docs/measurements.md, "Frames of one scene")."""
+photos, and so many times more often than for groups drawn at random, and where it is then so many times as far as the
+nearest one of another group: kinds of things within a class do not come to that (docs/measurements.md, "Frames of one
+scene")."""
 
 ENOUGH = 3_000
 """Photos, in whole groups, that it is measured on, so that it stays a matter of seconds."""
@@ -154,12 +155,15 @@ def look(
     """
     if len(photos) < FEWEST:
         return None
-    asked, nearest = neighbours(photos["label"].to_numpy(dtype=object), features, copies, progress)
+    labels = photos["label"].to_numpy(dtype=object)
+    near = neighbours(labels, features, copies, progress)
     best: tuple[float, str, np.ndarray, float] | None = None
     for rule, names in candidates(photos, when):
         groups = pd.factorize(pd.Series(joined(map(str, copies), names)))[0]
-        rate, chance = recognised(photos["label"].to_numpy(dtype=object), groups, copies, asked, nearest)
-        if rate >= NEAREST and rate >= LIFT * chance and (best is None or rate > best[0] + 0.02):
+        rate, chance = recognised(labels, groups, copies, near)
+        if rate < NEAREST or rate < LIFT * chance or (best is not None and rate <= best[0] + 0.02):
+            continue
+        if nearer(groups, near, neighbours(labels, features, groups, progress)) <= NEARER:
             best = rate, rule, groups, chance
     if best is None:
         return None
@@ -187,16 +191,33 @@ def candidates(photos: pd.DataFrame, when: pd.DataFrame | None) -> Iterator[tupl
             yield rule, names
 
 
-def neighbours(
-    labels: np.ndarray, features: Rows | np.ndarray, copies: np.ndarray, progress: Progress = silent
-) -> tuple[np.ndarray, np.ndarray]:
-    """(rows that were asked, the row of the photo of their class that is nearest to each and no copy of it).
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest photos of some, all arrays (a,).
 
-    By the cosine of features, about their mean. -1 for a photo that has none.
+    Attributes
+    ----------
+    asked
+        Rows of the photos that were asked.
+    nearest
+        The row of the photo of their class that is nearest to each and not of its group; -1 where there is none.
+    distance
+        How far that is, 0 to 2.
+    """
+
+    asked: np.ndarray
+    nearest: np.ndarray
+    distance: np.ndarray
+
+
+def neighbours(
+    labels: np.ndarray, features: Rows | np.ndarray, groups: np.ndarray, progress: Progress = silent
+) -> Neighbours:
+    """The nearest photos, by the cosine of features about their mean.
 
     Parameters
     ----------
-    labels, copies
+    labels, groups
         Of each photo (n,).
     features
         features[rows] is float (len(rows), width).
@@ -207,6 +228,7 @@ def neighbours(
     queries = np.asarray(features[asked], dtype=np.float32)
     mean = queries.mean(axis=0)
     queries -= mean
+    queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-12)
     best, nearest = np.full(len(asked), -np.inf, np.float32), np.full(len(asked), -1)
     for start in range(0, len(labels), COLUMNS):
         progress(start / len(labels), "looking for scenes")
@@ -214,26 +236,25 @@ def neighbours(
         others = np.asarray(features[rows], dtype=np.float32) - mean
         others /= np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-12)
         alike = queries @ others.T
-        alike[(labels[asked, None] != labels[rows]) | (copies[asked, None] == copies[rows])] = -np.inf
+        alike[(labels[asked, None] != labels[rows]) | (groups[asked, None] == groups[rows])] = -np.inf
         place = alike.argmax(axis=1)
         value = alike[np.arange(len(asked)), place]
         better = value > best
         best[better], nearest[better] = value[better], rows[place[better]]
-    return asked, nearest
+    return Neighbours(asked, nearest, 1 - best)
 
 
-def recognised(
-    labels: np.ndarray, groups: np.ndarray, copies: np.ndarray, asked: np.ndarray, nearest: np.ndarray
-) -> tuple[float, float]:
+def recognised(labels: np.ndarray, groups: np.ndarray, copies: np.ndarray, near: Neighbours) -> tuple[float, float]:
     """How often the nearest photo is of the same group, of photos that share one with others, and how often by chance.
 
     Parameters
     ----------
     labels, groups, copies
         Of each photo (n,).
-    asked, nearest
-        What `neighbours` gives.
+    near
+        The nearest that are no copies.
     """
+    asked, nearest = near.asked, near.nearest
     table = pd.DataFrame({"label": labels, "group": groups, "copies": copies, "one": 1})
     size = table.groupby("label")["one"].transform("size").to_numpy()
     own = table.groupby(["label", "copies"])["one"].transform("size").to_numpy()
@@ -245,6 +266,25 @@ def recognised(
     hits = groups[asked[with_mates]] == groups[nearest[with_mates]]
     chance = mates[with_mates] / (size - own)[asked[with_mates]]
     return float(hits.mean()), float(chance.mean())
+
+
+def nearer(groups: np.ndarray, near: Neighbours, others: Neighbours) -> float:
+    """How far the nearest photo is where it is of the same group, as a multiple of the nearest of another group.
+
+    Parameters
+    ----------
+    groups
+        Of each photo (n,).
+    near, others
+        The nearest photos, and the nearest of other groups, of the same photos.
+
+    Returns
+    -------
+    float
+        The median.
+    """
+    same = (near.nearest >= 0) & (others.nearest >= 0) & (groups[near.asked] == groups[near.nearest])
+    return float(np.median(near.distance[same] / np.maximum(others.distance[same], 1e-6))) if same.any() else np.inf
 
 
 def _measured(
@@ -275,16 +315,16 @@ def _measured(
     labels = photos["label"].to_numpy(dtype=object)
     rows = _subsample(groups)
     x = np.asarray(features[rows])
-    answers = [_cross_validated(x, labels[rows], kept[rows]) for kept in (groups, copies)]
-    if any(len(one) == 0 for one in answers):
+    together, apart = (_cross_validated(x, labels[rows], kept[rows]) for kept in (groups, copies))
+    if not len(together) or not len(apart):
         return None
-    flatters, low, high = metrics.paired_groups(*answers, groups[rows])
+    flatters, low, high = metrics.paired_groups(together, apart, groups[rows])
     if flatters < FLATTERS or low <= 0:
         return None
-    together, apart = (float(one.mean()) for one in answers)
     rule, rate, chance = found
     counts = len(several), int(several.sum()), len(divided)
-    return Scenes(rule, *counts, rate, chance, (example[0], example[1]), apart, together, flatters, low, high)
+    means = float(apart.mean()), float(together.mean())
+    return Scenes(rule, *counts, rate, chance, (example[0], example[1]), *means, flatters, low, high)
 
 
 def _subsample(groups: np.ndarray) -> np.ndarray:

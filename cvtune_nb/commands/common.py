@@ -42,7 +42,7 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
         When there are no photos that can be used, and no workspace.
     """
     from cvtune_nb.data import conflicts, levels, open_workspace
-    from cvtune_nb.data.summary import previews
+    from cvtune_nb.data.summary import in_two_classes, previews
 
     folder = Path(arguments.workspace).expanduser() if arguments.workspace else None
     if folder and not arguments.data and not (folder / "workspace.json").exists():
@@ -76,10 +76,7 @@ def open_workspace_of(arguments: argparse.Namespace, meter: Meter, progress: Cal
     if len(skipped):
         meter.say(f"files left out: {len(skipped)}, for the reasons in {workspace.folder / 'skipped.csv'}")
     if len(contested):
-        meter.say(
-            f"{len(contested)} photos lie in two classes, for example {contested['path'].iloc[0]}: "
-            "they are left out until you decide (notebook 01)"
-        )
+        meter.say(in_two_classes(contested, workspace.photos()))
     return workspace
 
 

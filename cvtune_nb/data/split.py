@@ -1,6 +1,7 @@
 """The frozen split into train, validation and test photos."""
 
 import hashlib
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -117,7 +118,10 @@ def _require_all_classes(manifest: pd.DataFrame, split: pd.Series) -> None:
             few.append(f"class {label!r} has only {different} different photo(s), for example {example}")
     reasons = []
     if copies:
-        reasons.append(f"{', '.join(copies)}: delete one of the copies, or take the folder out")
+        reasons.append(
+            f"{', '.join(copies)}: delete one of the copies, or take the folder out; where photos "
+            "show several classes at once, draw boxes in notebook 06"
+        )
     if untrained:
         reasons.append(
             f"the split you gave has no train photos of {', '.join(untrained)}: add some to train, or take the class "
@@ -161,8 +165,8 @@ def _draw(
     """The split of each group of `photos`, which have none.
 
     One by one, the largest first and those of a size as the seed draws them: each goes to the first of validation and
-    test that it brings nearer to its fractions (in the squared distance over the classes), else to train. Where all are
-    alone, this is a stratified draw.
+    test that lacks as many of its classes, else to train; then the smallest go where they bring a split nearer to its
+    fractions (in the squared distance over the classes). Where all are alone, this is a stratified draw.
 
     Parameters
     ----------
@@ -194,11 +198,19 @@ def _draw(
         for name, number in _held_back(count, several[column], shares[label], settled[label]).items():
             lacking[SPLITS.index(name), column] = number
     place = np.zeros(len(names), dtype=int)
-    for row, (start, end) in enumerate(pairwise(size.indptr)):
-        own, among = size.data[start:end], size.indices[start:end]
-        nearer = [number for number in (1, 2) if own @ lacking[number, among] >= own @ own / 2]
-        place[row] = nearer[0] if nearer else 0
+    parts = [(size.data[start:end], size.indices[start:end]) for start, end in pairwise(size.indptr)]
+
+    def put(row: int, wanted: Callable[[np.ndarray, np.ndarray], bool]) -> None:
+        """Into the first of validation and test that lacks it."""
+        own, among = parts[row]
+        place[row] = next((number for number in (1, 2) if wanted(own, lacking[number, among])), 0)
         lacking[place[row], among] -= own
+
+    for row in range(len(parts)):
+        put(row, lambda own, lack: bool((own <= lack).all()))
+    for row in np.flatnonzero(place == 0)[::-1]:  # what is lacking still: the smallest that bring it nearer
+        lacking[0, parts[row][1]] += parts[row][0]
+        put(row, lambda own, lack: bool(own @ lack > own @ own / 2))
     needs = [
         [number for number, name in enumerate(SPLITS) if name in shares[label].keys() - settled[label]]
         for label in labels

@@ -64,3 +64,26 @@ def cut_off_in_words(photos: pd.DataFrame) -> str:
     shapes = cut_off_by_aspect(photos).itertuples()
     words = [f"{row.cut_off:.0%} of {row.photos:,} photos of about {row.aspect}" for row in shapes if row.cut_off]
     return f"{cut_off(photos).mean():.0%} of the photos' area" + (f": {', '.join(words)}" if words else "")
+
+
+OFTEN = 0.05
+"""Of the photos: if more of them lie in two classes, it is no oversight, but what the photos show. Ours."""
+
+
+def in_two_classes(contested: pd.DataFrame, photos: pd.DataFrame) -> str:
+    """That photos lie in two classes, in a sentence without a full stop; "" for none.
+
+    contested: what data.conflicts gives; photos: all of them.
+    """
+    if contested.empty:
+        return ""
+    count = len(contested)
+    words = (
+        f"{count:,} photos lie in two classes, for example {contested['path'].iloc[0]}: they are left out until you "
+    )
+    words += "decide (notebook 01)"
+    if count > OFTEN * (len(photos) + count):
+        words += (
+            "; classes exclude each other here: where photos show several things at once, draw boxes in notebook 06"
+        )
+    return words

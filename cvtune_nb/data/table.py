@@ -19,6 +19,15 @@ TRAIN_FLAGS = {"istrain", "istraining", "istrainingimage"}
 GROUP_COLUMNS = {"group", "groups", "groupid"}
 """Names of columns, in lower case and without blanks, dashes and underscores."""
 
+NUMBERED = re.compile(r"(label|class|category|tag)\d+")
+"""Names of columns that hold one of several labels of a photo."""
+
+SEVERAL = (
+    "classes exclude each other here, so that each photo has one; leave one label for each photo, or, where photos "
+    "show several things, draw boxes in notebook 06 (cvtune detect), which finds each of them"
+)
+"""Why a photo of several classes is refused, and the way out."""
+
 TRUE, FALSE = {"true", "1", "1.0", "yes", "y", "t"}, {"false", "0", "0.0", "no", "n", "f", ""}
 SAMPLE = 500
 """Lines that show whether a table lists the photos beside it."""
@@ -66,11 +75,10 @@ def _read(table: Table, files: Files, as_stated: bool) -> Layout:
     twice = [path for path, count in Counter(path for path, _, _ in rows).items() if count > 1]
     if twice:
         own = sorted({label for path, label, _ in rows if path == twice[0]})
-        why = f" ({in_words(own)}): classes exclude each other here" if len(own) > 1 else ":"
-        raise InputError(
-            f"{file} gives {twice[0]!r} more than one label or split{why}{';' if len(own) > 1 else ''} leave one line "
-            "for each photo"
-        )
+        many = f", as to {len(twice) - 1:,} other photos" * (len(twice) > 1)
+        if len(own) > 1:
+            raise InputError(f"{file} gives {twice[0]!r} more than one label ({in_words(own)}){many}: {SEVERAL}")
+        raise InputError(f"{file} gives {twice[0]!r} more than one split{many}: leave one line for each photo")
     columns = ", ".join(note for note in (path_note, label_note, split_note) if note)
     notes = [f"CSV {file.name}" + (f": {columns}" if columns else ""), *table.notes, *files.notes]
     if len(rows) < len(paths):
@@ -99,6 +107,9 @@ def _labels(table: Table, as_stated: bool) -> tuple[list[str], str]:
     """The label of each row, and which column says it."""
     candidates = table.named(LABEL_COLUMNS)
     if not candidates:
+        numbered = [name for name, key in zip(table.columns, table.keys, strict=True) if NUMBERED.fullmatch(key)]
+        if len(numbered) > 1:
+            raise InputError(f"{table.file} has several columns with labels, {in_words(numbered)}: {SEVERAL}")
         return _one_hot(table)
     number = _one_of(table, candidates)
     labels = [composed(label) for label in table.column(number)]
@@ -143,8 +154,7 @@ def _one_hot(table: Table) -> tuple[list[str], str]:
             what = f"several labels, {in_words(own)}" if own else "no label"
             raise table.refuse(
                 row,
-                f"{what}, in a table with a column for each class: classes exclude each other "
-                "here; leave one label for each photo, or draw boxes in notebook 06",
+                f"{what}, in a table with a column for each class: {SEVERAL}",
             )
         labels.append(composed(own[0]))
     return labels, f"a column for each class ({len(binary)})"
@@ -159,9 +169,8 @@ def _refuse_several_labels(table: Table, labels: list[str], plural: bool) -> Non
             row = labels.index(label)
             raise table.refuse(
                 row,
-                f"the label {label!r} seems to be several, {in_words(parts)}: classes exclude each other here; leave "
-                "one label for each photo, draw boxes in notebook 06, or, if it is the name of one class, say so with "
-                "--layout csv (in notebook 00: Layout)",
+                f"the label {label!r} seems to be several, {in_words(parts)}: {SEVERAL}, or, if it is the name of one "
+                "class, say so with --layout csv (in notebook 00: Layout)",
             )
 
 

@@ -16,7 +16,7 @@ from cvtune_nb.data import NATIVE, colours, conflicts, levels, open_workspace, o
 from cvtune_nb.data.photo import FULL
 from cvtune_nb.data.pixels import added_bytes, kept_bytes
 from cvtune_nb.data.sample import make_sample
-from cvtune_nb.data.summary import class_sizes, classes_by_split, previews, short_sides
+from cvtune_nb.data.summary import class_sizes, classes_by_split, in_two_classes, previews, short_sides
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
@@ -308,7 +308,7 @@ def _found(workspace: Workspace) -> str:
     )
     lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
     if len(contested):
-        lines.append(f"{len(contested)} photos lie in two classes and wait for your decision in notebook 01.")
+        lines.append(html.text(f"{in_two_classes(contested, photos)}."))
     found = "".join(f"<div>{line}</div>" for line in lines)
     names = {"path": "file", "reason": "left out, because"}
     return found + html.table(skipped, names, f"{len(skipped)} files left out", most=12)

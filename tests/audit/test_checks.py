@@ -12,6 +12,7 @@ from cvtune_nb.audit.checks import table
 from cvtune_nb.audit.duplicates import Duplicates
 from cvtune_nb.audit.labels import Judgement
 from cvtune_nb.audit.quality import MEASURES
+from cvtune_nb.audit.scenes import Scenes
 from cvtune_nb.audit.storage import Storage
 from cvtune_nb.data import open_workspace
 from tests.audit.contexts import BY_NAME, known
@@ -32,6 +33,7 @@ def clean(folder, n: int = 40):
             "label": ["a", "b"] * (n // 2),
             "split": ["train", "train", "test", "test"] * (n // 4),
             "sha256": [f"{i:064}" for i in range(n)],
+            "group": [f"{i:064}" for i in range(n)],
             "width": 400,
             "height": 300,
             "bytes": 20_000,
@@ -56,6 +58,7 @@ def clean(folder, n: int = 40):
         "measures": measures,
         "stored": pd.DataFrame({"stored": "colour", "profile": "", "path": photos["path"]}),
         "outlooks": {},
+        "scenes": None,
         "storage": Storage(900.0, 900.0, 300.0, 0.5, True),
     }
     return known(SimpleNamespace(folder=folder), **nothing)
@@ -102,6 +105,8 @@ def many_of_one_class(context):
     return {"in_use": pd.concat([photos, *[photos[photos["label"] == "b"]] * 20]), "remedies": remedies()}
 
 
+FILMED = Scenes("(.*)_", 9, 40, 3, 0.9, 0.05, ("0_1.jpg", "0_2.jpg"), 0.9, 0.7, 0.2, 0.1, 0.3)
+
 PLANTED = {
     "mislabelled": lambda context: said(context, (0.01, 0.99)),
     "ambiguous": lambda context: said(context, (0.51, 0.49)),
@@ -124,6 +129,7 @@ PLANTED = {
     "shortcut": darker("label", "a"),
     "split-drift": darker("split", "test"),
     "few-images": lambda context: {"in_use": context.photos},
+    "scenes": lambda context: {"scenes": FILMED},
     "small-objects": boxed,
     "imbalance": many_of_one_class,
     "slow-storage": lambda context: {"storage": Storage(10.0, 900.0, 300.0, 0.5, True)},

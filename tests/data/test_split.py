@@ -231,3 +231,54 @@ def test_what_decisions_left_must_be_learnable():
         require_learnable(photos(a=["train", "test"], b=["train"]))
     with pytest.raises(InputError, match=r"class 'c' has 1 photo\(s\), for example c/0.jpg, but none for training"):
         require_learnable(photos(a=["train", "validation"], b=["train"], c=["validation"]))
+
+
+# -- groups ---------------------------------------------------------------------------------------------------
+
+
+def grouped(sizes, labels=("a", "b")):
+    """A manifest of groups of these sizes, each of one of the classes in turn."""
+    rows = [(f"{n}/{i}", labels[n % len(labels)], f"g{n}", "") for n, size in enumerate(sizes) for i in range(size)]
+    return pd.DataFrame(rows, columns=["path", "label", "group", "split"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fractions_are_of_photos_and_groups_are_whole(seed):
+    random = np.random.default_rng(seed)
+    table = grouped(np.ceil(random.lognormal(1.5, 0.8, 120)).astype(int))
+    splits = assign_splits(table, seed)
+    assert splits.groupby(table["group"]).nunique().max() == 1
+    for label in ("a", "b"):
+        fractions = splits[table["label"] == label].value_counts(normalize=True)
+        assert fractions[["train", "validation", "test"]].tolist() == pytest.approx([0.7, 0.15, 0.15], abs=0.02)
+
+
+def test_one_large_group_goes_into_training():
+    table = grouped([60, 60, *[1] * 80])
+    splits = assign_splits(table)
+    assert set(splits[table["group"].isin(["g0", "g1"])]) == {"train"}
+    assert splits.value_counts().to_dict() == {"train": 140, "validation": 30, "test": 30}
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_few_groups_fill_train_then_validation_then_test(groups):
+    table = grouped([8] * 2 * groups)
+    for label in ("a", "b"):
+        splits = set(assign_splits(table)[table["label"] == label])
+        assert splits == set(["train", "validation", "test"][:groups])
+
+
+def test_a_class_that_is_only_seen_beside_others_is_measured_too():
+    """Of 20 groups of class a two hold a photo of class b, which has no others."""
+    table = grouped([10] * 20, ("a",))
+    table.loc[[5, 15], "label"] = "b"
+    table["sha256"] = table["path"]
+    splits = assign_splits(table)
+    assert {"train", "validation"} <= set(splits[table["label"] == "b"])
+    assert splits.groupby(table["group"]).nunique().max() == 1
+
+
+def test_groups_that_are_too_few_are_named():
+    table = grouped([8, 8, 8, 8, 9], ("a", "a", "a", "a", "b"))
+    with pytest.raises(InputError, match=r"class 'b' has only 1 group\(s\) of photos that belong together \(4/0 ...\)"):
+        assign_splits(table)

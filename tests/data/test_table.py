@@ -91,8 +91,9 @@ def test_windows_1252_only_where_names_on_disk_confirm_every_letter(tmp_path):
         ("path,label\ncat/1.jpg,a\n\ndog/2.jpg\n", "line 4: the label is empty"),
         ("path,label\ncat/1.jpg,a\n,b\n", "line 3: it names no photo"),
         ("path,label,split\ncat/1.jpg,a,train\ndog/2.jpg,b,trian\n", "line 3: split is 'trian': use train"),
-        ("path,label\ncat/1.jpg,a\ncat/1.jpg,b\n", "gives 'cat/1.jpg' more than one label or split ('a' and 'b')"),
-        ("path,label,split\ncat/1.jpg,a,train\ncat/1.jpg,a,test\n", "more than one label or split: leave one line"),
+        ("path,label\ncat/1.jpg,a\ncat/1.jpg,b\n", "gives 'cat/1.jpg' more than one label ('a' and 'b'): classes"),
+        ("path,label,split\ncat/1.jpg,a,train\ncat/1.jpg,a,test\n", "more than one split: leave one line"),
+        ("path,label1,label2\ncat/1.jpg,a,b\n", "several columns with labels, 'label1' and 'label2': classes exclude"),
         ("path,label\ncat/1.jpg,a, big\ndog/2.jpg,b, big\n", "can't be read as CSV (line 2 has 3 columns"),
         ('path,label\n"cat/1.jpg,a\n', "can't be read as CSV (line 2: unexpected end of data)"),
         ("path,label,label\ncat/1.jpg,a,b\n", "has two columns called 'label'"),
@@ -218,7 +219,7 @@ def test_a_column_for_each_class(tmp_path):
 def test_several_labels_in_a_cell_are_refused_with_the_reason(tmp_path, labels):
     rows = [(path, labels[number % len(labels)]) for number, (path, _) in enumerate(ROWS)]
     file = write(tmp_path, table(rows))
-    refused(file, "line 2: the label", "seems to be several", "classes exclude each other here", "--layout csv")
+    refused(file, "line 2: the label", "seems to be several", "classes exclude each other here", "notebook 06")
     assert len({label for _, label, _ in found(file, "csv")}) == len(labels), "the way out is open"
 
 
