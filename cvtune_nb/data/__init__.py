@@ -91,6 +91,7 @@ def open_workspace(
     levels.choose(space, black, white, bands)
     _refresh(space, found, drawn, progress)
     levels.require_high_depth(space)
+    levels.require_many_bands(space, space.manifest()["path"], bands)
     space.keep(layout=said, recognised=found.recognised, draw_validation=drawn)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
