@@ -16,9 +16,9 @@ import pandas as pd
 from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.data import summary
+from cvtune_nb.data.colour_spaces import HDR, NO_PROFILE
 from cvtune_nb.data.colours import GREY
 from cvtune_nb.data.file_types import BESIDE
-from cvtune_nb.data.photo import NO_PROFILE
 from cvtune_nb.data.pixels import Pixels
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.rows import Rows, RowStore
@@ -147,8 +147,8 @@ def colour_profile(context: Context) -> list[Issue]:
     """Photos stored in other colours than sRGB and grey."""
     rows = []
     for row in context.stored.itertuples():
-        if row.profile == NO_PROFILE:
-            detail = f"it has {NO_PROFILE}, so its colours are taken for sRGB"
+        if row.profile in (NO_PROFILE, HDR):
+            detail = f"it has {row.profile}, so its colours are taken for sRGB"
             rows.append(issue(row.path, 0.6, detail, "save it anew with the right profile, or as sRGB"))
         elif row.profile:
             detail = f"its colours are stored in {row.profile}, and are converted to sRGB"
