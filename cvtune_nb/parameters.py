@@ -143,7 +143,7 @@ _DECLARED = [
     Parameter(
         "framing",
         "Framing",
-        "how a photo fits the square that the network sees. crop: its middle, the ends of long photos are cut off; "
+        "how a photo fits what the network sees. crop: its middle, the ends of long photos are cut off; "
         "whole: all of it, with the mean colour around; squash: all of it, distorted",
         "crop",
         "menu",

@@ -11,10 +11,11 @@ from cvtune_nb.audit import audit
 from cvtune_nb.classification import SVM, Run, export_run
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.candidates import Candidate
-from cvtune_nb.classification.choice import BY_HAND, choice, choose
+from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing
 from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.console import table
+from cvtune_nb.classification.framing import compare_framings, expected_seconds
+from cvtune_nb.console import duration, table
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import Escalation, escalate, ladder_of
 from cvtune_nb.files import Progress
@@ -24,6 +25,8 @@ from cvtune_nb.workspace import Workspace
 
 COMPARISON_SHARE = 0.2
 """Fraction of the time left that comparing networks gets; features of the one that wins are needed later anyway."""
+FRAMING_SHARE = 0.2
+"""Fraction of the time left that comparing framings gets, where the audit says that the crop cuts off much."""
 AUDIT_SHARE = 0.4
 """Fraction of the time left after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
@@ -65,7 +68,8 @@ class Workbook:
     `found` collects what each step gave, as plain values; a step that can't be done with these photos, on this machine
     or in the time left is skipped there, with its reason. `config` gives what is trained first once the photos are
     open, for the network to start with may have been chosen in the workspace. `candidates` gives the networks that are
-    compared before; None: none are. `started` and `deadline` are times of time.monotonic.
+    compared before; None: none are. `framed`: the person says how photos are framed, which is not compared then.
+    `started` and `deadline` are times of time.monotonic.
     """
 
     config: Config
@@ -77,8 +81,9 @@ class Workbook:
         budget_seconds: float,
         progress: Progress,
         candidates: Callable[[Workspace], list[Candidate]] | None = None,
+        framed: bool = False,
     ) -> None:
-        self.configured, self.progress, self.candidates = config, progress, candidates
+        self.configured, self.progress, self.candidates, self.framed = config, progress, candidates, framed
         self.started, self.deadline = started, started + budget_seconds
         self.found: dict[str, Any] = {"state": "done", "budget_seconds": budget_seconds, "notes": []}
         self.impossible: dict[Config, str] = {}
@@ -95,9 +100,13 @@ class Workbook:
                 self.unless_impossible("compare", self.compare)
             self.config = self.configured(self.workspace)
             self.audit(AUDIT_SHARE * self.left())
+            if self.cut_off() and not self.framed:
+                self.unless_impossible("framing", self.framing)
             self.baseline()
             if self.found["audit"]["state"] == "out of time":  # its features are there now: most of its work
                 self.audit(min(AUDIT_SHARE * self.left(), self.left() - EXPORT_SECONDS))
+                if self.cut_off() and not self.framed:
+                    self.skip("framing", "the audit came too late for it: `cvtune compare --framings` does it")
             self.unless_impossible("train", self.train)
             self.unless_impossible("escalate", self.climb)
             self.export()
@@ -111,7 +120,8 @@ class Workbook:
         """`found` as a table to read."""
         found, rows = self.found, []
         compared = ("compare",) if self.candidates else ()
-        for step in (*compared, "audit", "baseline", "train", "escalate", "export"):
+        framings = ("framing",) if "framing" in found else ()
+        for step in (*compared, "audit", *framings, "baseline", "train", "escalate", "export"):
             values = found.get(step, {"state": "not begun"})
             rows.append({"step": step, "result": values["state"], "seconds": values.get("seconds")})
             if "issues" in values:
@@ -190,6 +200,33 @@ class Workbook:
             "issues": counts,
             "summary": result.summary,
         }
+
+    def cut_off(self) -> bool:
+        """Whether the audit says that much of the photos lies outside of what the network sees."""
+        return "cut-off" in self.found.get("audit", {}).get("issues", {})
+
+    def framing(self) -> None:
+        """How photos should fit what the network sees: as is recommended, unless the person chose it by hand."""
+        if (chosen := choice(self.workspace)) and chosen.framing_why == BY_HAND:
+            self.skip("framing", f"{chosen}")
+            return
+        spec, room = FeatureSpec.of(self.config), FRAMING_SHARE * self.left()
+        expected, begun = expected_seconds(self.workspace, spec), time.monotonic()
+        too_long = f"about {duration(expected)}, which does not fit into its share of the budget"
+        if expected > room:
+            self.skip("framing", f"comparing framings takes {too_long}: `cvtune compare --framings` does it")
+            return
+        try:
+            found = compare_framings(self.workspace, spec, progress=self.until(begun + room))
+        except Stopped:
+            self.progress(1.0, "comparing framings was broken off")  # raises Stopped again when it was the person
+            self.skip("framing", "it took longer than its share of the budget: `cvtune compare --framings` goes on")
+            return
+        chosen = choose_framing(self.workspace, found.recommended, RECOMMENDED)
+        self.config = self.configured(self.workspace)
+        why = f"much is cut off, so framings were compared: {found.recommended}. {found.why}"
+        values = {**found.to_dict(), "seconds": time.monotonic() - begun, "why": why}
+        self.found["framing"] = {"state": "done", **values, "start_with": chosen.spec.to_dict()}
 
     def baseline(self) -> None:
         """The SVM on the frozen network, which training starts from."""

@@ -34,6 +34,8 @@ TABLES = ("manifest.csv", "detection/photos.csv")
 """The photos of classifiers and those of detectors, in a workspace."""
 LONG_AGO = 1e9
 """No table was written before (2001): its time says that all photos are to be looked at again."""
+CONVERTS = 2
+"""1: colours with an embedded profile are converted to sRGB; 2: those that a file tells without one, too."""
 SAMPLE = 500
 """Photos whose content is compared to find out whether they are those of a workspace."""
 
@@ -64,11 +66,11 @@ class Workspace:
     data is the folder that the manifest's paths are relative to; seed drew the split. layout is what the person said
     about the folders, recognised what was read from them in a few words, draw_validation whether classes without given
     validation photos get some of their train photos. bands are those that are shown red, green and blue of TIFFs of
-    many, or none. converts: nothing is kept that was computed from photos whose colours were not converted to sRGB;
-    earlier versions did not convert them. colours_changed: such a version has shown some of these photos so. group_by
-    is the rule by which photos belong together (data.groups), "" for none. moved says, where that was found out just
-    now, that the photos are somewhere else than before; grouped, which photos belong together, and regrouped, what that
-    has just changed.
+    many, or none. converts: nothing is kept that was computed from photos whose colours were not converted to sRGB, as
+    CONVERTS has it; earlier versions did not convert them. colours_changed: such a version has shown some of these
+    photos so. group_by is the rule by which photos belong together (data.groups), "" for none. moved says, where that
+    was found out just now, that the photos are somewhere else than before; grouped, which photos belong together, and
+    regrouped, what that has just changed.
     """
 
     def __init__(self, folder: Path):
@@ -87,7 +89,7 @@ class Workspace:
         self.layout: str = settings.get("layout", "")
         self.recognised: str = settings.get("recognised", "")
         self.draw_validation: bool = settings.get("draw_validation", False)
-        self.converts: bool = settings.get("converts", False)
+        self.converts: int = settings.get("converts", 0)
         self.colours_changed: bool = settings.get("colours_changed", False)
         self.group_by: str = settings.get("group_by", "")
         self.moved = self.grouped = self.regrouped = ""
@@ -132,7 +134,7 @@ class Workspace:
         else:
             if folder.is_file():
                 raise InputError(f"the workspace {folder} is a file: choose a folder")
-            known = {"data": str(data), "source": source, "seed": seed, "created": now(), "converts": True}
+            known = {"data": str(data), "source": source, "seed": seed, "created": now(), "converts": CONVERTS}
             write_json(file, known)
         made = cls(folder)
         made.moved = moved

@@ -43,7 +43,7 @@ ROOMS = [
 FOR_THE_EYE = {"matplotlib", "ipywidgets", "anywidget", "IPython"}
 EXPORTED = (
     PACKAGE / "export" / "predict.py",
-    *(PACKAGE / "data" / name for name in ("photo.py", "file_types.py", "walk.py")),
+    *(PACKAGE / "data" / name for name in ("photo.py", "file_types.py", "colour_spaces.py", "walk.py")),
 )
 """The program in an exported folder: these files side by side."""
 ELSEWHERE = {"numpy", "PIL", "onnxruntime", "photo", "walk"}

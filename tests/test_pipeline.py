@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cvtune_nb import classification, cli, pipeline
 from cvtune_nb.classification.choice import BY_HAND, choose
@@ -271,3 +273,35 @@ def test_a_share_too_short_for_any_network_leaves_the_default(comparing, monkeyp
 def test_a_comparison_that_decides_nothing_is_refused(comparing, arguments, words):
     status, said = comparing(*arguments)
     assert status == 2 and words in said.err
+
+
+def at_the_sides(folder):
+    """Photos of 16:9 with what matters at one end: the crop shows none of it."""
+    for number, label in enumerate(("dark", "bright")):
+        (folder / label).mkdir(parents=True)
+        for index in range(16):
+            noise = np.random.default_rng([number, index]).integers(100, 130, (54, 96, 3), np.uint8)
+            noise[:, -14:] = noise[:, :14] = 240 * number
+            Image.fromarray(noise).save(folder / label / f"{index}.png")
+
+
+def test_where_the_crop_cuts_off_much_framings_are_compared(run, monkeypatch):
+    ran = run(at_the_sides)
+    assert ran.found["audit"]["issues"]["cut-off"] == 1
+    found = ran.found["framing"]
+    assert found["state"] == "done" and found["recommended"] in ("whole", "squash", "crop at 16:9")
+    assert found["why"].startswith(f"much is cut off, so framings were compared: {found['recommended']}. It gets ")
+    chosen = {name: found["start_with"][name] for name in ("framing", "aspect")}
+    assert chosen == {name: ran.found["baseline"][name] for name in chosen} != {"framing": "crop", "aspect": "1:1"}
+    config = classification.load_run(
+        Workspace(Path(ran.found["export"]["folder"]).parents[1]), ran.found["train"]["run"]
+    )
+    assert chosen == {name: getattr(config.config, name) for name in chosen}
+
+
+def test_framings_are_not_compared_where_they_were_told_or_take_too_long(run, monkeypatch):
+    told = run(at_the_sides, "--aspect", "16:9")
+    assert "framing" not in told.found and told.found["baseline"]["aspect"] == "16:9"
+    monkeypatch.setattr(pipeline, "expected_seconds", lambda *_: 3000.0)
+    found = run(lambda _: None).found["framing"]
+    assert found["state"] == "skipped" and found["why"].startswith("comparing framings takes about 50 min, which does")

@@ -53,7 +53,7 @@ CHECKS = (
         quality.colour_profile,
         note_if_common=True,
     ),
-    Check("cut-off", "much of the photos lies outside the square that the network sees", quality.cut_off),
+    Check("cut-off", "much of the photos lies outside of what the network sees", quality.cut_off),
     Check("shortcut", "a property of the file or the light gives a class away", shortcuts.shortcut),
     Check("split-drift", "the photos of one split differ from those of the others", shortcuts.split_drift),
     Check("few-images", "a class has too few training photos", dataset.few_images),

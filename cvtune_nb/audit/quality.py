@@ -16,10 +16,11 @@ import pandas as pd
 from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.data import summary
+from cvtune_nb.data.colour_spaces import HDR, NO_PROFILE
 from cvtune_nb.data.colours import GREY
 from cvtune_nb.data.file_types import BESIDE
-from cvtune_nb.data.photo import NO_PROFILE
 from cvtune_nb.data.pixels import Pixels
+from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.rows import Rows, RowStore
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
@@ -146,8 +147,8 @@ def colour_profile(context: Context) -> list[Issue]:
     """Photos stored in other colours than sRGB and grey."""
     rows = []
     for row in context.stored.itertuples():
-        if row.profile == NO_PROFILE:
-            detail = f"it has {NO_PROFILE}, so its colours are taken for sRGB"
+        if row.profile in (NO_PROFILE, HDR):
+            detail = f"it has {row.profile}, so its colours are taken for sRGB"
             rows.append(issue(row.path, 0.6, detail, "save it anew with the right profile, or as sRGB"))
         elif row.profile:
             detail = f"its colours are stored in {row.profile}, and are converted to sRGB"
@@ -178,23 +179,25 @@ def odd_size(context: Context) -> list[Issue]:
 
 def cut_off(context: Context) -> list[Issue]:
     """How much of the set the crop leaves out, where that is much; a sentence about the set, no list of photos."""
-    lost = summary.cut_off(context.photos)
-    if context.spec.preprocessing.framing != "crop" or not lost.mean() >= CUT_OFF:
+    shown = context.spec.preprocessing
+    lost = summary.cut_off(context.photos, shown.aspect)
+    if shown.framing != "crop" or not lost.mean() >= CUT_OFF:
         return []
     worst = context.photos["path"][lost.idxmax()]
-    detail = f"the square that the network sees leaves out {summary.cut_off_in_words(context.photos)}"
-    remedy = "compare crop, whole and squash in notebook 02 (cvtune compare --framings)"
+    what = "the square" if shown.aspect == SQUARE else f"the {shown.aspect}"
+    detail = f"{what} that the network sees leaves out {summary.cut_off_in_words(context.photos, shown.aspect)}"
+    remedy = "compare framings and aspect ratios in notebook 02 (cvtune compare --framings)"
     return [issue("", lost.mean(), f"{detail}; most of {worst} ({lost.max():.0%})", remedy)]
 
 
 def odd_aspect(context: Context) -> list[Issue]:
     """Photos that are long and narrow."""
-    if context.spec.preprocessing.framing != "crop":
+    shown = context.spec.preprocessing
+    if shown.framing != "crop":
         return []
-    short, long = _sides(context)
-    lost = 1 - short / long
-    words = "the square that the network sees leaves out {:.0%} of it"
-    return _listed(context, short / long < ASPECT, lost, words, lost, "crop it to what matters, or exclude it")
+    lost = summary.cut_off(context.photos, shown.aspect).to_numpy()
+    words = "what the network sees leaves out {:.0%} of it"
+    return _listed(context, lost > 1 - ASPECT, lost, words, lost, "crop it to what matters, or exclude it")
 
 
 def _listed(

@@ -65,7 +65,13 @@ def choose(workspace: Workspace, spec: FeatureSpec, why: str) -> Choice:
     return _written(workspace, Choice(spec, why, known.framing_why, differs))
 
 
-def choose_framing(workspace: Workspace, framing: str, why: str, aspect: str = SQUARE) -> Choice:
+def framed_as(spec: FeatureSpec, words: str) -> FeatureSpec:
+    """The network shown photos as `in_words` says."""
+    framing, _, aspect = words.partition(" at ")
+    return replace(spec, preprocessing=replace(spec.preprocessing, framing=framing, aspect=aspect or SQUARE))
+
+
+def choose_framing(workspace: Workspace, framing: str, why: str) -> Choice:
     """Have all later steps show photos so; the network stays the one to start with.
 
     Parameters
@@ -73,14 +79,11 @@ def choose_framing(workspace: Workspace, framing: str, why: str, aspect: str = S
     workspace
         In which it is written down (network.json).
     framing
-        One of PARAMETERS["framing"].
+        As `in_words` has it: one of PARAMETERS["framing"], of what is no square with its aspect ratio.
     why
         In a few words.
-    aspect
-        One of PARAMETERS["aspect"].
     """
-    known, spec = choice(workspace), start_with(workspace)
-    spec = replace(spec, preprocessing=replace(spec.preprocessing, framing=framing, aspect=aspect))
+    known, spec = choice(workspace), framed_as(start_with(workspace), framing)
     return _written(workspace, Choice(spec, known.why if known else "the default", why))
 
 

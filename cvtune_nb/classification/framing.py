@@ -1,4 +1,4 @@
-"""How photos should fit the square that a network sees: cropped, whole or squashed, compared on training photos.
+"""How photos should fit what a network sees: cropped, whole or squashed to a square, or cropped to their own shape.
 
 A linear SVM on frozen features is cross-validated on the same photos in each framing, and each is compared in pairs
 with the crop, which stays unless another one is reliably better: docs/measurements.md, "Framing of long photos".
@@ -6,8 +6,7 @@ with the crop, which stays unless another one is reliably better: docs/measureme
 
 import functools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,24 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Candidate, predicted_seconds
+from cvtune_nb.classification.choice import framed_as
 from cvtune_nb.classification.compare import cross_validated, sample
 from cvtune_nb.classification.comparison import training_photos_id
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.data.summary import cut_off
+from cvtune_nb.data.preprocessing import SQUARE
+from cvtune_nb.data.summary import common_aspect, cut_off
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.models import sizes
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
 PHOTOS = 1_000
 """Training photos to compare on, at most: enough to tell framings 3 points apart."""
 FRAMINGS = PARAMETERS["framing"].choices
-CERTAIN = 0.05 / (len(FRAMINGS) - 1)
-"""The p value below which a difference from the crop is reliable: with two framings that are tried, one is ahead by
-chance twice as often."""
-NUMBERS = ("photos", "accuracy", "low", "high", "difference", "difference_low", "difference_high", "p")
+UNSURE = 0.05
+"""A difference is reliable where its p value is below this, divided by how many are tried beside the crop: of two, one
+is ahead by chance twice as often."""
+NUMBERS = ("photos", "accuracy", "low", "high", "difference", "difference_low", "difference_high", "p", "pixels")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class FramingComparison:
     Attributes
     ----------
     spec
-        The network, and what it is shown; its framing says nothing.
+        The network, and what it is shown; its framing and aspect ratio say nothing.
     table
-        framing; photos, accuracy, low, high (95% interval); difference, difference_low, difference_high, p: against
-        the crop, on the same photos.
+        framing (choice.in_words); photos, accuracy, low, high (95% interval); difference, difference_low,
+        difference_high, p: against the crop, on the same photos; pixels: of one photo as it is shown.
     recommended, why
-        A framing, and the reason in a sentence.
+        A framing of the table, and the reason in a sentence.
     measured_on
         Stands for the training photos and labels there were (training_photos_id).
     """
@@ -58,7 +60,8 @@ class FramingComparison:
     @property
     def sentences(self) -> list[str]:
         """What was found, for people."""
-        words = [f"{row.framing} {row.accuracy:.1%}{_apart(row)}" for row in self.table.itertuples()]
+        square = self.table["pixels"].iloc[0]
+        words = [f"{row.framing} {row.accuracy:.1%}{_apart(row, square)}" for row in self.table.itertuples()]
         beside = f"{self.network}, on {self.table['photos'].iloc[0]:,} training photos, cross-validated"
         return [f"{beside}: {'; '.join(words)}.", f"Recommended: {self.recommended}. {self.why}"]
 
@@ -70,8 +73,8 @@ class FramingComparison:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            **self.spec.to_dict(),
-            "framing": self.recommended,
+            **framed_as(self.spec, self.recommended).to_dict(),
+            "recommended": self.recommended,
             "why": self.why,
             "framings": self.table.astype(object).to_dict("records"),
         }
@@ -90,13 +93,23 @@ def last_framings(workspace: Workspace) -> FramingComparison | None:
         table = read_csv(workspace.folder / "framings.csv", framing=str, **dict.fromkeys(NUMBERS[1:], float))
     except FileNotFoundError:
         return None
-    about = (str(known[name]) for name in ("recommended", "why", "measured_on"))
-    return FramingComparison(FeatureSpec.from_dict(known), table, *about)
+    about, spec = (str(known[name]) for name in ("recommended", "why", "measured_on")), FeatureSpec.from_dict(known)
+    if "pixels" not in table:  # of an earlier version, which had squares only
+        table = table.assign(pixels=spec.image_size**2)
+    return FramingComparison(spec, table, *about)
 
 
-def specs(spec: FeatureSpec) -> dict[str, FeatureSpec]:
-    """The network in each framing."""
-    return {one: replace(spec, preprocessing=replace(spec.preprocessing, framing=one)) for one in FRAMINGS}
+def specs(workspace: Workspace, spec: FeatureSpec) -> dict[str, FeatureSpec]:
+    """The network in each framing that is tried, by its words (choice.in_words), the crop to a square first.
+
+    Where the photos have another shape in common, the crop to that is the last, if the network takes it.
+    """
+    photos, names = workspace.photos(), list(FRAMINGS)
+    aspect = common_aspect(photos[photos["split"] == "train"])
+    cropped = f"{FRAMINGS[0]} at {aspect}"
+    if aspect != SQUARE and sizes.takes(spec.backbone, framed_as(spec, cropped).size):
+        names.append(cropped)
+    return {name: framed_as(spec, name) for name in names}
 
 
 def expected_seconds(workspace: Workspace, spec: FeatureSpec, photos: int = PHOTOS) -> float:
@@ -115,13 +128,13 @@ def expected_seconds(workspace: Workspace, spec: FeatureSpec, photos: int = PHOT
         There are too few training photos.
     """
     drawn = sample(workspace.photos(), photos)
-    return sum(predicted_seconds(workspace, [Candidate(one)], drawn) for one in specs(spec).values())
+    return sum(predicted_seconds(workspace, [Candidate(one)], drawn) for one in specs(workspace, spec).values())
 
 
 def compare_framings(
     workspace: Workspace, spec: FeatureSpec, photos: int = PHOTOS, progress: Progress = silent
 ) -> FramingComparison:
-    """Compare crop, whole and squash on training photos; the result is kept.
+    """Compare the framings of `specs` on training photos; the result is kept.
 
     Parameters
     ----------
@@ -141,9 +154,9 @@ def compare_framings(
     """
     drawn = sample(workspace.photos(), photos)
     labels, groups = (drawn[name].to_numpy(dtype=object) for name in ("label", "group"))
-    right = {}
-    for number, (framing, one) in enumerate(specs(spec).items()):
-        report = functools.partial(_report, progress, framing, number / len(FRAMINGS))
+    right, tried = {}, specs(workspace, spec)
+    for number, (framing, one) in enumerate(tried.items()):
+        report = functools.partial(_report, progress, framing, number / len(tried), 1 / len(tried))
         right[framing] = cross_validated(features(workspace, drawn, one, report).matrix, labels, groups, report)
     found = concluded(spec, right, training_photos_id(workspace))
     found.save(workspace)
@@ -153,31 +166,34 @@ def compare_framings(
 def concluded(spec: FeatureSpec, right: dict[str, np.ndarray], measured_on: str) -> FramingComparison:
     """What follows from which photos were right.
 
-    Another framing than the crop is recommended where it is reliably better; of two such ones the whole photo, which is
-    not distorted, unless the squashed one is reliably better than that, too.
+    Another framing than the crop is recommended where it is reliably better. Of several the first: the whole photo,
+    which is not distorted, then the squashed one, which costs no more, then another aspect ratio; unless a later one is
+    reliably better than that, too.
 
     Parameters
     ----------
     spec
         The network and image size.
     right
-        For each framing bool (n,), the photos in the same order.
+        For each framing bool (n,), the crop first, the photos in the same order.
     measured_on
         As FramingComparison has it.
     """
-    rows, better = [], []
+    rows, best = [], FRAMINGS[0]
     for framing, hits in right.items():
-        found, apart = metrics.share(int(hits.sum()), len(hits)), metrics.paired(right["crop"], hits)
+        found, apart = metrics.share(int(hits.sum()), len(hits)), metrics.paired(right[FRAMINGS[0]], hits)
         numbers = (len(hits), found.value, found.low, found.high, apart.difference, apart.low, apart.high, apart.p)
-        rows.append({"framing": framing, **dict(zip(NUMBERS, numbers, strict=True))})
-        if apart.difference > 0 and apart.p < CERTAIN:
-            better.append(framing)
-    best = better[0] if better else "crop"
-    if len(better) > 1:
-        ahead = metrics.paired(right["whole"], right["squash"])
-        best = "squash" if ahead.difference > 0 and ahead.p < CERTAIN else "whole"
+        pixels = math.prod(framed_as(spec, framing).preprocessing.shape)
+        rows.append({"framing": framing, **dict(zip(NUMBERS, (*numbers, pixels), strict=True))})
+        if all(_reliably_better(right[than], hits, len(right) - 1) for than in {FRAMINGS[0], best}):
+            best = framing
     table = pd.DataFrame(rows)
     return FramingComparison(spec, table, best, _why(table.set_index("framing"), best), measured_on)
+
+
+def _reliably_better(before: np.ndarray, hits: np.ndarray, tried: int) -> bool:
+    apart = metrics.paired(before, hits)
+    return apart.difference > 0 and apart.p < UNSURE / tried
 
 
 def most_cut_off(workspace: Workspace, most: int = 8) -> pd.DataFrame:
@@ -191,21 +207,24 @@ def most_cut_off(workspace: Workspace, most: int = 8) -> pd.DataFrame:
     return train.assign(turn=train.groupby("label").cumcount()).sort_values("turn", kind="stable").head(most)
 
 
-def _report(progress: Progress, framing: str, begun: float, share: float, words: str) -> None:
+def _report(progress: Progress, framing: str, begun: float, whole: float, share: float, words: str) -> None:
     done = 0.0 if math.isnan(share) else share
-    progress(begun + done / len(FRAMINGS), f"{framing}: {words or 'cross-validating'}")
+    progress(begun + done * whole, f"{framing}: {words or 'cross-validating'}")
 
 
-def _apart(row: Any) -> str:
-    if row.framing == "crop":
+def _apart(row: Any, square: float) -> str:
+    if row.framing == FRAMINGS[0]:
         return ""
     low, high = row.difference_low * 100, row.difference_high * 100
-    return f" ({row.difference * 100:+.1f} points from crop, 95% interval {low:+.1f} to {high:+.1f})"
+    words = f"{row.difference * 100:+.1f} points from crop, 95% interval {low:+.1f} to {high:+.1f}"
+    return f" ({words}{'' if row.pixels == square else f'; {row.pixels / square:.2f} times the pixels'})"
 
 
 def _why(rows: pd.DataFrame, best: str) -> str:
-    if best == "crop":
+    if best == FRAMINGS[0]:
         return "No other framing is reliably better than the crop."
-    words = f"It gets {rows['difference'][best] * 100:.1f} points more right than the crop"
-    others: Sequence[str] = [name for name in rows.index if name not in ("crop", best)]
-    return f"{words} (p = {rows['p'][best]:.2g}); {' and '.join(others)} {rows['difference'][others[0]] * 100:+.1f}."
+    words = f"It gets {rows['difference'][best] * 100:.1f} points more right than the crop (p = {rows['p'][best]:.2g})"
+    others = [f"{name} {rows['difference'][name] * 100:+.1f}" for name in rows.index if name not in (FRAMINGS[0], best)]
+    times = rows["pixels"][best] / rows["pixels"][FRAMINGS[0]]
+    cost = "" if times == 1 else f", for {times:.2f} times the pixels, and about as much more time"
+    return f"{words}{cost}; {', '.join(others)}."

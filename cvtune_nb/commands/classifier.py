@@ -351,7 +351,8 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
             framing=values.get("framing", ""),
             aspect=values.get("aspect", ""),
         )
-    workbook = Workbook(config, arguments.started, seconds, meter, candidates)
+    framed = any(values.get(name) for name in ("framing", "aspect"))
+    workbook = Workbook(config, arguments.started, seconds, meter, candidates, framed)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)

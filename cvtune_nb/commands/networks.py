@@ -31,8 +31,9 @@ from cvtune_nb.parameters import PARAMETERS
     argument(
         "--framings",
         action="store_true",
-        help="then compare how photos are framed, too, if the budget has time for it: crop, whole and squash, with the "
-        "network that later steps start with; they go on with the one recommended, unless one was chosen by hand",
+        help="then compare how photos are framed, too, if the budget has time for it: crop, whole and squash, and the "
+        "crop to the photos' own aspect ratio where most are no squares, with the network that later steps start with; "
+        "they go on with the one recommended, unless one was chosen by hand",
     ),
     argument("--budget", default="5m", metavar="TIME", help="such as 90s, 20m or 1.5h (5m)"),
     argument("--download", action="store_true", help="also networks whose weights have to be fetched"),

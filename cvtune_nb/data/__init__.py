@@ -101,6 +101,7 @@ def open_workspace(
     rule = usual_rule(found) if rule is None else rule
     _refresh(space, found, drawn, progress, rule, redraw_split)
     levels.require_high_depth(space)
+    levels.require_many_bands(space, space.manifest()["path"], bands)
     space.keep(layout=said, recognised=found.recognised, draw_validation=drawn, group_by=rule)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space

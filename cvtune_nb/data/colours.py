@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import photo
+from cvtune_nb.data.colour_spaces import HDR, NO_PROFILE, TOLD
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import drop
 from cvtune_nb.files import read_csv
-from cvtune_nb.workspace import TABLES, Workspace
+from cvtune_nb.workspace import CONVERTS, TABLES, Workspace
 
 LOOKED_AT = 100
 """Photos, spread evenly, that stand for the set."""
@@ -107,16 +108,18 @@ def settle(workspace: Workspace) -> None:
 
     Of classifiers and detectors alike. Where there are such photos, what was trained before belongs to earlier data.
     """
-    if workspace.converts:
+    if workspace.converts == CONVERTS:
         return
     files = [workspace.folder / table for table in TABLES]
     tables = [read_csv(file, path=str, sha256=str)[["path", "sha256"]] for file in files if file.exists()]
     photos = pd.concat([pd.DataFrame(columns=["path", "sha256"]), *tables])
     stored = stored_in(workspace, photos)["profile"].to_numpy()
-    other = set(photos["sha256"][(stored != "") & (stored != photo.NO_PROFILE)])
+    if workspace.converts:  # by embedded profiles
+        stored = np.array([name if name.endswith(TOLD) else "" for name in stored], dtype=object)
+    other = set(photos["sha256"][(stored != "") & ~np.isin(stored, (NO_PROFILE, HDR))])
     cache = workspace.folder / "cache"
     if other and cache.exists():
         drop(cache, other)
         for table in cache.rglob("svm-*.csv"):
             table.unlink()
-    workspace.keep(converts=True, colours_changed=bool(other))
+    workspace.keep(converts=CONVERTS, colours_changed=workspace.colours_changed or bool(other))

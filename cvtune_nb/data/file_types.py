@@ -98,6 +98,8 @@ PLAIN = (1, 5, 8, 32773, 32946, 34925, 50000)
 
 File = str | os.PathLike[str] | IO[bytes]
 
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
 
 def beside_jpeg(paths: Iterable[str]) -> dict[str, str]:
     """Which of `paths` a camera has stored beside a JPEG of the same photo, and why they are therefore not used."""
@@ -203,7 +205,7 @@ def opened(file: File, bands: Sequence[int]) -> Opened | None:
         return raw_preview(file)
     if start[4:8] == b"ftyp" and start[8:].startswith(HEIC_BRANDS):
         return _heic(file)
-    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if start.startswith(TIFF_STARTS):
         return _bands_of(file, bands)
     return None
 
@@ -431,6 +433,14 @@ def _band_count(tags: Any) -> int:
     """How many bands a TIFF has: samples a pixel that are not how opaque it is. Printing colours are none."""
     opaque = any(kind in (1, 2) for kind in _listed(tags.get(EXTRA_SAMPLES, ())))
     return 0 if tags.get(PHOTOMETRIC) == 5 else tags.get(SAMPLES, 1) - opaque
+
+
+def has_many_bands(file: File) -> bool:
+    """Whether it is a TIFF of more than three bands."""
+    if not _content(file, 4).startswith(TIFF_STARTS):
+        return False
+    tags, raw = _tags(_content(file))
+    return not raw and _band_count(tags) > 3
 
 
 def _listed(value: Any) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from cvtune_nb.data import photo
+from cvtune_nb.data import file_types, photo
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.workspace import Workspace
@@ -117,14 +117,14 @@ def settle(workspace: Workspace, paths: Sequence[str], progress: Progress = sile
         for number, (path, found) in enumerate(zip(paths, pool.map(look, paths), strict=True)):
             progress(number / len(paths), f"reading photos of more than 8 bits: {number} of {len(paths)}")
             (reasons if isinstance(found, str) else seen)[path] = found
-    known = workspace.depth or {}
+    depth = workspace.depth or {}
     if seen:
-        known = _of_set(list(seen.values())) | known  # what is decided stays
-        strange = {path: reason for path, found in seen.items() if (reason := _strange(found, known))}
+        depth = _of_set(list(seen.values())) | depth  # what is decided stays
+        strange = {path: reason for path, found in seen.items() if (reason := _strange(found, depth))}
         seen, reasons = {path: seen[path] for path in seen if path not in strange}, reasons | strange
-        known = _counted(known, seen) if seen else known
-    if (known or None) != workspace.depth or not workspace.settled:
-        workspace.keep_depth(known or None)
+        depth = _counted(depth, seen) if seen else depth
+    if (depth or None) != workspace.depth or not workspace.settled:
+        workspace.keep_depth(depth or None)
     return reasons
 
 
@@ -157,40 +157,40 @@ def _is_unit(found: tuple[bool, float, float]) -> bool:
     return floating and lowest >= -1 and highest <= 1 and (lowest, highest) != (0, 0)
 
 
-def _strange(found: tuple[bool, float, float], known: dict) -> str:
+def _strange(found: tuple[bool, float, float], depth: dict) -> str:
     """Why a photo can't be shown with the same levels as the others; "" where it can."""
-    if known["chosen"]:
+    if depth["chosen"]:
         return ""
-    if _is_unit(found) and not known["floating"]:
+    if _is_unit(found) and not depth["floating"]:
         return "floating-point values up to 1, where the other photos have whole numbers; save it as these are"
-    if not found[0] and known["floating"] and known["white"] <= 1:
+    if not found[0] and depth["floating"] and depth["white"] <= 1:
         return "whole numbers, where the other photos have floating-point values up to 1; save it as these are"
     return ""
 
 
-def _counted(known: dict, seen: dict[str, tuple[bool, float, float]]) -> dict:
-    """`known` with what these photos hold added.
+def _counted(depth: dict, seen: dict[str, tuple[bool, float, float]]) -> dict:
+    """`depth` with what these photos hold added.
 
     photos, outside: how often one was looked at, and how often it had values outside of the levels; a photo that has
     changed, or that a detector is trained on, too, is looked at again.
     """
-    black, white = shown(known)
+    black, white = black_and_white(depth)
     outside = [path for path, (_, low, high) in seen.items() if low < black or high > white]
     lows, highs = ([found[side] for found in seen.values()] for side in (1, 2))
-    return known | {
-        "photos": known["photos"] + len(seen),
-        "lowest": min([known.get("lowest", math.inf), *lows]),
-        "highest": max([known.get("highest", -math.inf), *highs]),
-        "outside": known["outside"] + len(outside),
-        "first_outside": known["first_outside"] or next(iter(outside), ""),
+    return depth | {
+        "photos": depth["photos"] + len(seen),
+        "lowest": min([depth.get("lowest", math.inf), *lows]),
+        "highest": max([depth.get("highest", -math.inf), *highs]),
+        "outside": depth["outside"] + len(outside),
+        "first_outside": depth["first_outside"] or next(iter(outside), ""),
     }
 
 
-def shown(known: dict) -> photo.Levels:
+def black_and_white(depth: dict) -> photo.Levels:
     """Black and white in numbers."""
-    if (known["black"], known["white"]) != photo.FULL:
-        return known["black"], known["white"]
-    return 0.0, 1.0 if known["floating"] else 65535.0
+    if (depth["black"], depth["white"]) != photo.FULL:
+        return depth["black"], depth["white"]
+    return 0.0, 1.0 if depth["floating"] else 65535.0
 
 
 def choose(workspace: Workspace, black: float | str = "", white: float | str = "", bands: str = "") -> None:
@@ -215,7 +215,7 @@ def choose(workspace: Workspace, black: float | str = "", white: float | str = "
     chosen = workspace.bands if bands == "" else () if bands == AUTO else _bands(bands)
     of_others = bool(chosen != workspace.bands and workspace.depth and not workspace.depth["chosen"])
     before = {} if of_others else workspace.depth or {}
-    old = shown(before) if before.get("photos") else (0.0, 65535.0)
+    old = black_and_white(before) if before.get("photos") else (0.0, 65535.0)
     new = tuple(
         was if given in ("", AUTO) else _number(name, given)
         for name, given, was in zip(("black", "white"), (black, white), old, strict=True)
@@ -262,6 +262,24 @@ def require_high_depth(workspace: Workspace) -> None:
         )
 
 
+def require_many_bands(workspace: Workspace, paths: Iterable[str], bands: str) -> None:
+    """Raises InputError where bands are chosen now and no photo has more than three; the choice is forgotten.
+
+    Parameters
+    ----------
+    workspace
+        Whose photos they are.
+    paths
+        The photos, as the manifest names them.
+    bands
+        What `choose` was given.
+    """
+    if bands in ("", AUTO) or any(file_types.has_many_bands(workspace.path_of(path)) for path in paths):
+        return
+    workspace.keep_bands(())
+    raise InputError(f"none of the photos in {workspace.source} is a TIFF of more than three bands: leave bands out")
+
+
 def require_same(workspace: Workspace, levels: photo.Levels, run: str) -> None:
     """Raises InputError where a run was trained on photos with other levels than the workspace has now.
 
@@ -304,20 +322,20 @@ def in_words(workspace: Workspace) -> str:
     return "; ".join(filter(None, [_depth_in_words(workspace.depth), several]))
 
 
-def _depth_in_words(known: dict | None) -> str:
-    if not known or not known.get("photos"):
+def _depth_in_words(depth: dict | None) -> str:
+    if not depth or not depth.get("photos"):
         return ""
-    black, white = shown(known)
+    black, white = black_and_white(depth)
     holds = f"{int(white).bit_length()} bits"
-    if known["chosen"] or known["floating"] or black:
-        holds = f"values from {known['lowest']:g} to {known['highest']:g}"
+    if depth["chosen"] or depth["floating"] or black:
+        holds = f"values from {depth['lowest']:g} to {depth['highest']:g}"
     words = f"photos of more than 8 bits a channel hold {holds}: {black:g} is shown black, {white:g} white"
-    if known["chosen"]:
+    if depth["chosen"]:
         return words + ", as you chose; what lies outside is cut off"
-    if known["outside"]:
-        words += f"; some values, first in {known['first_outside']}, lie outside of that (from {known['lowest']:g} to "
-        words += f"{known['highest']:g}) and are cut off: change it with --white and --black, or in notebook 00"
-    less = limit(known["typical"], known["floating"]) if known["typical"] > 0 else white
+    if depth["outside"]:
+        words += f"; some values, first in {depth['first_outside']}, lie outside of that (from {depth['lowest']:g} to "
+        words += f"{depth['highest']:g}) and are cut off: change it with --white and --black, or in notebook 00"
+    less = limit(depth["typical"], depth["floating"]) if depth["typical"] > 0 else white
     if white >= DARK * less and less > black:
         words += f"; half of them stay below {less:g} and come out dark: --white {less:g} shows these brighter"
     return words

@@ -1,12 +1,10 @@
 """One photo file -> pixels: the only place where photos are decoded.
 
-Training, the audit and an exported model all see the same numbers. Stands alone on Pillow, numpy and file_types.py
-beside it, for what Pillow doesn't open: a copy of both travels with every export.
+Training, the audit and an exported model all see the same numbers. Stands alone on Pillow, numpy, and
+file_types.py and colour_spaces.py beside it: a copy of all three travels with every export.
 """
 
 import contextlib
-import functools
-import io
 import logging
 import math
 import os
@@ -21,7 +19,11 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError, features
 
-file_types: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_types.py"))))
+_names = ("colour_spaces.py", "file_types.py")
+_modules = (SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name(name)))) for name in _names)
+colour_spaces: Any
+file_types: Any
+colour_spaces, file_types = _modules
 
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "TGA")
 """What is opened, by Pillow's names. Pillow knows more, but some of that runs other programs (EPS: Ghostscript), and
@@ -78,13 +80,6 @@ floating-point ones."""
 NOTHING = 1e30
 """Floating-point values from here on, in either direction, mark pixels that hold nothing, as NaN and infinity do."""
 
-PROFILE = "icc_profile"
-"""Where Pillow has the colour profile of an image."""
-
-SAME_COLOUR = 3
-"""Of 255: a profile that moves no colour by more than this is one of the many of sRGB, and nothing is converted."""
-
-NO_PROFILE = "a damaged profile, or one for other colours"
 
 DARK = 15
 """From so many times darker than need be a photo is said to be nearly black: 12 bits where 16 are expected."""
@@ -190,7 +185,7 @@ def read_photo(path: File, at_least: Size = 0, levels: Levels = FULL) -> Image.I
                 image.load()
                 shown = image
             held = _held(image)
-            return _rgb(shown.transpose(TURN[held]) if held in TURN else shown, image.info.get(PROFILE))
+            return _rgb(shown.transpose(TURN[held]) if held in TURN else shown, colour_spaces.profile_of(image, path))
 
 
 def value_range(path: File, levels: Levels = FULL) -> tuple[bool, float, float]:
@@ -312,8 +307,8 @@ def _kind(path: File) -> str:
 
 def _rgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
     """An 8-bit image as RGB; its colours are converted to sRGB where its profile is another."""
-    mode = _profile_mode(image)
-    if mode == "CMYK" and profile and (transform := _to_srgb(profile, mode)):
+    mode = colour_spaces.mode_of(image)
+    if mode == "CMYK" and profile and (transform := colour_spaces.to_srgb(profile, mode)):
         return ImageCms.applyTransform(image, transform) or image
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -322,67 +317,20 @@ def _rgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
         image = white
     elif image.mode != "RGB":
         image = image.convert("RGB")
-    if mode != "CMYK" and profile and (transform := _to_srgb(profile, mode)):
+    if mode != "CMYK" and profile and (transform := colour_spaces.to_srgb(profile, mode)):
         return ImageCms.applyTransform(image if mode == "RGB" else image.getchannel(0), transform) or image
     return image
 
 
-# -- colour profiles ----------------------------------------------------------------------------------------------
-
-
-def _profile_mode(image: Any) -> str:
-    """Which colours the profile of an image is about: "CMYK", "L" (grey) or "RGB"."""
-    mode = getattr(image, "mode", "RGB" if getattr(image, "values", np.empty(0)).ndim == 3 else "L")
-    return "CMYK" if mode == "CMYK" else "L" if mode[0] in "1LIF" and mode != "LAB" else "RGB"
-
-
-@functools.lru_cache(maxsize=64)
-def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What converts 8-bit colours of `mode` with this profile to sRGB; None where they are sRGB already.
-
-    Nothing is converted by a profile that is damaged, or of other colours than the image has.
-    """
-    try:
-        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if own.profile.xcolor_space.strip() != {"L": "GRAY"}.get(mode, mode):
-            return None
-        transform = ImageCms.buildTransform(
-            own,
-            ImageCms.createProfile("sRGB"),
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None
-    if mode == "CMYK":
-        return transform
-    steps = np.linspace(0, 255, 256 if mode == "L" else 9).round().astype(np.uint8)
-    colours = steps[None] if mode == "L" else np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
-    shown = ImageCms.applyTransform(Image.fromarray(colours), transform)
-    same = colours[..., None] if mode == "L" else colours
-    return transform if np.abs(np.asarray(shown, int) - same).max() > SAME_COLOUR else None
-
-
 def colours(path: File, levels: Levels = FULL) -> tuple[str, str]:
-    """What colours a photo is stored in, "grey", "colour" or "CMYK", and the name of its profile.
+    """What colours a photo is stored in, "grey", "colour" or "CMYK", and what they are called where that is not sRGB.
 
-    The name is "" where there is no profile or one of sRGB, and NO_PROFILE where it is damaged, or for other colours
-    than the photo has. From the file's header. Of the levels only the bands matter. Raises UnreadablePhoto.
+    As colour_spaces.name_of has it. From the file's header. Of the levels only the bands matter. Raises
+    UnreadablePhoto.
     """
     with _readable(path), _opened(path, levels) as image:
-        mode, profile = _profile_mode(image), image.info.get(PROFILE)
-    words = {"L": "grey", "RGB": "colour", "CMYK": "CMYK"}[mode]
-    if not profile:
-        return words, ""
-    try:
-        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        fits = own.profile.xcolor_space.strip() == {"L": "GRAY"}.get(mode, mode)
-        name = ImageCms.getProfileDescription(own).strip() if fits else NO_PROFILE
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return words, NO_PROFILE
-    return words, name if not fits or _to_srgb(profile, mode) else ""
+        words = {"L": "grey", "RGB": "colour", "CMYK": "CMYK"}[colour_spaces.mode_of(image)]
+        return words, colour_spaces.name_of(image, path)
 
 
 # -- more than 8 bits a channel -----------------------------------------------------------------------------------

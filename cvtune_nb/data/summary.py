@@ -1,10 +1,14 @@
 """A set of photos in numbers. photos, everywhere here: a table such as Workspace.photos gives."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from cvtune_nb.data.file_types import RAW, suffix
 from cvtune_nb.data.pixels import median_side
+from cvtune_nb.data.preprocessing import SQUARE
+from cvtune_nb.parameters import PARAMETERS
 
 
 def class_sizes(rows: pd.DataFrame) -> dict[str, int]:
@@ -44,9 +48,21 @@ ASPECTS = {"1:1": 1.0, "5:4": 5 / 4, "4:3": 4 / 3, "3:2": 3 / 2, "16:9": 16 / 9,
 """Shapes of photos by name, upright or not: long side over short side."""
 
 
-def cut_off(photos: pd.DataFrame) -> pd.Series:
-    """The fraction of each photo's area (columns width, height) that a centre square leaves out."""
-    return 1 - photos[["width", "height"]].min(axis=1) / photos[["width", "height"]].max(axis=1)
+def common_aspect(photos: pd.DataFrame) -> str:
+    """The aspect ratio of PARAMETERS that is nearest to the photos' median (columns width, height)."""
+    median = float((photos["width"] / photos["height"]).median())
+    return min(PARAMETERS["aspect"].choices, key=lambda aspect: abs(math.log(_ratio(aspect) / median)))
+
+
+def _ratio(aspect: str) -> float:
+    across, down = map(int, aspect.split(":"))
+    return across / down
+
+
+def cut_off(photos: pd.DataFrame, aspect: str = SQUARE) -> pd.Series:
+    """The fraction of each photo's area (columns width, height) that the crop to an aspect ratio leaves out."""
+    ratio = photos["width"] / photos["height"] / _ratio(aspect)
+    return 1 - np.minimum(ratio, 1 / ratio)
 
 
 def cut_off_by_aspect(photos: pd.DataFrame) -> pd.DataFrame:
@@ -59,8 +75,13 @@ def cut_off_by_aspect(photos: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def cut_off_in_words(photos: pd.DataFrame) -> str:
-    """For example "30% of the photos' area: 44% of 12 photos of about 16:9, 25% of 40 photos of about 4:3"."""
+def cut_off_in_words(photos: pd.DataFrame, aspect: str = SQUARE) -> str:
+    """For example "30% of the photos' area: 44% of 12 photos of about 16:9, 25% of 40 photos of about 4:3".
+
+    The shapes are told of squares alone.
+    """
+    if aspect != SQUARE:
+        return f"{cut_off(photos, aspect).mean():.0%} of the photos' area"
     shapes = cut_off_by_aspect(photos).itertuples()
     words = [f"{row.cut_off:.0%} of {row.photos:,} photos of about {row.aspect}" for row in shapes if row.cut_off]
     return f"{cut_off(photos).mean():.0%} of the photos' area" + (f": {', '.join(words)}" if words else "")

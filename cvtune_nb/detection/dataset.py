@@ -172,6 +172,7 @@ def open_dataset(
     levels.choose(space, black, white, bands)
     found, unreadable = _photos(space, root, progress)
     levels.require_high_depth(space)
+    levels.require_many_bands(space, found["path"], bands)
     stated = _stated(space, root, kind, progress, found, unreadable)
     stated = _without_copies(stated, found.merge(stated.photos[["path", "seen"]], on="path"))
     unread = pd.DataFrame(unreadable.items(), columns=["path", "reason"], dtype=str)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import cvtune_nb
-from cvtune_nb.data import file_types, photo, walk
+from cvtune_nb.data import colour_spaces, file_types, photo, walk
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import predict, verification
 from cvtune_nb.files import replacing
@@ -144,7 +144,7 @@ def made_aside(folder: Path) -> Iterator[Path]:
 
 def write_program(made: Path) -> None:
     """The program that uses the model without cvtune and PyTorch."""
-    for module in (predict, photo, file_types, walk):
+    for module in (predict, photo, file_types, colour_spaces, walk):
         shutil.copy(str(module.__file__), made)
 
 

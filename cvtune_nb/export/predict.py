@@ -2,8 +2,8 @@
 
     python predict.py photo.jpg a/whole/folder --json
 
-It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, file_types.py, walk.py and model.onnx
-beside it; pi-heif for HEIC photos, and pydicom for DICOM images.
+It stands alone: all it needs are onnxruntime, numpy and Pillow, and photo.py, file_types.py, colour_spaces.py, walk.py
+and model.onnx beside it; pi-heif for HEIC photos, and pydicom for DICOM images.
 """
 
 import argparse

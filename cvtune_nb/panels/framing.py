@@ -1,4 +1,4 @@
-"""Notebook 02: how photos should fit the square that the network sees."""
+"""Notebook 02: how photos should fit what the network sees."""
 
 import ipywidgets as w
 from IPython.display import HTML
@@ -7,13 +7,13 @@ from cvtune_nb import plots
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose_framing, start_with
 from cvtune_nb.classification.comparison import training_photos_id
 from cvtune_nb.classification.framing import (
-    FRAMINGS,
     PHOTOS,
     FramingComparison,
     compare_framings,
     expected_seconds,
     last_framings,
     most_cut_off,
+    specs,
 )
 from cvtune_nb.console import duration
 from cvtune_nb.data.summary import cut_off_in_words
@@ -30,7 +30,7 @@ from cvtune_nb.workspace import Workspace
 
 
 class FramingPanel(Panel):
-    """Crop, whole and squash compared with the network chosen, what the crop cuts off, and which one to go on with."""
+    """Framings compared with the network chosen, what the crop cuts off, and which one to go on with."""
 
     button = "Compare framings"
     waiting = "Press Compare framings above first, then run this cell again."
@@ -51,7 +51,7 @@ class FramingPanel(Panel):
         self.price, self.meaning, self.chosen = small_print(), small_print(), w.HTML()
         self.meaning.value = html.text(f"{PARAMETERS['framing'].label}: {PARAMETERS['framing'].meaning}.")
         self.cut = html.Picture()
-        self.use = {one: button(f"Use {one}") for one in FRAMINGS}
+        self.use = {one: button(f"Use {one}") for one in specs(workspace, start_with(workspace))}
         self.controls.children = [self.meaning, self.photos, self.price]
         self.right.children = [*self.right.children, self.cut]
         self.below.children = [row(*self.use.values()), self.chosen]

@@ -92,8 +92,8 @@ class StartPanel(Panel):
     ):
         super().__init__(subject)
         if layout not in _LAYOUTS.values():
-            known = ", ".join(value for value in _LAYOUTS.values() if value)
-            raise InputError(f"LAYOUT is {layout!r}: choose {known}, or nothing")
+            layouts = ", ".join(value for value in _LAYOUTS.values() if value)
+            raise InputError(f"LAYOUT is {layout!r}: choose {layouts}, or nothing")
         self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **look())
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **look())
         self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **look())
@@ -238,12 +238,12 @@ class StartPanel(Panel):
         photos = workspace.photos()
         sheet = plots.contact_sheet(photos, workspace.path_of, levels=workspace.levels)
         self.picture.draw(sheet, _sheet_in_words(photos))
-        self.text.value = _found(workspace)
+        self.text.value = _photos_in_words(workspace)
         self.groups.redraw.value = False  # once is enough
         self.groups.show(workspace)
         self.levels.layout.display = None if workspace.depth else "none"
         if workspace.depth:
-            self.black.value, self.white.value = (f"{value:g}" for value in levels.shown(workspace.depth))
+            self.black.value, self.white.value = (f"{value:g}" for value in levels.black_and_white(workspace.depth))
 
     # -- what the cells below show ----------------------------------------------------------------------------
 
@@ -287,7 +287,7 @@ def _sheet_in_words(photos: pd.DataFrame) -> str:
     return f"contact sheet: photos of {', '.join(sorted(class_sizes(photos))[:12])}"
 
 
-def _found(workspace: Workspace) -> str:
+def _photos_in_words(workspace: Workspace) -> str:
     photos, skipped, contested = workspace.photos(), workspace.skipped(), conflicts(workspace)
     smallest, largest, median = short_sides(photos)
     lines = [
@@ -296,7 +296,7 @@ def _found(workspace: Workspace) -> str:
         f"Results are kept in {html.text(workspace.folder)}",
         _disk(workspace, photos),
     ]
-    said = (
+    sentences = (
         workspace.moved,
         workspace.recognised and f"recognised: {workspace.recognised}",
         workspace.chosen,
@@ -306,12 +306,12 @@ def _found(workspace: Workspace) -> str:
         previews(photos),
         colours.tones(workspace, photos, NATIVE).words,
     )
-    lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in said if words]
+    lines[1:1] = [html.text(f"{words[0].upper()}{words[1:]}.") for words in sentences if words]
     if len(contested):
         lines.append(html.text(f"{in_two_classes(contested, photos)}."))
-    found = "".join(f"<div>{line}</div>" for line in lines)
+    summary = "".join(f"<div>{line}</div>" for line in lines)
     names = {"path": "file", "reason": "left out, because"}
-    return found + html.table(skipped, names, f"{len(skipped)} files left out", most=12)
+    return summary + html.table(skipped, names, f"{len(skipped)} files left out", most=12)
 
 
 def _disk(workspace: Workspace, photos: pd.DataFrame) -> str:
@@ -338,10 +338,10 @@ def workbook_map(workspace: Workspace) -> str:
 
 def _networks() -> str:
     """The networks that can be chosen, folded."""
-    known = backbones.table()
-    rows = known.assign(
-        download=known["download_mb"].map("{} MB".format),
-        right=known["imagenet"].map(lambda accuracy: "" if pd.isna(accuracy) else f"{accuracy:.1%}"),
+    networks = backbones.table()
+    rows = networks.assign(
+        download=networks["download_mb"].map("{} MB".format),
+        right=networks["imagenet"].map(lambda accuracy: "" if pd.isna(accuracy) else f"{accuracy:.1%}"),
     )
     names = {
         "group": "group",

@@ -160,3 +160,7 @@ def test_what_the_crop_cuts_off_is_said_of_the_set_and_by_shape():
     assert "most of 7.jpg (73%)" in found["detail"] and "cvtune compare --framings" in found["suggestion"]
     context.spec = FeatureSpec("efficientnet_lite0", Preprocessing(224, framing="whole"))
     assert quality.cut_off(context) == [] and quality.odd_aspect(context) == []
+    context.spec = FeatureSpec("efficientnet_lite0", Preprocessing(224, aspect="16:9"))
+    assert quality.cut_off(context) == [], "the shape of most photos"
+    context.spec = FeatureSpec("efficientnet_lite0", Preprocessing(224, aspect="9:16"))
+    assert "the 9:16 that the network sees leaves out" in quality.cut_off(context)[0]["detail"]

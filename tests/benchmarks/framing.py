@@ -1,7 +1,7 @@
 """Framings of one set of photos, or of objects at the sides of wide frames: python -m tests.benchmarks.framing --help.
 
 What `cvtune compare --framings` recommends from training photos, and beside it what an SVM on the same network gets
-right on test photos in each framing. One JSON line each.
+right on test photos in each framing, and what decoding a photo costs. One JSON line each.
 
 --sides N pastes every photo, N pixels long, onto the left or right edge of a frame of 960 x 540 pixels, at any height,
 with a background of soft blotches. A centre crop shows N - 210 of these N columns.
@@ -9,13 +9,19 @@ with a background of soft blotches. A centre crop shows N - 210 of these N colum
 
 import argparse
 import os
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from tests.benchmarks.common import say
+
+if TYPE_CHECKING:
+    from cvtune_nb.data.preprocessing import Preprocessing
+    from cvtune_nb.workspace import Workspace
 
 WIDE, HIGH = 960, 540
 
@@ -44,6 +50,21 @@ def sides(photos: pd.DataFrame, root: Path, size: int, folder: Path) -> Path:
         frame.save(file, quality=92)
     begun.rename(folder)
     return folder
+
+
+def decoding(workspace: "Workspace", shown: "Preprocessing", photos: int = 200) -> float:
+    """Milliseconds of one core to decode and scale a photo as it is kept: the median of three rounds."""
+    from cvtune_nb.data.mean_colour import padding_for
+
+    padding = padding_for(workspace, shown)
+    paths = [workspace.path_of(path) for path in workspace.photos()["path"].head(photos)]
+    rounds = []
+    for _ in range(3):
+        begun = time.process_time()
+        for path in paths:
+            shown.decode(path, shown.side, workspace.levels, padding)
+        rounds.append(1000 * (time.process_time() - begun) / len(paths))
+    return sorted(rounds)[1]
 
 
 def main() -> None:
@@ -75,13 +96,15 @@ def main() -> None:
         say(what="training photos, cross-validated", **row)
     say(recommended=found.recommended, why=found.why)
     right = {}
-    for framing, one in specs(spec).items():
+    for framing, one in specs(workspace, spec).items():
         explorer = SvmExplorer(workspace, one)
         matrix, labels = explorer.part("test")
         right[framing] = explorer.svm(explorer.best_C()).predict(matrix) == labels
         apart = metrics.paired(right["crop"], right[framing])
         interval = {"difference": apart.difference, "low": apart.low, "high": apart.high, "p": apart.p}
         say(what="test photos", framing=framing, photos=len(labels), accuracy=right[framing].mean(), **interval)
+    for framing, one in specs(workspace, spec).items():
+        say(what="decoding", framing=framing, milliseconds=round(decoding(workspace, one.preprocessing), 2))
 
 
 if __name__ == "__main__":

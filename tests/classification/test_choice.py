@@ -69,3 +69,12 @@ def test_a_framing_can_be_chosen_first(workspace):
     choose_framing(workspace, "squash", "recommended")
     assert str(choice(workspace)) == "efficientnet_lite0 at 224 pixels, squash, the default; squash: recommended"
     assert {one.spec.preprocessing.framing for one in listed(workspace, ["efficientnet_lite0"])} == {"squash"}
+
+
+def test_an_aspect_ratio_is_chosen_with_the_framing(workspace, chosen):
+    made = choose_framing(chosen, "crop at 4:3", "recommended")
+    assert str(made) == "efficientnet_lite1 at 96 pixels, 4:3, recommended for speed; crop at 4:3: recommended"
+    assert start_with(chosen, {"backbone": "efficientnet_lite2"}).preprocessing.shape == (224, 300)
+    choose(chosen, CHOSEN, "chosen by hand")
+    assert choice(chosen).spec.preprocessing.shape == (96, 128) and choice(chosen).measured_with == "crop"
+    assert choose_framing(chosen, "whole", "").spec == FeatureSpec("efficientnet_lite1", Preprocessing(96, "whole"))

@@ -65,7 +65,7 @@ def made(workspace, run):
 
 def test_an_export_holds_everything(made, workspace, run):
     assert made.folder == workspace.exports / run.id
-    programs = {"file_types.py", "photo.py", "predict.py", "walk.py"}
+    programs = {"file_types.py", "colour_spaces.py", "photo.py", "predict.py", "walk.py"}
     models = {"model.onnx", "model-fp16.onnx", "model-int8.onnx", "model.safetensors", "model.pt2"}
     data = {"config.json", "labels.json", "data.csv", "test_predictions.csv", "curves.svg", "hashes.json"}
     assert set(made.files) == {"README.md", *programs, *models, *data}

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -13,10 +14,12 @@ from cvtune_nb.classification.framing import (
     expected_seconds,
     last_framings,
     most_cut_off,
+    specs,
 )
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.preprocessing import Preprocessing
+from cvtune_nb.data.summary import common_aspect
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.workspace import Workspace
 from tests.photos import draw_photo
@@ -58,6 +61,36 @@ def test_of_two_tries_one_is_ahead_by_chance_more_often():
     right["whole"][56] = False  # 6 gained and none lost: p = .031, reliable for one comparison, not for two
     found = concluded(SPEC, right, "")
     assert 0.025 < found.table["p"][1] < 0.05 and found.recommended == "crop"
+
+
+@pytest.mark.parametrize(
+    ("crop", "whole", "squash", "wider", "expected"),
+    [
+        (60, 60, 60, 80, "crop at 16:9"),
+        (60, 80, 60, 84, "whole"),  # ahead, but not reliably, and it costs more
+        (40, 60, 60, 80, "crop at 16:9"),
+        (60, 80, 80, 60, "whole"),
+        (60, 60, 60, 66, "crop"),  # 6 of 100: reliable for one that is tried, not for three
+    ],
+)
+def test_another_aspect_ratio_has_to_be_worth_its_pixels(crop, whole, squash, wider, expected):
+    right = {"crop": crop, "whole": whole, "squash": squash, "crop at 16:9": wider}
+    found = concluded(SPEC, {name: hits(100, n) for name, n in right.items()}, "")
+    assert found.recommended == expected
+    assert found.table["pixels"].tolist() == [64 * 64] * 3 + [64 * 112]
+    assert "; 1.75 times the pixels)" in found.sentences[0]
+    assert ("for 1.75 times the pixels" in found.why) == (expected == "crop at 16:9")
+    chosen = found.to_dict()
+    assert (chosen["framing"], chosen["aspect"]) == (expected.split()[0], "16:9" if "16:9" in expected else "1:1")
+
+
+def test_the_photos_own_aspect_ratio_is_tried(wide):
+    assert list(specs(wide, SPEC)) == ["crop", "whole", "squash", "crop at 16:9"]
+    assert list(specs(wide, FeatureSpec("mixer_s32_224", Preprocessing(224)))) == ["crop", "whole", "squash"]
+    by_hand = FeatureSpec(SPEC.backbone, Preprocessing(64, "whole", "3:4"))
+    assert specs(wide, by_hand) == specs(wide, SPEC), "compared are these, whatever was chosen"
+    assert common_aspect(pd.DataFrame({"width": [300, 100, 30], "height": [100, 134, 40]})) == "3:4"
+    assert common_aspect(pd.DataFrame({"width": [110], "height": [100]})) == "1:1"
 
 
 @pytest.fixture(scope="module")

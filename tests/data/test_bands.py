@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvtune_nb.data import levels, open_workspace
 from cvtune_nb.data.photo import read_photo
@@ -12,6 +13,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_json
 from tests.file_types import bands_tiff
+from tests.photos import make_photos
 
 SMALL = Preprocessing(16)
 
@@ -94,3 +96,13 @@ def test_a_photo_with_too_few_bands_is_named(photos, tmp_path):
 def test_what_is_no_choice_is_refused(photos, tmp_path, given):
     with pytest.raises(InputError, match="give three numbers from 1 up"):
         open_workspace(photos, tmp_path / "w", bands=given)
+
+
+def test_bands_are_refused_where_no_photo_has_many(photos, tmp_path):
+    few = make_photos(tmp_path / "few", ("a", "b"), per_class=4, size=24)
+    Image.new("RGB", (24, 24), "red").save(few / "a" / "three.tif")
+    with pytest.raises(InputError, match="is a TIFF of more than three bands: leave bands out"):
+        open_workspace(few, tmp_path / "f", bands="3,2,1")
+    assert open_workspace(few, tmp_path / "f").bands == ()
+    (few / "b" / "five.tif").write_bytes((photos / "a" / "0.tif").read_bytes())
+    assert open_workspace(few, tmp_path / "f", bands="3,2,1").bands == (3, 2, 1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from PIL import Image, ImageCms
 
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.data import NATIVE, colours, open_workspace
-from cvtune_nb.data.photo import NO_PROFILE, read_photo
+from cvtune_nb.data.colour_spaces import HDR, NO_PROFILE, TOLD
+from cvtune_nb.data.photo import read_photo
 from cvtune_nb.data.pixels import pixels, store_of
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.files import read_json, write_json
@@ -178,3 +180,57 @@ def test_where_no_photo_has_other_colours_earlier_runs_stay_comparable(tmp_path)
     write_json(file, {name: value for name, value in known.items() if name != "converts"})
     again = open_workspace(space.source, space.folder)
     assert read_json(file) == known and present(space).id == present(again).id
+
+
+def told_adobe(image: Image.Image) -> bytes:
+    """A JPEG whose EXIF alone says that it is in Adobe RGB, as cameras write it."""
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: 65535, 0xA005: {1: "R03"}}
+    return saved(image, "JPEG", quality=95, exif=exif)
+
+
+def told_by_number(image: Image.Image, primaries: int, curve: int = 13) -> bytes:
+    """An AVIF whose colr box has these numbers (ITU-T H.273)."""
+    content = saved(image, "AVIF", quality=95)
+    at = content.index(b"colrnclx") + 8
+    return content[:at] + struct.pack(">HH", primaries, curve) + content[at + 4 :]
+
+
+def shown(content: bytes) -> np.ndarray:
+    return np.asarray(read_photo(io.BytesIO(content)), int)
+
+
+def test_colours_told_without_a_profile_are_converted():
+    p3 = shown(saved(picture(), "PNG", icc_profile=profile("Display P3")))
+    assert np.abs(shown(told_by_number(picture(), 12)) - p3).mean() < 3
+    assert np.abs(shown(told_by_number(picture(), 1)) - np.asarray(picture(), int)).mean() < 3
+    wide = shown(told_by_number(picture(), 9))
+    assert np.abs(wide - np.asarray(picture(), int)).mean() > 5, "BT.2020"
+    red = Image.new("RGB", (16, 16), (200, 60, 60))
+    assert np.abs(shown(told_adobe(red))[8, 8] - (230, 56, 57)).max() < 6  # by the formulas of Adobe RGB (1998)
+
+
+def test_colours_told_without_a_profile_are_said(tmp_path):
+    def said(content: bytes) -> str:
+        (tmp_path / "photo").write_bytes(content)
+        found = {colours.photo.colours(each)[1] for each in (io.BytesIO(content), tmp_path / "photo")}
+        assert len(found) == 1
+        return found.pop()
+
+    assert said(told_by_number(picture(), 12)) == "Display P3" + TOLD
+    assert said(told_by_number(picture(), 9)) == "BT.2020" + TOLD
+    assert said(told_by_number(picture(), 9, 16)) == said(told_by_number(picture(), 12, 18)) == HDR
+    assert said(told_by_number(picture(), 1)) == said(told_by_number(picture(), 2)) == ""
+    assert said(told_adobe(picture())) == "Adobe RGB" + TOLD
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: 1}
+    assert said(saved(picture(), "JPEG", exif=exif)) == ""
+
+
+def test_pixels_of_the_version_before_are_forgotten_where_a_number_tells_other_colours(space):
+    photos, file = space.photos(), space.folder / "workspace.json"
+    features(space, photos, FeatureSpec("efficientnet_lite0", SMALL))
+    write_json(file, read_json(file) | {"converts": True})  # as it wrote: profiles were converted
+    again = open_workspace(space.source, space.folder)
+    assert read_json(file)["converts"] == 2 and not read_json(file).get("colours_changed")
+    assert not store_of(again, NATIVE).missing(list(photos["sha256"])), "the one in Display P3 had a profile"

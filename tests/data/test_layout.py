@@ -61,7 +61,7 @@ def test_a_workspace_made_before_layouts_were_kept_opens_as_it_was(tmp_path):
     file.write_text(json.dumps(old))
     again = open_workspace("", tmp_path / "w")
     assert (again.layout, again.recognised, again.draw_validation) == ("", "", False)
-    assert json.loads(file.read_text()) == old | {"levels": None, "converts": True}, (
+    assert json.loads(file.read_text()) == old | {"levels": None, "converts": 2}, (
         "of layouts nothing is to be remembered"
     )
 

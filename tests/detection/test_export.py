@@ -82,6 +82,7 @@ def test_an_export_is_whole_and_its_figures_are_those_of_its_files(exported):
         "predict.py",
         "photo.py",
         "file_types.py",
+        "colour_spaces.py",
         "walk.py",
         "README.md",
         "hashes.json",

@@ -48,6 +48,7 @@ def test_an_export_is_whole_and_its_figures_are_those_of_the_workspace(made, spa
         "predict.py",
         "photo.py",
         "file_types.py",
+        "colour_spaces.py",
         "walk.py",
         "README.md",
         "hashes.json",
