@@ -12,7 +12,6 @@ not jump.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +168,18 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 class KnownScore(nn.Module):
     """A likeness, and a scale or none, in PyTorch: features (n, width) to `known` (n,)."""
 
+    centre: torch.Tensor
+    weights: torch.Tensor
+    offset: torch.Tensor
+    middle: torch.Tensor
+    axes: torch.Tensor
+    starts: torch.Tensor
+    widths: torch.Tensor
+    rises: torch.Tensor
+    first: torch.Tensor
+    tail: torch.Tensor
+    least: torch.Tensor
+
     def __init__(self, score: Likeness, by: Scale | None = None):
         super().__init__()
         for part in (score, by) if by else (score,):
@@ -202,8 +213,8 @@ class Seen(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (n, classes) and features (n, width) of uint8 photos (n, size, size, 3)."""
-        seen: Callable[..., tuple[torch.Tensor, torch.Tensor]] = self.network.seen
-        return seen(images, self.pooling)
+        network: Any = self.network
+        return network.seen(images, self.pooling)
 
 
 class _FeaturesOf(nn.Module):
@@ -247,7 +258,7 @@ def of_training(
     InputError
         There is no room for the pixels.
     """
-    squares, every, found = pixels(workspace, photos, shown), np.arange(len(photos)), []
+    squares, every, found = pixels(workspace, photos, shown), range(len(photos)), []
     network = _FeaturesOf(seen).eval()
     for first in range(0, len(every), BATCH):
         progress(first / len(every), f"what training photos have in common: {first} of {len(every)}")

@@ -7,8 +7,8 @@ classes, and tell photos of these that nobody has seen (validation and test) fro
     far     photos of the other sets
 
 A line for each set, pair, network (frozen with a linear SVM; fine-tuned with --epochs), features ("last": those that
-the last layer sees, "stages": pooling "stages" of the same pass) and score: AUROC, and the share of strangers that are kept
-where 95% of the known photos are (FPR95). At the end means over sets, pairs and seeds. Finished lines are kept in
+the last layer sees, "stages": pooling "stages" of the same pass) and score: AUROC, and the share of strangers that are
+kept where 95% of the known photos are (FPR95). At the end means over sets, pairs and seeds. Finished lines are kept in
 FOLDER/known.csv, so that the command can be killed at any time.
 
     top probability      softmax of the logits (Hendrycks and Gimpel 2017)
@@ -333,8 +333,7 @@ def tuned(workspace: Workspace, pair: tuple[str, ...], seed: int, arguments: arg
 
 def of_network(backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int) -> np.ndarray:
     """Features of photos by a network that is not in any cache."""
-    squares = pixels(workspace, photos, Preprocessing(size))
-    every = np.arange(len(photos))
+    squares, every = pixels(workspace, photos, Preprocessing(size)), range(len(photos))
     return np.concatenate([networks.forward(backbone, squares.centre(every[i : i + BATCH])) for i in every[::BATCH]])
 
 
