@@ -222,6 +222,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--pairs", type=int, default=5, help="of classes held out, of each set")
+    parser.add_argument("--scores", nargs="+", choices=list(SCORES), default=list(SCORES), help="which of them")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning; 0: the frozen network")
     parser.add_argument("--seeds", type=int, default=1, help="of fine-tuning")
     arguments = parser.parse_args()
@@ -257,8 +258,8 @@ def measure(
         return
     rows = []
     for kind, given, known, near in passes(spaces, name, pair, seed, arguments):
-        for score, of in SCORES.items():
-            values = of(given)
+        for score in arguments.scores:
+            values = SCORES[score](given)
             row = {**about, "features": kind, "score": score}
             for what, strangers in (("near", near), ("far", ~known & ~near)):
                 row |= {
