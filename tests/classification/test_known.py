@@ -1,7 +1,9 @@
 """How much a photo is like those of training: what the score finds, what its rank promises, and its export."""
 
+import asyncio
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -21,6 +23,8 @@ from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export import onnx_known, onnx_model, open_export, verification
+from cvtune_nb.export.serving.reading import Limits
+from cvtune_nb.export.serving.service import Service
 from cvtune_nb.parameters import Config
 from tests.photos import make_photos
 
@@ -191,6 +195,25 @@ def test_predict_prints_known_and_which_of_the_two_reasons(made, strange, capsys
     assert main(["predict", str(made.folder), *photos, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["predictions"]
     assert all(row["unlike"] and 0 <= row["known"] < made.known.below for row in rows)
+
+
+def test_the_service_answers_the_same(made, workspace, strange):
+    model = open_export(made.folder)
+    paths = [workspace.path_of(path) for path in made.known.validation["path"][:4]] + sorted(strange.iterdir())[:2]
+
+    async def ask():
+        service = Service(model, Limits())
+        work = asyncio.create_task(service.work())
+        rows = await service.predict([(path.name, path.read_bytes()) for path in paths], 5)
+        work.cancel()
+        service.close()
+        return rows
+
+    with ThreadPoolExecutor(1) as thread:  # where a browser test has run before, this one has an event loop already
+        served = json.loads(json.dumps(thread.submit(asyncio.run, ask()).result()))
+    expected = model.predict(paths)
+    assert [row["known"] for row in served] == pytest.approx([row["known"] for row in expected], abs=1e-4)
+    assert [row["unlike"] for row in served] == [row["unlike"] for row in expected]
 
 
 def test_the_svm_has_it_too_and_the_share_can_be_chosen(workspace, tmp_path, capsys):
