@@ -28,7 +28,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.onnx_known import RESIDUAL, Likeness, Scale
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.metrics import Accuracy
+from cvtune_nb.metrics import Accuracy, share
 from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.workspace import Workspace
@@ -306,3 +306,30 @@ def expected(
             found = score(torch.from_numpy(asked)).numpy()
         rows.append((label, int((truth == label).sum()), float(roc_auc_score(truth != label, found))))
     return pd.DataFrame(rows, columns=columns)
+
+
+def figures(
+    workspace: Workspace,
+    spec: FeatureSpec,
+    photos: tuple[pd.DataFrame, pd.DataFrame],
+    found: tuple[np.ndarray, np.ndarray],
+    kept: tuple[float, float],
+) -> Known:
+    """What is said of an export's `known`.
+
+    Parameters
+    ----------
+    workspace, spec
+        Whose photos they are, and the frozen network that it started from.
+    photos
+        The training photos that it was fitted on, and the validation photos that it ranks among.
+    found
+        `known` of these validation photos and of the test photos; nan for one that can't be read.
+    kept
+        The share to keep, and the value of `known` for it.
+    """
+    (learned, validation), (ranked, tested), (keep, least) = photos, found, kept
+    among = validation[["path", "label"]].assign(known=ranked)[np.isfinite(ranked)]
+    tested = tested[np.isfinite(tested)]
+    test = share(int((tested >= least).sum()), len(tested)) if len(tested) else None
+    return Known(keep, least, among, test, expected(workspace, spec, learned, validation))
