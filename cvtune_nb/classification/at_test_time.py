@@ -83,7 +83,8 @@ class Mirrored(nn.Module):
 
     def seen(self, images: torch.Tensor, pooling: str) -> tuple[torch.Tensor, torch.Tensor]:
         """As Classifier.seen; the features are the averages, too."""
-        (one, mine), (other, theirs) = (self.network.seen(each, pooling) for each in (images, images.flip(2)))
+        network: Any = self.network
+        (one, mine), (other, theirs) = (network.seen(each, pooling) for each in (images, images.flip(2)))
         return _averaged(one, other), (mine + theirs) / 2
 
 

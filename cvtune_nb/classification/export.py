@@ -21,7 +21,7 @@ from cvtune_nb.classification.known import (
     KnownScore,
     Seen,
     below,
-    expected,
+    figures,
     of_training,
     pooling_of,
     require_keep,
@@ -245,7 +245,15 @@ def export_run(
             reliability=table,
             coverage=coverage(validation.confidence("fp32"), right),
             threshold=threshold,
-            known=_known(workspace, chosen, ranks, (learned, held_back), (validation, tested), (keep_known, least)),
+            known=figures(
+                workspace,
+                chosen.spec,
+                (learned, held_back),
+                (scaled(validation.known["fp32"], ranks["fp32"]), tested.known["fp32"]),
+                (keep_known, least),
+            )
+            if ranks
+            else None,
             objective=objective and objective.text,
             score=objective and judged[0].score(objective, judged[1]),
         )
@@ -374,40 +382,6 @@ def _calibration(
         tables.append(table.assign(when=when))
     before, after = (calibration_error(table) for table in tables)
     return (before, after), pd.concat(tables, ignore_index=True)
-
-
-def _known(
-    workspace: Workspace,
-    chosen: Candidate,
-    ranks: dict[str, onnx_known.Scale],
-    photos: tuple[pd.DataFrame, pd.DataFrame],
-    measured: tuple[Measured, Measured],
-    kept: tuple[float, float],
-) -> Known | None:
-    """What is said of `known`.
-
-    Parameters
-    ----------
-    workspace, chosen
-        What is exported.
-    ranks
-        From scores to `known`, by variant.
-    photos
-        Those it was fitted on, and those it is ranked among.
-    measured
-        Their raw scores in the second, and `known` of the test photos.
-    kept
-        The share to keep, and the value of `known` for it.
-    """
-    if not ranks:
-        return None
-    (learned, held_back), (validation, tested), (keep, least) = photos, measured, kept
-    scores = validation.known["fp32"]
-    among = held_back[["path", "label"]].assign(known=scaled(scores, ranks["fp32"]))[np.isfinite(scores)]
-    tests = tested.known["fp32"]
-    tests = tests[np.isfinite(tests)]
-    found = share(int((tests >= least).sum()), len(tests)) if len(tests) else None
-    return Known(keep, least, among, found, expected(workspace, chosen.spec, learned, held_back))
 
 
 def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) -> dict[str, Any]:

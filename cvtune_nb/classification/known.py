@@ -12,7 +12,6 @@ not jump.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +28,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.onnx_known import RESIDUAL, Likeness, Scale
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.metrics import Accuracy
+from cvtune_nb.metrics import Accuracy, share
 from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.workspace import Workspace
@@ -169,6 +168,18 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 class KnownScore(nn.Module):
     """A likeness, and a scale or none, in PyTorch: features (n, width) to `known` (n,)."""
 
+    centre: torch.Tensor
+    weights: torch.Tensor
+    offset: torch.Tensor
+    middle: torch.Tensor
+    axes: torch.Tensor
+    starts: torch.Tensor
+    widths: torch.Tensor
+    rises: torch.Tensor
+    first: torch.Tensor
+    tail: torch.Tensor
+    least: torch.Tensor
+
     def __init__(self, score: Likeness, by: Scale | None = None):
         super().__init__()
         for part in (score, by) if by else (score,):
@@ -202,8 +213,8 @@ class Seen(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (n, classes) and features (n, width) of uint8 photos (n, size, size, 3)."""
-        seen: Callable[..., tuple[torch.Tensor, torch.Tensor]] = self.network.seen
-        return seen(images, self.pooling)
+        network: Any = self.network
+        return network.seen(images, self.pooling)
 
 
 class _FeaturesOf(nn.Module):
@@ -247,7 +258,7 @@ def of_training(
     InputError
         There is no room for the pixels.
     """
-    squares, every, found = pixels(workspace, photos, shown), np.arange(len(photos)), []
+    squares, every, found = pixels(workspace, photos, shown), range(len(photos)), []
     network = _FeaturesOf(seen).eval()
     for first in range(0, len(every), BATCH):
         progress(first / len(every), f"what training photos have in common: {first} of {len(every)}")
@@ -295,3 +306,30 @@ def expected(
             found = score(torch.from_numpy(asked)).numpy()
         rows.append((label, int((truth == label).sum()), float(roc_auc_score(truth != label, found))))
     return pd.DataFrame(rows, columns=columns)
+
+
+def figures(
+    workspace: Workspace,
+    spec: FeatureSpec,
+    photos: tuple[pd.DataFrame, pd.DataFrame],
+    found: tuple[np.ndarray, np.ndarray],
+    kept: tuple[float, float],
+) -> Known:
+    """What is said of an export's `known`.
+
+    Parameters
+    ----------
+    workspace, spec
+        Whose photos they are, and the frozen network that it started from.
+    photos
+        The training photos that it was fitted on, and the validation photos that it ranks among.
+    found
+        `known` of these validation photos and of the test photos; nan for one that can't be read.
+    kept
+        The share to keep, and the value of `known` for it.
+    """
+    (learned, validation), (ranked, tested), (keep, least) = photos, found, kept
+    among = validation[["path", "label"]].assign(known=ranked)[np.isfinite(ranked)]
+    tested = tested[np.isfinite(tested)]
+    test = share(int((tested >= least).sum()), len(tested)) if len(tested) else None
+    return Known(keep, least, among, test, expected(workspace, spec, learned, validation))

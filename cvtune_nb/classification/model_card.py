@@ -73,8 +73,8 @@ its zip.
 
 Any ONNX runtime can run `model.onnx`. The input `photos` is upright uint8 RGB, shape (n, height, width, 3), of any
 size; the output `probabilities` is float32, shape (n, {number}), in the order of `labels.json`{known_output}.
-In the graph {framing}, and the colours are normalised. `photo.py` decodes a file (turned upright, converted to RGB) and scales it as
-the graph would, only faster.{depth}
+In the graph {framing}, and the colours are normalised. `photo.py` decodes a file (turned upright, converted to RGB)
+and scales it as the graph would, only faster.{depth}
 
 The other files of the network:
 

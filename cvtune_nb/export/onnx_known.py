@@ -9,7 +9,7 @@ from onnx.compose import add_prefix
 
 from cvtune_nb.export.onnx_preprocessing import OPSET
 
-RESIDUAL = 8.0
+RESIDUAL = 5.0
 """How much more the part of a photo that training photos don't span counts than the claim of a class:
 docs/measurements.md, "None of these"."""
 

@@ -11,7 +11,7 @@ from cvtune_nb import plots
 from cvtune_nb.classification import Export, export_run, load_bundle
 from cvtune_nb.classification.exportable import SVM, choices
 from cvtune_nb.classification.grad_cam import heat
-from cvtune_nb.classification.known import KEEP, below
+from cvtune_nb.classification.known import KEEP, Known, below
 from cvtune_nb.data.summary import one_to_try
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, doubts, photo, walk
@@ -31,8 +31,8 @@ ABOUT_THRESHOLD = (
 )
 
 ABOUT_KEEP = (
-    "This share (0 to 99%) of photos like those of validation is kept; the rest, and whatever is less like the training "
-    "photos, is called unlike all classes. 0: nothing is. Move it after the export, too."
+    "This share (0 to 99%) of photos like those of validation is kept; the rest, and whatever is less like the "
+    "training photos, is called unlike all classes. 0: nothing is. Move it after the export, too."
 )
 
 MOST = 100
@@ -110,6 +110,7 @@ class ExportPanel(BaseExportPanel):
         self.right.children = [self.text, self.picture, self.answer, self.looked, self.likeness]
         self.answers: list[dict[str, Any]] = []  # of the photos that were tried last
         self.network: Any = None  # the same in PyTorch
+        self.known: Known | None = None  # what the export says of it
         self.classify.on_click(self.guard(lambda _: self.try_photo(self.photo.value.strip())))
         self.upload.observe(self.guard(lambda _: self._try_upload()), "value")
         self.threshold.observe(self.guard(lambda _: self._move_threshold()), "value")
@@ -156,7 +157,7 @@ class ExportPanel(BaseExportPanel):
         keep: float,
     ) -> Export:
         made = export_run(self.workspace, run, out, progress, variants, threshold, earlier, keep)
-        self.model, self.network = Model(made.folder), load_bundle(made.folder)
+        self.model, self.network, self.known = Model(made.folder), load_bundle(made.folder), made.known
         return made
 
     def paint(self, result: Export) -> str:
@@ -194,8 +195,8 @@ class ExportPanel(BaseExportPanel):
             self.refresh_reports()
 
     def _move_keep(self) -> None:
-        if self.model is not None and not self.job.running and (known := self.result().known):
-            self.model.known_below = below(round(self.keep.value, 2), len(known.validation))
+        if self.model is not None and not self.job.running and self.known is not None:
+            self.model.known_below = below(round(self.keep.value, 2), len(self.known.validation))
             self._tell()
             self.refresh_reports()
 
@@ -245,7 +246,7 @@ class ExportPanel(BaseExportPanel):
 
     def _tell(self) -> None:
         """What the model says of the photos that were tried last, with the thresholds as they are now."""
-        model, known = self.exported_model(), self.result().known
+        model, known = self.exported_model(), self.known
         if not self.answers:
             return
         for answer in self.answers:

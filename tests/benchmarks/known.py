@@ -7,8 +7,8 @@ classes, and tell photos of these that nobody has seen (validation and test) fro
     far     photos of the other sets
 
 A line for each set, pair, network (frozen with a linear SVM; fine-tuned with --epochs), features ("last": those that
-the last layer sees, "stages": pooling "stages" of the same pass) and score: AUROC, and the share of strangers that are kept
-where 95% of the known photos are (FPR95). At the end means over sets, pairs and seeds. Finished lines are kept in
+the last layer sees, "stages": pooling "stages" of the same pass) and score: AUROC, and the share of strangers that are
+kept where 95% of the known photos are (FPR95). At the end means over sets, pairs and seeds. Finished lines are kept in
 FOLDER/known.csv, so that the command can be killed at any time.
 
     top probability      softmax of the logits (Hendrycks and Gimpel 2017)
@@ -222,6 +222,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--pairs", type=int, default=5, help="of classes held out, of each set")
+    parser.add_argument("--scores", nargs="+", choices=list(SCORES), default=list(SCORES), help="which of them")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning; 0: the frozen network")
     parser.add_argument("--seeds", type=int, default=1, help="of fine-tuning")
     arguments = parser.parse_args()
@@ -257,8 +258,8 @@ def measure(
         return
     rows = []
     for kind, given, known, near in passes(spaces, name, pair, seed, arguments):
-        for score, of in SCORES.items():
-            values = of(given)
+        for score in arguments.scores:
+            values = SCORES[score](given)
             row = {**about, "features": kind, "score": score}
             for what, strangers in (("near", near), ("far", ~known & ~near)):
                 row |= {
@@ -333,8 +334,7 @@ def tuned(workspace: Workspace, pair: tuple[str, ...], seed: int, arguments: arg
 
 def of_network(backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int) -> np.ndarray:
     """Features of photos by a network that is not in any cache."""
-    squares = pixels(workspace, photos, Preprocessing(size))
-    every = np.arange(len(photos))
+    squares, every = pixels(workspace, photos, Preprocessing(size)), range(len(photos))
     return np.concatenate([networks.forward(backbone, squares.centre(every[i : i + BATCH])) for i in every[::BATCH]])
 
 

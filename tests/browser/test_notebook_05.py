@@ -20,24 +20,37 @@ def test_05_export_and_classify(open_notebook, workspace, planted):
     lab.page.keyboard.press("Enter")
     expect(panel).to_contain_text("Exported to", timeout=LONG)
     expect(panel).to_contain_text("test photos right")
-    answer = panel.locator(".cvtune-picture img").last
+    answer, likeness = (panel.locator(".cvtune-picture img").nth(place) for place in (1, 2))
     before = answer.get_attribute("src")
     panel.get_by_role("textbox").last.fill(str(sorted((planted / "stripes").glob("stripes*.jpg"))[2]))
     button(lab, "Classify it").press("Enter")
     expect(answer).to_have_attribute("alt", re.compile(r"stripes-\d+.jpg: "))
-    panel.get_by_role("button", name="or choose a file").press("Enter")
+    panel.get_by_role("button", name="or choose files").press("Enter")
     expect(answer).to_have_attribute("alt", re.compile(f"{photo.name}: "))
     expect(answer).not_to_have_attribute("src", before)
-    slider = panel.get_by_role("slider").last
+    panel.get_by_role("textbox").last.fill(str(planted / "stripes"))
+    button(lab, "Classify it").press("Enter")
+    expect(panel).to_contain_text("photos are not known.")
+    before = likeness.get_attribute("src")
+    keep = panel.get_by_role("slider").nth(1)
+    keep.focus()
+    for _ in range(30):
+        keep.press("ArrowLeft")
+    expect(likeness).to_have_attribute(
+        "alt", re.compile(r"How much photos are like those of training: .*threshold 0\.[1-9]")
+    )
+    expect(likeness).not_to_have_attribute("src", before)
+    slider = panel.get_by_role("slider").first
     slider.focus()
     certainty = panel.locator(".cvtune-picture img").first
     for _ in range(5):
         slider.press("ArrowRight")
     expect(certainty).to_have_attribute("alt", re.compile("threshold 5%$"))
-    for name in ("figures", "sure", "use", "learned"):
+    for name in ("figures", "sure", "unlike", "use", "learned"):
         lab.run_cell(lab.index(name))
     expect(lab.output("use")).to_contain_text("model.threshold = 0.05")
     expect(lab.output("use")).to_contain_text("from predict import Model")
+    expect(lab.output("unlike")).to_contain_text("photos are not known.")
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.output("use").get_by_role("button", name="Copy").press("Enter")
     expect(lab.output("use")).to_contain_text("Copied.")

@@ -1,6 +1,7 @@
 """Notebook 05's panel: open the test set, export, try a photo."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +15,8 @@ from cvtune_nb.panels import (
 from cvtune_nb.parameters import Config
 from cvtune_nb.widgets.job import NotReady
 from tests.pressing import SMALL, press
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_without_a_run_there_is_nothing_to_export_and_it_says_where_to_go(workspace):
@@ -74,7 +77,33 @@ def test_the_baseline_can_be_exported_and_is_not_sure_of_everything(workspace, p
     panel.photo.value = str(next((planted / "stripes").glob("stripes*.jpg")))
     panel.model.threshold = 1.1
     panel.classify.click()
-    assert "its answer is: not sure" in panel.answer.value
+    assert "Its answer is: don't know, unsure between classes" in panel.answer.value
+
+
+def test_a_folder_is_told_photo_by_photo_and_the_share_that_is_kept_is_live(workspace, planted):
+    classification.fit(workspace, Config(**SMALL, epochs=0))
+    panel = ExportPanel.of(workspace)
+    for box in panel.variants.values():
+        box.value = False
+    press(panel)
+    made = panel.result()
+    assert made.known and panel.likeness.png
+    panel.try_photo(str(planted / "stripes"))
+    assert "photos are not known." in panel.answer.value and "<table" in panel.answer.value
+    before = panel.likeness.png
+    panel.model.known_below = 0.0
+    panel.keep.value = 0.5
+    assert 0.3 < panel.model.known_below <= 0.5
+    assert panel.likeness.png != before and "unlike all classes" in panel.answer.value
+    assert "model.known_below = " in panel.usage().data
+    panel.keep.value = 0.0
+    assert panel.model.known_below == 0 and "unlike all classes" not in panel.answer.value
+    photos = sorted((planted / "circle").glob("circle*.jpg"))[:2]
+    panel.upload.value = tuple(
+        {"name": photo.name, "type": "image/jpeg", "size": 1, "content": photo.read_bytes(), "last_modified": NOW}
+        for photo in photos
+    )
+    assert all(photo.name in panel.answer.value for photo in photos)
 
 
 def test_a_name_with_a_slash_is_refused(workspace):

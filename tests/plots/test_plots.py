@@ -317,6 +317,21 @@ def test_certainty_says_what_calibration_brought_and_what_the_threshold_costs():
     assert "At 50% it answers 80% of the photos,\n95.0% of them correctly" in words
 
 
+def test_likeness_says_how_many_photos_are_unlike_all_classes():
+    validation = pd.DataFrame({"label": ["a $x$", "b"] * 20, "known": np.arange(1, 41) / 41})
+    given = pd.DataFrame({"label": ["b"] * 3, "known": [0.0, 0.02, 0.7], "unlike": [True, True, False]})
+    figure = plots.likeness(validation, given, 0.05)
+    words = texts(figure)
+    assert "2 of 3 photos of yours are unlike all classes" in words
+    assert [mark.get_text() for mark in figure.axes[0].get_yticklabels()] == ["a $x$", "b", "yours"]
+    assert pixels_of(figure).std() > 10
+    assert "No photo is called unlike all classes" in texts(plots.likeness(validation, given, 0.0))
+    many = pd.DataFrame({"label": [str(number) for number in range(40)], "known": np.arange(1, 41) / 41})
+    figure = plots.likeness(many, given[:0], 0.05)
+    assert [mark.get_text() for mark in figure.axes[0].get_yticklabels()] == ["validation photos", "yours"]
+    assert "Below 0.050 a photo is unlike all classes: none is given yet" in texts(figure)
+
+
 def test_an_answer_can_show_which_places_mattered(photo_folder):
     path = next(photo_folder.rglob("*.jpg"))
     table = pd.DataFrame({"label": [ODD, "b"], "probability": [0.7, 0.3]})

@@ -24,8 +24,9 @@ async function ask(path, options = {}) {
 const KINDS = { // by kind of export: the title of the page, what it says of the model, how it shows an answer
   classifier: {
     title: "Classify a photo",
-    about: ({labels, threshold}) => `This model knows ${labels.length} classes: ${labels.join(", ")}.` +
-      (threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : ""),
+    about: ({labels, threshold, known_below: least}) => `This model knows ${labels.length} classes: ${labels.join(", ")}.` +
+      (threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "") +
+      (least ? ` Below ${least.toFixed(3)} of known it says that a photo is unlike all of them.` : ""),
     show: classes,
   },
   detector: {
@@ -125,6 +126,8 @@ function classes(side, {label, probability, sure, top, known, unlike}) { // the 
     meter.value = chance;
     meter.setAttribute("aria-hidden", "true");
   }
+  if (known !== undefined)
+    add(side, "small", `known ${known.toFixed(3)}: the share of validation photos less like the training photos`);
   return `${words}, ${(probability * 100).toFixed(1)}%`;
 }
 
