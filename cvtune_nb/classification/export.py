@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from cvtune_nb.classification.known import (
 )
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.objective import objective_for
+from cvtune_nb.classification.thresholds import Target, thresholds_for
+from cvtune_nb.classification.thresholds import expected as expected_of_targets
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
 from cvtune_nb.data import pixels
 from cvtune_nb.data.groups import dependent
@@ -76,6 +79,8 @@ class Export(Exported):
         Probability below which the model is not sure.
     known
         How much a photo is like the training photos, and what is unlike them; None where there were no photos to tell.
+    targets
+        What thresholds of single classes change (thresholds.expected), None where there are none.
     objective, score
         What counted in the workspace, and its value on test photos, or on validation photos where there are none; both
         None where it names classes that the model does not have.
@@ -91,6 +96,7 @@ class Export(Exported):
     coverage: pd.DataFrame
     threshold: float
     known: Known | None
+    targets: pd.DataFrame | None = None
     objective: str | None = None
     score: Score | None = None
 
@@ -107,6 +113,7 @@ class Export(Exported):
             "calibration_error": list(self.calibration_error),
             "threshold": self.threshold,
             "known": self.known and self.known.to_dict(),
+            "targets": None if self.targets is None else plain(self.targets),
             "objective": self.objective,
             "objective_value": self.score and self.score.value,
             "objective_interval": self.score and self.score.interval,
@@ -140,6 +147,7 @@ def export_run(
     threshold: float = 0.0,
     earlier_data: bool = False,
     keep_known: float = KEEP,
+    targets: Sequence[str] = (),
 ) -> Export:
     """Export the best weights of a run to a new folder, and to a zip beside it.
 
@@ -166,12 +174,14 @@ def export_run(
     keep_known
         The share of photos like those of validation, 0 (all) to known.LARGEST_KEEP, that the exported model does not
         call unlike all classes.
+    targets
+        Of single classes, CLASS:recall=.9 or CLASS:precision=.9: their thresholds are chosen on validation photos.
 
     Raises
     ------
     InputError
-        For an unknown run, a run with other classes, an `out` that holds something, and a model that ONNX Runtime
-        computes differently.
+        For targets that can't be met, an unknown run, a run with other classes, an `out` that holds something, and a
+        model that ONNX Runtime computes differently.
     OSError
         When the disk is full.
     """
@@ -184,6 +194,7 @@ def export_run(
     folder = destination(workspace, chosen.id, out)
     photos = workspace.photos()
     fair = fairly(workspace, chosen.provenance, photos)
+    asked = [Target.of(text, chosen.classes) for text in targets]
     with made_aside(folder) as made:
         progress(0.0, "writing the model")
         objective = objective_for(workspace, chosen.classes)
@@ -198,7 +209,10 @@ def export_run(
         warmth = temperature(validation.logits("fp32"), truth)
         ranks = {name: scale(scores) for name, scores in validation.known.items() if np.isfinite(scores).any()}
         least = below(keep_known, int(np.isfinite(validation.known["fp32"]).sum()))
-        _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least, **costs)
+        validation = validation.tempered(warmth)
+        reached = _reached(validation, truth, chosen.classes, asked)
+        limits = {"thresholds": reached.limits} if reached else {}
+        _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least, **costs, **limits)
 
         progress(0.6, "comparing with PyTorch")
         probabilities = graphs.probabilities(chosen.network, warmth, ranks.get("fp32"))
@@ -220,7 +234,7 @@ def export_run(
         write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
         write_csv(made / "data.csv", photos[["path", "label", "split", "sha256"]])
 
-        validation = validation.tempered(warmth)
+        validation = replace(validation, decide=predict.Model(made).decide)
         judged = (tested, rows) if len(rows) else (validation, held_back)
         errors, table = _calibration(*judged, chosen, warmth)
         right = validation.right("fp32", held_back, chosen.classes)
@@ -254,6 +268,7 @@ def export_run(
             )
             if ranks
             else None,
+            targets=reached and reached.expected,
             objective=objective and objective.text,
             score=objective and judged[0].score(objective, judged[1]),
         )
@@ -359,6 +374,30 @@ def _save(
         onnx_model.save(whole, made / file_of(name))
 
 
+@dataclass(frozen=True)
+class _Reached:
+    """Thresholds of the classes, None where one has none, and what they change (thresholds.expected)."""
+
+    limits: list[float | None]
+    expected: pd.DataFrame
+
+
+def _reached(validation: Measured, truth: np.ndarray, classes: list[str], targets: Sequence[Target]) -> _Reached | None:
+    """What the targets ask for on the validation photos that can be read; None without any."""
+    if not targets:
+        return None
+    chances = validation.chances["fp32"]
+    read = np.isfinite(chances).all(axis=1)
+    limits = thresholds_for(truth[read], chances[read], classes, targets)
+    table = expected_of_targets(truth[read], chances[read], classes, targets)
+    return _Reached([None if np.isnan(limit) else float(limit) for limit in limits], table)
+
+
+def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Its rows as values for JSON, None where there is none."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
 # -- the figures ----------------------------------------------------------------------------------------------
 
 
@@ -406,10 +445,11 @@ def _facts(workspace: Workspace, chosen: Candidate, export: Export, fair: Fair) 
         "notes": list(export.notes),
         "parity": export.parity,
         "parity_photos": export.parity_photos,
-        "variants": export.variants.astype(object).where(export.variants.notna(), None).to_dict("records"),
+        "variants": plain(export.variants),
         "temperature": export.temperature,
         "calibration_error": list(export.calibration_error),
         "threshold": export.threshold,
+        "targets": None if export.targets is None else plain(export.targets),
         "known": export.known and export.known.to_dict(),
         "levels": workspace.levels,
         "padding": padding_for(workspace, chosen.shown),

@@ -256,7 +256,24 @@ def confidence(export: Any) -> str:
             f" Below a probability of {export.threshold:g} the model is not sure (`sure` is false). On validation it "
             f"was sure of {row['coverage']:.1%} of the photos, and right about {row['accuracy']:.1%} of those."
         )
-    return words
+    return words + _targets(export.targets)
+
+
+def _targets(targets: Any) -> str:
+    """What thresholds of single classes change, in sentences; targets: thresholds.expected, or None."""
+    if targets is None:
+        return ""
+    said = [
+        f"{text(row.label)} is the answer from a probability of {row.threshold:.3g} on, for a {row.kind} of "
+        f"{row.target:.0%}: {row.before:.1%} without, {row.expected:.1%} expected ({row.low:.1%} to {row.high:.1%})"
+        for row in targets.itertuples()
+        if row.label
+    ]
+    whole = targets.iloc[-1]
+    return (
+        f" Single classes have thresholds, chosen on validation and corrected for that: {'; '.join(said)}. The "
+        f"accuracy over all classes is {whole['before']:.1%} without, and {whole['expected']:.1%} expected."
+    )
 
 
 def none_of_these(known: Any) -> str:

@@ -12,11 +12,9 @@ from scipy.stats import beta
 
 from cvtune_nb import metrics
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import decided
 
 RECALL, PRECISION = "recall", "precision"
-UNDECIDED = -1
-"""In place of a class id where every class has a threshold, and none reaches its own."""
-
 ROUNDS = 20
 """Passes over the targets: each threshold depends on the others only where two classes claim one photo."""
 DRAWS = 200
@@ -72,39 +70,16 @@ class Target:
         return cls(match["label"], match["kind"], value)
 
 
-def decide(probabilities: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
-    """The answers that thresholds give.
-
-    A class with a threshold is the answer where its probability reaches it; of several, the one that is furthest above
-    its own, as a multiple of it. Where none does, the likeliest of the classes without a threshold is.
-
-    Parameters
-    ----------
-    probabilities
-        Of each class (n, classes).
-    thresholds
-        Of each class (classes,), above 0; NaN where it has none.
-
-    Returns
-    -------
-    array
-        Class ids (n,), or UNDECIDED.
-    """
-    given, limits = np.asarray(probabilities, float), np.asarray(thresholds, float)
-    ratios, free = _ratios(given, limits), np.isnan(limits)
-    others = np.where(free, given, -1.0).argmax(1) if free.any() else np.full(len(given), UNDECIDED)
-    return np.where(ratios.max(1, initial=0) >= 1, ratios.argmax(1), others)
-
-
 def thresholds_for(
     truth: ArrayLike, probabilities: ArrayLike, classes: Sequence[str], targets: Sequence[Target]
 ) -> np.ndarray:
     """Thresholds by which the targets are met on photos like these.
 
-    Found so that a further photo meets a recall target with at least that probability, whatever the network: the
-    quantile of n photos is taken among n + 1 (split conformal prediction: Vovk, Gammerman and Shafer 2005; Angelopoulos
-    and Bates 2023, "Conformal prediction: a gentle introduction"). A precision counts one wrong answer more than there
-    is, for the same reason. How often targets are met so: docs/measurements.md, "Thresholds of single classes".
+    How the answers follow them: export.predict.decided. Found so that a further photo meets a recall target with at
+    least that probability, whatever the network: the quantile of n photos is taken among n + 1 (split conformal
+    prediction: Vovk, Gammerman and Shafer 2005; Angelopoulos and Bates 2023, "Conformal prediction: a gentle
+    introduction"). A precision counts one wrong answer more than there is, for the same reason. How often targets are
+    met so: docs/measurements.md, "Thresholds of single classes".
 
     Parameters
     ----------
@@ -140,7 +115,7 @@ def thresholds_for(
             limits[column] = _threshold(ids == column, _scores(given, limits, column), target)
         if np.allclose(limits, before, rtol=1e-6, equal_nan=True):
             break
-    _require_met(ids, decide(given, limits), names, targets)
+    _require_met(ids, decided(given, limits), names, targets)
     return limits
 
 
@@ -195,10 +170,10 @@ def expected(
             own = thresholds_for(ids[drawn], given[drawn], classes, targets)
         except InputError:  # too few photos of a class were drawn
             continue
-        judged.append([share for share, _ in _reached(ids[out], decide(given[out], own), classes, targets)])
+        judged.append([share for share, _ in _reached(ids[out], decided(given[out], own), classes, targets)])
     means = np.nanmean(judged, axis=0) if judged else np.full(len(targets) + 1, math.nan)
     reached = zip(
-        _reached(ids, likeliest, classes, targets), _reached(ids, decide(given, limits), classes, targets), strict=True
+        _reached(ids, likeliest, classes, targets), _reached(ids, decided(given, limits), classes, targets), strict=True
     )
     rows = []
     for target, mean, ((before, _), (found, photos)) in zip([*targets, None], means, reached, strict=True):

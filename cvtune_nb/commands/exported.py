@@ -14,6 +14,8 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cvtune_nb.classification.known import Known
     from cvtune_nb.export.packaging import Exported
 
@@ -21,7 +23,7 @@ NOT_MEASURED = "not measured, no photos"
 
 OF_PHOTOS = ("layout", "draw_validation", "group_by", "redraw_split", "pixels_gb")
 USES = {
-    "for a classifier": ("variants", "threshold", "keep_known", *OF_PHOTOS),
+    "for a classifier": ("variants", "threshold", "target", "keep_known", *OF_PHOTOS),
     "with --detector": ("boxes",),
     "with --similarity": ("components", "distance", *OF_PHOTOS),
 }
@@ -57,6 +59,12 @@ USES_AN_EXPORT = (
     ),
     argument("--threshold", type=float, metavar="P", help="not sure below this probability (0: always sure)"),
     argument(
+        "--target",
+        action="append",
+        metavar="TARGET",
+        help="a threshold for one class, such as lemon:recall=.9 or lemon:precision=.95; may be given for several",
+    ),
+    argument(
         "--keep-known",
         type=float,
         metavar="SHARE",
@@ -82,7 +90,15 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     threshold = arguments.threshold or 0.0
     keep = {} if arguments.keep_known is None else {"keep_known": arguments.keep_known}
     made = export_run(
-        workspace, arguments.run, arguments.out, meter, variants, threshold, arguments.earlier_data, **keep
+        workspace,
+        arguments.run,
+        arguments.out,
+        meter,
+        variants,
+        threshold,
+        arguments.earlier_data,
+        targets=arguments.target or (),
+        **keep,
     )
     before, after = made.calibration_error
     columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
@@ -91,8 +107,19 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"test accuracy {made.test or NOT_MEASURED}",
         f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
         *known_words(made.known),
+        *(target_words(made.targets) if made.targets is not None else ()),
         after=f"\n\n{table(made.variants.to_dict('records'), columns)}",
     )
+
+
+def target_words(targets: "pd.DataFrame") -> list[str]:
+    """What thresholds of single classes change, a line each; targets: thresholds.expected."""
+    return [
+        f"{f'{row.label}, {row.kind}' if row.label else 'accuracy'}: {row.before:.1%} before, {row.expected:.1%} "
+        f"expected ({row.low:.1%} to {row.high:.1%})"
+        + (f", from a probability of {row.threshold:.3f}" if row.label else "")
+        for row in targets.itertuples()
+    ]
 
 
 def known_words(known: "Known | None") -> list[str]:

@@ -21,6 +21,22 @@ _folder = HERE if (HERE / "photo.py").exists() else HERE.parent / "data"  # not 
 photo, walk = (SimpleNamespace(**runpy.run_path(str(_folder / name))) for name in ("photo.py", "walk.py"))
 
 
+def decided(chances, thresholds=None, costs=None):
+    """The answers to probabilities (..., classes): numbers of classes (...).
+
+    The likeliest class, or with costs (classes, classes; a row for each true class) what costs least to expect. A class
+    with a threshold (classes; NaN: none) is the answer where it reaches it, and only there; of several, the one that is
+    furthest above its own, as a multiple of it. Where all classes have one and none reaches it, the nearest is.
+    """
+    merits = chances if costs is None else -(chances @ costs)
+    if thresholds is None:
+        return merits.argmax(axis=-1)
+    free = np.isnan(thresholds)
+    multiples = np.where(free, 0.0, chances / np.where(free, 1.0, thresholds))
+    claimed = (multiples.max(axis=-1) >= 1) | (not free.any())
+    return np.where(claimed, multiples.argmax(axis=-1), np.where(free, merits, -np.inf).argmax(axis=-1))
+
+
 class Model:
     """An exported classifier.
 
@@ -28,8 +44,9 @@ class Model:
     short_side: those of a photo once scaled; framing: how it is brought to that shape (photo.FRAMINGS); padding: the
     colour around it; threshold: probability from which it is sure; known_below: share of validation photos below which
     a photo is unlike all classes (0: never; None: it was exported by a version that could not tell, and `known` is not
-    there); levels: pixel values that are black and white in photos of more than 8 bits a channel, and which bands of
-    TIFFs of many are shown. file: model.onnx or a variant. Raises ValueError.
+    there); thresholds: of single classes, NaN where one has none, or None; costs: of mistakes, or None; levels: pixel
+    values that are black and white in photos of more than 8 bits a channel, and which bands of TIFFs of many are shown.
+    file: model.onnx or a variant. Raises ValueError.
 
     Whoever must know what an export is asks its class, one of KINDS, for what follows.
     """
@@ -61,6 +78,8 @@ class Model:
             self.known_below = json.loads(notes["known_below"]) if "known_below" in notes else None
             # what it costs to take a class (row) for another (column), where the answers follow costs
             self.costs = np.array(json.loads(notes["costs"]), float) if "costs" in notes else None
+            limits = json.loads(notes["thresholds"]) if "thresholds" in notes else None
+            self.thresholds = None if limits is None else np.array(limits, float)  # null becomes NaN
             self.most = len(self.labels)  # the largest top that makes sense
         except Exception as error:  # noqa: BLE001 - onnxruntime raises a dozen types of its own for a damaged file
             raise ValueError(f"{folder} holds no {file} of cvtune's ({str(error)[:90]}): export it again") from None
@@ -68,6 +87,9 @@ class Model:
     def about(self) -> dict:
         """What whoever asks a service for its labels gets."""
         about = {"labels": self.labels, "image_size": self.image_size, "threshold": self.threshold, "kind": self.KIND}
+        if self.thresholds is not None:
+            pairs = zip(self.labels, self.thresholds.tolist(), strict=True)
+            about["thresholds"] = {label: limit for label, limit in pairs if limit == limit}
         return about if self.known_below is None else {**about, "known_below": self.known_below}
 
     def probabilities(self, photos):
@@ -93,20 +115,26 @@ class Model:
         return list(zip(chances, [None] * len(chances) if known is None else known, strict=True))
 
     def decide(self, chances):
-        """The answer (a number of `labels`) for each row of probabilities: the likeliest, or what costs least."""
-        return (chances if self.costs is None else -(chances @ self.costs)).argmax(axis=-1)
+        """The answer (a number of `labels`) for each row of probabilities (..., classes), as `decided` says."""
+        return decided(chances, self.thresholds, self.costs)
+
+    def least_of(self, label) -> float:
+        """The probability from which on the model is sure of a label: its own threshold, or that of all."""
+        own = np.nan if self.thresholds is None else self.thresholds[self.labels.index(label)]
+        return self.threshold if np.isnan(own) else float(own)
 
     def row(self, answer, top=5) -> dict:
         """label, probability (0..1), sure, and top, the likeliest [label, probability], of what `infer` has of a photo.
 
-        Where mistakes cost differently the label is that of the lowest cost to expect, not always the likeliest. And
-        known (0..1), and unlike: whether it is less like the training photos than known_below asks.
+        Where mistakes cost differently the label is that of the lowest cost to expect, not always the likeliest, and
+        where classes have thresholds of their own it follows these. It is sure from its own threshold on, else from
+        that of all. And known (0..1), and unlike: whether it is less like the training photos than known_below asks.
         """
         chances, known = answer
         likeliest = [[self.labels[i], float(chances[i])] for i in (-chances).argsort(kind="stable")[:top]]
         answered = int(self.decide(chances))
         label, best = self.labels[answered], float(chances[answered])
-        row = {"label": label, "probability": best, "sure": best >= self.threshold, "top": likeliest}
+        row = {"label": label, "probability": best, "sure": best >= self.least_of(label), "top": likeliest}
         return row if known is None else {**row, "known": float(known), "unlike": bool(known < self.known_below)}
 
     @staticmethod

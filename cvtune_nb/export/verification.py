@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError, Message
 
@@ -215,6 +216,10 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
         padding = [*map(int, json.loads(texts.get("padding", "[0, 0, 0]")))]
         sensible = all(1 <= size <= side <= LARGEST_SIDE for size, side in zip(sizes, sides, strict=True))
         sensible &= 0 <= threshold <= 1 and 0 <= least <= 1
+        limits = json.loads(texts.get("thresholds", "null")) or [None] * len(labels)
+        sensible &= len(limits) == len(labels) and all(one is None or 0 < float(one) <= 1 for one in limits)
+        costs = np.array(json.loads(texts.get("costs", "[]")), float)
+        sensible &= costs.size == 0 or (costs.shape == (len(labels),) * 2 and bool(np.isfinite(costs).all()))
         sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"

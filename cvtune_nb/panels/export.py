@@ -35,6 +35,11 @@ ABOUT_KEEP = (
     "training photos, is called unlike all classes. 0: nothing is. Move it after the export, too."
 )
 
+ABOUT_TARGETS = (
+    "Thresholds of single classes, chosen on validation photos: how much of a class is to be found (recall), or how "
+    "often its answers are to be right (precision), above 0 and below 1. The export says what they change."
+)
+
 MOST = 100
 """Photos of a folder that are looked at."""
 
@@ -78,6 +83,12 @@ class ExportPanel(BaseExportPanel):
             continuous_update=False,
             **look("5em"),
         )
+        self.targets = w.Text(
+            description="Targets",
+            placeholder="such as lemon:recall=.9, lime:precision=.95",
+            continuous_update=False,
+            **look("5em"),
+        )
         self.variants = {
             name: w.Checkbox(
                 value=True, description=f"{name}: {variant.meaning}", indent=False, layout={"width": "auto"}
@@ -96,11 +107,13 @@ class ExportPanel(BaseExportPanel):
             description="or choose files", accept="image/*", multiple=True, disabled=True, layout={"width": "auto"}
         )
         self.answer, self.looked, self.likeness = w.HTML(), html.Picture(), html.Picture()
-        words, kept = (w.HTML(f'<div class="cvtune-words">{about}</div>') for about in (ABOUT_THRESHOLD, ABOUT_KEEP))
+        words, kept, wanted = (
+            w.HTML(f'<div class="cvtune-words">{about}</div>') for about in (ABOUT_THRESHOLD, ABOUT_KEEP, ABOUT_TARGETS)
+        )
         forms = w.VBox([w.HTML("<b>Smaller variants</b>"), *self.variants.values()])
         self.objective = objective_control(workspace, self.guard, lambda: self._list_runs(""))
         counts = folded("What counts: the runs are ranked by it", [self.objective.box])
-        sliders = [self.threshold, words, self.keep, kept]
+        sliders = [self.threshold, words, self.keep, kept, self.targets, wanted]
         self.controls.children = [self.run, counts, self.earlier, self.name, *sliders, forms, self.warning]
         self.more.children = [
             w.HTML("<b>Try it on photos</b>"),
@@ -144,21 +157,14 @@ class ExportPanel(BaseExportPanel):
         out = self.workspace.exports / name if name else None
         variants = tuple(name for name, box in self.variants.items() if box.value)
         threshold, keep, earlier = round(self.threshold.value, 2), round(self.keep.value, 2), self.earlier.value
-        return lambda progress: self._export(run, out, progress, variants, threshold, earlier, keep)
+        targets = tuple(filter(None, map(str.strip, self.targets.value.split(","))))
 
-    def _export(
-        self,
-        run: str,
-        out: Path | None,
-        progress: Progress,
-        variants: tuple[str, ...],
-        threshold: float,
-        earlier: bool,
-        keep: float,
-    ) -> Export:
-        made = export_run(self.workspace, run, out, progress, variants, threshold, earlier, keep)
-        self.model, self.network, self.known = Model(made.folder), load_bundle(made.folder), made.known
-        return made
+        def export(progress: Progress) -> Export:
+            made = export_run(self.workspace, run, out, progress, variants, threshold, earlier, keep, targets)
+            self.model, self.network, self.known = Model(made.folder), load_bundle(made.folder), made.known
+            return made
+
+        return export
 
     def paint(self, result: Export) -> str:
         """Show the figures, and try the model on a first photo."""
@@ -167,7 +173,7 @@ class ExportPanel(BaseExportPanel):
         files = f"<details><summary>{len(sizes)} files, and a zip of them</summary>{files}</details>"
         self.text.value = (
             f"<div>{_figure(result)}</div>{noted(result)}<div>{agreement(result, 'in every probability of')}</div>"
-            f"{_variants(result)}{_classes(result)}{files}"
+            f"{_targets(result)}{_variants(result)}{_classes(result)}{files}"
         )
         self._draw_certainty(result)
         for control in (self.photo, self.classify, self.upload):
@@ -251,7 +257,7 @@ class ExportPanel(BaseExportPanel):
             return
         for answer in self.answers:
             if "error" not in answer:
-                answer["sure"] = answer["probability"] >= model.threshold
+                answer["sure"] = answer["probability"] >= model.least_of(answer["label"])
             if "known" in answer:
                 answer["unlike"] = answer["known"] < model.known_below
         self.answer.value = _told(self.answers, model)
@@ -328,7 +334,7 @@ def _told(answers: list[dict[str, Any]], model: Model) -> str:
         words = f"<b>{html.text(answer['name'])}</b>: {html.text(answer['label'])}, {answer['probability']:.1%}"
         words += f", known {answer['known']:.3f}." if "known" in answer else "."
         why = " and ".join(doubts(answer))
-        limits = [f"a probability below {model.threshold:.0%}"] * (not answer["sure"])
+        limits = [f"a probability below {model.least_of(answer['label']):.0%}"] * (not answer["sure"])
         limits += [f"known below {model.known_below:.3f}"] * answer.get("unlike", False)
         return html.status(words + (f" Its answer is: don't know, {why} ({' and '.join(limits)})." if why else ""))
     rows = pd.DataFrame(
@@ -355,6 +361,22 @@ def _figure(made: Export) -> str:
         f'<span class="cvtune-number">{made.test.value:.1%}</span> of {made.test.n} test photos right; 95% interval '
         f"{made.test.low:.1%} to {made.test.high:.1%}. On validation it was {made.validation.value:.1%}."
     )
+
+
+def _targets(made: Export) -> str:
+    """What thresholds of single classes change."""
+    if made.targets is None:
+        return ""
+    rows = made.targets
+    shown = rows.assign(
+        label=[row.label or "all classes" for row in rows.itertuples()],
+        target=["" if pd.isna(value) else f"{value:.0%}" for value in rows["target"]],
+        threshold=["" if pd.isna(value) else f"{value:.3f}" for value in rows["threshold"]],
+        before=[f"{value:.1%}" for value in rows["before"]],
+        expected=[f"{row.expected:.1%} ({row.low:.1%} to {row.high:.1%})" for row in rows.itertuples()],
+    )
+    names = {"label": "class", "kind": "", "target": "target", "threshold": "from", "before": "without"}
+    return html.table(shown, names | {"expected": "expected (95% interval)"}, "Thresholds of single classes")
 
 
 def _variants(made: Export) -> str:

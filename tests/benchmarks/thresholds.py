@@ -14,13 +14,14 @@ import numpy as np
 from scipy.special import softmax
 
 from cvtune_nb import metrics
+from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import SvmExplorer
-from cvtune_nb.classification.thresholds import RECALL, Target, decide, expected, thresholds_for
+from cvtune_nb.classification.thresholds import RECALL, Target, expected, thresholds_for
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import decided
 from tests.benchmarks.common import photo_folder, say
 
 
@@ -57,7 +58,7 @@ def measure(name: str, explorer: SvmExplorer, recall: float, draws: int) -> None
         except InputError:
             continue
         said = expected(truth[chosen_on], probabilities[chosen_on], classes, [target]).iloc[0]
-        answers, judged = decide(probabilities[judged_on], limits), truth[judged_on]
+        answers, judged = decided(probabilities[judged_on], limits), truth[judged_on]
         of_class = judged == classes.index(target.label)
         found = metrics.share(int((answers == judged)[of_class].sum()), int(of_class.sum()))
         rows.append(

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from cvtune_nb.classification.thresholds import UNDECIDED, Target, decide, expected, thresholds_for
+from cvtune_nb.classification.thresholds import Target, expected, thresholds_for
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.predict import decided
 
 CLASSES = ["a", "b", "c", "d", "e"]
 
@@ -40,7 +41,7 @@ def test_targets_are_met_on_other_photos(texts):
             chosen = thresholds_for(*drawn(300, seed), CLASSES, targets(*texts))
         except InputError:
             continue
-        found.append([reached(text, truth, decide(probabilities, chosen)) for text in texts])
+        found.append([reached(text, truth, decided(probabilities, chosen)) for text in texts])
     spread = np.std(found, axis=0) / np.sqrt(len(found))
     assert (np.abs(np.mean(found, axis=0) - wanted) < 0.01 + 3 * spread).all()
 
@@ -48,7 +49,7 @@ def test_targets_are_met_on_other_photos(texts):
 def test_two_classes_that_claim_the_same_photos_both_reach_their_recall():
     truth, probabilities = drawn(2_000, 0)
     chosen = thresholds_for(truth, probabilities, CLASSES, targets("a:recall=.85", "b:recall=.88"))
-    answers = decide(probabilities, chosen)
+    answers = decided(probabilities, chosen)
     assert reached("a:recall=.85", truth, answers) >= 0.85
     assert reached("b:recall=.88", truth, answers) >= 0.88
 
@@ -65,7 +66,7 @@ def test_expected_recall_has_an_interval_that_covers_what_follows():
         choice = drawn(100, seed)
         row = expected(*choice, CLASSES, targets("a:recall=.9")).iloc[0]
         chosen = thresholds_for(*choice, CLASSES, targets("a:recall=.9"))
-        covered.append(row["low"] <= reached("a:recall=.9", truth, decide(probabilities, chosen)) <= row["high"])
+        covered.append(row["low"] <= reached("a:recall=.9", truth, decided(probabilities, chosen)) <= row["high"])
     assert np.mean(covered) >= 0.85  # 95% of 40
 
 
@@ -79,16 +80,6 @@ def test_what_changes_is_said_of_each_target_and_of_all_classes():
     assert found[2] < before[2]  # what a recall beyond the network's costs
     assert table["photos"][2] == 300
     assert ((table["low"] <= table["expected"]) & (table["expected"] <= table["high"])).all()
-
-
-def test_a_class_with_a_threshold_is_the_answer_where_it_reaches_it():
-    probabilities = [[0.3, 0.6, 0.1], [0.2, 0.7, 0.1], [0.9, 0.05, 0.05]]
-    assert decide(probabilities, [0.25, np.nan, np.nan]).tolist() == [0, 1, 0]
-    assert decide(probabilities, [0.95, np.nan, np.nan]).tolist() == [1, 1, 1]  # the likeliest of the others
-    assert decide(probabilities, [0.25, 0.3, np.nan]).tolist() == [1, 1, 0]  # b is twice its threshold
-    assert decide(probabilities, [0.95, 0.95, 0.95]).tolist() == [UNDECIDED] * 3
-    assert decide(probabilities, [np.nan] * 3).tolist() == [1, 1, 0]
-    assert decide(np.zeros((0, 3)), [0.5, np.nan, np.nan]).shape == (0,)
 
 
 def test_too_few_photos_for_a_recall_are_told():
