@@ -16,7 +16,7 @@ from cvtune_nb.advice.next_values import (
     stronger_augmentation,
 )
 from cvtune_nb.advice.rule import BASELINE, Case, Rule, case_of
-from cvtune_nb.advice.unequal_classes import Imbalance
+from cvtune_nb.advice.unequal_classes import Imbalance, LargeClassesCount
 from cvtune_nb.advice.worse_slices import WorseSlices
 from cvtune_nb.audit.dataset import ENOUGH_IMAGES, small_classes
 from cvtune_nb.classification import Run
@@ -25,7 +25,6 @@ from cvtune_nb.data.pixels import median_side
 from cvtune_nb.metrics import Verdict
 from cvtune_nb.models import backbones
 from cvtune_nb.models.recipes import changes
-from cvtune_nb.objectives import USUAL
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.workspace import Workspace
@@ -38,10 +37,6 @@ TRAIN_ERROR = 0.05
 MANY = 4
 """Runs on the same photos from which the best one's accuracy is said to flatter it: ours
 (docs/measurements.md, "The best of several runs")."""
-
-
-IMBALANCED = 3
-"""Times that the largest class may be as large as the smallest before balanced accuracy is recommended."""
 
 
 class Diverged(Rule[Case]):
@@ -277,27 +272,6 @@ class BestOfMany(Rule[Case]):
         return self.finding(f"Its {label} flatters it: the best of {1 + len(case.right_others)} runs", chosen.words)
 
 
-class Imbalanced(Rule[Case]):
-    """The classes are of very different size, and accuracy counts the large ones most."""
-
-    code = "imbalanced"
-    when = f"the largest class has more than {IMBALANCED} times the training photos of the smallest"
-    source = "Brodersen and others 2010, the balanced accuracy and its posterior distribution"
-
-    def look(self, case: Case) -> Finding | None:
-        """Balanced accuracy, where accuracy counts."""
-        sizes = case.photos.loc[case.photos["split"] == "train", "label"].value_counts()
-        if case.config.objective != USUAL or len(sizes) < 2 or sizes.iloc[0] <= IMBALANCED * sizes.iloc[-1]:
-            return None
-        most, least = f"{sizes.index[0]} has {sizes.iloc[0]}", f"{sizes.index[-1]} {sizes.iloc[-1]}"
-        return self.finding(
-            "Large classes count most: choose by balanced accuracy",
-            f"{most} training photos, {least}: by accuracy a network that never finds the small classes looks good; by "
-            "balanced accuracy, the mean of the classes' recalls, each class counts the same",
-            objective="balanced-accuracy",
-        )
-
-
 class FewImages(Rule[Case]):
     """Some classes have few photos."""
 
@@ -437,7 +411,7 @@ RULES: tuple[Rule[Case], ...] = (
     ImageSizeEdge(),
     Noise(),
     BestOfMany(),
-    Imbalanced(),
+    LargeClassesCount(),
     WorseSlices(),
     FewImages(),
     SmallObjects(),

@@ -1,8 +1,9 @@
-"""The rule about classes of very different size."""
+"""The rules about classes of very different size."""
 
 from cvtune_nb.advice.rule import Case, Rule
 from cvtune_nb.classification.remedies import balance_of
-from cvtune_nb.imbalance import BALANCED, NONE
+from cvtune_nb.imbalance import BALANCED, NONE, UNBALANCED
+from cvtune_nb.objectives import USUAL
 from cvtune_nb.runs.finding import Finding
 
 
@@ -34,3 +35,23 @@ class Imbalance(Rule[Case]):
         evidence = f"{balance}. Expected of {found.recommended}, by a frozen network: {expected}"
         title = f"Large classes count most: use {found.recommended}"
         return self.finding(title, evidence, imbalance=found.recommended)
+
+
+class LargeClassesCount(Rule[Case]):
+    """The classes are of very different size, and accuracy counts the large ones most."""
+
+    code = "large-classes-count"
+    when = f"the largest class has more than {UNBALANCED:g} times the training photos of the smallest"
+    source = "Brodersen and others 2010, the balanced accuracy and its posterior distribution"
+
+    def look(self, case: Case) -> Finding | None:
+        """Balanced accuracy, where accuracy counts."""
+        balance = balance_of(case.photos)
+        if case.config.objective != USUAL or not balance.unbalanced:
+            return None
+        return self.finding(
+            "Large classes count most: choose by balanced accuracy",
+            f"{balance}. By accuracy a network that never finds the small classes looks good; by balanced accuracy, "
+            "the mean of the classes' recalls, each class counts the same",
+            objective="balanced-accuracy",
+        )

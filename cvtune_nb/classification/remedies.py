@@ -18,12 +18,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Candidate, predicted_seconds
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.imbalance import BALANCED, LOGITS, NONE, REMEDIES, SAMPLING, SQUARE_ROOT, Balance, counted, remedy_of
-from cvtune_nb.objectives import Objective, objective_of
+from cvtune_nb.objectives import USUAL, Objective, objective_of
 from cvtune_nb.workspace import Workspace, now, photos_id
 
 TRIED = (NONE, SQUARE_ROOT, BALANCED, f"{LOGITS}:0.5", LOGITS, f"{LOGITS}:1.5")
@@ -124,9 +125,13 @@ class Comparison:
         )
 
 
-def what_counts(workspace: Workspace) -> str:  # noqa: ARG001 - the workspace's own choice is asked here
-    """The objective that remedies are judged by: accuracy itself seldom asks for one."""
-    return "balanced-accuracy"
+def what_counts(workspace: Workspace) -> str:
+    """The objective that remedies are judged by: the workspace's, but balanced accuracy in place of accuracy.
+
+    Accuracy itself seldom asks for a remedy.
+    """
+    text = objective_in(workspace).text
+    return "balanced-accuracy" if text == USUAL else text
 
 
 def balance_of(photos: pd.DataFrame) -> Balance:

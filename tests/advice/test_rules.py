@@ -108,9 +108,9 @@ def only_lite_on_disk(monkeypatch):
 # rule -> (a case that it speaks about, what it says, the change it suggests), and cases that it is silent about
 LOUD = {
     "few-images": (case(photos=photos(40)), "a (40: 60 more), b (40: 60 more)", {}),
-    "imbalanced": (
+    "large-classes-count": (
         case(photos=of_two_sizes(640, 200)),
-        "a has 640 training photos, b 200",
+        'class "a" has 640 training photos, "b" 200',
         {"objective": "balanced-accuracy"},
     ),
     "diverged": (
@@ -190,7 +190,7 @@ SILENT = {
         case(config=replace(CONFIG, augmentation="none"), variations=variations(flip="harmful")),
     ],
     "few-images": [case(photos=photos(100))],
-    "imbalanced": [
+    "large-classes-count": [
         case(photos=of_two_sizes(600, 200)),
         case(photos=of_two_sizes(900, 200), config=replace(CONFIG, objective="macro-f1")),
     ],
