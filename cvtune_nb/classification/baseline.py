@@ -425,6 +425,15 @@ def _with_objective(table: pd.DataFrame) -> pd.DataFrame:
     return table if "objective" in table else table.assign(objective=table["validation_accuracy"])
 
 
+def most_confused(workspace: Workspace) -> list[tuple[str, str]]:
+    """The classes that the last baseline takes for others, as (true, predicted), the most frequent mistakes first."""
+    known = baseline_predictions(workspace)
+    if known is None:
+        return []
+    wrong = known[known["label"] != known["predicted"]]
+    return [(str(true), str(said)) for true, said in wrong[["label", "predicted"]].value_counts().index]
+
+
 def _predictions(workspace: Workspace) -> pd.DataFrame | None:
     file = workspace.folder / "baseline.csv"
     return read_csv(file, path=str, label=str, predicted=str) if file.exists() else None

@@ -69,6 +69,11 @@ def folds_of(photos: pd.DataFrame, folds: int = FOLDS, seed: int = 0) -> np.ndar
     return assigned.to_numpy()
 
 
+def counts(photos: pd.DataFrame) -> tuple[int, int]:
+    """(how many photos would be in folds, how many are validation photos); photos: rows of Workspace.photos."""
+    return int((photos["split"] != "test").sum()), int((photos["split"] == "validation").sum())
+
+
 @dataclass(frozen=True)
 class CrossValidated:
     """What cross-validation has found.

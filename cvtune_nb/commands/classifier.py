@@ -125,7 +125,7 @@ def objective(arguments: argparse.Namespace, meter: Meter) -> Result:
 def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fit an SVM on a frozen network: a first accuracy in seconds"""
     from cvtune_nb.classification.baseline import baseline as fit_baseline
-    from cvtune_nb.classification.cross_validation import FEW_PHOTOS, FOLDS
+    from cvtune_nb.classification.cross_validation import FEW_PHOTOS, FOLDS, counts
     from cvtune_nb.classification.remedies import chosen_remedy
 
     values = parameters_given(arguments, (*NETWORK, "imbalance"))
@@ -152,7 +152,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     text += ", features from the cache" if found.cached else ""
     folds = _cross_validated(workspace, found, arguments, meter)
     values = found.to_dict() | ({"cross_validated": folds.to_dict()} if folds else {})
-    photos = int((workspace.photos()["split"] != "test").sum())
+    photos, _ = counts(workspace.photos())
     advice = f"judge all {photos} training and validation photos, not only {found.validation.n}: --folds {FOLDS}"
     return Result(values, f"{text}\n{folds.words if folds else advice if photos < FEW_PHOTOS else ''}".rstrip())
 

@@ -9,7 +9,7 @@ from IPython.display import HTML
 from cvtune_nb import plots
 from cvtune_nb.classification.baseline import C_VALUES, Baseline, SvmExplorer
 from cvtune_nb.classification.choice import start_with
-from cvtune_nb.classification.cross_validation import FEW_PHOTOS, cross_validate
+from cvtune_nb.classification.cross_validation import FEW_PHOTOS, counts, cross_validate
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.learning_curve import learning_curve
 from cvtune_nb.classification.remedies import chosen_remedy
@@ -244,7 +244,7 @@ class BaselinePanel(Panel):
         self.report(self._folds)
 
     def _folds(self) -> Any:
-        photos = int((self.explorer.photos["split"] != "test").sum())
+        photos, _ = counts(self.explorer.photos)
         if photos >= FEW_PHOTOS:
             return html.status(
                 f"With {photos:,} photos the {self.seen.validation.n:,} of validation tell enough: nothing to gain "

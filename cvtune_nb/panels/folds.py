@@ -5,7 +5,7 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification import Run, load_run
-from cvtune_nb.classification.cross_validation import FEW_PHOTOS, FOLDS, MOST_FOLDS
+from cvtune_nb.classification.cross_validation import FEW_PHOTOS, FOLDS, MOST_FOLDS, counts
 from cvtune_nb.classification.folds import FoldRuns, expected_seconds, fit_folds
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
@@ -48,8 +48,7 @@ class FoldsPanel(Panel):
         return load_run(self.workspace, "best")
 
     def _advice(self) -> str:
-        photos = self.workspace.photos()["split"]
-        used, validation = int((photos != "test").sum()), int((photos == "validation").sum())
+        used, validation = counts(self.workspace.photos())
         if used < FEW_PHOTOS:
             return f"Recommended: {validation} validation photos say little, {used} in folds say more."
         return f"With {validation:,} validation photos there is little to gain here."

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from cvtune_nb.classification.baseline import baseline_predictions
+from cvtune_nb.classification.baseline import most_confused
 from cvtune_nb.classification.objective import choose, chosen, objective_in
 from cvtune_nb.errors import InputError
 from cvtune_nb.objectives import USUAL, Score
@@ -44,12 +44,7 @@ def objective_control(
 
 def say_classes(control: Control, workspace: Workspace) -> None:
     """Tell it which classes there are, and which the last baseline mixes up most."""
-    known = baseline_predictions(workspace)
-    pairs: list[tuple[str, str]] = []
-    if known is not None:
-        wrong = known[known["label"] != known["predicted"]]
-        pairs = [(str(true), str(said)) for true, said in wrong[["label", "predicted"]].value_counts().index]
-    control.widget.suit(workspace.classes, pairs)
+    control.widget.suit(workspace.classes, most_confused(workspace))
 
 
 def counts_in_words(workspace: Workspace) -> str:

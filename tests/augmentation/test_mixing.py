@@ -5,7 +5,7 @@ import torch
 
 from cvtune_nb.augmentation.mixing import MIXES, cutmix, mixed, mixup
 from cvtune_nb.augmentation.policies import POLICIES
-from cvtune_nb.classification import fit, train
+from cvtune_nb.classification import balance, fit, train
 from cvtune_nb.classification.losses import soft_labels
 from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import Config
@@ -84,7 +84,8 @@ def test_accuracy_is_measured_on_whole_photos_and_a_stopped_run_goes_on_alike(wo
         if words.startswith("epoch 2 of 2"):
             raise Stopped
 
-    monkeypatch.setattr(train, "cross_entropy", watched)
+    for module in (train, balance):
+        monkeypatch.setattr(module, "cross_entropy", watched)
     whole = fit(workspace, config)
     assert asked == {(1, False), (2, True)}, "steps learn from soft labels, accuracy is that of whole photos"
     stopped = fit(workspace, config, progress=stop)

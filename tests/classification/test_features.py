@@ -141,7 +141,7 @@ def test_cached_files_keep_the_names_that_they_had(workspace):
 
 def test_a_spec_is_kept_among_other_values_and_told_in_words():
     assert FeatureSpec.from_dict({**RANDOM.to_dict(), "C": 1.0}) == RANDOM
-    shown = {"image_size": 64, "framing": "crop", "pooling": "last"}
+    shown = {"image_size": 64, "framing": "crop", "aspect": "1:1", "pooling": "last"}
     assert RANDOM.to_dict() == {"backbone": "resnet18:random", "weights": "", **shown}
     assert FeatureSpec.of(Config("resnet18:random", image_size=64)) == RANDOM
     assert str(RANDOM) == "resnet18:random at 64 pixels"

@@ -42,8 +42,8 @@ class Bench:
         run = load_run(workspace, run) if run else new_run(workspace, config, photos, (100, 100), seconds)
         self.trained.append(config)
         right = np.arange(100) >= self.wrong[config.image_size]
-        truth = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)], "label": "a", "probability": 0.9})
-        write_csv(run.folder / "predictions.csv", truth.assign(predicted=np.where(right, "a", "b")))
+        truth = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)], "label": run.classes[0], "probability": 0.9})
+        write_csv(run.folder / "predictions.csv", truth.assign(predicted=np.where(right, *run.classes[:2])))
         rows, state = [], "done"
         for epoch in range(1, config.epochs + 1):
             self.clock += config.image_size * self.factor
@@ -52,7 +52,8 @@ class Bench:
             except Stopped:
                 state = "stopped"
                 break
-            rows.append((epoch, 0.1, 0.99, 0.1, float(right.mean()), 0.2, config.image_size * self.factor))
+            accuracy = float(right.mean())
+            rows.append((epoch, 0.1, 0.99, 0.1, accuracy, 0.2, accuracy, config.image_size * self.factor))
             run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS))
             history = json.dumps(run.history.to_dict("records"))
             save_file({"w": torch.zeros(1)}, run.checkpoint, metadata={"history": history})
@@ -285,7 +286,7 @@ def test_the_rung_with_the_lowest_is_left_out_of_a_small_budget(workspace, bench
 
 def finished(accuracies, state="done", n=1000, epochs=None):
     config = Config("efficientnet_lite0", epochs=epochs or len(accuracies))
-    rows = [(e, 0.1, 0.99, 0.1, accuracy, 0.2, 1.0) for e, accuracy in enumerate(accuracies, 1)]
+    rows = [(e, 0.1, 0.99, 0.1, accuracy, 0.2, accuracy, 1.0) for e, accuracy in enumerate(accuracies, 1)]
     history = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
     return Run("001", Path("001"), config, ["a", "b"], "", history, state, counts=(n, n))
 

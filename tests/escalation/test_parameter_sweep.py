@@ -45,14 +45,14 @@ class Bench:
         run = load_run(workspace, run) if run else new_run(workspace, config, workspace.photos(), (100, 100), 4.0)
         wrong = min(60, round(5 + 20 * abs(np.log(config.learning_rate / 0.003))))
         right = np.arange(100) >= wrong
-        truth = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)], "label": "a", "probability": 0.9})
-        write_csv(run.folder / "predictions.csv", truth.assign(predicted=np.where(right, "a", "b")))
+        truth = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)], "label": run.classes[0], "probability": 0.9})
+        write_csv(run.folder / "predictions.csv", truth.assign(predicted=np.where(right, *run.classes[:2])))
         rows, state = [], "done"
         for epoch in range(1, config.epochs + 1):
             self.clock += 1
             if self.kill == len(self.trained) and epoch == 2:
                 raise KeyboardInterrupt
-            rows.append((epoch, 0.1, 0.99, 0.1, float(right.mean()), 0.2, 1.0))
+            rows.append((epoch, 0.1, 0.99, 0.1, float(right.mean()), 0.2, float(right.mean()), 1.0))
             run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS))
             self.checkpoint(run)
             try:

@@ -81,13 +81,13 @@ def watched(function, folder):
             row = {"run": run.id, "epoch": int(run.history["epoch"].iloc[-1]), "pid": os.getpid()}
             append_json_lines(folder / "journal.jsonl", row)
 
-        def slowly(network, optimizer, squares, labels, config):
+        def slowly(network, optimizer, squares, labels, config, *rest):
             time.sleep(0.25)
             steps.append(config)
             if len(steps) == 6 and (folder / str(config.learning_rate)).exists():
                 (folder / str(config.learning_rate)).unlink()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return step(network, optimizer, squares, labels, config)
+            return step(network, optimizer, squares, labels, config, *rest)
 
         with mock.patch.object(checkpoint, "save", write_down), mock.patch.object(train, "step", slowly):
             getattr(ray_cluster, function)(job)
