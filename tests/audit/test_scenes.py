@@ -66,7 +66,7 @@ def test_scenes_are_found_by_what_names_have_in_common(name, rule):
     assert 0 < found.low < found.flatters < found.high
     first, second = (photos.set_index("path").loc[path] for path in found.example)
     assert first["split"] != second["split"]
-    assert f"--group-by '{rule}' --redraw-split" in found.remedy and "flatters by" in found.words
+    assert f"--group-by '{rule}' --redraw-split" in found.remedy and "overstated by" in found.words
 
 
 def test_scenes_are_found_by_time_where_names_say_nothing():

@@ -90,6 +90,7 @@ def checked_pattern(rule):
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
+        (r"(\w+[_-]?)*scene", "repeats a group that repeats something itself"),
         ("(", "is no regular expression (missing )"),
         ("xyz", "finds no groups: all 120 photos do not match, for example 'a/a-000.jpg' and 'a/a-001.jpg'"),
         (r"^(\w)/", "puts all 60 photos of class 'a' into one group, 'a' (for example 'a/a-000.jpg'"),
@@ -249,7 +250,7 @@ def test_commands_take_the_rule_and_say_what_it_groups(photos, tmp_path, capsys)
     command += ["--backbone", "efficientnet_lite0", "--image-size", "64"]
     assert cli.main([*command, "--group-by", "("]) == 2
     assert "--group-by ( is no regular expression" in capsys.readouterr().err
-    assert cli.main([*command, "--group-by", SCENES]) == 0
+    assert cli.main([*command, f"--group-by={SCENES}"]) == 0
     said = capsys.readouterr()
     assert "grouped by path" in said.err
     assert json.loads(said.out)["workspace"] == str(tmp_path / "w")
