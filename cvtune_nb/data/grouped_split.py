@@ -64,10 +64,11 @@ def require_asked(space: Workspace, table: pd.DataFrame, frozen: pd.Series, grou
         return
     apart = known[groups[known.index] == names[0]].drop_duplicates()
     example = " and ".join(f"{table['path'][row]} ({split})" for row, split in apart.items())
+    costs = "".join(f"; {cost}" for cost in redraw_costs(space))
     raise InputError(
         f"--group-by {grouping.rule} puts photos together that are in different splits of this workspace, in "
         f"{len(names):,} group{'s' * (len(names) > 1)}, for example {example}: its split is frozen; have it drawn anew "
-        f"with --redraw-split (in notebook 00: Draw the split anew{''.join(f'; {cost}' for cost in redraw_costs(space))}), or choose "
+        f"with --redraw-split (in notebook 00: Draw the split anew{costs}), or choose "
         "another folder with --workspace"
     )
 

@@ -82,7 +82,8 @@ class Grouping:
         if not self.rule:
             return ""
         sizes, alone = self.sizes, self.alone
-        words = f"grouped by {self.by}: {photos_in_words(len(self.grouped))} in {len(sizes):,} group{'s' * (len(sizes) != 1)}"
+        words = f"grouped by {self.by}: {photos_in_words(len(self.grouped))} in {len(sizes):,} "
+        words += f"group{'s' * (len(sizes) != 1)}"
         if len(sizes):
             first = sizes.iloc[0]
             words += f", the largest with {photos_in_words(first['photos'])} ({first['name']!r}: {first['example']})"
