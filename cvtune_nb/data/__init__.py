@@ -256,6 +256,8 @@ def _refresh(
     drawn = grouped_split(table, grouping, space.seed, before, draw_validation)
     space.grouped = grouping.words + divided(grouping, drawn)
     space.regrouped = split_changed(space, table["sha256"], frozen, drawn["split"], anew)
+    if redraw_split and not anew and not first:
+        space.regrouped = space.regrouped or "the split was left as it is: it divides no groups"
     table = table.assign(**drawn)
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
