@@ -111,8 +111,8 @@ class Scenes:
         return (
             f"{self.photos:,} photos are grouped by {self.rule} into {self.groups:,} scenes, {self.divided:,} of which "
             f"are on both sides of the split, such as {self.example[0]} and {self.example[1]}: for {self.nearest:.0%} "
-            f"of them the nearest photo of their class is of the same scene ({self.chance:.0%} by chance), and the accuracy "
-            f"of a small model is overstated by {self.flatters * 100:.1f} points ({low} to {high}): "
+            f"of them the nearest photo of their class is of the same scene ({self.chance:.0%} by chance), and the "
+            f"accuracy of a small model is overstated by {self.flatters * 100:.1f} points ({low} to {high}): "
             f"{self.apart:.1%} where scenes are divided, {self.together:.1%} on scenes that it has not seen"
         )
 

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from cvtune_nb import cli
 from cvtune_nb.data import keep_together, open_workspace, preview_groups
-from cvtune_nb.data.groups import by_path, checked, dependent, groups_id, joined
+from cvtune_nb.data.groups import by_path, checked, dependent, grouped_id, groups_id, joined
 from cvtune_nb.errors import InputError
 from tests.photos import make_photos
 
@@ -123,7 +123,9 @@ def test_another_column_is_used_when_it_is_named_and_an_empty_cell_is_alone(phot
     table = write_table(photos, "patient", lambda path: "" if path.startswith("b/b-00") else scene(path))
     assert open_workspace(table, tmp_path / "not asked").group_by == ""
     space = open_workspace(table, tmp_path / "w", group_by="column:patient")
-    assert "10 photos have nothing in it and are alone, for example b/b-000.jpg" in space.grouped
+    assert (
+        "10 photos have no group in it (empty, unknown, NA ...) and are alone, for example b/b-000.jpg" in space.grouped
+    )
     with pytest.raises(InputError, match="its columns: 'path', 'label', 'split' and 'patient'"):
         open_workspace(table, tmp_path / "w", group_by="column:doctor")
 
@@ -280,3 +282,18 @@ def test_expressions_that_end_are_taken(rule):
 def test_expressions_that_may_never_end_are_refused(rule):
     with pytest.raises(InputError, match="repeats a group"):
         checked(rule)
+
+
+def test_the_rule_is_kept_where_what_is_checked_later_refuses(photos, tmp_path, monkeypatch):
+    def refuse(_):
+        raise InputError("no levels")
+
+    monkeypatch.setattr("cvtune_nb.data.levels.require_high_depth", refuse)
+    with pytest.raises(InputError, match="no levels"):
+        open_workspace(photos, tmp_path / "w", group_by=SCENES)
+    assert json.loads((tmp_path / "w" / "workspace.json").read_text())["group_by"] == SCENES
+
+
+def test_results_of_other_groups_are_of_other_photos(photos, tmp_path):
+    rows = open_workspace(photos, tmp_path / "w", group_by=SCENES).photos()
+    assert grouped_id(rows) != grouped_id(rows.assign(group=rows["copies"]))
