@@ -238,7 +238,7 @@ def _refresh(
             f"none of the {len(files)} files in {space.source} can be read as a photo, for example "
             f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
         )
-    grouping = grouping_of(space, table, rule, layout)
+    grouping = grouping_of(space, table, rule, layout, progress)
     if rule and (first or rule != space.group_by):
         grouping.require_useful()
     split, copies = (dict(zip(known["sha256"], known[column], strict=True)) for column in ("split", "copies"))
@@ -266,14 +266,14 @@ def _refresh(
         manifest.touch()  # every photo was looked at
 
 
-def preview_groups(space: Workspace, rule: str) -> tuple[Grouping, str]:
+def preview_groups(space: Workspace, rule: str, progress: Progress = silent) -> tuple[Grouping, str]:
     """What a rule would group of the photos of a workspace, and why its split would have to be drawn anew, or "".
 
     rule: one of parameters.GROUP_RULES. Raises InputError where it can't be used.
     """
     table, layout = space.manifest(), _layout(Path(space.source), space.folder, space.layout)
     split = dict(zip(layout.found["path"], layout.found["split"], strict=True))
-    grouping = grouping_of(space, table, rule, layout)
+    grouping = grouping_of(space, table, rule, layout, progress)
     if grouping.rule:
         grouping.require_useful()
     try:

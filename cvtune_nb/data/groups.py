@@ -154,7 +154,9 @@ def usual_rule(layout: Layout) -> str:
     return ""
 
 
-def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layout) -> Grouping:
+def grouping_of(
+    space: Workspace, photos: pd.DataFrame, rule: str, layout: Layout, progress: Progress = silent
+) -> Grouping:
     """Which photos belong together.
 
     Parameters
@@ -167,6 +169,8 @@ def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layou
         As `checked` gives it.
     layout
         The photos as they were read, with the columns of their table.
+    progress
+        Called while it is read when photos were taken.
 
     Raises
     ------
@@ -183,7 +187,7 @@ def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layou
         by, lack = f"the column {column}", "have no group in it (empty, unknown, NA ...)"
     elif rule == EXIF or rule.startswith(TIME):
         seconds = _seconds(rule)
-        names = by_time(photos, taken(space, photos), seconds)
+        names = by_time(photos, taken(space, photos, progress), seconds)
         by = f"camera and time, {seconds:g} seconds"
         lack = "do not say when they were taken (EXIF DateTimeOriginal)"
     else:
