@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.data import NATIVE, colours, open_workspace
+from cvtune_nb.data import NATIVE, colour_spaces, colours, open_workspace
 from cvtune_nb.data.colour_spaces import HDR, NO_PROFILE, TOLD
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.data.pixels import pixels, store_of
