@@ -131,8 +131,8 @@ _DECLARED = [
     Parameter(
         "image_size",
         "Image size",
-        "photos are scaled to this size, their shorter side where they are no squares: larger shows finer detail, "
-        "and costs time with its square; transformers need a multiple of their patch",
+        "pixels of the shorter side of what the network sees: larger shows finer detail, and costs time with its "
+        "square; transformers need a multiple of their patch",
         224,
         "pixels",
         28,

@@ -76,7 +76,7 @@ class Context:
     @cached_property
     def scenes(self) -> Scenes | None:
         """Photos that look like frames of one scene, and that the split divides."""
-        when = taken(self.workspace, self.photos)
+        when = taken(self.workspace, self.photos, self._part(0.9, 0.9))
         return scenes.look(self.photos, self.rows, self.groups, when, self._part(0.9, 0.9))
 
     @cached_property

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.data.groups import groups_id
 from cvtune_nb.files import path_and_digest, read_csv, read_json, write_csv, write_json
 from cvtune_nb.workspace import Workspace, photos_id
 
@@ -173,7 +174,8 @@ def last_comparison(workspace: Workspace) -> Comparison | None:
 def training_photos_id(workspace: Workspace) -> str:
     """Stands for today's training photos and labels."""
     photos = workspace.photos()
-    return photos_id(photos[photos["split"] == "train"])
+    train = photos[photos["split"] == "train"]
+    return photos_id(train) + groups_id(train)
 
 
 def nothing_yet() -> Comparison:

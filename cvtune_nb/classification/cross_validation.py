@@ -12,13 +12,13 @@ from cvtune_nb.classification.baseline import C_VALUES, SvmExplorer
 from cvtune_nb.classification.cost import SVM_SECONDS
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import Svm
-from cvtune_nb.data.groups import dependent
+from cvtune_nb.data.groups import dependent, grouped_id
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent, write_csv, write_json
 from cvtune_nb.imbalance import Remedy
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.objectives import USUAL
-from cvtune_nb.workspace import Workspace, photos_id
+from cvtune_nb.workspace import Workspace
 
 FOLDS = 5
 """As many as are usual: each model is trained on 80% of the photos (Kohavi 1995 recommends 5 to 10)."""
@@ -123,7 +123,7 @@ class CrossValidated:
         """Keep it as the workspace's last cross-validation: folds.json, and its answers in folds.csv."""
         write_csv(workspace.folder / "folds.csv", self.predicted)
         plain = {**self.spec.to_dict(), "kernel": self.kernel, **self.to_dict()}
-        write_json(workspace.folder / "folds.json", {**plain, "photos_id": photos_id(workspace.photos())})
+        write_json(workspace.folder / "folds.json", {**plain, "photos_id": grouped_id(workspace.photos())})
 
 
 def cross_validate(

@@ -27,7 +27,9 @@ from cvtune_nb.classification.known import (
     pooling_of,
     require_keep,
     scale,
-    scaled,
+)
+from cvtune_nb.classification.known import (
+    scaled as ranked,
 )
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.objective import objective_for
@@ -263,7 +265,7 @@ def export_run(
                 workspace,
                 chosen.spec,
                 (learned, held_back),
-                (scaled(validation.known["fp32"], ranks["fp32"]), tested.known["fp32"]),
+                (ranked(validation.known["fp32"], ranks["fp32"]), tested.known["fp32"]),
                 (keep_known, least),
             )
             if ranks

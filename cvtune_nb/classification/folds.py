@@ -13,12 +13,12 @@ from cvtune_nb.classification import cost
 from cvtune_nb.classification.cross_validation import FOLDS, folds_of
 from cvtune_nb.classification.run import Run, earlier_run
 from cvtune_nb.classification.train import fit
-from cvtune_nb.data.groups import dependent
+from cvtune_nb.data.groups import dependent, grouped_id
 from cvtune_nb.files import Progress, silent, write_json
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.fitting import OnEpoch
-from cvtune_nb.workspace import Workspace, photos_id
+from cvtune_nb.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def fit_folds(
         if run.state != "done":
             return FoldRuns(runs, folds)
     found = _together(workspace, runs, folds)
-    plain = {"config": config.to_dict(), **found.to_dict(), "photos_id": photos_id(workspace.photos())}
+    plain = {"config": config.to_dict(), **found.to_dict(), "photos_id": grouped_id(workspace.photos())}
     write_json(workspace.folder / "folds" / f"{folds}-folds.json", plain)
     return found
 

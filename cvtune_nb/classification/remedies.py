@@ -20,12 +20,13 @@ from cvtune_nb.classification.candidates import Candidate, predicted_seconds
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
+from cvtune_nb.data.groups import grouped_id
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.imbalance import BALANCED, LOGITS, NONE, REMEDIES, SAMPLING, SQUARE_ROOT, Balance, counted, remedy_of
 from cvtune_nb.objectives import USUAL, Objective, objective_of
-from cvtune_nb.workspace import Workspace, now, photos_id
+from cvtune_nb.workspace import Workspace, now
 
 TRIED = (NONE, SQUARE_ROOT, BALANCED, f"{LOGITS}:0.5", LOGITS, f"{LOGITS}:1.5")
 """What is compared; for an SVM balanced sampling is the same as balanced weights."""
@@ -194,7 +195,7 @@ def compare_remedies(
     found = compared(matrix, labels, groups, judged_by, tried, lambda share, words: progress(0.5 + share / 2, words))
     balance = f"{balance_of(workspace.photos())}"
     network = f"{spec.backbone} at {spec.image_size} pixels"
-    made = replace(found, balance=balance, network=network, measured_on=photos_id(workspace.photos()))
+    made = replace(found, balance=balance, network=network, measured_on=grouped_id(workspace.photos()))
     made.save(workspace)
     return made
 

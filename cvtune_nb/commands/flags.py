@@ -85,7 +85,8 @@ LAYOUT = (
     argument(
         "--redraw-split",
         action="store_true",
-        help="draw the frozen split anew where new groups need it: runs made before are of earlier data then",
+        help="draw the frozen split anew where it divides groups, else leave it as it is: runs made "
+        "before are of earlier data then",
     ),
 )
 """Those of the commands that need a label for every photo."""

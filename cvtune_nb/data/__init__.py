@@ -74,7 +74,7 @@ def open_workspace(
         One of parameters.GROUP_RULES: which photos belong together, and are never on both sides of the split. Empty: as
         chosen before, at first by the column group of a table that has one.
     redraw_split
-        Draw the split anew where the one there is divides groups, which is frozen otherwise.
+        Draw the split anew, but only where the one there is, which is frozen otherwise, divides groups.
 
     Raises
     ------
@@ -100,9 +100,9 @@ def open_workspace(
     levels.choose(space, black, white, bands)
     rule = usual_rule(found) if rule is None else rule
     _refresh(space, found, drawn, progress, rule, redraw_split)
+    space.keep(layout=said, recognised=found.recognised, draw_validation=drawn, group_by=rule)
     levels.require_high_depth(space)
     levels.require_many_bands(space, space.manifest()["path"], bands)
-    space.keep(layout=said, recognised=found.recognised, draw_validation=drawn, group_by=rule)
     write_json(home() / "opened_last.json", {"workspace": str(space.folder)})
     return space
 
@@ -238,18 +238,26 @@ def _refresh(
             f"none of the {len(files)} files in {space.source} can be read as a photo, for example "
             f"{skipped['path'].iloc[-1]}: {skipped['reason'].iloc[-1]}; give a folder of photos"
         )
-    grouping = grouping_of(space, table, rule, layout)
+    grouping = grouping_of(space, table, rule, layout, progress)
     if rule and (first or rule != space.group_by):
         grouping.require_useful()
     split, copies = (dict(zip(known["sha256"], known[column], strict=True)) for column in ("split", "copies"))
     frozen = pd.Series([split.get(key, "") for key in table["sha256"]], index=table.index, dtype=str)
     table["copies"] = pd.Series([copies.get(key, key[:16]) for key in table["sha256"]], index=table.index, dtype=str)
-    if rule != space.group_by and not first and not redraw_split:
-        require_asked(space, table, frozen, grouping)
-    before = frozen.mask(frozen != "", "") if redraw_split else frozen
+    anew = False
+    if not first and (redraw_split or rule != space.group_by):
+        try:
+            require_asked(space, table, frozen, grouping)
+        except InputError:
+            if not redraw_split:
+                raise
+            anew = True
+    before = frozen.mask(frozen != "", "") if anew else frozen
     drawn = grouped_split(table, grouping, space.seed, before, draw_validation)
     space.grouped = grouping.words + divided(grouping, drawn)
-    space.regrouped = split_changed(space, table["sha256"], frozen, drawn["split"], redraw_split)
+    space.regrouped = split_changed(space, table["sha256"], frozen, drawn["split"], anew)
+    if redraw_split and not anew and not first:
+        space.regrouped = space.regrouped or "the split was left as it is: it divides no groups"
     table = table.assign(**drawn)
     skipped = skipped.sort_values("path", ignore_index=True)
     if first or not _alike(table[MANIFEST_COLUMNS], known) or not _alike(skipped, space.skipped()):
@@ -258,14 +266,14 @@ def _refresh(
         manifest.touch()  # every photo was looked at
 
 
-def preview_groups(space: Workspace, rule: str) -> tuple[Grouping, str]:
+def preview_groups(space: Workspace, rule: str, progress: Progress = silent) -> tuple[Grouping, str]:
     """What a rule would group of the photos of a workspace, and why its split would have to be drawn anew, or "".
 
     rule: one of parameters.GROUP_RULES. Raises InputError where it can't be used.
     """
     table, layout = space.manifest(), _layout(Path(space.source), space.folder, space.layout)
     split = dict(zip(layout.found["path"], layout.found["split"], strict=True))
-    grouping = grouping_of(space, table, rule, layout)
+    grouping = grouping_of(space, table, rule, layout, progress)
     if grouping.rule:
         grouping.require_useful()
     try:

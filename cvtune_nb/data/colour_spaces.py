@@ -54,7 +54,12 @@ def profile_of(image: Any, file: str | os.PathLike[str] | IO[bytes]) -> bytes | 
     if form in ("AVIF", "HEIF"):
         name, primaries = PRIMARIES.get(_colr(file)[0], ("", ()))
         return _made(name + TOLD, primaries) if name and _colr(file)[1] not in HDR_CURVES else None
-    if form in ("JPEG", "MPO") and b"R03" in image.info.get("exif", b"") and _is_adobe(image):
+    if (
+        form in ("JPEG", "MPO")
+        and mode_of(image) == "RGB"
+        and b"R03" in image.info.get("exif", b"")
+        and _is_adobe(image)
+    ):
         return _made("Adobe RGB" + TOLD, ADOBE, 563 / 256)
     return None
 

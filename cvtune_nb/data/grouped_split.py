@@ -64,15 +64,20 @@ def require_asked(space: Workspace, table: pd.DataFrame, frozen: pd.Series, grou
         return
     apart = known[groups[known.index] == names[0]].drop_duplicates()
     example = " and ".join(f"{table['path'][row]} ({split})" for row, split in apart.items())
-    opened, runs = space.test_openings(), len(list(space.runs.glob("*")))
-    costs = [f"{runs} run{'s are' if runs > 1 else ' is'} of earlier data then"] * (runs > 0)
-    costs += [f"photos of the test set, which was opened {times(opened)}, go into training"] * (opened > 0)
+    costs = "".join(f"; {cost}" for cost in redraw_costs(space))
     raise InputError(
         f"--group-by {grouping.rule} puts photos together that are in different splits of this workspace, in "
         f"{len(names):,} group{'s' * (len(names) > 1)}, for example {example}: its split is frozen; have it drawn anew "
-        f"with --redraw-split (in notebook 00: Draw the split anew{''.join(f'; {cost}' for cost in costs)}), or choose "
+        f"with --redraw-split (in notebook 00: Draw the split anew{costs}), or choose "
         "another folder with --workspace"
     )
+
+
+def redraw_costs(space: Workspace) -> list[str]:
+    """What drawing the split of a workspace anew costs, in words; empty where nothing was done with it yet."""
+    opened, runs = space.test_openings(), len(list(space.runs.glob("*")))
+    costs = [f"{runs:,} run{'s are' if runs > 1 else ' is'} of earlier data then"] * (runs > 0)
+    return costs + [f"photos of the test set, which was opened {times(opened)}, go into training"] * (opened > 0)
 
 
 def divided(grouping: Grouping, drawn: dict[str, pd.Series]) -> str:
@@ -88,7 +93,7 @@ def divided(grouping: Grouping, drawn: dict[str, pd.Series]) -> str:
     example = grouping.photos["path"].to_numpy()[(drawn["group"] == names[0]).to_numpy()][0]
     return (
         f"; the split that the photos came with divides {len(names):,} of these groups, for example that of {example}, "
-        "and is left as it is: accuracies on it flatter"
+        "and is left as it is: accuracies on it are too high"
     )
 
 

@@ -19,9 +19,9 @@ from cvtune_nb.data import photo
 from cvtune_nb.data.layout import Layout, in_words, photos_in_words
 from cvtune_nb.data.table import GROUP_COLUMNS
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import read_csv, write_csv
+from cvtune_nb.files import Progress, read_csv, silent, write_csv
 from cvtune_nb.parameters import EXIF, NO_GROUPS
-from cvtune_nb.workspace import Workspace
+from cvtune_nb.workspace import Workspace, photos_id
 
 SECONDS = 60.0
 """Between two photos of one group by EXIF, at most. Ours: frames of a scene follow each other within seconds, and who
@@ -29,6 +29,11 @@ goes on to another subject takes longer; time:N says another number."""
 
 COLUMN, TIME = "column:", "time:"
 WAYS = f"give column:NAME (of a CSV file), {EXIF}, {TIME}SECONDS, a regular expression for paths, or {NO_GROUPS}"
+FEWEST_GROUPS, LARGEST = 6, 0.2
+"""A column is used by itself where each class has so many groups, none with a larger fraction of its photos: ours, the
+coarsest that whole groups can be divided into about 70, 15 and 15% of; a column of two arms of a study is none."""
+NO_GROUP = {"", "unknown", "na", "n/a", "nan", "none", "null", "-", "?"}
+"""What tables say for no group, in lower case."""
 SHOWN = 5
 """Of the largest groups so many are shown, and so many photos that are alone."""
 
@@ -77,7 +82,8 @@ class Grouping:
         if not self.rule:
             return ""
         sizes, alone = self.sizes, self.alone
-        words = f"grouped by {self.by}: {photos_in_words(len(self.grouped))} in {len(sizes):,} groups"
+        words = f"grouped by {self.by}: {photos_in_words(len(self.grouped))} in {len(sizes):,} "
+        words += f"group{'s' * (len(sizes) != 1)}"
         if len(sizes):
             first = sizes.iloc[0]
             words += f", the largest with {photos_in_words(first['photos'])} ({first['name']!r}: {first['example']})"
@@ -120,6 +126,11 @@ def checked(rule: str) -> str:
     elif rule != EXIF and not rule.startswith(COLUMN):
         try:
             re.compile(rule)
+            if _repeats_repeats(rule):
+                raise InputError(
+                    f"--group-by {rule} repeats a group that repeats something itself, such as (a+)*, and would take "
+                    f"for ever on some long names: leave one of the two repeats out; {WAYS}"
+                )
         except re.error as error:
             raise InputError(f"--group-by {rule} is no regular expression ({error}): {WAYS}") from None
     return rule
@@ -129,15 +140,23 @@ def usual_rule(layout: Layout) -> str:
     """The rule for photos that are opened for the first time: a column of their table that is called group, or none."""
     for name in layout.columns:
         if _key(name) in GROUP_COLUMNS:
-            values = layout.columns[name].to_numpy()
+            values = layout.columns[name].map(_named).to_numpy()
             own = pd.DataFrame({"label": layout.found["label"].to_numpy(), "name": values})
-            if own[own["name"] != ""].duplicated("name").any() and own.groupby("label")["name"].nunique().min() > 1:
+            sizes = own[own["name"] != ""].groupby(["label", "name"]).size()
+            largest = (sizes / own.groupby("label").size().reindex(sizes.index, level="label")).max()
+            many = own.groupby("label")["name"].nunique().min() >= FEWEST_GROUPS and largest <= LARGEST
+            if many and own[own["name"] != ""].duplicated("name").any():
                 return COLUMN + name
-            layout.notes.append(f"{name} puts all photos of a class together or none: not used as groups")
+            layout.notes.append(
+                f"the column {name} is not used as groups by itself, for it has few or large ones, or no two photos in "
+                f"one: --group-by {COLUMN}{name} (in notebook 00: Group by) uses it"
+            )
     return ""
 
 
-def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layout) -> Grouping:
+def grouping_of(
+    space: Workspace, photos: pd.DataFrame, rule: str, layout: Layout, progress: Progress = silent
+) -> Grouping:
     """Which photos belong together.
 
     Parameters
@@ -150,6 +169,8 @@ def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layou
         As `checked` gives it.
     layout
         The photos as they were read, with the columns of their table.
+    progress
+        Called while it is read when photos were taken.
 
     Raises
     ------
@@ -162,10 +183,11 @@ def grouping_of(space: Workspace, photos: pd.DataFrame, rule: str, layout: Layou
     elif rule.startswith(COLUMN):
         column = _column(layout, rule)
         values = dict(zip(layout.found["path"], layout.columns[column], strict=True))
-        names, by, lack = [values.get(path, "") for path in paths], f"the column {column}", "have nothing in it"
+        names = [_named(values.get(path, "")) for path in paths]
+        by, lack = f"the column {column}", "have no group in it (empty, unknown, NA ...)"
     elif rule == EXIF or rule.startswith(TIME):
         seconds = _seconds(rule)
-        names = by_time(photos, taken(space, photos), seconds)
+        names = by_time(photos, taken(space, photos, progress), seconds)
         by = f"camera and time, {seconds:g} seconds"
         lack = "do not say when they were taken (EXIF DateTimeOriginal)"
     else:
@@ -217,8 +239,18 @@ def groups_id(photos: pd.DataFrame) -> str:
     return f"-{hashlib.sha256(rows.encode()).hexdigest()[:8]}"
 
 
+def grouped_id(photos: pd.DataFrame) -> str:
+    """A short name for exactly these photos with these labels and splits, grouped as they are."""
+    return photos_id(photos) + groups_id(photos)
+
+
 def _key(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _named(cell: str) -> str:
+    """The group that a cell says, "" for none."""
+    return "" if cell.strip().casefold() in NO_GROUP else cell
 
 
 def _column(layout: Layout, rule: str) -> str:
@@ -229,6 +261,27 @@ def _column(layout: Layout, rule: str) -> str:
             return found[0]
     there = f"its columns: {in_words(layout.columns)}" if len(layout.columns) else "it is no CSV file"
     raise InputError(f"--group-by {rule} names a column that the table of the photos does not have ({there}); {WAYS}")
+
+
+def _repeats_repeats(pattern: str) -> bool:
+    """Whether a group that holds an unlimited repeat is itself repeated without limit: it may never end."""
+    inside = [False]
+    plain = re.sub(r"\\.", "x", pattern)
+    plain = re.sub(r"\[\^?\]?[^\]]*\]", "x", plain)
+    closed = False  # what stands before is a group with a repeat in it
+    for number, mark in enumerate(plain):
+        if mark == "(":
+            inside.append(False)
+        elif mark == ")" and len(inside) > 1:
+            closed = inside.pop()
+            inside[-1] |= closed
+            continue
+        elif mark in "*+" or re.match(r"\{\d*,\d*\}", plain[number:]):
+            if closed:
+                return True
+            inside[-1] |= plain[number - 1 : number] not in ("*", "+", "?", "}")
+        closed = False
+    return False
 
 
 def by_path(pattern: re.Pattern[str], paths: Iterable[str]) -> list[str]:
@@ -282,7 +335,7 @@ def by_time(photos: pd.DataFrame, when: pd.DataFrame, seconds: float) -> list[st
     return names.to_list()
 
 
-def taken(space: Workspace, photos: pd.DataFrame) -> pd.DataFrame:
+def taken(space: Workspace, photos: pd.DataFrame, progress: Progress = silent) -> pd.DataFrame:
     """When photos were taken, by EXIF: sha256, camera, time (EXIF's, "" for none), seconds (NaN for none).
 
     photos: path, sha256. Each content is looked at once; the rest is in the cache.
@@ -293,7 +346,11 @@ def taken(space: Workspace, photos: pd.DataFrame) -> pd.DataFrame:
     new = photos[~photos["sha256"].isin(table["sha256"])].drop_duplicates("sha256")
     if len(new):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(lambda path: photo.taken(space.path_of(path)), new["path"]))
+            found = []
+            for number, said in enumerate(pool.map(lambda path: photo.taken(space.path_of(path)), new["path"])):
+                if number % 64 == 0:
+                    progress(number / len(new), f"reading when photos were taken: {number:,} of {len(new):,}")
+                found.append(said)
         read = pd.DataFrame(found, columns=["camera", "time"]).assign(sha256=new["sha256"].to_numpy())
         table = pd.concat([table, read], ignore_index=True)[list(kept)]
         file.parent.mkdir(parents=True, exist_ok=True)

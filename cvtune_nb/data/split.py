@@ -28,7 +28,8 @@ def assign_splits(
     """The split of every row: given splits stay, then those drawn before, and the rest is stratified by class.
 
     A group (of photos that belong together, or copies of one) is never divided unless the data came that way: it goes
-    where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST. Which photos a
+    where one of its photos already is, and where they are in several splits, to the first of KEEP_FIRST; but no photo
+    that came as a train photo goes to a test split that the data came with. Which photos a
     split gets depends on their content and the seed alone, not on file names or order: adding photos later moves none
     of the old ones, unless they turn out to belong together. Groups differ in size and may hold several classes: the
     largest are drawn first, and the fractions of each class are as near to SHARES as whole groups allow.
@@ -77,7 +78,10 @@ def assign_splits(
     for _, rows in copies.groupby("group", sort=False):
         settled = set(split[rows.index])
         first = next((name for name in KEEP_FIRST if name in settled), "")
-        split[rows.index[drawn[rows.index]]] = first
+        own = rows["split"] == "train" if "test" in given else rows["split"] != rows["split"]  # never into a given test
+        kept = next((name for name in KEEP_FIRST if name in settled - {"test"}), "")
+        split[rows.index[drawn[rows.index] & ~own]] = first
+        split[rows.index[drawn[rows.index] & own]] = kept
 
     open_rows = manifest[split == ""]
     shares = {

@@ -108,7 +108,7 @@ def _labels(table: Table, as_stated: bool) -> tuple[list[str], str]:
     candidates = table.named(LABEL_COLUMNS)
     if not candidates:
         numbered = [name for name, key in zip(table.columns, table.keys, strict=True) if NUMBERED.fullmatch(key)]
-        if len(numbered) > 1:
+        if len(numbered) > 1 and not all(_is_binary(table, table.columns.index(name)) for name in numbered):
             raise InputError(f"{table.file} has several columns with labels, {in_words(numbered)}: {SEVERAL}")
         return _one_hot(table)
     number = _one_of(table, candidates)
@@ -135,16 +135,20 @@ def _one_of(table: Table, candidates: list[int]) -> int:
     return (named or candidates)[0]
 
 
+def _is_binary(table: Table, number: int) -> bool:
+    """Whether a column says yes or no in every row."""
+    return bool(table.rows) and all(cell.casefold() in (TRUE | FALSE) - {""} for cell in table.column(number))
+
+
 def _one_hot(table: Table) -> tuple[list[str], str]:
     """Labels from a column of 0 and 1 for each class, where each row has one 1."""
-    no_class = SPLIT_COLUMNS | set(FLAG_COLUMNS) | TRAIN_FLAGS | set(GROUP_COLUMNS)
+    no_class = SPLIT_COLUMNS | set(FLAG_COLUMNS) | TRAIN_FLAGS
     others = set(table.named(PATH_COLUMNS)) | set(table.named(no_class))
-    yes_or_no = (TRUE | FALSE) - {""}
-    binary = [
-        number
-        for number in range(len(table.columns))
-        if number not in others and table.rows and all(cell.casefold() in yes_or_no for cell in table.column(number))
-    ]
+    binary = [number for number in range(len(table.columns)) if number not in others and _is_binary(table, number)]
+    rest = [number for number in binary if number not in set(table.named(GROUP_COLUMNS))]
+    ones = [sum(cells[number].strip().casefold() in TRUE for number in rest) for cells in table.rows]
+    if len(rest) > 1 and all(count == 1 for count in ones):  # a group of photos that is called 0 or 1, then
+        binary = rest
     if len(binary) < 2:
         raise InputError(f"{table.file} has no column 'label' (it has {', '.join(table.columns)}): {COLUMNS}")
     labels = []

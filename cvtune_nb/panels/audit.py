@@ -12,6 +12,7 @@ from cvtune_nb.audit.html import about_whole_set
 from cvtune_nb.audit.review import MINE, Review
 from cvtune_nb.console import duration
 from cvtune_nb.data import open_workspace
+from cvtune_nb.data.grouped_split import redraw_costs
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.thumbnails import small
@@ -124,8 +125,10 @@ class AuditPanel(Panel):
 
     def _offer_groups(self, rule: str) -> None:
         """Offer to group the photos by the rule that the audit has found; "" for none."""
+        rule = "" if self.workspace.group_by else rule  # a rule that the person has set is never replaced
         self.apply.layout.display = None if rule else "none"
-        words = f"Groups by {rule}, draws the split anew and audits again. Runs made before are of earlier data then."
+        costs = "".join(f"; {cost}" for cost in redraw_costs(self.workspace))
+        words = f"Groups by {rule}, draws the split anew and audits again{costs}."
         self.scenes.value = html.text(words) if rule else ""
 
     def _keep_scenes_together(self, progress: Progress) -> Audit:

@@ -6,6 +6,7 @@ import ipywidgets as w
 
 from cvtune_nb.data import preview_groups
 from cvtune_nb.data.groups import SHOWN, Grouping
+from cvtune_nb.data.layout import photos_in_words
 from cvtune_nb.errors import InputError
 from cvtune_nb.panels.thumbnails import small
 from cvtune_nb.parameters import EXIF, GROUP_RULES, NO_GROUPS
@@ -57,6 +58,9 @@ class GroupsControl(w.VBox):
             ]
         )
 
+    def _reading(self, done: float, words: str) -> None:
+        self.preview.value = html.status(f"{done:.0%}: {html.text(words)}")
+
     def show(self, workspace: Workspace | None = None) -> None:
         """Show what the rule would group; workspace: other photos are open now."""
         self.workspace = workspace or self.workspace
@@ -64,7 +68,8 @@ class GroupsControl(w.VBox):
             self.preview.value = html.status("Open your photos to see what it groups.") if self.rule.value else ""
             return
         try:
-            grouping, undone = preview_groups(self.workspace, self.rule.value or self.workspace.group_by or NO_GROUPS)
+            rule = self.rule.value or self.workspace.group_by or NO_GROUPS
+            grouping, undone = preview_groups(self.workspace, rule, self._reading)
         except InputError as error:
             self.preview.value = html.alert(error)
             return
@@ -81,7 +86,9 @@ def _in_pictures(grouping: Grouping, workspace: Workspace) -> str:
     members = grouping.grouped.groupby("name")["path"]
     for group in grouping.sizes.head(SHOWN).itertuples():
         paths = members.get_group(group.name).sort_values()[:PHOTOS]
-        words = f"{group.name}: {group.photos} photos" + (f" of {group.classes} classes" if group.classes > 1 else "")
+        words = f"{group.name}: {photos_in_words(group.photos)}" + (
+            f" of {group.classes} classes" if group.classes > 1 else ""
+        )
         lines.append(f"<div>{html.text(words)}</div><div>{''.join(_picture(workspace, path) for path in paths)}</div>")
     return "".join(lines)
 

@@ -18,6 +18,7 @@ from cvtune_nb.classification.remedies import (
     last_remedies,
 )
 from cvtune_nb.console import duration
+from cvtune_nb.data.groups import grouped_id
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.imbalance import REMEDIES, UNBALANCED
@@ -28,7 +29,7 @@ from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.layout import button, look, row, small_print
-from cvtune_nb.workspace import Workspace, photos_id
+from cvtune_nb.workspace import Workspace
 
 
 class ImbalancePanel(Panel):
@@ -115,7 +116,7 @@ class ImbalancePanel(Panel):
         self.text.value = html.status("".join(f"<div>{html.text(line)}</div>" for line in found.sentences))
         self.recommended.disabled, self.recommended.button_style = False, "success"
         self.recommended.description = f"Use {found.recommended} (recommended)"
-        old = found.measured_on != photos_id(self.workspace.photos())
+        old = found.measured_on != grouped_id(self.workspace.photos())
         self.say("The last comparison is shown." + " Photos or labels have changed since: compare again." * old)
 
     # -- which one to go on with ----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Frames of one scene on both sides of the split, known by their features and by their names or times."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,7 +68,7 @@ def test_scenes_are_found_by_what_names_have_in_common(name, rule):
     assert 0 < found.low < found.flatters < found.high
     first, second = (photos.set_index("path").loc[path] for path in found.example)
     assert first["split"] != second["split"]
-    assert f"--group-by '{rule}' --redraw-split" in found.remedy and "flatters by" in found.words
+    assert f"--group-by '{rule}' --redraw-split" in found.remedy and "overstated by" in found.words
 
 
 def test_scenes_are_found_by_time_where_names_say_nothing():
@@ -166,3 +168,13 @@ def test_the_audit_of_frames_warns_offers_a_rule_and_is_silent_once_it_is_used(t
     assert found.summary["scenes"]["flatters"] > 0.1
     again = open_workspace("", tmp_path / "w", group_by=rule, redraw_split=True)
     assert "scenes" not in set(audit(again, spec).issues["issue"])
+
+
+def test_a_rule_that_the_person_has_set_is_not_to_be_replaced():
+    found = scenes.Scenes("(.*)_", 9, 40, 4, 0.9, 0.1, ("a", "b"), 0.9, 0.7, 0.2, 0.1, 0.3)
+    texts = []
+    for rule in ("", "column:patient"):
+        context = SimpleNamespace(scenes=found, workspace=SimpleNamespace(group_by=rule))
+        texts.append(str(scenes.scenes(context)[0]))
+    assert "--redraw-split" in texts[0] and "--redraw-split" not in texts[1]
+    assert "your rule column:patient is kept" in texts[1]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.data import NATIVE, colours, open_workspace
+from cvtune_nb.data import NATIVE, colour_spaces, colours, open_workspace
 from cvtune_nb.data.colour_spaces import HDR, NO_PROFILE, TOLD
 from cvtune_nb.data.photo import read_photo
 from cvtune_nb.data.pixels import pixels, store_of
@@ -234,3 +234,9 @@ def test_pixels_of_the_version_before_are_forgotten_where_a_number_tells_other_c
     again = open_workspace(space.source, space.folder)
     assert read_json(file)["converts"] == 2 and not read_json(file).get("colours_changed")
     assert not store_of(again, NATIVE).missing(list(photos["sha256"])), "the one in Display P3 had a profile"
+
+
+def test_a_grey_photo_of_an_adobe_camera_has_no_damaged_profile():
+    content = told_adobe(Image.new("L", (32, 32), 90))
+    with Image.open(io.BytesIO(content)) as image:
+        assert colour_spaces.name_of(image, io.BytesIO(content)) == ""

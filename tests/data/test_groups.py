@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from cvtune_nb import cli
 from cvtune_nb.data import keep_together, open_workspace, preview_groups
-from cvtune_nb.data.groups import by_path, checked, dependent, groups_id, joined
+from cvtune_nb.data.groups import by_path, checked, dependent, grouped_id, groups_id, joined
 from cvtune_nb.errors import InputError
 from tests.photos import make_photos
 
@@ -90,6 +90,7 @@ def checked_pattern(rule):
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
+        (r"(\w+[_-]?)*scene", "repeats a group that repeats something itself"),
         ("(", "is no regular expression (missing )"),
         ("xyz", "finds no groups: all 120 photos do not match, for example 'a/a-000.jpg' and 'a/a-001.jpg'"),
         (r"^(\w)/", "puts all 60 photos of class 'a' into one group, 'a' (for example 'a/a-000.jpg'"),
@@ -122,14 +123,16 @@ def test_another_column_is_used_when_it_is_named_and_an_empty_cell_is_alone(phot
     table = write_table(photos, "patient", lambda path: "" if path.startswith("b/b-00") else scene(path))
     assert open_workspace(table, tmp_path / "not asked").group_by == ""
     space = open_workspace(table, tmp_path / "w", group_by="column:patient")
-    assert "10 photos have nothing in it and are alone, for example b/b-000.jpg" in space.grouped
+    assert (
+        "10 photos have no group in it (empty, unknown, NA ...) and are alone, for example b/b-000.jpg" in space.grouped
+    )
     with pytest.raises(InputError, match="its columns: 'path', 'label', 'split' and 'patient'"):
         open_workspace(table, tmp_path / "w", group_by="column:doctor")
 
 
 def test_a_column_that_holds_kinds_of_photos_is_not_taken_for_groups(photos, tmp_path):
     space = open_workspace(write_table(photos, group=lambda path: f"kind {path[0]}"), tmp_path / "w")
-    assert space.grouped == "" and "group puts all photos of a class together" in space.recognised
+    assert space.grouped == "" and "the column group is not used as groups by itself" in space.recognised
 
 
 def test_photos_of_one_camera_within_seconds_are_one_group(photos, tmp_path):
@@ -167,14 +170,16 @@ def test_copies_and_names_are_joined_to_what_they_connect():
 def test_copies_found_later_join_groups_and_stay_when_the_groups_go(photos, tmp_path):
     space = open_workspace(photos, tmp_path / "w", group_by=SCENES)
     manifest = space.manifest().set_index("path")
-    pair = [manifest.at[path, "sha256"] for path in ("a/a-000.jpg", "a/a-010.jpg")]
+    one, two = sorted({scene(path) for path in manifest.index[manifest["split"] == "train"]})[:2]  # of any draw
+    first, second = f"a/a-{one}0.jpg", f"a/a-{two}0.jpg"
+    pair = [manifest.at[path, "sha256"] for path in (first, second)]
     keep_together(space, dict.fromkeys(pair, "pair"))
     assert space.manifest().groupby([scene(path) for path in space.manifest()["path"]])["group"].nunique().max() == 1
     groups = space.manifest().set_index("path")["group"]
-    assert groups["b/b-000.jpg"] == groups["b/b-019.jpg"], "through the copies of two scenes"
-    assert divided(space, lambda path: "0" if scene(path) in ("00", "01") else scene(path)) == []
+    assert groups[f"b/b-{one}0.jpg"] == groups[f"b/b-{two}9.jpg"], "through the copies of two scenes"
+    assert divided(space, lambda path: "0" if scene(path) in (one, two) else scene(path)) == []
     groups = open_workspace("", tmp_path / "w", group_by="none").manifest().set_index("path")["group"]
-    assert groups["a/a-000.jpg"] == groups["a/a-010.jpg"] != groups["a/a-001.jpg"]
+    assert groups[first] == groups[second] != groups[f"a/a-{one}1.jpg"]
 
 
 def test_what_is_computed_with_groups_has_a_name_of_its_own(photos, tmp_path):
@@ -214,7 +219,7 @@ def test_a_frozen_split_is_drawn_anew_only_when_asked_for(photos, tmp_path):
     assert "changed the split, because it was drawn anew: runs made before are of earlier data" in again.regrouped
     assert "the test set was opened once before" in again.regrouped
     assert open_workspace("", tmp_path / "w").regrouped == "", "said once"
-    assert open_workspace("", tmp_path / "w", redraw_split=True).regrouped.endswith("is as it was")
+    assert open_workspace("", tmp_path / "w", redraw_split=True).regrouped.endswith("it divides no groups")
 
 
 def test_groups_that_the_split_does_not_divide_need_no_new_one(photos, tmp_path):
@@ -249,7 +254,46 @@ def test_commands_take_the_rule_and_say_what_it_groups(photos, tmp_path, capsys)
     command += ["--backbone", "efficientnet_lite0", "--image-size", "64"]
     assert cli.main([*command, "--group-by", "("]) == 2
     assert "--group-by ( is no regular expression" in capsys.readouterr().err
-    assert cli.main([*command, "--group-by", SCENES]) == 0
+    assert cli.main([*command, f"--group-by={SCENES}"]) == 0
     said = capsys.readouterr()
     assert "grouped by path" in said.err
-    assert json.loads(said.out)["workspace"] == str(tmp_path / "w")
+    assert "accuracy" in said.out
+    assert json.loads((tmp_path / "w" / "workspace.json").read_text())["group_by"] == SCENES
+
+
+def test_two_arms_of_a_study_are_not_taken_for_groups_but_named(photos, tmp_path):
+    table = write_table(photos, group=lambda path: "control" if int(path[-5]) % 2 else "treated")
+    space = open_workspace(table, tmp_path / "w")
+    assert space.grouped == "" and "--group-by column:group" in space.recognised
+
+
+def test_placeholders_are_no_group(photos, tmp_path):
+    table = write_table(photos, group=lambda path: "NA" if path.endswith("9.jpg") else scene(path))
+    space = open_workspace(table, tmp_path / "w", group_by="column:group")
+    assert "12 photos have no group in it" in space.grouped
+
+
+@pytest.mark.parametrize("rule", [r"(.*)_\d+", r"(\w+)-(\d+)", r"[(+]*x+", r"(?:ab)+c", r"\(a+\)+"])
+def test_expressions_that_end_are_taken(rule):
+    assert checked(rule) == rule
+
+
+@pytest.mark.parametrize("rule", [r"(a+)*", r"((a+)b)+", r"(?:a{2,})*", r"(\w*)+x"])
+def test_expressions_that_may_never_end_are_refused(rule):
+    with pytest.raises(InputError, match="repeats a group"):
+        checked(rule)
+
+
+def test_the_rule_is_kept_where_what_is_checked_later_refuses(photos, tmp_path, monkeypatch):
+    def refuse(_):
+        raise InputError("no levels")
+
+    monkeypatch.setattr("cvtune_nb.data.levels.require_high_depth", refuse)
+    with pytest.raises(InputError, match="no levels"):
+        open_workspace(photos, tmp_path / "w", group_by=SCENES)
+    assert json.loads((tmp_path / "w" / "workspace.json").read_text())["group_by"] == SCENES
+
+
+def test_results_of_other_groups_are_of_other_photos(photos, tmp_path):
+    rows = open_workspace(photos, tmp_path / "w", group_by=SCENES).photos()
+    assert grouped_id(rows) != grouped_id(rows.assign(group=rows["copies"]))

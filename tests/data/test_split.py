@@ -282,3 +282,14 @@ def test_groups_that_are_too_few_are_named():
     table = grouped([8, 8, 8, 8, 9], ("a", "a", "a", "a", "b"))
     with pytest.raises(InputError, match=r"class 'b' has only 1 group\(s\) of photos that belong together \(4/0 ...\)"):
         assign_splits(table)
+
+
+def test_no_given_train_photo_goes_to_a_given_test_split_through_its_group():
+    rows = [(f"{i}.jpg", "ab"[i % 2], f"g{i // 4}", "test" if i % 6 == 5 else "train") for i in range(48)]
+    manifest = pd.DataFrame(rows, columns=["path", "label", "group", "split"])
+    manifest["sha256"] = manifest["path"]
+    split = assign_splits(manifest)
+    assert (split[manifest["split"] == "test"] == "test").all()
+    assert set(split[manifest["split"] == "train"]) == {"train", "validation"}
+    again = assign_splits(manifest, frozen=split)
+    assert again.equals(split)

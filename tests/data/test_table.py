@@ -186,6 +186,20 @@ def test_labels_that_are_numbers_stay_as_they_are_written(tmp_path):
     assert {label for _, label, _ in found(write(tmp_path, table(rows)))} == {"007", "1.0"}
 
 
+@pytest.mark.parametrize("names", [("class1", "class2"), ("single", "group"), ("groups", "alone")])
+def test_a_column_for_each_class_whatever_the_classes_are_called(tmp_path, names):
+    rows = [(path, str(int(label == "cat")), str(int(label == "dog"))) for path, label in ROWS]
+    file = write(tmp_path, table(rows, head=("file", *names)))
+    assert found(file) == {(path, names[label == "dog"], "") for path, label in ROWS}
+
+
+def test_a_group_of_zero_and_one_beside_a_column_for_each_class_is_no_class(tmp_path):
+    rows = [
+        (path, str(int(label == "cat")), str(int(label == "dog")), str(n % 2)) for n, (path, label) in enumerate(ROWS)
+    ]
+    assert found(write(tmp_path, table(rows, head=("file", "cat", "dog", "group")))) == READ
+
+
 def test_a_column_for_each_class(tmp_path):
     rows = [(path, str(int(label == "cat")), f"{label == 'dog'}", "0.5") for path, label in ROWS]
     file = write(tmp_path, table(rows, head=("image_id", "cat", "dog", "score")))
