@@ -12,7 +12,7 @@ from cvtune_nb.classification.export import load_bundle
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.grad_cam import heat
 from cvtune_nb.classification.model import load_best
-from cvtune_nb.classification.svm import baseline
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels, store_of
 from cvtune_nb.data.preprocessing import Preprocessing
