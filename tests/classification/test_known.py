@@ -16,8 +16,8 @@ from scipy.stats import binomtest
 
 from cvtune_nb import classification
 from cvtune_nb.classification import export_run, known
-from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.baseline import baseline
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.cli import main
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
