@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -339,7 +340,12 @@ def _write_models(
     graphs = {"fp32": network}
     photos = workspace.photos()
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    images = [pixels.square(workspace, workspace.path_of(path), chosen.shown) for path in train["path"]]
+    images = []
+    for path in train["path"]:
+        with suppress(photo.UnreadablePhoto):  # it is gone since
+            images.append(pixels.square(workspace, workspace.path_of(path), chosen.shown))
+    if variants and not images:
+        raise InputError("no training photo can be read any more: export without smaller variants")
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
