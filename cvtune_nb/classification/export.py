@@ -225,7 +225,13 @@ def export_run(
             ranks, graphs = {}, graphs.without_known()
         least = below(keep_known, int(np.isfinite(validation.known["fp32"]).sum()))
         validation = validation.tempered(warmth)
-        reached = _reached(validation, truth, chosen.classes, asked, costs.get("costs"))
+        reached = _reached(
+            validation,
+            truth,
+            chosen.classes,
+            asked,
+            np.array(objective.matrix) if isinstance(objective, Costs) else None,
+        )
         limits = {"thresholds": reached.limits} if reached else {}
         _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least, **costs, **limits)
 
