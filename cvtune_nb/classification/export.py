@@ -86,7 +86,8 @@ class Export(Exported):
         What thresholds of single classes change (thresholds.expected), None where there are none.
     objective, score
         What counted in the workspace, and its value without thresholds of single classes on test photos, or on
-        validation photos where there are none; both None where it names classes that the model does not have.
+        validation photos where there are none; both None where it names classes that the model does not
+        have, the value also without any photos.
     """
 
     validation: Accuracy
@@ -291,7 +292,7 @@ def export_run(
             else None,
             targets=reached and reached.expected,
             objective=objective and objective.text,
-            score=objective and judged[0].score(objective, judged[1]),
+            score=judged[0].score(objective, judged[1]) if objective and len(judged[1]) else None,
         )
         facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
