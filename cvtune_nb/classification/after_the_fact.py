@@ -113,7 +113,8 @@ def choose(workspace: Workspace, chosen: "Candidate", tau: float) -> None:
     """
     if not 0 <= tau <= TAU:
         raise InputError(f"the strength of logit adjustment is {tau:g}: choose 0 (none) to {TAU:g}")
-    _last_layer(chosen.network)
+    if tau:  # a choice can always be taken back
+        _last_layer(chosen.network)
     known = {name: value for name, value in _all(workspace).items() if name != chosen.id}
     own = {chosen.id: {"tau": tau, "trained": _trained(chosen)}} if tau else {}
     write_json(workspace.folder / FILE, {**known, **own})
@@ -122,8 +123,10 @@ def choose(workspace: Workspace, chosen: "Candidate", tau: float) -> None:
 def chosen_for(workspace: Workspace, chosen: "Candidate") -> float:
     """The strength that was chosen for a classifier; 0 where none was.
 
-    A choice for another baseline is none for this one.
+    A choice for another baseline is none for this one, nor is one for a classifier without a last layer.
     """
+    if not isinstance(chosen.network, Classifier):
+        return 0.0
     known = _all(workspace).get(chosen.id)
     return float(known["tau"]) if known and known["trained"] == _trained(chosen) else 0.0
 
@@ -134,7 +137,7 @@ def strength(remedy: str) -> float:
 
 
 def _trained(chosen: "Candidate") -> str:
-    return f"{chosen.spec}, {chosen.parameters.get('imbalance', NONE)}, {chosen.parameters.get('C', '')}"
+    return f"{chosen.kind}, {chosen.spec}, {chosen.parameters.get('imbalance', NONE)}, {chosen.parameters.get('C', '')}"
 
 
 def _prior(remedy: Remedy, counts: dict[str, int]) -> np.ndarray:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from cvtune_nb.classification.objective import objective_for
 from cvtune_nb.classification.thresholds import Target, thresholds_for
 from cvtune_nb.classification.thresholds import expected as expected_of_targets
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
-from cvtune_nb.data import pixels
+from cvtune_nb.data import photo, pixels
 from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.errors import InputError
@@ -62,8 +63,9 @@ class Export(Exported):
     Attributes
     ----------
     validation, test
-        Accuracy of the run, or where a person chose what it is shown at test time that of model.onnx, on validation
-        photos; and of model.onnx on the test photos, None where there are none.
+        Accuracy of the run, or that of model.onnx where it is used or answers otherwise than in training (what it is
+        shown at test time, logit adjustment, costs, thresholds of single classes), on validation photos; and that of
+        model.onnx on the test photos, None where there are none.
     per_class
         Test accuracy by class.
     variants
@@ -76,7 +78,8 @@ class Export(Exported):
     reliability
         `metrics.reliability` before and after, with a column `when`.
     coverage
-        `metrics.coverage` on validation, from which a threshold can be chosen.
+        `metrics.coverage` on validation, from which a threshold can be chosen; classes that have one of their own
+        follow that.
     threshold
         Probability below which the model is not sure.
     known
@@ -84,8 +87,9 @@ class Export(Exported):
     targets
         What thresholds of single classes change (thresholds.expected), None where there are none.
     objective, score
-        What counted in the workspace, and its value on test photos, or on validation photos where there are none; both
-        None where it names classes that the model does not have.
+        What counted in the workspace, and its value without thresholds of single classes on test photos, or on
+        validation photos where there are none; both None where it names classes that the model does not
+        have, the value also without any photos.
     """
 
     validation: Accuracy
@@ -127,11 +131,19 @@ class _Graphs:
     """The network in float32 and in each variant, by name, not calibrated yet.
 
     seen, likeness: its logits and features in PyTorch, and the score of these; None where there is no `known`.
+    notes: why there is none, where there could be.
     """
 
     variants: dict[str, Any]
     seen: Seen | None
     likeness: onnx_known.Likeness | None
+    notes: tuple[str, ...] = ()
+
+    def without_known(self) -> "_Graphs":
+        """The same where there is nothing to rank among."""
+        for graph in self.variants.values():
+            del graph.graph.output[1:]  # the features
+        return replace(self, seen=None, likeness=None)
 
     def probabilities(self, network: nn.Module, warmth: float, by: onnx_known.Scale | None) -> onnx_model.Probabilities:
         """The same in PyTorch."""
@@ -210,9 +222,19 @@ def export_run(
         truth = held_back["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
         warmth = temperature(validation.logits("fp32"), truth)
         ranks = {name: scale(scores) for name, scores in validation.known.items() if np.isfinite(scores).any()}
+        if "fp32" in ranks:
+            ranks = {name: ranks.get(name, ranks["fp32"]) for name in graphs.variants}
+        else:
+            ranks, graphs = {}, graphs.without_known()
         least = below(keep_known, int(np.isfinite(validation.known["fp32"]).sum()))
         validation = validation.tempered(warmth)
-        reached = _reached(validation, truth, chosen.classes, asked)
+        reached = _reached(
+            validation,
+            truth,
+            chosen.classes,
+            asked,
+            np.array(objective.matrix) if isinstance(objective, Costs) else None,
+        )
         limits = {"thresholds": reached.limits} if reached else {}
         _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least, **costs, **limits)
 
@@ -236,7 +258,7 @@ def export_run(
         write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
         write_csv(made / "data.csv", photos[["path", "label", "split", "sha256"]])
 
-        validation = replace(validation, decide=predict.Model(made).decide)
+        validation = validation.answered_by(predict.Model(made))
         judged = (tested, rows) if len(rows) else (validation, held_back)
         errors, table = _calibration(*judged, chosen, warmth)
         right = validation.right("fp32", held_back, chosen.classes)
@@ -251,15 +273,15 @@ def export_run(
             parity_photos=compared,
             openings=openings,
             left_out=fair.left_out,
-            notes=fair.notes,
-            validation=share(int(right.sum()), len(right)) if chosen.changed else chosen.validation,
+            notes=fair.notes + graphs.notes,
+            validation=share(int(right.sum()), len(right)) if chosen.changed or costs or limits else chosen.validation,
             test=test,
             per_class=by_class,
             variants=beside,
             temperature=warmth,
             calibration_error=errors,
             reliability=table,
-            coverage=coverage(validation.confidence("fp32"), right),
+            coverage=coverage(validation.sureness("fp32"), right),
             threshold=threshold,
             known=figures(
                 workspace,
@@ -272,7 +294,7 @@ def export_run(
             else None,
             targets=reached and reached.expected,
             objective=objective and objective.text,
-            score=objective and judged[0].score(objective, judged[1]),
+            score=judged[0].score(objective, judged[1]) if objective and len(judged[1]) else None,
         )
         facts = _facts(workspace, chosen, export, fair)
         write_json(made / "config.json", facts)
@@ -315,19 +337,28 @@ def _write_models(
     **answers: Any,
 ) -> _Graphs:
     """The network in float32 and in each variant, written to `made`; learned: photos that `known` is fitted on."""
-    network, seen, likeness = None, None, None
+    network, seen, likeness, notes = None, None, None, ()
     if learned["label"].nunique() > 1:
-        network, seen = _with_features(chosen)
-        likeness = of_training(workspace, seen, learned, chosen.shown, _part(progress, 0.0, 0.2))
+        try:
+            likely = _with_features(chosen)
+            likeness = of_training(workspace, likely[1], learned, chosen.shown, _part(progress, 0.0, 0.2))
+            network, seen = likely
+        except (InputError, photo.UnreadablePhoto) as error:  # a training photo that is gone refuses no export
+            notes = (f"it does not say how much a photo is like those of training ({error})",)
     network = network or onnx_model.network(onnx_model.program(chosen.network, chosen.shown.size))
     graphs = {"fp32": network}
     photos = workspace.photos()
     train = _spread(photos[photos["split"] == "train"], CALIBRATION_PHOTOS) if variants else photos[:0]
-    images = [pixels.square(workspace, workspace.path_of(path), chosen.shown) for path in train["path"]]
+    images = []
+    for path in train["path"]:
+        with suppress(photo.UnreadablePhoto):  # it is gone since
+            images.append(pixels.square(workspace, workspace.path_of(path), chosen.shown))
+    if variants and not images:
+        raise InputError("no training photo can be read any more: export without smaller variants")
     for name in variants:
         progress(0.2, f"making the {name} variant")
         graphs[name] = VARIANTS[name].make(network, np.stack(images))
-    written = _Graphs(graphs, seen, likeness)
+    written = _Graphs(graphs, seen, likeness, notes)
     _save(workspace, written, made, chosen, 1.0, threshold, {}, 0.0, **answers)
     return written
 
@@ -384,14 +415,20 @@ class _Reached:
     expected: pd.DataFrame
 
 
-def _reached(validation: Measured, truth: np.ndarray, classes: list[str], targets: Sequence[Target]) -> _Reached | None:
+def _reached(
+    validation: Measured,
+    truth: np.ndarray,
+    classes: list[str],
+    targets: Sequence[Target],
+    costs: np.ndarray | None,
+) -> _Reached | None:
     """What the targets ask for on the validation photos that can be read; None without any."""
     if not targets:
         return None
     chances = validation.chances["fp32"]
     read = np.isfinite(chances).all(axis=1)
-    limits = thresholds_for(truth[read], chances[read], classes, targets)
-    table = expected_of_targets(truth[read], chances[read], classes, targets)
+    limits = thresholds_for(truth[read], chances[read], classes, targets, costs)
+    table = expected_of_targets(truth[read], chances[read], classes, targets, costs)
     return _Reached([None if np.isnan(limit) else float(limit) for limit in limits], table)
 
 

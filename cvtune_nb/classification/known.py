@@ -41,6 +41,10 @@ FITTED = 1_000
 AXES = 256
 RIDGE = 0.5
 """docs/measurements.md, "None of these"."""
+STEEPEST = 0.05
+"""Over what part of the scores' size `known` rises to 1 above the last validation photo, at least; a tenth of it lies
+between two steps below. Float32 is good to about 1e-6 of a score, which is then far less than parity.TOLERANCE, even
+with one validation photo, or with photos that are nearly the same."""
 LEFT_OUT = 20
 """Classes that are left out, one after the other, to say what can be expected."""
 BATCH = 32
@@ -120,13 +124,13 @@ def scale(scores: np.ndarray) -> Scale:
     """
     ordered = np.sort(np.asarray(scores, np.float64)[np.isfinite(scores)])
     count = len(ordered)
-    spread = max(float(ordered[-1] - ordered[0]), 1e-3 * max(1.0, float(np.abs(ordered).max())))
-    gap = spread * max(2e-3, 0.1 / (count + 1))
+    spread, least = float(ordered[-1] - ordered[0]), STEEPEST * max(1.0, float(np.abs(ordered).max()))
+    gap = max(spread * max(2e-3, 0.1 / (count + 1)), least / 10)
     knots = [0]
     for number in range(1, count):
         if ordered[number] >= ordered[knots[-1]] + gap:
             knots.append(number)
-    tail = max(float(ordered.std()), spread / 10)
+    tail = max(float(ordered.std()), spread / 10, least)
     places = np.append(ordered[knots], ordered[-1] + tail)
     values = np.append(np.append(knots[1:], count) / (count + 1), 1.0)  # a knot counts all up to the next, as ties
     return Scale(places[:-1], np.diff(places), np.diff(values), float(places[0]), tail, float(values[0]))

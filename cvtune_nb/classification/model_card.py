@@ -1,5 +1,6 @@
 """The model card: what an exported model was made from, how good it is, and what it is not for."""
 
+import math
 import re
 from collections.abc import Iterable
 from html import escape
@@ -178,6 +179,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
     by_class = "On the test photos, by class (low and high: 95% interval of the recall):\n\n"
     values = [str(value) for value in chosen.parameters.values()]
     height, width = chosen.shown.shape
+    too = " and `known`" if export.known else ""
     return CARD.format(
         licence_field="other",
         name=text(name),
@@ -187,7 +189,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         size=f"{width} x {height}" if height != width else width,
         how=chosen.how,
         made=facts["made"][:10],
-        train=f"{chosen.train}, as trained" if chosen.changed else chosen.train,
+        train=f"{chosen.train}, as trained" if chosen.changed or _otherwise(export) else chosen.train,
         validation=_validation(chosen, export),
         test=test or NOT_MEASURED,
         objective=_objective(export),
@@ -202,7 +204,9 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         known_output="; `known` is float32, shape (n)" if export.known else "",
         framing=framing(chosen.shown, facts["padding"]),
         depth=depth(facts["levels"]),
-        formats="\n".join(f"- `{one.file}`: {one.use.format(height=height, width=width)}" for one in FORMATS),
+        formats="\n".join(
+            f"- `{one.file}`: {one.use.format(height=height, width=width, known=too)}" for one in FORMATS
+        ),
         data=text(data["name"]),
         photos=len(photos),
         split=text(data["split"]),
@@ -214,7 +218,7 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         parameters=table(pd.DataFrame({"parameter": list(chosen.parameters), "value": values})),
         origin=text(chosen.origin),
         history="![accuracy by epoch](curves.svg)\n\n" + table(chosen.history) if len(chosen.history) else "",
-        limits="\n".join(f"- {line}" for line in limits(photos, export)),
+        limits="\n".join(f"- {line}" for line in limits(photos, export, chosen.shown)),
         weights=weights(chosen.spec.backbone, chosen.spec.weights, chosen.weights),
         versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
     )
@@ -225,7 +229,15 @@ def _validation(chosen: Candidate, export: Any) -> str:
     words += "; optimistic, because the model was chosen by it"
     if chosen.changed:
         words += f",\n  and so was how it is used (see how it was made), among {chosen.tried} ways that were tried"
+    if told := _otherwise(export):
+        words += f";\n  measured with {told}"
     return words
+
+
+def _otherwise(export: Any) -> str:
+    """How it answers, where not with the likeliest class; export: an Export."""
+    costs = ["the answers of the lowest expected cost"] * (export.objective or "").startswith("costs:")
+    return " and ".join(costs + ["the thresholds of single classes"] * (export.targets is not None))
 
 
 def _objective(export: Any) -> str:
@@ -234,8 +246,11 @@ def _objective(export: Any) -> str:
         return ""
     on = "test" if export.test else "validation"
     words = f"- **What counted, {text(export.score.label)}: {export.score}**, on {on} photos (`{export.objective}`)"
+    alone = export.targets is None
+    words += "" if alone else ",\n  without the thresholds of single classes"
     if export.objective.startswith("costs:"):
-        words += ";\n  every mistake that is not named costs 1, and the answers are those of the lowest expected cost"
+        words += ";\n  every mistake that is not named costs 1"
+        words += ", and the answers are those of the lowest expected cost" * alone
     return words + "\n"
 
 
@@ -253,8 +268,10 @@ def confidence(export: Any) -> str:
     row = export.coverage.iloc[(export.coverage["threshold"] - export.threshold).abs().argmin()]
     if export.threshold:
         words += (
-            f" Below a probability of {export.threshold:g} the model is not sure (`sure` is false). On validation it "
-            f"was sure of {row['coverage']:.1%} of the photos, and right about {row['accuracy']:.1%} of those."
+            f" Below a probability of {export.threshold:g} the model is not sure (`sure` is false)"
+            + (" (classes with a threshold of their own follow that)" if export.targets is not None else "")
+            + f". On validation it was sure of {row['coverage']:.1%} of the photos, and right about "
+            f"{row['accuracy']:.1%} of those."
         )
     return words + _targets(export.targets)
 
@@ -279,7 +296,10 @@ def _targets(targets: Any) -> str:
 def none_of_these(known: Any) -> str:
     """What `known` means, what it keeps and what it finds, in sentences; known: classification.known.Known, or None."""
     if known is None:
-        return "It does not say how much a photo is like those of training: there were no validation photos to tell."
+        return (
+            "It does not say how much a photo is like those of training: there were no photos to tell (see the notes "
+            "under Accuracy, if any)."
+        )
     photos = len(known.validation)
     words = (
         f"`known` says how much a photo is like those of training, whatever its class: the share of the {photos} "
@@ -295,7 +315,7 @@ def none_of_these(known: Any) -> str:
     elif known.keep:
         words += (
             f"It calls no photo unlike all classes: to keep {known.keep:.1%} takes at least "
-            f"{round(known.keep / (1 - known.keep))} validation photos."
+            f"{math.ceil(known.keep / (1 - known.keep) - 1e-9)} validation photos."
         )
     else:
         words += "It calls no photo unlike all classes, as was asked for."
@@ -357,8 +377,16 @@ def _counts(photos: pd.DataFrame) -> pd.DataFrame:
     return counts.fillna(0).astype(int).rename_axis(columns=None).reset_index()
 
 
-def limits(photos: pd.DataFrame, export: Any) -> list[str]:
-    """What the model must not be trusted with, one sentence each."""
+def limits(photos: pd.DataFrame, export: Any, shown: Preprocessing) -> list[str]:
+    """What the model must not be trusted with, one sentence each.
+
+    Parameters
+    ----------
+    photos, export
+        As in `model_card`.
+    shown
+        What it sees of a photo.
+    """
     test = export.test
     train = photos.loc[photos["split"] == "train", "label"].value_counts()
     few = [f"{text(label)} ({count})" for label, count in train.items() if count < 100]
@@ -366,7 +394,7 @@ def limits(photos: pd.DataFrame, export: Any) -> list[str]:
         "It knows these classes only: a photo of anything else still gets one of their names"
         + (", and `known` finds only some of these." if export.known and export.known.below else "."),
         "Its accuracy holds for photos like those it was tested on; with other cameras or places it can be lower.",
-        "It sees only the middle square of a photo, and may miss small things there.",
+        _seen(shown),
         "Its probabilities hold for photos like those of the validation set only.",
     ]
     if test is not None and test.n < 400:
@@ -374,6 +402,13 @@ def limits(photos: pd.DataFrame, export: Any) -> list[str]:
     if few:
         known.append(f"Classes with fewer than 100 training photos: {', '.join(few)}.")
     return known
+
+
+def _seen(shown: Preprocessing) -> str:
+    if shown.framing != "crop":
+        return "It sees a photo scaled down, and may miss small things."
+    middle = "middle square of a photo" if shown.aspect == SQUARE else f"middle of a photo, {shown.aspect} in shape"
+    return f"It sees only the {middle}, and may miss small things there."
 
 
 def weights(backbone: str, own: str = "", origin: str = "") -> str:

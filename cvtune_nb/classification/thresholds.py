@@ -71,7 +71,11 @@ class Target:
 
 
 def thresholds_for(
-    truth: ArrayLike, probabilities: ArrayLike, classes: Sequence[str], targets: Sequence[Target]
+    truth: ArrayLike,
+    probabilities: ArrayLike,
+    classes: Sequence[str],
+    targets: Sequence[Target],
+    costs: np.ndarray | None = None,
 ) -> np.ndarray:
     """Thresholds by which the targets are met on photos like these.
 
@@ -91,6 +95,8 @@ def thresholds_for(
         Their names.
     targets
         At most one of each class.
+    costs
+        Of mistakes (classes, classes), a row for each true class, where the answers without a threshold follow these.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def thresholds_for(
             limits[column] = _threshold(ids == column, _scores(given, limits, column), target)
         if np.allclose(limits, before, rtol=1e-6, equal_nan=True):
             break
-    _require_met(ids, decided(given, limits), names, targets)
+    _require_met(ids, decided(given, limits, costs), names, targets)
     return limits
 
 
@@ -137,6 +143,7 @@ def expected(
     probabilities: ArrayLike,
     classes: Sequence[str],
     targets: Sequence[Target],
+    costs: np.ndarray | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """What thresholds for these targets change, as it may be expected on other photos.
@@ -148,7 +155,7 @@ def expected(
 
     Parameters
     ----------
-    truth, probabilities, classes, targets
+    truth, probabilities, classes, targets, costs
         As for `thresholds_for`.
     seed
         Of the samples.
@@ -157,23 +164,26 @@ def expected(
     -------
     DataFrame
         A row for each target, and one for the accuracy over all classes (label ""): label, kind, target, threshold,
-        before (with the likeliest classes as answers), found (on these photos), expected, low, high, photos. NaN where
+        before (with answers without thresholds), found (on these photos), expected, low, high, photos. NaN where
         there is none.
     """
     ids, given, names = np.asarray(truth, int), np.asarray(probabilities, float), list(classes)
-    limits, likeliest = thresholds_for(ids, given, classes, targets), given.argmax(1)
+    limits, without = thresholds_for(ids, given, classes, targets, costs), decided(given, None, costs)
     random, judged = np.random.default_rng(seed), []
     for _ in range(DRAWS):
         drawn = random.integers(len(ids), size=len(ids))
         out = np.setdiff1d(np.arange(len(ids)), drawn)
         try:
-            own = thresholds_for(ids[drawn], given[drawn], classes, targets)
+            own = thresholds_for(ids[drawn], given[drawn], classes, targets, costs)
         except InputError:  # too few photos of a class were drawn
             continue
-        judged.append([share for share, _ in _reached(ids[out], decided(given[out], own), classes, targets)])
+        answers = decided(given[out], own, costs)
+        judged.append([share for share, _ in _reached(ids[out], answers, classes, targets)])
     means = np.nanmean(judged, axis=0) if judged else np.full(len(targets) + 1, math.nan)
     reached = zip(
-        _reached(ids, likeliest, classes, targets), _reached(ids, decided(given, limits), classes, targets), strict=True
+        _reached(ids, without, classes, targets),
+        _reached(ids, decided(given, limits, costs), classes, targets),
+        strict=True,
     )
     rows = []
     for target, mean, ((before, _), (found, photos)) in zip([*targets, None], means, reached, strict=True):

@@ -81,6 +81,8 @@ class Measured:
         By variant: its output `known` (n,), as `chances`.
     decide
         The answers (n,) to probabilities (n, classes): Model.decide.
+    limits
+        Thresholds of single classes (classes,), NaN where one has none; None: none has.
     """
 
     chances: dict[str, np.ndarray]
@@ -88,6 +90,7 @@ class Measured:
     milliseconds: dict[str, float]
     known: dict[str, np.ndarray]
     decide: Callable[[np.ndarray], np.ndarray]
+    limits: np.ndarray | None = None
 
     def logits(self, variant: str) -> np.ndarray:
         """Logits (n, classes), up to a constant a row."""
@@ -96,6 +99,21 @@ class Measured:
     def tempered(self, temperature: float) -> "Measured":
         """The same with all logits divided by `temperature`."""
         return replace(self, chances={name: softmax(self.logits(name) / temperature, axis=1) for name in self.chances})
+
+    def answered_by(self, model: Model) -> "Measured":
+        """The same with the answers of another model to these probabilities."""
+        return replace(self, decide=model.decide, limits=model.thresholds)
+
+    def sureness(self, variant: str) -> np.ndarray:
+        """The confidence (n,), endless where the answer has a threshold of its own and reaches it or does not.
+
+        So that a threshold for all classes changes only what it decides (Model.least_of).
+        """
+        confidence = self.confidence(variant)
+        if self.limits is None:
+            return confidence
+        own = self.limits[self.decide(self.chances[variant])]
+        return np.where(np.isnan(own), confidence, np.where(confidence >= own, np.inf, -np.inf))
 
     def confidence(self, variant: str) -> np.ndarray:
         """The probability of the answer for each photo (n,)."""
@@ -129,7 +147,10 @@ class Measured:
         return pd.DataFrame({"predicted": predicted, "probability": np.where(readable, self.confidence("fp32"), 0.0)})
 
     def score(self, objective: Objective, photos: pd.DataFrame) -> Score:
-        """The objective on the photos that model.onnx could read, with its interval; photos: as in `right`."""
+        """The objective on the photos that model.onnx could read, with its interval; photos: as in `right`.
+
+        Of the probabilities, without thresholds of single classes.
+        """
         chances, labels = self.chances["fp32"], photos["label"].to_numpy()[self.seen["fp32"]]
         readable = np.isfinite(chances).all(axis=1)
         truth = [objective.classes.index(label) for label in labels[readable]]
@@ -217,4 +238,4 @@ def measure(
                 chances[name][place], known[name][place] = model.infer(pixels)[0]
                 times[name].append(1000 * (time.perf_counter() - start))
     took = {name: float(np.median(taken)) for name, taken in times.items() if taken}
-    return Measured(chances, seen, took, known, models["fp32"].decide)
+    return Measured(chances, seen, took, known, models["fp32"].decide, models["fp32"].thresholds)

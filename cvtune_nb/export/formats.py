@@ -23,7 +23,8 @@ class Format:
     file
         Its name.
     use
-        How it is used, for the model card; {height} and {width} stand for those of what the network is shown.
+        How it is used, for the model card; {height} and {width} stand for those of what the network is shown,
+        {known} for its second output where it has one.
     write
         From the network, in eval mode on the processor, and its image size to that file.
     """
@@ -82,7 +83,7 @@ FORMATS = (
     Format(
         "model.pt2",
         'for PyTorch without cvtune: `torch.export.load("model.pt2").module()` takes `images`, uint8 '
-        "(n, {height}, {width}, 3), and gives `probabilities` and `known`",
+        "(n, {height}, {width}, 3), and gives `probabilities`{known}",
         write_pt2,
     ),
 )

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import nn
 
 from cvtune_nb.data import photo, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
+from cvtune_nb.export.onnx_model import Probabilities
 from cvtune_nb.export.predict import Model
 from cvtune_nb.workspace import Workspace
 
@@ -24,7 +24,7 @@ PARITY_PHOTOS = 64
 
 
 def compare(
-    workspace: Workspace, probabilities: nn.Module, model: Model, photos: pd.DataFrame, preprocessing: Preprocessing
+    workspace: Workspace, probabilities: Probabilities, model: Model, photos: pd.DataFrame, preprocessing: Preprocessing
 ) -> tuple[float, int]:
     """Compare probabilities, and `known`, of the exported model with PyTorch's.
 
@@ -56,8 +56,10 @@ def compare(
     for name, content in contents:
         with torch.inference_mode():
             square = pixels.square(workspace, io.BytesIO(content), preprocessing)
-            given = probabilities(torch.from_numpy(square[None].copy()))
+            images = torch.from_numpy(square[None].copy())
+            given, plain = probabilities(images), probabilities.calibrated(probabilities.classifier(images)).numpy()
         ours = [part.numpy() for part in (given if isinstance(given, tuple) else (given,))]
+        require_same(plain, ours[0], f"{name} (beside the network without `known`)")
         scaled = model.prepared(io.BytesIO(content))
         whole = np.asarray(photo.read_photo(io.BytesIO(content), model.short_side, workspace.levels))
         for theirs in (model.answers(scaled[None]), model.answers(whole[None])):

@@ -192,7 +192,7 @@ def _wrong_with(file: Path, labels: list[str], kind: type[Model]) -> str:
     notes, why = _notes(proto, labels, kind)
     if why:
         return why
-    if later and not any(entry.key == "known_below" for entry in proto.metadata_props):
+    if kind.LATER_OUTPUTS and bool(later) != any(entry.key == "known_below" for entry in proto.metadata_props):
         return "its notes are missing or damaged"
     sizes = {"labels": len(labels), "image_size": notes["image_size"]}
     values = [*graph.input, *graph.output]
@@ -211,15 +211,19 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
     texts = {entry.key: entry.value for entry in proto.metadata_props}
     try:
         notes = {key: json.loads(texts[key]) for key in kind.NOTES}
-        sizes, threshold = photo.both(notes["image_size"]), float(notes.get("threshold", 0))
-        sides, least = photo.both(notes.get("short_side", sizes)), float(json.loads(texts.get("known_below", "0")))
-        padding = [*map(int, json.loads(texts.get("padding", "[0, 0, 0]")))]
+        sizes, threshold = photo.both(notes["image_size"]), _number(notes.get("threshold", 0))
+        sides, least = photo.both(notes.get("short_side", sizes)), _number(json.loads(texts.get("known_below", "0")))
+        padding = json.loads(texts.get("padding", "[0, 0, 0]"))
+        if not isinstance(padding, list) or any(type(one) is not int for one in (*sizes, *sides, *padding)):
+            raise TypeError("no whole numbers")
         sensible = all(1 <= size <= side <= LARGEST_SIDE for size, side in zip(sizes, sides, strict=True))
         sensible &= 0 <= threshold <= 1 and 0 <= least <= 1
-        limits = json.loads(texts.get("thresholds", "null")) or [None] * len(labels)
-        sensible &= len(limits) == len(labels) and all(one is None or 0 < float(one) <= 1 for one in limits)
-        costs = np.array(json.loads(texts.get("costs", "[]")), float)
-        sensible &= costs.size == 0 or (costs.shape == (len(labels),) * 2 and bool(np.isfinite(costs).all()))
+        if (limits := json.loads(texts.get("thresholds", "null"))) is not None:
+            sensible &= isinstance(limits, list) and len(limits) == len(labels)
+            sensible &= sensible and all(one is None or 0 < _number(one) <= 1 for one in limits)
+        if "costs" in texts:
+            costs = np.array([[_number(one) for one in row] for row in json.loads(texts["costs"])], float)
+            sensible &= costs.shape == (len(labels),) * 2 and bool(np.isfinite(costs).all())
         sensible &= len(padding) == 3 and min(padding) >= 0 and max(padding) <= 255
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         return {}, "its notes are missing or damaged"
@@ -228,6 +232,13 @@ def _notes(proto: onnx.ModelProto, labels: list[str], kind: type[Model]) -> tupl
     if not sensible:
         return {}, "its sizes make no sense"
     return notes, "" if notes["labels"] == labels else "its labels are not those of labels.json"
+
+
+def _number(value: object) -> float:
+    """A number of JSON. Raises TypeError for anything else, whatever Python would make of it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("no number")
+    return float(value)
 
 
 def _inside(message: Message) -> Iterator[Message]:

@@ -176,6 +176,7 @@ class ExportPanel(BaseExportPanel):
             f"{_targets(result)}{_variants(result)}{_classes(result)}{files}"
         )
         self._draw_certainty(result)
+        self._keep_share()
         for control in (self.photo, self.classify, self.upload):
             control.disabled = False
         self.photo.value = str(self.workspace.path_of(one_to_try(self.workspace.photos())))
@@ -192,6 +193,7 @@ class ExportPanel(BaseExportPanel):
         threshold = self.exported_model().threshold = round(self.threshold.value, 2)
         before, after = made.calibration_error
         words = f"Sure and right differ by {after:.1%}, before calibration by {before:.1%}; threshold {threshold:.0%}"
+        words += " (classes with a threshold of their own follow that)" if made.targets is not None else ""
         self.picture.draw(plots.certainty(made.reliability, made.calibration_error, made.coverage, threshold), words)
 
     def _move_threshold(self) -> None:
@@ -202,9 +204,14 @@ class ExportPanel(BaseExportPanel):
 
     def _move_keep(self) -> None:
         if self.model is not None and not self.job.running and self.known is not None:
-            self.model.known_below = below(round(self.keep.value, 2), len(self.known.validation))
+            self._keep_share()
             self._tell()
             self.refresh_reports()
+
+    def _keep_share(self) -> None:
+        """The model that is tried below keeps the share that is chosen now, which may have moved during the export."""
+        if self.known is not None:
+            self.exported_model().known_below = below(round(self.keep.value, 2), len(self.known.validation))
 
     def try_photo(self, path: str) -> None:
         """Classify the photo at `path`, or those of the folder there, with the exported model."""
@@ -221,9 +228,11 @@ class ExportPanel(BaseExportPanel):
         kept, given = self.workspace.cache / "uploads", {}
         kept.mkdir(parents=True, exist_ok=True)
         for chosen in self.upload.value[:MOST]:
-            file = kept / Path(chosen["name"]).name
+            name, number = Path(chosen["name"]), 1
+            while str(file := kept / (name.name if number == 1 else f"{name.stem} ({number}){name.suffix}")) in given:
+                number += 1  # another photo of that name
             file.write_bytes(chosen["content"])
-            given[str(file)] = chosen["name"]
+            given[str(file)] = file.name
         self._classify(given, len(self.upload.value))
 
     def _classify(self, given: dict[str, str], count: int) -> None:
@@ -265,7 +274,7 @@ class ExportPanel(BaseExportPanel):
             return
         rows = [answer for answer in self.answers if "known" in answer]
         given = pd.DataFrame({part: [row[part] for row in rows] for part in ("label", "known", "unlike")})
-        words = f"{int(given['unlike'].sum())} of {len(given)} photos unlike all classes"
+        words = f"{len(given[given['unlike']])} of {len(given)} photos unlike all classes"
         alt = f"How much photos are like those of training: {words}; threshold {model.known_below:.3f}"
         self.likeness.draw(plots.likeness(known.validation, given, model.known_below), alt)
 
@@ -348,9 +357,13 @@ def _told(answers: list[dict[str, Any]], model: Model) -> str:
         for answer in answers
     )
     names = {name: name for name in ("photo", "label", "probability", "known")} | {"why": "don't know, because"}
-    unknown = sum(bool(doubts(answer)) for answer in answers if "error" not in answer)
+    read = [answer for answer in answers if "error" not in answer]
+    unknown = len([answer for answer in read if doubts(answer)])
+    unread = f"; {len(answers) - len(read)} can't be read" if len(read) < len(answers) else ""
     left = f", the first of {answers[0]['of']}" if answers[0]["of"] > len(answers) else ""
-    return html.status(f"{unknown} of {len(answers)} photos{left} are not known.") + html.table(rows, names, most=MOST)
+    return html.status(f"{unknown} of {len(read)} photos{left} are not known{unread}.") + html.table(
+        rows, names, most=MOST
+    )
 
 
 def _figure(made: Export) -> str:
@@ -376,7 +389,11 @@ def _targets(made: Export) -> str:
         expected=[f"{row.expected:.1%} ({row.low:.1%} to {row.high:.1%})" for row in rows.itertuples()],
     )
     names = {"label": "class", "kind": "", "target": "target", "threshold": "from", "before": "without"}
-    return html.table(shown, names | {"expected": "expected (95% interval)"}, "Thresholds of single classes")
+    return html.table(
+        shown,
+        names | {"expected": "expected (95% interval)"},
+        "Thresholds of single classes, which follow these and not the one of all",
+    )
 
 
 def _variants(made: Export) -> str:

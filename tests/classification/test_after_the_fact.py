@@ -66,6 +66,17 @@ def test_a_choice_for_another_baseline_is_none_for_this_one(own):  # noqa: F811
     assert chosen_for(own, candidate(own, "svm")) == 0
 
 
+def test_a_choice_for_a_linear_kernel_is_none_for_another_and_can_be_taken_back(own):  # noqa: F811
+    baseline(own, SPEC, C=1.0)
+    choose(own, candidate(own, "svm"), 0.5)
+    baseline(own, SPEC, C=1.0, kernel="rbf")
+    curved = candidate(own, "svm")
+    assert chosen_for(own, curved) == 0 and as_chosen(own, curved) is curved
+    choose(own, curved, 0.0)
+    baseline(own, SPEC, C=1.0)
+    assert chosen_for(own, candidate(own, "svm")) == 0
+
+
 def test_what_cannot_be_adjusted_is_refused(own, made):  # noqa: F811
     with pytest.raises(InputError, match=r"choose 0 \(none\) to 4"):
         choose(own, made, 5)

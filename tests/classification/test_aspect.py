@@ -8,11 +8,11 @@ from PIL import Image
 
 from cvtune_nb import classification
 from cvtune_nb.classification import export_run
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.export import load_bundle
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.grad_cam import heat
 from cvtune_nb.classification.model import load_best
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels, store_of
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -55,7 +55,7 @@ def test_trained_exported_and_explained(wide, backbone, shape, tmp_path):
     assert np.allclose(ours, networks.forward(load_best(run), shown[None]), atol=1e-4)
     seen = heat(load_best(run), shown, 0)
     assert seen.shape == shape and seen.max() == pytest.approx(1) and seen.min() >= 0
-    assert model.infer([model.prepared(io.BytesIO(path.read_bytes()))])[0].argmax() == ours[0].argmax()
+    assert model.infer([model.prepared(io.BytesIO(path.read_bytes()))])[0][0].argmax() == ours[0].argmax()
 
 
 def test_the_svm_too(wide, tmp_path):

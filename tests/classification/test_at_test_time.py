@@ -121,7 +121,7 @@ def test_what_is_chosen_is_exported(made, workspace, tmp_path, monkeypatch):
     assert f"Validation accuracy: {export.validation}; optimistic, because the model was chosen by it, and so was" in (
         card.replace("\n ", "")
     )
-    assert "what it is shown at test time, among 8 that were tried" in card
+    assert "how it is used (see how it was made), among 8 ways that were tried" in card.replace("\n ", "")
     choose(workspace, made, AtTestTime(64))
     assert chosen_for(workspace, made.id, made.spec) is None
     export = export_run(workspace, made.id, tmp_path / "f", variants=())

@@ -16,8 +16,8 @@ from scipy.stats import binomtest
 
 from cvtune_nb import classification
 from cvtune_nb.classification import export_run, known
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.svm import baseline
 from cvtune_nb.cli import main
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -78,6 +78,14 @@ def test_known_is_the_rank_among_validation_photos_and_never_jumps():
         here, beside = known.scaled(np.array([odd[0], odd[0] - 1e-7]), by)
         assert 0 < beside < here <= 1 and here - beside < 1e-3
     assert known.scaled(np.array([2.0]), known.scale(np.array([2.0] * 30)))[0] > 0.9, "equals are not unlike"
+
+
+@pytest.mark.parametrize("scores", [[-3.0], [0.5], [0.5, 0.5 + 2e-6], list(np.linspace(-2, -2 + 1e-4, 40))])
+def test_ranks_of_few_or_nearly_the_same_photos_hide_the_noise_of_float32(scores):
+    by = known.scale(np.array(scores))
+    around = np.linspace(min(scores) - 0.1, max(scores) + 0.3, 4_001)
+    noise = 1e-6 * max(1.0, np.abs(scores).max())
+    assert np.abs(known.scaled(around + noise, by) - known.scaled(around, by)).max() < 1e-4 / 3
 
 
 def test_few_photos_promise_nothing_and_a_share_of_0_is_off():

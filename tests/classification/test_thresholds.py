@@ -124,3 +124,15 @@ def test_a_class_gets_one_target():
 def test_names_with_colons_are_classes_too():
     assert Target.of("x:y:recall=.9", ["x:y"]) == Target("x:y", "recall", 0.9)
     assert str(Target.of("x:y:recall=.9", ["x:y"])) == "x:y:recall=0.9"
+
+
+def test_before_and_found_follow_costs():
+    truth, probabilities = drawn(300, 1)
+    costs = np.where(np.eye(len(CLASSES)) > 0, 0.0, 1.0)
+    costs[0, 1:] = 20.0
+    table = expected(truth, probabilities, CLASSES, targets("b:recall=.8"), costs)
+    without = decided(probabilities, None, costs)
+    limits = thresholds_for(truth, probabilities, CLASSES, targets("b:recall=.8"))
+    assert (without != probabilities.argmax(1)).any()
+    assert table.iloc[-1]["before"] == pytest.approx((without == truth).mean())
+    assert table.iloc[-1]["found"] == pytest.approx((decided(probabilities, limits, costs) == truth).mean())

@@ -84,7 +84,7 @@ def test_a_file_of_the_network_gives_the_same_probabilities(kept, classifier, ph
     images = torch.from_numpy(photos)
     with torch.inference_mode():
         assert torch.allclose(again(images), network(images), atol=1e-6)
-    assert "{" not in kept.use.format(size=SIZE) and not kept.use.endswith(".")
+    assert "{" not in kept.use.format(height=SIZE, width=SIZE, known="") and not kept.use.endswith(".")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

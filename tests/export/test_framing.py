@@ -100,7 +100,7 @@ def test_store_program_graph_and_service_give_the_same_pixels(space, shown, expo
 def test_answers_are_those_of_the_graph_on_the_undecoded_photo(space, exported):
     model, path = open_export(exported), space.path_of(space.photos()["path"][0])
     whole = np.asarray(photo.read_photo(path, model.short_side, space.levels))
-    assert np.abs(model.infer([model.prepared(path)])[0] - model.probabilities(whole[None])[0]).max() < 1e-6
+    assert np.abs(model.infer([model.prepared(path)])[0][0] - model.probabilities(whole[None])[0]).max() < 1e-6
 
 
 def test_a_run_trained_and_exported_whole(workspace, tmp_path, monkeypatch):

@@ -168,6 +168,35 @@ def test_a_model_that_is_not_what_it_says(folder, change, words):
         verification.checked(hostile(folder, change))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("thresholds", "[]"),
+        ("thresholds", "0"),
+        ("thresholds", '"11"'),
+        ("costs", "[]"),
+        ("known_below", '"0.5"'),
+        ("threshold", '"0.5"'),
+        ("image_size", "64.0"),
+        ("known_below", None),
+    ],
+)
+def test_notes_of_another_type_are_refused(folder, key, value):
+    def change(proto):
+        kept = [(entry.key, entry.value) for entry in proto.metadata_props if entry.key != key]
+        onnx.helper.set_model_props(proto, dict(kept + [(key, value)] * (value is not None)))
+
+    hostile(folder, change)
+    with pytest.raises(InputError, match=r"its notes are missing or damaged|its sizes make no sense"):
+        verification.checked(folder)
+
+
+def test_known_and_its_limit_come_together(folder):
+    hostile(folder, lambda proto: proto.graph.output.pop())
+    with pytest.raises(InputError, match="its notes are missing or damaged"):
+        verification.checked(folder)
+
+
 def test_what_is_no_onnx(folder):
     (folder / "model.onnx").write_bytes(b"\xff" * 1000)
     with pytest.raises(InputError, match="no ONNX"):

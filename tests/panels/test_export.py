@@ -104,6 +104,16 @@ def test_a_folder_is_told_photo_by_photo_and_the_share_that_is_kept_is_live(work
         for photo in photos
     )
     assert all(photo.name in panel.answer.value for photo in photos)
+    panel.upload.value = tuple(
+        {"name": "same.jpg", "type": "image/jpeg", "size": 1, "content": content, "last_modified": NOW}
+        for content in (photos[0].read_bytes(), photos[1].read_bytes(), b"no photo")
+    )
+    assert all(name in panel.answer.value for name in ("same.jpg", "same (2).jpg", "same (3).jpg"))
+    assert "of 2 photos" in panel.answer.value and "1 can&#x27;t be read" in panel.answer.value.replace("'", "&#x27;")
+    panel.keep.unobserve_all("value")  # as while an export runs
+    panel.keep.value = 0.5
+    panel.paint(made)
+    assert 0.3 < panel.model.known_below <= 0.5
 
 
 def test_a_name_with_a_slash_is_refused(workspace):

@@ -21,11 +21,16 @@ async function ask(path, options = {}) {
   return value;
 }
 
+const limits = (own) => Object.entries(own).map(([label, from]) => `${label} from ${(from * 100).toFixed(1)}%`).join(", ");
+
 const KINDS = { // by kind of export: the title of the page, what it says of the model, how it shows an answer
   classifier: {
     title: "Classify a photo",
-    about: ({labels, threshold, known_below: least}) => `This model knows ${labels.length} classes: ${labels.join(", ")}.` +
-      (threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure.` : "") +
+    about: ({labels, threshold, thresholds: own, known_below: least}) =>
+      `This model knows ${labels.length} classes: ${labels.join(", ")}.` +
+      (threshold ? ` Below ${Math.round(threshold * 100)}% it says that it is not sure` +
+        `${own ? " (classes with a threshold of their own follow that)" : ""}.` : "") +
+      (own ? ` Thresholds of single classes: ${limits(own)}.` : "") +
       (least ? ` Below ${least.toFixed(3)} of known it says that a photo is unlike all of them.` : ""),
     show: classes,
   },
