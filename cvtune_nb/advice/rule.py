@@ -22,7 +22,7 @@ from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.runs.provenance import present
-from cvtune_nb.workspace import Workspace, photos_id
+from cvtune_nb.workspace import Workspace
 
 BASELINE = "svm"
 """Stands for the baseline among the answers of runs."""
@@ -193,7 +193,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
         known_costs(workspace, FeatureSpec.of(run.config)),
-        remedies if remedies and remedies.measured_on == photos_id(workspace.photos()) else None,
+        remedies if remedies and holds(workspace, remedies) else None,
         objective if answers else None,
         answers,
         slices if slices and slices.model == run.id else None,

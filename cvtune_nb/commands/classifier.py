@@ -400,10 +400,10 @@ def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> 
     from cvtune_nb.classification.remedies import chosen_remedy
     from cvtune_nb.escalation import ladder_of, read_rungs
 
-    seed = values.get("seed", PARAMETERS["seed"].default)
+    seed, imbalance = values.get("seed", PARAMETERS["seed"].default), chosen_remedy(workspace)
     if text and text.endswith(".csv"):
-        return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    spec, imbalance = start_with(workspace, values), chosen_remedy(workspace)
+        return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text), imbalance), 1)}
+    spec = start_with(workspace, values)
     rungs = [replace(rung, seed=seed, imbalance=imbalance) for rung in ladder_of(spec)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]

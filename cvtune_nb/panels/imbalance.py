@@ -15,6 +15,7 @@ from cvtune_nb.classification.remedies import (
     chosen_remedy,
     compare_remedies,
     expected_seconds,
+    holds,
     last_remedies,
 )
 from cvtune_nb.console import duration
@@ -28,7 +29,7 @@ from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
 from cvtune_nb.widgets.layout import button, look, row, small_print
-from cvtune_nb.workspace import Workspace, photos_id
+from cvtune_nb.workspace import Workspace
 
 
 class ImbalancePanel(Panel):
@@ -115,8 +116,9 @@ class ImbalancePanel(Panel):
         self.text.value = html.status("".join(f"<div>{html.text(line)}</div>" for line in found.sentences))
         self.recommended.disabled, self.recommended.button_style = False, "success"
         self.recommended.description = f"Use {found.recommended} (recommended)"
-        old = found.measured_on != photos_id(self.workspace.photos())
-        self.say("The last comparison is shown." + " Photos or labels have changed since: compare again." * old)
+        old = not holds(self.workspace, found)
+        changed = " Photos, labels, groups or what counts have changed since: compare again."
+        self.say("The last comparison is shown." + changed * old)
 
     # -- which one to go on with ----------------------------------------------------------------------------------
 
