@@ -112,13 +112,12 @@ class LastLayer:
         Preview
             Its losses are without label smoothing, as in a run's history.
         """
-        start = time.perf_counter()
         parts = self._unit if config.head == "svm" else self._parts
         weight, bias = self._start(config)
         (matrix, labels), step = parts["train"], 0
         balance = Balance.of(config, torch.from_numpy(labels), self.classes) if self._all_classes() else Balance()
         layer = Layer(weight, bias, config, balance)
-        rows, ended = [self._row(0, 0.0, layer, parts)], ""
+        rows, ended, start = [self._row(0, 0.0, layer, parts)], "", time.perf_counter()
         batches = -(-len(labels) // config.batch_size)
         for epoch, middle in enumerate(config.rates, 1):
             random = torch.Generator().manual_seed(config.seed * 1_000 + epoch)

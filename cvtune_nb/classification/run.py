@@ -319,3 +319,13 @@ def runs(workspace: Workspace) -> pd.DataFrame:
 
 
 ranked = Run.ranked
+
+
+def untold(table: pd.DataFrame) -> str:
+    """How many runs of `runs` can't be judged by what counts, in words; "" where all can."""
+    known = Run.finished(table)
+    missing = int(known["merit"].isna().sum())
+    if not missing:
+        return ""
+    ranked = ", and so are ranked by accuracy" if missing == len(known) else ", and so are below all others"
+    return f"{missing} {'run' if missing == 1 else 'runs'} {judged.NOT_KEPT}{ranked}"

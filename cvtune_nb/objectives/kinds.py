@@ -31,7 +31,7 @@ class OverallAccuracy(Objective):
 
     def _interval(
         self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
-    ) -> Interval:  # noqa: ARG002
+    ) -> Interval:
         """Wilson 1927, or by groups."""
         found = metrics.accuracy(truth, self.decide(probabilities), groups)
         return found.low, found.high
@@ -64,7 +64,7 @@ class BalancedAccuracy(Objective):
 
     def _interval(
         self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
-    ) -> Interval:  # noqa: ARG002
+    ) -> Interval:
         """From the Wilson intervals of the recalls; with groups the bootstrap, where that is wider."""
         right = self.decide(probabilities) == truth
         parts = [right[truth == class_id] for class_id in np.unique(truth)]
