@@ -1,17 +1,22 @@
 """Remedies for imbalance compared on features: what helps is found, and what does not is not recommended."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.objective import choose
 from cvtune_nb.classification.remedies import (
     TRIED,
+    _today,
     choose_remedy,
     chosen_remedy,
     compare_remedies,
     compared,
     concluded,
     expected_seconds,
+    holds,
     last_remedies,
 )
 from cvtune_nb.data.preprocessing import Preprocessing
