@@ -15,7 +15,7 @@ from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.baseline import baseline_answers, baseline_predictions
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import Answers
-from cvtune_nb.classification.remedies import Comparison, last_remedies
+from cvtune_nb.classification.remedies import Comparison, holds, last_remedies
 from cvtune_nb.classification.variations import known_costs
 from cvtune_nb.metrics import Chosen, Paired
 from cvtune_nb.objectives import USUAL, Objective

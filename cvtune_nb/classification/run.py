@@ -135,7 +135,7 @@ class Run(StoredRun[Config]):
 
     @classmethod
     def best_first(cls, table: pd.DataFrame) -> pd.DataFrame:
-        """By what counts today; where that is known of none of them (objective.NOT_KEPT) by accuracy; ties: the first."""
+        """By what counts today; where none of them has that (objective.NOT_KEPT) by accuracy; ties: the first."""
         by = "validation_accuracy" if table[cls.RANKED_BY].isna().all() else cls.RANKED_BY
         return table.sort_values(by, ascending=False, kind="stable")
 

@@ -30,7 +30,11 @@ class OverallAccuracy(Objective):
         return lambda weights: weights @ right / weights.sum(1)
 
     def _interval(
-        self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
+        self,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        value: float,
+        groups: ArrayLike | None,  # noqa: ARG002
     ) -> Interval:
         """Wilson 1927, or by groups."""
         found = metrics.accuracy(truth, self.decide(probabilities), groups)

@@ -50,7 +50,10 @@ def test_whole_groups_are_drawn_wherever_something_is_judged():
     said.loc[::2, "label"], said.loc[::2, "predicted"] = "b", np.where(right[::2], "b", "a")
     grouped = said.assign(group=np.repeat([f"g{n}" for n in range(20)], 20))
     for text in ("accuracy", "balanced-accuracy", "macro-f1", "log-loss", "recall:a@.5", "costs:a>b=2"):
-        counts, chances = objective_of(text, ["a", "b"]), np.where(said[["predicted"]] == ["a", "b"], 0.9, 0.1)
+        counts, chances = (
+            objective_of(text, ["a", "b"]),
+            np.where(said[["predicted"]].to_numpy() == ["a", "b"], 0.9, 0.1),
+        )
         alone, together = (objective.answers_of(counts, rows, chances, ["a", "b"]) for rows in (said, grouped))
         narrow, wide = objective.measure(counts, alone), objective.measure(counts, together)
         assert wide.value == narrow.value and wide.high - wide.low > 1.5 * (narrow.high - narrow.low), text
