@@ -55,7 +55,7 @@ def test_a_run_says_what_its_network_is_shown():
     ],
 )
 def test_the_longer_side_is_what_the_network_takes(aspect, step, shape, side):
-    shown = Preprocessing(224, "crop", aspect, step)
+    shown = Preprocessing(224, "crop", aspect, step=step)
     assert (shown.shape, shown.side) == (shape, side)
     assert replace(shown, framing="squash").prepared_side == shown.size == (224 if shape == (224, 224) else shape)
     assert ":" not in shown.key  # which names files
