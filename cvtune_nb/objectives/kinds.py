@@ -33,8 +33,8 @@ class OverallAccuracy(Objective):
         self,
         truth: np.ndarray,
         probabilities: np.ndarray,
-        value: float,
-        groups: ArrayLike | None,  # noqa: ARG002
+        value: float,  # noqa: ARG002
+        groups: ArrayLike | None,
     ) -> Interval:
         """Wilson 1927, or by groups."""
         found = metrics.accuracy(truth, self.decide(probabilities), groups)

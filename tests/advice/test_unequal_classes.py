@@ -16,7 +16,7 @@ def test_the_remedy_that_was_measured_is_advised():
 
 
 @pytest.mark.parametrize(
-    "objective, change", [("accuracy", {}), ("log-loss", {}), ("macro-f1", {"imbalance": "balanced"})]
+    ("objective", "change"), [("accuracy", {}), ("log-loss", {}), ("macro-f1", {"imbalance": "balanced"})]
 )
 def test_without_a_measurement_no_remedy_is_advised_where_it_may_harm(objective, change):
     asked = case(photos=unequal())
