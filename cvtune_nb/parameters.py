@@ -336,7 +336,7 @@ _DECLARED = [
     Parameter(
         "imbalance",
         "Imbalance",
-        "what training does about classes of different size, for the sake of the small ones; notebook 03 and `cvtune "
+        "what training does about classes of different size, for the sake of the small ones; notebook 02 and `cvtune "
         "remedies` measure what helps with your photos",
         "none",
         "remedy",

@@ -15,9 +15,8 @@ from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.baseline import baseline_answers, baseline_predictions
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import Answers
-from cvtune_nb.classification.remedies import Comparison, last_remedies
+from cvtune_nb.classification.remedies import Comparison, holds, last_remedies
 from cvtune_nb.classification.variations import known_costs
-from cvtune_nb.data.groups import grouped_id
 from cvtune_nb.metrics import Chosen, Paired
 from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
@@ -194,7 +193,7 @@ def case_of(workspace: Workspace, run: Run) -> Case:
         {other.id: right_of(other.predictions()) for other in others if len(other.history)},
         issues[~issues["path"].isin(list(workspace.standing()))],
         known_costs(workspace, FeatureSpec.of(run.config)),
-        remedies if remedies and remedies.measured_on == grouped_id(workspace.photos()) else None,
+        remedies if remedies and holds(workspace, remedies) else None,
         objective if answers else None,
         answers,
         slices if slices and slices.model == run.id else None,

@@ -23,10 +23,10 @@ class Imbalance(Rule[Case]):
         if not balance.unbalanced or case.config.imbalance != NONE:
             return None
         if found is None:
-            evidence = (
-                f"{balance}. Notebook 02 and `cvtune remedies` measure in seconds what each remedy brings here; "
-                "with ours balanced weights helped fine-tuned networks"
-            )
+            evidence = f"{balance}. Notebook 02 and `cvtune remedies` measure in seconds what each remedy brings here"
+            if self._may_harm(case.config.objective):
+                return self.finding("Large classes count most: measure what a remedy for imbalance brings", evidence)
+            evidence += "; with ours balanced weights helped fine-tuned networks"
             return self.finding("Large classes count most: try a remedy for imbalance", evidence, imbalance=BALANCED)
         if found.recommended == NONE:
             return None
@@ -35,6 +35,11 @@ class Imbalance(Rule[Case]):
         evidence = f"{balance}. Expected of {found.recommended}, by a frozen network: {expected}"
         title = f"Large classes count most: use {found.recommended}"
         return self.finding(title, evidence, imbalance=found.recommended)
+
+    @staticmethod
+    def _may_harm(objective: str) -> bool:
+        """Whether it counts the large classes, or how good probabilities are: a remedy can make it worse."""
+        return objective in (USUAL, "log-loss") or objective.startswith("cost")
 
 
 class LargeClassesCount(Rule[Case]):

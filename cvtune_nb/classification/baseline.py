@@ -178,7 +178,7 @@ class SvmExplorer:
     def objective(self) -> Objective:
         """What C is chosen by."""
         text = self._objective
-        return objective_of(text, self.classes) if text else judged.objective_in(self.workspace)
+        return objective_of(text, self.classes) if text else judged.objective_in(self.workspace, self.classes)
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Features and labels of one split."""
@@ -198,6 +198,13 @@ class SvmExplorer:
     @cached_property
     def _validation(self) -> tuple[np.ndarray, np.ndarray]:
         return self.part("validation")
+
+    @property
+    def _rows(self) -> pd.DataFrame:
+        """path,label of the validation photos, and group where photos belong together."""
+        rows = self.photos[self.photos["split"] == "validation"]
+        own = ["path", "label", *(["group"] if dependent(rows) is not None else [])]
+        return rows[own].reset_index(drop=True)
 
     def accuracy(self, C: float, kernel: str, split: str) -> Accuracy:
         """Accuracy of that SVM on a split.
@@ -230,8 +237,7 @@ class SvmExplorer:
 
     def answers(self, C: float, kernel: str = "linear") -> Answers:
         """What that SVM says of the validation photos."""
-        rows = self.photos[self.photos["split"] == "validation"]
-        predictions = rows[["path", "label"]].assign(predicted=self.svm(C, kernel).predict(self._validation[0]))
+        predictions = self._rows.assign(predicted=self.svm(C, kernel).predict(self._validation[0]))
         chances = None if self.objective.BY_ANSWERS else self.chances(C, kernel)
         found = judged.answers_of(self.objective, predictions, chances, self.classes)
         assert found is not None, "probabilities are given where they are needed"
@@ -309,14 +315,7 @@ class SvmExplorer:
         if open_test:
             self.workspace.open_test(f"baseline {self.spec.backbone} {self.spec.image_size} {kernel} C={chosen:g}")
             test, note = self._tested(svm)
-        rows = pd.DataFrame(
-            {
-                "path": self.photos.loc[self.photos["split"] == "validation", "path"].to_numpy(),
-                "label": truth,
-                "predicted": predicted,
-                "score": np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1),
-            }
-        )
+        rows = self._rows.assign(predicted=predicted, score=np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1))
         wrong = rows[rows["label"] != rows["predicted"]].sort_values("score", ascending=False, ignore_index=True)
         return Baseline(
             self.spec,
@@ -436,7 +435,7 @@ def most_confused(workspace: Workspace) -> list[tuple[str, str]]:
 
 def _predictions(workspace: Workspace) -> pd.DataFrame | None:
     file = workspace.folder / "baseline.csv"
-    return read_csv(file, path=str, label=str, predicted=str) if file.exists() else None
+    return read_csv(file, path=str, label=str, predicted=str, group=str) if file.exists() else None
 
 
 def _is_present(workspace: Workspace, known: dict[str, Any], measured_on: str) -> bool:

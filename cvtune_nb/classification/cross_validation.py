@@ -15,9 +15,9 @@ from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data.groups import dependent, grouped_id
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent, write_csv, write_json
-from cvtune_nb.imbalance import Remedy
+from cvtune_nb.imbalance import NONE, Remedy
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.objectives import USUAL
+from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.workspace import Workspace
 
 FOLDS = 5
@@ -90,6 +90,10 @@ class CrossValidated:
         fold,photos,accuracy: of that C.
     predicted
         path,label,fold,predicted: of that C.
+    objective, imbalance
+        What counted, as text, and the remedy for classes of different size.
+    chosen_by
+        How C was chosen where that is not by accuracy over the folds, in words.
     """
 
     spec: FeatureSpec
@@ -100,12 +104,17 @@ class CrossValidated:
     C_table: pd.DataFrame
     by_fold: pd.DataFrame
     predicted: pd.DataFrame
+    objective: str = USUAL
+    imbalance: str = NONE
+    chosen_by: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in the JSON of `cvtune baseline --folds`."""
         return {
             "folds": self.folds,
             "C": self.C,
+            "objective": self.objective,
+            "imbalance": self.imbalance,
             "accuracy": self.accuracy.value,
             "interval": self.accuracy.interval,
             "photos": self.accuracy.n,
@@ -117,7 +126,9 @@ class CrossValidated:
     def words(self) -> str:
         """What was learned."""
         spread = self.by_fold["accuracy"]
-        return f"{self.folds} folds: {self.accuracy}; single folds {spread.min():.1%} to {spread.max():.1%}"
+        return f"{self.folds} folds: {self.accuracy}; single folds {spread.min():.1%} to {spread.max():.1%}" + (
+            f"; C = {self.C:g} {self.chosen_by}" if self.chosen_by else ""
+        )
 
     def save(self, workspace: Workspace) -> None:
         """Keep it as the workspace's last cross-validation: folds.json, and its answers in folds.csv."""
@@ -144,8 +155,8 @@ def cross_validate(
     kernel
         "linear" or "rbf".
     C
-        None: the best of C_VALUES over all folds; where another objective than accuracy counts, the best by that on
-        validation.
+        None: the best of C_VALUES over all folds by the objective; where that needs probabilities, the best by it on
+        the validation photos, which are in the folds too: accuracy is not corrected for that choice.
     progress
         Called with the progress; may raise Stopped.
 
@@ -158,11 +169,16 @@ def cross_validate(
     used = fold >= 0
     photos, matrix = explorer.photos[used], explorer.features.matrix[used]
     labels = photos["label"].to_numpy(dtype=object)
-    if C is None and explorer.objective.text != USUAL:
-        C = explorer.best_C(kernel)
+    objective, by = explorer.objective, ""
+    if C is None and not objective.BY_ANSWERS:
+        C, by = explorer.best_C(kernel), f"chosen by {objective.label} on the validation photos"
     C_values = C_VALUES if C is None else (float(C),)
     answers = out_of_fold(matrix, labels, fold[used], kernel, C_values, explorer.remedy, progress)
     right = answers.eq(labels, axis=0)
+    if C is None and objective.text != USUAL:
+        merits = {name: objective.merit(_value(objective, labels, answers[name].to_numpy())) for name in answers}
+        right, by = right[[max(merits, key=lambda name: merits[name])]], f"chosen by {objective.label} over the folds"
+        C_values = tuple(value for value in C_values if str(value) in right)
     chosen = metrics.best_of(right)
     best = next(C for C in C_values if str(C) == chosen.run)
     own = metrics.cross_validated(right[chosen.run], folds, dependent(photos))
@@ -172,9 +188,13 @@ def cross_validate(
     predicted = photos[["path", "label"]].assign(fold=fold[used], predicted=answers[chosen.run].to_numpy())
     of_fold = predicted.assign(right=right[chosen.run].to_numpy()).groupby("fold")["right"]
     by_fold = of_fold.agg(photos="size", accuracy="mean").reset_index()
-    return CrossValidated(
-        explorer.spec, kernel, folds, best, corrected, table, by_fold, predicted.reset_index(drop=True)
-    )
+    rows, about = predicted.reset_index(drop=True), (objective.text, explorer.imbalance, by)
+    return CrossValidated(explorer.spec, kernel, folds, best, corrected, table, by_fold, rows, *about)
+
+
+def _value(objective: Objective, labels: np.ndarray, answers: np.ndarray) -> float:
+    classes = np.array(objective.classes, dtype=object)
+    return objective.value(pd.Index(classes).get_indexer(labels), (answers[:, None] == classes).astype(float))
 
 
 def expected_seconds(photos: pd.DataFrame, folds: int = FOLDS, one_C: bool = False) -> float:

@@ -1,8 +1,11 @@
 """Fine-tuned runs in cross-validation: one for each fold, each measured on the fold that it was not trained on."""
 
+import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from cvtune_nb.classification.train import fit
 from cvtune_nb.data.groups import dependent, grouped_id
 from cvtune_nb.files import Progress, silent, write_json
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.fitting import OnEpoch
 from cvtune_nb.workspace import Workspace
@@ -35,12 +39,17 @@ class FoldRuns:
         The epoch that is best over all folds: the one to train a final network for. -1 before all have ended.
     accuracy
         Over all training and validation photos after that epoch, with its interval; None before all folds have ended.
+    objective, value
+        What the runs were trained for, by which `epoch` was chosen, and its mean over the folds' photos after that
+        epoch; NaN before.
     """
 
     runs: Sequence[Run]
     folds: int
     epoch: int = -1
     accuracy: Accuracy | None = None
+    objective: Objective | None = None
+    value: float = math.nan
 
     @property
     def by_fold(self) -> pd.DataFrame:
@@ -54,13 +63,24 @@ class FoldRuns:
     @property
     def words(self) -> str:
         """What was learned."""
+        if self.runs and self.runs[-1].state == "diverged":
+            return (
+                f"fold {len(self.runs)} of {self.folds} diverged: its loss is no number any more, so that no figure "
+                "over all folds is told; choose a lower learning rate"
+            )
         if self.accuracy is None:
             return f"{len(self.runs)} of {self.folds} folds begun: the same command again goes on"
         spread = self.by_fold["accuracy"]
         return (
             f"{self.folds} folds: {self.accuracy} after epoch {self.epoch}; single folds {spread.min():.1%} to "
-            f"{spread.max():.1%}"
+            f"{spread.max():.1%}{self._by_objective}"
         )
+
+    @property
+    def _by_objective(self) -> str:
+        if self.objective is None or self.objective.text == USUAL:
+            return ""
+        return f"; the epoch is the best by {self.objective.label}, {self.objective.in_words(self.value)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in the JSON of `cvtune train --folds`."""
@@ -71,6 +91,8 @@ class FoldRuns:
             "accuracy": found and found.value,
             "interval": found and found.interval,
             "photos": found.n if found else 0,
+            "objective": self.objective.text if self.objective else None,
+            "objective_value": None if math.isnan(self.value) else self.value,
             "by_fold": self.by_fold.to_dict("records"),
         }
 
@@ -153,32 +175,35 @@ def fit_folds(
             return FoldRuns(runs, folds)
     found = _together(workspace, runs, folds)
     plain = {"config": config.to_dict(), **found.to_dict(), "photos_id": grouped_id(workspace.photos())}
-    write_json(workspace.folder / "folds" / f"{folds}-folds.json", plain)
+    key = sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+    write_json(workspace.folder / "folds" / f"{folds}-folds-{key}.json", plain)
     return found
 
 
 def _together(workspace: Workspace, runs: list[Run], folds: int) -> FoldRuns:
-    """The epoch that is best over all folds, and the accuracy then.
+    """The epoch that is best over all folds by what the runs were trained for, and that and the accuracy then.
 
     Each fold's own best epoch would be chosen on the photos that it is judged by; one epoch for all hardly is.
     """
     counts = np.array([run.counts[1] for run in runs])
     epochs = sorted(set.intersection(*(set(run.history["epoch"]) for run in runs)))
-    right = {epoch: float(sum(_at(run, epoch) * n for run, n in zip(runs, counts, strict=True))) for epoch in epochs}
-    best = max(right, key=lambda epoch: (right[epoch], -epoch))
+    objective = runs[0].objective
+    values = {epoch: np.average([_at(run, epoch, "objective") for run in runs], weights=counts) for epoch in epochs}
+    best = max(epochs, key=lambda epoch: (objective.merit(values[epoch]), -epoch))
     said = pd.concat([run.predictions() for run in runs]).set_index("path")
     photos = workspace.photos().set_index("path").loc[said.index]
     groups = dependent(photos)
     judged = metrics.cross_validated(said["label"] == said["predicted"], folds, groups)
-    value = right[best] / int(counts.sum())
+    value = float(np.average([_at(run, best) for run in runs], weights=counts))
     low, high = (min(1.0, max(0.0, end + value - judged.value)) for end in judged.interval)
-    return FoldRuns(runs, folds, int(best), Accuracy(value, low, high, judged.n, judged.groups))
+    accuracy = Accuracy(value, low, high, judged.n, judged.groups)
+    return FoldRuns(runs, folds, int(best), accuracy, objective, float(values[best]))
 
 
-def _at(run: Run, epoch: int) -> float:
-    """Validation accuracy after an epoch; where there is none, after the best."""
-    rows = run.history.set_index("epoch")["validation_accuracy"]
-    return float(rows[epoch]) if epoch in rows else run.validation.value
+def _at(run: Run, epoch: int, column: str = "validation_accuracy") -> float:
+    """A column of its history after an epoch; where there is none, after the best."""
+    rows = run.history.set_index("epoch")[column]
+    return float(rows[epoch]) if epoch in rows else run.best(column)
 
 
 def _part(progress: Progress, number: int, folds: int) -> Callable[[float, str], None]:

@@ -69,25 +69,29 @@ class LastLayer:
             class_ids = {label: class_id for class_id, label in enumerate(self.classes)}
             labels = np.array([class_ids[label] for label in explorer.photos["label"].iloc[chosen]])
             self._parts[split] = explorer.features.rows[chosen], labels
-        # fit chooses C on validation; for more photos than are drawn that would take minutes, and C = 1 serves
-        C = explorer.best_C() if self.photos["train"] <= PHOTOS else 1.0
-        self._C, self._svms = C, dict[str, Svm]()
+        self._workspace, self._svms = workspace, dict[tuple[str, str], Svm]()
         self._unit = {split: (normalised(matrix), labels) for split, (matrix, labels) in self._parts.items()}
 
     def _all_classes(self) -> bool:
         return len(np.unique(self._parts["train"][1])) == len(self.classes)
 
-    def _svm(self, imbalance: str) -> Svm | None:
-        """The SVM of a remedy for imbalance; None where a class has no photo among those drawn."""
+    def _C(self, objective: str, imbalance: str) -> float:  # noqa: N802 - the field calls it C
+        """As fit chooses it on validation; for more photos than are drawn that would take minutes, and C = 1 serves."""
+        if self.photos["train"] > PHOTOS:
+            return 1.0
+        return SvmExplorer(self._workspace, self.spec, objective=objective, imbalance=imbalance).best_C()
+
+    def _svm(self, objective: str, imbalance: str) -> Svm | None:
+        """The SVM that a config starts from; None where a class has no photo among those drawn."""
         if not self._all_classes():
             return None
-        if imbalance not in self._svms:
+        if (objective, imbalance) not in self._svms:
             matrix, labels = self._parts["train"]
             remedy = remedy_of(imbalance)
             remedy.require(self.classes)
             names = np.array(self.classes, dtype=object)[labels]
-            self._svms[imbalance] = Svm(self._C, remedy=remedy).fit(matrix, names)
-        return self._svms[imbalance]
+            self._svms[objective, imbalance] = Svm(self._C(objective, imbalance), remedy=remedy).fit(matrix, names)
+        return self._svms[objective, imbalance]
 
     def preview(self, config: Config, limit: float = LIMIT) -> Preview:
         """Train the last layer on these photos as `fit` would if the backbone were frozen.
@@ -108,13 +112,12 @@ class LastLayer:
         Preview
             Its losses are without label smoothing, as in a run's history.
         """
-        start = time.perf_counter()
         parts = self._unit if config.head == "svm" else self._parts
         weight, bias = self._start(config)
         (matrix, labels), step = parts["train"], 0
         balance = Balance.of(config, torch.from_numpy(labels), self.classes) if self._all_classes() else Balance()
         layer = Layer(weight, bias, config, balance)
-        rows, ended = [self._row(0, 0.0, layer, parts)], ""
+        rows, ended, start = [self._row(0, 0.0, layer, parts)], "", time.perf_counter()
         batches = -(-len(labels) // config.batch_size)
         for epoch, middle in enumerate(config.rates, 1):
             random = torch.Generator().manual_seed(config.seed * 1_000 + epoch)
@@ -144,7 +147,7 @@ class LastLayer:
 
         The SVM's, or what PyTorch draws for this seed.
         """
-        if config.head == "svm" and (svm := self._svm(config.imbalance)) is not None:
+        if config.head == "svm" and (svm := self._svm(config.objective, config.imbalance)) is not None:
             weight, bias = svm.weights()
             return (np.array(weight.T * SVM_SCALE, np.float32, order="C"), np.array(bias * SVM_SCALE, np.float32))
         random, width = torch.Generator().manual_seed(config.seed), self._parts["train"][0].shape[1]

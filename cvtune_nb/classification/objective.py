@@ -36,11 +36,11 @@ def choose(workspace: Workspace, text: str) -> Objective:
     return objective
 
 
-def objective_in(workspace: Workspace) -> Objective:
-    """The workspace's objective on today's classes. Raises InputError where it names one that is gone."""
+def objective_in(workspace: Workspace, classes: Sequence[str] = ()) -> Objective:
+    """The workspace's objective on these classes, or today's. Raises InputError where it names one that is gone."""
     text = chosen(workspace)
     try:
-        return objective_of(text, workspace.classes)
+        return objective_of(text, classes or workspace.classes)
     except InputError as error:
         raise InputError(f"{error}: choose another objective (notebook 02, or `cvtune objective accuracy`)") from None
 
@@ -61,15 +61,17 @@ def _file(workspace: Workspace) -> Path:
 class Answers:
     """What a classifier says of photos.
 
-    labels: the true one of each, by path. chances: probabilities, a row for each path, a column for each class.
+    labels: the true one of each, by path. chances: probabilities, a row for each path, a column for each class. groups:
+    the group of each, by path, where photos belong together.
     """
 
     labels: pd.Series
     chances: pd.DataFrame
+    groups: pd.Series | None = None
 
     def on(self, paths: pd.Index) -> "Answers":
         """The same on these photos."""
-        return Answers(self.labels[paths], self.chances.loc[paths])
+        return Answers(self.labels[paths], self.chances.loc[paths], None if self.groups is None else self.groups[paths])
 
     def truth(self, objective: Objective) -> np.ndarray:
         """Class ids (n,) of the true labels."""
@@ -86,7 +88,7 @@ def answers_of(
     objective
         What counts.
     predictions
-        path,label,predicted of n photos.
+        path,label,predicted of n photos, and group where photos belong together.
     chances
         Probabilities (n, classes), or None.
     classes
@@ -96,24 +98,27 @@ def answers_of(
     if objective.BY_ANSWERS:
         answered = np.equal(predictions["predicted"].to_numpy()[:, None], np.array(objective.classes, dtype=object))
         table = pd.DataFrame(answered.astype(float), index=paths, columns=list(objective.classes))
-    elif chances is None or len(chances) != len(paths):
+    elif chances is None or chances.shape != (len(paths), len(classes)):
         return None
     else:
         table = pd.DataFrame(np.asarray(chances, float), index=paths, columns=list(classes))
         table = table[list(objective.classes)]
-    return Answers(pd.Series(predictions["label"].to_numpy(), index=paths), table)
+    labels = pd.Series(predictions["label"].to_numpy(), index=paths)
+    groups = pd.Series(predictions["group"].to_numpy(), index=paths) if "group" in predictions else None
+    return Answers(labels, table, groups)
 
 
 def measure(objective: Objective, answers: Answers) -> Score:
     """The objective with its interval."""
-    return objective.measure(answers.truth(objective), answers.chances.to_numpy())
+    return objective.measure(answers.truth(objective), answers.chances.to_numpy(), answers.groups)
 
 
 def compare(objective: Objective, first: Answers, second: Answers) -> Paired:
     """Two classifiers on the photos that both have answers for; above 0: the second is better."""
     both = first.labels.index.intersection(second.labels.index)
     one, other = first.on(both), second.on(both)
-    return objective.compare(one.truth(objective), one.chances.to_numpy(), other.chances.to_numpy())
+    groups = one.groups if one.groups is not None else other.groups
+    return objective.compare(one.truth(objective), one.chances.to_numpy(), other.chances.to_numpy(), groups)
 
 
 def best_of(objective: Objective, answers: Mapping[str, Answers]) -> Chosen:
@@ -123,7 +128,8 @@ def best_of(objective: Objective, answers: Mapping[str, Answers]) -> Chosen:
         paths = paths.intersection(each.labels.index)
     on_all = {name: each.on(paths) for name, each in answers.items()}
     truth = next(iter(on_all.values())).truth(objective)
-    return objective.best_of(truth, {name: each.chances.to_numpy() for name, each in on_all.items()})
+    groups = next((each.groups for each in on_all.values() if each.groups is not None), None)
+    return objective.best_of(truth, {name: each.chances.to_numpy() for name, each in on_all.items()}, groups)
 
 
 def keep_chances(file: Path, chances: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -20,12 +21,13 @@ from cvtune_nb.classification.candidates import Candidate, predicted_seconds
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
-from cvtune_nb.data.groups import grouped_id
+from cvtune_nb.data.groups import dependent, grouped_id
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.imbalance import BALANCED, LOGITS, NONE, REMEDIES, SAMPLING, SQUARE_ROOT, Balance, counted, remedy_of
 from cvtune_nb.objectives import USUAL, Objective, objective_of
+from cvtune_nb.objectives.objective import in_unit
 from cvtune_nb.workspace import Workspace, now
 
 TRIED = (NONE, SQUARE_ROOT, BALANCED, f"{LOGITS}:0.5", LOGITS, f"{LOGITS}:1.5")
@@ -74,7 +76,9 @@ class Comparison:
     balance
         How far the training photos are from balance, in words.
     network, measured_on
-        With which network, in words; stands for the photos and labels there were.
+        With which network, in words; stands for the photos, labels and groups there were.
+    share
+        Whether the value is a share of 1, shown in percent.
     """
 
     table: pd.DataFrame
@@ -87,6 +91,7 @@ class Comparison:
     balance: str
     network: str = ""
     measured_on: str = ""
+    share: bool = True
 
     @property
     def sentences(self) -> list[str]:
@@ -98,14 +103,14 @@ class Comparison:
     def brings(self) -> str:
         """What each remedy is expected to bring, in words."""
         rows = self.table.set_index("remedy")
-        words = [f"{self.label} {_shown(rows['value'][NONE], self.label)} without a remedy"]
+        words = [f"{self.label} {in_unit(rows['value'][NONE], self.share)} without a remedy"]
         return "; ".join(words + [f"{name} {self.gain(str(name))}" for name in rows.index if name != NONE])
 
     def gain(self, remedy: str) -> str:
         """What one remedy is expected to bring, with its interval, for example "+3.1 points (1.0 to 5.2)"."""
         row = self.table.set_index("remedy").loc[remedy]
-        low, high = (_change(row[f"difference_{end}"], self.label, "") for end in ("low", "high"))
-        return f"{_change(row['difference'], self.label)} ({low} to {high})"
+        low, high = (_change(row[f"difference_{end}"], self.share, "") for end in ("low", "high"))
+        return f"{_change(row['difference'], self.share)} ({low} to {high})"
 
     def costs(self, remedy: str) -> str:
         """The same of accuracy."""
@@ -135,6 +140,11 @@ def what_counts(workspace: Workspace) -> str:
     return "balanced-accuracy" if text == USUAL else text
 
 
+def holds(workspace: Workspace, found: Comparison) -> bool:
+    """Whether a comparison is about today's photos, labels and groups, and what counts today."""
+    return found.objective == what_counts(workspace) and found.measured_on == grouped_id(workspace.photos())
+
+
 def balance_of(photos: pd.DataFrame) -> Balance:
     """How far the training photos (columns label, split) are from balance."""
     train = photos.loc[photos["split"] == "train", "label"]
@@ -148,6 +158,7 @@ def last_remedies(workspace: Workspace) -> Comparison | None:
         table = read_csv(workspace.folder / "remedies.csv", remedy=str, **dict.fromkeys(NUMBERS, float))
     except FileNotFoundError:
         return None
+    known.setdefault("share", known["label"] not in ("log loss", "mean cost"))  # earlier versions kept the label only
     return Comparison(table, **{one.name: known[one.name] for one in fields(Comparison) if one.name != "table"})
 
 
@@ -192,7 +203,15 @@ def compare_remedies(
     matrix = features(workspace, drawn, spec, lambda share, words: progress(share / 2, words)).matrix
     labels, groups = (drawn[name].to_numpy(dtype=object) for name in ("label", "group"))
     tried = [*dict.fromkeys([*TRIED, *own])]
-    found = compared(matrix, labels, groups, judged_by, tried, lambda share, words: progress(0.5 + share / 2, words))
+    found = compared(
+        matrix,
+        labels,
+        groups,
+        judged_by,
+        tried,
+        lambda share, words: progress(0.5 + share / 2, words),
+        dependent(drawn),
+    )
     balance = f"{balance_of(workspace.photos())}"
     network = f"{spec.backbone} at {spec.image_size} pixels"
     made = replace(found, balance=balance, network=network, measured_on=grouped_id(workspace.photos()))
@@ -207,6 +226,7 @@ def compared(
     objective: Objective,
     tried: Sequence[str] = TRIED,
     progress: Progress = silent,
+    together: ArrayLike | None = None,
 ) -> Comparison:
     """Compare remedies, none among them, on features.
 
@@ -222,6 +242,8 @@ def compared(
         The remedies.
     progress
         Called before each fit.
+    together
+        The groups again where they are more than copies: intervals allow for them.
     """
     classes = list(objective.classes)
     for name in tried:
@@ -234,11 +256,15 @@ def compared(
         values = [objective.value(truth, chances) for chances in by_C]
         best = max(range(len(CS)), key=lambda at: values[at] if objective.HIGHER_IS_BETTER else -values[at])
         answers[name] = by_C[best]
-    return concluded(answers, truth, objective, Balance(counted(labels, classes)))
+    return concluded(answers, truth, objective, Balance(counted(labels, classes)), together)
 
 
 def concluded(
-    answers: Mapping[str, np.ndarray], truth: np.ndarray, objective: Objective, balance: Balance
+    answers: Mapping[str, np.ndarray],
+    truth: np.ndarray,
+    objective: Objective,
+    balance: Balance,
+    groups: ArrayLike | None = None,
 ) -> Comparison:
     """What follows from the answers with each remedy, none among them.
 
@@ -255,9 +281,13 @@ def concluded(
         What counts.
     balance
         How far the classes are from balance.
+    groups
+        The group of each photo where some belong together: the bootstrap draws whole groups.
     """
     n, random = len(truth), np.random.default_rng(0)
-    weights = random.multinomial(n, np.full(n, 1 / n), DRAWS).astype(float)
+    of_photo = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = int(of_photo.max()) + 1
+    weights = random.multinomial(units, np.full(units, 1 / units), DRAWS).astype(float)[:, of_photo]
     drawn = {name: objective.statistic(truth, chances)(weights) for name, chances in answers.items()}
     right = {name: objective.decide(chances) == truth for name, chances in answers.items()}
     rows, sign = [], 1 if objective.HIGHER_IS_BETTER else -1
@@ -267,6 +297,9 @@ def concluded(
         # two-sided: how often the difference of a sample lies on the other side of 0
         p = min(1.0, 2 * (1 + min((apart <= 0).sum(), (apart >= 0).sum())) / (DRAWS + 1)) if name != NONE else 1.0
         plain = metrics.paired(right[NONE], right[name])
+        ends = (plain.low, plain.high)
+        if groups is not None:
+            ends = metrics.paired_groups(right[NONE], right[name], groups)[1:]
         numbers = (
             value,
             *np.quantile(drawn[name], (0.025, 0.975)),
@@ -275,14 +308,23 @@ def concluded(
             p,
             right[name].mean(),
             plain.difference,
-            plain.low,
-            plain.high,
+            *ends,
         )
         rows.append({"remedy": name, **dict(zip(NUMBERS, map(float, numbers), strict=True))})
     table = pd.DataFrame(rows)
     better = table[(table["p"] < metrics.CERTAIN / max(1, len(table) - 1)) & (sign * table["difference"] > 0)]
     best = NONE if better.empty else str(better.loc[(sign * better["difference"]).idxmax(), "remedy"])
-    made = Comparison(table, objective.text, objective.LABEL, objective.HIGHER_IS_BETTER, n, best, "", str(balance))
+    made = Comparison(
+        table,
+        objective.text,
+        objective.label,
+        objective.HIGHER_IS_BETTER,
+        n,
+        best,
+        "",
+        str(balance),
+        share=objective.SHARE,
+    )
     return replace(made, why=_why(made))
 
 
@@ -356,13 +398,5 @@ def chosen_remedy(workspace: Workspace | None) -> str:
         return NONE
 
 
-def _shown(value: float, label: str) -> str:
-    return f"{value:.3g}" if label in LOSSES else f"{value:.1%}"
-
-
-def _change(value: float, label: str, unit: str = " points") -> str:
-    return f"{value:+.3f}" if label in LOSSES else f"{value * 100:+.1f}{unit}"
-
-
-LOSSES = ("log loss", "mean cost")
-"""Objectives whose values are no shares."""
+def _change(value: float, share: bool, unit: str = " points") -> str:
+    return f"{value * 100:+.1f}{unit}" if share else f"{value:+.3f}"

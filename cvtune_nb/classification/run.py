@@ -85,7 +85,7 @@ class Run(StoredRun[Config]):
         about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
         about["padding"] = tuple(settings.get("padding", BLACK))
         history = shared["history"]
-        if history["objective"].isna().any():  # of an earlier version, which knew accuracy only
+        if shared["config"].objective == USUAL and history["objective"].isna().any():  # before there were objectives
             shared["history"] = history.assign(objective=history["validation_accuracy"])
         return cls(**shared, data_id=settings["photos"], **about)
 
@@ -132,6 +132,12 @@ class Run(StoredRun[Config]):
             "low": self.validation.low,
             "high": self.validation.high,
         }
+
+    @classmethod
+    def best_first(cls, table: pd.DataFrame) -> pd.DataFrame:
+        """By what counts today; where none of them has that (objective.NOT_KEPT) by accuracy; ties: the first."""
+        by = "validation_accuracy" if table[cls.RANKED_BY].isna().all() else cls.RANKED_BY
+        return table.sort_values(by, ascending=False, kind="stable")
 
     @property
     def best_by(self) -> dict[str, bool]:
@@ -199,9 +205,10 @@ class Run(StoredRun[Config]):
             return self.predictions() if "group" in lines.readline().strip().split(",") else None
 
     def keep_outputs(self, outputs: pd.DataFrame) -> None:
-        """Write PREDICTION_COLUMNS, and the columns behind them, which are the probabilities of the classes."""
-        judged.keep_chances(self.folder / PROBABILITIES, outputs.iloc[:, len(PREDICTION_COLUMNS) :].to_numpy())
-        super().keep_outputs(outputs[PREDICTION_COLUMNS])
+        """Write the columns with names (PREDICTION_COLUMNS, group), and apart those with class ids: probabilities."""
+        own = [column for column in outputs if isinstance(column, str)]
+        judged.keep_chances(self.folder / PROBABILITIES, outputs.drop(columns=own).to_numpy())
+        super().keep_outputs(outputs[own])
 
 
 @lru_cache(maxsize=1_000)
@@ -312,3 +319,13 @@ def runs(workspace: Workspace) -> pd.DataFrame:
 
 
 ranked = Run.ranked
+
+
+def untold(table: pd.DataFrame) -> str:
+    """How many runs of `runs` can't be judged by what counts, in words; "" where all can."""
+    known = Run.finished(table)
+    missing = int(known["merit"].isna().sum())
+    if not missing:
+        return ""
+    ranked = ", and so are ranked by accuracy" if missing == len(known) else ", and so are below all others"
+    return f"{missing} {'run' if missing == 1 else 'runs'} {judged.NOT_KEPT}{ranked}"

@@ -91,19 +91,20 @@ def objective(arguments: argparse.Namespace, meter: Meter) -> Result:
     """say what counts: everything is chosen by it from now on, and the runs so far are ranked by it"""
     from cvtune_nb.classification import runs
     from cvtune_nb.classification.baseline import baseline_score
-    from cvtune_nb.classification.objective import NOT_KEPT, objective_in
+    from cvtune_nb.classification.objective import objective_in
+    from cvtune_nb.classification.run import Run, untold
 
     workspace = open_workspace_of(arguments, meter, meter)
     now = objective_in(workspace)
     svm, known = baseline_score(workspace, now), runs(workspace)
-    known = known[(known["best_epoch"] >= 0) & (known["data"] == "")].sort_values("merit", ascending=False)
+    known = Run.ranked(known)
     shown = known[["run", "objective_value", "objective_low", "objective_high"]].to_dict("records")
     values = {"objective": now.text, "label": now.label, "baseline": svm and svm.to_dict(), "runs": shown}
     text = f"objective: {now.label} ({now.text}): {now.MEANING}"
     text += f"\nthe SVM on the frozen network: {svm}" if svm else ""
     text += f"\n\n{table(shown, list(shown[0]))}" if shown else ""
-    untold = int(known["merit"].isna().sum())
-    return Result(values, text + (f"\n{untold} runs {NOT_KEPT}" if untold else ""))
+    words = untold(known)
+    return Result(values, text + (f"\n{words}" if words else ""))
 
 
 @command(
@@ -400,10 +401,10 @@ def _rungs(text: str | None, workspace: "Workspace", values: dict[str, Any]) -> 
     from cvtune_nb.classification.remedies import chosen_remedy
     from cvtune_nb.escalation import ladder_of, read_rungs
 
-    seed = values.get("seed", PARAMETERS["seed"].default)
+    seed, imbalance = values.get("seed", PARAMETERS["seed"].default), chosen_remedy(workspace)
     if text and text.endswith(".csv"):
-        return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text)), 1)}
-    spec, imbalance = start_with(workspace, values), chosen_remedy(workspace)
+        return {number: replace(rung, seed=seed) for number, rung in enumerate(read_rungs(Path(text), imbalance), 1)}
+    spec = start_with(workspace, values)
     rungs = [replace(rung, seed=seed, imbalance=imbalance) for rung in ladder_of(spec)]
     known = {str(number): rung for number, rung in enumerate(rungs, 1)}
     numbers = text.split(",") if text else list(known)[:FIRST_RUNGS]

@@ -76,6 +76,10 @@ class Grouping:
         table = groups.agg(photos=("path", "size"), classes=("label", "nunique"), example=("path", "min")).reset_index()
         return table.sort_values(["photos", "name"], ascending=[False, True], ignore_index=True)
 
+    def some_of(self, name: str, most: int) -> list[str]:
+        """The first paths of a group, at most so many."""
+        return sorted(self.photos.loc[self.photos["name"] == name, "path"])[:most]
+
     @property
     def words(self) -> str:
         """For example "grouped by EXIF: 40 photos in 5 groups of up to 12; 3 photos ... are alone"; "" for no rule."""

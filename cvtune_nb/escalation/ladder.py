@@ -15,6 +15,7 @@ import pandas as pd
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, write_csv
+from cvtune_nb.imbalance import NONE
 from cvtune_nb.models import sizes
 from cvtune_nb.models.backbones import RANDOM, family_of
 from cvtune_nb.models.families import FAMILIES
@@ -102,12 +103,13 @@ def ladder_of(spec: FeatureSpec) -> list[Config]:
     return rungs
 
 
-def read_rungs(file: Path) -> list[Config]:
+def read_rungs(file: Path, imbalance: str = NONE) -> list[Config]:
     """The rungs in a CSV file with a column for each parameter, at least `backbone`.
 
-    What is left out is as recommended for the backbone. Raises InputError that names the file and the rung.
+    What is left out is as recommended for the backbone, and the remedy for imbalance this one. Raises InputError that
+    names the file and the rung.
     """
-    return _read(file, recommended)
+    return _read(file, lambda **values: recommended(**{"imbalance": imbalance, **values}))
 
 
 def _read(file: Path, complete: Callable[..., Config]) -> list[Config]:

@@ -29,17 +29,27 @@ class OverallAccuracy(Objective):
         right = (self.decide(probabilities) == truth).astype(float)
         return lambda weights: weights @ right / weights.sum(1)
 
-    def _interval(self, truth: np.ndarray, probabilities: np.ndarray, value: float) -> Interval:  # noqa: ARG002
-        """Wilson 1927."""
-        found = metrics.accuracy(truth, self.decide(probabilities))
+    def _interval(
+        self,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        value: float,  # noqa: ARG002
+        groups: ArrayLike | None,
+    ) -> Interval:
+        """Wilson 1927, or by groups."""
+        found = metrics.accuracy(truth, self.decide(probabilities), groups)
         return found.low, found.high
 
-    def compare(self, truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> Paired:
-        """By metrics.paired: an exact McNemar test."""
+    def compare(self, truth: ArrayLike, first: ArrayLike, second: ArrayLike, groups: ArrayLike | None = None) -> Paired:
+        """By metrics.paired, an exact McNemar test; with groups as any objective."""
+        if groups is not None:
+            return super().compare(truth, first, second, groups)
         return metrics.paired(self.decide(first) == np.asarray(truth), self.decide(second) == np.asarray(truth))
 
-    def best_of(self, truth: ArrayLike, answers: Mapping[str, ArrayLike]) -> Chosen:
-        """By metrics.best_of."""
+    def best_of(self, truth: ArrayLike, answers: Mapping[str, ArrayLike], groups: ArrayLike | None = None) -> Chosen:
+        """By metrics.best_of; with groups as any objective."""
+        if groups is not None:
+            return super().best_of(truth, answers, groups)
         ids = np.asarray(truth)
         return metrics.best_of(pd.DataFrame({name: self.decide(each) == ids for name, each in answers.items()}))
 
@@ -56,11 +66,18 @@ class BalancedAccuracy(Objective):
         right = of_class * (self.decide(probabilities) == truth)[:, None]
         return lambda weights: _mean_where(weights @ right, weights @ of_class)
 
-    def _interval(self, truth: np.ndarray, probabilities: np.ndarray, value: float) -> Interval:  # noqa: ARG002
-        """From the Wilson intervals of the recalls."""
+    def _interval(
+        self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
+    ) -> Interval:
+        """From the Wilson intervals of the recalls; with groups the bootstrap, where that is wider."""
         right = self.decide(probabilities) == truth
         parts = [right[truth == class_id] for class_id in np.unique(truth)]
-        return resampling.mean_of([metrics.share(int(part.sum()), part.size) for part in parts])
+        found = resampling.mean_of([metrics.share(int(part.sum()), part.size) for part in parts])
+        return (
+            found
+            if groups is None
+            else resampling.widest(found, super()._interval(truth, probabilities, value, groups))
+        )
 
 
 class MacroF1(Objective):
@@ -76,7 +93,9 @@ class MacroF1(Objective):
         right, both = of_class * answered, of_class + answered
         return lambda weights: _mean_where(2 * (weights @ right), weights @ both)
 
-    def _interval(self, truth: np.ndarray, probabilities: np.ndarray, value: float) -> Interval:
+    def _interval(
+        self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
+    ) -> Interval:
         """The bootstrap, and where that is narrower what follows from intervals of the classes' Jaccard indices.
 
         A Jaccard index J is a share (of the photos that are of a class or taken for it), and F1 is 2 J / (1 + J).
@@ -88,7 +107,7 @@ class MacroF1(Objective):
                 jaccard = metrics.share(int((of_class & answered).sum()), either)
                 middle, low, high = (2 * end / (1 + end) for end in (jaccard.value, jaccard.low, jaccard.high))
                 parts.append(metrics.Accuracy(middle, low, high, either))
-        return resampling.widest(super()._interval(truth, probabilities, value), resampling.mean_of(parts))
+        return resampling.widest(super()._interval(truth, probabilities, value, groups), resampling.mean_of(parts))
 
 
 class LogLoss(Objective):
@@ -147,11 +166,13 @@ class RecallAtPrecision(Objective):
 
         return of
 
-    def _interval(self, truth: np.ndarray, probabilities: np.ndarray, value: float) -> Interval:
+    def _interval(
+        self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
+    ) -> Interval:
         """The bootstrap, and where that is narrower Wilson's interval of the recall."""
         photos = int((truth == self.positive).sum())
         found = metrics.share(round(value * photos), photos)
-        return resampling.widest(super()._interval(truth, probabilities, value), (found.low, found.high))
+        return resampling.widest(super()._interval(truth, probabilities, value, groups), (found.low, found.high))
 
 
 @dataclass(frozen=True)
@@ -180,14 +201,16 @@ class Costs(Objective):
         cost = np.array(self.matrix)[truth, self.decide(probabilities)]
         return lambda weights: weights @ cost / weights.sum(1)
 
-    def _interval(self, truth: np.ndarray, probabilities: np.ndarray, value: float) -> Interval:
+    def _interval(
+        self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
+    ) -> Interval:
         """The bootstrap, and where that is narrower Wilson's interval of the share of mistakes at their mean cost."""
         costs = np.array(self.matrix)
         wrong = self.decide(probabilities) != truth
         of_any = costs[~np.eye(len(costs), dtype=bool)].mean() if len(costs) > 1 else 0.0
         each = float(value * len(truth) / wrong.sum()) if wrong.any() else float(of_any)
         found = metrics.share(int(wrong.sum()), len(truth))
-        bootstrap = super()._interval(truth, probabilities, value)
+        bootstrap = super()._interval(truth, probabilities, value, groups)
         return resampling.widest(bootstrap, (found.low * each, found.high * each))
 
 

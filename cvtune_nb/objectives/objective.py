@@ -115,21 +115,36 @@ class Objective(ABC):
         """A difference of merits in its unit: "+1.2 points", "-0.031"."""
         return f"{gain * 100:+.1f} points" if self.SHARE else f"{gain:+.3f}"
 
-    def measure(self, truth: ArrayLike, probabilities: ArrayLike) -> Score:
-        """The objective on n photos, with its interval: class ids (n,), and probabilities (n, classes).
+    def measure(self, truth: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> Score:
+        """The objective on n photos, with its interval.
 
         How often the intervals hold: docs/measurements.md, "Intervals of the objectives".
+
+        Parameters
+        ----------
+        truth
+            Class ids (n,).
+        probabilities
+            Of each class (n, classes).
+        groups
+            The group of each photo where some belong together, for an interval that allows for that.
         """
         ids, given = np.asarray(truth, int), np.asarray(probabilities, float)
         value = self.value(ids, given)
-        low, high = self._interval(ids, given, value) if len(ids) else (math.nan, math.nan)
+        low, high = self._interval(ids, given, value, groups) if len(ids) else (math.nan, math.nan)
         return Score(value, min(low, value), max(high, value), len(ids), self.label, self.SHARE)
 
-    def _interval(self, truth: np.ndarray, probabilities: np.ndarray, value: float) -> Interval:  # noqa: ARG002
+    def _interval(
+        self,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        value: float,  # noqa: ARG002 - for those with formulas
+        groups: ArrayLike | None,
+    ) -> Interval:
         """The 95% interval of its value on these photos."""
-        return resampling.interval(self.statistic(truth, probabilities), len(truth))
+        return resampling.interval(self.statistic(truth, probabilities), len(truth), groups)
 
-    def compare(self, truth: ArrayLike, first: ArrayLike, second: ArrayLike) -> Paired:
+    def compare(self, truth: ArrayLike, first: ArrayLike, second: ArrayLike, groups: ArrayLike | None = None) -> Paired:
         """Two classifiers on the same photos; a difference above 0 means that the second is better.
 
         Parameters
@@ -138,6 +153,8 @@ class Objective(ABC):
             Class ids (n,).
         first, second
             Their probabilities (n, classes).
+        groups
+            As for `measure`.
 
         Returns
         -------
@@ -150,7 +167,7 @@ class Objective(ABC):
         if not len(ids):
             return Paired(0.0, -math.inf, math.inf, 1.0, "no photo to compare them on")
         both = self.statistic(np.concatenate([ids, ids]), np.concatenate([one, other]))
-        low, high, p = resampling.difference(both, len(ids))
+        low, high, p = resampling.difference(both, len(ids), groups=groups)
         if not self.HIGHER_IS_BETTER:
             low, high = -high, -low
         difference = self.merit(self.value(ids, other)) - self.merit(self.value(ids, one))
@@ -164,7 +181,7 @@ class Objective(ABC):
             words = f"{found.verdict} ({size}, p = {found.p:.2g}, {n} photos)"
         return Paired(found.difference, found.low, found.high, found.p, words)
 
-    def best_of(self, truth: ArrayLike, answers: Mapping[str, ArrayLike]) -> Chosen:
+    def best_of(self, truth: ArrayLike, answers: Mapping[str, ArrayLike], groups: ArrayLike | None = None) -> Chosen:
         """The best of several runs on the same photos, with its value corrected for having been chosen.
 
         Parameters
@@ -173,6 +190,8 @@ class Objective(ABC):
             Class ids (n,).
         answers
             Probabilities (n, classes) of each run, by name. Ties: the first.
+        groups
+            As for `measure`.
 
         Raises
         ------
@@ -184,10 +203,10 @@ class Objective(ABC):
             raise ValueError("best_of needs at least one photo and one run")
         values = {name: self.value(ids, each) for name, each in given.items()}
         best = max(values, key=lambda name: self.merit(values[name]))
-        whole, found, expected = self.measure(ids, given[best]), values[best], values[best]
+        whole, found, expected = self.measure(ids, given[best], groups), values[best], values[best]
         if len(given) > 1:
             statistics = [self.statistic(ids, each) for each in given.values()]
-            expected = resampling.expected_of_best(statistics, len(ids), self.HIGHER_IS_BETTER)
+            expected = resampling.expected_of_best(statistics, len(ids), self.HIGHER_IS_BETTER, groups=groups)
         low, high = (end - found + expected for end in whole.interval)
         low, high = (max(0.0, low), min(1.0, high)) if self.SHARE else (max(0.0, low), high)
         spread = f"{self.in_words(low)} to {self.in_words(high)}"

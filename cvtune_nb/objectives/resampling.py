@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
 from cvtune_nb.metrics import Accuracy
@@ -17,20 +18,39 @@ MOST = 2_000_000
 """Weights that are in memory at a time (16 MB)."""
 
 
-def drawn(n: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """DRAWS bootstrap samples of n photos, in parts: how often each photo was drawn, (b, n). The same for each n."""
-    random = np.random.default_rng(seed)
+def drawn(n: int, seed: int = 0, groups: ArrayLike | None = None) -> Iterator[np.ndarray]:
+    """DRAWS bootstrap samples of n photos, in parts: how often each photo was drawn, (b, n). The same for each n.
+
+    Parameters
+    ----------
+    n
+        Photos.
+    seed
+        Of the random numbers.
+    groups
+        The group of each photo where some belong together: whole groups are drawn (Davison and Hinkley 1997).
+    """
+    random, (of_photo, m) = np.random.default_rng(seed), _units(n, groups)
     for b in _parts(n):
-        places = random.integers(n, size=(b, n), dtype=np.int32) + n * np.arange(b, dtype=np.int32)[:, None]
-        yield np.bincount(places.ravel(), minlength=b * n).reshape(b, n).astype(float)
+        places = random.integers(m, size=(b, m), dtype=np.int32) + m * np.arange(b, dtype=np.int32)[:, None]
+        yield np.bincount(places.ravel(), minlength=b * m).reshape(b, m).astype(float)[:, of_photo]
 
 
-def interval(statistic: Statistic, n: int) -> Interval:
-    """The 95% bootstrap interval of a statistic of n photos: expanded percentiles (Hesterberg 2015)."""
-    return _expanded(np.concatenate([statistic(weights) for weights in drawn(n)]), n)
+def interval(statistic: Statistic, n: int, groups: ArrayLike | None = None) -> Interval:
+    """The 95% bootstrap interval of a statistic: expanded percentiles (Hesterberg 2015).
+
+    Parameters
+    ----------
+    statistic, n
+        Of so many photos.
+    groups
+        As for `drawn`.
+    """
+    values = np.concatenate([statistic(weights) for weights in drawn(n, groups=groups)])
+    return _expanded(values, _units(n, groups)[1])
 
 
-def difference(both: Statistic, n: int, seed: int = 0) -> tuple[float, float, float]:
+def difference(both: Statistic, n: int, seed: int = 0, groups: ArrayLike | None = None) -> tuple[float, float, float]:
     """How sure one can be of the difference between two classifiers on the same n photos.
 
     Parameters
@@ -41,6 +61,8 @@ def difference(both: Statistic, n: int, seed: int = 0) -> tuple[float, float, fl
         Photos.
     seed
         Of the random numbers.
+    groups
+        As for `drawn`: answers are swapped group by group.
 
     Returns
     -------
@@ -49,21 +71,27 @@ def difference(both: Statistic, n: int, seed: int = 0) -> tuple[float, float, fl
     p
         Two-sided, of a permutation test: the answers of the two are swapped photo by photo (Fisher 1935; Good 2005).
     """
-    apart = []
-    for weights in drawn(n, seed):
+    apart, (of_photo, m) = [], _units(n, groups)
+    for weights in drawn(n, seed, groups):
         none = np.zeros_like(weights)
         apart.append(both(np.hstack([none, weights])) - both(np.hstack([weights, none])))
     random, one = np.random.default_rng(seed), np.ones((1, n))
     found = abs((both(np.hstack([0 * one, one])) - both(np.hstack([one, 0 * one])))[0])
     as_far = 1  # the answers as they were
     for b in _parts(2 * n):
-        swapped = random.integers(2, size=(b, n), dtype=np.int8).astype(float)
+        swapped = random.integers(2, size=(b, m), dtype=np.int8).astype(float)[:, of_photo]
         difference = both(np.hstack([swapped, 1 - swapped])) - both(np.hstack([1 - swapped, swapped]))
         as_far += int((np.abs(difference) >= found - 1e-12).sum())
-    return *_expanded(np.concatenate(apart), n), as_far / (DRAWS + 1)
+    return *_expanded(np.concatenate(apart), m), as_far / (DRAWS + 1)
 
 
-def expected_of_best(statistics: Sequence[Statistic], n: int, higher_is_better: bool, seed: int = 0) -> float:
+def expected_of_best(
+    statistics: Sequence[Statistic],
+    n: int,
+    higher_is_better: bool,
+    seed: int = 0,
+    groups: ArrayLike | None = None,
+) -> float:
     """What to expect on other photos of the best of several classifiers, by bootstrap bias corrected choice.
 
     In each bootstrap sample the best is chosen on the photos that were drawn, and judged on those that were not
@@ -79,9 +107,11 @@ def expected_of_best(statistics: Sequence[Statistic], n: int, higher_is_better: 
         What best means.
     seed
         Of the random numbers.
+    groups
+        As for `drawn`.
     """
     judged = []
-    for weights in drawn(n, seed):
+    for weights in drawn(n, seed, groups):
         out = weights == 0
         weights, out = weights[out.any(1)], out[out.any(1)].astype(float)
         inside, outside = (np.stack([each(part) for each in statistics]) for part in (weights, out))
@@ -106,6 +136,14 @@ def mean_of(parts: Sequence[Accuracy]) -> Interval:
 def widest(*intervals: Interval) -> Interval:
     """From the lowest end to the highest."""
     return min(low for low, _ in intervals), max(high for _, high in intervals)
+
+
+def _units(n: int, groups: ArrayLike | None) -> tuple[np.ndarray, int]:
+    """What is drawn: the number of each photo's group (n,), and how many groups there are."""
+    if groups is None:
+        return np.arange(n), n
+    names, of_photo = np.unique(np.asarray(groups), return_inverse=True)
+    return of_photo, len(names)
 
 
 def _parts(n: int) -> Iterator[int]:

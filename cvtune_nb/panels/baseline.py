@@ -88,7 +88,7 @@ class BaselinePanel(Panel):
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
         self._measured: tuple[SvmExplorer | None, Any] = None, None
-        self._crossed: tuple[SvmExplorer | None, Any] = None, None
+        self._crossed: tuple[tuple[SvmExplorer, str, str, float | None] | None, Any] = None, None
         self._wanted_C, self._fit = C, ""
         self._drawing = threading.Lock()
         self._draw_soon = Soon(self.guard(lambda _: self._draw(self.seen)), pause=0.0)
@@ -250,10 +250,13 @@ class BaselinePanel(Panel):
                 f"With {photos:,} photos the {self.seen.validation.n:,} of validation tell enough: nothing to gain "
                 "here. <code>cvtune baseline --folds 5</code> cross-validates all the same."
             )
-        if self._crossed[0] is not self.explorer:
-            found = cross_validate(self.explorer, kernel=self.seen.kernel)
+        explorer, kernel = self.explorer, self.seen.kernel
+        by_hand = self.seen.C if explorer.best_C(kernel) != self.seen.C else None
+        asked = explorer, kernel, explorer.objective.text, by_hand
+        if self._crossed[0] != asked:
+            found = cross_validate(explorer, kernel=kernel, C=by_hand)
             found.save(self.workspace)
-            self._crossed = self.explorer, found
+            self._crossed = asked, found
         found = self._crossed[1]
         return html.still(plots.folds(found.by_fold, found.accuracy, self.seen.validation), found.words)
 

@@ -83,9 +83,8 @@ def _in_pictures(grouping: Grouping, workspace: Workspace) -> str:
     if not grouping.rule:
         return html.status("No groups: each photo is alone, but for its copies.")
     lines = [html.status(html.text(f"{grouping.words[0].upper()}{grouping.words[1:]}."))]
-    members = grouping.grouped.groupby("name")["path"]
     for group in grouping.sizes.head(SHOWN).itertuples():
-        paths = members.get_group(group.name).sort_values()[:PHOTOS]
+        paths = grouping.some_of(group.name, PHOTOS)
         words = f"{group.name}: {photos_in_words(group.photos)}" + (
             f" of {group.classes} classes" if group.classes > 1 else ""
         )

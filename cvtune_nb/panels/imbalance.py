@@ -15,10 +15,10 @@ from cvtune_nb.classification.remedies import (
     chosen_remedy,
     compare_remedies,
     expected_seconds,
+    holds,
     last_remedies,
 )
 from cvtune_nb.console import duration
-from cvtune_nb.data.groups import grouped_id
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.imbalance import REMEDIES, UNBALANCED
@@ -116,8 +116,9 @@ class ImbalancePanel(Panel):
         self.text.value = html.status("".join(f"<div>{html.text(line)}</div>" for line in found.sentences))
         self.recommended.disabled, self.recommended.button_style = False, "success"
         self.recommended.description = f"Use {found.recommended} (recommended)"
-        old = found.measured_on != grouped_id(self.workspace.photos())
-        self.say("The last comparison is shown." + " Photos or labels have changed since: compare again." * old)
+        old = not holds(self.workspace, found)
+        changed = " Photos, labels, groups or what counts have changed since: compare again."
+        self.say("The last comparison is shown." + changed * old)
 
     # -- which one to go on with ----------------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ def folds(by_fold: pd.DataFrame, whole: Accuracy, validation: Accuracy) -> Figur
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.legend(fontsize=8, loc="best")
     half, before = (whole.high - whole.low) * 50, (validation.high - validation.low) * 50
-    titled(axes, f"{whole.value:.1%}, sure to {half:.1f} points; on validation alone to {before:.1f}")
+    titled(axes, f"{whole.value:.1%}, give or take {half:.1f} points; {before:.1f} by validation photos alone")
     return made
 
 

@@ -160,7 +160,7 @@ LOUD = {
     "imbalance": (
         case(photos=unequal()),
         'class "a" has 400 training photos, "b" 100 (4.0 times as many)',
-        {"imbalance": "balanced"},
+        {},
     ),
     "slices": (case(slices=dark()), "the darkest photos: 40.0%", {}),
     "small-objects": (case(issues=issues("small-objects")), "0 per cent of small-objects: do something", {}),

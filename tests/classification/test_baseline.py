@@ -13,6 +13,7 @@ from cvtune_nb.classification.baseline import (
     baseline_predictions,
     last_baseline,
 )
+from cvtune_nb.classification.cross_validation import cross_validate
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -120,6 +121,12 @@ def test_the_last_baseline_is_kept_in_plain_files(workspace):
     pd.testing.assert_frame_equal(
         baseline_predictions(workspace), result.predicted, check_dtype=False, check_exact=False
     )
+
+
+def test_another_objective_chooses_c_over_the_folds(opened):
+    found = cross_validate(SvmExplorer(opened, SPEC, objective="macro-f1", imbalance="balanced"), 3)
+    assert found.chosen_by == "chosen by macro-F1 over the folds" and found.chosen_by in found.words
+    assert found.to_dict()["objective"] == "macro-f1" and found.to_dict()["imbalance"] == "balanced"
 
 
 def test_before_any_baseline_there_is_none(tmp_path, opened):

@@ -1,13 +1,14 @@
 """Fine-tuned runs in cross-validation: no run sees its fold, stopped ones go on, and all photos give one figure."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cvtune_nb.classification import runs
-from cvtune_nb.classification.folds import expected_seconds, fit_folds, fold_views
+from cvtune_nb.classification.folds import FoldRuns, _together, expected_seconds, fit_folds, fold_views
 from cvtune_nb.errors import Stopped
 from cvtune_nb.workspace import Workspace
 
@@ -91,3 +92,16 @@ def test_stopped_it_goes_on_where_it_was(workspace, config):
     whole = fit_folds(workspace, config, 3, on_epoch=lambda run: seen.append(run.id))
     assert whole.accuracy is not None
     assert len(seen) - before < 9  # epochs 0, 1 and 2 of three folds
+
+
+def test_the_epoch_is_chosen_by_what_was_trained_for(crossed):
+    workspace, found = crossed
+    runs_of = []
+    for run in found.runs:
+        table = run.history.assign(objective=1.0)
+        table.loc[table["epoch"] == 1, "objective"] = 0.25
+        runs_of.append(replace(run, config=replace(run.config, objective="log-loss"), history=table))
+    again = _together(workspace, runs_of, 3)
+    assert again.epoch == 1 and again.value == 0.25
+    assert "best by log loss, 0.250" in again.words
+    assert "diverged" in FoldRuns([replace(runs_of[0], state="diverged")], 3).words

@@ -34,6 +34,13 @@ def test_it_starts_where_the_svm_ended(layer, workspace):
         assert row[f"{split}_accuracy"] == explorer.accuracy(explorer.best_C(), "linear", split).value
 
 
+def test_c_is_chosen_by_what_the_config_counts(layer, workspace):
+    config = Config(BACKBONE, image_size=64, epochs=2, objective="log-loss", imbalance="balanced")
+    layer.preview(config)
+    explorer = SvmExplorer(workspace, SPEC, objective="log-loss", imbalance="balanced")
+    assert explorer.best_C() == layer._svms["log-loss", "balanced"].C
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_step_is_pytorchs(optimizer, ema):

@@ -1,17 +1,22 @@
 """Remedies for imbalance compared on features: what helps is found, and what does not is not recommended."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.objective import choose
 from cvtune_nb.classification.remedies import (
     TRIED,
+    _today,
     choose_remedy,
     chosen_remedy,
     compare_remedies,
     compared,
     concluded,
     expected_seconds,
+    holds,
     last_remedies,
 )
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -89,3 +94,14 @@ def test_it_is_kept_with_the_workspace_and_the_choice_is_remembered(skewed):  # 
 def test_too_few_photos_are_refused(skewed):  # noqa: F811
     with pytest.raises(InputError, match="too few to compare remedies"):
         compare_remedies(skewed, SPEC, photos=6)
+
+
+def test_a_comparison_holds_for_what_counts_and_for_the_photos_of_today(workspace):
+    truth = np.repeat([0, 1], 50)
+    answers = {"none": np.eye(2)[truth]}
+    found = concluded(answers, truth, objective_of("recall:a@.9", ["a", "b"]), Balance({"a": 50, "b": 50}))
+    assert found.label == "recall of a at 90% precision" and found.share
+    found = replace(found, objective="balanced-accuracy", measured_on=_today(workspace))
+    assert holds(workspace, found)
+    choose(workspace, "log-loss")
+    assert not holds(workspace, found)

@@ -2,6 +2,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,3 +115,24 @@ def test_an_earlier_run_of_the_same_parameters_and_photos_is_found(workspace, co
     assert earlier_run(workspace, replace(config, seed=7), at_least=True) is None
     workspace.decide(workspace.photos()["path"].iloc[0], "exclude")
     assert earlier_run(workspace, config, at_least=True) is None
+
+
+def test_a_group_is_kept_beside_the_predictions_and_not_among_the_probabilities(workspace, config):
+    run = new_run(workspace, replace(config, objective="log-loss"), workspace.photos(), (1, 2), 0.0)
+    n = len(run.classes)
+    said = pd.DataFrame({"path": ["1", "2"], "label": run.classes[0], "group": "g", "predicted": run.classes[0]})
+    run.keep_outputs(said.assign(probability=0.5).join(pd.DataFrame([[1 / n] * n] * 2)))
+    assert run.predictions()["group"].tolist() == ["g", "g"]
+    assert np.load(run.folder / "probabilities.npy").shape == (2, n)
+    assert run.answers(run.objective).groups.tolist() == ["g", "g"]
+
+
+def test_an_objective_that_was_lost_is_not_taken_for_accuracy(workspace):
+    from tests.made_runs import made_run
+
+    run = made_run(workspace, 0.8, objective="log-loss")
+    table = run.history.assign(objective=float("nan"))
+    shared = {"id": run.id, "folder": run.folder, "config": run.config, "classes": run.classes, "history": table}
+    settings = run.settings()
+    again = Run.from_settings(settings, **shared, state="done", predicted_seconds=1.0, changes=[])
+    assert again.history["objective"].isna().all()

@@ -138,3 +138,11 @@ def test_a_bad_table_of_rungs_is_one_sentence(tmp_path, text, says):
 def test_a_table_of_rungs_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"no\.csv can't be read"):
         read_rungs(tmp_path / "no.csv")
+
+
+def test_rungs_without_a_remedy_have_the_chosen_one(tmp_path):
+    file = tmp_path / "rungs.csv"
+    file.write_text("backbone\nresnet18\n")
+    assert read_rungs(file, "balanced")[0].imbalance == "balanced"
+    file.write_text("backbone,imbalance\nresnet18,square-root\nresnet18,none\n")
+    assert [rung.imbalance for rung in read_rungs(file, "balanced")] == ["square-root", "none"]
