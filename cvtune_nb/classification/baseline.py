@@ -28,6 +28,9 @@ from cvtune_nb.workspace import Workspace, photos_id
 
 C_VALUES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """What C is chosen from on validation, and where the slider stops."""
+SVM_SECONDS = 0.0004
+"""To fit the SVMs among which C is chosen, a training photo and class (docs/measurements.md, "Times that costs begin
+with")."""
 
 
 @dataclass(frozen=True)

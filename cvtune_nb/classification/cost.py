@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from cvtune_nb.classification import features
-from cvtune_nb.classification.baseline import C_table_file
+from cvtune_nb.classification.baseline import SVM_SECONDS, C_table_file
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.data import pixels
@@ -25,9 +25,6 @@ from cvtune_nb.workspace import Workspace
 
 PROBE_PHOTOS = 32
 """At most so many photos are in the minibatch that is tried: time a photo is about the same in larger ones."""
-SVM_SECONDS = 0.0004
-"""To fit the SVMs among which C is chosen, a training photo and class (docs/measurements.md, "Times that costs begin
-with")."""
 
 
 @memory.retain_freed_memory()

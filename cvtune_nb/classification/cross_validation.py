@@ -8,8 +8,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cvtune_nb import metrics
-from cvtune_nb.classification.baseline import C_VALUES, SvmExplorer
-from cvtune_nb.classification.cost import SVM_SECONDS
+from cvtune_nb.classification.baseline import C_VALUES, SVM_SECONDS, SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data.groups import dependent, grouped_id

@@ -173,14 +173,14 @@ def fit_folds(
         runs.append(run)
         if run.state != "done":
             return FoldRuns(runs, folds)
-    found = _together(workspace, runs, folds)
+    found = together(workspace, runs, folds)
     plain = {"config": config.to_dict(), **found.to_dict(), "photos_id": grouped_id(workspace.photos())}
     key = sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
     write_json(workspace.folder / "folds" / f"{folds}-folds-{key}.json", plain)
     return found
 
 
-def _together(workspace: Workspace, runs: list[Run], folds: int) -> FoldRuns:
+def together(workspace: Workspace, runs: list[Run], folds: int) -> FoldRuns:
     """The epoch that is best over all folds by what the runs were trained for, and that and the accuracy then.
 
     Each fold's own best epoch would be chosen on the photos that it is judged by; one epoch for all hardly is.

@@ -39,7 +39,7 @@ PHOTOS = 2_000
 FOLDS, DRAWS = 4, 2_000
 """Parts of the cross-validation, and bootstrap samples of the photos behind every interval."""
 SVM_SECONDS = 0.0006
-"""To fit one of the SVMs, a photo and class, more than cost.SVM_SECONDS of all: C is large here."""
+"""To fit one of the SVMs, a photo and class, more than baseline.SVM_SECONDS of all: C is large here."""
 NUMBERS = (
     "value",
     "low",

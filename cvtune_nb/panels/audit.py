@@ -84,7 +84,7 @@ class AuditPanel(Panel):
             each.on_click(self.guard(lambda _, action=action: self._decide_selected(action)))
         self.measure.on_click(self.guard(lambda _: self.begin(self._measured)))
         self.apply.on_click(self.guard(lambda _: self.begin(self._keep_scenes_together)))
-        self._offer_groups("")
+        self.offer_groups("")
         earlier = self.earlier()
         if earlier is not None:
             self.job.result = earlier
@@ -107,7 +107,7 @@ class AuditPanel(Panel):
         self._list()
         sentences = about_whole_set(result.issues, result.summary)
         self.text.value = html.card("About the whole set", *sentences) if sentences else ""
-        self._offer_groups(result.summary.get("scenes", {}).get("rule", ""))
+        self.offer_groups(result.summary.get("scenes", {}).get("rule", ""))
         report = self.workspace.audit / "report.html"
         mail = f" A page to mail or print: {html.text(str(report))}" if report.exists() else ""
         self.cost.value = f"The audit took {duration(result.seconds)}.{mail}"
@@ -123,7 +123,7 @@ class AuditPanel(Panel):
 
     # -- scenes -----------------------------------------------------------------------------------------------
 
-    def _offer_groups(self, rule: str) -> None:
+    def offer_groups(self, rule: str) -> None:
         """Offer to group the photos by the rule that the audit has found; "" for none."""
         rule = "" if self.workspace.group_by else rule  # a rule that the person has set is never replaced
         self.apply.layout.display = None if rule else "none"

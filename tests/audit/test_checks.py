@@ -61,7 +61,7 @@ def clean(folder, n: int = 40):
         "scenes": None,
         "storage": Storage(900.0, 900.0, 300.0, 0.5, True),
     }
-    return known(SimpleNamespace(folder=folder), **nothing)
+    return known(SimpleNamespace(folder=folder, group_by=""), **nothing)
 
 
 def changed(table: pd.DataFrame, rows, **columns) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.classification import runs
-from cvtune_nb.classification.folds import FoldRuns, _together, expected_seconds, fit_folds, fold_views
+from cvtune_nb.classification.folds import FoldRuns, expected_seconds, fit_folds, fold_views, together
 from cvtune_nb.errors import Stopped
 from cvtune_nb.workspace import Workspace
 
@@ -101,7 +101,7 @@ def test_the_epoch_is_chosen_by_what_was_trained_for(crossed):
         table = run.history.assign(objective=1.0)
         table.loc[table["epoch"] == 1, "objective"] = 0.25
         runs_of.append(replace(run, config=replace(run.config, objective="log-loss"), history=table))
-    again = _together(workspace, runs_of, 3)
+    again = together(workspace, runs_of, 3)
     assert again.epoch == 1 and again.value == 0.25
     assert "best by log loss, 0.250" in again.words
     assert "diverged" in FoldRuns([replace(runs_of[0], state="diverged")], 3).words

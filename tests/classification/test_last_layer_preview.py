@@ -36,9 +36,10 @@ def test_it_starts_where_the_svm_ended(layer, workspace):
 
 def test_c_is_chosen_by_what_the_config_counts(layer, workspace):
     config = Config(BACKBONE, image_size=64, epochs=2, objective="log-loss", imbalance="balanced")
-    layer.preview(config)
+    row = layer.preview(config).table.iloc[0]
     explorer = SvmExplorer(workspace, SPEC, objective="log-loss", imbalance="balanced")
-    assert explorer.best_C() == layer._svms["log-loss", "balanced"].C
+    for split in ("train", "validation"):
+        assert row[f"{split}_accuracy"] == explorer.accuracy(explorer.best_C(), "linear", split).value
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])

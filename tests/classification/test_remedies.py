@@ -9,7 +9,6 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import choose
 from cvtune_nb.classification.remedies import (
     TRIED,
-    _today,
     choose_remedy,
     chosen_remedy,
     compare_remedies,
@@ -19,6 +18,7 @@ from cvtune_nb.classification.remedies import (
     holds,
     last_remedies,
 )
+from cvtune_nb.data.groups import grouped_id
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.imbalance import Balance
@@ -101,7 +101,7 @@ def test_a_comparison_holds_for_what_counts_and_for_the_photos_of_today(workspac
     answers = {"none": np.eye(2)[truth]}
     found = concluded(answers, truth, objective_of("recall:a@.9", ["a", "b"]), Balance({"a": 50, "b": 50}))
     assert found.label == "recall of a at 90% precision" and found.share
-    found = replace(found, objective="balanced-accuracy", measured_on=_today(workspace))
+    found = replace(found, objective="balanced-accuracy", measured_on=grouped_id(workspace.photos()))
     assert holds(workspace, found)
     choose(workspace, "log-loss")
     assert not holds(workspace, found)

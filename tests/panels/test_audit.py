@@ -308,9 +308,9 @@ def test_what_the_decisions_bring_is_measured_on_request(audited, cells):
 
 def test_a_rule_for_scenes_says_its_cost_and_never_replaces_one_that_the_person_has_set(audited, workspace):
     workspace.open_test("somebody")
-    audited._offer_groups("(.*)_")
+    audited.offer_groups("(.*)_")
     assert audited.apply.layout.display is None and "was opened once" in audited.scenes.value
     workspace.keep(group_by="column:patient")
     audited.workspace.keep(group_by="column:patient")
-    audited._offer_groups("(.*)_")
+    audited.offer_groups("(.*)_")
     assert audited.apply.layout.display == "none" and audited.scenes.value == ""
