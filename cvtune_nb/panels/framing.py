@@ -1,11 +1,11 @@
 """Notebook 02: how photos should fit what the network sees."""
 
-import ipywidgets as w
 from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose_framing, start_with
 from cvtune_nb.classification.comparison import training_photos_id
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import (
     PHOTOS,
     FramingComparison,
@@ -15,21 +15,18 @@ from cvtune_nb.classification.framing import (
     most_cut_off,
     specs,
 )
-from cvtune_nb.console import duration
 from cvtune_nb.data.summary import cut_off_in_words
-from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.baseline import BaselinePanel
-from cvtune_nb.panels.panel import Panel
+from cvtune_nb.panels.tried_on_photos import TriedOnPhotosPanel
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
-from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.layout import button, look, row, small_print
+from cvtune_nb.widgets.layout import button, row, small_print
 from cvtune_nb.workspace import Workspace
 
 
-class FramingPanel(Panel):
+class FramingPanel(TriedOnPhotosPanel):
     """Framings compared with the network chosen, what the crop cuts off, and which one to go on with."""
 
     button = "Compare framings"
@@ -45,58 +42,29 @@ class FramingPanel(Panel):
         unattended
             Whether to compare where nobody can press the button; a framing chosen by hand stays.
         """
-        super().__init__(workspace)
-        self.unattended = unattended
-        self.photos = w.BoundedIntText(value=photos, min=8, max=100_000, description="Photos", **look())
-        self.price, self.meaning, self.chosen = small_print(), small_print(), w.HTML()
+        super().__init__(workspace, photos, unattended)
+        self.meaning = small_print()
         self.meaning.value = html.text(f"{PARAMETERS['framing'].label}: {PARAMETERS['framing'].meaning}.")
         self.cut = html.Picture()
         self.use = {one: button(f"Use {one}") for one in specs(workspace, start_with(workspace))}
         self.controls.children = [self.meaning, self.photos, self.price]
         self.right.children = [*self.right.children, self.cut]
         self.below.children = [row(*self.use.values()), self.chosen]
-        self._soon = Soon(self.predict)
-        self.photos.observe(lambda _: self._predict_soon(), "value")
         for one, press in self.use.items():
             press.on_click(self.guard(lambda _, one=one: self._choose(one, BY_HAND)))
         self._seen = last_framings(workspace)
         self._draw()
         self._show_cut_off()
         self._show_choice()
-        self._predict_soon()
+        self.predict_soon()
 
     # -- what it will cost ----------------------------------------------------------------------------------------
 
-    def _predict_soon(self) -> None:
-        if self.attended:
-            self.price.value = html.status("Estimating the time ...")
-            self._soon()
-
-    def predict(self, still: Still = lambda: True) -> None:
-        """Write down how long it will take."""
-        spec = start_with(self.workspace)
-        try:
-            seconds = expected_seconds(self.workspace, spec, self.photos.value)
-        except (InputError, OSError, ValueError) as error:
-            words = html.text(str(error))
-        else:
-            network = f"{spec.backbone} at {spec.image_size} pixels"
-            words = f"With {html.text(network)}: about <b>{duration(seconds)}</b> at most."
-        if still():
-            self.price.value = html.status(words)
+    def seconds(self, spec: FeatureSpec, photos: int) -> float:
+        """What a comparison takes."""
+        return expected_seconds(self.workspace, spec, photos)
 
     # -- comparing ------------------------------------------------------------------------------------------------
-
-    def unstarted(self) -> bool:
-        """Not where nobody is there and it is not wanted, or there are too few photos."""
-        if self.attended or not super().unstarted():
-            return super().unstarted()
-        try:
-            expected_seconds(self.workspace, start_with(self.workspace), self.photos.value)
-        except InputError as error:  # the baseline below can be made all the same
-            self.show_error(error)
-            return False
-        return self.unattended
 
     def work(self) -> Work:
         """Read the controls."""

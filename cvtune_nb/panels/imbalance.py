@@ -5,6 +5,7 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification.choice import start_with
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.remedies import (
     BY_HAND,
     PHOTOS,
@@ -18,21 +19,18 @@ from cvtune_nb.classification.remedies import (
     holds,
     last_remedies,
 )
-from cvtune_nb.console import duration
-from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.imbalance import REMEDIES, UNBALANCED
 from cvtune_nb.panels.baseline import BaselinePanel
-from cvtune_nb.panels.panel import Panel
+from cvtune_nb.panels.tried_on_photos import TriedOnPhotosPanel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
-from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
-from cvtune_nb.widgets.layout import button, look, row, small_print
+from cvtune_nb.widgets.layout import button, row
 from cvtune_nb.workspace import Workspace
 
 
-class ImbalancePanel(Panel):
+class ImbalancePanel(TriedOnPhotosPanel):
     """Class weights, balanced sampling and logit adjustment compared, and which one to go on with."""
 
     button = "Compare remedies"
@@ -40,57 +38,29 @@ class ImbalancePanel(Panel):
 
     def __init__(self, workspace: Workspace, photos: int = PHOTOS):
         """photos: train and validation photos to compare on, at most."""
-        super().__init__(workspace)
-        self.photos = w.BoundedIntText(value=photos, min=8, max=100_000, description="Photos", **look())
-        self.price, self.balance, self.chosen = small_print(), w.HTML(), w.HTML()
+        found = balance_of(workspace.photos())
+        super().__init__(workspace, photos, unattended=found.unbalanced)  # others are not worth the time
+        self.balance = w.HTML()
         self.remedy = Control("imbalance", chosen_remedy(workspace))
         self.use, self.recommended = button("Use this"), button("Use the recommended one", disabled=True)
         self.controls.children = [self.balance, self.photos, self.price]
         self.below.children = [self.remedy.box, row(self.use, self.recommended), self.chosen]
         self.use.on_click(self.guard(lambda _: self._choose(self.remedy.value)))
         self.recommended.on_click(self.guard(lambda _: self._choose(self.seen.recommended)))
-        self._soon = Soon(self.predict)
-        self.photos.observe(lambda _: self._predict_soon(), "value")
-        found = balance_of(workspace.photos())
         words = "" if found.unbalanced else f" That is within {UNBALANCED:g} times: no remedy is needed."
         self.balance.value = html.text(f"{str(found)[:1].upper()}{str(found)[1:]}.{words}")
-        self._unbalanced, self._seen = found.unbalanced, last_remedies(workspace)
+        self._seen = last_remedies(workspace)
         self._draw()
         self._show_choice()
-        self._predict_soon()
+        self.predict_soon()
 
     # -- what it will cost ----------------------------------------------------------------------------------------
 
-    def _predict_soon(self) -> None:
-        if self.attended:
-            self.price.value = html.status("Estimating the time ...")
-            self._soon()
-
-    def predict(self, still: Still = lambda: True) -> None:
-        """Write down how long it will take."""
-        spec = start_with(self.workspace)
-        try:
-            seconds = expected_seconds(self.workspace, spec, self.photos.value)
-        except (InputError, OSError, ValueError) as error:
-            words = html.text(str(error))
-        else:
-            network = f"{spec.backbone} at {spec.image_size} pixels"
-            words = f"With {html.text(network)}: about <b>{duration(seconds)}</b> at most."
-        if still():
-            self.price.value = html.status(words)
+    def seconds(self, spec: FeatureSpec, photos: int) -> float:
+        """What a comparison takes."""
+        return expected_seconds(self.workspace, spec, photos)
 
     # -- comparing ------------------------------------------------------------------------------------------------
-
-    def unstarted(self) -> bool:
-        """Where nobody is there, only classes that differ much are worth the time."""
-        if self.attended or not super().unstarted():
-            return super().unstarted()
-        try:
-            expected_seconds(self.workspace, start_with(self.workspace), self.photos.value)
-        except InputError as error:  # the baseline below can be made all the same
-            self.show_error(error)
-            return False
-        return self._unbalanced
 
     def work(self) -> Work:
         """Read the controls."""
