@@ -92,6 +92,7 @@ class FoldsPanel(Panel):
             f"validation photos right; 95% interval {result.accuracy.low:.1%} to {result.accuracy.high:.1%}, after "
             f"epoch {result.epoch}."
         )
+        self._predict_soon()  # what is there already takes no time again
         return "Every photo was judged by a run that had not seen it."
 
     # -- what the cells below show --------------------------------------------------------------------------------
