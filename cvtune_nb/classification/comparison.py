@@ -64,7 +64,7 @@ class Entry:
     def on(self, photos: int) -> metrics.Accuracy:
         """On the first `photos`."""
         right = self.right.get(photos, np.zeros(0, bool))
-        return metrics.rate(right, self._groups(photos))
+        return metrics.rate(right, self._groups(len(right)))
 
     def minus(self, other: "Entry") -> metrics.Paired:
         """Its accuracy minus the other's, on the photos of the last round that both were in."""
