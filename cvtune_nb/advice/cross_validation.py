@@ -60,7 +60,9 @@ def right_by_photo(
     """
     learned = photos if taught is None else photos.assign(label=photos["path"].map(taught).fillna(photos["label"]))
     ids = "-".join(dict.fromkeys([photos_id(photos), photos_id(learned)]))
-    file = workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}{groups_id(photos)}.csv"
+    own = groups_id(photos)
+    drawn = "-whole" if own and fraction < 1 else ""  # earlier versions drew single photos of groups
+    file = workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}{own}{drawn}.csv"
     if file.exists():
         table = read_csv(file, path=str, right=float)
         return table.set_index("path")["right"]
@@ -72,7 +74,7 @@ def right_by_photo(
     draws = DRAWS if fraction < 1 else 1
     for number, (fit, asked) in enumerate(_folds(matrix, labels, groups) * draws):
         progress(number / (FOLDS * draws), f"cross-validating {spec}")
-        known = _subsample(fit, labels, fraction, random)
+        known = _subsample(fit, labels, fraction, random, groups if own else None)
         said = Svm(FORECAST_C).fit(matrix[known], given[known]).predict(matrix[asked])
         hits[asked] += (said == labels[asked]) / draws
     write_csv(file, pd.DataFrame({"path": photos["path"].to_numpy(), "right": hits}))
@@ -109,9 +111,17 @@ def _folds(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[t
     return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(matrix, labels, groups))
 
 
-def _subsample(rows: np.ndarray, labels: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:
-    """Of each class a fraction of the rows, at least one."""
+def _subsample(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    fraction: float,
+    random: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Of each class a fraction of the rows, at least one; of photos that belong together all before the next group."""
     if fraction >= 1:
         return rows
     own = [random.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
-    return np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in own])
+    if groups is not None:
+        own = [part[np.argsort(pd.factorize(groups[part])[0], kind="stable")] for part in own]
+    return np.concatenate([part[: max(1, round(fraction * len(part)))] for part in own])

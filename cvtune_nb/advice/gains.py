@@ -23,11 +23,13 @@ from cvtune_nb.classification.baseline import baseline_predictions, last_baselin
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.remedies import chosen_remedy
+from cvtune_nb.data.groups import groups_at
 from cvtune_nb.files import Progress, append_json_lines, read_json_lines, silent
 from cvtune_nb.imbalance import NONE
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.models import backbones
 from cvtune_nb.models.recipes import changes, recommended
+from cvtune_nb.objectives.resampling import drawn
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace, now, photos_id
 
@@ -37,8 +39,6 @@ TUNED = {"batch_size", "schedule", "dropout", "seed"} | {
     name for name, parameter in PARAMETERS.items() if parameter.by_network and name != "epochs"
 }
 """Parameters that are set anew with every step: a run that differs in these, too, still shows what the step brought."""
-RESAMPLES = 1_000
-"""Bootstrap samples of the photos behind every interval."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,9 @@ def what_helps(
             unknown.append(f"{value} ({name}): its features are not in the cache (notebook 02, or the button)")
             continue
         ratios = ratio_of_errors(
-            right_by_photo(workspace, photos, spec, progress), right_by_photo(workspace, photos, other, progress)
+            right_by_photo(workspace, photos, spec, progress),
+            right_by_photo(workspace, photos, other, progress),
+            photos,
         )
         seconds = predict_cost(workspace, replace(model, **change)).seconds
         title = f"Photos of {value} pixels" if name == "image_size" else f"A deeper network, {value}"
@@ -212,21 +214,32 @@ def real_gains(workspace: Workspace) -> pd.DataFrame:
 # -- what each prediction is based on -----------------------------------------------------------------------------
 
 
-def _resampled(*right: np.ndarray) -> np.ndarray:
-    """Errors (RESAMPLES, len(right)) of the same bootstrap samples of n photos; each of `right` is (n,) in 0..1.
+def _resampled(*right: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """Errors (DRAWS, len(right)) of the same bootstrap samples of n photos; each of `right` is (n,) in 0..1.
 
-    Half an error is added to each, so that there is always one.
+    Half an error is added to each, so that there is always one. groups: of each photo where some belong together: whole
+    groups are drawn.
     """
     wrong = 1 - np.stack(right, axis=1)
-    random, n = np.random.default_rng(0), len(wrong)
-    sums = [np.bincount(random.integers(n, size=n), minlength=n) @ wrong for _ in range(RESAMPLES)]
-    return (np.array(sums) + 0.5) / (n + 1)
+    parts = ((times @ wrong + 0.5) / (times.sum(1, keepdims=True) + 1) for times in drawn(len(wrong), groups=groups))
+    return np.concatenate(list(parts))
 
 
-def ratio_of_errors(before: pd.Series, after: pd.Series) -> tuple[float, float, float]:
-    """Errors after over errors before, with the 95% interval."""
+def ratio_of_errors(
+    before: pd.Series, after: pd.Series, photos: pd.DataFrame | None = None
+) -> tuple[float, float, float]:
+    """Errors after over errors before, with the 95% interval.
+
+    Parameters
+    ----------
+    before, after
+        How often photos were right, by path.
+    photos
+        Of the workspace, whose groups the interval allows for.
+    """
     after = after.reindex(before.index)
-    errors = _resampled(before.to_numpy(), after.to_numpy())
+    groups = None if photos is None else groups_at(photos, before.index)
+    errors = _resampled(before.to_numpy(), after.to_numpy(), groups=groups)
     ratios = errors[:, 1] / errors[:, 0]
     now = (1 - after.mean() + 0.5 / len(after)) / (1 - before.mean() + 0.5 / len(before))
     low, high = np.quantile(ratios, [0.025, 0.975])
@@ -255,8 +268,9 @@ def errors_with_more_photos(
     tuple of float
         The ratio, and the low and high end of its 95% interval.
     """
-    curve = [right_by_photo(workspace, photos, spec, progress, part).to_numpy() for part in FRACTIONS]
-    height = np.log(_resampled(*curve))
+    by_photo = [right_by_photo(workspace, photos, spec, progress, part) for part in FRACTIONS]
+    curve = [right.to_numpy() for right in by_photo]
+    height = np.log(_resampled(*curve, groups=groups_at(photos, by_photo[0].index)))
     slope = (height[:, -1] - height[:, 0]) / (len(FRACTIONS) - 1)  # least squares on three places, equally far apart
     exact = [math.log(1 - right.mean() + 0.5 / len(right)) for right in curve]
     now = (exact[-1] - exact[0]) / (len(FRACTIONS) - 1)
@@ -286,9 +300,9 @@ def _standing(
     said = run.predictions() if run else baseline_predictions(workspace)
     if said is not None and len(said):
         right = right_of(said)
-        return metrics.share(int(right.sum()), len(right)), right
-    right = right_by_photo(workspace, workspace.photos(), spec, progress)
-    return metrics.share(round(right.sum()), len(right)), right > 0.5
+    else:
+        right = right_by_photo(workspace, workspace.photos(), spec, progress) > 0.5
+    return metrics.rate(right, groups_at(workspace.photos(), right.index)), right
 
 
 def _baseline_config(workspace: Workspace) -> Config:
@@ -318,7 +332,7 @@ def _cleaner_labels(
     # that only the others can show the gain. What is not listed shows how many errors the model at hand makes for one
     # of the SVM's; alone it could not estimate the gain, for photos that wrong labels led astray are often listed, too.
     shown = 1 - own.index.isin(asked).mean()
-    errors = _resampled(own.to_numpy(), then.to_numpy())
+    errors = _resampled(own.to_numpy(), then.to_numpy(), groups=groups_at(photos, own.index))
     gain, (low, high) = then.mean() - own.mean(), np.quantile(errors[:, 0] - errors[:, 1], [0.025, 0.975])
     mine, svm = (part.drop(asked, errors="ignore") for part in (right, own))
     factor = (1 - mine.mean() + 0.5 / len(mine)) / (1 - svm.mean() + 0.5 / len(svm)) if len(mine) and len(svm) else 1.0
@@ -350,7 +364,7 @@ def _more_epochs(workspace: Workspace, run: Run) -> list[Gain]:
     if len(trained) < 4 or run.config.epochs > 100:
         return []
     half = trained["validation_accuracy"].iloc[: len(trained) // 2].max()
-    best, n = run.validation.value, run.counts[1]
+    best, n = run.validation.value, metrics.effective(run.validation)
     gain = max(0.0, best - half) / 2
     noise = metrics.Z95 * math.sqrt((half * (1 - half) + best * (1 - best)) / n) / 2
     change = {"epochs": 2 * run.config.epochs, "schedule": ""}

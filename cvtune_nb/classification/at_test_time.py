@@ -22,6 +22,7 @@ from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Speeds
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.variants_accuracy import fairly
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.photo import MARGIN, Size, as_size
 from cvtune_nb.data.pixels import Pixels, largest_size, pixels, serving
 from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
@@ -165,9 +166,9 @@ def measure(
         singles.append(squares.centre([0]))
     taken = [seconds * passes for seconds in _seconds(network, singles) for passes in (1, 2)]
     network.cpu()
-    rows = []
+    rows, groups = [], dependent(photos)
     for option, right, seconds in zip(options, answers, taken, strict=True):
-        found, apart = metrics.share(int(right.sum()), len(right)), metrics.paired(answers[0], right)
+        found, apart = metrics.rate(right, groups), metrics.paired(answers[0], right, groups)
         rows.append(
             {
                 **{name: getattr(option, name) for name in ("image_size", "crop_ratio", "mirrored")},

@@ -220,7 +220,8 @@ class SvmExplorer:
             "train", "validation" or "test".
         """
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
-        return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
+        groups = dependent(self.photos[self.photos["split"] == split])
+        return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix), groups)
 
     def chances(self, C: float, kernel: str = "linear", split: str = "validation") -> np.ndarray:
         """Probabilities (n, classes) of that SVM on a split.
@@ -318,6 +319,7 @@ class SvmExplorer:
         if open_test:
             self.workspace.open_test(f"baseline {self.spec.backbone} {self.spec.image_size} {kernel} C={chosen:g}")
             test, note = self._tested(svm)
+        groups = dependent(self.photos[self.photos["split"] == "validation"])
         rows = self._rows.assign(predicted=predicted, score=np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1))
         wrong = rows[rows["label"] != rows["predicted"]].sort_values("score", ascending=False, ignore_index=True)
         return Baseline(
@@ -325,11 +327,11 @@ class SvmExplorer:
             kernel,
             chosen,
             self.accuracy(chosen, kernel, "train"),
-            metrics.accuracy(truth, predicted, dependent(self.photos[self.photos["split"] == "validation"])),
+            metrics.accuracy(truth, predicted, groups),
             test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
             metrics.confusion(truth, predicted, self.classes),
-            metrics.per_class(truth, predicted, self.classes),
+            metrics.per_class(truth, predicted, self.classes, groups),
             wrong,
             rows,
             self.features.images_per_second,

@@ -39,7 +39,7 @@ from cvtune_nb.classification.comparison import (
 from cvtune_nb.classification.features import features, missing
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.console import duration
-from cvtune_nb.data.groups import groups_id
+from cvtune_nb.data.groups import dependent, groups_id
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -199,7 +199,11 @@ class _Race:
         self.began, self.end, self.left = clock(), end, 0.0
         self.classes, self.measured_on = photos["label"].nunique(), training_photos_id(workspace)
         self.rounds = rounds(len(photos), self.classes)
-        self.entries = [Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not) for one in candidates]
+        own = dependent(photos)
+        groups = None if own is None else own.to_numpy()
+        self.entries = [
+            Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not, groups=groups) for one in candidates
+        ]
         self.speeds = Speeds(workspace, [entry.spec for entry in self.waiting], progress)
         published = {one.spec.backbone: _on_imagenet(one.spec.backbone) for one in self.waiting if one.published}
         self.leader_on_imagenet = max(published, key=lambda name: published[name]) if any(published.values()) else ""

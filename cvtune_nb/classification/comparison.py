@@ -34,13 +34,17 @@ USES = ("accuracy", "speed")
 
 @dataclass
 class Entry:
-    """A candidate in the race: `right` has for each round's number of photos which of them it got right."""
+    """A candidate in the race: `right` has for each round's number of photos which of them it got right.
+
+    groups: of all photos, where some belong together.
+    """
 
     spec: FeatureSpec
     state: str = WAITING
     why: str = ""
     seconds: float = 0.0
     right: dict[int, np.ndarray] = field(default_factory=dict)
+    groups: np.ndarray | None = None
 
     @property
     def published(self) -> bool:
@@ -60,12 +64,15 @@ class Entry:
     def on(self, photos: int) -> metrics.Accuracy:
         """On the first `photos`."""
         right = self.right.get(photos, np.zeros(0, bool))
-        return metrics.share(int(right.sum()), len(right))
+        return metrics.rate(right, self._groups(len(right)))
 
     def minus(self, other: "Entry") -> metrics.Paired:
         """Its accuracy minus the other's, on the photos of the last round that both were in."""
         common = max(self.right.keys() & other.right.keys())
-        return metrics.paired(other.right[common], self.right[common])
+        return metrics.paired(other.right[common], self.right[common], self._groups(common))
+
+    def _groups(self, photos: int) -> np.ndarray | None:
+        return None if self.groups is None else self.groups[:photos]
 
 
 def ranked(entries: Sequence[Entry], photos: int) -> list[Entry]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Candidate, predicted_seconds
@@ -18,6 +19,7 @@ from cvtune_nb.classification.choice import framed_as
 from cvtune_nb.classification.compare import cross_validated, sample
 from cvtune_nb.classification.comparison import training_photos_id
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.summary import common_aspect, cut_off
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
@@ -158,12 +160,14 @@ def compare_framings(
     for number, (framing, one) in enumerate(tried.items()):
         report = functools.partial(_report, progress, framing, number / len(tried), 1 / len(tried))
         right[framing] = cross_validated(features(workspace, drawn, one, report).matrix, labels, groups, report)
-    found = concluded(spec, right, training_photos_id(workspace))
+    found = concluded(spec, right, training_photos_id(workspace), dependent(drawn))
     found.save(workspace)
     return found
 
 
-def concluded(spec: FeatureSpec, right: dict[str, np.ndarray], measured_on: str) -> FramingComparison:
+def concluded(
+    spec: FeatureSpec, right: dict[str, np.ndarray], measured_on: str, groups: ArrayLike | None = None
+) -> FramingComparison:
     """What follows from which photos were right.
 
     Another framing than the crop is recommended where it is reliably better. Of several the first: the whole photo,
@@ -178,21 +182,23 @@ def concluded(spec: FeatureSpec, right: dict[str, np.ndarray], measured_on: str)
         For each framing bool (n,), the crop first, the photos in the same order.
     measured_on
         As FramingComparison has it.
+    groups
+        The group of each photo where some belong together.
     """
     rows, best = [], FRAMINGS[0]
     for framing, hits in right.items():
-        found, apart = metrics.share(int(hits.sum()), len(hits)), metrics.paired(right[FRAMINGS[0]], hits)
+        found, apart = metrics.rate(hits, groups), metrics.paired(right[FRAMINGS[0]], hits, groups)
         numbers = (len(hits), found.value, found.low, found.high, apart.difference, apart.low, apart.high, apart.p)
         pixels = math.prod(framed_as(spec, framing).preprocessing.shape)
         rows.append({"framing": framing, **dict(zip(NUMBERS, (*numbers, pixels), strict=True))})
-        if all(_reliably_better(right[than], hits, len(right) - 1) for than in {FRAMINGS[0], best}):
+        gains = [metrics.paired(right[than], hits, groups) for than in {FRAMINGS[0], best}]
+        if all(_reliably_better(gain, len(right) - 1) for gain in gains):
             best = framing
     table = pd.DataFrame(rows)
     return FramingComparison(spec, table, best, _why(table.set_index("framing"), best), measured_on)
 
 
-def _reliably_better(before: np.ndarray, hits: np.ndarray, tried: int) -> bool:
-    apart = metrics.paired(before, hits)
+def _reliably_better(apart: metrics.Paired, tried: int) -> bool:
     return apart.difference > 0 and apart.p < UNSURE / tried
 
 

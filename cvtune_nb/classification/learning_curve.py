@@ -33,17 +33,20 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
     matrix, labels = explorer.part("train")
     held_back, truth = explorer.part("validation")
     own = dependent(explorer.photos)
-    groups = None if own is None else own[explorer.photos["split"] == "train"].to_numpy()
+    groups, others = (
+        None if own is None else own[explorer.photos["split"] == split].to_numpy() for split in ("train", "validation")
+    )
     rows = []
     for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
-        draws, used = [], 0
+        draws, used, one = list[float](), 0, metrics.share(0, 0)
         for repeat in range(repeats if fraction < 1 else 1):
             random = np.random.default_rng([seed, repeat, round(fraction * 100)])
             chosen = np.concatenate([_first_of(labels, label, groups, fraction, random) for label in explorer.classes])
             svm = Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen])
-            draws.append(metrics.accuracy(truth, svm.predict(held_back)).value)
+            one = metrics.accuracy(truth, svm.predict(held_back), others)
+            draws.append(one.value)
             used = len(chosen)
-        mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
+        mean = metrics.alike(metrics.share(round(np.mean(draws) * len(truth)), len(truth)), one)
         rows.append((used, float(np.mean(draws)), mean.low, mean.high))
     return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high"])
 

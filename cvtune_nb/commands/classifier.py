@@ -153,9 +153,9 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     text += ", features from the cache" if found.cached else ""
     folds = _cross_validated(workspace, found, arguments, meter)
     values = found.to_dict() | ({"cross_validated": folds.to_dict()} if folds else {})
-    photos, _ = counts(workspace.photos())
-    advice = f"judge all {photos} training and validation photos, not only {found.validation.n}: --folds {FOLDS}"
-    return Result(values, f"{text}\n{folds.words if folds else advice if photos < FEW_PHOTOS else ''}".rstrip())
+    used, validation, what = counts(workspace.photos())
+    advice = f"judge all {used} training and validation {what}, not only {validation}: --folds {FOLDS}"
+    return Result(values, f"{text}\n{folds.words if folds else advice if used < FEW_PHOTOS else ''}".rstrip())
 
 
 def _cross_validated(

@@ -48,10 +48,10 @@ class FoldsPanel(Panel):
         return load_run(self.workspace, "best")
 
     def _advice(self) -> str:
-        used, validation = counts(self.workspace.photos())
+        used, validation, what = counts(self.workspace.photos())
         if used < FEW_PHOTOS:
-            return f"Recommended: {validation} validation photos say little, {used} in folds say more."
-        return f"With {validation:,} validation photos there is little to gain here."
+            return f"Recommended: {validation} validation {what} say little, {used} in folds say more."
+        return f"With {validation:,} validation {what} there is little to gain here."
 
     def _predict_soon(self) -> None:
         if self.attended:

@@ -66,3 +66,14 @@ def test_alone_it_is_recommended_for_both():
 def test_before_anything_was_compared(workspace):
     assert last_comparison(workspace) is None
     assert nothing_yet().points.empty and nothing_yet().sentences == []
+
+
+def test_candidates_on_frames_are_compared_by_scenes():
+    groups = np.arange(1000) // 100  # ten scenes
+    entries = [entry("a", 900), entry("b", 700)]
+    alone = entries[1].minus(entries[0])
+    for one in entries:
+        one.groups = groups
+    whole = entries[1].minus(entries[0])
+    assert whole.difference == alone.difference and alone.high < 0 < whole.high
+    assert entries[0].accuracy.groups == 10 and entries[0].on(500).n == 0

@@ -157,3 +157,10 @@ def test_two_that_are_open_at_once_agree_on_the_mean_colour(workspace):
     assert padding_for(first, whole) == (1, 2, 3), "measured while this one was open already"
     third.keep_mean_colour((9, 9, 9))
     assert third.mean_colour == Workspace(workspace.folder).mean_colour == (1, 2, 3), "the first one measured stays"
+
+
+def test_frames_of_few_scenes_recommend_no_framing():
+    right = {"crop": np.zeros(60, bool), "whole": np.repeat([True, True, True, False, False], 12)}
+    assert concluded(SPEC, right, "").recommended == "whole"
+    scenes = concluded(SPEC, right, "", np.repeat(np.arange(5), 12))
+    assert scenes.recommended == "crop" and scenes.table["low"][1] < concluded(SPEC, right, "").table["low"][1]
