@@ -12,5 +12,7 @@ if TYPE_CHECKING:
     from cvtune_nb.classification.combining.combination import stored_combinations as stored_combinations
     from cvtune_nb.classification.combining.combine import combine as combine
     from cvtune_nb.classification.combining.combine import expected_seconds as expected_seconds
+    from cvtune_nb.classification.combining.distillation import distil as distil
+    from cvtune_nb.classification.combining.distillation import distillation_seconds as distillation_seconds
 else:
     __all__, __getattr__ = lazily(__name__)

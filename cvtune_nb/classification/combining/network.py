@@ -47,24 +47,58 @@ class View:
         return asdict(self)
 
 
+class Resized(nn.Module):
+    """Photos at another size, with Pillow's bicubic filter, which is widened where they shrink (antialias).
+
+    given, wanted: heights and widths. The photos come as uint8 (n, height, width, 3), and leave so where the sizes are
+    the same, else in float32, from 0 to 255.
+    """
+
+    down: torch.Tensor
+    across: torch.Tensor
+
+    def __init__(self, given: Shape, wanted: Shape) -> None:
+        super().__init__()
+        self.same = given == wanted
+        for name, side, target in zip(("down", "across"), given, wanted, strict=True):
+            self.register_buffer(name, _filter(side, target), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The photos, (n, height, width, 3)."""
+        if self.same:
+            return images
+        if torch.is_autocast_enabled(images.device.type):  # bfloat16 has 8 bits, which are too few for pixels
+            with torch.autocast(images.device.type, enabled=False):
+                return self._scaled(images)
+        return self._scaled(images)
+
+    def _scaled(self, images: torch.Tensor) -> torch.Tensor:
+        planes = self.down @ images.permute(0, 3, 1, 2).float() @ self.across.T
+        return planes.clamp(0, 255).permute(0, 2, 3, 1).contiguous()
+
+
+def _filter(given: int, wanted: int) -> torch.Tensor:
+    """The matrix (wanted, given) that resizes a column of pixels: what Pillow makes of one for each pixel."""
+    each = Image.fromarray(np.eye(given, dtype=np.float32))
+    return torch.from_numpy(np.array(each.resize((given, wanted), Image.Resampling.BICUBIC)))
+
+
+def _name(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
 class Combined(nn.Module):
     """Several networks as one classifier.
 
-    It is shown a photo once; a view that wants it smaller gets it resized here, with Pillow's bicubic filter, which is
-    widened where a photo shrinks (antialias). It gives the logarithm of the mean probabilities, which a softmax turns
-    into the mean itself. A network that has several views is there once.
+    It is shown a photo once, of that shape; a view that wants it smaller gets it resized here. It gives the logarithm
+    of the mean probabilities, which a softmax turns into the mean itself. A network that has several views is there
+    once.
     """
 
     def __init__(self, networks: Sequence[nn.Module], views: Sequence[View], shape: Shape) -> None:
         super().__init__()
         self.networks, self.views, self.shape = nn.ModuleList(networks), tuple(views), shape
-        for name, wanted, given in self._resizings():
-            self.register_buffer(name, resizing(given, wanted), persistent=False)
-
-    def _resizings(self) -> list[tuple[str, int, int]]:
-        """Names of the matrices that resize, and to and from how many pixels."""
-        sides = {(side, given) for view in self.views for side, given in zip(view.shape, self.shape, strict=True)}
-        return [(f"from_{given}_to_{wanted}", wanted, given) for wanted, given in sorted(sides) if wanted != given]
+        self.resized = nn.ModuleDict({_name(view.shape): Resized(shape, view.shape) for view in self.views})
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (n, classes) of uint8 photos (n, height, width, 3)."""
@@ -80,30 +114,10 @@ class Combined(nn.Module):
 
     def _shown(self, images: torch.Tensor, view: View) -> torch.Tensor:
         """The photos as a view wants them: uint8, or float32 where they had to be resized."""
-        shown = images.flip(2) if view.mirrored else images
-        if view.shape == self.shape:
-            return shown
-        if torch.is_autocast_enabled(images.device.type):  # bfloat16 has 8 bits, which are too few for pixels
-            with torch.autocast(images.device.type, enabled=False):
-                return self._resized(shown, view.shape)
-        return self._resized(shown, view.shape)
-
-    def _resized(self, images: torch.Tensor, shape: Shape) -> torch.Tensor:
-        planes = images.permute(0, 3, 1, 2).float()
-        for wanted, given, across in zip(shape, self.shape, (False, True), strict=True):
-            if wanted != given:
-                matrix = self.get_buffer(f"from_{given}_to_{wanted}")
-                planes = planes @ matrix.T if across else matrix @ planes
-        return planes.clamp(0, 255).permute(0, 2, 3, 1).contiguous()
+        return self.resized[_name(view.shape)](images.flip(2) if view.mirrored else images)
 
     def _mean(self, logits: Sequence[torch.Tensor]) -> torch.Tensor:
         """The logarithm of the weighted mean of the views' probabilities."""
         parts = zip(self.views, logits, strict=True)
         chances = [view.weight * (each.float() / view.temperature).softmax(dim=1) for view, each in parts]
         return torch.stack(chances).sum(dim=0).clamp_min(torch.finfo(torch.float32).tiny).log()
-
-
-def resizing(given: int, wanted: int) -> torch.Tensor:
-    """The matrix (wanted, given) that resizes a column of pixels as Pillow's bicubic filter does."""
-    each = Image.fromarray(np.eye(given, dtype=np.float32))
-    return torch.from_numpy(np.array(each.resize((given, wanted), Image.Resampling.BICUBIC)))
