@@ -19,7 +19,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import baseline
-from cvtune_nb.classification.combining import combine as combining
+from cvtune_nb.classification.combining import search as combining
 from cvtune_nb.classification.combining.chooser import MOST_NETWORKS, Chooser, Part
 from cvtune_nb.classification.combining.combination import KINDS, MEAN, SINGLE
 from cvtune_nb.classification.combining.ingredients import Ingredients
@@ -148,7 +148,7 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
             }
         )
     figures = {line["way"]: round(line["test"], 4) for line in lines}
-    say(data=data.name, seed=seed, kept=found.kind, score=found.score.value, single=found.single_score.value, **figures)
+    say(data=data.name, seed=seed, kept=found.kind, expected=found.score.value, test=figures)
     return lines
 
 

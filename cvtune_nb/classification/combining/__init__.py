@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from cvtune_nb.classification.combining.combination import delete_combination as delete_combination
     from cvtune_nb.classification.combining.combination import load_combination as load_combination
     from cvtune_nb.classification.combining.combination import stored_combinations as stored_combinations
-    from cvtune_nb.classification.combining.combine import combine as combine
-    from cvtune_nb.classification.combining.combine import expected_seconds as expected_seconds
     from cvtune_nb.classification.combining.distillation import distil as distil
     from cvtune_nb.classification.combining.distillation import distillation_seconds as distillation_seconds
+    from cvtune_nb.classification.combining.search import combine as combine
+    from cvtune_nb.classification.combining.search import expected_seconds as expected_seconds
 else:
     __all__, __getattr__ = lazily(__name__)

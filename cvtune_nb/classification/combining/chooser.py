@@ -116,7 +116,7 @@ class Chooser:
     def _mean(self, blends: Sequence[Blend], rows: np.ndarray) -> list[Part]:
         """Networks and looks with the weights that the greedy selection gives them, the heaviest first."""
         units = [(blend, look) for blend in dict.fromkeys(blends) for look in self._looks(blend)]
-        units = [(blend, look) for blend, look in units if None not in self._passes(blend, look)]
+        units = [(blend, look) for blend, look in units if len(self._logits(blend, look)) == len(look.passes)]
         parts = [self._part(blend, rows, look) for blend, look in units]
         likelihoods = np.array([self._likelihoods(part, rows) for part in parts])
         numbers = {blend: number for number, blend in enumerate(dict.fromkeys(blends))}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from cvtune_nb.classification.objective import Answers, answers_of, keep_chances, kept_chances
 from cvtune_nb.console import plain
@@ -16,6 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
 from cvtune_nb.metrics import Accuracy, Paired
 from cvtune_nb.objectives import Objective, Score
+from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import PHOTOS, Provenance, save_photos
 from cvtune_nb.workspace import Workspace, now
 
@@ -272,8 +274,9 @@ def keep(
     photos: pd.DataFrame,
     predictions: pd.DataFrame,
     chances: tuple[np.ndarray, np.ndarray],
-) -> Path:
-    """Write all but the weights; combination.json comes last and makes it one. Returns the folder.
+    made: nn.Module,
+) -> None:
+    """Write all files; combination.json comes last and makes it one.
 
     Parameters
     ----------
@@ -287,16 +290,19 @@ def keep(
         Of n validation photos.
     chances
         Probabilities (n, classes) of the network itself, and cross-fitted.
+    made
+        The network itself.
     """
     folder = _folder(workspace) / combination.id
     folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in made.state_dict().items()}
+    write_tensors(folder / "model.safetensors", tensors)
     save_photos(folder, photos)
     write_csv(folder / "predictions.csv", predictions)
     for name, values in zip(("probabilities.npy", "cross_fitted.npy"), chances, strict=True):
         keep_chances(folder / name, values)
     about = plain({**combination.to_dict(), **facts, "classes": list(classes), "network": network})
     write_json(folder / "combination.json", about)
-    return folder
 
 
 def _folder(workspace: Workspace) -> Path:

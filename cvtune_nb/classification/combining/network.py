@@ -73,8 +73,8 @@ class Resized(nn.Module):
         return self._scaled(images)
 
     def _scaled(self, images: torch.Tensor) -> torch.Tensor:
-        planes = self.down @ images.permute(0, 3, 1, 2).float() @ self.across.T
-        return planes.clamp(0, 255).permute(0, 2, 3, 1).contiguous()
+        narrow = (images.permute(0, 3, 1, 2).float() @ self.across.T).clamp(0, 255)  # in the order of Pillow
+        return (self.down @ narrow).clamp(0, 255).permute(0, 2, 3, 1).contiguous()
 
 
 def _filter(given: int, wanted: int) -> torch.Tensor:

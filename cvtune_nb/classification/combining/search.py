@@ -5,12 +5,13 @@ What each way brings on three sets: docs/measurements.md, "Combining classifiers
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from torch import nn
 
 from cvtune_nb import metrics
@@ -26,19 +27,19 @@ from cvtune_nb.classification.combining.combination import (
     new_id,
 )
 from cvtune_nb.classification.combining.ingredients import Ingredients
+from cvtune_nb.classification.combining.judging import Judged
 from cvtune_nb.classification.combining.network import Combined, View
-from cvtune_nb.classification.combining.pool import Pool, milliseconds, passed
-from cvtune_nb.classification.combining.selection import folds_of, log_loss
+from cvtune_nb.classification.combining.pool import Pool, passed
 from cvtune_nb.classification.exportable import Candidate, choices, trained_with
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.variants_accuracy import fairly
 from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
-from cvtune_nb.objectives import Objective, Score
-from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import COLUMNS, present
 from cvtune_nb.workspace import Workspace
 
@@ -154,51 +155,47 @@ def combine(
     pool.planned = _planned(pool, chooser)
     _measure_all(pool, chooser)
     every = np.arange(len(photos))
-    chosen, cross_fitted = chooser.choose(every), _cross_fitted(chooser, photos["label"], groups)
+    every, chosen = np.arange(len(photos)), chooser.choose(np.arange(len(photos)))
+    judged = Judged.of(chooser, photos["label"], groups)
     if pool.incomplete:
         left_out.append("The time was over before all was measured: the same command goes on from there.")
     networks = {kind: made(ingredients, parts) for kind, parts in chosen.items()}
-    kinds = _kinds(objective, truth, groups, cross_fitted, networks, workspace, photos)
-    kind = use or _best(objective, kinds, cross_fitted, truth)
+    first = {kind: pixels(workspace, photos[:1], shown_to(facts)).centre([0]) for kind, (_, facts) in networks.items()}
+    kinds = judged.table(
+        {kind: (network, first[kind]) for kind, (network, _) in networks.items()},
+        {kind: megabytes(network) for kind, (network, _) in networks.items()},
+    )
+    kind = use or judged.best()
     if kind not in chosen:
-        raise InputError(f"{use} is not to be had from these classifiers: {', '.join(chosen)} are")
-    kinds["chosen"] = kinds["kind"] == kind
+        raise InputError(f"{kind} is not to be had from these classifiers: {', '.join(chosen)} are")
     network, facts = networks[kind]
     progress(1.0, "measuring the combination itself")
-    own = _softmax(passed(network, workspace, photos, _shown(facts), silent))
+    own = softmax(passed(network, workspace, photos, shown_to(facts), silent), axis=1)
     shift = objective.value(truth, own) - objective.value(truth, chooser.chances(chosen[kind], every))
-    score = _score(objective, truth, groups, cross_fitted, kind, shift, corrected=not use)
-    single_score = objective.measure(truth, cross_fitted[SINGLE], groups)
-    verdict = objective.compare(truth, cross_fitted[SINGLE], cross_fitted[kind], groups)
-    worse = objective.better(single_score.value, objective.value(truth, cross_fitted[kind]) + min(0.0, shift))
+    single = judged.measure(SINGLE)
+    worse = objective.better(single.value, judged.value(kind) + shift)
     kept = kind != SINGLE and (bool(use) or not worse)
-    made_of = str(chosen[SINGLE][0].blend)
-    members = pd.DataFrame([_row(part) for part in chosen[kind]])
-    name = new_id(workspace) if kept else ""
+    kinds["chosen"] = kinds["kind"] == (kind if kept else SINGLE)
     combination = Combination(
-        name,
-        kind if kept else SINGLE,
-        made_of,
-        objective.text,
-        score if kept else single_score,
-        single_score,
-        verdict,
-        members,
-        kinds,
-        len(photos),
-        left_out,
+        id=new_id(workspace) if kept else "",
+        kind=kind if kept else SINGLE,
+        single=str(chosen[SINGLE][0].blend),
+        objective=objective.text,
+        score=judged.score(kind, shift, best_of_all=not use) if kept else single,
+        single_score=single,
+        verdict=judged.compare(kind),
+        members=pd.DataFrame([_row(part) for part in chosen[kind if kept else SINGLE]]),
+        kinds=kinds,
+        photos=len(photos),
+        left_out=left_out,
     )
     if kept:
-        right = cross_fitted[kind].argmax(1)
-        validation = metrics.accuracy(photos["label"], [classes[number] for number in right], groups)
+        right = np.array(classes, dtype=object)[judged.of_kind(kind).argmax(1)]
+        validation = metrics.accuracy(photos["label"], right, groups)
         about = _about(workspace, ingredients, network, facts, combination, validation)
         seen = pd.concat([each.provenance.listed()[COLUMNS] for each in candidates.values()]).drop_duplicates()
         answers = _predictions(photos, classes, own, groups)
-        folder = workspace.folder / "combinations" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
-        write_tensors(folder / "model.safetensors", tensors)
-        keep(workspace, combination, classes, facts, about, seen, answers, (own, cross_fitted[kind]))
+        keep(workspace, combination, classes, facts, about, seen, answers, (own, judged.of_kind(kind)), network)
     return combination
 
 
@@ -220,7 +217,7 @@ def _one_framing(ingredients: Ingredients) -> list[str]:
     return told
 
 
-def _photos(workspace: Workspace, candidates: "Sequence[Candidate] | Any") -> pd.DataFrame:
+def _photos(workspace: Workspace, candidates: Iterable[Candidate]) -> pd.DataFrame:
     """The validation photos that none of the classifiers has learned from."""
     every = workspace.photos()
     photos = every[every["split"] == "validation"]
@@ -292,105 +289,12 @@ def megabytes(network: nn.Module) -> float:
     return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()) / 1e6
 
 
-# -- how good it is -------------------------------------------------------------------------------------------------
-
-
-def _cross_fitted(chooser: Chooser, labels: pd.Series, groups: pd.Series | None) -> dict[str, np.ndarray]:
-    """Probabilities (n, classes) by kind, each photo judged by what was chosen without it and its group.
-
-    A kind that came out in some folds only is the single classifier in the others.
-    """
-    fold = folds_of(labels, groups)
-    parts, kinds = {}, dict.fromkeys(KINDS, None)
-    for number in np.unique(fold):
-        learned = np.flatnonzero(fold != number) if len(np.unique(fold)) > 1 else np.arange(len(fold))
-        parts[number] = chooser.choose(learned)
-    found: dict[str, np.ndarray] = {}
-    for kind in kinds:
-        if not any(kind in chosen for chosen in parts.values()):
-            continue
-        for number, chosen in parts.items():
-            rows = np.flatnonzero(fold == number)
-            chances = chooser.chances(chosen.get(kind, chosen[SINGLE]), rows)
-            found.setdefault(kind, np.zeros((len(fold), chances.shape[1])))[rows] = chances
-    return found
-
-
-def _kinds(
-    objective: Objective,
-    truth: np.ndarray,
-    groups: pd.Series | None,
-    cross_fitted: dict[str, np.ndarray],
-    networks: dict[str, tuple[Combined, dict[str, Any]]],
-    workspace: Workspace,
-    photos: pd.DataFrame,
-) -> pd.DataFrame:
-    """Combination.kinds, of the kinds that can be made."""
-    asked = {
-        kind: (network, pixels(workspace, photos[:1], _shown(facts)).centre([0]))
-        for kind, (network, facts) in networks.items()
-    }
-    taken, rows = milliseconds(asked), []
-    for kind in networks:
-        chances = cross_fitted.get(kind, cross_fitted[SINGLE])
-        score = objective.measure(truth, chances, groups)
-        apart = objective.compare(truth, cross_fitted[SINGLE], chances, groups)
-        rows.append(
-            {
-                "kind": kind,
-                "value": score.value,
-                "low": score.low,
-                "high": score.high,
-                "difference": apart.difference,
-                "difference_low": apart.low,
-                "difference_high": apart.high,
-                "p": apart.p,
-                "milliseconds": taken[kind],
-                "times": taken[kind] / taken[SINGLE],
-                "megabytes": megabytes(networks[kind][0]),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _best(objective: Objective, kinds: pd.DataFrame, cross_fitted: dict[str, np.ndarray], truth: np.ndarray) -> str:
-    """The kind that is best by what counts; ties: the lower log loss."""
-    merit = {row.kind: objective.merit(row.value) for row in kinds.itertuples()}
-    known = [kind for kind in merit if kind in cross_fitted]
-    return max(known, key=lambda kind: (merit[kind], -log_loss(cross_fitted[kind], truth)))
-
-
-def _score(
-    objective: Objective,
-    truth: np.ndarray,
-    groups: pd.Series | None,
-    cross_fitted: dict[str, np.ndarray],
-    kind: str,
-    shift: float,
-    corrected: bool,
-) -> Score:
-    """Of the chosen kind; corrected: for the choice among the kinds; shift: what the network itself adds."""
-    whole = objective.measure(truth, cross_fitted[kind], groups)
-    if corrected:
-        of_best = objective.best_of(truth, cross_fitted, groups)
-        shift += of_best.expected - of_best.found
-    most = 1.0 if whole.share else math.inf
-    value, low, high = (min(most, max(0.0, each + shift)) for each in (whole.value, whole.low, whole.high))
-    return replace(whole, value=value, low=low, high=high)
-
-
 # -- what is written down ---------------------------------------------------------------------------------------------
 
 
-def _shown(facts: dict[str, Any]) -> Any:
-    from cvtune_nb.classification.features import FeatureSpec
-
-    return FeatureSpec.from_dict(facts).preprocessing
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return chances / chances.sum(axis=1, keepdims=True)
+def shown_to(network: dict[str, Any]) -> Preprocessing:
+    """What a combination is shown; network: Stored.network."""
+    return FeatureSpec.from_dict(network).preprocessing
 
 
 def _row(part: Part) -> dict[str, Any]:
@@ -425,7 +329,7 @@ def _about(
     photos = workspace.photos()
     train = photos[photos["split"] == "train"]
     train = train.iloc[np.unique(np.linspace(0, len(train) - 1, min(len(train), TRAIN_PHOTOS)).astype(int))]
-    logits = passed(network, workspace, train, _shown(facts), silent)
+    logits = passed(network, workspace, train, shown_to(facts), silent)
     classes = next(iter(ingredients.candidates.values())).classes
     right = np.array(classes, dtype=object)[logits.argmax(1)] == train["label"].to_numpy()
     today, origins = present(workspace), dict.fromkeys(each.weights for each in ingredients.candidates.values())
