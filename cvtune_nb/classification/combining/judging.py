@@ -1,17 +1,16 @@
 """How good each way to combine is, judged by photos that it was not chosen on (cross-fitting)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from cvtune_nb.classification.combining.chooser import Chooser
 from cvtune_nb.classification.combining.combination import KINDS, SINGLE
-from cvtune_nb.classification.combining.pool import milliseconds
+from cvtune_nb.classification.combining.pool import Asked, milliseconds
 from cvtune_nb.classification.combining.selection import folds_of, log_loss
 from cvtune_nb.metrics import Paired
 from cvtune_nb.objectives import Objective, Score
@@ -79,10 +78,10 @@ class Judged:
         """A kind against the best single classifier, photo by photo."""
         return self.objective.compare(self.truth, self.of_kind(SINGLE), self.of_kind(kind), self.groups)
 
-    def best(self) -> str:
-        """The kind that is best by what counts; ties: the lower log loss."""
+    def best(self, kinds: Iterable[str]) -> str:
+        """The one of these kinds that is best by what counts; ties: the lower log loss."""
         merit = self.objective.merit
-        return max(self.chances, key=lambda kind: (merit(self.value(kind)), -log_loss(self.chances[kind], self.truth)))
+        return max(kinds, key=lambda kind: (merit(self.value(kind)), -log_loss(self.of_kind(kind), self.truth)))
 
     def score(self, kind: str, shift: float, best_of_all: bool) -> Score:
         """What is said of the kind that was chosen.
@@ -104,9 +103,7 @@ class Judged:
         value, low, high = (min(most, max(0.0, each + shift)) for each in (whole.value, whole.low, whole.high))
         return replace(whole, value=value, low=low, high=high)
 
-    def table(
-        self, networks: Mapping[str, tuple[nn.Module, np.ndarray]], megabytes: Mapping[str, float]
-    ) -> pd.DataFrame:
+    def table(self, networks: Mapping[str, Asked], megabytes: Mapping[str, float]) -> pd.DataFrame:
         """Combination.kinds, but for what was chosen.
 
         Parameters

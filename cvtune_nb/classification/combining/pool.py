@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from cvtune_nb.models import networks
 from cvtune_nb.workspace import Workspace
 
 BATCH = 32
+Asked = tuple[nn.Module, np.ndarray]
+"""A network, and a photo as it is shown to it, uint8 (1, height, width, 3)."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def passed(
     return np.concatenate(found)
 
 
-def milliseconds(asked: dict[str, tuple[nn.Module, np.ndarray]], rounds: int = 7) -> dict[str, float]:
+def milliseconds(asked: Mapping[str, Asked], rounds: int = 7) -> dict[str, float]:
     """What networks take for one photo, by name; in turns, so that other work on the machine slows down each alike.
 
     Parameters

@@ -155,7 +155,7 @@ def combine(
     pool.planned = _planned(pool, chooser)
     _measure_all(pool, chooser)
     every = np.arange(len(photos))
-    every, chosen = np.arange(len(photos)), chooser.choose(np.arange(len(photos)))
+    chosen = chooser.choose(every)
     judged = Judged.of(chooser, photos["label"], groups)
     if pool.incomplete:
         left_out.append("The time was over before all was measured: the same command goes on from there.")
@@ -165,9 +165,10 @@ def combine(
         {kind: (network, first[kind]) for kind, (network, _) in networks.items()},
         {kind: megabytes(network) for kind, (network, _) in networks.items()},
     )
-    kind = use or judged.best()
+    kind = use or judged.best(chosen)
     if kind not in chosen:
-        raise InputError(f"{kind} is not to be had from these classifiers: {', '.join(chosen)} are")
+        there = ", ".join(chosen)
+        raise InputError(f"{kind} is not to be had from these classifiers, or would be one of them alone: {there} are")
     network, facts = networks[kind]
     progress(1.0, "measuring the combination itself")
     own = softmax(passed(network, workspace, photos, shown_to(facts), silent), axis=1)
