@@ -54,12 +54,16 @@ class Run(StoredRun[Config]):
         versions.
     padding
         The colour around photos that are not cropped (data.mean_colour).
+    beside
+        What it was trained with beside its config and its labelled photos, by what it is: "teacher" for one that was
+        distilled (combining.distillation). Empty for a usual run.
     """
 
     counts: tuple[int, int] = field(kw_only=True)
     train_photos: int = 0
     origin: str = ""
     padding: Colour = BLACK
+    beside: dict[str, Any] = field(default_factory=dict)
 
     CONFIG = Config
     HISTORY = HISTORY_COLUMNS
@@ -83,7 +87,7 @@ class Run(StoredRun[Config]):
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
         about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
-        about["padding"] = tuple(settings.get("padding", BLACK))
+        about |= {"padding": tuple(settings.get("padding", BLACK)), "beside": settings.get("beside", {})}
         history = shared["history"]
         if shared["config"].objective == USUAL and history["objective"].isna().any():  # before there were objectives
             shared["history"] = history.assign(objective=history["validation_accuracy"])
@@ -101,6 +105,7 @@ class Run(StoredRun[Config]):
             "measured_on": self.measured_on,
             "levels": self.levels,
             "padding": self.padding,
+            "beside": self.beside,
             "predicted_seconds": self.predicted_seconds,
             "changes": self.changes,
         }
@@ -122,6 +127,10 @@ class Run(StoredRun[Config]):
             "changes": self.changes,
             "history": self.history.to_dict("records"),
         }
+
+    def same_training(self, config: Config, at_least: bool = False) -> bool:
+        """As StoredRun has it; never for a run that learned from more than its config says."""
+        return not self.beside and super().same_training(config, at_least)
 
     def measures(self) -> dict[str, float]:
         """Both accuracies, NaN before the first epoch, and the interval of the one on validation."""
@@ -259,6 +268,7 @@ def new_run(
     predicted_seconds: float,
     folder: Path | None = None,
     origin: str = "",
+    beside: dict[str, Any] | None = None,
 ) -> Run:
     """Write a new run.
 
@@ -276,6 +286,8 @@ def new_run(
         Its folder; by default a new one.
     origin
         Exactly which weights its backbone starts from.
+    beside
+        Run.beside.
     """
     return run_store(workspace).new(
         config,
@@ -288,6 +300,7 @@ def new_run(
         origin=origin,
         levels=workspace.levels,
         padding=padding_for(workspace, shown_in(config)),
+        beside=beside or {},
     )
 
 

@@ -57,7 +57,7 @@ class AtTestTimePanel(Panel):
 
     def _list_runs(self, run: str = "") -> None:
         """Offer what can be exported by now; the one that is chosen stays."""
-        there = menu_of_models.offer(self.run, self.workspace, run)
+        there = menu_of_models.offer(self.run, self.workspace, run, combinations=False)
         self.go.disabled = not there
         if self.job.state == "idle":
             self.say("Nothing measured yet." if there else "There is no model in this workspace yet: train one first.")

@@ -2,12 +2,13 @@
 
 import ipywidgets as w
 
+from cvtune_nb.classification.combining.combination import is_combination
 from cvtune_nb.classification.exportable import choices
 from cvtune_nb.workspace import Workspace
 
 
-def offer(menu: w.Dropdown, workspace: Workspace, wanted: str = "") -> bool:
-    """Offer the runs on today's photos and the baseline, the best on validation first; returns whether there is any.
+def offer(menu: w.Dropdown, workspace: Workspace, wanted: str = "", combinations: bool = True) -> bool:
+    """Offer the classifiers of today's photos, the best on validation first; returns whether there is any.
 
     Parameters
     ----------
@@ -17,8 +18,11 @@ def offer(menu: w.Dropdown, workspace: Workspace, wanted: str = "") -> bool:
         Whose classifiers they are.
     wanted
         The one to choose; "": as it is, else the first.
+    combinations
+        Whether combinations are offered, too.
     """
     known = choices(workspace)
+    known = known[combinations | ~known["run"].map(is_combination)]
     names, chosen = known.loc[known["data"] == "", "run"].tolist(), wanted or menu.value
     if list(menu.options) != names:
         menu.options = names
