@@ -221,13 +221,13 @@ def test_copies_stay_together():
     random = np.random.default_rng(0)
     matrix, labels = random.normal(size=(60, 400)), random.permutation(["a", "b", "c"] * 20).astype(object)
     twice, said = np.repeat(matrix, 2, axis=0), np.repeat(labels, 2)
-    apart = cross_validated(twice, said, np.arange(120)).mean()
-    assert apart > 0.8 > 0.5 > cross_validated(twice, said, np.repeat(np.arange(60), 2)).mean()
+    apart = cross_validated(twice, said, np.arange(120)).right.mean()
+    assert apart > 0.8 > 0.5 > cross_validated(twice, said, np.repeat(np.arange(60), 2)).right.mean()
 
 
 def test_a_class_of_one_photo_counts_as_wrong():
     matrix, labels = np.eye(3)[[0, 1] * 10 + [2]] + 0.01, np.array(["a", "b"] * 10 + ["once"], object)
-    assert cross_validated(matrix, labels, np.arange(21)).tolist() == [True] * 20 + [False]
+    assert cross_validated(matrix, labels, np.arange(21)).right.tolist() == [True] * 20 + [False]
 
 
 # -- for real -----------------------------------------------------------------------------------------------------
