@@ -48,7 +48,7 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str], count
     rows = what_counts(rows, counted) if len(rows) else rows
     axes.set_xscale("log")
     axes.set_xlabel("photos a second on this machine (log)")
-    zoomed(axes, *((rows["low"].min(), counted, rows["high"].max()) if len(rows) else (0.0, counted)))
+    zoomed(axes, *_ends(rows), counted)
     axes.set_ylabel(f"cross-validated {axes.get_ylabel()}")
     if rows.empty:
         axes.set_xlim(1, 1000)
@@ -83,6 +83,11 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str], count
     axes.legend(fontsize=8, loc="lower left")
     titled(axes, _learned(rows, recommended, counted))
     return made
+
+
+def _ends(rows: pd.DataFrame) -> tuple[float, float]:
+    """The lowest and the highest end of the intervals; 0 and 1 of none."""
+    return (float(rows["low"].min()), float(rows["high"].max())) if len(rows) else (0.0, 1.0)
 
 
 def _speed_ticks(axes: Axes) -> None:
@@ -150,7 +155,7 @@ def framings_compared(table: pd.DataFrame, recommended: str, counted: Counted = 
     made = figure(8.4, 2.8)
     left, right = made.subplots(1, 2)
     places = range(len(table))
-    zoomed(left, *((table["low"].min(), counted, table["high"].max()) if len(table) else (0.0, counted)))
+    zoomed(left, *_ends(table), counted)
     right.axhline(0, color=GREY, linewidth=1)
     right.set_ylabel("points from crop" if counted.share else f"{counted.label} less than crop")
     right.grid(alpha=0.3)

@@ -62,7 +62,7 @@ def accuracy_axis(axes: Axes) -> None:
     axes.grid(alpha=0.3)
 
 
-def zoomed(axes: Axes, lowest: float, counted: Counted = ACCURACY, highest: float = 1.0) -> None:
+def zoomed(axes: Axes, lowest: float, highest: float = 1.0, counted: Counted = ACCURACY) -> None:
     """A y axis that begins below `lowest`, and says so: what is compared lies close together.
 
     Parameters

@@ -13,8 +13,10 @@ from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.compare import cross_validated, rounds, sample
 from cvtune_nb.classification.comparison import last_comparison
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.classification.objective import choose
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.files import read_json
 from tests.photos import make_photos
 
 GOOD, FAIR, POOR = (FeatureSpec(f"test_{name}:random", Preprocessing(64)) for name in ("vit", "resnet", "convnext"))
@@ -264,3 +266,33 @@ def test_features_of_several_stages_are_computed_once_with_the_networks_own(work
     kept = [folder.name for folder in workspace.cache.glob("features-test_efficientnet*-32*")]
     assert kept == ["features-test_efficientnet-random-32-stages"], "one extraction for both"
     assert found.table["images_per_second"].notna().all()
+
+
+def test_the_race_goes_by_what_counts_and_probabilities_are_kept(workspace, track, monkeypatch):
+    """GOOD takes all of a small class for the large one; FAIR finds something of each."""
+    photos = table(1200, classes=12)
+    photos["label"] = photos["label"].map(lambda name: name if name in ("class 0", "class 1") else "class 2")
+    monkeypatch.setattr(track, "photos", photos)
+
+    def seen(_, asked, spec, progress):
+        found = track.features(_, asked, spec, progress)
+        if spec == GOOD:
+            found.matrix[:, 0] = found.matrix[:, 1] = found.matrix[:, :2].mean(axis=1)
+        return found
+
+    monkeypatch.setattr(compare, "features", seen)
+    entered = [track.enter(GOOD, 0.1), track.enter(FAIR, 0.6)]
+    by_accuracy = race(workspace, track, entered)
+    files = sorted(workspace.cache.glob("compared-*"))
+    assert by_accuracy.recommended["accuracy"].spec == GOOD and not by_accuracy.table.filter(like="objective").size
+    assert {file.suffix for file in files} == {".json"}
+    choose(workspace, "balanced-accuracy")
+    found = race(workspace, track, entered)
+    assert found.recommended["accuracy"].spec == FAIR
+    assert found.table["backbone"].iloc[0] == FAIR.backbone
+    assert row(found, FAIR)["objective_value"] > row(found, GOOD)["objective_value"]
+    assert row(found, FAIR)["accuracy"] < row(found, GOOD)["accuracy"]
+    choose(workspace, "costs:class 0>class 2=20")
+    monkeypatch.setattr(compare, "cross_validated", lambda *_: pytest.fail("the probabilities are there"))
+    assert race(workspace, track, entered[1:]).counted.label == "mean cost"
+    assert read_json(files[0])["wrong"] is not None
