@@ -277,10 +277,11 @@ def test_the_race_goes_by_what_counts_and_probabilities_are_kept(workspace, trac
     def seen(_, asked, spec, progress):
         found = track.features(_, asked, spec, progress)
         if spec == GOOD:
-            found.matrix[:, 0] = found.matrix[:, 1] = found.matrix[:, :2].mean(axis=1)
+            found.matrix[(asked["label"] == "class 0").to_numpy()] += np.eye(12)[2] - np.eye(12)[0]
         return found
 
     monkeypatch.setattr(compare, "features", seen)
+    monkeypatch.setattr(compare, "FIRST", 1200)
     entered = [track.enter(GOOD, 0.1), track.enter(FAIR, 0.6)]
     by_accuracy = race(workspace, track, entered)
     files = sorted(workspace.cache.glob("compared-*"))
