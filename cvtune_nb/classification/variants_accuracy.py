@@ -1,7 +1,7 @@
 """What an exported model and its smaller variants answer on photos, and how they compare."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import file_of
 from cvtune_nb.files import Progress
 from cvtune_nb.metrics import paired
-from cvtune_nb.objectives import Objective, Score
+from cvtune_nb.objectives import USUAL, Objective, Score
 from cvtune_nb.runs.provenance import Provenance, frozen, groups_of, of_photos, standing_words
 from cvtune_nb.workspace import Workspace
 
@@ -157,7 +157,9 @@ class Measured:
         return objective.measure(truth, chances[readable])
 
     @staticmethod
-    def beside(*parts: tuple["Measured", pd.DataFrame], classes: list[str]) -> pd.DataFrame:
+    def beside(
+        *parts: tuple["Measured", pd.DataFrame], classes: list[str], objective: Objective | None = None
+    ) -> pd.DataFrame:
         """Each variant beside fp32 on the same photos.
 
         Parameters
@@ -166,11 +168,16 @@ class Measured:
             What was measured, and on which photos; all of them together are compared.
         classes
             Names of the classes, in the order of probabilities.
+        objective
+            What counts; None: accuracy.
 
         Returns
         -------
-        A row a variant: variant, milliseconds, accuracy, difference, low, high, verdict.
+        A row a variant: variant, milliseconds, accuracy, objective_value where another objective than accuracy counts,
+        difference, low, high and verdict by what counts: above 0 is better than fp32.
         """
+        if objective is not None and objective.text != USUAL:
+            return Measured._judged(parts, objective)
         rows = []
         for name in parts[0][0].chances:
             mine, full = [], []
@@ -188,6 +195,36 @@ class Measured:
             rows.append((name, float(np.median(times)), right, found.difference, found.low, found.high, verdict))
         columns = ["variant", "milliseconds", "accuracy", "difference", "low", "high", "verdict"]
         return pd.DataFrame(rows, columns=columns)
+
+    @staticmethod
+    def _judged(parts: Sequence[tuple["Measured", pd.DataFrame]], objective: Objective) -> pd.DataFrame:
+        """The same by another objective than accuracy; of a photo that can't be read all classes are as likely."""
+        rows = []
+        for name in parts[0][0].chances:
+            mine, full, labels, right = [], [], [], []
+            for measured, photos in parts:
+                seen = measured.seen[name]
+                mine.append(measured.chances[name])
+                full.append(measured.chances["fp32"][np.isin(measured.seen["fp32"], seen)])
+                labels.append(photos["label"].to_numpy()[seen])
+                right.append(measured.right(name, photos, list(objective.classes)))
+            truth = pd.Index(objective.classes).get_indexer(np.concatenate(labels))
+            one, other = (_readable(np.concatenate(each)) for each in (full, mine))
+            times = [measured.milliseconds[name] for measured, _ in parts if name in measured.milliseconds]
+            if not times:  # no photo of these classes is left
+                rows.append((name, *[float("nan")] * 6, "not measured"))
+                continue
+            found, value = objective.compare(truth, one, other), objective.value(truth, other)
+            verdict = "reference" if name == "fp32" else f"{objective.label}: {found.words}"
+            accuracy, apart = float(np.concatenate(right).mean()), (found.difference, found.low, found.high)
+            rows.append((name, float(np.median(times)), accuracy, value, *apart, verdict))
+        columns = ["variant", "milliseconds", "accuracy", "objective_value", "difference", "low", "high", "verdict"]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def _readable(chances: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes), the same for all classes of a photo that could not be read."""
+    return np.where(np.isfinite(chances), chances, 1 / chances.shape[1])
 
 
 def measure(

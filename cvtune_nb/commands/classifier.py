@@ -146,6 +146,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g}){remedy}\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"objective, {found.score.label}: {found.score}\n" if found.objective != USUAL else "")
+        + (f"answered as costs least (the table below): {found.answered} right\n" if found.answered else "")
         + (f"test {found.test}\n" if found.test else "")
         + (f"{found.note}\n" if found.note else "")
     )

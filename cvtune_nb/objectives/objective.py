@@ -88,6 +88,9 @@ class Objective(ABC):
     BY_ANSWERS: ClassVar[bool] = False
     """Whether only the likeliest classes count, and not how likely they are."""
 
+    LIKELIEST: ClassVar[bool] = True
+    """Whether the answer is the likeliest class, and not another one that suits it better."""
+
     @property
     def label(self) -> str:
         """What its value is called."""

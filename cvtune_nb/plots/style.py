@@ -62,6 +62,25 @@ def accuracy_axis(axes: Axes) -> None:
     axes.grid(alpha=0.3)
 
 
+def value_axis(axes: Axes, counted: Counted, highest: float) -> None:
+    """The y axis of what counts: of shares as of accuracies, else from 0 to a little above the highest.
+
+    Parameters
+    ----------
+    axes
+        Whose y axis it is.
+    counted
+        What is on it.
+    highest
+        What has to have room.
+    """
+    accuracy_axis(axes)
+    axes.set_ylabel(counted.axis)
+    if not counted.share:
+        axes.set_ylim(0, highest * 1.05 or 1.0)
+        axes.yaxis.set_major_formatter("{x:.2g}")
+
+
 def zoomed(axes: Axes, lowest: float, highest: float = 1.0, counted: Counted = ACCURACY) -> None:
     """A y axis that begins below `lowest`, and says so: what is compared lies close together.
 
