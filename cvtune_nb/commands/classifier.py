@@ -310,7 +310,8 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
         except InputError as error:
             gains, silent = [], [str(error)]
         found["gains"] = [gain.to_dict() for gain in gains]
-        text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
+        by = f", by {gains[0].counted.label}" if gains and not gains[0].counted.by_accuracy else ""
+        text += f"\n\nwhat would help most{by}:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
         text += "".join(f"\n- not estimated: {line}" for line in silent)
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 
