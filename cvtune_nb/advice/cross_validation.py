@@ -121,7 +121,9 @@ def _file(
         The end of the name.
     """
     ids = "-".join(dict.fromkeys([photos_id(photos), photos_id(learned)]))
-    return workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}{groups_id(photos)}{suffix}"
+    own = groups_id(photos)
+    drawn = "-whole" if own and fraction < 1 else ""  # earlier versions drew single photos of groups
+    return workspace.cache / f"answers-{spec.key}-{fraction:g}-{ids}{own}{drawn}{suffix}"
 
 
 def _draws(fraction: float) -> int:
@@ -140,10 +142,10 @@ def _fitted(
     labels, groups = (photos[name].to_numpy(dtype=object) for name in ("label", "group"))
     given = learned.set_index("path")["label"][photos["path"]].to_numpy(dtype=object)
     matrix = features(workspace, photos, spec, progress).matrix
-    random, draws = np.random.default_rng(0), _draws(fraction)
+    random, draws, together = np.random.default_rng(0), _draws(fraction), groups if groups_id(photos) else None
     for number, (fit, asked) in enumerate(_folds(matrix, labels, groups) * draws):
         progress(number / (FOLDS * draws), f"cross-validating {spec}")
-        known = _subsample(fit, labels, fraction, random)
+        known = _subsample(fit, labels, fraction, random, together)
         yield Svm(FORECAST_C).fit(matrix[known], given[known]), asked, matrix[asked], number // FOLDS
 
 
@@ -177,9 +179,17 @@ def _folds(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[t
     return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(matrix, labels, groups))
 
 
-def _subsample(rows: np.ndarray, labels: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:
-    """Of each class a fraction of the rows, at least one."""
+def _subsample(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    fraction: float,
+    random: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Of each class a fraction of the rows, at least one; of photos that belong together all before the next group."""
     if fraction >= 1:
         return rows
     own = [random.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
-    return np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in own])
+    if groups is not None:
+        own = [part[np.argsort(pd.factorize(groups[part])[0], kind="stable")] for part in own]
+    return np.concatenate([part[: max(1, round(fraction * len(part)))] for part in own])

@@ -26,6 +26,7 @@ from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import NOT_KEPT, measure, objective_in
 from cvtune_nb.classification.remedies import chosen_remedy
+from cvtune_nb.data.groups import groups_at
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, append_json_lines, silent
 from cvtune_nb.imbalance import NONE
@@ -238,7 +239,7 @@ def _standing(
     """The score of the model at hand, and what it loses on all photos that it was measured on but some."""
     if objective.text == USUAL:
         right = _right(workspace, run, spec, progress)
-        found = metrics.share(round(right.sum()), len(right))
+        found = metrics.rate(right, groups_at(workspace.photos(), right.index))
         score = Score(found.value, found.low, found.high, found.n, objective.label, objective.SHARE)
         return score, lambda asked: _or_none(mistakes(right.drop(asked, errors="ignore")))
     known = run and (run.score(objective) and run.answers(objective))
@@ -334,7 +335,7 @@ def _more_epochs(workspace: Workspace, run: Run, objective: Objective) -> Gain |
     A rule of thumb of ours; its interval is that of the two values, taken for independent (too wide, not too narrow).
     None where there are too few epochs, or many; a sentence where its epochs tell nothing of what counts.
     """
-    trained, n = run.history[run.history["epoch"] > 0], run.counts[1]
+    trained, n = run.history[run.history["epoch"] > 0], metrics.effective(run.validation)
     if len(trained) < 4 or run.config.epochs > 100:
         return None
     if objective.text == USUAL:

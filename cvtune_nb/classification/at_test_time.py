@@ -22,7 +22,7 @@ from torch import nn
 from cvtune_nb.classification.candidates import Speeds
 from cvtune_nb.classification.comparison import COUNTS
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.judge import Judge, Said, accuracy
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.classification.objective import objective_for
 from cvtune_nb.classification.variants_accuracy import fairly
 from cvtune_nb.data.groups import dependent
@@ -173,7 +173,7 @@ def measure(
     network.cpu()
     rows = []
     for option, said, seconds in zip(options, answers, taken, strict=True):
-        found, apart = accuracy(said), judge.compare(answers[0], said)
+        found, apart = judge.accuracy(said), judge.compare(answers[0], said)
         counts = () if judge.by_accuracy else (judge.score(said).value, *judge.score(said).interval)
         rows.append(
             {

@@ -225,7 +225,8 @@ class SvmExplorer:
             "train", "validation" or "test".
         """
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
-        return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
+        groups = dependent(self.photos[self.photos["split"] == split])
+        return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix), groups)
 
     def chances(self, C: float, kernel: str = "linear", split: str = "validation") -> np.ndarray:
         """Probabilities (n, classes) of that SVM on a split.
@@ -323,12 +324,9 @@ class SvmExplorer:
         if open_test:
             self.workspace.open_test(f"baseline {self.spec.backbone} {self.spec.image_size} {kernel} C={chosen:g}")
             test, note = self._tested(svm)
+        groups = dependent(self.photos[self.photos["split"] == "validation"])
         rows = self._rows.assign(predicted=predicted, score=np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1))
-        objective, chances, own = (
-            self.objective,
-            self.chances(chosen, kernel),
-            dependent(self.photos[self.photos["split"] == "validation"]),
-        )
+        objective, chances = self.objective, self.chances(chosen, kernel)
         answers = predicted
         if not objective.LIKELIEST:
             answers = np.array(self.classes, dtype=object)[objective.decide(chances)]
@@ -339,11 +337,11 @@ class SvmExplorer:
             kernel,
             chosen,
             self.accuracy(chosen, kernel, "train"),
-            metrics.accuracy(truth, predicted, own),
+            metrics.accuracy(truth, predicted, groups),
             test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
             metrics.confusion(truth, answers, self.classes),
-            metrics.per_class(truth, answers, self.classes),
+            metrics.per_class(truth, answers, self.classes, groups),
             wrong,
             rows,
             self.features.images_per_second,
@@ -354,7 +352,7 @@ class SvmExplorer:
             self.score(chosen, kernel),
             note,
             self.imbalance,
-            None if objective.LIKELIEST else metrics.accuracy(truth, answers, own),
+            None if objective.LIKELIEST else metrics.accuracy(truth, answers, groups),
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:

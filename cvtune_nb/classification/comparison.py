@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.judge import Judge, Said, accuracy
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data.groups import groups_id
 from cvtune_nb.files import path_and_digest, read_csv, read_json, write_csv, write_json
 from cvtune_nb.metrics import Accuracy, Paired
@@ -66,7 +66,7 @@ class Entry:
     @property
     def accuracy(self) -> Accuracy:
         """On all of these."""
-        return accuracy(self.said.get(self.photos, NOTHING))
+        return self.judge.accuracy(self.said.get(self.photos, NOTHING))
 
     @property
     def score(self) -> Score:

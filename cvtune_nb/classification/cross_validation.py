@@ -178,7 +178,7 @@ def cross_validate(
         merits = {name: objective.merit(_value(objective, labels, answers[name].to_numpy())) for name in answers}
         right, by = right[[max(merits, key=lambda name: merits[name])]], f"chosen by {objective.label} over the folds"
         C_values = tuple(value for value in C_values if str(value) in right)
-    chosen = metrics.best_of(right)
+    chosen = metrics.best_of(right, groups=dependent(photos))
     best = next(C for C in C_values if str(C) == chosen.run)
     own = metrics.cross_validated(right[chosen.run], folds, dependent(photos))
     low, high = (min(1.0, max(0.0, end + chosen.expected - own.value)) for end in own.interval)

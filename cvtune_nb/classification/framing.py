@@ -17,7 +17,7 @@ from cvtune_nb.classification.choice import framed_as
 from cvtune_nb.classification.compare import cross_validated, judge_of, sample
 from cvtune_nb.classification.comparison import COUNTS, training_photos_id
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.classification.judge import Judge, Said, accuracy
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.summary import common_aspect, cut_off
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
@@ -216,7 +216,7 @@ def concluded(
     judge = judge or Judge()
     rows, best, crop = [], FRAMINGS[0], said[FRAMINGS[0]]
     for framing, one in said.items():
-        found, apart = accuracy(one), judge.compare(crop, one)
+        found, apart = judge.accuracy(one), judge.compare(crop, one)
         counted = judge.score(one)
         pixels = math.prod(framed_as(spec, framing).preprocessing.shape)
         values = {"photos": len(one), "accuracy": found.value, "low": found.low, "high": found.high}

@@ -55,16 +55,21 @@ class Judge:
     def score(self, said: Said) -> Score:
         """The objective with its 95% interval; without a photo 0 to 1 for accuracy, else NaN."""
         if self.by_accuracy:
-            found = accuracy(said)
+            found = self.accuracy(said)
             return Score(found.value, found.low, found.high, found.n, self.objective.label, self.objective.SHARE)
         return self.objective.measure(self.truth[: len(said)], self._chances(said), self._groups(said))
 
     def compare(self, first: Said, second: Said) -> Paired:
         """The second beside the first, both on the same photos; above 0: the second is better."""
+        groups = self._groups(first)
         if self.by_accuracy:
-            return metrics.paired(first.right, second.right)
-        truth, groups = self.truth[: len(first)], self._groups(first)
+            return metrics.paired(first.right, second.right, groups)
+        truth = self.truth[: len(first)]
         return self.objective.compare(truth, self._chances(first), self._chances(second), groups)
+
+    def accuracy(self, said: Said) -> Accuracy:
+        """The share that is right, with its interval, whatever counts."""
+        return metrics.rate(said.right, self._groups(said))
 
     def margin(self, points: float, value: float) -> float:
         """As much of the objective, in its unit, as so many points (0 to 1) are of accuracy.
@@ -90,8 +95,3 @@ class Judge:
 
 USUAL_MISTAKES = 0.2
 """Share of mistakes, much as a frozen network makes on our sets, by which points become parts of a loss."""
-
-
-def accuracy(said: Said) -> Accuracy:
-    """The share that is right, with its interval."""
-    return metrics.share(int(said.right.sum()), len(said))

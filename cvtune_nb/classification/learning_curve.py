@@ -38,21 +38,24 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
     matrix, labels = explorer.part("train")
     held_back, truth = explorer.part("validation")
     own = dependent(explorer.photos)
-    groups = None if own is None else own[explorer.photos["split"] == "train"].to_numpy()
+    groups, others = (
+        None if own is None else own[explorer.photos["split"] == split].to_numpy() for split in ("train", "validation")
+    )
     rows = []
     for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
-        draws, scores, used = [], [], 0
+        draws, scores, used, one = list[float](), [], 0, metrics.share(0, 0)
         for repeat in range(repeats if fraction < 1 else 1):
             random = np.random.default_rng([seed, repeat, round(fraction * 100)])
             chosen = np.concatenate([_first_of(labels, label, groups, fraction, random) for label in explorer.classes])
             svm = Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen])
             right = svm.predict(held_back) == truth
-            draws.append(metrics.share(int(right.sum()), len(truth)).value)
+            one = metrics.rate(right, others)
+            draws.append(one.value)
             if not judge.by_accuracy:
                 score = judge.score(Said(right, tempered(svm.logits(held_back, explorer.classes), judge.truth)))
                 scores.append((score.value, *score.interval))
             used = len(chosen)
-        mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
+        mean = metrics.alike(metrics.share(round(np.mean(draws) * len(truth)), len(truth)), one)
         counts = np.mean(scores, axis=0).tolist() if scores else []
         rows.append((used, float(np.mean(draws)), mean.low, mean.high, *counts))
     counted = () if judge.by_accuracy else COUNTS

@@ -177,8 +177,11 @@ class Run(StoredRun[Config]):
 
     @property
     def train(self) -> Accuracy:
-        """Train accuracy in eval mode without augmentation, at the best epoch."""
-        return self._accuracy("train_accuracy", self.counts[0])
+        """Train accuracy in eval mode without augmentation, at the best epoch.
+
+        Which training photos were right is not kept: they are taken to depend on each other as validation photos do.
+        """
+        return metrics.alike(self._accuracy("train_accuracy", self.counts[0]), self.validation)
 
     @property
     def validation(self) -> Accuracy:
@@ -187,6 +190,13 @@ class Run(StoredRun[Config]):
         if groups is None:
             return self._accuracy("validation_accuracy", self.counts[1])
         return metrics.accuracy(groups["label"], groups["predicted"], groups["group"])
+
+    @property
+    def independent(self) -> tuple[float, float]:
+        """The photos of `counts`; where some belong together as many as are independent of each other."""
+        found = self.validation
+        fewer = metrics.effective(found) / found.n if found.n else 1.0
+        return self.counts[0] * fewer, self.counts[1] * fewer
 
     def _accuracy(self, column: str, photos: int) -> Accuracy:
         photos = 0 if self.history.empty else photos

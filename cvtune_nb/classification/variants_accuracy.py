@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import file_of
 from cvtune_nb.files import Progress
@@ -154,7 +155,13 @@ class Measured:
         chances, labels = self.chances["fp32"], photos["label"].to_numpy()[self.seen["fp32"]]
         readable = np.isfinite(chances).all(axis=1)
         truth = [objective.classes.index(label) for label in labels[readable]]
-        return objective.measure(truth, chances[readable])
+        groups = self.groups("fp32", photos)
+        return objective.measure(truth, chances[readable], None if groups is None else groups[readable])
+
+    def groups(self, variant: str, photos: pd.DataFrame) -> np.ndarray | None:
+        """The group of each photo that a variant looked at, where some belong together; photos: as in `right`."""
+        own = dependent(photos)
+        return None if own is None else own.to_numpy()[self.seen[variant]]
 
     @staticmethod
     def beside(
@@ -180,12 +187,14 @@ class Measured:
             return Measured._judged(parts, objective)
         rows = []
         for name in parts[0][0].chances:
-            mine, full = [], []
+            mine, full, groups = [], [], []
             for measured, photos in parts:
                 seen = measured.seen[name]
                 mine.append(measured.right(name, photos, classes))
                 full.append(measured.right("fp32", photos, classes)[np.isin(measured.seen["fp32"], seen)])
-            found = paired(np.concatenate(full), np.concatenate(mine))
+                groups.append(measured.groups(name, photos))
+            together = None if any(own is None for own in groups) else np.concatenate(groups)
+            found = paired(np.concatenate(full), np.concatenate(mine), together)
             times = [measured.milliseconds[name] for measured, _ in parts if name in measured.milliseconds]
             if not times:  # no photo of these classes is left
                 rows.append((name, *[float("nan")] * 5, "not measured"))

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import DisjointSet
 
@@ -230,6 +231,18 @@ def dependent(photos: pd.DataFrame) -> pd.Series | None:
     Intervals allow for groups only then: those of data without groups stay what they were.
     """
     return photos["group"] if "copies" in photos and (photos["group"] != photos["copies"]).any() else None
+
+
+def groups_at(photos: pd.DataFrame, paths: Iterable[str]) -> np.ndarray | None:
+    """The group of the photo at each path where photos belong together, else None; one that is gone is alone.
+
+    photos: path, group, copies.
+    """
+    own = dependent(photos)
+    if own is None:
+        return None
+    known = dict(zip(photos["path"], own, strict=True))
+    return np.array([known.get(path, path) for path in paths], dtype=object)
 
 
 def groups_id(photos: pd.DataFrame) -> str:

@@ -212,7 +212,9 @@ class ExportPanel(BaseExportPanel):
     def _keep_share(self) -> None:
         """The model that is tried below keeps the share that is chosen now, which may have moved during the export."""
         if self.known is not None:
-            self.exported_model().known_below = below(round(self.keep.value, 2), len(self.known.validation))
+            self.exported_model().known_below = below(
+                round(self.keep.value, 2), len(self.known.validation), self.known.groups
+            )
 
     def try_photo(self, path: str) -> None:
         """Classify the photo at `path`, or those of the folder there, with the exported model."""

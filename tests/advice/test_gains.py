@@ -61,9 +61,14 @@ def test_the_learning_curve_is_a_power_law(workspace, monkeypatch):
         return pd.Series(np.arange(1000) >= parts[part] * 1000, index=[str(n) for n in range(1000)], dtype=float)
 
     monkeypatch.setattr(losses, "right_by_photo", told)
-    now, low, high = gains.errors_with_more_photos(workspace, None, SPEC, objective_of("accuracy", ()), None)
+    photos = pd.DataFrame({"path": [str(n) for n in range(1000)], "copies": range(1000), "group": range(1000)})
+    objective = objective_of("accuracy", ())
+    now, low, high = gains.errors_with_more_photos(workspace, photos, SPEC, objective, None)
     assert now == pytest.approx(0.5, abs=0.01)
     assert 0.4 < low < now < high < 0.6
+    frames = photos.assign(group=photos["group"] // 25 * 25)
+    again, lower, higher = gains.errors_with_more_photos(workspace, frames, SPEC, objective, None)
+    assert again == now and higher - lower > 2 * (high - low), "25 frames of a scene are no 25 photos"
 
 
 def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
@@ -75,6 +80,18 @@ def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
     few, many = ratio(100), ratio(1000)
     assert many[0] == pytest.approx(0.5, abs=0.01)
     assert few[2] - few[1] > 2 * (many[2] - many[1])
+
+
+def test_a_ratio_of_errors_of_frames_is_as_unsure_as_one_of_scenes():
+    random = np.random.default_rng(0)
+    paths = [f"scene-{n // 10}_{n % 10}.jpg" for n in range(400)]
+    photos = pd.DataFrame({"path": paths, "copies": paths, "group": [path.split("_")[0] for path in paths]})
+    before, after = (pd.Series(np.repeat(random.random(40) < right, 10), paths, dtype=float) for right in (0.6, 0.8))
+    alone, together = (
+        gains.ratio_of_errors(*(losses.mistakes(right, given) for right in (before, after))) for given in (None, photos)
+    )
+    assert alone[0] == together[0]
+    assert together[2] - together[1] > 2 * (alone[2] - alone[1])
 
 
 def test_a_gain_is_expected_of_wrong_labels(workspace, monkeypatch):

@@ -295,8 +295,11 @@ def passes(
             deep = tuned(spaces[name], pair, seed, arguments)
             weights = {"weight": deep.last.weight, "bias": deep.last.bias}
             deep.backbone.pooling = STAGES
-            rows = {each: of_network(deep.backbone, spaces[each], rows, size) for each, rows in asked.items()}
-            np.savez(file, **rows, **{f"last_{part}": each.detach().numpy() for part, each in weights.items()})
+            both = {each: of_network(deep.backbone, spaces[each], rows, size) for each, rows in asked.items()}
+            plain = {each: rows for each, (rows, _) in both.items()}
+            mirrored = {f"mirrored_{each}": rows for each, (_, rows) in both.items()}
+            last = {f"last_{part}": each.detach().numpy() for part, each in weights.items()}
+            np.savez(file, **plain, **mirrored, **last)
         kept = dict(np.load(file))
         wide = {each: kept[each] for each in asked}
         head = lambda rows: normalised(rows) @ kept["last_weight"].T + kept["last_bias"]  # noqa: E731
@@ -332,10 +335,18 @@ def tuned(workspace: Workspace, pair: tuple[str, ...], seed: int, arguments: arg
     )
 
 
-def of_network(backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int) -> np.ndarray:
-    """Features of photos by a network that is not in any cache."""
+def of_network(
+    backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of photos, and of their mirror images, by a network that is not in any cache."""
     squares, every = pixels(workspace, photos, Preprocessing(size)), range(len(photos))
-    return np.concatenate([networks.forward(backbone, squares.centre(every[i : i + BATCH])) for i in every[::BATCH]])
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    for first in every[::BATCH]:
+        images = squares.centre(every[first : first + BATCH])
+        parts.append(
+            (networks.forward(backbone, images), networks.forward(backbone, images[:, :, ::-1].copy()))
+        )
+    return np.concatenate([plain for plain, _ in parts]), np.concatenate([mirrored for _, mirrored in parts])
 
 
 def auroc(known: np.ndarray, strangers: np.ndarray) -> float:
