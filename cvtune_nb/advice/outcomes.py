@@ -51,7 +51,7 @@ def real_gains(workspace: Workspace) -> pd.DataFrame:
                     "high": gain["high"],
                     "real": real,
                     "run": later.id,
-                    "words": _compared_in_words(gain, (base, later), real, counted),
+                    "words": compared_in_words(gain, (base, later), real, counted),
                     "objective": counted.objective,
                 }
             )
@@ -88,7 +88,20 @@ def _real(base: Run, later: Run, counted: Counted) -> float | None:
     return float((both["predicted_y"] == both["label"]).mean() - (both["predicted_x"] == both["label"]).mean())
 
 
-def _compared_in_words(gain: dict[str, Any], pair: tuple[Run, Run], real: float, counted: Counted) -> str:
+def compared_in_words(gain: dict[str, Any], pair: tuple[Run, Run], real: float, counted: Counted) -> str:
+    """A prediction beside what came of it.
+
+    Parameters
+    ----------
+    gain
+        Fields of a Gain.
+    pair
+        The run that it was about, and the one that did it.
+    real
+        How much better that is.
+    counted
+        By what.
+    """
     inside, (base, later) = "inside" if gain["low"] <= real <= gain["high"] else "outside", pair
     unit = "points" if counted.by_accuracy else f"points of {counted.label}"
     if counted.share:

@@ -167,7 +167,7 @@ def measure(
         report = functools.partial(_report, progress, str(plain), 2 * number / len(options), 2 / len(options))
         squares = pixels(workspace, photos, plain, report)
         one, other = _probabilities(network, squares, report)
-        answers += [_said(judge, one), _said(judge, (one + other) / 2)]
+        answers += [judge.said(one), judge.said((one + other) / 2)]
         singles.append(squares.centre([0]))
     taken = [seconds * passes for seconds in _seconds(network, singles) for passes in (1, 2)]
     network.cpu()
@@ -289,10 +289,6 @@ def _judge(workspace: Workspace, classes: Sequence[str], photos: pd.DataFrame) -
     own = dependent(photos)
     truth = pd.Index(classes).get_indexer(photos["label"])
     return Judge(what_counts(workspace, classes), truth, None if own is None else own.to_numpy())
-
-
-def _said(judge: Judge, chances: np.ndarray) -> Said:
-    return Said(chances.argmax(1) == judge.truth, None if judge.by_accuracy else chances)
 
 
 def _all(workspace: Workspace) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Judges what several classifiers say of the same photos by what counts, with intervals and paired tests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,13 @@ class Said:
 
     def __len__(self) -> int:
         return len(self.right)
+
+
+def joined(parts: Sequence[Said]) -> Said:
+    """What it says of the photos of all parts, one part after the other."""
+    chances = [part.chances for part in parts if part.chances is not None]
+    right = np.concatenate([part.right for part in parts])
+    return Said(right, np.concatenate(chances) if len(chances) == len(parts) else None)
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,22 @@ class Judge:
         """The classes whose probabilities are needed; none where accuracy counts."""
         return () if self.by_accuracy else self.objective.classes
 
+    def said(self, chances: np.ndarray) -> Said:
+        """What follows from probabilities (n, classes) on all photos: right is where the likeliest class is."""
+        return Said(chances.argmax(1) == self.truth, None if self.by_accuracy else chances)
+
     def score(self, said: Said) -> Score:
         """The objective with its 95% interval; without a photo 0 to 1 for accuracy, else NaN."""
         if self.by_accuracy:
             found = self.accuracy(said)
             return Score(found.value, found.low, found.high, found.n, self.objective.label, self.objective.SHARE)
         return self.objective.measure(self.truth[: len(said)], self._chances(said), self._groups(said))
+
+    def value(self, said: Said) -> float:
+        """The objective alone, which takes no bootstrap."""
+        if self.by_accuracy:
+            return float(said.right.mean())
+        return self.objective.value(self.truth[: len(said)], self._chances(said))
 
     def compare(self, first: Said, second: Said) -> Paired:
         """The second beside the first, both on the same photos; above 0: the second is better."""
