@@ -1,5 +1,7 @@
 """Backbone + last layer: the network that is fine-tuned and exported."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from safetensors.torch import load_file
@@ -9,26 +11,35 @@ from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.run import Run
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.models import networks
+from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.parameters import Config
 
 
 class Classifier(nn.Module):
-    """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did."""
+    """A backbone and one linear layer. With normalise, the last layer sees features of length 1, as the SVM did.
 
-    def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool):
+    projection: what a loss beside the cross-entropy sees the features through in training (PARAMETERS); None: nothing.
+    """
+
+    def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool, projection: int = 0):
         super().__init__()
         self.backbone, self.normalise = backbone, normalise
         self.dropout, self.last = nn.Dropout(dropout), nn.Linear(backbone.width, classes)
+        self.projection = projected(backbone.width, projection) if projection else None
 
     def forward(
         self, images: torch.Tensor, with_features: bool = False
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Logits (n, classes) of uint8 photos (n, height, width, 3); with_features: and the features, (n, width)."""
+        """Logits (n, classes) of uint8 photos (n, height, width, 3).
+
+        with_features: and the features (n, width), in training through the projection, where there is one.
+        """
         features = self.backbone(images)
         logits = self.classify(features)
-        return (logits, features) if with_features else logits
+        if not with_features:
+            return logits
+        return logits, self.projection(features) if self.projection else features
 
     def seen(self, images: torch.Tensor, pooling: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (n, classes), and the features (n, wider) of another pooling that begin with the network's own."""
@@ -49,13 +60,18 @@ class Classifier(nn.Module):
             self.last.bias.copy_(torch.from_numpy(np.asarray(bias * SVM_SCALE, np.float32)))
 
 
+def projected(width: int, features: int) -> nn.Module:
+    """The projection head of Khosla and others 2020, "Supervised contrastive learning": two layers."""
+    return nn.Sequential(nn.Linear(width, features), nn.ReLU(), nn.Linear(features, features))
+
+
 def build(config: Config, classes: list[str], pretrained: bool = True, progress: Progress = silent) -> Classifier:
     """The untrained classifier of a config; same seed, same last layer.
 
     Parameters
     ----------
     config
-        The backbone, its weights, image size, drop path and pooling, the seed and dropout.
+        The backbone, its weights, image size, drop path and pooling, the seed, dropout and projection.
     classes
         Their names.
     pretrained
@@ -79,7 +95,18 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     )
     backbone = with_fast_depthwise(backbone)
     torch.manual_seed(config.seed)
-    return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
+    projection = config.projection if config.counted_loss != "cross-entropy" else 0
+    return Classifier(backbone, len(classes), config.dropout, config.head == "svm", projection)
+
+
+def in_epoch(config: Config, epoch: int) -> Config:
+    """The parameters by which an epoch trains: with a smaller image size, where photos are resized progressively.
+
+    Raises InputError for a network that takes no other size.
+    """
+    if epoch > config.small_epochs:
+        return config
+    return replace(config, image_size=sizes.smaller(config.backbone, config.image_size))
 
 
 def load_best(run: Run) -> Classifier:
@@ -87,7 +114,15 @@ def load_best(run: Run) -> Classifier:
 
     Raises InputError before the run has one.
     """
-    weights = load_file(run.best_weights())
-    network = build(run.config, run.classes, pretrained=False)
-    network.load_state_dict(weights)
+    network = build(replace(run.config, projection=0), run.classes, pretrained=False)
+    network.load_state_dict(best_tensors(run))
     return network.eval()
+
+
+def best_tensors(run: Run) -> dict[str, torch.Tensor]:
+    """The weights after the run's best epoch, without a projection head, which only training needs.
+
+    Raises InputError before the run has one.
+    """
+    tensors = load_file(run.best_weights())
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("projection.")}

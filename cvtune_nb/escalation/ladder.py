@@ -40,7 +40,7 @@ COLUMNS = [name for name in PARAMETERS if name != "seed"]
 WORDS = [
     parameter.name
     for parameter in PARAMETERS.values()
-    if parameter.scale in ("name", "menu", "policies", "remedy", "text", "file")
+    if parameter.scale in ("name", "menu", "policies", "remedy", "text", "file", "run")
 ]
 """Columns that hold words, not numbers."""
 
