@@ -445,6 +445,23 @@ DETECTOR_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for param
 """Those of a detector: what a classifier has, too, with values that suit it."""
 
 
+LADDER_PARAMETERS: dict[str, Parameter] = {
+    "least_gain": Parameter(
+        "least_gain",
+        "Least gain",
+        "the ladder ends when no rung left is expected to gain so many points of accuracy for an hour of its time, or "
+        "as much as the validation photos can show at all; 0: it ends with its last rung, or the budget",
+        0.0,
+        "linear",
+        0.0,
+        100.0,
+        "points an hour",
+        step=0.5,
+    ),
+}
+"""Those of climbing a ladder."""
+
+
 def differing(
     rows: pd.DataFrame, parameters: Mapping[str, Parameter] = PARAMETERS, always: Collection[str] = ()
 ) -> dict[str, str]:

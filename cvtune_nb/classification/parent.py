@@ -37,21 +37,20 @@ def named_parent(workspace: Workspace, config: Config) -> Config:
         raise InputError(f"parent {BELOW} means a rung of a ladder: name a run, or best")
     run = load_run(workspace, config.parent)
     _require_alike(workspace, config, run)
-    digest = path_and_digest(pinned(str(run.best_weights())))[1]
-    return replace(config, parent=f"{run.id}{PIN}{digest}")
+    return replace(config, parent=f"{run.id}{PIN}{_digest(run)}")
 
 
 def parent_of(workspace: Workspace, config: Config) -> Run | None:
-    """The run that a config goes on from; None: from none.
+    """The run that a config goes on from; None: from none, or from a rung below, whichever that is.
 
     Raises InputError where it is gone, has learned more since it was chosen, or can't be gone on from.
     """
-    if not config.parent:
+    if config.parent in ("", BELOW):
         return None
     name, digest = path_and_digest(named_parent(workspace, config).parent)
     run = load_run(workspace, str(name))
     _require_alike(workspace, config, run)
-    if path_and_digest(pinned(str(run.best_weights())))[1] != digest:
+    if _digest(run) != digest:
         raise InputError(
             f"run {run.id} has learned more since it was chosen to go on from: choose it again (--parent {run.id})"
         )
@@ -84,6 +83,11 @@ def take_over(network: Classifier, run: Run, config: Config) -> None:
 def words(run: Run) -> str:
     """Where weights come from that are a run's, for a model card."""
     return f"{run.origin}; from there over run {run.id}, epoch {run.best_epoch}".removeprefix("; ")
+
+
+def _digest(run: Run) -> str:
+    """Of what its best epoch has learned: enough digits to tell it from all others."""
+    return path_and_digest(pinned(str(run.best_weights())))[1][:16]
 
 
 def _require_alike(workspace: Workspace, config: Config, run: Run) -> None:
