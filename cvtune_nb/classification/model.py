@@ -13,7 +13,7 @@ from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.depthwise import with_fast_depthwise
-from cvtune_nb.parameters import Config
+from cvtune_nb.parameters import PARAMETERS, Config
 
 
 class Classifier(nn.Module):
@@ -22,11 +22,13 @@ class Classifier(nn.Module):
     projection: what a loss beside the cross-entropy sees the features through in training (PARAMETERS); None: nothing.
     """
 
-    def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool, projection: int = 0):
+    projection: nn.Module | None
+
+    def __init__(self, backbone: networks.Backbone, classes: int, dropout: float, normalise: bool):
         super().__init__()
         self.backbone, self.normalise = backbone, normalise
         self.dropout, self.last = nn.Dropout(dropout), nn.Linear(backbone.width, classes)
-        self.projection = projected(backbone.width, projection) if projection else None
+        self.projection = None
 
     def forward(
         self, images: torch.Tensor, with_features: bool = False
@@ -60,9 +62,14 @@ class Classifier(nn.Module):
             self.last.bias.copy_(torch.from_numpy(np.asarray(bias * SVM_SCALE, np.float32)))
 
 
-def projected(width: int, features: int) -> nn.Module:
-    """The projection head of Khosla and others 2020, "Supervised contrastive learning": two layers."""
-    return nn.Sequential(nn.Linear(width, features), nn.ReLU(), nn.Linear(features, features))
+def add_projection(network: Classifier, config: Config) -> None:
+    """Give a network that is to be trained the projection head that its config wants.
+
+    Two layers, as of Khosla and others 2020, "Supervised contrastive learning".
+    """
+    if config.projection and config.counted_loss != PARAMETERS["loss"].default:
+        width, features = network.backbone.width, config.projection
+        network.projection = nn.Sequential(nn.Linear(width, features), nn.ReLU(), nn.Linear(features, features))
 
 
 def build(config: Config, classes: list[str], pretrained: bool = True, progress: Progress = silent) -> Classifier:
@@ -71,7 +78,7 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     Parameters
     ----------
     config
-        The backbone, its weights, image size, drop path and pooling, the seed, dropout and projection.
+        The backbone, its weights, image size, drop path and pooling, the seed and dropout.
     classes
         Their names.
     pretrained
@@ -95,8 +102,7 @@ def build(config: Config, classes: list[str], pretrained: bool = True, progress:
     )
     backbone = with_fast_depthwise(backbone)
     torch.manual_seed(config.seed)
-    projection = config.projection if config.counted_loss != "cross-entropy" else 0
-    return Classifier(backbone, len(classes), config.dropout, config.head == "svm", projection)
+    return Classifier(backbone, len(classes), config.dropout, normalise=config.head == "svm")
 
 
 def in_epoch(config: Config, epoch: int) -> Config:
@@ -114,7 +120,7 @@ def load_best(run: Run) -> Classifier:
 
     Raises InputError before the run has one.
     """
-    network = build(replace(run.config, projection=0), run.classes, pretrained=False)
+    network = build(run.config, run.classes, pretrained=False)
     network.load_state_dict(best_tensors(run))
     return network.eval()
 

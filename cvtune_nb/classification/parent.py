@@ -1,7 +1,6 @@
 """A run that goes on from another one: training starts from what that has learned, not from published weights."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.model import Classifier, best_tensors
@@ -9,6 +8,7 @@ from cvtune_nb.classification.run import Run, load_run
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import PIN, path_and_digest, pinned
 from cvtune_nb.models import networks
+from cvtune_nb.models.backbones import RANDOM
 from cvtune_nb.models.depthwise import with_fast_depthwise
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, photos_id
@@ -73,8 +73,8 @@ def take_over(network: Classifier, run: Run, config: Config) -> None:
     """
     tensors, own = best_tensors(run), network.state_dict()
     if any(own[name].shape != tensor.shape for name, tensor in tensors.items()):
-        weights = pinned(str(Path(run.best_weights())))
-        resampled = networks.load(config.backbone, image_size=shown_in(config).size, weights=weights)
+        plain, weights = config.backbone.removesuffix(RANDOM), pinned(str(run.best_weights()))
+        resampled = networks.load(plain, image_size=shown_in(config).size, weights=weights, pooling=config.pooling)
         state = with_fast_depthwise(resampled).state_dict()
         tensors |= {f"backbone.{name}": tensor for name, tensor in state.items()}
     network.load_state_dict({**own, **tensors})

@@ -18,7 +18,7 @@ from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.losses import similarity_loss
-from cvtune_nb.classification.model import Classifier, build, in_epoch
+from cvtune_nb.classification.model import Classifier, add_projection, build, in_epoch
 from cvtune_nb.classification.parent import named_parent, parent_of, take_over, words
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.data.groups import dependent
@@ -125,7 +125,9 @@ class ClassifierTrainer:
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
         # what is resumed has its own weights, and what goes on from a run gets that one's: no file that may have moved
         pretrained = run.history.empty and not config.parent
-        self.network = build(config, run.classes, pretrained, progress).to(networks.device())
+        network = build(config, run.classes, pretrained, progress)
+        add_projection(network, config)
+        self.network = network.to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
         self.progress, self.now, self.learned_from = progress, config, self.train
 

@@ -43,29 +43,28 @@ FOUND = ["svm", "validation", "test", "expected", "low", "high", "cpu", "seconds
 TEST, VALIDATION = 40, 10
 """Photos of a class that are tested on, at most, and that the best epoch is chosen on."""
 
-CONTRAST = {"loss": "supervised-contrastive", "loss_weight": 0.5, "projection": 128}
-LARGER = 2**0.5
-"""Image size over that of the first rung."""
+CONTRAST = {"loss": "supervised-contrastive"}
+HEAD = {**CONTRAST, "loss_weight": 0.5, "projection": 128}
+LARGER = {"times": 2**0.5}
+PROGRESSIVE = {**LARGER, "progressive": 0.6}
+LITE2 = {"backbone": "efficientnet_lite2"}
 RUNGS: dict[str, dict[str, Any]] = {
     "good": {},
     "contrast": CONTRAST,
-    "contrast, no head": {"loss": "supervised-contrastive"},
-    "larger": {"times": LARGER},
-    "larger, progressive": {"times": LARGER, "progressive": 0.6},
-    "larger, from good": {"times": LARGER, "parent": "good", "epochs": 4, "learning_rate": 0.00015},
-    "larger, minibatch halved": {"times": LARGER, "batch_size": 16, "learning_rate": 0.00015},
+    "contrast, head": HEAD,
     "long": {"epochs": 20},
-    "lite2": {"backbone": "efficientnet_lite2"},
-    "lite2 larger": {"backbone": "efficientnet_lite2", "times": LARGER},
-    "lite2 larger, progressive": {"backbone": "efficientnet_lite2", "times": LARGER, "progressive": 0.6},
-    "lite2 larger, contrast": {"backbone": "efficientnet_lite2", "times": LARGER, **CONTRAST},
-    "lite2 larger, contrast, progressive": {
-        "backbone": "efficientnet_lite2",
-        "times": LARGER,
-        "progressive": 0.6,
-        **CONTRAST,
-    },
-    "lite2 twice": {"backbone": "efficientnet_lite2", "times": 2.0},
+    "long, contrast": {"epochs": 20, **CONTRAST},
+    "larger": LARGER,
+    "larger, progressive": PROGRESSIVE,
+    "larger, contrast": {**LARGER, **CONTRAST},
+    "larger, progressive, contrast": {**PROGRESSIVE, **CONTRAST},
+    "larger, from good": {**LARGER, "parent": "good", "epochs": 4, "learning_rate": 0.00015},
+    "larger, minibatch halved": {**LARGER, "batch_size": 16, "learning_rate": 0.00015},
+    "lite2": LITE2,
+    "lite2 larger": {**LITE2, **LARGER},
+    "lite2 larger, contrast, head": {**LITE2, **LARGER, **HEAD},
+    "lite2 larger, progressive, contrast": {**LITE2, **PROGRESSIVE, **CONTRAST},
+    "lite2 twice, progressive, contrast": {**LITE2, **PROGRESSIVE, **CONTRAST, "times": 2.0},
 }
 """Parameters that are not as recommended; times: the image size over --image-size; parent: another of these rungs."""
 
