@@ -454,9 +454,9 @@ LADDER_PARAMETERS: dict[str, Parameter] = {
         0.0,
         "linear",
         0.0,
-        100.0,
+        1000.0,
         "points an hour",
-        step=0.5,
+        step=1.0,
     ),
 }
 """Those of climbing a ladder."""

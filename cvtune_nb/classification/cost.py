@@ -53,8 +53,9 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     spec.require_usable(photos)
     download = backbones.download(config.backbone, config.weights)
     require_drop_path(config.backbone, config.drop_path)
-    probe = _probe(workspace, config, progress)
+    in_epoch(config, 1)  # refuses a network that takes no smaller size
     parent_of(workspace, config)
+    probe = _probe(workspace, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
     epoch -= _saved(workspace, config, probe, progress)
     keys = photos["sha256"].drop_duplicates().tolist()

@@ -106,8 +106,8 @@ def smaller(name: str, image_size: int) -> int:
 
     Raises InputError for a network that runs at the size that it is built for only.
     """
-    plain, wanted = name.removesuffix(RANDOM), max(int(PARAMETERS["image_size"].low), round(image_size * SMALLER))
-    found = [size for size in nearest(name, wanted) if size < image_size]
+    plain, wanted = name.removesuffix(RANDOM), max(PARAMETERS["image_size"].low, image_size * SMALLER)
+    found = [size for size in nearest(name, round(wanted)) if size < image_size]
     if _must_be_tried(plain):
         found = [size for size in found if arguments(plain, image_size) == arguments(plain, size) == {}]
     if not found:
