@@ -50,8 +50,8 @@ class Entry:
     seconds: float = 0.0
     said: dict[int, Said] = field(default_factory=dict)
     judge: Judge = field(default_factory=Judge)
-    _scores: dict[int, Score] = field(default_factory=dict, repr=False)
-    _apart: dict[tuple[FeatureSpec, int], Paired] = field(default_factory=dict, repr=False)
+    _scores: dict[int, Score] = field(default_factory=dict, init=False, repr=False)
+    _apart: dict[tuple[FeatureSpec, int], Paired] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def published(self) -> bool:

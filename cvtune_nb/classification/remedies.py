@@ -296,10 +296,7 @@ def concluded(
         difference, apart = value - objective.value(truth, answers[NONE]), drawn[name] - drawn[NONE]
         # two-sided: how often the difference of a sample lies on the other side of 0
         p = min(1.0, 2 * (1 + min((apart <= 0).sum(), (apart >= 0).sum())) / (DRAWS + 1)) if name != NONE else 1.0
-        plain = metrics.paired(right[NONE], right[name])
-        ends = (plain.low, plain.high)
-        if groups is not None:
-            ends = metrics.paired_groups(right[NONE], right[name], groups)[1:]
+        plain = metrics.paired(right[NONE], right[name], groups)
         numbers = (
             value,
             *np.quantile(drawn[name], (0.025, 0.975)),
@@ -308,7 +305,8 @@ def concluded(
             p,
             right[name].mean(),
             plain.difference,
-            *ends,
+            plain.low,
+            plain.high,
         )
         rows.append({"remedy": name, **dict(zip(NUMBERS, map(float, numbers), strict=True))})
     table = pd.DataFrame(rows)

@@ -1,11 +1,13 @@
 """What is recommended, by rules that are checked on made answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cvtune_nb.classification.comparison import Entry, last_comparison, nothing_yet, recommend
 from cvtune_nb.classification.features import FeatureSpec
-from cvtune_nb.classification.judge import Said
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data.preprocessing import Preprocessing
 
 
@@ -68,3 +70,13 @@ def test_alone_it_is_recommended_for_both():
 def test_before_anything_was_compared(workspace):
     assert last_comparison(workspace) is None
     assert nothing_yet().points.empty and nothing_yet().sentences == []
+
+
+def test_candidates_on_frames_are_compared_by_scenes():
+    groups = np.arange(1000) // 100  # ten scenes
+    entries = [entry("a", 900), entry("b", 700)]
+    alone = entries[1].minus(entries[0])
+    entries = [replace(one, judge=Judge(groups=groups)) for one in entries]
+    whole = entries[1].minus(entries[0])
+    assert whole.difference == alone.difference and alone.high < 0 < whole.high
+    assert entries[0].accuracy.groups == 10 and entries[0].on(500).n == 0

@@ -16,7 +16,7 @@ from cvtune_nb.classification.framing import (
     most_cut_off,
     specs,
 )
-from cvtune_nb.classification.judge import Said
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -158,3 +158,10 @@ def test_two_that_are_open_at_once_agree_on_the_mean_colour(workspace):
     assert padding_for(first, whole) == (1, 2, 3), "measured while this one was open already"
     third.keep_mean_colour((9, 9, 9))
     assert third.mean_colour == Workspace(workspace.folder).mean_colour == (1, 2, 3), "the first one measured stays"
+
+
+def test_frames_of_few_scenes_recommend_no_framing():
+    right = {"crop": Said(np.zeros(60, bool)), "whole": Said(np.repeat([True, True, True, False, False], 12))}
+    assert concluded(SPEC, right, "").recommended == "whole"
+    scenes = concluded(SPEC, right, "", Judge(groups=np.repeat(np.arange(5), 12)))
+    assert scenes.recommended == "crop" and scenes.table["low"][1] < concluded(SPEC, right, "").table["low"][1]
