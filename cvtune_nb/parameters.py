@@ -32,10 +32,10 @@ class Parameter:
     scale
         "log" and "linear": a number from low to high; "pixels": a whole number, of which a backbone may take some only
         (models.sizes); "power2": a power of two; "whole": a whole number; "menu": one of the choices; "name": of a
-        backbone; "file": of a file, pinned to what it holds now (files.pinned); "policies": a list of some of the
-        choices, each with a strength (augmentation.policies); "remedy": what is done about classes of different size
-        (imbalance); "text": free text, checked where it is used; "objective": text that says what counts
-        (objectives.text).
+        backbone; "run": of a run of the workspace (classification.parent); "file": of a file, pinned to what it holds
+        now (files.pinned); "policies": a list of some of the choices, each with a strength (augmentation.policies);
+        "remedy": what is done about classes of different size (imbalance); "text": free text, checked where it is used;
+        "objective": text that says what counts (objectives.text).
     low, high, choices
         The values it may have.
     unit
@@ -77,13 +77,13 @@ class Parameter:
             return " or ".join(self.choices)
         if self.scale == "objective":
             return FORMS
-        if self.scale in ("text", "name", "file"):
-            return "a file" if self.scale == "file" else "text"
+        if self.scale in ("text", "name", "file", "run"):
+            return {"file": "a file", "run": "a run"}.get(self.scale, "text")
         return f"{self.low:g} to {self.high:g}{', powers of 2' if self.scale == 'power2' else ''}"
 
     def check(self, value: Any) -> Any:
         """`value` as this parameter's type. Raises InputError when it is not a value this parameter may have."""
-        if self.scale in ("text", "name"):
+        if self.scale in ("text", "name", "run"):
             return str(value)
         if self.scale == "objective":
             return checked(str(value))
@@ -139,6 +139,18 @@ _DECLARED = [
         1000,
         "pixels",
         name_2018="image_dims",
+    ),
+    # docs/measurements.md, "What a rung gains"
+    Parameter(
+        "progressive",
+        "Progressive resizing",
+        "how many of the epochs, the first ones, train on photos of about 0.7 of the image size, which takes half the "
+        "time; what is measured, kept and exported sees the whole size. 0: none",
+        0.0,
+        "linear",
+        0.0,
+        0.9,
+        "of the epochs",
     ),
     Parameter(
         "framing",
@@ -310,6 +322,14 @@ _DECLARED = [
         choices=("svm", "random"),
     ),
     Parameter(
+        "parent",
+        "Goes on from",
+        "a run of the same backbone whose weights training starts from, its last layer included, instead of the "
+        "published ones: best, or its id. On a ladder, below: the nearest rung below with this backbone",
+        "",
+        "run",
+    ),
+    Parameter(
         "augmentation",
         "Augmentation",
         "policies that vary the training photos, against overfitting; notebook 03 and `cvtune augmentations` measure "
@@ -325,6 +345,27 @@ _DECLARED = [
         "cross-entropy",
         "menu",
         choices=("cross-entropy", "supervised-contrastive", "multi-similarity", "triplet", "contrastive"),
+    ),
+    Parameter(
+        "loss_weight",
+        "Weight of that loss",
+        "how much a loss beside the cross-entropy counts; 0: not at all. The cross-entropy counts 1",
+        1.0,
+        "linear",
+        0.0,
+        5.0,
+    ),
+    # a loss on the features themselves is what similarity wants; for accuracy Khosla and others 2020 put a head between
+    Parameter(
+        "projection",
+        "Projection head",
+        "features of a small network between the backbone and a loss beside the cross-entropy, which is trained along "
+        "and neither kept nor exported; 0: none, as image similarity wants it",
+        0,
+        "whole",
+        0,
+        1024,
+        "features",
     ),
     Parameter(
         "objective",
@@ -402,6 +443,23 @@ _OF_DETECTORS = [
 
 DETECTOR_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _OF_DETECTORS}
 """Those of a detector: what a classifier has, too, with values that suit it."""
+
+
+LADDER_PARAMETERS: dict[str, Parameter] = {
+    "least_gain": Parameter(
+        "least_gain",
+        "Least gain",
+        "the ladder ends when no rung left is expected to gain so many points of accuracy for an hour of its time, or "
+        "as much as the validation photos can show at all; 0: it ends with its last rung, or the budget",
+        0.0,
+        "linear",
+        0.0,
+        1000.0,
+        "points an hour",
+        step=1.0,
+    ),
+}
+"""Those of climbing a ladder."""
 
 
 def differing(
@@ -503,6 +561,11 @@ class TrainingConfig:
         """The name of what is trained: its first field."""
         return getattr(self, fields(self)[0].name)
 
+    @property
+    def descent(self) -> str:
+        """What the name of a run says of the run that it goes on from; "": of none."""
+        return ""
+
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, self.DECLARED[field.name].check(getattr(self, field.name)))
@@ -554,6 +617,7 @@ class Config(TrainingConfig):
     pooling: str = PARAMETERS["pooling"].default
     learning_rate: float = PARAMETERS["learning_rate"].default
     image_size: int = PARAMETERS["image_size"].default
+    progressive: float = PARAMETERS["progressive"].default
     framing: str = PARAMETERS["framing"].default
     aspect: str = PARAMETERS["aspect"].default
     epochs: int = PARAMETERS["epochs"].default
@@ -568,8 +632,11 @@ class Config(TrainingConfig):
     clip_norm: float = PARAMETERS["clip_norm"].default
     ema: float = PARAMETERS["ema"].default
     head: str = PARAMETERS["head"].default
+    parent: str = PARAMETERS["parent"].default
     augmentation: str = PARAMETERS["augmentation"].default
     loss: str = PARAMETERS["loss"].default
+    loss_weight: float = PARAMETERS["loss_weight"].default
+    projection: int = PARAMETERS["projection"].default
     objective: str = PARAMETERS["objective"].default
     imbalance: str = PARAMETERS["imbalance"].default
     seed: int = PARAMETERS["seed"].default
@@ -584,11 +651,26 @@ class Config(TrainingConfig):
             object.__setattr__(self, "epochs", len(rates))
             object.__setattr__(self, "learning_rate", PARAMETERS["learning_rate"].check(max(rates)))
         mixing = [name for name in self.policies if POLICIES[name].mixes]
-        if mixing and self.loss != PARAMETERS["loss"].default:
+        if mixing and self.counted_loss != PARAMETERS["loss"].default:
             raise InputError(
                 f"loss {self.loss} compares photos of one class, and {mixing[0]} mixes classes: leave it out of the "
                 f"augmentation, or choose {PARAMETERS['loss'].default}"
             )
+
+    @property
+    def counted_loss(self) -> str:
+        """Its loss, which is the cross-entropy where the weight of another one is 0."""
+        return self.loss if self.loss_weight else PARAMETERS["loss"].default
+
+    @property
+    def descent(self) -> str:
+        """What the name of a run says of the one that it goes on from, for example "-from-003"."""
+        return f"-from-{self.parent.partition('-')[0]}" if self.parent else ""
+
+    @property
+    def small_epochs(self) -> int:
+        """How many epochs, the first ones, train on smaller photos; the last one never does."""
+        return max(0, min(self.epochs - 1, round(self.progressive * self.epochs)))
 
     @property
     def policies(self) -> Mapping[str, float]:

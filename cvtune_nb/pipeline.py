@@ -164,7 +164,7 @@ class Workbook:
         return report
 
     def compare(self) -> None:
-        """Which network to go on with: the one recommended for accuracy, unless the person chose one by hand."""
+        """Which network to go on with: the one recommended for what counts, unless the person chose one by hand."""
         assert self.candidates, "only called where there are some"
         if (chosen := choice(self.workspace)) and chosen.why == BY_HAND:
             self.skip("compare", f"{chosen}")
@@ -173,7 +173,8 @@ class Workbook:
         found = compare(self.workspace, there, budget_seconds=COMPARISON_SHARE * self.left(), progress=self.progress)
         self.progress(1.0, "compared")  # raises Stopped again when it was the person
         if "accuracy" in found.recommended:
-            chosen = choose(self.workspace, found.recommended["accuracy"].spec, "recommended for accuracy")
+            why = f"recommended for {found.use_in_words('accuracy')}"
+            chosen = choose(self.workspace, found.recommended["accuracy"].spec, why)
         why = f"goes on with {chosen}" if chosen else "its share of the budget was too short for any network"
         values = {**found.to_dict(), "seconds": found.seconds, "why": why}
         self.found["compare"] = {"state": "done", **values, "start_with": chosen and chosen.spec.to_dict()}

@@ -38,8 +38,10 @@ class Baseline:
     """What a frozen network and an SVM reach.
 
     The tables, `predicted` and `chances` (probabilities (n, classes)) are about the validation photos, and so is
-    `score`, by the objective of that text. `test` is there only when the test set was opened on purpose; `note` says
-    which test photos are not counted, because the SVM was trained on copies of them.
+    `score`, by the objective of that text. confusion, per_class and mistakes are about what is answered: the likeliest
+    class, or where costs count the one of the lowest expected cost, and then `answered` says how many of these answers
+    are right; all else is about the likeliest. `test` is there only when the test set was opened on purpose; `note`
+    says which test photos are not counted, because the SVM was trained on copies of them.
     """
 
     spec: FeatureSpec
@@ -61,6 +63,7 @@ class Baseline:
     score: Score
     note: str = ""
     imbalance: str = NONE
+    answered: Accuracy | None = None
 
     @property
     def by_label(self) -> pd.DataFrame:
@@ -92,6 +95,8 @@ class Baseline:
             "C_table": self.C_table.to_dict("records"),
             "per_class": self.per_class.to_dict("records"),
         }
+        if self.answered:
+            plain |= {"answered_accuracy": self.answered.value, "answered_interval": self.answered.interval}
         if self.test:
             plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval, "note": self.note}
         return plain
@@ -321,7 +326,12 @@ class SvmExplorer:
             test, note = self._tested(svm)
         groups = dependent(self.photos[self.photos["split"] == "validation"])
         rows = self._rows.assign(predicted=predicted, score=np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1))
-        wrong = rows[rows["label"] != rows["predicted"]].sort_values("score", ascending=False, ignore_index=True)
+        objective, chances = self.objective, self.chances(chosen, kernel)
+        answers = predicted
+        if not objective.LIKELIEST:
+            answers = np.array(self.classes, dtype=object)[objective.decide(chances)]
+        said = rows.assign(predicted=answers)
+        wrong = said[said["label"] != said["predicted"]].sort_values("score", ascending=False, ignore_index=True)
         return Baseline(
             self.spec,
             kernel,
@@ -330,18 +340,19 @@ class SvmExplorer:
             metrics.accuracy(truth, predicted, groups),
             test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
-            metrics.confusion(truth, predicted, self.classes),
-            metrics.per_class(truth, predicted, self.classes, groups),
+            metrics.confusion(truth, answers, self.classes),
+            metrics.per_class(truth, answers, self.classes, groups),
             wrong,
             rows,
             self.features.images_per_second,
             self.features.seconds + time.perf_counter() - start,
             self.features.cached,
-            self.chances(chosen, kernel),
-            self.objective.text,
+            chances,
+            objective.text,
             self.score(chosen, kernel),
             note,
             self.imbalance,
+            None if objective.LIKELIEST else metrics.accuracy(truth, answers, groups),
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:

@@ -1,6 +1,7 @@
 """What training a classifier will cost in time and memory, before it starts (runs.cost)."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from cvtune_nb.classification import features
 from cvtune_nb.classification.baseline import SVM_SECONDS, C_table_file
-from cvtune_nb.classification.model import build
+from cvtune_nb.classification.model import build, in_epoch
+from cvtune_nb.classification.parent import parent_of
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.data import pixels
 from cvtune_nb.data.preprocessing import SQUARE
@@ -44,18 +46,21 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     Raises
     ------
     InputError
-        As networks.load, and when image_size is larger than the photos.
+        As networks.load, when image_size is larger than the photos, and when it can't go on from its parent.
     """
     photos = workspace.photos()
     spec = features.FeatureSpec.of(config)
     spec.require_usable(photos)
     download = backbones.download(config.backbone, config.weights)
     require_drop_path(config.backbone, config.drop_path)
+    in_epoch(config, 1)  # refuses a network that takes no smaller size
+    parent_of(workspace, config)
     probe = _probe(workspace, config, progress)
     epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
+    epoch -= _saved(workspace, config, probe, progress)
     keys = photos["sha256"].drop_duplicates().tolist()
     preparing = 0.0
-    if config.head == "svm":
+    if config.head == "svm" and not config.parent:
         todo = features.missing(workspace, spec, keys)
         preparing += len(todo) * probe["forward_seconds"]
         known = C_table_file(workspace, photos, spec, objective=config.objective, imbalance=config.imbalance)
@@ -66,6 +71,16 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     return estimate(workspace, config, probe, epoch, (store, keys), preparing, copies, download)
 
 
+def _saved(workspace: Workspace, config: Config, probe: dict[str, float], progress: Progress) -> float:
+    """Seconds that smaller photos save in an epoch, on average over all of them (progressive resizing)."""
+    if not config.small_epochs:
+        return 0.0
+    small = _probe(workspace, in_epoch(config, 1), progress)
+    trained = _counts(workspace.photos())[0]
+    seconds = [each["train_seconds"] * each.get("pace", 1.0) for each in (probe, small)]
+    return max(0.0, trained * (seconds[0] - seconds[1])) * config.small_epochs / config.epochs
+
+
 def _counts(photos: pd.DataFrame) -> tuple[int, int]:
     """Photos that an epoch trains on, and that it is measured on."""
     train, validation = (int((photos["split"] == name).sum()) for name in ("train", "validation"))
@@ -73,8 +88,9 @@ def _counts(photos: pd.DataFrame) -> tuple[int, int]:
 
 
 def calibrate(workspace: Workspace, run: Run) -> None:
-    """Correct later predictions for runs like this one by what its epochs took (Speed.calibrate)."""
-    speed(workspace, run.config).calibrate(run, *_counts(workspace.photos()))
+    """Correct later predictions for runs like this one by what its epochs of whole size took (Speed.calibrate)."""
+    whole = run.history[run.history["epoch"] > run.config.small_epochs]
+    speed(workspace, run.config).calibrate(replace(run, history=whole), *_counts(workspace.photos()))
 
 
 def speed(workspace: Workspace, config: Config) -> Speed:

@@ -267,7 +267,7 @@ def export_run(
         judged = (tested, rows) if len(rows) else (validation, held_back)
         errors, table = _calibration(*judged, chosen, warmth)
         right = validation.right("fp32", held_back, chosen.classes)
-        beside = Measured.beside((validation, held_back), (tested, rows), classes=chosen.classes)
+        beside = Measured.beside((validation, held_back), (tested, rows), classes=chosen.classes, objective=objective)
         beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(

@@ -17,6 +17,7 @@ from cvtune_nb.classification.cross_validation import FOLDS, folds_of
 from cvtune_nb.classification.run import Run, earlier_run
 from cvtune_nb.classification.train import fit
 from cvtune_nb.data.groups import dependent, grouped_id
+from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent, write_json
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.objectives import USUAL, Objective
@@ -166,6 +167,11 @@ def fit_folds(
     InputError
         As `fold_views` and train.fit.
     """
+    if config.parent:
+        raise InputError(
+            "this run goes on from another one, which has seen the photos of all folds: cross-validate that one, or "
+            "leave out --parent"
+        )
     runs: list[Run] = []
     for number, view in enumerate(fold_views(workspace, folds)):
         known = earlier_run(view, config)

@@ -11,7 +11,8 @@ import torch
 
 from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.features import shown_in
-from cvtune_nb.classification.model import build
+from cvtune_nb.classification.model import add_projection, build
+from cvtune_nb.classification.parent import parent_of, take_over
 from cvtune_nb.classification.train import part_of, start_from_svm, step
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.errors import InputError
@@ -87,8 +88,12 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     """learning_rate,loss,smoothed of each step until the loss is lost; the loss is the one that training follows."""
     classes = sorted(photos["label"].unique())
     train = part_of(photos, "train", workspace, shown_in(config), progress)
-    network = build(config, classes, progress=progress).to(networks.device())
-    if config.head == "svm":
+    network = build(config, classes, progress=progress)
+    add_projection(network, config)
+    network = network.to(networks.device())
+    if parent := parent_of(workspace, config):
+        take_over(network, parent, config)
+    elif config.head == "svm":
         start_from_svm(workspace, network, (), config, progress)
     optimizer = optimizer_for(network, config)
     torch.manual_seed(config.seed)
@@ -113,7 +118,7 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
 def _batches(labels: torch.Tensor, config: Config, balance: Balance) -> Iterator[torch.Tensor]:
     """Minibatches for ever: the rows of one epoch after another."""
     while True:
-        yield from balance.order(labels, config.loss).split(config.batch_size)
+        yield from balance.order(labels, config.counted_loss).split(config.batch_size)
 
 
 def suggested(table: pd.DataFrame) -> Finder:

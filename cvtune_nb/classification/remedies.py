@@ -27,7 +27,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.imbalance import BALANCED, LOGITS, NONE, REMEDIES, SAMPLING, SQUARE_ROOT, Balance, counted, remedy_of
 from cvtune_nb.objectives import USUAL, Objective, objective_of
-from cvtune_nb.objectives.objective import in_unit
+from cvtune_nb.objectives.objective import change, in_unit
 from cvtune_nb.workspace import Workspace, now
 
 TRIED = (NONE, SQUARE_ROOT, BALANCED, f"{LOGITS}:0.5", LOGITS, f"{LOGITS}:1.5")
@@ -109,8 +109,8 @@ class Comparison:
     def gain(self, remedy: str) -> str:
         """What one remedy is expected to bring, with its interval, for example "+3.1 points (1.0 to 5.2)"."""
         row = self.table.set_index("remedy").loc[remedy]
-        low, high = (_change(row[f"difference_{end}"], self.share, "") for end in ("low", "high"))
-        return f"{_change(row['difference'], self.share)} ({low} to {high})"
+        low, high = (change(row[f"difference_{end}"], self.share, "") for end in ("low", "high"))
+        return f"{change(row['difference'], self.share)} ({low} to {high})"
 
     def costs(self, remedy: str) -> str:
         """The same of accuracy."""
@@ -394,7 +394,3 @@ def chosen_remedy(workspace: Workspace | None) -> str:
         return remedy_of(str(read_json(workspace.folder / "imbalance.json")["imbalance"])).text if workspace else NONE
     except FileNotFoundError:
         return NONE
-
-
-def _change(value: float, share: bool, unit: str = " points") -> str:
-    return f"{value * 100:+.1f}{unit}" if share else f"{value:+.3f}"

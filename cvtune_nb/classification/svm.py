@@ -1,6 +1,7 @@
 """A support vector machine on the features of a frozen network."""
 
 import warnings
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -81,6 +82,23 @@ class Svm:
         values = self._model.decision_function(self._kernel(normalised(matrix)))
         each = np.stack([-values, values], axis=1) if values.ndim == 1 else values
         return each if self._shift is None else each + self._shift
+
+    def logits(self, matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+        """Decision values, scaled to be logits, for these classes (n, classes).
+
+        Of a class that it was not trained on, they are below those of all others.
+
+        Parameters
+        ----------
+        matrix
+            Features (n, width).
+        classes
+            All that it was trained on, and perhaps more.
+        """
+        scores, places = self.scores(matrix), [list(classes).index(label) for label in self.classes]
+        every = np.repeat(scores.min(axis=1, keepdims=True) - 1, len(classes), axis=1)
+        every[:, places] = scores
+        return SVM_SCALE * every
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights (classes, width) and bias (classes,) of a linear SVM, for L2-normalised features."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,8 @@ from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.losses import similarity_loss
-from cvtune_nb.classification.model import Classifier, build
+from cvtune_nb.classification.model import Classifier, add_projection, build, in_epoch
+from cvtune_nb.classification.parent import named_parent, parent_of, take_over, words
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import Pixels, pixels
@@ -85,6 +86,7 @@ def fit(
     """
     photos = workspace.photos()
     require_learnable(photos)
+    config = config and named_parent(workspace, config)
     task = Task(
         run_store(workspace),
         "photos or labels",
@@ -102,7 +104,9 @@ def _new_run(
 ) -> Run:
     """Written once its cost is known."""
     estimated = cost.predict_cost(workspace, config, progress)
-    origin = networks.origin(config.backbone, shown_in(config).size, config.weights, progress)
+    parent = parent_of(workspace, config)
+    size = shown_in(config).size
+    origin = words(parent) if parent else networks.origin(config.backbone, size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
@@ -128,24 +132,42 @@ class ClassifierTrainer:
         )
         self.balance = Balance.of(config, self.train.labels, run.classes)
         self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
-        # what is resumed has its own weights: it needs no file that may have moved since
-        self.network = build(config, run.classes, run.history.empty, progress).to(networks.device())
+        # what is resumed has its own weights, and what goes on from a run gets that one's: no file that may have moved
+        pretrained = run.history.empty and not config.parent
+        network = build(config, run.classes, pretrained, progress)
+        add_projection(network, config)
+        self.network = network.to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
+        self.progress, self.now, self.learned_from = progress, config, self.train
 
     def start(self, progress: Progress) -> Measured | None:
-        """The SVM as the last layer, where the config wants it: epoch 0."""
+        """The run that it goes on from, or the SVM as the last layer, where the config wants it: epoch 0."""
+        if parent := parent_of(self.workspace, self.config):
+            take_over(self.network, parent, self.config)
+            with distributed.single():  # the others get these weights, and wait for nothing before
+                return self.measure(progress)
         if self.config.head != "svm":
             return None
         parts = (self.measured, self.validation)
         return self._measured(start_from_svm(self.workspace, self.network, parts, self.config, progress))
 
-    def batches(self, epoch: int) -> Sequence[torch.Tensor]:  # noqa: ARG002 - torch's generator is seeded by it
-        """All training photos in a new order, or as many drawn evenly from the classes."""
-        return self.balance.order(self.train.labels, self.config.loss).split(self.config.batch_size)
+    def batches(self, epoch: int) -> Sequence[torch.Tensor]:
+        """All training photos in a new order, or as many drawn evenly from the classes: torch's generator is seeded.
+
+        From here on they have the size of this epoch.
+        """
+        now = in_epoch(self.config, epoch)
+        if now == self.config:
+            self.now, self.learned_from = now, self.train
+        elif now != self.now:
+            with distributed.rank_zero_first():
+                squares = pixels(self.workspace, self.train.photos, shown_in(now), self.progress)
+            self.now, self.learned_from = now, replace(self.train, squares=squares)
+        return self.balance.order(self.train.labels, self.config.counted_loss).split(self.config.batch_size)
 
     def read(self, rows: torch.Tensor) -> Batch:
         """The photos of these rows, not augmented yet."""
-        return self.train.batch(rows)
+        return self.learned_from.batch(rows)
 
     def learning_rate(self, done: float, steps: int) -> float:
         """The schedule, after the warm-up."""
@@ -153,7 +175,7 @@ class ClassifierTrainer:
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """One step of training; returns the loss before it."""
-        return step(network, self.optimizer, *batch, self.config, self.balance)
+        return step(network, self.optimizer, *batch, self.now, self.balance)
 
     def measure(self, progress: Progress) -> Measured:
         """Accuracy and loss without augmentation."""
@@ -215,8 +237,8 @@ def step(
     with networks.mixed_precision(device):
         logits, features = network(mixture.photos if mixture else images, with_features=True)
     loss = balance.loss(logits.float(), labels, mixture)
-    if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
-        loss = loss + similar(normalize(features.float()), labels.to(device))
+    if similar := similarity_loss(config.counted_loss):  # of several processes each compares its own share's photos
+        loss = loss + config.loss_weight * similar(normalize(features.float()), labels.to(device))
     return descend(network, optimizer, loss, len(labels), config.clip_norm)
 
 

@@ -23,7 +23,7 @@ from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.imbalance import NONE
 from cvtune_nb.objectives import FORMS, USUAL
-from cvtune_nb.parameters import PARAMETERS, differing
+from cvtune_nb.parameters import LADDER_PARAMETERS, PARAMETERS, differing
 
 if TYPE_CHECKING:
     from cvtune_nb.classification.baseline import Baseline
@@ -146,6 +146,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g}){remedy}\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"objective, {found.score.label}: {found.score}\n" if found.objective != USUAL else "")
+        + (f"answered as costs least (the table below): {found.answered} right\n" if found.answered else "")
         + (f"test {found.test}\n" if found.test else "")
         + (f"{found.note}\n" if found.note else "")
     )
@@ -194,6 +195,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """fine-tune one network; the same command again resumes a run that was stopped"""
     from cvtune_nb import classification
     from cvtune_nb.classification.features import FeatureSpec
+    from cvtune_nb.classification.parent import named_parent
     from cvtune_nb.models.recipes import in_words, of_network
     from cvtune_nb.pipeline import run_values
     from cvtune_nb.runs import distributed
@@ -209,7 +211,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
-            config = resumed.config if resumed else _config(workspace, values, meter)
+            config = resumed.config if resumed else named_parent(workspace, _config(workspace, values, meter))
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
@@ -263,12 +265,14 @@ def _trained_folds(workspace: "Workspace", run: "Run", folds: int, meter: Meter)
     ),
     argument("--budget", default="30m", metavar="TIME", help="such as 90s, 20m or 1.5h (30m)"),
     argument("--on", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster (local)"),
+    *parameters(LADDER_PARAMETERS, LADDER_PARAMETERS),
     argument("--sweep", type=int, metavar="N", help="then N trials around the best rung, in the time left"),
 )
 def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     """climb the ladder of parameters, rung by rung, within a time budget"""
     seconds = budget_seconds(arguments.budget)
     values = parameters_given(arguments, NETWORK)
+    stop = parameters_given(arguments, tuple(LADDER_PARAMETERS), LADDER_PARAMETERS)
     if arguments.sweep is not None and arguments.sweep < 1:
         raise InputError(f"--sweep is {arguments.sweep}: give the number of trials, 1 or more")
 
@@ -284,7 +288,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     rungs = _rungs(arguments.rungs, workspace, values)
     if values.get("weights"):
         say_weights(FeatureSpec.of(next(iter(rungs.values()))), meter)
-    result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on)
+    result = climb(workspace, list(rungs.values()), seconds, None, meter, list(rungs), arguments.on, **stop)
     found = escalation_values(result)
     shown = [
         "rung",
@@ -309,7 +313,8 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
         except InputError as error:
             gains, silent = [], [str(error)]
         found["gains"] = [gain.to_dict() for gain in gains]
-        text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
+        by = f", by {gains[0].counted.label}" if gains and not gains[0].counted.by_accuracy else ""
+        text += f"\n\nwhat would help most{by}:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
         text += "".join(f"\n- not estimated: {line}" for line in silent)
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from cvtune_nb import metrics
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
 from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.baseline import last_baseline
+from cvtune_nb.classification.parent import BELOW, alike, named_parent
 from cvtune_nb.console import duration
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_accuracies
+from cvtune_nb.escalation.stopping import Prospect, beaten, in_words, smallest_shown, why_not
+from cvtune_nb.escalation.verdict import verdict
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.objectives import USUAL, Objective
-from cvtune_nb.parameters import Config
+from cvtune_nb.objectives import Objective
+from cvtune_nb.parameters import LADDER_PARAMETERS, Config
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.store import TRAINING, UNFINISHED
 from cvtune_nb.workspace import Workspace
@@ -40,9 +42,6 @@ PLACES = ("local", "ray")
 """Where rungs can be run."""
 LOCK = "ladder.lock"
 """The file in a workspace that the process which climbs its ladder has locked."""
-HALF = 0.5
-"""Fraction of its epochs before which no rung is given up: with a falling rate, the first half says little."""
-
 RAN_BEFORE = "run before"
 """In the note of a rung that this climb did not run."""
 
@@ -87,6 +86,7 @@ def escalate(
     numbers: Sequence[int] = (),
     on: str = "local",
     others: Mapping[int, Config] | None = None,
+    least_gain: float = LADDER_PARAMETERS["least_gain"].default,
 ) -> Escalation:
     """Train the configs within budget_seconds.
 
@@ -96,8 +96,8 @@ def escalate(
     the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is skipped, the
     one with the lowest expected gain for its time first; the note says so. So is a rung that can't be run here at all:
     weights that can't be had, an image_size larger than the photos or one that the network does not take, or a run that
-    another program is training. A rung is given up when it can't become the best any more (`beaten`). Stopped, raised
-    in `progress`, ends the climb and keeps the work.
+    another program is training. A rung is given up when it can't become the best any more (`beaten`). A rung that goes
+    on from the one below waits for it. Stopped, raised in `progress`, ends the climb and keeps the work.
 
     Parameters
     ----------
@@ -118,6 +118,8 @@ def escalate(
         has room for, each with all its epochs, and gives none up.
     others : mapping, optional
         Rungs, by number, that are not to be run but are compared if they were run before.
+    least_gain : float
+        Points an hour below which no rung is worth its time (stopping.why_not); 0: all that fit the budget are run.
 
     Raises
     ------
@@ -134,13 +136,15 @@ def escalate(
     way_out = "wait for it to end: the same rungs then cost nothing"
     with lock.holding(workspace.folder / LOCK, f"climbing the ladder in {workspace.folder}", way_out):
         climb = Climb(workspace, configs, numbers or range(1, len(configs) + 1), deadline, report, progress)
+        climb.least_gain = LADDER_PARAMETERS["least_gain"].check(least_gain)
         climb.compare_with(others or {})
         try:
             climb.look()
-            if on == "ray":
-                climb.run_on_ray()
-            while climb.left:
-                climb.run_next()
+            while climb.left and not climb.ends():
+                if on == "ray":
+                    climb.run_on_ray()
+                else:
+                    climb.run_next()
         except Stopped:
             pass
         return climb.summary()
@@ -151,43 +155,6 @@ def so_far(workspace: Workspace, rungs: Mapping[int, Config]) -> Escalation:
     climb = Climb(workspace, [], [], 0.0, lambda _: None, silent)
     climb.compare_with(rungs)
     return climb.summary()
-
-
-def beaten(run: Run, finished: Sequence[Run]) -> str:
-    """Why `run` can't become the best any more by its objective, in words; "" while it can, or that can't be known.
-
-    After half of its epochs a run is beaten when even the better end of its 95% interval, and on top of it the largest
-    rise that any finished run of this objective showed from that fraction of its epochs to its best, stays short of the
-    best value. A rule of ours; like successive halving (Jamieson and Talwalkar 2016) it compares runs in mid-course,
-    but gives up none that the differences seen so far leave a chance.
-    """
-    objective = run.objective
-    known = {
-        other.id: (other, score)
-        for other in finished
-        if other.state == "done" and other.config.epochs and other.config.objective == objective.text
-        if (score := other.score(objective))
-    }
-    own = run.score(objective)
-    share = run.history["epoch"].max() / max(1, run.config.epochs) if len(run.history) else 0.0
-    if not known or own is None or share < HALF:
-        return ""
-    best, value = max(known.values(), key=lambda pair: objective.merit(pair[1].value))
-    most = 0.0
-    for other, score in known.values():
-        early = other.history.loc[other.history["epoch"] <= share * other.config.epochs + 1e-9, "objective"]
-        if len(early):
-            most = max(most, objective.merit(score.value) - early.map(objective.merit).max())
-    end = own.high if objective.HIGHER_IS_BETTER else own.low
-    if objective.merit(end) + most >= objective.merit(value.value):
-        return ""
-    which, short = ("upper", "below") if objective.HIGHER_IS_BETTER else ("lower", "above")
-    rise = f"{most * 100:.1f} points" if objective.SHARE else f"{most:.3f}"
-    return (
-        f"given up in epoch {run.history['epoch'].max()}: {objective.in_words(end)}, the {which} end of its "
-        f"interval, and the {rise} that runs improve from there on at most stay {short} {best.id}'s "
-        f"{objective.in_words(value.value)}"
-    )
 
 
 class Climb:
@@ -212,11 +179,12 @@ class Climb:
         self.rows = [_row(number, config) for number, config in zip(numbers, self.configs, strict=True)]
         self.left: list[int] = []
         self.expected: dict[int, ExpectedAccuracy] = {}
+        self.least_gain, self.ended = 0.0, ""
 
     def compare_with(self, others: Mapping[int, Config]) -> None:
         """Add a row for each of these that was run before; it is never run."""
-        for number, other in others.items():
-            config = replace(other, objective=self.objective.text)
+        for number, other in sorted(others.items()):
+            config = self._with_parent(number, replace(other, objective=self.objective.text))
             before = earlier_run(self.workspace, config)
             if before is not None and len(before.history):
                 self.rows.append(_row(number, config))
@@ -227,8 +195,12 @@ class Climb:
         able = [index for index, config in enumerate(self.configs) if self._can_run(index, config)]
         if not able and runs(self.workspace).empty:
             raise InputError(self.rows[0]["note"])
-        self.left = [index for index in able if not self._ran_before(index, self.configs[index])]
-        if len(self.left) < 2:
+        self.left = []
+        for index in able:  # one that goes on from a rung that is run now is another run
+            config = self.configs[index]
+            if self._waits(index, able) or not self._ran_before(index, self._with_parent(self._number(index), config)):
+                self.left.append(index)
+        if len(self.left) < 2 and not self.least_gain:
             return
         start = sum(self._cost(self.configs[index], 0) for index in self.left)
         compute = start <= LOOK_AHEAD * (self.deadline - time.monotonic())
@@ -245,6 +217,21 @@ class Climb:
                 "expected_high": expected.high,
             }
 
+    def ends(self) -> bool:
+        """Whether no rung left is worth its time (stopping.why_not); their rows then say why."""
+        finished, known = self._finished(), [index for index in self.left if index in self.expected]
+        if not self.least_gain or not finished or len(known) < len(self.left):
+            return False
+        seconds = {index: self._cost(self.configs[index], self.configs[index].epochs) for index in known}
+        left = {self._number(index): Prospect(self.expected[index], seconds[index]) for index in known}
+        photos = finished[0].validation.n
+        reasons = why_not(left, self.best(), self.least_gain, smallest_shown(finished, photos), photos)
+        for index in known if reasons else []:
+            self.rows[index] |= {"state": "skipped", "note": reasons[self._number(index)]}
+            self.left.remove(index)
+        self.ended = in_words(reasons)
+        return bool(reasons)
+
     def run_next(self) -> None:
         """Run the rung with the highest expected gain for its time, or say why it is skipped."""
         epochs = self._plan()
@@ -255,9 +242,11 @@ class Climb:
             self.left.remove(index)
         if not self.left:
             return
-        index = max(self.left, key=lambda index: self._worth(index, epochs[index]))  # ties: the first
+        ready = [index for index in self.left if not self._waits(index, self.left)]
+        index = max(ready, key=lambda index: self._worth(index, epochs[index]))  # ties: the first
         self.left.remove(index)
-        config, row, note = self.configs[index], self.rows[index], ""
+        row, note = self.rows[index], ""
+        config = self._with_parent(row["rung"], self.configs[index])
         if epochs[index] < config.epochs:
             note = f"{epochs[index]} of {config.epochs} epochs fit the budget"
             config = replace(config, epochs=epochs[index], schedule="")
@@ -288,12 +277,14 @@ class Climb:
         self.report(self.summary())
 
     def run_on_ray(self) -> None:
-        """Run all rungs left as trials on a Ray cluster."""
+        """Run all rungs left as trials on a Ray cluster, but for those that wait for one of them."""
         from cvtune_nb.escalation.ray_cluster import train_trials
 
-        indices = sorted(self.left, key=lambda index: -self._worth(index, self.configs[index].epochs))
-        self.left = []
+        ready = [index for index in self.left if not self._waits(index, self.left)]
+        indices = sorted(ready, key=lambda index: -self._worth(index, self.configs[index].epochs))
+        self.left = [index for index in self.left if index not in indices]
         for index in indices:
+            self.configs[index] = self._with_parent(self._number(index), self.configs[index])
             self.rows[index]["predicted_seconds"] = self._cost(self.configs[index], self.configs[index].epochs)
 
         def on_epoch(run: Run) -> None:
@@ -316,44 +307,32 @@ class Climb:
         return pd.DataFrame(self.rows, columns=COLUMNS).sort_values("rung", kind="stable", ignore_index=True)
 
     def summary(self) -> Escalation:
-        """Which rung to stop at, and why."""
+        """Which rung to stop at, and why; and why the ladder has ended, where that was before its last rung."""
         table = self.table()
-        ran = table[table["validation_accuracy"].notna()]
-        if ran.empty:
-            skipped = len(table) and (table["state"] == "skipped").all()
-            why = "no rung was run: the note of each says why" if skipped else "no rung has finished an epoch yet"
-            return Escalation(table, "", why)
-        objective, told = self.objective, ran[ran["merit"].notna()]
-        if told.empty:
-            return Escalation(table, "", f"{objective.label} of these runs is not known: {judged.NOT_KEPT}")
-        ran, untold = told, len(ran) - len(told)
-        best = ran.loc[ran["merit"].idxmax()]
-        low, high = (objective.in_words(best[end]) for end in ("objective_low", "objective_high"))
-        by = "" if objective.text == USUAL else f" by {objective.label}"
-        value = objective.in_words(best["objective_value"])
-        words = f"rung {best['rung']} is best on validation{by}: {value} ({low} to {high})"
-        words += f"; {untold} not compared, {judged.NOT_KEPT}" if untold else ""
-        loaded = {run: load_run(self.workspace, run).answers(objective) for run in ran["run"].unique()}
-        answers = {run: each for run, each in loaded.items() if each}
-        if len(answers) > 1:
-            chosen = judged.best_of(objective, answers)
-            expected = objective.in_words(chosen.expected)
-            words += f"; as the best of {len(answers)} it may be expected to get {expected} on other photos"
-        cheaper = ran[(ran["seconds"] < best["seconds"]) & (ran["rung"] != best["rung"])].sort_values("seconds")
-        for _, row in cheaper.iterrows():
-            compared = judged.compare(objective, answers[row["run"]], answers[best["run"]])
-            if compared.verdict is metrics.Verdict.BETTER:
-                continue
-            factor = best["seconds"] / max(row["seconds"], 1e-9)
-            words += f"; rung {row['rung']} took 1/{factor:.1f} of its time: "
-            if compared.verdict is metrics.Verdict.PROBABLY_BETTER:
-                words += f"rung {best['rung']} is {compared.words}: more validation photos would settle it"
-            else:
-                words += f"{compared.words}, so stopping at rung {row['rung']} is the better bargain"
-            return Escalation(table, best["run"], words)
-        if len(cheaper):
-            words += "; every cheaper rung is worse beyond noise: worth its time"
-        return Escalation(table, best["run"], words)
+        best, why = verdict(self.workspace, table, self.objective)
+        return Escalation(table, best, f"{why}; {self.ended}" if self.ended else why)
+
+    # -- rungs that go on from others ---------------------------------------------------------------------------
+
+    def _number(self, index: int) -> int:
+        return self.rows[index]["rung"]
+
+    def _waits(self, index: int, left: Sequence[int]) -> bool:
+        """Whether a rung goes on from one that is among these, which are still to run."""
+        config, number = self.configs[index], self._number(index)
+        below = [other for other in left if self._number(other) < number and alike(config, self.configs[other])]
+        return config.parent == BELOW and bool(below)
+
+    def _with_parent(self, number: int, config: Config) -> Config:
+        """`config` with the run of the nearest rung below that has the same network; without any it starts anew."""
+        if config.parent != BELOW:
+            return named_parent(self.workspace, config)
+        ran = [row for row in self.rows if row["rung"] < number and row["run"] and row["state"] != "diverged"]
+        for row in sorted(ran, key=lambda row: -row["rung"]):
+            parent = load_run(self.workspace, row["run"])
+            if alike(config, parent.config) and len(parent.history):
+                return named_parent(self.workspace, replace(config, parent=parent.id))
+        return replace(config, parent="")
 
     # -- one rung ---------------------------------------------------------------------------------------------
 

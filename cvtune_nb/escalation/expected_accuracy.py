@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 from scipy.stats import norm
@@ -16,14 +17,16 @@ from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, photos_id
 
-LIFT = 0.6
+LIFT = 0.75
 """Errors of a fine-tuned network over those of the SVM on its frozen features, before any run here tells
 (docs/measurements.md, "Errors that fine-tuning leaves")."""
 PIXELS = 0.75
 """Errors after doubling the image size over those before, where no features tell
 (docs/measurements.md, "Errors at twice the image size")."""
-UNSURE = 0.25
-"""Standard deviation of log(errors) in these predictions: the spread of the figures that LIFT and PIXELS rest on."""
+SETS, RUNGS, UNKNOWN = 0.35, 0.15, 0.2
+"""Standard deviations of log(errors) in these predictions: of LIFT from set to set, of runs on one set, and of
+what PIXELS and ImageNet's accuracies say where no features tell (docs/measurements.md, "Accuracies expected of
+rungs")."""
 START = 0.2
 """Errors of the SVM where nothing at all is known: only the order of the rungs depends on it."""
 
@@ -44,6 +47,13 @@ class ExpectedAccuracy:
         spread = max(1e-6, (self.high - self.low) / (2 * Z95))
         z = (self.accuracy - best) / spread
         return float(spread * (z * norm.cdf(z) + norm.pdf(z)))
+
+
+class Normal(NamedTuple):
+    """A normal distribution."""
+
+    mean: float
+    spread: float
 
 
 def expected_accuracies(
@@ -75,19 +85,33 @@ def expected_accuracies(
         if spec not in known and (compute or cached(workspace, photos, spec)):
             right = right_by_photo(workspace, photos, spec, progress)
             known[spec] = (1 - right.mean()) + 0.5 / len(right)
-    lifts = [math.log(LIFT)]
-    for run in done:
-        frozen = _frozen(FeatureSpec.of(run.config), known)
-        lifts.append(math.log(max(1 - run.validation.value, 0.5 / run.counts[1]) / frozen))
-    lift = sum(lifts) / len(lifts)
-    found = []
-    for config in configs:
-        wrong, spread = _frozen(FeatureSpec.of(config), known) * math.exp(lift), UNSURE / math.sqrt(len(lifts))
-        spread = math.hypot(spread, UNSURE / 2)
-        ends = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, 0, -1))
-        low, middle, high = ends
-        found.append(ExpectedAccuracy(middle, low, high))
-    return found
+    lift = _lift(done, known, int((photos["split"] == "validation").sum()))
+    return [_expected(FeatureSpec.of(config), known, lift) for config in configs]
+
+
+def _lift(done: Sequence[Run], known: dict[FeatureSpec, float], photos: int) -> Normal:
+    """What fine-tuning makes of the errors on this data set: before any run here as elsewhere, then as these say.
+
+    The mean of a normal distribution with a normal prior (Gelman and others 2013, "Bayesian data analysis", 2.5). That
+    some validation photos are harder than others is the same for all runs on them: it is in the prior's spread.
+    """
+    wrong = LIFT * (sum(known.values()) / len(known) if known else START)
+    prior = SETS**2 + (1 - wrong) / (wrong * max(1, photos))
+    seen = [
+        math.log(max(1 - run.validation.value, 0.5 / run.counts[1]) / _frozen(FeatureSpec.of(run.config), known))
+        for run in done
+    ]
+    precision = 1 / prior + len(seen) / RUNGS**2
+    mean = (math.log(LIFT) / prior + sum(seen) / RUNGS**2) / precision
+    return Normal(mean, math.sqrt(1 / precision))
+
+
+def _expected(spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal) -> ExpectedAccuracy:
+    """The accuracy to expect of a run that starts from such features."""
+    spread = math.hypot(lift.spread, RUNGS, 0.0 if spec in known else UNKNOWN)
+    wrong = _frozen(spec, known) * math.exp(lift.mean)
+    low, middle, high = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, 0, -1))
+    return ExpectedAccuracy(middle, low, high)
 
 
 def _finished(workspace: Workspace, photos: pd.DataFrame) -> list[Run]:

@@ -40,7 +40,7 @@ COLUMNS = [name for name in PARAMETERS if name != "seed"]
 WORDS = [
     parameter.name
     for parameter in PARAMETERS.values()
-    if parameter.scale in ("name", "menu", "policies", "remedy", "text", "file")
+    if parameter.scale in ("name", "menu", "policies", "remedy", "text", "file", "run")
 ]
 """Columns that hold words, not numbers."""
 
@@ -55,7 +55,7 @@ def ladder(family: str) -> list[Config]:
     if family not in ladders():
         raise InputError(f"there is no ladder for {family!r}: choose {' or '.join(ladders())}")
     row = FAMILIES[family]
-    return [recommended(**{**row.shared_by_rungs, **rung._asdict()}) for rung in row.ladder]
+    return [recommended(**{**row.shared_by_rungs, **rung.values}) for rung in row.ladder]
 
 
 def resized(rungs: Sequence[Config], image_sizes: Sequence[int] = (), epochs: int = 0) -> list[Config]:

@@ -38,6 +38,10 @@ ADDED = {
     "clip_norm": 0.0,
     "ema": 0.0,
     "imbalance": "none",
+    "progressive": 0.0,
+    "parent": "",
+    "loss_weight": 1.0,
+    "projection": 0,
 }
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""

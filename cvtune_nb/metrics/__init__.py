@@ -8,6 +8,7 @@ from cvtune_nb.metrics.comparison import Paired as Paired
 from cvtune_nb.metrics.comparison import Verdict as Verdict
 from cvtune_nb.metrics.comparison import paired as paired
 from cvtune_nb.metrics.comparison import paired_groups as paired_groups
+from cvtune_nb.metrics.comparison import smallest_difference as smallest_difference
 from cvtune_nb.metrics.confidence import BINS as BINS
 from cvtune_nb.metrics.confidence import calibration_error as calibration_error
 from cvtune_nb.metrics.confidence import coverage as coverage

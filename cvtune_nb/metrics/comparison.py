@@ -129,6 +129,23 @@ def paired_groups(first: ArrayLike, second: ArrayLike, groups: ArrayLike) -> tup
     return mean, max(-1.0, mean - half), min(1.0, mean + half)
 
 
+def smallest_difference(discordant: float, photos: int) -> float:
+    """The smallest difference of two accuracies that so many photos can show.
+
+    That is where McNemar's test (1947) begins to find one: of b photos that one model alone gets right and c that the
+    other does, (b - c)^2 / (b + c) is more than 1.96^2. With d the share of both among n photos, the difference
+    (b - c) / n is more than 1.96 sqrt(d / n); and b + c is at least 1.96^2.
+
+    Parameters
+    ----------
+    discordant
+        Share of the photos that exactly one of both gets right.
+    photos
+        How many there are.
+    """
+    return max(Z95 * math.sqrt(discordant / photos), Z95**2 / photos)
+
+
 def _verdict(difference: float, p: float) -> Verdict:
     if p < CERTAIN:
         return Verdict.BETTER if difference > 0 else Verdict.WORSE

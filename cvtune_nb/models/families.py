@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cvtune_nb.models.sources.package import Package
@@ -97,6 +98,13 @@ class Rung(NamedTuple):
     image_size: int
     batch_size: int
     learning_rate: float
+    others: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Its parameters by name."""
+        own = self._asdict()
+        return {**own.pop("others"), **own}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ tensors and no values. That takes about a tenth of a second, and neither weights
 """
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 from cvtune_nb.errors import InputError
@@ -27,6 +28,9 @@ ANY = 4
 """Step of the slider for networks that take any size: it meets the sizes in use (28, 32, 48, 64, 100, 224, 500)."""
 MULTIPLES = (1, -1, 3, -5, 11)
 """Of a step that are tried before it is believed: a network may take a neighbouring size by chance."""
+SMALLER = math.sqrt(0.5)
+"""Sides of the photos that training begins with over those it ends with, where it resizes them progressively: half the
+pixels, which takes half the time."""
 TRIES = 12
 """Sizes that are tried in either direction for one that the network takes."""
 
@@ -95,6 +99,23 @@ def nearest(name: str, image_size: int) -> list[int]:
         tried = (start + way * number * every for number in range(TRIES))
         found += [next((size for size in tried if low <= size <= high and takes(name, size)), None)]
     return [size for size in found if size] or [native(name.removesuffix(RANDOM))]
+
+
+def smaller(name: str, image_size: int) -> int:
+    """The size nearest to SMALLER of `image_size` at which a network that is built for `image_size` can be run, too.
+
+    Raises InputError for a network that runs at the size that it is built for only.
+    """
+    plain, wanted = name.removesuffix(RANDOM), max(PARAMETERS["image_size"].low, image_size * SMALLER)
+    found = [size for size in nearest(name, round(wanted)) if size < image_size]
+    if _must_be_tried(plain):
+        found = [size for size in found if arguments(plain, image_size) == arguments(plain, size) == {}]
+    if not found:
+        raise InputError(
+            f"{plain} runs at the image size only that it is built for, {image_size}: choose progressive 0, or a "
+            "convolutional backbone, which takes any"
+        )
+    return min(found, key=lambda size: abs(size - wanted))
 
 
 def native(name: str) -> int:

@@ -211,6 +211,7 @@ class Costs(Objective):
     MEANING: ClassVar = "what mistakes cost, each as you say; lower is better"
     HIGHER_IS_BETTER: ClassVar = False
     SHARE: ClassVar = False
+    LIKELIEST: ClassVar = False
 
     def decide(self, probabilities: ArrayLike) -> np.ndarray:
         """The answers of the lowest expected cost (Elkan 2001)."""

@@ -32,10 +32,11 @@ from cvtune_nb.escalation import (
 from cvtune_nb.models import backbones
 from cvtune_nb.panels.objective import counts_in_words, objective_control
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.parameters import PARAMETERS, Config, differing
+from cvtune_nb.parameters import LADDER_PARAMETERS, PARAMETERS, Config, differing
 from cvtune_nb.runs.cost import Cost, past_errors, past_in_words, timed, total
 from cvtune_nb.runs.finding import Finding
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.findings import Findings
 from cvtune_nb.widgets.job import Job, Work
@@ -67,6 +68,7 @@ class EscalationPanel(Panel):
         epochs: int = 0,
         image_sizes: str = "",
         budget_minutes: float = 30,
+        least_gain: float = 0,
         on: str = "local",
     ):
         """The panel; a ladder given here is shown instead of the person's own rungs.
@@ -77,6 +79,8 @@ class EscalationPanel(Panel):
             0 for the ladder's own.
         image_sizes
             "" for the ladder's own, else one for each rung, such as "64,96".
+        least_gain
+            Points an hour below which no rung is worth its time (LADDER_PARAMETERS).
         on
             "local" or "ray".
         """
@@ -95,6 +99,7 @@ class EscalationPanel(Panel):
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
         )
+        self.least_gain = Control(LADDER_PARAMETERS["least_gain"], least_gain)
         places = [("this machine", "local"), ("a Ray cluster", "ray")]
         self.on = w.Dropdown(options=places, value=on, description="Run on", **look())
         self.sum = w.HTML()
@@ -103,7 +108,8 @@ class EscalationPanel(Panel):
         self.why, self.gap, self.time = w.HTML(), html.Picture(), html.Picture()
         self.objective = objective_control(workspace, self.guard, self._show_past)
         counts = folded("What counts", [self.objective.box])
-        self.controls.children = [self.family, self.budget, self.on, counts, self.sum]
+        early = folded("When to stop early", [self.least_gain.box])
+        self.controls.children = [self.family, self.budget, self.on, early, counts, self.sum]
         self.below.children = [self.why, self.found, self.gap, self.time]
         page, *rest = self.box.children
         self.box.children = [page, self.table, *rest]
@@ -229,6 +235,7 @@ class EscalationPanel(Panel):
     def work(self) -> Work:
         """Read which rungs are ticked, and the budget."""
         rungs, seconds, on = self.chosen(), self.budget.value * 60, self.on.value
+        least_gain = self.least_gain.value
         others = {number: config for number, config in self._all().items() if number not in rungs}
         if not rungs:
             raise InputError("no rung is chosen: tick at least one")
@@ -241,6 +248,7 @@ class EscalationPanel(Panel):
             numbers=list(rungs),
             on=on,
             others=others,
+            least_gain=least_gain,
         )
 
     def _draw(self, found: Escalation) -> None:

@@ -215,11 +215,11 @@ class RunStore(Generic[C, R]):
     # -- new runs -----------------------------------------------------------------------------------------------
 
     def new_folder(self, config: C) -> Path:
-        """The folder of a new run: 001-resnet18-224, or with the next free number.
+        """The folder of a new run: 001-resnet18-224, or with the next free number; 002-resnet18-320-from-001.
 
         Of several processes that ask at once, each gets one of its own. The run exists once `new` has written it.
         """
-        name = f"{config.network.replace('/', '-').replace(':', '-')}-{config.image_size}"
+        name = f"{config.network.replace('/', '-').replace(':', '-')}-{config.image_size}{config.descent}"
         self.folder.mkdir(parents=True, exist_ok=True)
         numbers = (int(folder.name[:3]) for folder in self.folder.iterdir() if folder.name[:3].isdigit())
         number = max(numbers, default=0) + 1

@@ -24,9 +24,9 @@ MOST_STEPS = 1000
 """Of a slider: by keyboard it can't be set to one of more, so that a box to type in takes its place."""
 
 
-LIMITLESS = ("text", "name", "file", "objective")
+LIMITLESS = ("text", "name", "file", "run", "objective")
 """Scales whose range is not a few words."""
-EMPTY = {"file": "none"}
+EMPTY = {"file": "none", "run": "none"}
 """What is said of a text that is empty, where that is not "as recommended"."""
 
 
@@ -150,10 +150,13 @@ def _menu(parameter: Parameter, value: str) -> w.Widget:
     return w.Dropdown(options=parameter.choices, value=value, description=parameter.label, **look())
 
 
+PLACEHOLDERS = {"text": "[0.05]*7 + [0.005]*7 + [0.0005]", "run": "best, or 001-resnet18-224"}
+
+
 def _text(parameter: Parameter, value: str) -> w.Widget:
     return w.Text(
         value=value,
-        placeholder="[0.05]*7 + [0.005]*7 + [0.0005]",
+        placeholder=PLACEHOLDERS[parameter.scale],
         description=parameter.label,
         continuous_update=False,
         **look(),
@@ -206,6 +209,7 @@ _MAKERS: dict[str, Callable[[Parameter, Any], w.Widget]] = {
     "policies": PolicyList,
     "remedy": RemedyChoice,
     "text": _text,
+    "run": _text,
     "objective": ObjectiveEditor,
     "file": _file,
     "name": _backbone,

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.models.recipes import switched
+from cvtune_nb.models.recipes import recommended, switched
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import networks
@@ -148,6 +148,10 @@ def _control(name: str, value: Any, number: int) -> w.Widget:
 
 
 def in_words(config: Config) -> str:
-    """What a rung has beside its controls."""
+    """What a rung has beside its controls, as HTML: first, in bold, what is not as recommended for its network."""
+    advised = recommended(config.backbone).to_dict()
     values = {name: value for name, value in config.to_dict().items() if name not in SHOWN and value != ""}
-    return html.text(", ".join(f"{PARAMETERS[name].label}: {value}" for name, value in values.items()))
+    own = [name for name, value in values.items() if value != advised[name]]
+    shown = {name: html.text(f"{PARAMETERS[name].label}: {value}") for name, value in values.items()}
+    parts = [*(f"<b>{shown[name]}</b>" for name in own), *(words for name, words in shown.items() if name not in own)]
+    return ", ".join(parts)

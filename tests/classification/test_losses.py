@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cvtune_nb import classification
 from cvtune_nb.classification.losses import LOSSES, TOGETHER, order, similarity_loss
+from cvtune_nb.classification.model import add_projection, build
 from cvtune_nb.classification.train import step
+from cvtune_nb.errors import Stopped
 from cvtune_nb.parameters import PARAMETERS, Config
 
 
@@ -89,3 +92,40 @@ def test_a_run_with_such_a_loss_is_a_classifier_too_and_can_be_gone_on_with(work
     assert classification.load_run(workspace, run.id).config.loss == "supervised-contrastive"
     assert classification.earlier_run(workspace, config).id == run.id
     assert classification.runs(workspace)["loss"].tolist() == ["supervised-contrastive"]
+
+
+def test_a_weight_of_0_is_the_cross_entropy_alone():
+    squares, labels = np.zeros((8, 64, 64, 3), np.uint8), torch.arange(8) % 2
+    found = []
+    for loss, weight in (("cross-entropy", 1.0), ("triplet", 0.0), ("triplet", 0.5), ("triplet", 1.0)):
+        config = Config("efficientnet_lite0", image_size=64, augmentation="none", loss=loss, loss_weight=weight)
+        network = Fixed()
+        found.append(step(network, torch.optim.SGD(network.parameters(), 0.1), squares, labels, config))
+    assert found[0] == found[1]
+    assert found[3] - found[0] == pytest.approx(2 * (found[2] - found[0]), rel=1e-5)
+    assert Config("resnet18", loss="triplet", loss_weight=0, augmentation="mixup").counted_loss == "cross-entropy"
+
+
+def test_a_projection_head_is_trained_along_and_is_not_in_the_classifier(workspace):
+    config = Config("efficientnet_lite0", image_size=64, epochs=2, loss="supervised-contrastive", projection=8)
+
+    def stop(run):
+        if run.history["epoch"].max() == 1:
+            raise Stopped
+
+    run = classification.fit(workspace, config, on_epoch=stop)
+    kept = load_file(run.checkpoint)
+    first = kept["network.projection.0.weight"]
+    assert first.shape == (8, 1280)
+    done = classification.fit(workspace, run=run.id)
+    assert not torch.equal(load_file(run.checkpoint)["network.projection.0.weight"], first), "it is trained"
+    whole = classification.fit(workspace, config)
+    assert whole.history.drop(columns="seconds").equals(done.history.drop(columns="seconds")), "bit-equal when resumed"
+    assert not [name for name in classification.load_best(done).state_dict() if "projection" in name]
+
+
+def test_it_has_none_without_such_a_loss():
+    for config in (Config("resnet18", projection=8), Config("resnet18", loss="triplet", loss_weight=0, projection=8)):
+        network = build(config, ["a", "b"], pretrained=False)
+        add_projection(network, config)
+        assert network.projection is None

@@ -57,6 +57,7 @@ class Bench:
             run = replace(run, history=pd.DataFrame(rows, columns=HISTORY_COLUMNS))
             history = json.dumps(run.history.to_dict("records"))
             save_file({"w": torch.zeros(1)}, run.checkpoint, metadata={"history": history})
+            save_file({"w": torch.full((1,), config.dropout)}, run.folder / "best.safetensors")
             try:
                 on_epoch(run)
             except Beaten:
@@ -328,3 +329,52 @@ def test_rungs_that_were_run_before_are_compared_but_not_run(workspace, bench):
     known = climb.so_far(workspace, {1: RUNGS[0], 2: RUNGS[1], 3: third})
     assert known.best == found.best
     assert len(bench.trained) == 2
+
+
+def test_the_ladder_ends_when_nothing_left_is_worth_its_time(workspace, bench, monkeypatch):
+    expecting(monkeypatch, 0.86, 0.81)
+    bench.wrong[64] = 14
+    found = escalate(workspace, RUNGS, 1000, least_gain=1000.0)
+    assert rungs_of(found, "state") == [["done"], ["skipped"]]
+    assert found.rungs["note"].iloc[1].endswith("points an hour, less than the 1000 asked for")
+    assert "; the ladder ends here: rung 2 is expected to gain" in found.why
+    with pytest.raises(InputError, match="least_gain is -1"):
+        escalate(workspace, RUNGS, 1000, least_gain=-1)
+    assert rungs_of(escalate(workspace, RUNGS, 1000), "state") == [["done"], ["done"]], "0: every rung is run"
+
+
+def test_the_ladder_ends_when_the_validation_photos_can_show_no_gain(workspace, bench, monkeypatch):
+    expecting(monkeypatch, 0.86, 0.81)
+    monkeypatch.setattr(climb, "last_baseline", lambda _: None)
+    found = escalate(workspace, RUNGS, 1000, least_gain=0.01)
+    assert "100 validation photos show no difference below" in found.rungs["note"].iloc[1]
+    assert found.rungs["note"].iloc[1].startswith("expected to gain 6.0 points at most")
+
+
+def below(size=96, **others):
+    return replace(RUNGS[1], image_size=size, parent="below", **others)
+
+
+def test_a_rung_goes_on_from_the_one_below_and_waits_for_it(workspace, bench, monkeypatch):
+    expecting(monkeypatch, 0.86, 0.95)
+    found = escalate(workspace, [RUNGS[0], below()], 1000)
+    assert [config.image_size for config in bench.trained] == [64, 96], "the second waits, whatever is expected of it"
+    first, second = found.rungs["run"]
+    assert bench.trained[1].parent.startswith(f"{first}@sha256:")
+    assert second.endswith(f"-from-{first[:3]}")
+    again = escalate(workspace, [RUNGS[0], below()], 1000)
+    assert again.rungs["run"].tolist() == [first, second] and len(bench.trained) == 2
+    assert climb.so_far(workspace, {1: RUNGS[0], 2: below()}).rungs["run"].tolist() == [first, second]
+
+
+def test_a_rung_goes_on_from_the_nearest_below_that_has_its_network(workspace, bench):
+    other = replace(RUNGS[0], pooling="stages")
+    found = escalate(workspace, [RUNGS[0], other, below()], 10_000)
+    assert bench.trained[2].parent.startswith(found.rungs["run"].iloc[0])
+    assert escalate(workspace, [below(128)], 1000).rungs["parent"].tolist() == [""], "none below: from the SVM"
+
+
+def test_a_rung_whose_parent_has_changed_is_another_run(workspace, bench):
+    escalate(workspace, [RUNGS[0], below()], 1000)
+    escalate(workspace, [replace(RUNGS[0], dropout=0.5), below()], 1000)
+    assert len(bench.trained) == 4
