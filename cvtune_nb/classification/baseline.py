@@ -1,7 +1,7 @@
 """Frozen network + SVM: an accuracy in seconds, and the start of everything that follows."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ from scipy.special import softmax
 from cvtune_nb import metrics
 from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.calibration import temperature
+from cvtune_nb.classification.extra_photos import BESIDE, ExtraPhotos
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.objective import Answers
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
@@ -39,7 +40,8 @@ class Baseline:
 
     The tables, `predicted` and `chances` (probabilities (n, classes)) are about the validation photos, and so is
     `score`, by the objective of that text. `test` is there only when the test set was opened on purpose; `note` says
-    which test photos are not counted, because the SVM was trained on copies of them.
+    which test photos are not counted, because the SVM was trained on copies of them. `extra` says which photos beside
+    those of the workspace it was trained on (ExtraPhotos.facts); {} for none.
     """
 
     spec: FeatureSpec
@@ -61,6 +63,7 @@ class Baseline:
     score: Score
     note: str = ""
     imbalance: str = NONE
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def by_label(self) -> pd.DataFrame:
@@ -92,6 +95,8 @@ class Baseline:
             "C_table": self.C_table.to_dict("records"),
             "per_class": self.per_class.to_dict("records"),
         }
+        if self.extra:
+            plain[BESIDE] = self.extra
         if self.test:
             plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval, "note": self.note}
         return plain
@@ -111,6 +116,7 @@ def C_table_file(  # noqa: N802 - the field calls it C
     kernel: str = "linear",
     objective: str = USUAL,
     imbalance: str = NONE,
+    extra: str = "",
 ) -> Path:
     """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
 
@@ -128,10 +134,13 @@ def C_table_file(  # noqa: N802 - the field calls it C
         What C is chosen by. Accuracy has no part in the name, as in earlier versions.
     imbalance
         What is done about classes of different size (PARAMETERS).
+    extra
+        ExtraPhotos.key of what it is trained on besides; "": nothing.
     """
     own = "" if objective == USUAL else f"-{sha256(objective.encode()).hexdigest()[:12]}"
+    more = f"-extra-{extra}" if extra else ""
     remedy = "" if imbalance == NONE else f"-{sha256(imbalance.encode()).hexdigest()[:12]}"
-    return workspace.cache / f"svm-{spec.key}-{kernel}{remedy}-{photos_id(photos)}{own}.csv"
+    return workspace.cache / f"svm-{spec.key}-{kernel}{remedy}-{photos_id(photos)}{own}{more}.csv"
 
 
 class SvmExplorer:
@@ -148,6 +157,7 @@ class SvmExplorer:
         progress: Progress = silent,
         objective: str = "",
         imbalance: str = NONE,
+        extra: ExtraPhotos | None = None,
     ):
         """Compute the features, or read them.
 
@@ -161,6 +171,8 @@ class SvmExplorer:
             What C is chosen by; "": the workspace's, today.
         imbalance
             What is done about classes of different size (PARAMETERS).
+        extra
+            Photos that it is trained on besides; None: none.
 
         Raises
         ------
@@ -175,6 +187,8 @@ class SvmExplorer:
         self.remedy = remedy_of(imbalance)
         self.remedy.require(self.classes)
         self.features = features(workspace, self.photos, spec, progress)
+        self.extra = extra.usable(self.photos) if extra else ExtraPhotos.none()
+        self._extra_rows = features(workspace, self.extra.table, spec, progress).matrix if len(self.extra) else None
         self._fitted: dict[tuple[float, str], Svm] = {}
 
     @property
@@ -191,7 +205,12 @@ class SvmExplorer:
     def svm(self, C: float, kernel: str = "linear") -> Svm:
         """The SVM for C and kernel, fitted on the training photos."""
         if (C, kernel) not in self._fitted:
-            self._fitted[C, kernel] = Svm(C, kernel, self.remedy).fit(*self._train)
+            matrix, labels, counts_as = *self._train, None
+            if self._extra_rows is not None:
+                counts_as = np.concatenate([np.ones(len(labels)), self.extra.weights])
+                matrix = np.concatenate([matrix, self._extra_rows])
+                labels = np.concatenate([labels, self.extra.labels])
+            self._fitted[C, kernel] = Svm(C, kernel, self.remedy).fit(matrix, labels, counts_as)
         return self._fitted[C, kernel]
 
     @cached_property
@@ -255,7 +274,8 @@ class SvmExplorer:
 
         objective: its value on validation.
         """
-        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text, self.imbalance)
+        beside = self.extra.key if len(self.extra) else ""
+        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text, self.imbalance, beside)
         if file.exists():
             return _with_objective(read_csv(file))
         rows = []
@@ -340,6 +360,7 @@ class SvmExplorer:
             self.score(chosen, kernel),
             note,
             self.imbalance,
+            self.extra.facts() if len(self.extra) else {},
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:

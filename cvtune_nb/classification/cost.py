@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from cvtune_nb.classification import features
 from cvtune_nb.classification.baseline import SVM_SECONDS, C_table_file
+from cvtune_nb.classification.extra_photos import BESIDE
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
 from cvtune_nb.data import pixels
@@ -28,7 +29,7 @@ PROBE_PHOTOS = 32
 
 
 @memory.retain_freed_memory()
-def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
+def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent, extra: int = 0) -> Cost:
     """What `classification.fit` will take on this machine.
 
     Linear in photos and epochs: the time for one photo is measured once for each backbone, image size, minibatch and
@@ -40,6 +41,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
         The photos, and the parameters of the run.
     progress
         Called when the speed is measured.
+    extra
+        How many photos it is trained on beside those of the workspace.
 
     Raises
     ------
@@ -52,7 +55,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     download = backbones.download(config.backbone, config.weights)
     require_drop_path(config.backbone, config.drop_path)
     probe = _probe(workspace, config, progress)
-    epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
+    train, measured = _counts(photos)
+    epoch = epoch_seconds(probe, train + extra, measured) * probe.get("pace", 1.0)
     keys = photos["sha256"].drop_duplicates().tolist()
     preparing = 0.0
     if config.head == "svm":
@@ -74,7 +78,9 @@ def _counts(photos: pd.DataFrame) -> tuple[int, int]:
 
 def calibrate(workspace: Workspace, run: Run) -> None:
     """Correct later predictions for runs like this one by what its epochs took (Speed.calibrate)."""
-    speed(workspace, run.config).calibrate(run, *_counts(workspace.photos()))
+    train, measured = _counts(workspace.photos())
+    more = run.beside.get(BESIDE, {}).get("photos", 0)
+    speed(workspace, run.config).calibrate(run, train + more, measured)
 
 
 def speed(workspace: Workspace, config: Config) -> Speed:
