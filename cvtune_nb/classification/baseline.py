@@ -251,11 +251,22 @@ class SvmExplorer:
         C, kernel, split
             As in `accuracy`.
         """
+        matrix = self._validation[0] if split == "validation" else self.part(split)[0]
+        return self.chances_of(matrix, C, kernel)
+
+    def chances_of(self, matrix: np.ndarray, C: float, kernel: str = "linear") -> np.ndarray:
+        """The same for any features (n, width).
+
+        Parameters
+        ----------
+        matrix
+            Of photos that need not be the workspace's.
+        C, kernel
+            As in `accuracy`.
+        """
         scores, labels = SVM_SCALE * self.svm(C, kernel).scores(self._validation[0]), self._validation[1]
         warmth = temperature(scores, np.searchsorted(self.classes, labels.astype(str)))
-        if split != "validation":
-            scores = SVM_SCALE * self.svm(C, kernel).scores(self.part(split)[0])
-        return softmax(scores / warmth, axis=1)
+        return softmax(SVM_SCALE * self.svm(C, kernel).scores(matrix) / warmth, axis=1)
 
     def answers(self, C: float, kernel: str = "linear") -> Answers:
         """What that SVM says of the validation photos."""

@@ -100,6 +100,19 @@ def read(file: Path) -> ExtraPhotos:
     return ExtraPhotos(table)
 
 
+def of_baseline(workspace: Workspace, baseline: dict[str, Any]) -> ExtraPhotos | None:
+    """The extra photos that the workspace's baseline was trained on; None where there were none.
+
+    baseline: what its baseline.json says. Raises InputError where the list is gone.
+    """
+    if not (facts := baseline.get(BESIDE)):
+        return None
+    extra = in_folder(workspace.folder / "self_training" / facts["key"])
+    if extra is None:
+        raise InputError("the list of photos labelled by machine is gone that the SVM was trained on: fit it again")
+    return extra
+
+
 def in_words(facts: dict[str, Any]) -> str:
     """What `facts` says, as part of a sentence; "" for none."""
     if not facts:

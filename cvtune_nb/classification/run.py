@@ -326,6 +326,24 @@ def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) ->
     return run_store(workspace).earlier(config, at_least)
 
 
+def run_with(workspace: Workspace, config: Config, extra: ExtraPhotos) -> Run | None:
+    """A run of this config on today's photos and just these extra ones, the newest, or None.
+
+    Parameters
+    ----------
+    workspace, config
+        Where to look, and the parameters.
+    extra
+        What it is trained on besides.
+    """
+    data_id = present(workspace).id
+    for run in map(partial(load_run, workspace), reversed(run_store(workspace).ids())):
+        same = run.data_id == data_id and run.config == config
+        if same and run.beside.get(BESIDE, {}).get("key") == extra.key:
+            return run
+    return None
+
+
 def runs(workspace: Workspace) -> pd.DataFrame:
     """All runs, oldest first (RunStore.table), with their accuracies.
 
