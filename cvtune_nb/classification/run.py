@@ -56,7 +56,9 @@ class Run(StoredRun[Config]):
     padding
         The colour around photos that are not cropped (data.mean_colour).
     beside
-        What it is trained with beside its parameters and the photos of the workspace, by name; {}: nothing.
+        What it was trained with beside its config and its labelled photos, by what it is: "teacher" for one that was
+        distilled (combining.distillation), "machine_labels" for one that learned from photos labelled by machine
+        (extra_photos). Empty for a usual run.
     """
 
     counts: tuple[int, int] = field(kw_only=True)
@@ -87,8 +89,7 @@ class Run(StoredRun[Config]):
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
         about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
-        about["padding"] = tuple(settings.get("padding", BLACK))
-        about["beside"] = settings.get("beside", {})  # unknown to earlier versions
+        about |= {"padding": tuple(settings.get("padding", BLACK)), "beside": settings.get("beside", {})}
         history = shared["history"]
         if shared["config"].objective == USUAL and history["objective"].isna().any():  # before there were objectives
             shared["history"] = history.assign(objective=history["validation_accuracy"])
@@ -106,7 +107,7 @@ class Run(StoredRun[Config]):
             "measured_on": self.measured_on,
             "levels": self.levels,
             "padding": self.padding,
-            **({"beside": self.beside} if self.beside else {}),
+            "beside": self.beside,
             "predicted_seconds": self.predicted_seconds,
             "changes": self.changes,
         }
@@ -130,7 +131,7 @@ class Run(StoredRun[Config]):
         }
 
     def same_training(self, config: Config, at_least: bool = False) -> bool:
-        """As for any run; one that was trained with something beside its parameters is never repeated by them."""
+        """As StoredRun has it; never for a run that learned from more than its config says."""
         return not self.beside and super().same_training(config, at_least)
 
     def measures(self) -> dict[str, float]:
@@ -260,6 +261,7 @@ def new_run(
     folder: Path | None = None,
     origin: str = "",
     extra: ExtraPhotos | None = None,
+    beside: dict[str, Any] | None = None,
 ) -> Run:
     """Write a new run.
 
@@ -279,6 +281,8 @@ def new_run(
         Exactly which weights its backbone starts from.
     extra
         Photos that it is trained on besides.
+    beside
+        Run.beside.
     """
     store = run_store(workspace)
     folder = folder or store.new_folder(config)
@@ -289,7 +293,7 @@ def new_run(
         of_photos(photos),
         pd.concat([photos[COLUMNS], extra.as_trained()]) if extra else photos,
         folder,
-        beside={BESIDE: extra.facts()} if extra else {},
+        beside=(beside or {}) | ({BESIDE: extra.facts()} if extra else {}),
         counts=counts,
         predicted_seconds=predicted_seconds,
         train_photos=int((photos["split"] == "train").sum()),

@@ -100,7 +100,7 @@ def fit(
         photos_id(photos),
         config,
         partial(_new_run, workspace, photos, extra.usable(photos) if extra else None),
-        partial(ClassifierTrainer, workspace, photos),
+        partial(_trainer, workspace, photos),
         partial(cost.calibrate, workspace),
     )
     return fitting.fit(task, run, on_epoch, progress, patience)
@@ -120,6 +120,15 @@ def _new_run(
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin, extra or None)
+
+
+def _trainer(workspace: Workspace, photos: pd.DataFrame, run: Run, progress: Progress) -> "ClassifierTrainer":
+    """That of a usual run, or of one that learns from a combination."""
+    if "teacher" in run.beside:
+        from cvtune_nb.classification.combining.distillation import DistillationTrainer  # which is made from this one
+
+        return DistillationTrainer(workspace, photos, run, progress)
+    return ClassifierTrainer(workspace, photos, run, progress)
 
 
 class ClassifierTrainer:
@@ -229,14 +238,38 @@ def step(
     loss = balance.loss(logits.float(), labels, mixture, counts_as)
     if similar := similarity_loss(config.loss):  # of several processes each compares the photos of its own share
         loss = loss + similar(normalize(features.float()), labels.to(device))
-    photos, total = distributed.all_reduce_values(len(labels), len(labels) * loss.item())
+    return descend(network, optimizer, loss, len(labels), config.clip_norm)
+
+
+def descend(
+    network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, count: int, clip_norm: float
+) -> float:
+    """Move the weights down the gradient of the loss of a minibatch.
+
+    Parameters
+    ----------
+    network, optimizer
+        As for `step`.
+    loss
+        The mean over this process's photos.
+    count
+        How many these are.
+    clip_norm
+        The longest gradient; 0: any.
+
+    Returns
+    -------
+    float
+        As `step`.
+    """
+    photos, total = distributed.all_reduce_values(count, count * loss.item())
     if not math.isfinite(total):
         return total
     optimizer.zero_grad()
     # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
-    (loss * (len(labels) * distributed.world_size() / photos)).backward()
-    if config.clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+    (loss * (count * distributed.world_size() / photos)).backward()
+    if clip_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimizer.step()
     return total / photos
 

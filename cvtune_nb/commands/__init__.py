@@ -6,6 +6,7 @@ when it runs: `cvtune predict` starts without torch and pandas.
 
 from cvtune_nb.commands.augmentation import augmentations
 from cvtune_nb.commands.classifier import audit, baseline, escalate, objective, run, sample, train
+from cvtune_nb.commands.combining import combine
 from cvtune_nb.commands.command import Command
 from cvtune_nb.commands.detector import detect
 from cvtune_nb.commands.exported import export, predict, serve, tta
@@ -29,6 +30,7 @@ _LISTED = (
     train,
     escalate,
     self_train,
+    combine,
     slices,
     tta,
     adjust,

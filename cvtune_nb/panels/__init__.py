@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.at_test_time import AtTestTimePanel as AtTestTimePanel
     from cvtune_nb.panels.audit import AuditPanel as AuditPanel
     from cvtune_nb.panels.baseline import BaselinePanel as BaselinePanel
+    from cvtune_nb.panels.combining import CombinePanel as CombinePanel
     from cvtune_nb.panels.comparison import ComparisonPanel as ComparisonPanel
     from cvtune_nb.panels.detector import DetectorPanel as DetectorPanel
     from cvtune_nb.panels.detector_export import DetectorExportPanel as DetectorExportPanel

@@ -16,6 +16,7 @@ from cvtune_nb.classification.at_test_time import (
     measure,
     take_back,
 )
+from cvtune_nb.classification.combining.combination import is_combination
 from cvtune_nb.classification.exportable import Candidate, candidate, choices, trained_with
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
@@ -57,7 +58,8 @@ class AtTestTimePanel(Panel):
     def _list_runs(self, run: str = "") -> None:
         """Offer what can be exported by now; the one that is chosen stays."""
         known = choices(self.workspace)
-        names, chosen = known.loc[known["data"] == "", "run"].tolist(), run or self.run.value
+        names = [name for name in known.loc[known["data"] == "", "run"] if not is_combination(name)]
+        chosen = run or self.run.value
         if list(self.run.options) != names:
             self.run.options = names
         if chosen in names:

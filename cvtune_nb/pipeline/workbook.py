@@ -12,6 +12,8 @@ from cvtune_nb.classification import SVM, Run, export_run
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing
+from cvtune_nb.classification.combining import combine
+from cvtune_nb.classification.combining import expected_seconds as combined_seconds
 from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import compare_framings, expected_seconds
@@ -20,7 +22,6 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import Escalation, escalate, run_to_search_round, sweep
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import Config
-from cvtune_nb.pipeline.combining import combine, combined_seconds
 from cvtune_nb.pipeline.offers import offers
 from cvtune_nb.pipeline.planner import EXPORT_SECONDS, LEAST_EPOCHS, Planner
 from cvtune_nb.pipeline.presets import TRAINING, TRIALS, USUAL, Preset
@@ -320,7 +321,8 @@ class Workbook(Planner):
             return
         begun, made = time.monotonic(), combine(self.workspace, budget_seconds=seconds, progress=self.progress)
         self.combination = made.id if made.kept else ""
-        self.found["combine"] = {"state": "done", "seconds": time.monotonic() - begun, **made.to_dict(), "why": made.words}
+        self.found["combine"] = {"state": "done", "seconds": time.monotonic() - begun, **made.to_dict()}
+        self.found["combine"]["why"] = " ".join(made.words)
 
     def export(self) -> None:
         """Export the combination that was kept, or the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
