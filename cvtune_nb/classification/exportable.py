@@ -14,6 +14,7 @@ from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_f
 from cvtune_nb.classification.baseline import SvmExplorer, baseline_score, last_baseline
 from cvtune_nb.classification.combining.combination import is_combination, load_combination, stored_combinations
 from cvtune_nb.classification.combining.network import Combined, View
+from cvtune_nb.classification.extra_photos import BESIDE, in_words, of_baseline
 from cvtune_nb.classification.features import FeatureSpec, suited
 from cvtune_nb.classification.model import Classifier, build, load_best
 from cvtune_nb.classification.objective import measure, objective_in
@@ -190,7 +191,7 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         run.history,
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
-        "before any fine-tuning).",
+        "before any fine-tuning)." + _sentence(run.beside.get(BESIDE, {})),
         run.origin,
         run.provenance,
     )
@@ -222,7 +223,8 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     imbalance = str(last.get("imbalance", NONE))  # unknown to earlier versions
-    explorer = SvmExplorer(workspace, spec, progress, imbalance=imbalance)
+    extra = of_baseline(workspace, last)
+    explorer = SvmExplorer(workspace, spec, progress, imbalance=imbalance, extra=extra)
     svm = explorer.svm(C, kernel)
     backbone = spec.network(progress)
     network = classifier(kernel, backbone, len(svm.classes))
@@ -239,10 +241,16 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation."
-        + (f" Classes of different size: {imbalance}." if imbalance != NONE else ""),
+        + (f" Classes of different size: {imbalance}." if imbalance != NONE else "")
+        + _sentence(last.get(BESIDE, {})),
         networks.origin(spec.backbone, spec.size, spec.weights, progress),
-        of_photos(explorer.photos),
+        of_photos(explorer.photos).beside(explorer.extra.as_trained()),
     )
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    words = in_words(facts)
+    return words and f" {words}."
 
 
 def _last_baseline(workspace: Workspace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cvtune_nb.commands.imbalance import adjust, remedies
 from cvtune_nb.commands.jupyter import lab
 from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.commands.networks import compare
+from cvtune_nb.commands.self_training import self_train
 from cvtune_nb.commands.slices import slices
 
 __all__ = ["COMMANDS"]
@@ -28,6 +29,7 @@ _LISTED = (
     augmentations,
     train,
     escalate,
+    self_train,
     combine,
     slices,
     tta,
