@@ -12,6 +12,7 @@ import argparse
 import io
 import itertools
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import pandas as pd
@@ -173,10 +174,10 @@ def intervals(draws: int = 300) -> None:
             objective = objective_of(text, ["a", "b", "c"])
             true = objective.value(*everything[:2])
             found = [objective.measure(*each) for each in known]
-            held[text] = np.mean([score.low <= true <= score.high for score in found])
+            held[text] = mean([score.low <= true <= score.high for score in found])
         hits = [metrics.rate(truth == chances.argmax(1)) for truth, chances, _ in known]
         true = objective_of("accuracy", ["a", "b", "c"]).value(*everything[:2])
-        held["accuracy, of photos"] = np.mean([one.low <= true <= one.high for one in hits])
+        held["accuracy, of photos"] = mean([one.low <= true <= one.high for one in hits])
         say(groups=count, correlation=correlation, **held)
 
 

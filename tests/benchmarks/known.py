@@ -256,7 +256,8 @@ def both(*scores: str) -> Callable[[Given], np.ndarray]:
     def score(given: Given) -> np.ndarray:
         found = [SCORES[name](given) for name in scores]
         spreads = [(each[given.validation].mean(), each[given.validation].std()) for each in found]
-        return sum((each - mean) / max(spread, 1e-9) for each, (mean, spread) in zip(found, spreads, strict=True))
+        parts = [(each - mean) / max(spread, 1e-9) for each, (mean, spread) in zip(found, spreads, strict=True)]
+        return np.sum(parts, axis=0)
 
     return score
 
