@@ -38,4 +38,6 @@ def test_00_photos_of_one_scene_are_kept_together(open_notebook, tmp_path):
     expect(panel).to_contain_text("Grouped by path", timeout=LONG)
     expect(panel).to_contain_text("changed the split")
     expect(panel.get_by_label("Draw the split anew")).not_to_be_checked()
+    expect(panel).to_contain_text("6 groups, the largest with 20 photos")
+    expect(button(lab, "Stop the preview")).to_be_hidden()
     whole_page(lab, "00_groups")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONG, opened, whole_page
+from tests.browser.steps import LONG, opened
 
 
 def test_03_the_best_run_is_cross_validated(open_notebook, workspace):
@@ -23,4 +23,5 @@ def test_03_the_best_run_is_cross_validated(open_notebook, workspace):
     expect(folds.locator(".cvtune-picture img").first).to_have_attribute("alt", re.compile("3 folds: "))
     lab.run_cell(lab.index("folded"))
     expect(lab.output("folded")).to_contain_text("3 folds: ")
-    whole_page(lab, "03_folds")
+    folds.scroll_into_view_if_needed()
+    lab.screenshot("03_folds")
