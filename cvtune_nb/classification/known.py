@@ -44,8 +44,8 @@ RIDGE = 0.5
 """docs/measurements.md, "None of these"."""
 STEEPEST = 0.05
 """Over what part of the scores' size `known` rises to 1 above the last validation photo, at least; a tenth of it lies
-between two steps below. Float32 is good to about 1e-6 of a score, which is then far less than parity.TOLERANCE, even
-with one validation photo, or with photos that are nearly the same."""
+between two steps below. So `known` moves by at most 6 times as much as a score, even with one validation photo, or with
+photos that are nearly the same: docs/measurements.md, "None of these"."""
 LEFT_OUT = 20
 """Classes that are left out, one after the other, to say what can be expected."""
 BATCH = 32

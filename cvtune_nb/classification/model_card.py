@@ -333,7 +333,8 @@ def none_of_these(known: Any) -> str:
     elif known.keep:
         words += (
             f"It calls no photo unlike all classes: to keep {known.keep:.1%} takes at least "
-            f"{math.ceil(known.keep / (1 - known.keep) - 1e-9)} validation photos."
+            f"{math.ceil(known.keep / (1 - known.keep) - 1e-9)} "
+            f"{f'groups of validation photos; there are {known.groups}' if known.groups else 'validation photos'}."
         )
     else:
         words += "It calls no photo unlike all classes, as was asked for."

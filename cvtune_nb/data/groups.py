@@ -29,8 +29,9 @@ goes on to another subject takes longer; time:N says another number."""
 COLUMN, TIME = "column:", "time:"
 WAYS = f"give column:NAME (of a CSV file), {EXIF}, {TIME}SECONDS, a regular expression for paths, or {NO_GROUPS}"
 FEWEST_GROUPS, LARGEST = 6, 0.2
-"""A column is used by itself where each class has so many groups, none with a larger fraction of its photos: ours, the
-coarsest that whole groups can be divided into about 70, 15 and 15% of; a column of two arms of a study is none."""
+"""A column is used by itself where each class has so many groups, none with a larger fraction of its photos: the
+coarsest that can be divided into about 70, 15 and 15%, and of which any may be held back (docs/measurements.md, "Groups
+of a column"); a column of two arms of a study is none."""
 NO_GROUP = {"", "unknown", "na", "n/a", "nan", "none", "null", "-", "?"}
 """What tables say for no group, in lower case."""
 SHOWN = 5

@@ -12,6 +12,7 @@ import argparse
 import io
 import itertools
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import pandas as pd
@@ -173,10 +174,10 @@ def intervals(draws: int = 300) -> None:
             objective = objective_of(text, ["a", "b", "c"])
             true = objective.value(*everything[:2])
             found = [objective.measure(*each) for each in known]
-            held[text] = np.mean([score.low <= true <= score.high for score in found])
+            held[text] = mean([score.low <= true <= score.high for score in found])
         hits = [metrics.rate(truth == chances.argmax(1)) for truth, chances, _ in known]
         true = objective_of("accuracy", ["a", "b", "c"]).value(*everything[:2])
-        held["accuracy, of photos"] = np.mean([one.low <= true <= one.high for one in hits])
+        held["accuracy, of photos"] = mean([one.low <= true <= one.high for one in hits])
         say(groups=count, correlation=correlation, **held)
 
 
@@ -198,6 +199,25 @@ def comparisons(draws: int = 1_000) -> None:
         say(groups=count, correlation=correlation, **rates)
 
 
+def divided(seeds: int = 50) -> None:
+    """What shares of a class splits get of few groups, or of a large one and 12 small ones, and where that one goes."""
+    for largest, others in [(1 / count, count - 1) for count in (3, 4, 5, 6, 7, 8, 12)] + [
+        (part, 12) for part in (0.1, 0.15, 0.2, 0.25, 0.3, 0.5)
+    ]:
+        photos, found, held_back = 240, list[list[float]](), 0
+        sizes = [round(photos * largest)] + [round(photos * (1 - largest) / others)] * others
+        for seed in range(seeds):
+            groups = np.repeat(np.arange(len(sizes)), sizes)
+            table = pd.DataFrame({"group": [f"{seed}-{group}" for group in groups], "label": "a", "split": ""})
+            table["path"] = [f"{group}_{number}.jpg" for number, group in enumerate(table["group"])]
+            both = pd.concat([table, table.assign(label="b", group="b" + table["group"], path="b" + table["path"])])
+            split = assign_splits(both.reset_index(drop=True), seed).to_numpy()[: len(table)]
+            found.append([(split == name).mean() for name in ("train", "validation", "test")])
+            held_back += split[0] != "train"
+        shares = np.round(np.mean(found, axis=0), 2).tolist()
+        say(groups=len(sizes), largest=largest, shares=shares, largest_held_back=held_back / seeds)
+
+
 def main() -> None:
     """Read the arguments, and do all of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -208,6 +228,7 @@ def main() -> None:
     arguments = parser.parse_args()
     intervals()
     comparisons()
+    divided()
     for data in arguments.silent:
         unfilmed(data, arguments.work)
     for data in arguments.data:

@@ -36,21 +36,17 @@ With --epochs features are also given averaged over a photo and its mirror image
 import argparse
 import itertools
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import logsumexp, softmax
-from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 
 from cvtune_nb.classification import fit
 from cvtune_nb.classification.features import FeatureSpec, features
-from cvtune_nb.classification.known import KnownScore, likeness
+from cvtune_nb.classification.known import KnownScore, likeness, scale, scaled
 from cvtune_nb.classification.model import SVM_SCALE, Classifier, load_best
 from cvtune_nb.classification.svm import Svm, normalised
 from cvtune_nb.data import open_workspace
@@ -61,251 +57,33 @@ from cvtune_nb.models.pooling import STAGES
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import BATCH, photo_folder, say
+from tests.benchmarks.known_scores import SCORES, Given
 
 STRANGERS = 200
 """Photos of each other set that a fine-tuned network is asked about."""
 
 
-@dataclass(frozen=True)
-class Given:
-    """What scores are fitted on, and what they are asked about.
-
-    train, labels: features (n, width) and class numbers of training photos; asked: features (m, width); train_logits
-    and logits: of both. weight, bias: of the last layer, which sees the first `own` features at length 1. validation:
-    which of the photos that are asked about are known, and on validation.
-    """
-
-    train: np.ndarray
-    labels: np.ndarray
-    train_logits: np.ndarray
-    asked: np.ndarray
-    logits: np.ndarray
-    weight: np.ndarray
-    bias: np.ndarray
-    own: int
-    validation: np.ndarray
-
-    @property
-    def means(self) -> np.ndarray:
-        """Of each class (classes, width)."""
-        return np.stack([self.train[self.labels == label].mean(0) for label in np.unique(self.labels)])
-
-
-def unit(given: Given) -> Given:
-    """The same with the features centred on the training photos and of length 1, as the audit sees them."""
-    centre = normalised(given.train).mean(0)
-    train, asked = (normalised(normalised(rows) - centre) for rows in (given.train, given.asked))
-    return replace(given, train=train, asked=asked)
-
-
-def of_length_1(given: Given) -> Given:
-    """The same with the features of length 1, not centred."""
-    return replace(given, train=normalised(given.train), asked=normalised(given.asked))
-
-
-def reduced(given: Given, most: int = 256) -> Given:
-    """The same in the training photos' first principal components, of raw features."""
-    centre = given.train.mean(0)
-    _, _, axes = np.linalg.svd(given.train - centre, full_matrices=False)
-    axes = axes[:most].T
-    return replace(given, train=(given.train - centre) @ axes, asked=(given.asked - centre) @ axes)
-
-
-def nearest_mean(rows: np.ndarray, means: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """Squared Mahalanobis distance of each row to the nearest of some means."""
-    apart = rows[:, None] - means[None]
-    return np.einsum("ncd,de,nce->nc", apart, precision, apart, optimize=True).min(1)
-
-
-def mahalanobis(given: Given) -> np.ndarray:
-    """Minus the distance to the nearest class mean."""
-    within = given.train - given.means[np.unique(given.labels, return_inverse=True)[1]]
-    return -nearest_mean(given.asked, given.means, np.linalg.inv(ledoit_wolf(within, assume_centered=True)[0]))
-
-
-def relative_mahalanobis(given: Given) -> np.ndarray:
-    """The same, less the distance to the mean of all photos."""
-    middle = given.train.mean(0, keepdims=True)
-    precision = np.linalg.inv(ledoit_wolf(given.train - middle, assume_centered=True)[0])
-    return mahalanobis(given) + nearest_mean(given.asked, middle, precision)
-
-
-def neighbour(rank: int) -> Callable[[Given], np.ndarray]:
-    """Cosine to the training photo of that rank."""
-    return lambda given: np.sort(given.asked @ given.train.T, axis=1)[:, -min(rank, len(given.train))]
-
-
-def prototypes(given: Given) -> np.ndarray:
-    """Cosine to the nearest class mean."""
-    return (given.asked @ normalised(given.means).T).max(1)
-
-
-def residual(given: Given) -> np.ndarray:
-    """Minus the length outside the first principal components of the training photos (half of the rank at most)."""
-    _, _, axes = np.linalg.svd(given.train - given.train.mean(0), full_matrices=False)
-    axes = axes[: min(len(axes) // 2, 256)]
-    moved = given.asked - given.train.mean(0)
-    return -np.linalg.norm(moved - moved @ axes.T @ axes, axis=1)
-
-
-def vim(given: Given) -> np.ndarray:
-    """Energy less the residual in the scale of logits."""
-    of_train = replace(given, asked=given.train, logits=given.train_logits)
-    alpha = given.train_logits.max(1).mean() / max(-residual(of_train).mean(), 1e-9)
-    return alpha * residual(given) + logsumexp(given.logits, axis=1)
-
-
-def claim(landmarks: int, bandwidth: float = 1.0, ridge: float = 1.0) -> Callable[[Given], np.ndarray]:
-    """Of the class that claims a photo most: kernel ridge regression of +-1, the audit's."""
-
-    def score(given: Given) -> np.ndarray:
-        random = np.random.default_rng(0)
-        chosen = np.sort(random.permutation(len(given.train))[:landmarks])
-        known = given.train[chosen]
-        squared = np.maximum(2 - 2 * known @ known.T, 0)
-        scale = bandwidth * np.median(squared[squared > 1e-9])
-        of_train, of_asked = (
-            np.exp(-np.maximum(2 - 2 * rows @ known.T, 0) / scale) for rows in (given.train, given.asked)
-        )
-        gram = np.exp(-squared / scale)
-        targets = np.where(given.labels[:, None] == np.unique(given.labels), 1.0, -1.0)
-        mean = targets.mean(0)
-        # regression on the landmarks' kernel, the same as the audit's Z'Z + 1
-        weights = cho_solve(
-            cho_factor(of_train.T @ of_train + ridge * gram + 1e-6 * np.eye(len(gram))), of_train.T @ (targets - mean)
-        )
-        return (mean + of_asked @ weights).max(1)
-
-    return score
-
-
-def linear_claim(given: Given) -> np.ndarray:
-    """The same with a linear kernel."""
-    targets = np.where(given.labels[:, None] == np.unique(given.labels), 1.0, -1.0)
-    mean = targets.mean(0)
-    weights = cho_solve(
-        cho_factor(given.train.T @ given.train + 0.5 * np.eye(given.train.shape[1])), given.train.T @ (targets - mean)
-    )
-    return (mean + given.asked @ weights).max(1)
-
-
-def ours(given: Given) -> np.ndarray:
-    """What exports have (classification.known)."""
-    score = KnownScore(likeness(given.train, given.labels))
+def noise(photos: int = 1_000, width: int = 1_792) -> None:
+    """How far float32 moves a score, and `known` with it, where few or nearly equal validation photos make it steep."""
+    random = np.random.default_rng(0)
+    rows = np.maximum(random.normal(size=(photos, width)), 0).astype(np.float32)
+    labels = random.integers(10, size=photos)
+    score = likeness(rows, labels)
+    single = KnownScore(score)
     with torch.inference_mode():
-        return score(torch.from_numpy(given.asked.astype(np.float32))).numpy()
-
-
-def energy_of(given: Given, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-    """Energy of logits of changed features; change is given those of training and those that are asked about."""
-    train, asked = (normalised(rows[:, : given.own]) for rows in (given.train, given.asked))
-    return logsumexp(change(train, asked) @ given.weight.T + given.bias, axis=1)
-
-
-def react(train: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Clipped at what 90% of the training photos' features do not reach."""
-    return np.minimum(asked, np.quantile(train, 0.9))
-
-
-def ash(_: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The largest 35% alone, enlarged by what was lost."""
-    least = np.quantile(asked, 0.65, axis=1, keepdims=True)
-    left = np.where(asked >= least, asked, 0)
-    return left * np.exp(asked.sum(1, keepdims=True) / np.maximum(left.sum(1, keepdims=True), 1e-9))
-
-
-def scale_(_: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """All, enlarged as by `ash`."""
-    least = np.quantile(asked, 0.85, axis=1, keepdims=True)
-    largest = np.where(asked >= least, asked, 0).sum(1, keepdims=True)
-    return asked * np.exp(asked.sum(1, keepdims=True) / np.maximum(largest, 1e-9))
-
-
-def gen(given: Given) -> np.ndarray:
-    """Minus the generalised entropy, gamma .1, of at most 100 classes."""
-    chances = np.sort(softmax(given.logits, axis=1), axis=1)[:, -100:]
-    return -((chances * (1 - chances)) ** 0.1).sum(1)
-
-
-def of_its_class(given: Given) -> np.ndarray:
-    """Cosine to the 5th nearest training photo of the class that is predicted."""
-    alike = given.asked @ given.train.T
-    alike[given.logits.argmax(1)[:, None] != given.labels] = -1
-    return np.sort(alike, axis=1)[:, -5]
-
-
-def nnguide(given: Given) -> np.ndarray:
-    """Energy times the mean cosine to the 10 nearest training photos, each weighed by its own energy."""
-    bank = given.train * logsumexp(given.train_logits, axis=1)[:, None]
-    nearest = np.sort(given.asked @ bank.T, axis=1)[:, -10:].mean(1)
-    return nearest * logsumexp(given.logits, axis=1)
-
-
-def fdbd(given: Given) -> np.ndarray:
-    """Mean distance to the boundaries with other classes, over the distance to the mean of all."""
-    asked, middle = normalised(given.asked[:, : given.own]), normalised(given.train[:, : given.own]).mean(0)
-    best = given.logits.argmax(1)
-    apart = np.linalg.norm(given.weight[best][:, None] - given.weight[None], axis=2)
-    far = np.where(apart > 0, (given.logits.max(1)[:, None] - given.logits) / np.maximum(apart, 1e-9), 0)
-    return far.sum(1) / (len(given.weight) - 1) / np.linalg.norm(asked - middle, axis=1)
-
-
-def both(*scores: str) -> Callable[[Given], np.ndarray]:
-    """The sum of scores, each in the spread that it has on known photos of validation."""
-
-    def score(given: Given) -> np.ndarray:
-        found = [SCORES[name](given) for name in scores]
-        spreads = [(each[given.validation].mean(), each[given.validation].std()) for each in found]
-        return sum((each - mean) / max(spread, 1e-9) for each, (mean, spread) in zip(found, spreads, strict=True))
-
-    return score
-
-
-OURS = "linear claim and residual"
-SCORES: dict[str, Callable[[Given], np.ndarray]] = {
-    "top probability": lambda given: softmax(given.logits, axis=1).max(1),
-    "largest logit": lambda given: given.logits.max(1),
-    "energy": lambda given: logsumexp(given.logits, axis=1),
-    "Mahalanobis": lambda given: mahalanobis(reduced(given)),
-    "Mahalanobis, length 1": lambda given: mahalanobis(reduced(unit(given))),
-    "relative Mahalanobis": lambda given: relative_mahalanobis(reduced(given)),
-    "relative Mahalanobis, length 1": lambda given: relative_mahalanobis(reduced(unit(given))),
-    "nearest photo": lambda given: neighbour(1)(unit(given)),
-    "5th nearest photo": lambda given: neighbour(5)(unit(given)),
-    "prototypes": lambda given: prototypes(unit(given)),
-    "residual": residual,
-    "ViM": vim,
-    "claim": lambda given: claim(2_000)(unit(given)),
-    "claim, 300 landmarks": lambda given: claim(300)(unit(given)),
-    "claim, half as wide": lambda given: claim(2_000, 0.5)(unit(given)),
-    "claim, a quarter as wide": lambda given: claim(2_000, 0.25)(unit(given)),
-    "linear claim": lambda given: linear_claim(unit(given)),
-    "ViM, length 1": lambda given: vim(of_length_1(given)),
-    OURS: ours,
-    "ReAct": lambda given: energy_of(given, react),
-    "ASH": lambda given: energy_of(given, ash),
-    "SCALE": lambda given: energy_of(given, scale_),
-    "GEN": gen,
-    "5th nearest of its class": lambda given: of_its_class(unit(given)),
-    "NNGuide": lambda given: nnguide(unit(given)),
-    "fDBD": fdbd,
-}
-SCORES |= {
-    f"{one} + {other}": both(one, other)
-    for one, other in (
-        ("top probability", OURS),
-        ("largest logit", OURS),
-        ("GEN", OURS),
-        ("5th nearest of its class", OURS),
-        ("Mahalanobis, length 1", OURS),
-        ("relative Mahalanobis, length 1", OURS),
-        ("top probability", "claim"),
-        ("Mahalanobis, length 1", "claim"),
-    )
-}
-SCORES["top probability + Mahalanobis, length 1 + linear claim and residual"] = both(
-    "top probability", "Mahalanobis, length 1", OURS
-)
+        one = single(torch.from_numpy(rows)).numpy().astype(np.float64)
+        several = KnownScore(score)
+        parts = [several(torch.from_numpy(rows[n : n + 1])).numpy() for n in range(200)]  # sums in another order
+    moved = np.abs(one[:200] - np.concatenate(parts)).max() / max(1.0, np.abs(one).max())
+    for what, among in (
+        ("one photo", one[:1]),
+        ("nearly the same", one[0] + 1e-6 * random.normal(size=50)),
+        ("1,000 photos", one),
+    ):
+        by = scale(among)
+        asked = np.concatenate([among, np.linspace(by.first - by.tail, among.max() + by.tail, 2_000)])
+        step = max(np.abs(scaled(asked + shift, by) - scaled(asked, by)).max() for shift in (1e-6, -1e-6))
+        say(photos=what, score_moved=float(f"{moved:.2g}") * 1e6, known_moved_by_1e6=float(step) * 1e6)
 
 
 def held_out(classes: list[str], pairs: int) -> Iterator[tuple[str, ...]]:
@@ -319,8 +97,10 @@ def held_out(classes: list[str], pairs: int) -> Iterator[tuple[str, ...]]:
 def main() -> None:
     """Read the command line, measure what is not in the table yet, and sum up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled photos")
-    parser.add_argument("--work", type=Path, required=True, help="folder for workspaces and known.csv")
+    parser.add_argument(
+        "--data", type=Path, nargs="*", default=[], help="folders of labelled photos; none: float32 alone"
+    )
+    parser.add_argument("--work", type=Path, help="folder for workspaces and known.csv")
     parser.add_argument("--photos", type=int, default=1_000, help="of each set, train, validation and test (0: all)")
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--backbone", default="efficientnet_lite0")
@@ -329,6 +109,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning; 0: the frozen network")
     parser.add_argument("--seeds", type=int, default=1, help="of fine-tuning")
     arguments = parser.parse_args()
+    if not arguments.data:
+        noise()
+        return
     os.environ |= {"CVTUNE_HOME": str(arguments.work / "home")}
     table = arguments.work / "known.csv"
     spaces = {

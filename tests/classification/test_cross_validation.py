@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.classification.baseline import C_VALUES, SvmExplorer
-from cvtune_nb.classification.cross_validation import cross_validate, folds_of, out_of_fold
+from cvtune_nb.classification.cross_validation import counts, cross_validate, folds_of, out_of_fold
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
@@ -82,3 +82,11 @@ def test_all_training_and_validation_photos_count(opened):
     plain = found.to_dict()
     assert (plain["folds"], plain["photos"]) == (3, len(used))
     assert "3 folds" in found.words
+
+
+def test_groups_are_counted_where_photos_belong_together():
+    photos = manifest(60)
+    photos = photos.assign(copies=photos["group"])
+    assert counts(photos) == (80, 40, "photos")
+    frames = photos.assign(group=[f"{row.label}-{row.split}-{row.Index // 6 % 10}" for row in photos.itertuples()])
+    assert counts(frames) == (40, 20, "groups")

@@ -168,3 +168,5 @@ def test_limits_and_none_of_these_say_what_holds():
     assert "4:3 in shape" in said[1] and "only the middle" not in said[2]
     few = Known(0.93, 0.0, pd.DataFrame({"known": [0.5]}), None, pd.DataFrame({"label": []}))
     assert "takes at least 14 validation photos" in none_of_these(few), "0.93 / 0.07 = 13.3, and 13 are too few"
+    scenes = Known(0.93, 0.0, pd.DataFrame({"known": [0.5] * 80}), None, pd.DataFrame({"label": []}), groups=10)
+    assert "takes at least 14 groups of validation photos; there are 10." in none_of_these(scenes)

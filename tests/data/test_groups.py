@@ -273,7 +273,7 @@ def test_expressions_that_end_are_taken(rule):
     assert checked(rule) == rule
 
 
-@pytest.mark.parametrize("rule", [r"(?:a|aa)+$", r"^(?:a|aa?)+$"])
+@pytest.mark.parametrize("rule", [r"(?:a|aa)+$", r"(?:aa|a)+$"])
 def test_expressions_that_may_never_end_are_given_up_in_a_sentence(rule, monkeypatch):
     monkeypatch.setattr(path_groups, "SECONDS", 0.2)
     assert by_path(rule, ["aaaa"]) == ["aaaa"], "it is harmless for most names"

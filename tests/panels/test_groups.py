@@ -28,21 +28,25 @@ def test_the_preview_follows_the_rule(photos, tmp_path):
     control.show()
     assert "Open your photos" in control.preview.value
     control.show(open_workspace(photos, tmp_path / "w"))
+    assert control.job.wait(60)
     assert "120 photos in 6 groups, the largest with 20 photos" in control.preview.value
     assert control.preview.value.count("<img") == 4 * 5 and 'alt="a/a-000.jpg"' in control.preview.value
     assert "00: 20 photos of 2 classes" in control.preview.value
     assert "Before it can be used" in control.preview.value and "--redraw-split" in control.preview.value
     control.rule.value = "("
     control.show()
+    assert control.job.wait(60)
     assert "is no regular expression" in control.preview.value and "<img" not in control.preview.value
     control.rule.value = "none"
     control.show()
+    assert control.job.wait(60)
     assert "each photo is alone" in control.preview.value
 
 
 def test_what_can_not_be_grouped_is_said(photos, tmp_path):
     control = GroupsControl(r"a-(\d\d)\d", redraw=False)
     control.show(open_workspace(photos, tmp_path / "w"))
+    assert control.job.wait(60)
     assert "60 photos do not match and are alone, for example b/b-000.jpg" in control.preview.value
 
 
@@ -73,7 +77,9 @@ def test_notebook_00_groups_and_draws_the_split_anew_when_told_to(photos, tmp_pa
     monkeypatch.setattr(start.benchmark, "measure", lambda backbone: None)
     monkeypatch.setattr(StartPanel, "paint", lambda self, result: "")
     panel = press(StartPanel.of(str(photos), str(tmp_path / "w")))
+    assert panel.groups.job.wait(60)
     panel.groups.rule.value = SCENES
+    assert panel.groups.job.wait(60)
     assert "6 groups" in panel.groups.preview.value, "it is shown at once"
     panel.go.click()
     assert panel.job.wait(60) and "--redraw-split" in panel.alert.value
