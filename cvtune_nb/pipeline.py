@@ -20,6 +20,7 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import Escalation, escalate, ladder_of
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones
+from cvtune_nb.objectives.counted import before_accuracy
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 
@@ -127,11 +128,12 @@ class Workbook:
             if "issues" in values:
                 rows[-1]["what"] = ", ".join(f"{count} {name}" for name, count in values["issues"].items())
             if "validation_accuracy" in values:
-                rows[-1]["what"] = f"validation accuracy {values['validation_accuracy']:.1%}"
+                rows[-1]["what"] = f"{before_accuracy(values)}validation accuracy {values['validation_accuracy']:.1%}"
             if "why" in values:
                 rows[-1]["what"] = values["why"]
             if values.get("test_accuracy") is not None:
-                rows[-1]["what"] = f"test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
+                counts = before_accuracy(values)
+                rows[-1]["what"] = f"{counts}test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
         return table(rows, ["step", "result", "seconds", "what"])
 
     def note(self, words: str) -> None:
@@ -300,7 +302,7 @@ class Workbook:
         self.progress(1.0, "climbed")
 
     def export(self) -> None:
-        """Export the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
+        """Export the run that is best on validation by what counts, of all in the workspace, and evaluate it on the test photos.
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """

@@ -8,7 +8,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
-from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.console import duration
@@ -30,7 +29,8 @@ from cvtune_nb.escalation import (
     so_far,
 )
 from cvtune_nb.models import backbones
-from cvtune_nb.panels.objective import counts_in_words, objective_control
+from cvtune_nb.objectives import ACCURACY, Counted
+from cvtune_nb.panels.objective import counted_in, counts_in_words, objective_control, standing_of_svm
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import LADDER_PARAMETERS, PARAMETERS, Config, differing
 from cvtune_nb.runs.cost import Cost, past_errors, past_in_words, timed, total
@@ -205,7 +205,8 @@ class EscalationPanel(Panel):
                     except REFUSED as error:
                         cost += f"; {html.text(error)}"
                 if config in expected:
-                    cost += f"; expected accuracy {html.text(expected[config])}"
+                    told = expected[config]
+                    cost += f"; expected {html.text(told.counted.label)} {html.text(told)}"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {cost}")
@@ -253,15 +254,15 @@ class EscalationPanel(Panel):
 
     def _draw(self, found: Escalation) -> None:
         """Table and picture so far; called after every epoch in the working thread."""
-        known, published = last_baseline(self.workspace), reference_2018()
-        line = known["validation_accuracy"] if known else None
-        figure = plots.accuracy_against_time(found.rungs, line, published)
+        counted, line = counted_in(self.workspace), standing_of_svm(self.workspace)
+        figure = plots.accuracy_against_time(found.rungs, line, reference_2018(), counted)
         words = "; ".join(
             f"rung {row.rung} {row.validation_accuracy:.1%} in {duration(row.seconds)}"
             for row in found.measured.itertuples()
         )
-        self.picture.draw(figure, f"accuracy against training time: {words or 'no rung has finished'}")
-        self.text.value = _rungs(found.rungs)
+        told = "" if counted.by_accuracy else "accuracy: "
+        self.picture.draw(figure, f"{counted.label} against training time: {told}{words or 'no rung has finished'}")
+        self.text.value = _rungs(found.rungs, counted)
 
     def paint(self, result: Escalation) -> str:
         """Show where to stop, what to try next, and what it cost."""
@@ -334,28 +335,36 @@ def _numbers(text: str, what: str) -> list[int]:
         raise InputError(f"{what} is {text!r}: give whole numbers, for example 1,2") from None
 
 
-def _rungs(rungs: pd.DataFrame) -> str:
+def _rungs(rungs: pd.DataFrame, counted: Counted) -> str:
     if rungs.empty:
         return ""
 
     def written(column: str, how: Any) -> list[str]:
         return ["" if pd.isna(value) else how(value) for value in rungs[column]]
 
-    def interval(value: str, low: str, high: str) -> list[str]:
+    def interval(value: str, low: str, high: str, of: Counted = ACCURACY) -> list[str]:
+        words = ([of.in_words(row[name]) for name in (value, low, high)] for _, row in rungs.iterrows())
         return [
-            "" if pd.isna(row[value]) else f"{row[value]:.1%} ({row[low]:.1%} to {row[high]:.1%})"
-            for _, row in rungs.iterrows()
+            "" if pd.isna(one) else "{} ({} to {})".format(*each) for one, each in zip(rungs[value], words, strict=True)
         ]
 
     shown = rungs.assign(
-        expected_accuracy=interval("expected", "expected_low", "expected_high"),
+        expected_accuracy=interval("expected", "expected_low", "expected_high", counted),
+        counts=interval("objective_value", "objective_low", "objective_high", counted),
         validation=interval("validation_accuracy", "low", "high"),
         train=written("train_accuracy", "{:.1%}".format),
         predicted=written("predicted_seconds", duration),
         took=written("seconds", duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
-    figures = ("expected_accuracy", "validation", "train", "predicted", "took", "state", "note")
+    by = () if counted.by_accuracy else ("counts",)
+    figures = ("expected_accuracy", *by, "validation", "train", "predicted", "took", "state", "note")
     names = {"rung": "rung", **parameters, **{name: name for name in figures}}
     intervals = {"expected_accuracy": "expected (95% interval)", "validation": "validation (95% interval)"}
+    if by:
+        intervals = {
+            "expected_accuracy": f"expected {counted.label} (95%)",
+            "counts": f"{counted.label} (95%)",
+            "validation": "accuracy (95%)",
+        }
     return html.table(shown, names | intervals, "The ladder so far")

@@ -132,18 +132,28 @@ def _more_photos(table: pd.DataFrame, counted: Counted) -> str:
     return f"{earlier['train_photos']:.0f} to {most} brought {brought}: {verdict}"
 
 
-def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None) -> Figure:
+def training_curves(
+    history: pd.DataFrame,
+    baseline: float | None = None,
+    gaps: pd.DataFrame | None = None,
+    counted: Counted = ACCURACY,
+) -> Figure:
     """Accuracy and loss of train and validation by epoch, and under them the gap between the two accuracies.
+
+    Another objective that is a share stands beside the accuracies; the title says which epoch is the best by it.
 
     Parameters
     ----------
     history
-        epoch,train_accuracy,validation_accuracy,train_loss,validation_loss.
+        epoch,train_accuracy,validation_accuracy,train_loss,validation_loss, and where another objective counts
+        objective: its value on validation.
     baseline
         Validation accuracy (0..1) of the frozen network with an SVM, if known: drawn as a line.
     gaps
         epoch,gap,low,high, as metrics.gap gives them: the gap with its interval and the epoch in which it opened. None
         or no row: the gap is only a number.
+    counted
+        What the best epoch was chosen by.
     """
     if gaps is None or gaps.empty:
         made = figure(8.4, 3.1)
@@ -159,6 +169,11 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: 
         _epochs(at, history["epoch"])
     if baseline is not None:
         left.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
+    if counted.share and not counted.by_accuracy and len(history):
+        label = shortened(counted.label, 30)
+        left.plot(
+            history["epoch"], history["objective"], color=INK, linestyle=":", marker="^", markersize=4, label=label
+        )
     accuracy_axis(left)
     _loss_axis(right, history)
     left.legend(fontsize=8, loc="lower right")
@@ -167,7 +182,12 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: 
     if len(history):
         last = history.iloc[-1]
         best = history.sort_values(["validation_accuracy", "validation_loss"], ascending=[False, True]).iloc[0]
-        titled(left, f"Best {best['validation_accuracy']:.1%} on validation, epoch {best['epoch']:.0f}")
+        value = f"{best['validation_accuracy']:.1%}"
+        if not counted.by_accuracy:
+            judged = history["objective"]
+            best = history.loc[judged.idxmax() if counted.higher_is_better else judged.idxmin()]
+            value = f"{shortened(counted.label, 30)} {counted.in_words(best['objective'])}"
+        titled(left, f"Best {value} on validation, epoch {best['epoch']:.0f}")
         apart = (last["train_accuracy"] - last["validation_accuracy"]) * 100
         titled(right, f"Loss; train is {apart:+.1f} points from validation")
     return made
