@@ -302,7 +302,7 @@ class Workbook:
         self.progress(1.0, "climbed")
 
     def export(self) -> None:
-        """Export the run that is best on validation by what counts, of all in the workspace, and evaluate it on the test photos.
+        """Export the run that is best on validation by what counts, and evaluate it on the test photos.
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """

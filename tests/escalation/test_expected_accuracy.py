@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from cvtune_nb.advice.cross_validation import right_by_photo
+from cvtune_nb.advice.losses import on_svm
+from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.objective import choose, objective_in
 from cvtune_nb.escalation import expected_accuracies, expected_accuracy
+from cvtune_nb.escalation.climb import Climb
 from cvtune_nb.escalation.expected_accuracy import LIFT, PIXELS, ExpectedAccuracy
+from cvtune_nb.objectives import Counted
 from cvtune_nb.parameters import Config
 
 RUNG = Config("efficientnet_lite0", image_size=64)
@@ -25,7 +30,7 @@ def test_what_is_not_in_the_cache_is_told_from_what_is(workspace, monkeypatch):
     first, size, depth = (1 - told.accuracy for told in expected_accuracies(workspace, [RUNG, larger, deeper]))
     assert size / first == pytest.approx(PIXELS)
     assert depth / first == pytest.approx((1 - 0.776) / (1 - 0.751))
-    monkeypatch.setattr(expected_accuracy, "right_by_photo", lambda *a: pytest.fail("nothing is to be computed"))
+    monkeypatch.setattr(expected_accuracy, "on_svm", lambda *a: pytest.fail("nothing is to be computed"))
     monkeypatch.setattr(expected_accuracy, "cached", lambda *a: False)
     unknown = [told.accuracy for told in expected_accuracies(workspace, [RUNG, larger, deeper])]
     assert unknown[0] < unknown[1]
@@ -35,6 +40,37 @@ def test_what_is_not_in_the_cache_is_told_from_what_is(workspace, monkeypatch):
 def test_a_network_nobody_knows_is_expected_no_more_than_another(workspace):
     first, other = expected_accuracies(workspace, [RUNG, replace(RUNG, backbone="test_efficientnet")])
     assert other.accuracy == first.accuracy
+
+
+@pytest.mark.parametrize(
+    "text", ["balanced-accuracy", "macro-f1", "log-loss", "recall:circle@.9", "costs:circle>square=5"]
+)
+def test_another_objective_is_expected_in_its_own_unit(workspace, text):
+    choose(workspace, text)
+    objective, photos = objective_in(workspace), workspace.photos()
+    lost = on_svm(workspace, photos, FeatureSpec.of(RUNG), objective).smoothed
+    (told,) = expected_accuracies(workspace, [RUNG])
+    assert told.counted == Counted.of(objective)
+    assert told.accuracy == pytest.approx(1 - LIFT * lost if objective.SHARE else LIFT * lost)
+    assert told.low < told.accuracy < told.high and ("%" in str(told)) == objective.SHARE
+    better, worse = objective.merit(0.5), objective.merit(0.6)
+    assert (told.better_than(0.5) > told.better_than(0.6)) == (better < worse)
+    assert told.at_most(0.6) >= 0 and (told.at_most(0.5) >= told.at_most(0.6)) == (
+        better < worse or told.at_most(0.5) == 0
+    )
+
+
+def test_the_rung_before_the_others_is_the_one_that_gains_most_by_what_counts(workspace):
+    choose(workspace, "log-loss")
+    (workspace.folder / "baseline.json").unlink(missing_ok=True)
+    climb = Climb(workspace, [RUNG], [1], 0.0, lambda _: None, lambda *_: None)
+    assert climb.best() == 0.0, "nothing is known"
+    climb.expected = {0: ExpectedAccuracy(0.4, 0.3, 0.6, Counted.of(objective_in(workspace)))}
+    assert climb.best() == 0.6, "the worst that is expected"
+    found = baseline(workspace, FeatureSpec.of(RUNG))
+    assert climb.best() == pytest.approx(found.score.value, abs=1e-4)
+    climb.rows[0]["objective_value"] = found.score.value / 2
+    assert climb.best() == found.score.value / 2
 
 
 def test_the_chance_of_a_gain_grows_with_the_expected_accuracy_and_shrinks_with_the_best():
