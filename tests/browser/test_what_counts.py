@@ -23,12 +23,7 @@ def test_02_costs_are_edited_by_keyboard(open_notebook, workspace):
     expect(panel).to_contain_text("Below is what is answered, the class of the lowest expected cost", timeout=LONG)
     first, *others = workspace.classes
     assert objective.chosen(workspace).startswith("costs:")
-    cell = (
-        panel.get_by_title(f"What it costs to take {first} for {others[0]}")
-        .locator("input")
-        .or_(panel.locator(f"input[title^='What it costs to take {first} for {others[0]}']"))
-    )
-    cell.first.focus()
+    panel.get_by_label(f"{first} taken for {others[0]}", exact=True).focus()
     lab.page.keyboard.press("Control+a")
     lab.page.keyboard.type("1000")
     lab.page.keyboard.press("Tab")
