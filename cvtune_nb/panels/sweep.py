@@ -73,9 +73,10 @@ class SweepPanel(Panel):
     def _draw(self, found: Sweep) -> None:
         words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in found.measured.itertuples())
         counted = counted_in(self.workspace)
+        told = "" if counted.by_accuracy else "accuracy: "
         self.picture.draw(
             plots.sweep(found.trials, found.names, counted),
-            f"{counted.label} against each parameter; accuracy: {words or 'no trial yet'}",
+            f"{counted.label} against each parameter: {told}{words or 'no trial yet'}",
         )
         self.text.value = _trials(found.trials, found.names, counted)
 
