@@ -22,6 +22,7 @@ from cvtune_nb import metrics
 from cvtune_nb.audit import quality
 from cvtune_nb.classification import load_run
 from cvtune_nb.classification.baseline import baseline_predictions, last_baseline
+from cvtune_nb.classification.combining.combination import is_combination, load_combination
 from cvtune_nb.classification.exportable import SVM
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import normalised
@@ -152,7 +153,7 @@ def find_slices(workspace: Workspace, model: str = "best", progress: Progress = 
     workspace
         Where they are.
     model
-        A run's id, "best" or "last", or "svm" for the baseline.
+        A run's id, "best" or "last", "svm" for the baseline, or a combination's id.
     progress
         Called with the progress; may raise Stopped: what was measured is kept.
 
@@ -340,6 +341,9 @@ def _predictions(workspace: Workspace, model: str) -> tuple[pd.DataFrame, Featur
         if said is None or known is None:
             raise InputError("there is no baseline of today's photos in this workspace: make one in notebook 02")
         return said[["path", "label", "predicted"]], FeatureSpec.from_dict(known), SVM
+    if is_combination(model):
+        stored = load_combination(workspace, model)
+        return stored.predictions()[["path", "label", "predicted"]], FeatureSpec.from_dict(stored.network), stored.id
     run = load_run(workspace, model)
     if run.history.empty:
         raise InputError(f"run {run.id} has no finished epoch yet: train it on, or name another run")

@@ -16,10 +16,11 @@ from cvtune_nb.audit.storage import Storage
 from cvtune_nb.classification.features import FeatureSpec, features, network_speed
 from cvtune_nb.classification.remedies import Comparison, compared, what_counts
 from cvtune_nb.data import colours, keep_together
-from cvtune_nb.data.groups import dependent, joined, taken
+from cvtune_nb.data.groups import dependent, joined
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.rows import Rows
+from cvtune_nb.data.time_groups import taken
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.objectives import objective_of
 from cvtune_nb.workspace import Workspace

@@ -150,7 +150,10 @@ def _prior(remedy: Remedy, counts: dict[str, int]) -> np.ndarray:
 
 def _last_layer(network: nn.Module) -> nn.Linear:
     if not isinstance(network, Classifier):
-        raise InputError("an SVM with an RBF kernel has no last layer to adjust: choose the linear kernel, or a run")
+        raise InputError(
+            "a combination has no last layer to adjust, nor has an SVM with an RBF kernel: choose a run, or the linear "
+            "kernel"
+        )
     return network.last
 
 

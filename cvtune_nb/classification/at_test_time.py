@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from cvtune_nb.classification.candidates import Speeds
+from cvtune_nb.classification.combining.combination import is_combination
 from cvtune_nb.classification.comparison import COUNTS
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.judge import Judge, Said
@@ -114,10 +115,7 @@ def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
     photos
         Columns width, height: photos are not enlarged beyond what they hold.
     """
-    shown, image_sizes = in_training(spec), [spec.image_size]
-    if 0 < sizes.step(spec.backbone) <= sizes.ANY:  # others have a table of positions for one size
-        larger = dict.fromkeys(round(spec.image_size * factor / 16) * 16 for factor in LARGER)
-        image_sizes += [size for size in larger if spec.image_size < size <= largest_size(photos)]
+    shown, image_sizes = in_training(spec), [spec.image_size, *larger_sizes(spec, photos)]
     ratios = RATIOS if shown.framing == "crop" else RATIOS[:1]
     return [
         replace(shown, image_size=size, crop_ratio=ratio, mirrored=mirrored)
@@ -125,6 +123,20 @@ def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
         for ratio in ratios
         for mirrored in (False, True)
     ]
+
+
+def larger_sizes(spec: FeatureSpec, photos: pd.DataFrame) -> list[int]:
+    """Image sizes beyond that of training at which the network can be asked, and photos have something to show.
+
+    Parameters
+    ----------
+    spec, photos
+        As for `tried`.
+    """
+    if not 0 < sizes.step(spec.backbone) <= sizes.ANY:  # others have a table of positions for one size
+        return []
+    larger = dict.fromkeys(round(spec.image_size * factor / 16) * 16 for factor in LARGER)
+    return [size for size in larger if spec.image_size < size <= largest_size(photos)]
 
 
 def measure(
@@ -155,8 +167,10 @@ def measure(
     Raises
     ------
     InputError
-        There are no validation photos that it was not trained on.
+        There are no validation photos that it was not trained on, or it is a combination.
     """
+    if is_combination(chosen.id):
+        raise InputError(f"{chosen.id} has its own sizes and mirror images: combine again to choose others")
     photos = fairly(workspace, chosen.provenance, workspace.photos()).validation
     if photos.empty:
         raise InputError(f"there are no validation photos to measure {chosen.id} on: open data that has some")

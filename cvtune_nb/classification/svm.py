@@ -42,8 +42,8 @@ class Svm:
         self.C, self.kernel = C, kernel
         self.remedy = remedy or Remedy()
 
-    def fit(self, matrix: np.ndarray, labels: np.ndarray) -> "Svm":
-        """Train on features (n, width) and n labels."""
+    def fit(self, matrix: np.ndarray, labels: np.ndarray, counts_as: np.ndarray | None = None) -> "Svm":
+        """Train on features (n, width) and n labels; counts_as: how much each photo counts (n,), None: all the same."""
         rows, present = normalised(matrix), np.unique(labels)
         counts, linear = counted(labels, present.tolist()), self.kernel == "linear"
         weights, prior = self.remedy.weights_of_svm(counts, linear), self.remedy.prior(counts)
@@ -55,14 +55,14 @@ class Svm:
             warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
             if self.kernel == "linear":
                 self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0, class_weight=by_class)
-                self._model.fit(rows, labels)
+                self._model.fit(rows, labels, sample_weight=counts_as)
             else:
                 # scikit-learn's "scale", for rows whose squares sum to 1
                 self._gamma = float(1 / max(1 - np.square(rows.mean(0)).sum(), 1e-6))
                 self._rows = rows if len(rows) <= GRAM_LIMIT else None
                 kernel = "rbf" if self._rows is None else "precomputed"
                 self._model = SVC(C=self.C, kernel=kernel, gamma=self._gamma, class_weight=by_class)
-                self._model.fit(self._kernel(rows), labels)
+                self._model.fit(self._kernel(rows), labels, sample_weight=counts_as)
         self.classes: list[str] = list(self._model.classes_)
         return self
 

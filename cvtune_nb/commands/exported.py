@@ -43,8 +43,8 @@ USES_AN_EXPORT = (
         "--run",
         required=True,
         metavar="RUN",
-        help="a run's id, best, last, or svm for the baseline; with --similarity also a frozen BACKBONE@SIZE, "
-        "or with own weights BACKBONE@SIZE-weights=FILE",
+        help="a run's id, best, last, svm for the baseline, or combination for the last one; with --similarity also a "
+        "frozen BACKBONE@SIZE, or with own weights BACKBONE@SIZE-weights=FILE",
     ),
     argument("--earlier-data", action="store_true", help="export a run even if its classes are not those of today"),
     argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)"),

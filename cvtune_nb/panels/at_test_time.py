@@ -17,11 +17,12 @@ from cvtune_nb.classification.at_test_time import (
     take_back,
     what_counts,
 )
-from cvtune_nb.classification.exportable import Candidate, candidate, choices, trained_with
+from cvtune_nb.classification.exportable import Candidate, candidate, trained_with
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.objectives import Counted
+from cvtune_nb.panels import menu_of_models
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
@@ -58,15 +59,10 @@ class AtTestTimePanel(Panel):
 
     def _list_runs(self, run: str = "") -> None:
         """Offer what can be exported by now; the one that is chosen stays."""
-        known = choices(self.workspace)
-        names, chosen = known.loc[known["data"] == "", "run"].tolist(), run or self.run.value
-        if list(self.run.options) != names:
-            self.run.options = names
-        if chosen in names:
-            self.run.value = chosen
-        self.go.disabled = not names
+        there = menu_of_models.offer(self.run, self.workspace, run, combinations=False)
+        self.go.disabled = not there
         if self.job.state == "idle":
-            self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
+            self.say("Nothing measured yet." if there else "There is no model in this workspace yet: train one first.")
 
     def _ipython_display_(self) -> None:
         self._list_runs()

@@ -247,10 +247,10 @@ class BaselinePanel(Panel):
         self.report(self._folds)
 
     def _folds(self) -> Any:
-        photos, _ = counts(self.explorer.photos)
-        if photos >= FEW_PHOTOS:
+        used, validation, what = counts(self.explorer.photos)
+        if used >= FEW_PHOTOS:
             return html.status(
-                f"With {photos:,} photos the {self.seen.validation.n:,} of validation tell enough: nothing to gain "
+                f"With {used:,} {what} the {validation:,} of validation tell enough: nothing to gain "
                 "here. <code>cvtune baseline --folds 5</code> cross-validates all the same."
             )
         explorer, kernel = self.explorer, self.seen.kernel
