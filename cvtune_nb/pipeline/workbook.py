@@ -19,7 +19,8 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import compare_framings, expected_seconds
 from cvtune_nb.console import duration, table
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import Escalation, escalate, run_to_search_round, sweep
+from cvtune_nb.escalation import Escalation, escalate, sweep
+from cvtune_nb.escalation.parameter_sweep import run_to_search_round
 from cvtune_nb.files import Progress
 from cvtune_nb.objectives.counted import before_accuracy
 from cvtune_nb.parameters import Config
