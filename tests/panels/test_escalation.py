@@ -10,6 +10,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import ladder_of, resized
 from cvtune_nb.files import pinned, read_json_lines
+from cvtune_nb.models.families import PROGRESSIVE
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels import EscalationPanel, GainsPanel, SweepPanel
 from cvtune_nb.parameters import Config
@@ -60,7 +61,7 @@ def test_rungs_are_edited_added_taken_out_and_kept(workspace):
 
 def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     panel = EscalationPanel(workspace, **{**LADDER, "epochs": 0})
-    first, second = panel.table.lines[:2]
+    first, second = panel.table.lines[0], panel.table.lines[3]
     for line in (first, second):
         line.controls["backbone"].value = "resnet50"
         line.controls["backbone"].options = [*line.controls["backbone"].options, ("convnext_tiny", "convnext_tiny")]
@@ -68,7 +69,8 @@ def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     advised = recommended("convnext_tiny", image_size=64)
     assert panel.table.configs()[0] == advised
     assert first.controls["learning_rate"].value == advised.learning_rate
-    assert panel.table.configs()[1] == replace(advised.halved(), image_size=96), "halved with the minibatch"
+    halved = replace(advised.halved(), image_size=96, **PROGRESSIVE)
+    assert panel.table.configs()[3] == halved, "halved with the minibatch"
     first.controls["learning_rate"].value = 7.0
     first.controls["backbone"].value = "resnet50"
     assert "learning_rate is 7.0" in panel.alert.value
