@@ -28,6 +28,7 @@ ROOMS = [
     "audit",
     "advice",
     "similarity",
+    "self_training",
     "detection",
     "escalation",
     "workbook",

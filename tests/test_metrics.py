@@ -269,3 +269,77 @@ def test_a_difference_between_groups_has_an_interval_over_groups():
     assert low < difference < high and difference == pytest.approx((~first & gained).mean())
     assert metrics.paired_groups(first, first | gained, np.arange(240))[1] > low, "as if all were alone"
     assert metrics.paired_groups(first, first, groups) == (0.0, 0.0, 0.0)
+
+
+def test_swapping_whole_groups_is_mcnemars_test_where_all_are_alone():
+    random = np.random.default_rng(0)
+    first, second = random.random(60) < 0.7, random.random(60) < 0.8
+    alone, together = metrics.paired(first, second), metrics.paired(first, second, np.arange(60))
+    assert together.p == pytest.approx(alone.p) and together.difference == alone.difference
+    assert together.low <= alone.low and together.high >= alone.high
+
+
+def test_frames_of_six_scenes_are_no_proof_that_48_photos_would_be():
+    first, second = np.zeros(48, bool), np.repeat([True, True, True, True, True, False], 8)
+    photos, scenes = metrics.paired(first, second), metrics.paired(first, second, np.repeat(np.arange(6), 8))
+    assert photos.verdict is Verdict.BETTER
+    assert scenes.p == pytest.approx(2 * 0.5**5), "five scenes of six, each as likely for the one as for the other"
+    assert scenes.verdict is Verdict.PROBABLY_BETTER and "48 photos in 6 groups" in scenes.words
+    assert scenes.low < photos.low and scenes.high >= photos.high
+
+
+def test_scenes_of_different_size_are_swapped_as_they_are():
+    groups = np.repeat([0, 1, 2], [5, 3, 1])
+    first, second = np.zeros(9, bool), np.array([1] * 5 + [0] * 3 + [1], bool)
+    second[5:8] = True
+    assert metrics.paired(first, second, groups).p == pytest.approx(2 / 8), "all the same way: 2 of 8 signs"
+
+
+def test_two_that_answer_the_same_on_few_scenes_may_still_differ():
+    same = np.ones(80, bool)
+    few = metrics.paired(same, same, np.repeat(np.arange(4), 20))
+    assert few.difference == 0 and few.high > 5 * metrics.paired(same, same).high
+
+
+def test_groups_are_drawn_whole_when_the_best_run_is_judged():
+    random, groups = np.random.default_rng(0), np.repeat(np.arange(15), 10)
+    found = {True: [], False: []}
+    for _ in range(20):
+        right = pd.DataFrame({str(k): np.repeat(random.random(15) < 0.8, 10) for k in range(8)})
+        for whole, both in found.items():
+            chosen = metrics.best_of(right, draws=100, groups=groups if whole else None)
+            both.append(chosen.expected - 0.8)
+            assert ("in 15 groups" in chosen.words) is whole
+    assert abs(np.mean(found[True])) < 0.03 < np.mean(found[False]), "photos alone leave their scene on both sides"
+
+
+def test_recalls_reliability_and_coverage_allow_for_groups():
+    groups, right = np.repeat(np.arange(10), 8), np.repeat(np.arange(10) < 7, 8)
+    said = np.where(right, "a", "b")
+    alone, whole = (metrics.per_class(["a"] * 80, said, ["a"], own).iloc[0] for own in (None, groups))
+    assert whole["recall"] == alone["recall"] and whole["low"] < alone["low"] - 0.1
+    sure = np.full(80, 0.9)
+    for table in (metrics.reliability, metrics.coverage):
+        alone, whole = (table(sure, right, own).iloc[0] for own in (None, groups))
+        assert whole["accuracy"] == alone["accuracy"] and whole["low"] < alone["low"] - 0.1
+
+
+def test_as_many_photos_as_are_independent():
+    right = np.repeat(np.arange(40) < 30, 8)
+    found = metrics.rate(right, np.repeat(np.arange(40), 8))
+    assert metrics.effective(metrics.rate(right)) == 320
+    assert metrics.effective(found) == pytest.approx(40, rel=0.15)
+    other = metrics.alike(metrics.share(300, 320), found)
+    assert other.value == 300 / 320
+    assert other.high - other.low == pytest.approx(metrics.share(37, 40).high - metrics.share(37, 40).low, rel=0.2)
+    assert metrics.alike(metrics.share(3, 4), metrics.share(1, 2)) == metrics.share(3, 4)
+
+
+@pytest.mark.parametrize("groups", [3, 5, 7])
+def test_the_interval_of_few_groups_holds(groups):
+    random, held = np.random.default_rng(0), []
+    for _ in range(200):
+        hits = random.binomial(8, random.beta(0.8, 0.2, groups))  # correlation 0.5, p = 0.8
+        found = metrics.rate((np.arange(8) < hits[:, None]).ravel(), np.repeat(np.arange(groups), 8))
+        held.append(found.low <= 0.8 <= found.high)
+    assert np.mean(held) > 0.93

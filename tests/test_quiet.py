@@ -1,6 +1,7 @@
 """Nothing but our own lines reaches the terminal."""
 
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import warnings
 
 import pytest
 
+import cvtune_nb
 from cvtune_nb.quiet import quiet
 from tests.photos import make_photos
 
+PREDICT = f"{cvtune_nb.__path__[0]}/export/predict.py"
 OURS = re.compile(r" *\d+%  .+|photos: .+; workspace: .+|")
 
 
@@ -23,6 +26,16 @@ def test_warnings_and_loggers_are_silent_within_it_only(recwarn, caplog):
     logging.getLogger("some.library").warning("heard")
     assert [str(warning.message) for warning in recwarn] == ["heard"]
     assert [record.message for record in caplog.records] == ["wrong", "heard"]
+
+
+@pytest.mark.parametrize("program", ["import cvtune_nb, onnxruntime", "import runpy; runpy.run_path({predict!r})"])
+def test_nothing_is_reported_to_the_maker_of_a_library(program, tmp_path):
+    """A file with the number of its session would lie in the temporary folder."""
+    silenced = ("ORT_DISABLE_TELEMETRY", "CI")
+    environment = {name: value for name, value in os.environ.items() if name not in silenced}
+    told = [sys.executable, "-c", program.format(predict=PREDICT)]
+    subprocess.run(told, check=True, env=environment | {"TMPDIR": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_levels_come_back_after_an_error():

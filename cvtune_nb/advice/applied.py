@@ -6,6 +6,7 @@ from cvtune_nb import metrics
 from cvtune_nb.advice.rule import aligned, right_of
 from cvtune_nb.classification import Run, load_run
 from cvtune_nb.classification import objective as judged
+from cvtune_nb.data.groups import groups_at
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines
 from cvtune_nb.metrics import Verdict
@@ -58,7 +59,7 @@ def outcome(workspace: Workspace, run: Run) -> Finding | None:
         return None
     objective = judged.objective_in(workspace)
     one, other = before.answers(objective), run.answers(objective)
-    compared = metrics.paired(first, second)
+    compared = metrics.paired(first, second, groups_at(workspace.photos(), first.index))
     if objective.text != USUAL and one and other and run.provenance.comparable(present(workspace)):
         compared = judged.compare(objective, one, other)
     title = f"“{entry['title']}” {OUTCOMES[compared.verdict]}"

@@ -17,6 +17,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import Answers
 from cvtune_nb.classification.remedies import Comparison, holds, last_remedies
 from cvtune_nb.classification.variations import known_costs
+from cvtune_nb.data.groups import groups_at
 from cvtune_nb.metrics import Chosen, Paired
 from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import Config
@@ -150,7 +151,10 @@ class Case:
             known = self.answers.get(other)
             return known and judged.compare(self.objective, known, self.answers[self.run.id])
         right = self.right_baseline if other == BASELINE else self.right_others[other]
-        return None if right is None else metrics.paired(*aligned(right, self.right))
+        if right is None:
+            return None
+        first, second = aligned(right, self.right)
+        return metrics.paired(first, second, groups_at(self.photos, first.index))
 
     def best_of_all(self, at_least: int) -> Chosen | None:
         """What to expect of the best run, where there are so many that can be compared and this is it; else None."""
@@ -159,7 +163,8 @@ class Case:
             chosen = judged.best_of(self.objective, answers) if len(answers) >= at_least else None
         else:
             right = on_same_photos({self.run.id: self.right, **self.right_others})
-            chosen = metrics.best_of(right) if right.shape[1] >= at_least and len(right) else None
+            groups = groups_at(self.photos, right.index)
+            chosen = metrics.best_of(right, groups=groups) if right.shape[1] >= at_least and len(right) else None
         return chosen if chosen and chosen.run == self.run.id else None
 
     def issue(self, kind: str) -> pd.Series | None:

@@ -95,11 +95,11 @@ class Overfit(Rule[Case]):
         """More dropout and weight decay, and photos varied more, in a way that does no harm."""
         if len(case.trained) < 2:
             return None
-        gaps = metrics.gap(case.trained, case.run.counts)
+        gaps = metrics.gap(case.trained, case.run.independent)
         first, last = gaps.iloc[0], gaps.iloc[-1]
         if last["low"] <= 0 or last["gap"] <= first["gap"]:
             return None
-        epoch = metrics.opened(metrics.gap(case.run.history, case.run.counts))
+        epoch = metrics.opened(metrics.gap(case.run.history, case.run.independent))
         since = "" if epoch is None else f"; the gap opened in epoch {epoch}"
         config = case.config
         change, why = stronger_augmentation(config, case.variations)

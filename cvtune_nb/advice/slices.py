@@ -3,7 +3,8 @@
 A slice is what photos have in common: little light, few pixels, a shape, a camera, a time of day, a group, or that they
 look alike to the frozen network (k-means on its features). Each is compared with all other photos by Fisher's exact
 test (Fisher 1922), one-sided, corrected for the number of slices that were tried (Holm 1979): where nothing is wrong, a
-slice is called worse in at most 5 of 100 sets (docs/measurements.md, "Slices that are worse").
+slice is called worse in at most 5 of 100 sets (docs/measurements.md, "Slices that are worse"). Photos that belong
+together count as so many as are independent of each other (Rao and Scott 1992).
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import fisher_exact
 from sklearn.cluster import KMeans
 
@@ -20,10 +22,12 @@ from cvtune_nb import metrics
 from cvtune_nb.audit import quality
 from cvtune_nb.classification import load_run
 from cvtune_nb.classification.baseline import baseline_predictions, last_baseline
+from cvtune_nb.classification.combining.combination import is_combination, load_combination
 from cvtune_nb.classification.exportable import SVM
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import normalised
 from cvtune_nb.data import photo
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
@@ -149,7 +153,7 @@ def find_slices(workspace: Workspace, model: str = "best", progress: Progress = 
     workspace
         Where they are.
     model
-        A run's id, "best" or "last", or "svm" for the baseline.
+        A run's id, "best" or "last", "svm" for the baseline, or a combination's id.
     progress
         Called with the progress; may raise Stopped: what was measured is kept.
 
@@ -165,7 +169,7 @@ def find_slices(workspace: Workspace, model: str = "best", progress: Progress = 
         raise InputError(f"none of the validation photos of {name} is there any more: train again")
     right = (photos["true"] == photos["predicted"]).to_numpy()
     kinds = properties(workspace, photos, spec, progress)
-    made = sliced(photos[["path", "true"]].rename(columns={"true": "label"}), right, kinds)
+    made = sliced(photos[["path", "true"]].rename(columns={"true": "label"}), right, kinds, dependent(photos))
     found = Slices(made, name, len(photos), float(right.mean()))
     found.save(workspace)
     return found
@@ -265,7 +269,9 @@ def clusters(matrix: np.ndarray, labels: np.ndarray, seed: int = 0) -> pd.Series
     return pd.Series([names[number] for number in ids])
 
 
-def sliced(photos: pd.DataFrame, right: np.ndarray, kinds: Mapping[str, pd.Series]) -> pd.DataFrame:
+def sliced(
+    photos: pd.DataFrame, right: np.ndarray, kinds: Mapping[str, pd.Series], groups: ArrayLike | None = None
+) -> pd.DataFrame:
     """The table of Slices.
 
     Parameters
@@ -276,24 +282,40 @@ def sliced(photos: pd.DataFrame, right: np.ndarray, kinds: Mapping[str, pd.Serie
         Which of them were right.
     kinds
         What `properties` gives.
+    groups
+        The group of each photo where some belong together.
     """
+    together = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     of_class = pd.Series(right).groupby(photos["label"].to_numpy()).transform("mean").to_numpy()
     rows = []
     for kind, names in kinds.items():
         for name in sorted(set(names) - {""}):
             inside = (names == name).to_numpy()
-            n, others = int(inside.sum()), int((~inside).sum())
-            if n < FEWEST or others < FEWEST:
+            n = int(inside.sum())
+            if n < FEWEST or len(inside) - n < FEWEST:
                 continue
-            own, hits = int(right[inside].sum()), int(right[~inside].sum())
-            found, tested = metrics.share(own, n), fisher_exact([[own, n - own], [hits, others - hits]], "less")
-            numbers = (n, found.value, found.low, found.high, hits / others, of_class[inside].mean(), tested.pvalue)
+            own = None if kind == "group" else together  # a slice of one group speaks of that group alone
+            found, rest = (metrics.rate(right[part], None if own is None else own[part]) for part in (inside, ~inside))
+            numbers = (n, found.value, found.low, found.high, rest.value, of_class[inside].mean(), _p(found, rest))
             rows.append({"slice": name, "kind": kind, **dict(zip(NUMBERS[:-1], map(float, numbers), strict=True))})
             rows[-1]["examples"] = "\n".join(_examples(photos["path"].to_numpy(), right, inside))
     table = pd.DataFrame(rows, columns=["slice", "kind", *NUMBERS[:-1], "examples"])
     table.insert(table.columns.get_loc("p") + 1, "corrected", holm(table["p"]))
     table["worse"] = table["corrected"] < RELIABLE
     return table.sort_values(["p", "slice"], ignore_index=True)
+
+
+def _p(found: metrics.Accuracy, rest: metrics.Accuracy) -> float:
+    """How likely it is that a slice is by chance so much worse than the rest: Fisher's exact test, one-sided.
+
+    Of photos that belong together as many are counted as are independent of each other.
+    """
+    table = []
+    for part in (found, rest):
+        count = round(metrics.effective(part))
+        right = round(part.value * count)
+        table.append([right, count - right])
+    return float(fisher_exact(table, "less").pvalue)
 
 
 def holm(p: Iterable[float]) -> np.ndarray:
@@ -319,6 +341,9 @@ def _predictions(workspace: Workspace, model: str) -> tuple[pd.DataFrame, Featur
         if said is None or known is None:
             raise InputError("there is no baseline of today's photos in this workspace: make one in notebook 02")
         return said[["path", "label", "predicted"]], FeatureSpec.from_dict(known), SVM
+    if is_combination(model):
+        stored = load_combination(workspace, model)
+        return stored.predictions()[["path", "label", "predicted"]], FeatureSpec.from_dict(stored.network), stored.id
     run = load_run(workspace, model)
     if run.history.empty:
         raise InputError(f"run {run.id} has no finished epoch yet: train it on, or name another run")

@@ -16,10 +16,11 @@ from cvtune_nb.audit.storage import Storage
 from cvtune_nb.classification.features import FeatureSpec, features, network_speed
 from cvtune_nb.classification.remedies import Comparison, compared, what_counts
 from cvtune_nb.data import colours, keep_together
-from cvtune_nb.data.groups import joined, taken
+from cvtune_nb.data.groups import dependent, joined
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.rows import Rows
+from cvtune_nb.data.time_groups import taken
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.objectives import objective_of
 from cvtune_nb.workspace import Workspace
@@ -73,6 +74,11 @@ class Context:
         names = joined(map(str, self.duplicates.groups), self.photos["group"])
         return pd.factorize(pd.Series(names, dtype=object))[0]
 
+    @property
+    def together(self) -> bool:
+        """Whether photos belong together by the person, and not only as copies."""
+        return dependent(self.photos) is not None
+
     @cached_property
     def scenes(self) -> Scenes | None:
         """Photos that look like frames of one scene, and that the split divides."""
@@ -110,7 +116,8 @@ class Context:
         """What more photos would bring to the classes that have few."""
         training = np.flatnonzero(self.photos["path"].isin(self.in_use["path"]) & (self.photos["split"] == "train"))
         small = list(dataset.small_classes(self.in_use))
-        return learning.outlook(self.photos, self.rows, self.groups, training, small, dataset.ENOUGH_IMAGES)
+        enough, together = dataset.ENOUGH_IMAGES, self.together
+        return learning.outlook(self.photos, self.rows, self.groups, training, small, enough, together)
 
     @cached_property
     def remedies(self) -> Comparison:
@@ -120,8 +127,9 @@ class Context:
             used = np.sort(np.random.default_rng(0).permutation(used)[:REMEDY_PHOTOS])
         labels = self.photos["label"].to_numpy(dtype=object)[used]
         objective = objective_of(what_counts(self.workspace), sorted(set(labels)))
-        groups = self.duplicates.groups[used]
-        return compared(np.asarray(self.rows[used]), labels, groups, objective, progress=self._part(0.9, 1.0))
+        groups, part = self.groups[used], self._part(0.9, 1.0)
+        own = groups if self.together else None
+        return compared(np.asarray(self.rows[used]), labels, groups, objective, progress=part, together=own)
 
     @cached_property
     def storage(self) -> Storage | None:

@@ -46,7 +46,12 @@ class Forecast:
 
 
 def forecast(
-    photos: pd.DataFrame, features: Rows | np.ndarray, groups: np.ndarray, judges: np.ndarray, suspects: set[str]
+    photos: pd.DataFrame,
+    features: Rows | np.ndarray,
+    groups: np.ndarray,
+    judges: np.ndarray,
+    suspects: set[str],
+    together: bool = False,
 ) -> Forecast | None:
     """What reviewing the suspects could bring.
 
@@ -66,6 +71,8 @@ def forecast(
         bool (n,), the photos that it is based on.
     suspects : set of str
         Paths of the photos listed as mislabelled.
+    together : bool
+        Whether groups are more than copies: intervals allow for them.
 
     Returns
     -------
@@ -82,16 +89,19 @@ def forecast(
     if not listed.any() or left.min() < FOLDS:
         return None
     right: list[list[np.ndarray]] = [[], []]
+    asked: list[np.ndarray] = []
     for fit, judged in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(features, labels, groups):
         judged = judged[~listed[judged]]
+        asked.append(judged)
         for answers, rows in zip(right, (fit, fit[~listed[fit]]), strict=True):
             if len(np.unique(labels[rows])) < 2:
                 return None
             said = Svm(FORECAST_C).fit(features[rows], labels[rows]).predict(features[judged])
             answers.append(said == labels[judged])
     first, second = (np.concatenate(answers).astype(bool) for answers in right)
-    before, after = (metrics.share(int(answers.sum()), len(answers)) for answers in (first, second))
-    comparison = metrics.paired(first, second)
+    own = groups[np.concatenate(asked)] if together else None
+    before, after = (metrics.rate(answers, own) for answers in (first, second))
+    comparison = metrics.paired(first, second, own)
     estimate = "cross-validated estimate" + (f" on {len(drawn)} photos" if len(drawn) < judges.sum() else "")
     words = (
         f"Review the {count} photo{'s' * (count > 1)} listed as mislabelled, worst first: without them, a small model "

@@ -56,6 +56,7 @@ def outlook(
     training: np.ndarray,
     small: Sequence[str],
     wanted: int,
+    together: bool = False,
 ) -> dict[str, Outlook]:
     """What each class of `small` would gain if all of them had `wanted` photos.
 
@@ -77,6 +78,8 @@ def outlook(
         Classes.
     wanted : int
         Training photos that each should have.
+    together : bool
+        Whether groups are more than copies: whole groups are drawn, and the range allows for them.
     """
     labels = photos["label"].to_numpy(dtype=object)[training]
     random = np.random.default_rng(0)
@@ -87,7 +90,7 @@ def outlook(
     if not small or len(set(labels)) < 2:
         return {}
     x = features[training[rows]]
-    right = np.zeros((len(SHARES), len(small)))
+    hits = np.zeros((len(SHARES), len(labels)))
     with warnings.catch_warnings():
         # of the classes that are not asked about, some may have so few photos that not every part holds one
         warnings.filterwarnings("ignore", message="The least populated class in y")
@@ -95,33 +98,42 @@ def outlook(
     for number, part in enumerate(SHARES):
         draws = DRAWS if part < 1 else 1
         for fit, judged in folds * draws:
-            known = _thinned(fit, labels, small, part, random)
+            known = _thinned(fit, labels, small, part, random, groups if together else None)
             judged = judged[np.isin(labels[judged], small)]
             if len(set(labels[known])) < 2 or not len(judged):
                 return {}
-            hits = labels[judged][Svm(FORECAST_C).fit(x[known], labels[known]).predict(x[judged]) == labels[judged]]
-            right[number] += [(hits == label).sum() / draws for label in small]
+            said = Svm(FORECAST_C).fit(x[known], labels[known]).predict(x[judged])
+            hits[number, judged] += (said == labels[judged]) / draws
+    right = np.stack([hits[:, labels == label].sum(1) for label in small], axis=1)
     count = np.array([(labels == label).sum() for label in small])
     height = np.log((right + 1) / (count - right + 1))
     gain = (height[-1] - height[0]) / (len(SHARES) - 1)
     gain = max(0.0, (gain @ count + USUAL_GAIN * USUAL_WEIGHT) / (count.sum() + USUAL_WEIGHT))
     found = {}
-    for label, n, hits in zip(small, count, right[-1], strict=True):
-        now = metrics.share(round(hits), int(n))
+    for label, n, found_now in zip(small, count, right[-1], strict=True):
+        own = labels == label
+        now = metrics.rate(hits[-1, own], groups[own] if together else None)
         grown = [
             float(expit(logit(np.clip(value, 0.001, 0.999)) + gain * np.log2(max(wanted / n, 1))))
-            for value in ((hits + 1) / (n + 2), now.low, now.high)
+            for value in ((found_now + 1) / (n + 2), now.low, now.high)
         ]
         found[label] = Outlook(now.value, max(grown[0], now.value), grown[1], grown[2])
     return found
 
 
 def _thinned(
-    fit: np.ndarray, labels: np.ndarray, small: Sequence[str], part: float, random: np.random.Generator
+    fit: np.ndarray,
+    labels: np.ndarray,
+    small: Sequence[str],
+    part: float,
+    random: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The rows `fit`, of the small classes only a part of them."""
+    """The rows `fit`, of the small classes only a part of them, and of photos that belong together whole groups."""
     kept = [fit[~np.isin(labels[fit], small)]]
     for label in small:
-        own = fit[labels[fit] == label]
-        kept.append(random.permutation(own)[: max(1, round(part * len(own)))])
+        own = random.permutation(fit[labels[fit] == label])
+        if groups is not None:
+            own = own[np.argsort(pd.factorize(groups[own])[0], kind="stable")]
+        kept.append(own[: max(1, round(part * len(own)))])
     return np.concatenate(kept)

@@ -9,6 +9,7 @@ from cvtune_nb.audit.forecast import FORECAST_C
 from cvtune_nb.audit.report import load_audit
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import Svm
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy, Paired
 from cvtune_nb.workspace import Workspace
@@ -58,13 +59,13 @@ def payoff(workspace: Workspace, progress: Progress = silent) -> Payoff:
     asked = matrix[validation["path"].map(row_of).to_numpy(dtype=int)]
     truth = validation["label"].to_numpy(dtype=object)
 
-    accuracies, right = [], []
+    accuracies, right, groups = [], [], dependent(validation)
     for training in (before, after[after["split"] == "train"]):
         rows = training["path"].map(row_of).to_numpy(dtype=int)
         said = Svm(FORECAST_C).fit(matrix[rows], training["label"].to_numpy(dtype=object)).predict(asked)
-        accuracies.append(metrics.accuracy(truth, said))
+        accuracies.append(metrics.accuracy(truth, said, groups))
         right.append(np.asarray(truth == said))
-    comparison = metrics.paired(*right)
+    comparison = metrics.paired(right[0], right[1], groups)
     words = (
         f"{relabelled} relabelled and {excluded} excluded: {accuracies[0].value:.1%} before, "
         f"{accuracies[1].value:.1%} after on {len(truth)} validation photos; {comparison.words}"

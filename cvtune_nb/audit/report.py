@@ -81,7 +81,7 @@ def audit(workspace: Workspace, spec: FeatureSpec | None = None, progress: Progr
     scores = pd.concat([scores.assign(group=groups), context.measures.round(4)], axis=1)
     counts = issues["issue"].value_counts()
     suspects = {row["path"] for row in found["mislabelled"]}
-    gain = forecast(photos, context.rows, context.groups, context.judges, suspects)
+    gain = forecast(photos, context.rows, context.groups, context.judges, suspects, context.together)
     summary = {
         "photos": len(photos),
         "issues": {kind: int(counts[kind]) for kind in KINDS if kind in counts},

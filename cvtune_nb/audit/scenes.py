@@ -7,7 +7,6 @@ on frozen features, cross-validated with scenes divided and with scenes kept tog
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,9 +19,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 from cvtune_nb import metrics
 from cvtune_nb.audit.check import Issue, issue
 from cvtune_nb.audit.forecast import FORECAST_C
+from cvtune_nb.classification.cross_validation import FEW_PHOTOS
+from cvtune_nb.classification.cross_validation import FOLDS as FOLDS_TO_USE
 from cvtune_nb.classification.svm import Svm
-from cvtune_nb.data.groups import TIME, by_path, by_time, joined
+from cvtune_nb.data.groups import TIME, joined
+from cvtune_nb.data.path_groups import by_path
 from cvtune_nb.data.rows import Rows
+from cvtune_nb.data.time_groups import by_time
 from cvtune_nb.files import Progress, silent
 
 if TYPE_CHECKING:
@@ -119,9 +122,10 @@ class Scenes:
     @property
     def remedy(self) -> str:
         """What to do about it."""
+        folds = f", and judge by --folds {FOLDS_TO_USE}, over all {self.groups:,} scenes: those of validation are few"
         return (
-            f"keep scenes together: --group-by '{self.rule}' --redraw-split, or Apply in notebook 01; runs made before "
-            "are of earlier data then"
+            f"keep scenes together: --group-by '{self.rule}' --redraw-split, or Apply in notebook 01"
+            f"{folds if self.groups < FEW_PHOTOS else ''}; runs made before are of earlier data then"
         )
 
 
@@ -185,7 +189,7 @@ def candidates(photos: pd.DataFrame, when: pd.DataFrame | None) -> Iterator[tupl
     when
         As `look` takes it.
     """
-    rules = [(rule, by_path(re.compile(rule), photos["path"])) for rule in PATHS]
+    rules = [(rule, by_path(rule, photos["path"])) for rule in PATHS]
     if when is not None:
         rules += [(f"{TIME}{seconds:g}", by_time(photos, when, seconds)) for seconds in TIMES]
     for rule, names in rules:

@@ -16,6 +16,7 @@ from torch import nn
 from cvtune_nb.classification.model import Classifier
 from cvtune_nb.classification.remedies import Comparison, concluded, what_counts
 from cvtune_nb.classification.variants_accuracy import fairly
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -67,7 +68,8 @@ def measure(workspace: Workspace, chosen: "Candidate", objective: str = "", prog
         remedy = Remedy(LOGITS, tau)
         answers[remedy.text] = softmax(plain - _prior(remedy, counts), axis=1)
     judged_by = objective_of(objective or what_counts(workspace), chosen.classes)
-    return replace(concluded(answers, truth, judged_by, Balance(counts)), network=f"{chosen.id} on {chosen.spec}")
+    found = concluded(answers, truth, judged_by, Balance(counts), dependent(photos))
+    return replace(found, network=f"{chosen.id} on {chosen.spec}")
 
 
 def shares_of(chosen: "Candidate") -> dict[str, int]:
@@ -148,7 +150,10 @@ def _prior(remedy: Remedy, counts: dict[str, int]) -> np.ndarray:
 
 def _last_layer(network: nn.Module) -> nn.Linear:
     if not isinstance(network, Classifier):
-        raise InputError("an SVM with an RBF kernel has no last layer to adjust: choose the linear kernel, or a run")
+        raise InputError(
+            "a combination has no last layer to adjust, nor has an SVM with an RBF kernel: choose a run, or the linear "
+            "kernel"
+        )
     return network.last
 
 

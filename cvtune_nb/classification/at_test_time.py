@@ -1,8 +1,9 @@
 """What a finished classifier is shown at test time, where that is more accurate than what it was trained on.
 
 Larger photos (Touvron and others 2019, "Fixing the train-test resolution discrepancy"), a wider crop, and the average
-over a photo and its mirror image. All are measured on validation photos, with what each costs; what the person chooses
-is exported. What that brought on three sets: docs/measurements.md, "What is shown at test time".
+over a photo and its mirror image. All are measured on validation photos by what counts in the workspace, with what each
+costs in time; what the person chooses is exported. What that brought on three sets: docs/measurements.md, "What is
+shown at test time".
 """
 
 import functools
@@ -18,16 +19,21 @@ import pandas as pd
 import torch
 from torch import nn
 
-from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Speeds
+from cvtune_nb.classification.combining.combination import is_combination
+from cvtune_nb.classification.comparison import COUNTS
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.judge import Judge, Said
+from cvtune_nb.classification.objective import objective_for
 from cvtune_nb.classification.variants_accuracy import fairly
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.photo import MARGIN, Size, as_size
 from cvtune_nb.data.pixels import Pixels, largest_size, pixels, serving
 from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, silent, write_json
 from cvtune_nb.models import networks, sizes
+from cvtune_nb.objectives import ACCURACY, USUAL, Counted, Objective, objective_of
 from cvtune_nb.runs.cost import DECODE_SECONDS
 from cvtune_nb.workspace import Workspace
 
@@ -109,10 +115,7 @@ def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
     photos
         Columns width, height: photos are not enlarged beyond what they hold.
     """
-    shown, image_sizes = in_training(spec), [spec.image_size]
-    if 0 < sizes.step(spec.backbone) <= sizes.ANY:  # others have a table of positions for one size
-        larger = dict.fromkeys(round(spec.image_size * factor / 16) * 16 for factor in LARGER)
-        image_sizes += [size for size in larger if spec.image_size < size <= largest_size(photos)]
+    shown, image_sizes = in_training(spec), [spec.image_size, *larger_sizes(spec, photos)]
     ratios = RATIOS if shown.framing == "crop" else RATIOS[:1]
     return [
         replace(shown, image_size=size, crop_ratio=ratio, mirrored=mirrored)
@@ -120,6 +123,20 @@ def tried(spec: FeatureSpec, photos: pd.DataFrame) -> list[AtTestTime]:
         for ratio in ratios
         for mirrored in (False, True)
     ]
+
+
+def larger_sizes(spec: FeatureSpec, photos: pd.DataFrame) -> list[int]:
+    """Image sizes beyond that of training at which the network can be asked, and photos have something to show.
+
+    Parameters
+    ----------
+    spec, photos
+        As for `tried`.
+    """
+    if not 0 < sizes.step(spec.backbone) <= sizes.ANY:  # others have a table of positions for one size
+        return []
+    larger = dict.fromkeys(round(spec.image_size * factor / 16) * 16 for factor in LARGER)
+    return [size for size in larger if spec.image_size < size <= largest_size(photos)]
 
 
 def measure(
@@ -141,33 +158,37 @@ def measure(
     tried
         What was measured, that of training first.
     table
-        A row for each: image_size, crop_ratio, mirrored; photos, accuracy, low, high (95% interval); difference,
-        difference_low, difference_high, p: against the first, on the same photos; better, whether that is reliable
-        among so many that were tried; milliseconds (one photo, scaled already, PyTorch here), times (as long as the
+        A row for each: image_size, crop_ratio, mirrored; photos, accuracy, low, high (95% interval); COUNTS where
+        another objective counts; difference, difference_low, difference_high, p: by what counts, above 0 where it is
+        better than the first, on the same photos; better, whether that is reliable among so many that were tried;
+        milliseconds (one photo, scaled already, PyTorch here), times (as long as the
         first).
 
     Raises
     ------
     InputError
-        There are no validation photos that it was not trained on.
+        There are no validation photos that it was not trained on, or it is a combination.
     """
+    if is_combination(chosen.id):
+        raise InputError(f"{chosen.id} has its own sizes and mirror images: combine again to choose others")
     photos = fairly(workspace, chosen.provenance, workspace.photos()).validation
     if photos.empty:
         raise InputError(f"there are no validation photos to measure {chosen.id} on: open data that has some")
-    truth = photos["label"].map({label: number for number, label in enumerate(chosen.classes)}).to_numpy()
-    options, answers, singles = tried(chosen.spec, photos), list[np.ndarray](), list[np.ndarray]()
+    judge = _judge(workspace, chosen.classes, photos)
+    options, answers, singles = tried(chosen.spec, photos), list[Said](), list[np.ndarray]()
     network = chosen.network.to(networks.device()).eval()
     for number, (plain, _) in enumerate(zip(options[::2], options[1::2], strict=True)):
         report = functools.partial(_report, progress, str(plain), 2 * number / len(options), 2 / len(options))
         squares = pixels(workspace, photos, plain, report)
         one, other = _probabilities(network, squares, report)
-        answers += [one.argmax(1) == truth, (one + other).argmax(1) == truth]
+        answers += [judge.said(one), judge.said((one + other) / 2)]
         singles.append(squares.centre([0]))
     taken = [seconds * passes for seconds in _seconds(network, singles) for passes in (1, 2)]
     network.cpu()
     rows = []
-    for option, right, seconds in zip(options, answers, taken, strict=True):
-        found, apart = metrics.share(int(right.sum()), len(right)), metrics.paired(answers[0], right)
+    for option, said, seconds in zip(options, answers, taken, strict=True):
+        found, apart = judge.accuracy(said), judge.compare(answers[0], said)
+        counts = () if judge.by_accuracy else (judge.score(said).value, *judge.score(said).interval)
         rows.append(
             {
                 **{name: getattr(option, name) for name in ("image_size", "crop_ratio", "mirrored")},
@@ -175,6 +196,7 @@ def measure(
                 "accuracy": found.value,
                 "low": found.low,
                 "high": found.high,
+                **(dict(zip(COUNTS, counts, strict=True)) if counts else {}),
                 "difference": apart.difference,
                 "difference_low": apart.low,
                 "difference_high": apart.high,
@@ -244,19 +266,43 @@ def chosen_for(workspace: Workspace, name: str, spec: FeatureSpec) -> AtTestTime
 
 
 def best(options: Sequence[AtTestTime], table: pd.DataFrame) -> AtTestTime:
-    """The most accurate of those that are reliably better than what training showed, else that."""
+    """The best, by what counts, of those that are reliably better than what training showed, else that."""
     better = table[table["better"]]
-    return options[0] if better.empty else options[better["accuracy"].idxmax()]
+    return options[0] if better.empty else options[better["difference"].idxmax()]
 
 
-def in_words(options: Sequence[AtTestTime], table: pd.DataFrame) -> str:
-    """What may be said of what was measured: whether anything is reliably better than in training."""
-    found = best(options, table)
+def in_words(options: Sequence[AtTestTime], table: pd.DataFrame, counted: Counted = ACCURACY) -> str:
+    """What may be said of what was measured: whether anything is reliably better than in training.
+
+    Parameters
+    ----------
+    options, table
+        What `measure` gave.
+    counted
+        What counted.
+    """
+    found, by = best(options, table), "" if counted.by_accuracy else f" by {counted.label}"
     if found == options[0]:
-        return f"Nothing is reliably better than in training ({found}), of {len(options)} that were tried."
+        return f"Nothing is reliably better{by} than in training ({found}), of {len(options)} that were tried."
     row = table.iloc[list(options).index(found)]
     gain = f"{row['difference'] * 100:.1f} points more than in training ({options[0]})"
+    if not counted.by_accuracy:
+        gain = f"{counted.label} {counted.change(row['difference'])} better than in training ({options[0]})"
     return f"{found}: {gain}, for {row['times']:.1f} times its time."
+
+
+def what_counts(workspace: Workspace, classes: Sequence[str]) -> Objective:
+    """What a classifier of these classes is judged by: the workspace's objective, or accuracy.
+
+    That is where the objective names a class that it does not have.
+    """
+    return objective_for(workspace, classes) or objective_of(USUAL, classes)
+
+
+def _judge(workspace: Workspace, classes: Sequence[str], photos: pd.DataFrame) -> Judge:
+    own = dependent(photos)
+    truth = pd.Index(classes).get_indexer(photos["label"])
+    return Judge(what_counts(workspace, classes), truth, None if own is None else own.to_numpy())
 
 
 def _all(workspace: Workspace) -> dict[str, Any]:

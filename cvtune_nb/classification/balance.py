@@ -58,7 +58,13 @@ class Balance:
         counts = dict(zip(classes, torch.bincount(labels, minlength=len(classes)).tolist(), strict=True))
         return cls(_tensor(remedy.weights(counts)), _tensor(remedy.prior(counts)), remedy.name == SAMPLING)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, mixture: Mixed | None = None) -> torch.Tensor:
+    def loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        mixture: Mixed | None = None,
+        counts_as: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """The cross-entropy of a minibatch with label smoothing, the mean over its photos.
 
         A photo counts by its label's weight, a mixed one by those of both its labels, in proportion; smoothing changes
@@ -72,8 +78,13 @@ class Balance:
             Class ids (n,) of the photos before they were mixed.
         mixture
             How they were; None: not at all.
+        counts_as
+            How much each photo counts (n,), 1 on average over all training photos; of two mixed ones each in
+            proportion. None: all the same.
         """
         classes = logits.shape[1]
+        if counts_as is not None:
+            return self._weighted(logits, labels, mixture, counts_as)
         targets = soft_labels(labels, mixture, classes) if mixture else labels
         if self.prior is not None:
             logits = logits + self.prior.to(logits.device)
@@ -82,6 +93,22 @@ class Balance:
         weighted = (targets if mixture else one_hot(labels, classes)) * self.weights
         # the weights of torch's own cross-entropy would make the smoothed part of every photo count by class, too
         smoothed = (1 - SMOOTHING) * weighted + SMOOTHING / classes * weighted.sum(1, keepdim=True)
+        return cross_entropy(logits, smoothed.to(logits.device))
+
+    def _weighted(
+        self, logits: torch.Tensor, labels: torch.Tensor, mixture: Mixed | None, counts_as: torch.Tensor
+    ) -> torch.Tensor:
+        """The same with weights for the photos: each part of a mixed one with that of the photo it came from."""
+        classes = logits.shape[1]
+        each = one_hot(labels, classes).float() * counts_as[:, None]
+        if mixture:
+            own = mixture.own.to(each)[:, None]
+            each = own * each + (1 - own) * each[mixture.others]
+        if self.prior is not None:
+            logits = logits + self.prior.to(logits.device)
+        if self.weights is not None:
+            each = each * self.weights
+        smoothed = (1 - SMOOTHING) * each + SMOOTHING / classes * each.sum(1, keepdim=True)
         return cross_entropy(logits, smoothed.to(logits.device))
 
     def order(self, labels: torch.Tensor, loss: str) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Frozen network + SVM: an accuracy in seconds, and the start of everything that follows."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ from scipy.special import softmax
 from cvtune_nb import metrics
 from cvtune_nb.classification import objective as judged
 from cvtune_nb.classification.calibration import temperature
+from cvtune_nb.classification.extra_photos import BESIDE, ExtraPhotos
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.objective import Answers
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
@@ -38,8 +39,11 @@ class Baseline:
     """What a frozen network and an SVM reach.
 
     The tables, `predicted` and `chances` (probabilities (n, classes)) are about the validation photos, and so is
-    `score`, by the objective of that text. `test` is there only when the test set was opened on purpose; `note` says
-    which test photos are not counted, because the SVM was trained on copies of them.
+    `score`, by the objective of that text. confusion, per_class and mistakes are about what is answered: the likeliest
+    class, or where costs count the one of the lowest expected cost, and then `answered` says how many of these answers
+    are right; all else is about the likeliest. `test` is there only when the test set was opened on purpose; `note`
+    says which test photos are not counted, because the SVM was trained on copies of them. `extra` says which photos
+    beside those of the workspace it was trained on (ExtraPhotos.facts); {} for none.
     """
 
     spec: FeatureSpec
@@ -61,6 +65,8 @@ class Baseline:
     score: Score
     note: str = ""
     imbalance: str = NONE
+    answered: Accuracy | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def by_label(self) -> pd.DataFrame:
@@ -92,6 +98,10 @@ class Baseline:
             "C_table": self.C_table.to_dict("records"),
             "per_class": self.per_class.to_dict("records"),
         }
+        if self.answered:
+            plain |= {"answered_accuracy": self.answered.value, "answered_interval": self.answered.interval}
+        if self.extra:
+            plain[BESIDE] = self.extra
         if self.test:
             plain |= {"test_accuracy": self.test.value, "test_interval": self.test.interval, "note": self.note}
         return plain
@@ -111,6 +121,7 @@ def C_table_file(  # noqa: N802 - the field calls it C
     kernel: str = "linear",
     objective: str = USUAL,
     imbalance: str = NONE,
+    extra: str = "",
 ) -> Path:
     """Where `SvmExplorer.C_table` is kept for these photos and labels; until then no file is there.
 
@@ -128,10 +139,13 @@ def C_table_file(  # noqa: N802 - the field calls it C
         What C is chosen by. Accuracy has no part in the name, as in earlier versions.
     imbalance
         What is done about classes of different size (PARAMETERS).
+    extra
+        ExtraPhotos.key of what it is trained on besides; "": nothing.
     """
     own = "" if objective == USUAL else f"-{sha256(objective.encode()).hexdigest()[:12]}"
+    more = f"-extra-{extra}" if extra else ""
     remedy = "" if imbalance == NONE else f"-{sha256(imbalance.encode()).hexdigest()[:12]}"
-    return workspace.cache / f"svm-{spec.key}-{kernel}{remedy}-{photos_id(photos)}{own}.csv"
+    return workspace.cache / f"svm-{spec.key}-{kernel}{remedy}-{photos_id(photos)}{own}{more}.csv"
 
 
 class SvmExplorer:
@@ -148,6 +162,7 @@ class SvmExplorer:
         progress: Progress = silent,
         objective: str = "",
         imbalance: str = NONE,
+        extra: ExtraPhotos | None = None,
     ):
         """Compute the features, or read them.
 
@@ -161,6 +176,8 @@ class SvmExplorer:
             What C is chosen by; "": the workspace's, today.
         imbalance
             What is done about classes of different size (PARAMETERS).
+        extra
+            Photos that it is trained on besides; None: none.
 
         Raises
         ------
@@ -175,6 +192,8 @@ class SvmExplorer:
         self.remedy = remedy_of(imbalance)
         self.remedy.require(self.classes)
         self.features = features(workspace, self.photos, spec, progress)
+        self.extra = extra.usable(self.photos) if extra else ExtraPhotos.none()
+        self._extra_rows = features(workspace, self.extra.table, spec, progress).matrix if len(self.extra) else None
         self._fitted: dict[tuple[float, str], Svm] = {}
 
     @property
@@ -191,7 +210,12 @@ class SvmExplorer:
     def svm(self, C: float, kernel: str = "linear") -> Svm:
         """The SVM for C and kernel, fitted on the training photos."""
         if (C, kernel) not in self._fitted:
-            self._fitted[C, kernel] = Svm(C, kernel, self.remedy).fit(*self._train)
+            matrix, labels, counts_as = *self._train, None
+            if self._extra_rows is not None:
+                counts_as = np.concatenate([np.ones(len(labels)), self.extra.weights])
+                matrix = np.concatenate([matrix, self._extra_rows])
+                labels = np.concatenate([labels, self.extra.labels])
+            self._fitted[C, kernel] = Svm(C, kernel, self.remedy).fit(matrix, labels, counts_as)
         return self._fitted[C, kernel]
 
     @cached_property
@@ -220,7 +244,8 @@ class SvmExplorer:
             "train", "validation" or "test".
         """
         matrix, labels = {"train": self._train, "validation": self._validation}.get(split) or self.part(split)
-        return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix))
+        groups = dependent(self.photos[self.photos["split"] == split])
+        return metrics.accuracy(labels, self.svm(C, kernel).predict(matrix), groups)
 
     def chances(self, C: float, kernel: str = "linear", split: str = "validation") -> np.ndarray:
         """Probabilities (n, classes) of that SVM on a split.
@@ -232,11 +257,22 @@ class SvmExplorer:
         C, kernel, split
             As in `accuracy`.
         """
+        matrix = self._validation[0] if split == "validation" else self.part(split)[0]
+        return self.chances_of(matrix, C, kernel)
+
+    def chances_of(self, matrix: np.ndarray, C: float, kernel: str = "linear") -> np.ndarray:
+        """The same for any features (n, width).
+
+        Parameters
+        ----------
+        matrix
+            Of photos that need not be the workspace's.
+        C, kernel
+            As in `accuracy`.
+        """
         scores, labels = SVM_SCALE * self.svm(C, kernel).scores(self._validation[0]), self._validation[1]
         warmth = temperature(scores, np.searchsorted(self.classes, labels.astype(str)))
-        if split != "validation":
-            scores = SVM_SCALE * self.svm(C, kernel).scores(self.part(split)[0])
-        return softmax(scores / warmth, axis=1)
+        return softmax(SVM_SCALE * self.svm(C, kernel).scores(matrix) / warmth, axis=1)
 
     def answers(self, C: float, kernel: str = "linear") -> Answers:
         """What that SVM says of the validation photos."""
@@ -255,7 +291,8 @@ class SvmExplorer:
 
         objective: its value on validation.
         """
-        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text, self.imbalance)
+        beside = self.extra.key if len(self.extra) else ""
+        file = C_table_file(self.workspace, self.photos, self.spec, kernel, self.objective.text, self.imbalance, beside)
         if file.exists():
             return _with_objective(read_csv(file))
         rows = []
@@ -318,28 +355,36 @@ class SvmExplorer:
         if open_test:
             self.workspace.open_test(f"baseline {self.spec.backbone} {self.spec.image_size} {kernel} C={chosen:g}")
             test, note = self._tested(svm)
+        groups = dependent(self.photos[self.photos["split"] == "validation"])
         rows = self._rows.assign(predicted=predicted, score=np.ptp(np.sort(scores, axis=1)[:, -2:], axis=1))
-        wrong = rows[rows["label"] != rows["predicted"]].sort_values("score", ascending=False, ignore_index=True)
+        objective, chances = self.objective, self.chances(chosen, kernel)
+        answers = predicted
+        if not objective.LIKELIEST:
+            answers = np.array(self.classes, dtype=object)[objective.decide(chances)]
+        said = rows.assign(predicted=answers)
+        wrong = said[said["label"] != said["predicted"]].sort_values("score", ascending=False, ignore_index=True)
         return Baseline(
             self.spec,
             kernel,
             chosen,
             self.accuracy(chosen, kernel, "train"),
-            metrics.accuracy(truth, predicted, dependent(self.photos[self.photos["split"] == "validation"])),
+            metrics.accuracy(truth, predicted, groups),
             test,
             self.C_table(kernel) if compare else self._row(chosen, kernel),
-            metrics.confusion(truth, predicted, self.classes),
-            metrics.per_class(truth, predicted, self.classes),
+            metrics.confusion(truth, answers, self.classes),
+            metrics.per_class(truth, answers, self.classes, groups),
             wrong,
             rows,
             self.features.images_per_second,
             self.features.seconds + time.perf_counter() - start,
             self.features.cached,
-            self.chances(chosen, kernel),
-            self.objective.text,
+            chances,
+            objective.text,
             self.score(chosen, kernel),
             note,
             self.imbalance,
+            None if objective.LIKELIEST else metrics.accuracy(truth, answers, groups),
+            self.extra.facts() if len(self.extra) else {},
         )
 
     def _tested(self, svm: Svm) -> tuple[Accuracy, str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 ENOUGH = 100
 """Validation photos from which on a temperature is chosen (docs/measurements.md, "Temperature of few photos")."""
@@ -35,3 +35,8 @@ def temperature(logits: np.ndarray, truth: np.ndarray) -> float:
         return -float(chances[np.arange(len(truth)), truth].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=tuple(np.log(RANGE)), method="bounded").x))
+
+
+def tempered(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes) at the temperature that suits these photos best; arguments as for `temperature`."""
+    return softmax(logits / temperature(logits, truth), axis=1)

@@ -1,10 +1,10 @@
 """Which frozen network suits these photos: all that can be used race on training photos, within a time budget.
 
-Each is judged by a linear SVM on its features, cross-validated on a sample of the training photos; validation and test
-photos are left for later steps. The sample grows from round to round, and a network that can't win any more is
-dropped. The network that leads on ImageNet stays to the end, because a frozen network does not show all that
-fine-tuning makes of it (Renggli and others 2020, "Which model to transfer?"). How good what is recommended turns out:
-docs/measurements.md, "Comparing networks".
+Each is judged by a linear SVM on its features, cross-validated on a sample of the training photos, and by what counts
+in the workspace; validation and test photos are left for later steps. The sample grows from round to round, and a
+network that can't win any more is dropped. The network that leads on ImageNet stays to the end, because a frozen
+network does not show all that fine-tuning makes of it (Renggli and others 2020, "Which model to transfer?"). How good
+what is recommended turns out: docs/measurements.md, "Comparing networks".
 
 Features go into the cache that every later step reads, and answers are kept: what was stopped goes on where it was.
 """
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from cvtune_nb.classification.calibration import tempered
 from cvtune_nb.classification.candidates import Candidate, Speeds, comes_along
 from cvtune_nb.classification.comparison import (
     DROPPED,
@@ -37,9 +38,11 @@ from cvtune_nb.classification.comparison import (
     training_photos_id,
 )
 from cvtune_nb.classification.features import features, missing
+from cvtune_nb.classification.judge import Judge, Said
+from cvtune_nb.classification.objective import keep_chances, kept_chances, objective_in
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.console import duration
-from cvtune_nb.data.groups import groups_id
+from cvtune_nb.data.groups import dependent, groups_id
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, read_json, silent, write_json
@@ -70,9 +73,9 @@ def compare(
 ) -> Comparison:
     """Compare frozen networks on training photos, the cheapest first.
 
-    In rounds of about 250, 500, 1,000 ... photos. After each round those are dropped whose accuracy is reliably below
-    that of the best on the same photos. When the next round of all would take longer than the time left, the less
-    accurate ones are left out. Stopped, raised in `progress`, ends the comparison and keeps the work; the same
+    In rounds of about 250, 500, 1,000 ... photos. After each round those are dropped that are reliably worse than the
+    best on the same photos, by what counts in the workspace. When the next round of all would take longer than the time
+    left, the worse ones are left out. Stopped, raised in `progress`, ends the comparison and keeps the work; the same
     call again goes on with it.
 
     Parameters
@@ -150,9 +153,13 @@ def rounds(count: int, classes: int) -> list[int]:
 
 
 def cross_validated(
-    matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray, progress: Progress = silent
-) -> np.ndarray:
-    """Which photos a linear SVM gets right that was trained on others; copies stay together.
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    progress: Progress = silent,
+    classes: Sequence[str] = (),
+) -> Said:
+    """What a linear SVM says of photos that it was not trained on; copies stay together.
 
     Parameters
     ----------
@@ -162,21 +169,32 @@ def cross_validated(
         Of each photo.
     progress
         Called before each fold.
-
-    Returns
-    -------
-    np.ndarray
-        bool (n,)
+    classes
+        Names of all classes, where probabilities are needed: the columns of these.
     """
-    right = np.zeros(len(labels), bool)
+    right, logits = np.zeros(len(labels), bool), np.zeros((len(labels), len(classes)))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # its photos count as wrong
         folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(matrix, labels, groups))
     for fit, asked in folds:
         progress(math.nan, "")
         if len(asked) and len(np.unique(labels[fit])) > 1:
-            right[asked] = Svm(USUAL_C).fit(matrix[fit], labels[fit]).predict(matrix[asked]) == labels[asked]
-    return right
+            svm = Svm(USUAL_C).fit(matrix[fit], labels[fit])
+            right[asked] = svm.predict(matrix[asked]) == labels[asked]
+            if classes:
+                logits[asked] = svm.logits(matrix[asked], classes)
+    return Said(right, tempered(logits, pd.Index(classes).get_indexer(labels)) if classes else None)
+
+
+def judge_of(workspace: Workspace, photos: pd.DataFrame) -> Judge:
+    """What counts in a workspace, on these photos of it.
+
+    Raises InputError where that names a class that there is not.
+    """
+    objective = objective_in(workspace, sorted(workspace.photos()["label"].unique()))
+    own = dependent(photos)
+    groups = None if own is None else own.to_numpy()
+    return Judge(objective, pd.Index(objective.classes).get_indexer(photos["label"]), groups)
 
 
 class _OutOfBudget(Stopped):
@@ -198,8 +216,11 @@ class _Race:
         self.workspace, self.photos, self.progress, self.clock = workspace, photos, progress, clock
         self.began, self.end, self.left = clock(), end, 0.0
         self.classes, self.measured_on = photos["label"].nunique(), training_photos_id(workspace)
-        self.rounds = rounds(len(photos), self.classes)
-        self.entries = [Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not) for one in candidates]
+        self.rounds, self.judge = rounds(len(photos), self.classes), judge_of(workspace, photos)
+        self.entries = [
+            Entry(one.spec, WAITING if one.usable else OUT_OF_REACH, one.why_not, judge=self.judge)
+            for one in candidates
+        ]
         self.speeds = Speeds(workspace, [entry.spec for entry in self.waiting], progress)
         published = {one.spec.backbone: _on_imagenet(one.spec.backbone) for one in self.waiting if one.published}
         self.leader_on_imagenet = max(published, key=lambda name: published[name]) if any(published.values()) else ""
@@ -236,7 +257,7 @@ class _Race:
     def standing(self) -> Comparison:
         """How they stand now."""
         speeds, leader = self.speeds, self.leader_on_imagenet
-        return concluded(self.entries, speeds.of, speeds.measured, leader, self.measured_on)
+        return concluded(self.entries, speeds.of, speeds.measured, leader, self.measured_on, self.judge)
 
     def keep(self, show: Callable[[Comparison], None]) -> None:
         """Write down how they stand, and show it."""
@@ -250,7 +271,7 @@ class _Race:
         """Features of the first `count` photos and what an SVM makes of them, unless that is known already."""
         photos, begun = self.photos.head(count), self.clock()
         file = self.answers(entry, photos)
-        if not file.exists():
+        if not self.answered(file):
             report = functools.partial(self.report, f"{entry.spec}, {count} photos")
             report(0.0, "")
             try:
@@ -260,12 +281,15 @@ class _Race:
                 return
             labels, groups = (photos[name].to_numpy(dtype=object) for name in ("label", "group"))
             fitting = self.clock()
-            right = cross_validated(matrix, labels, groups, report)
+            said = cross_validated(matrix, labels, groups, report, self.judge.columns)
             now = self.clock()
             self.speeds.fitted(now - fitting, count, self.classes)
-            write_json(file, {"seconds": now - begun, "wrong": sorted(set(photos["sha256"][~right]))})
+            if said.chances is not None:
+                keep_chances(_chances_beside(file), said.chances)
+            write_json(file, {"seconds": now - begun, "wrong": sorted(set(photos["sha256"][~said.right]))})
         known = read_json(file)
-        entry.right[count] = ~photos["sha256"].isin(known["wrong"]).to_numpy()
+        right = ~photos["sha256"].isin(known["wrong"]).to_numpy()
+        entry.said[count] = Said(right, None if self.judge.by_accuracy else kept_chances(_chances_beside(file)))
         entry.seconds += known["seconds"]
 
     def decode(self, count: int) -> None:
@@ -284,7 +308,7 @@ class _Race:
     def cost(self, entry: Entry, count: int) -> float:
         """Seconds that a round with the first `count` photos will take."""
         photos = self.photos.head(count)
-        if self.answers(entry, photos).exists():
+        if self.answered(self.answers(entry, photos)):
             return 0.0
         along = comes_along(entry.spec, [one.spec for one in self.waiting])
         computing = 0.0 if along else self.speeds.features_seconds(entry.spec, list(photos["sha256"]))
@@ -297,6 +321,10 @@ class _Race:
             self.waiting,
             key=lambda one: (costs.get(replace(one.spec, pooling=STAGES), costs[one.spec]), one.spec.pooling == LAST),
         )
+
+    def answered(self, file: Path) -> bool:
+        """Whether what was kept in a file suffices for what counts."""
+        return file.exists() and (self.judge.by_accuracy or _chances_beside(file).exists())
 
     def answers(self, entry: Entry, photos: pd.DataFrame) -> Path:
         """Where it is kept which of these photos it gets right."""
@@ -318,12 +346,12 @@ class _Race:
     def favourite(self) -> Entry | None:
         """The network that leads on ImageNet, at the size at which it does best here."""
         sizes = [one for one in self.waiting if one.published and one.spec.backbone == self.leader_on_imagenet]
-        return max(sizes, key=lambda entry: (entry.accuracy.value, entry.spec.image_size), default=None)
+        return max(sizes, key=lambda entry: (entry.merit(), entry.spec.image_size), default=None)
 
     def fit_into_budget(self, count: int) -> None:
         """Leave out what the time left has no room for.
 
-        In the first round that is the dearest, later the least accurate; the network that leads on ImageNet comes
+        In the first round that is the dearest, later the worst; the network that leads on ImageNet comes
         first if it can get to the end.
         """
         before, favourite = max((entry.photos for entry in self.waiting), default=0), self.favourite()
@@ -342,15 +370,23 @@ class _Race:
         self.left = self.clock() - self.began + sum(self.cost(entry, self.rounds[-1]) for entry in self.waiting)
 
     def drop(self, count: int) -> None:
-        """After a round, the end for those that are reliably less accurate than the best; not after the last one."""
-        there = [entry for entry in self.waiting if count in entry.right]
+        """After a round, the end for those that are reliably worse than the best; not after the last one."""
+        there = [entry for entry in self.waiting if count in entry.said]
         if not there or count == self.rounds[-1]:
             return
         best, favourite = ranked(there, count)[0], self.favourite()
         for entry in there:
             apart = entry.minus(best)
             if apart.high < 0 and entry is not favourite:
-                entry.state, entry.why = DROPPED, _after(entry, f"{below(apart)} than {best.spec}")
+                entry.state, entry.why = (
+                    DROPPED,
+                    _after(entry, f"{below(apart, self.judge.objective)} than {best.spec}"),
+                )
+
+
+def _chances_beside(file: Path) -> Path:
+    """Where probabilities are kept, beside the photos that are wrong."""
+    return file.with_suffix(".npy")
 
 
 def _on_imagenet(name: str) -> float:

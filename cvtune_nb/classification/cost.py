@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from cvtune_nb.classification import features
 from cvtune_nb.classification.baseline import SVM_SECONDS, C_table_file
+from cvtune_nb.classification.extra_photos import BESIDE
 from cvtune_nb.classification.model import build, in_epoch
 from cvtune_nb.classification.parent import parent_of
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run
@@ -30,7 +31,7 @@ PROBE_PHOTOS = 32
 
 
 @memory.retain_freed_memory()
-def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent) -> Cost:
+def predict_cost(workspace: Workspace, config: Config, progress: Progress = silent, extra: int = 0) -> Cost:
     """What `classification.fit` will take on this machine.
 
     Linear in photos and epochs: the time for one photo is measured once for each backbone, image size, minibatch and
@@ -42,6 +43,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
         The photos, and the parameters of the run.
     progress
         Called when the speed is measured.
+    extra
+        How many photos it is trained on beside those of the workspace.
 
     Raises
     ------
@@ -56,7 +59,8 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     in_epoch(config, 1)  # refuses a network that takes no smaller size
     parent_of(workspace, config)
     probe = _probe(workspace, config, progress)
-    epoch = epoch_seconds(probe, *_counts(photos)) * probe.get("pace", 1.0)
+    train, measured = _counts(photos)
+    epoch = epoch_seconds(probe, train + extra, measured) * probe.get("pace", 1.0)
     epoch -= _saved(workspace, config, probe, progress)
     keys = photos["sha256"].drop_duplicates().tolist()
     preparing = 0.0
@@ -89,8 +93,10 @@ def _counts(photos: pd.DataFrame) -> tuple[int, int]:
 
 def calibrate(workspace: Workspace, run: Run) -> None:
     """Correct later predictions for runs like this one by what its epochs of whole size took (Speed.calibrate)."""
+    train, measured = _counts(workspace.photos())
+    more = run.beside.get(BESIDE, {}).get("photos", 0)
     whole = run.history[run.history["epoch"] > run.config.small_epochs]
-    speed(workspace, run.config).calibrate(replace(run, history=whole), *_counts(workspace.photos()))
+    speed(workspace, run.config).calibrate(replace(run, history=whole), train + more, measured)
 
 
 def speed(workspace: Workspace, config: Config) -> Speed:

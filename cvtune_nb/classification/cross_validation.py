@@ -22,7 +22,8 @@ from cvtune_nb.workspace import Workspace
 FOLDS = 5
 """As many as are usual: each model is trained on 80% of the photos (Kohavi 1995 recommends 5 to 10)."""
 FEW_PHOTOS = 1_000
-"""Photos below which validation photos alone tell little: 15% of them give an interval of 5 points or more."""
+"""Photos, or groups, below which those of validation alone tell little: 15% of them give an interval of 5 points or
+more."""
 MOST_FOLDS = 20
 
 
@@ -68,9 +69,19 @@ def folds_of(photos: pd.DataFrame, folds: int = FOLDS, seed: int = 0) -> np.ndar
     return assigned.to_numpy()
 
 
-def counts(photos: pd.DataFrame) -> tuple[int, int]:
-    """(how many photos would be in folds, how many are validation photos); photos: rows of Workspace.photos."""
-    return int((photos["split"] != "test").sum()), int((photos["split"] == "validation").sum())
+def counts(photos: pd.DataFrame) -> tuple[int, int, str]:
+    """How many are in folds, how many on validation, and what they are: photos, or groups where some belong together.
+
+    A group tells about as much as a photo (docs/measurements.md, "Frames of one scene"). photos: rows of
+    Workspace.photos.
+    """
+    own, what = dependent(photos), "groups"
+    if own is None:
+        own, what = photos["path"], "photos"
+    used, validation = (
+        int(own[which].nunique()) for which in (photos["split"] != "test", photos["split"] == "validation")
+    )
+    return used, validation, what
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ def cross_validate(
         merits = {name: objective.merit(_value(objective, labels, answers[name].to_numpy())) for name in answers}
         right, by = right[[max(merits, key=lambda name: merits[name])]], f"chosen by {objective.label} over the folds"
         C_values = tuple(value for value in C_values if str(value) in right)
-    chosen = metrics.best_of(right)
+    chosen = metrics.best_of(right, groups=dependent(photos))
     best = next(C for C in C_values if str(C) == chosen.run)
     own = metrics.cross_validated(right[chosen.run], folds, dependent(photos))
     low, high = (min(1.0, max(0.0, end + chosen.expected - own.value)) for end in own.interval)

@@ -24,6 +24,7 @@ from cvtune_nb.classification.known import (
     Seen,
     below,
     figures,
+    groups_among,
     of_training,
     pooling_of,
     require_keep,
@@ -47,7 +48,7 @@ from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed
 from cvtune_nb.export.parity import compare
 from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, require_known
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
-from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, reliability, share
+from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, rate, reliability
 from cvtune_nb.objectives import Costs, Score
 from cvtune_nb.workspace import Workspace, now
 
@@ -226,7 +227,8 @@ def export_run(
             ranks = {name: ranks.get(name, ranks["fp32"]) for name in graphs.variants}
         else:
             ranks, graphs = {}, graphs.without_known()
-        least = below(keep_known, int(np.isfinite(validation.known["fp32"]).sum()))
+        scores, groups = validation.known["fp32"], dependent(held_back)
+        least = below(keep_known, int(np.isfinite(scores).sum()), groups_among(held_back, scores))
         validation = validation.tempered(warmth)
         reached = _reached(
             validation,
@@ -234,6 +236,7 @@ def export_run(
             chosen.classes,
             asked,
             np.array(objective.matrix) if isinstance(objective, Costs) else None,
+            None if groups is None else groups.to_numpy(),
         )
         limits = {"thresholds": reached.limits} if reached else {}
         _save(workspace, graphs, made, chosen, warmth, threshold, ranks, least, **costs, **limits)
@@ -254,7 +257,9 @@ def export_run(
         if ranks:
             answers["known"] = tested.known["fp32"]
         test = accuracy(rows["label"], answers["predicted"], dependent(rows)) if len(rows) else None
-        by_class = per_class(rows["label"], answers["predicted"], chosen.classes) if len(rows) else None
+        by_class = (
+            per_class(rows["label"], answers["predicted"], chosen.classes, dependent(rows)) if len(rows) else None
+        )
         write_csv(made / "test_predictions.csv", rows[["path", "label"]].reset_index(drop=True).join(answers))
         write_csv(made / "data.csv", photos[["path", "label", "split", "sha256"]])
 
@@ -262,7 +267,7 @@ def export_run(
         judged = (tested, rows) if len(rows) else (validation, held_back)
         errors, table = _calibration(*judged, chosen, warmth)
         right = validation.right("fp32", held_back, chosen.classes)
-        beside = Measured.beside((validation, held_back), (tested, rows), classes=chosen.classes)
+        beside = Measured.beside((validation, held_back), (tested, rows), classes=chosen.classes, objective=objective)
         beside.insert(1, "file", [file_of(name) for name in beside["variant"]])
         beside.insert(2, "megabytes", [(made / file).stat().st_size / 1e6 for file in beside["file"]])
         export = Export(
@@ -274,19 +279,19 @@ def export_run(
             openings=openings,
             left_out=fair.left_out,
             notes=fair.notes + graphs.notes,
-            validation=share(int(right.sum()), len(right)) if chosen.changed or costs or limits else chosen.validation,
+            validation=rate(right, groups) if chosen.changed or costs or limits else chosen.validation,
             test=test,
             per_class=by_class,
             variants=beside,
             temperature=warmth,
             calibration_error=errors,
             reliability=table,
-            coverage=coverage(validation.sureness("fp32"), right),
+            coverage=coverage(validation.sureness("fp32"), right, groups),
             threshold=threshold,
             known=figures(
                 workspace,
                 chosen.spec,
-                (learned, held_back),
+                (learned, held_back, rows),
                 (ranked(validation.known["fp32"], ranks["fp32"]), tested.known["fp32"]),
                 (keep_known, least),
             )
@@ -421,14 +426,16 @@ def _reached(
     classes: list[str],
     targets: Sequence[Target],
     costs: np.ndarray | None,
+    groups: np.ndarray | None,
 ) -> _Reached | None:
     """What the targets ask for on the validation photos that can be read; None without any."""
     if not targets:
         return None
     chances = validation.chances["fp32"]
     read = np.isfinite(chances).all(axis=1)
-    limits = thresholds_for(truth[read], chances[read], classes, targets, costs)
-    table = expected_of_targets(truth[read], chances[read], classes, targets, costs)
+    own = None if groups is None else groups[read]
+    limits = thresholds_for(truth[read], chances[read], classes, targets, costs, own)
+    table = expected_of_targets(truth[read], chances[read], classes, targets, costs, groups=own)
     return _Reached([None if np.isnan(limit) else float(limit) for limit in limits], table)
 
 
@@ -456,7 +463,8 @@ def _calibration(
     """Calibration error before and after the temperature, and the tables of reliability that it comes from."""
     tables = []
     for when, form in (("before", measured.tempered(1 / warmth)), ("after", measured)):
-        table = reliability(form.confidence("fp32"), form.right("fp32", photos, chosen.classes))
+        right = form.right("fp32", photos, chosen.classes)
+        table = reliability(form.confidence("fp32"), right, form.groups("fp32", photos))
         tables.append(table.assign(when=when))
     before, after = (calibration_error(table) for table in tables)
     return (before, after), pd.concat(tables, ignore_index=True)

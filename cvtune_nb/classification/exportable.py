@@ -1,4 +1,4 @@
-"""What can be exported: a fine-tuned run, or the SVM on a frozen network."""
+"""What can be exported: a fine-tuned run, the SVM on a frozen network, or a combination of these."""
 
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -6,14 +6,18 @@ from typing import Any
 
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from cvtune_nb.classification import Run, after_the_fact, load_run, runs
 from cvtune_nb.classification.at_test_time import AtTestTime, Mirrored, chosen_for, tried
 from cvtune_nb.classification.baseline import SvmExplorer, baseline_score, last_baseline
+from cvtune_nb.classification.combining.combination import is_combination, load_combination, stored_combinations
+from cvtune_nb.classification.combining.network import Combined, View
+from cvtune_nb.classification.extra_photos import BESIDE, in_words, of_baseline
 from cvtune_nb.classification.features import FeatureSpec, suited
 from cvtune_nb.classification.model import Classifier, build, load_best
-from cvtune_nb.classification.objective import objective_in
+from cvtune_nb.classification.objective import measure, objective_in
 from cvtune_nb.classification.svm import SVM_SCALE, Svm
 from cvtune_nb.data import levels, mean_colour
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -29,6 +33,8 @@ from cvtune_nb.workspace import Workspace
 
 SVM = "svm"
 """Stands for the workspace's last baseline where the id of a run is asked for."""
+COMBINED = "combination"
+"""The kind of several classifiers as one."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,9 @@ class Candidate:
     Attributes
     ----------
     id
-        Of the run, or "svm".
+        Of the run or combination, or "svm".
     kind
-        "run", or the kernel of an SVM.
+        "run", the kernel of an SVM, or COMBINED.
     network
         From uint8 photos (n, height, width, 3) to logits (n, classes), in eval mode on the processor.
     parameters
@@ -90,7 +96,10 @@ class Candidate:
 
 
 def choices(workspace: Workspace) -> pd.DataFrame:
-    """What can be exported, the best on validation first: every run with a finished epoch, and SVM for the baseline.
+    """What can be exported, the best on validation first.
+
+    That is every run with a finished epoch, SVM for the baseline, and every combination, whose figures are corrected
+    for having been chosen.
 
     Returns
     -------
@@ -106,11 +115,23 @@ def choices(workspace: Workspace) -> pd.DataFrame:
         value = score.value if score else float("nan")
         accuracy = svm["validation_accuracy"] if svm else float("nan")
         known.loc[len(known)] = [SVM, "", accuracy, value, objective.merit(value)]
+    for stored in stored_combinations(workspace):
+        data = stored.provenance.standing(present(workspace))
+        objective = objective_in(workspace) if not data else None
+        answers = stored.answers(objective) if objective else None
+        value = measure(objective, answers).value if objective and answers else float("nan")
+        merit = objective.merit(value) if objective else float("nan")
+        known.loc[len(known)] = [stored.id, data, stored.validation.value, value, merit]
     return Run.best_first(known)
 
 
 def trained_with(workspace: Workspace, name: str) -> FeatureSpec:
-    """The network of one of `choices`, and what it was shown in training. Raises InputError where there is none."""
+    """The network of one of `choices`, and what it was shown in training. Raises InputError where there is none.
+
+    Of a combination that of its heaviest network, and what the combination is shown.
+    """
+    if is_combination(name):
+        return FeatureSpec.from_dict(load_combination(workspace, name).network)
     if name != SVM:
         return FeatureSpec.of(load_run(workspace, name).config)
     return FeatureSpec.from_dict(_last_baseline(workspace))
@@ -124,17 +145,19 @@ def candidate(workspace: Workspace, name: str, progress: Progress = silent, earl
     workspace
         Where they are.
     name
-        A run's id, "best" or "last", or "svm" for the baseline.
+        A run's id, "best" or "last", "svm" for the baseline, or a combination's id, "combination" for the last one.
     progress
         Called with the progress of a baseline's features.
     earlier_data
-        Accept a run whose classes are not today's.
+        Accept one whose classes are not today's.
 
     Raises
     ------
     InputError
         When there is no such run, or its classes are not today's.
     """
+    if is_combination(name):
+        return _combination(workspace, name, earlier_data)
     return _svm(workspace, progress) if name == SVM else _run(workspace, name, earlier_data)
 
 
@@ -168,9 +191,31 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         run.history,
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
-        "before any fine-tuning).",
+        "before any fine-tuning)." + _sentence(run.beside.get(BESIDE, {})),
         run.origin,
         run.provenance,
+    )
+
+
+def _combination(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
+    stored = load_combination(workspace, name)
+    require_present(stored.id, stored.provenance, present(workspace), earlier_data)
+    spec = FeatureSpec.from_dict(stored.network)
+    parameters = {**stored.network, "weights": named(spec.weights)}
+    return Candidate(
+        stored.id,
+        COMBINED,
+        rebuilt(COMBINED, parameters, stored.classes, load_file(stored.weights)),
+        stored.classes,
+        spec,
+        parameters,
+        stored.train,
+        stored.validation,
+        pd.DataFrame(),
+        stored.how,
+        " ".join(stored.combination.words),
+        stored.origin,
+        stored.provenance,
     )
 
 
@@ -178,7 +223,8 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
     last = _last_baseline(workspace)
     spec, C, kernel = FeatureSpec.from_dict(last), last["C"], last["kernel"]
     imbalance = str(last.get("imbalance", NONE))  # unknown to earlier versions
-    explorer = SvmExplorer(workspace, spec, progress, imbalance=imbalance)
+    extra = of_baseline(workspace, last)
+    explorer = SvmExplorer(workspace, spec, progress, imbalance=imbalance, extra=extra)
     svm = explorer.svm(C, kernel)
     backbone = spec.network(progress)
     network = classifier(kernel, backbone, len(svm.classes))
@@ -195,10 +241,16 @@ def _svm(workspace: Workspace, progress: Progress) -> Candidate:
         pd.DataFrame(),
         f"frozen, with an SVM on its features ({kernel} kernel)",
         f"An SVM with C = {C:g}, chosen on validation."
-        + (f" Classes of different size: {imbalance}." if imbalance != NONE else ""),
+        + (f" Classes of different size: {imbalance}." if imbalance != NONE else "")
+        + _sentence(last.get(BESIDE, {})),
         networks.origin(spec.backbone, spec.size, spec.weights, progress),
-        of_photos(explorer.photos),
+        of_photos(explorer.photos).beside(explorer.extra.as_trained()),
     )
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    words = in_words(facts)
+    return words and f" {words}."
 
 
 def _last_baseline(workspace: Workspace) -> dict[str, Any]:
@@ -257,6 +309,8 @@ def rebuilt(
     """
     if kind == "run":
         network = build(Config.from_file(parameters), classes, pretrained=False)
+    elif kind == COMBINED:
+        network = _combined(parameters, classes, weights)
     elif kind in ("linear", "rbf"):
         name, pooling = str(parameters["backbone"]), str(parameters.get("pooling", LAST))
         shown = suited(Preprocessing.from_dict(parameters), name)
@@ -267,6 +321,17 @@ def rebuilt(
     network = Mirrored(network) if mirrored else network
     network.load_state_dict(weights)
     return network.eval()
+
+
+def _combined(parameters: dict[str, Any], classes: list[str], weights: dict[str, torch.Tensor]) -> Combined:
+    """The networks of a combination, each rebuilt with its part of the weights."""
+    parts = []
+    for number, each in enumerate(parameters["networks"]):
+        start = f"networks.{number}."
+        own = {key.removeprefix(start): tensor for key, tensor in weights.items() if key.startswith(start)}
+        parts.append(rebuilt(each["kind"], each["parameters"], classes, own))
+    shape = FeatureSpec.from_dict({**parameters, "weights": ""}).preprocessing.shape
+    return Combined(parts, [View.from_dict(view) for view in parameters["views"]], shape)
 
 
 def _support(weights: dict[str, torch.Tensor]) -> int:

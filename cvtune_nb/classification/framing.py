@@ -1,27 +1,29 @@
 """How photos should fit what a network sees: cropped, whole or squashed to a square, or cropped to their own shape.
 
 A linear SVM on frozen features is cross-validated on the same photos in each framing, and each is compared in pairs
-with the crop, which stays unless another one is reliably better: docs/measurements.md, "Framing of long photos".
+with the crop, which stays unless another one is reliably better by what counts in the workspace: docs/measurements.md,
+"Framing of long photos".
 """
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from cvtune_nb import metrics
 from cvtune_nb.classification.candidates import Candidate, predicted_seconds
 from cvtune_nb.classification.choice import framed_as
-from cvtune_nb.classification.compare import cross_validated, sample
-from cvtune_nb.classification.comparison import training_photos_id
+from cvtune_nb.classification.compare import cross_validated, judge_of, sample
+from cvtune_nb.classification.comparison import COUNTS, training_photos_id
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.data.summary import common_aspect, cut_off
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
+from cvtune_nb.metrics import Paired
 from cvtune_nb.models import sizes
+from cvtune_nb.objectives import ACCURACY, Counted
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.workspace import Workspace
 
@@ -43,12 +45,15 @@ class FramingComparison:
     spec
         The network, and what it is shown; its framing and aspect ratio say nothing.
     table
-        framing (choice.in_words); photos, accuracy, low, high (95% interval); difference, difference_low,
-        difference_high, p: against the crop, on the same photos; pixels: of one photo as it is shown.
+        framing (choice.in_words); photos, accuracy, low, high (95% interval); COUNTS where another objective counts;
+        difference, difference_low, difference_high, p: by what counts, so that above 0 is better, against the crop, on
+        the same photos; pixels: of one photo as it is shown.
     recommended, why
         A framing of the table, and the reason in a sentence.
     measured_on
         Stands for the training photos and labels there were (training_photos_id).
+    counted
+        What counted.
     """
 
     spec: FeatureSpec
@@ -56,13 +61,21 @@ class FramingComparison:
     recommended: str
     why: str
     measured_on: str
+    counted: Counted = ACCURACY
+
+    def value_in_words(self, row: Any) -> str:
+        """What counts of a row (as itertuples has it), for example "83.1%"."""
+        return self.counted.in_words(row.accuracy if self.counted.by_accuracy else row.objective_value)
 
     @property
     def sentences(self) -> list[str]:
         """What was found, for people."""
         square = self.table["pixels"].iloc[0]
-        words = [f"{row.framing} {row.accuracy:.1%}{_apart(row, square)}" for row in self.table.itertuples()]
+        words = [
+            f"{row.framing} {self.value_in_words(row)}{self._apart(row, square)}" for row in self.table.itertuples()
+        ]
         beside = f"{self.network}, on {self.table['photos'].iloc[0]:,} training photos, cross-validated"
+        beside += "" if self.counted.by_accuracy else f", by {self.counted.label}"
         return [f"{beside}: {'; '.join(words)}.", f"Recommended: {self.recommended}. {self.why}"]
 
     @property
@@ -77,12 +90,25 @@ class FramingComparison:
             "recommended": self.recommended,
             "why": self.why,
             "framings": self.table.astype(object).to_dict("records"),
+            **self.counted.to_dict(),
         }
+
+    def _apart(self, row: Any, square: float) -> str:
+        if row.framing == FRAMINGS[0]:
+            return ""
+        low, high = (self.counted.change(end, "") for end in (row.difference_low, row.difference_high))
+        words = f"{self.counted.change(row.difference)} from crop, 95% interval {low} to {high}"
+        return f" ({words}{'' if row.pixels == square else f'; {row.pixels / square:.2f} times the pixels'})"
 
     def save(self, workspace: Workspace) -> None:
         """Keep it: framings.csv has the table, framings.json the rest."""
         write_csv(workspace.folder / "framings.csv", self.table)
-        about = {"recommended": self.recommended, "why": self.why, "measured_on": self.measured_on}
+        about = {
+            "recommended": self.recommended,
+            "why": self.why,
+            "measured_on": self.measured_on,
+            **self.counted.to_dict(),
+        }
         write_json(workspace.folder / "framings.json", {**self.spec.to_dict(), **about})
 
 
@@ -93,10 +119,13 @@ def last_framings(workspace: Workspace) -> FramingComparison | None:
         table = read_csv(workspace.folder / "framings.csv", framing=str, **dict.fromkeys(NUMBERS[1:], float))
     except FileNotFoundError:
         return None
-    about, spec = (str(known[name]) for name in ("recommended", "why", "measured_on")), FeatureSpec.from_dict(known)
+    (recommended, why, measured_on), spec = (
+        [str(known[name]) for name in ("recommended", "why", "measured_on")],
+        FeatureSpec.from_dict(known),
+    )
     if "pixels" not in table:  # of an earlier version, which had squares only
         table = table.assign(pixels=spec.image_size**2)
-    return FramingComparison(spec, table, *about)
+    return FramingComparison(spec, table, recommended, why, measured_on, Counted.from_dict(known))
 
 
 def specs(workspace: Workspace, spec: FeatureSpec) -> dict[str, FeatureSpec]:
@@ -154,17 +183,20 @@ def compare_framings(
     """
     drawn = sample(workspace.photos(), photos)
     labels, groups = (drawn[name].to_numpy(dtype=object) for name in ("label", "group"))
-    right, tried = {}, specs(workspace, spec)
+    said, tried, judge = {}, specs(workspace, spec), judge_of(workspace, drawn)
     for number, (framing, one) in enumerate(tried.items()):
         report = functools.partial(_report, progress, framing, number / len(tried), 1 / len(tried))
-        right[framing] = cross_validated(features(workspace, drawn, one, report).matrix, labels, groups, report)
-    found = concluded(spec, right, training_photos_id(workspace))
+        matrix = features(workspace, drawn, one, report).matrix
+        said[framing] = cross_validated(matrix, labels, groups, report, judge.columns)
+    found = concluded(spec, said, training_photos_id(workspace), judge)
     found.save(workspace)
     return found
 
 
-def concluded(spec: FeatureSpec, right: dict[str, np.ndarray], measured_on: str) -> FramingComparison:
-    """What follows from which photos were right.
+def concluded(
+    spec: FeatureSpec, said: dict[str, Said], measured_on: str, judge: Judge | None = None
+) -> FramingComparison:
+    """What follows from what was said of the photos.
 
     Another framing than the crop is recommended where it is reliably better. Of several the first: the whole photo,
     which is not distorted, then the squashed one, which costs no more, then another aspect ratio; unless a later one is
@@ -174,25 +206,31 @@ def concluded(spec: FeatureSpec, right: dict[str, np.ndarray], measured_on: str)
     ----------
     spec
         The network and image size.
-    right
-        For each framing bool (n,), the crop first, the photos in the same order.
+    said
+        For each framing, the crop first, the photos in the same order.
     measured_on
         As FramingComparison has it.
+    judge
+        What counts; None: accuracy.
     """
-    rows, best = [], FRAMINGS[0]
-    for framing, hits in right.items():
-        found, apart = metrics.share(int(hits.sum()), len(hits)), metrics.paired(right[FRAMINGS[0]], hits)
-        numbers = (len(hits), found.value, found.low, found.high, apart.difference, apart.low, apart.high, apart.p)
+    judge = judge or Judge()
+    rows, best, crop = [], FRAMINGS[0], said[FRAMINGS[0]]
+    for framing, one in said.items():
+        found, apart = judge.accuracy(one), judge.compare(crop, one)
+        counted = judge.score(one)
         pixels = math.prod(framed_as(spec, framing).preprocessing.shape)
-        rows.append({"framing": framing, **dict(zip(NUMBERS, (*numbers, pixels), strict=True))})
-        if all(_reliably_better(right[than], hits, len(right) - 1) for than in {FRAMINGS[0], best}):
+        values = {"photos": len(one), "accuracy": found.value, "low": found.low, "high": found.high}
+        if not judge.by_accuracy:
+            values |= dict(zip(COUNTS, (counted.value, *counted.interval), strict=True))
+        values |= {"difference": apart.difference, "difference_low": apart.low, "difference_high": apart.high}
+        rows.append({"framing": framing, **values, "p": apart.p, "pixels": pixels})
+        if all(_reliably_better(judge.compare(said[than], one), len(said) - 1) for than in {FRAMINGS[0], best}):
             best = framing
-    table = pd.DataFrame(rows)
-    return FramingComparison(spec, table, best, _why(table.set_index("framing"), best), measured_on)
+    made = FramingComparison(spec, pd.DataFrame(rows), best, "", measured_on, Counted.of(judge.objective))
+    return replace(made, why=_why(made))
 
 
-def _reliably_better(before: np.ndarray, hits: np.ndarray, tried: int) -> bool:
-    apart = metrics.paired(before, hits)
+def _reliably_better(apart: Paired, tried: int) -> bool:
     return apart.difference > 0 and apart.p < UNSURE / tried
 
 
@@ -212,19 +250,17 @@ def _report(progress: Progress, framing: str, begun: float, whole: float, share:
     progress(begun + done * whole, f"{framing}: {words or 'cross-validating'}")
 
 
-def _apart(row: Any, square: float) -> str:
-    if row.framing == FRAMINGS[0]:
-        return ""
-    low, high = row.difference_low * 100, row.difference_high * 100
-    words = f"{row.difference * 100:+.1f} points from crop, 95% interval {low:+.1f} to {high:+.1f}"
-    return f" ({words}{'' if row.pixels == square else f'; {row.pixels / square:.2f} times the pixels'})"
-
-
-def _why(rows: pd.DataFrame, best: str) -> str:
+def _why(found: FramingComparison) -> str:
+    best, rows, counted = found.recommended, found.table.set_index("framing"), found.counted
     if best == FRAMINGS[0]:
-        return "No other framing is reliably better than the crop."
-    words = f"It gets {rows['difference'][best] * 100:.1f} points more right than the crop (p = {rows['p'][best]:.2g})"
-    others = [f"{name} {rows['difference'][name] * 100:+.1f}" for name in rows.index if name not in (FRAMINGS[0], best)]
+        usual = "No other framing is reliably better than the crop"
+        return f"{usual}." if counted.by_accuracy else f"{usual} by {counted.label}."
+    words, p = f"{rows['difference'][best] * 100:.1f} points more right than the crop", f"(p = {rows['p'][best]:.2g})"
+    words = f"It gets {words} {p}"
+    if not counted.by_accuracy:
+        words = f"It is better than the crop by {counted.change(rows['difference'][best])} of {counted.label} {p}"
+    shown = {name: counted.change(rows["difference"][name], "") for name in rows.index}
+    others = [f"{name} {value}" for name, value in shown.items() if name not in (FRAMINGS[0], best)]
     times = rows["pixels"][best] / rows["pixels"][FRAMINGS[0]]
     cost = "" if times == 1 else f", for {times:.2f} times the pixels, and about as much more time"
     return f"{words}{cost}; {', '.join(others)}."

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn.functional import interpolate
 
+from cvtune_nb.classification.combining.network import Combined
 from cvtune_nb.errors import InputError
 
 PREFIX = 8
@@ -15,7 +17,7 @@ PREFIX = 8
 
 
 def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
-    """How much each position in a photo spoke for a class.
+    """How much each position in a photo spoke for a class; of a combination the weighted mean over its views.
 
     The map is that of the last layer that still has positions and that the answer depends on, so it is coarse: 7 x 7 at
     224 pixels for most convolutional networks, 14 x 14 for transformers with patches of 16 pixels. The shape of a
@@ -42,6 +44,8 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
     InputError
         No layer of the network keeps positions.
     """
+    if isinstance(network, Combined):
+        return _of_views(network, image, label)
     noise = np.random.default_rng(0).integers(0, 256, image.shape, dtype=np.uint8)
     quarters = [_quarter(image.shape[:2], number) for number in range(4)]
     images = np.stack([image, *(image + noise * quarter[..., None] for quarter in quarters)])  # wraps
@@ -73,6 +77,21 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
                 large = interpolate(seen[None, None], image.shape[:2], mode="bilinear")[0, 0]
                 return (large / large.max().clamp_min(1e-12)).numpy()
     raise InputError("this network keeps no map of positions, so it can't be shown which pixels mattered")
+
+
+def _of_views(combined: Combined, image: np.ndarray, label: int) -> np.ndarray:
+    """The heat of each network for what it is shown, mirrored back and as large as the photo."""
+    whole = np.zeros(image.shape[:2])
+    for view in combined.views:
+        shown = np.asarray(Image.fromarray(image).resize(view.shape[::-1], Image.Resampling.BICUBIC))
+        found = heat(combined.networks[view.network], np.ascontiguousarray(_turned(shown, view.mirrored)), label)
+        large = Image.fromarray(_turned(found, view.mirrored).astype(np.float32)).resize(image.shape[1::-1])
+        whole += view.weight * np.asarray(large)
+    return whole / max(float(whole.max()), 1e-12)
+
+
+def _turned(pixels: np.ndarray, mirrored: bool) -> np.ndarray:
+    return pixels[:, ::-1] if mirrored else pixels
 
 
 def _quarter(shape: tuple[int, ...], number: int) -> np.ndarray:

@@ -23,12 +23,13 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.onnx_known import RESIDUAL, Likeness, Scale
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.metrics import Accuracy, share
+from cvtune_nb.metrics import Accuracy, rate
 from cvtune_nb.models import networks, sizes
 from cvtune_nb.models.pooling import LAST, STAGES
 from cvtune_nb.workspace import Workspace
@@ -62,6 +63,8 @@ class Known:
         Under this value of `known` a photo is called that.
     validation
         path, label and known of the validation photos that it is ranked among.
+    groups
+        How many groups these are in; 0: each is alone.
     test_kept
         The share of the test photos that is not called unlike; None without test photos.
     left_out
@@ -74,6 +77,7 @@ class Known:
     validation: pd.DataFrame
     test_kept: Accuracy | None
     left_out: pd.DataFrame
+    groups: int = 0
 
     @property
     def expected(self) -> float:
@@ -86,6 +90,7 @@ class Known:
             "keep": self.keep,
             "below": self.below,
             "photos": len(self.validation),
+            **({"groups": self.groups} if self.groups else {}),
             "test_kept": self.test_kept and self.test_kept.to_dict(),
             "left_out": self.left_out.to_dict("records"),
             "expected_auroc": None if math.isnan(self.expected) else self.expected,
@@ -99,12 +104,14 @@ def require_keep(keep: float) -> float:
     return keep
 
 
-def below(keep: float, photos: int) -> float:
+def below(keep: float, photos: int, groups: int = 0) -> float:
     """The value of `known` under which a photo is unlike all classes.
 
     So that at least `keep` of new photos of the same kind are not called that, whatever the scores look like: the
     quantile ceil((n + 1) keep) / n of Angelopoulos and Bates, seen from below. It is 0 (none is) where there are too
-    few photos for that: fewer than keep / (1 - keep), 19 for 95%.
+    few photos for that: fewer than keep / (1 - keep), 19 for 95%. Of photos that belong together so many groups are
+    needed, and it is a photo of a new group that is kept: the quantile among groups + 1 with the photos of all pooled
+    (Dunn, Wasserman and Ramdas 2022, "Distribution-free prediction sets for two-layer hierarchical models").
 
     Parameters
     ----------
@@ -112,8 +119,14 @@ def below(keep: float, photos: int) -> float:
         The share, from 0 (off) to below 1.
     photos
         Number of validation photos that `known` ranks among.
+    groups
+        How many groups they are in; 0: each is alone.
     """
-    return math.floor((1 - keep) * (photos + 1) + 1e-9) / (photos + 1) if keep else 0.0
+    units = groups or photos
+    least = (1 - keep) * (units + 1) - 1  # groups that may lie below
+    if not keep or least < -1e-9:
+        return 0.0
+    return (math.floor(least / units * photos + 1e-9) + 1) / (photos + 1)
 
 
 def scale(scores: np.ndarray) -> Scale:
@@ -315,7 +328,7 @@ def expected(
 def figures(
     workspace: Workspace,
     spec: FeatureSpec,
-    photos: tuple[pd.DataFrame, pd.DataFrame],
+    photos: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
     found: tuple[np.ndarray, np.ndarray],
     kept: tuple[float, float],
 ) -> Known:
@@ -326,14 +339,21 @@ def figures(
     workspace, spec
         Whose photos they are, and the frozen network that it started from.
     photos
-        The training photos that it was fitted on, and the validation photos that it ranks among.
+        The training photos that it was fitted on, the validation photos that it ranks among, and the test photos.
     found
-        `known` of these validation photos and of the test photos; nan for one that can't be read.
+        `known` of the last two; nan for one that can't be read.
     kept
         The share to keep, and the value of `known` for it.
     """
-    (learned, validation), (ranked, tested), (keep, least) = photos, found, kept
-    among = validation[["path", "label"]].assign(known=ranked)[np.isfinite(ranked)]
-    tested = tested[np.isfinite(tested)]
-    test = share(int((tested >= least).sum()), len(tested)) if len(tested) else None
-    return Known(keep, least, among, test, expected(workspace, spec, learned, validation))
+    (learned, validation, others), (ranked, tested), (keep, least) = photos, found, kept
+    among, read = validation[["path", "label"]].assign(known=ranked)[np.isfinite(ranked)], np.isfinite(tested)
+    own = dependent(others)
+    test = rate(tested[read] >= least, None if own is None else own[read]) if read.any() else None
+    left_out = expected(workspace, spec, learned, validation)
+    return Known(keep, least, among, test, left_out, groups_among(validation, ranked))
+
+
+def groups_among(validation: pd.DataFrame, scores: np.ndarray) -> int:
+    """In how many groups the photos with a score are; 0 where each is alone."""
+    own = dependent(validation)
+    return 0 if own is None else int(own[np.isfinite(scores)].nunique())

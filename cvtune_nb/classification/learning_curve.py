@@ -5,12 +5,15 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.calibration import tempered
+from cvtune_nb.classification.comparison import COUNTS
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data.groups import dependent
 
 
 def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
-    """Validation accuracy of a linear SVM trained on 10% to 100% of each class.
+    """Validation accuracy, and what counts, of a linear SVM trained on 10% to 100% of each class.
 
     Photos that belong together are drawn together: more frames of the scenes there are is not what more photos mean.
 
@@ -28,24 +31,43 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
     Returns
     -------
     pd.DataFrame
-        train_photos,validation_accuracy,low,high: the mean, with the 95% interval of one draw.
+        train_photos,validation_accuracy,low,high: the mean, with the 95% interval of one draw; and where the explorer's
+        objective is another one, that: objective_value,objective_low,objective_high.
     """
+    judge = _judge(explorer)
     matrix, labels = explorer.part("train")
     held_back, truth = explorer.part("validation")
     own = dependent(explorer.photos)
-    groups = None if own is None else own[explorer.photos["split"] == "train"].to_numpy()
+    groups, others = (
+        None if own is None else own[explorer.photos["split"] == split].to_numpy() for split in ("train", "validation")
+    )
     rows = []
     for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
-        draws, used = [], 0
+        draws, scores, used, one = list[float](), [], 0, metrics.share(0, 0)
         for repeat in range(repeats if fraction < 1 else 1):
             random = np.random.default_rng([seed, repeat, round(fraction * 100)])
             chosen = np.concatenate([_first_of(labels, label, groups, fraction, random) for label in explorer.classes])
             svm = Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen])
-            draws.append(metrics.accuracy(truth, svm.predict(held_back)).value)
+            right = svm.predict(held_back) == truth
+            one = metrics.rate(right, others)
+            draws.append(one.value)
+            if not judge.by_accuracy:
+                score = judge.score(Said(right, tempered(svm.logits(held_back, explorer.classes), judge.truth)))
+                scores.append((score.value, *score.interval))
             used = len(chosen)
-        mean = metrics.share(round(np.mean(draws) * len(truth)), len(truth))
-        rows.append((used, float(np.mean(draws)), mean.low, mean.high))
-    return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high"])
+        mean = metrics.alike(metrics.share(round(np.mean(draws) * len(truth)), len(truth)), one)
+        counts = np.mean(scores, axis=0).tolist() if scores else []
+        rows.append((used, float(np.mean(draws)), mean.low, mean.high, *counts))
+    counted = () if judge.by_accuracy else COUNTS
+    return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high", *counted])
+
+
+def _judge(explorer: SvmExplorer) -> Judge:
+    """What counts, on the validation photos."""
+    photos = explorer.photos[explorer.photos["split"] == "validation"]
+    own = dependent(photos)
+    truth = pd.Index(explorer.classes).get_indexer(photos["label"])
+    return Judge(explorer.objective, truth, None if own is None else own.to_numpy())
 
 
 def _first_of(

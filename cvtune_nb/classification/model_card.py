@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.classification.calibration import ENOUGH
-from cvtune_nb.classification.exportable import Candidate
+from cvtune_nb.classification.exportable import COMBINED, Candidate
+from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.levels import described
 from cvtune_nb.data.photo import FULL, Colour, Levels, both
 from cvtune_nb.data.preprocessing import SQUARE, Preprocessing
@@ -177,7 +178,6 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
     """
     data, test = facts["data"], export.test
     by_class = "On the test photos, by class (low and high: 95% interval of the recall):\n\n"
-    values = [str(value) for value in chosen.parameters.values()]
     height, width = chosen.shown.shape
     too = " and `known`" if export.known else ""
     return CARD.format(
@@ -215,17 +215,35 @@ def model_card(name: str, chosen: Candidate, export: Any, facts: dict[str, Any],
         manifest_sha256=data["manifest_sha256"],
         counts=table(_counts(photos)),
         audit=_audit(data["audit"]),
-        parameters=table(pd.DataFrame({"parameter": list(chosen.parameters), "value": values})),
+        parameters=table(_parameters(chosen)),
         origin=text(chosen.origin),
         history="![accuracy by epoch](curves.svg)\n\n" + table(chosen.history) if len(chosen.history) else "",
         limits="\n".join(f"- {line}" for line in limits(photos, export, chosen.shown)),
-        weights=weights(chosen.spec.backbone, chosen.spec.weights, chosen.weights),
+        weights=_weights(chosen),
         versions=", ".join(f"{package} {version}" for package, version in facts["versions"].items()),
     )
 
 
+def _parameters(chosen: Candidate) -> pd.DataFrame:
+    """parameter,value; of a combination those of each network, and of each view."""
+    rows = [(name, value) for name, value in chosen.parameters.items() if name not in ("networks", "views")]
+    for number, each in enumerate(chosen.parameters.get("networks", [])):
+        own = ", ".join(f"{name} {value}" for name, value in each["parameters"].items() if value != "")
+        rows.append((f"network {number + 1}", f"{each['made_of']} ({each['kind']}): {own}"))
+    for view in chosen.parameters.get("views", []):
+        height, width = view["shape"]
+        mirrored = ", mirrored" if view["mirrored"] else ""
+        about = (
+            f"weight {view['weight']:.3g}, {width} x {height} pixels{mirrored}, temperature {view['temperature']:.3g}"
+        )
+        rows.append((f"view of network {view['network'] + 1}", about))
+    return pd.DataFrame([(name, str(value)) for name, value in rows], columns=["parameter", "value"])
+
+
 def _validation(chosen: Candidate, export: Any) -> str:
     words = f"{export.validation}" if export.validation.n else NOT_MEASURED
+    if chosen.kind == COMBINED:
+        return f"{words}; corrected for the choice of what is combined, not for that of its members"
     words += "; optimistic, because the model was chosen by it"
     if chosen.changed:
         words += f",\n  and so was how it is used (see how it was made), among {chosen.tried} ways that were tried"
@@ -409,6 +427,14 @@ def _seen(shown: Preprocessing) -> str:
         return "It sees a photo scaled down, and may miss small things."
     middle = "middle square of a photo" if shown.aspect == SQUARE else f"middle of a photo, {shown.aspect} in shape"
     return f"It sees only the {middle}, and may miss small things there."
+
+
+def _weights(chosen: Candidate) -> str:
+    """Which weights each of its networks started from, and on what terms."""
+    others = [FeatureSpec.from_dict(each["parameters"]) for each in chosen.parameters.get("networks", [])]
+    told = [weights(chosen.spec.backbone, chosen.spec.weights, chosen.weights)]
+    told += [weights(spec.backbone, spec.weights) for spec in others if spec.backbone != chosen.spec.backbone]
+    return " ".join(dict.fromkeys(told))
 
 
 def weights(backbone: str, own: str = "", origin: str = "") -> str:

@@ -27,7 +27,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, read_json, silent, write_csv, write_json
 from cvtune_nb.imbalance import BALANCED, LOGITS, NONE, REMEDIES, SAMPLING, SQUARE_ROOT, Balance, counted, remedy_of
 from cvtune_nb.objectives import USUAL, Objective, objective_of
-from cvtune_nb.objectives.objective import in_unit
+from cvtune_nb.objectives.objective import change, in_unit
 from cvtune_nb.workspace import Workspace, now
 
 TRIED = (NONE, SQUARE_ROOT, BALANCED, f"{LOGITS}:0.5", LOGITS, f"{LOGITS}:1.5")
@@ -109,8 +109,8 @@ class Comparison:
     def gain(self, remedy: str) -> str:
         """What one remedy is expected to bring, with its interval, for example "+3.1 points (1.0 to 5.2)"."""
         row = self.table.set_index("remedy").loc[remedy]
-        low, high = (_change(row[f"difference_{end}"], self.share, "") for end in ("low", "high"))
-        return f"{_change(row['difference'], self.share)} ({low} to {high})"
+        low, high = (change(row[f"difference_{end}"], self.share, "") for end in ("low", "high"))
+        return f"{change(row['difference'], self.share)} ({low} to {high})"
 
     def costs(self, remedy: str) -> str:
         """The same of accuracy."""
@@ -296,10 +296,7 @@ def concluded(
         difference, apart = value - objective.value(truth, answers[NONE]), drawn[name] - drawn[NONE]
         # two-sided: how often the difference of a sample lies on the other side of 0
         p = min(1.0, 2 * (1 + min((apart <= 0).sum(), (apart >= 0).sum())) / (DRAWS + 1)) if name != NONE else 1.0
-        plain = metrics.paired(right[NONE], right[name])
-        ends = (plain.low, plain.high)
-        if groups is not None:
-            ends = metrics.paired_groups(right[NONE], right[name], groups)[1:]
+        plain = metrics.paired(right[NONE], right[name], groups)
         numbers = (
             value,
             *np.quantile(drawn[name], (0.025, 0.975)),
@@ -308,7 +305,8 @@ def concluded(
             p,
             right[name].mean(),
             plain.difference,
-            *ends,
+            plain.low,
+            plain.high,
         )
         rows.append({"remedy": name, **dict(zip(NUMBERS, map(float, numbers), strict=True))})
     table = pd.DataFrame(rows)
@@ -396,7 +394,3 @@ def chosen_remedy(workspace: Workspace | None) -> str:
         return remedy_of(str(read_json(workspace.folder / "imbalance.json")["imbalance"])).text if workspace else NONE
     except FileNotFoundError:
         return NONE
-
-
-def _change(value: float, share: bool, unit: str = " points") -> str:
-    return f"{value * 100:+.1f}{unit}" if share else f"{value:+.3f}"

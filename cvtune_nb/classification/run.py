@@ -10,6 +10,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification import objective as judged
+from cvtune_nb.classification.extra_photos import BESIDE, ExtraPhotos
 from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.objective import Answers
 from cvtune_nb.data.mean_colour import padding_for
@@ -18,7 +19,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
 from cvtune_nb.parameters import Config
-from cvtune_nb.runs.provenance import of_photos, present
+from cvtune_nb.runs.provenance import COLUMNS, of_photos, present
 from cvtune_nb.runs.store import RunStore, StoredRun
 from cvtune_nb.workspace import Workspace
 
@@ -54,12 +55,17 @@ class Run(StoredRun[Config]):
         versions.
     padding
         The colour around photos that are not cropped (data.mean_colour).
+    beside
+        What it was trained with beside its config and its labelled photos, by what it is: "teacher" for one that was
+        distilled (combining.distillation), "machine_labels" for one that learned from photos labelled by machine
+        (extra_photos). Empty for a usual run.
     """
 
     counts: tuple[int, int] = field(kw_only=True)
     train_photos: int = 0
     origin: str = ""
     padding: Colour = BLACK
+    beside: dict[str, Any] = field(default_factory=dict)
 
     CONFIG = Config
     HISTORY = HISTORY_COLUMNS
@@ -83,7 +89,7 @@ class Run(StoredRun[Config]):
         counts = tuple(settings["counts"])
         train_photos = settings.get("train_photos", counts[0])
         about = {"counts": counts, "train_photos": train_photos, "origin": settings.get("origin", "")}
-        about["padding"] = tuple(settings.get("padding", BLACK))
+        about |= {"padding": tuple(settings.get("padding", BLACK)), "beside": settings.get("beside", {})}
         history = shared["history"]
         if shared["config"].objective == USUAL and history["objective"].isna().any():  # before there were objectives
             shared["history"] = history.assign(objective=history["validation_accuracy"])
@@ -101,6 +107,7 @@ class Run(StoredRun[Config]):
             "measured_on": self.measured_on,
             "levels": self.levels,
             "padding": self.padding,
+            "beside": self.beside,
             "predicted_seconds": self.predicted_seconds,
             "changes": self.changes,
         }
@@ -122,6 +129,10 @@ class Run(StoredRun[Config]):
             "changes": self.changes,
             "history": self.history.to_dict("records"),
         }
+
+    def same_training(self, config: Config, at_least: bool = False) -> bool:
+        """As StoredRun has it; never for a run that learned from more than its config says."""
+        return not self.beside and super().same_training(config, at_least)
 
     def measures(self) -> dict[str, float]:
         """Both accuracies, NaN before the first epoch, and the interval of the one on validation."""
@@ -177,8 +188,11 @@ class Run(StoredRun[Config]):
 
     @property
     def train(self) -> Accuracy:
-        """Train accuracy in eval mode without augmentation, at the best epoch."""
-        return self._accuracy("train_accuracy", self.counts[0])
+        """Train accuracy in eval mode without augmentation, at the best epoch.
+
+        Which training photos were right is not kept: they are taken to depend on each other as validation photos do.
+        """
+        return metrics.alike(self._accuracy("train_accuracy", self.counts[0]), self.validation)
 
     @property
     def validation(self) -> Accuracy:
@@ -187,6 +201,13 @@ class Run(StoredRun[Config]):
         if groups is None:
             return self._accuracy("validation_accuracy", self.counts[1])
         return metrics.accuracy(groups["label"], groups["predicted"], groups["group"])
+
+    @property
+    def independent(self) -> tuple[float, float]:
+        """The photos of `counts`; where some belong together as many as are independent of each other."""
+        found = self.validation
+        fewer = metrics.effective(found) / found.n if found.n else 1.0
+        return self.counts[0] * fewer, self.counts[1] * fewer
 
     def _accuracy(self, column: str, photos: int) -> Accuracy:
         photos = 0 if self.history.empty else photos
@@ -249,6 +270,8 @@ def new_run(
     predicted_seconds: float,
     folder: Path | None = None,
     origin: str = "",
+    extra: ExtraPhotos | None = None,
+    beside: dict[str, Any] | None = None,
 ) -> Run:
     """Write a new run.
 
@@ -266,12 +289,21 @@ def new_run(
         Its folder; by default a new one.
     origin
         Exactly which weights its backbone starts from.
+    extra
+        Photos that it is trained on besides.
+    beside
+        Run.beside.
     """
-    return run_store(workspace).new(
+    store = run_store(workspace)
+    folder = folder or store.new_folder(config)
+    if extra:
+        extra.save(folder)
+    return store.new(
         config,
         of_photos(photos),
-        photos,
+        pd.concat([photos[COLUMNS], extra.as_trained()]) if extra else photos,
         folder,
+        beside=(beside or {}) | ({BESIDE: extra.facts()} if extra else {}),
         counts=counts,
         predicted_seconds=predicted_seconds,
         train_photos=int((photos["split"] == "train").sum()),
@@ -306,6 +338,24 @@ def earlier_run(workspace: Workspace, config: Config, at_least: bool = False) ->
         A run of more epochs will do, too.
     """
     return run_store(workspace).earlier(config, at_least)
+
+
+def run_with(workspace: Workspace, config: Config, extra: ExtraPhotos) -> Run | None:
+    """A run of this config on today's photos and just these extra ones, the newest, or None.
+
+    Parameters
+    ----------
+    workspace, config
+        Where to look, and the parameters.
+    extra
+        What it is trained on besides.
+    """
+    data_id = present(workspace).id
+    for run in map(partial(load_run, workspace), reversed(run_store(workspace).ids())):
+        same = run.data_id == data_id and run.config == config
+        if same and run.beside.get(BESIDE, {}).get("key") == extra.key:
+            return run
+    return None
 
 
 def runs(workspace: Workspace) -> pd.DataFrame:

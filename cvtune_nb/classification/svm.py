@@ -1,6 +1,7 @@
 """A support vector machine on the features of a frozen network."""
 
 import warnings
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -41,8 +42,8 @@ class Svm:
         self.C, self.kernel = C, kernel
         self.remedy = remedy or Remedy()
 
-    def fit(self, matrix: np.ndarray, labels: np.ndarray) -> "Svm":
-        """Train on features (n, width) and n labels."""
+    def fit(self, matrix: np.ndarray, labels: np.ndarray, counts_as: np.ndarray | None = None) -> "Svm":
+        """Train on features (n, width) and n labels; counts_as: how much each photo counts (n,), None: all the same."""
         rows, present = normalised(matrix), np.unique(labels)
         counts, linear = counted(labels, present.tolist()), self.kernel == "linear"
         weights, prior = self.remedy.weights_of_svm(counts, linear), self.remedy.prior(counts)
@@ -54,14 +55,14 @@ class Svm:
             warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
             if self.kernel == "linear":
                 self._model = LinearSVC(C=self.C, tol=1e-3, random_state=0, class_weight=by_class)
-                self._model.fit(rows, labels)
+                self._model.fit(rows, labels, sample_weight=counts_as)
             else:
                 # scikit-learn's "scale", for rows whose squares sum to 1
                 self._gamma = float(1 / max(1 - np.square(rows.mean(0)).sum(), 1e-6))
                 self._rows = rows if len(rows) <= GRAM_LIMIT else None
                 kernel = "rbf" if self._rows is None else "precomputed"
                 self._model = SVC(C=self.C, kernel=kernel, gamma=self._gamma, class_weight=by_class)
-                self._model.fit(self._kernel(rows), labels)
+                self._model.fit(self._kernel(rows), labels, sample_weight=counts_as)
         self.classes: list[str] = list(self._model.classes_)
         return self
 
@@ -81,6 +82,23 @@ class Svm:
         values = self._model.decision_function(self._kernel(normalised(matrix)))
         each = np.stack([-values, values], axis=1) if values.ndim == 1 else values
         return each if self._shift is None else each + self._shift
+
+    def logits(self, matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+        """Decision values, scaled to be logits, for these classes (n, classes).
+
+        Of a class that it was not trained on, they are below those of all others.
+
+        Parameters
+        ----------
+        matrix
+            Features (n, width).
+        classes
+            All that it was trained on, and perhaps more.
+        """
+        scores, places = self.scores(matrix), [list(classes).index(label) for label in self.classes]
+        every = np.repeat(scores.min(axis=1, keepdims=True) - 1, len(classes), axis=1)
+        every[:, places] = scores
+        return SVM_SCALE * every
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights (classes, width) and bias (classes,) of a linear SVM, for L2-normalised features."""

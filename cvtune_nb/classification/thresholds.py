@@ -76,14 +76,17 @@ def thresholds_for(
     classes: Sequence[str],
     targets: Sequence[Target],
     costs: np.ndarray | None = None,
+    groups: ArrayLike | None = None,
 ) -> np.ndarray:
     """Thresholds by which the targets are met on photos like these.
 
     How the answers follow them: export.predict.decided. Found so that a further photo meets a recall target with at
     least that probability, whatever the network: the quantile of n photos is taken among n + 1 (split conformal
     prediction: Vovk, Gammerman and Shafer 2005; Angelopoulos and Bates 2023, "Conformal prediction: a gentle
-    introduction"). A precision counts one wrong answer more than there is, for the same reason. How often targets are
-    met so: docs/measurements.md, "Thresholds of single classes".
+    introduction"). A precision counts one wrong answer more than there is, for the same reason. Where photos belong
+    together it is a further group: among so many groups + 1, with the photos of all pooled (Dunn, Wasserman and Ramdas
+    2022, "Distribution-free prediction sets for two-layer hierarchical models"). How often targets are met so:
+    docs/measurements.md, "Thresholds of single classes".
 
     Parameters
     ----------
@@ -97,6 +100,8 @@ def thresholds_for(
         At most one of each class.
     costs
         Of mistakes (classes, classes), a row for each true class, where the answers without a threshold follow these.
+    groups
+        The group of each photo where some belong together.
 
     Returns
     -------
@@ -110,6 +115,7 @@ def thresholds_for(
         be met at once.
     """
     ids, given, names = np.asarray(truth, int), np.asarray(probabilities, float), list(classes)
+    own = np.arange(len(ids)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     columns = [names.index(target.label) for target in targets]
     if len(set(columns)) < len(columns):
         raise InputError("targets name a class twice: give each class one target")
@@ -118,7 +124,7 @@ def thresholds_for(
     for _ in range(ROUNDS):
         before = limits.copy()
         for column, target in zip(columns, targets, strict=True):
-            limits[column] = _threshold(ids == column, _scores(given, limits, column), target)
+            limits[column] = _threshold(ids == column, _scores(given, limits, column), target, own)
         if np.allclose(limits, before, rtol=1e-6, equal_nan=True):
             break
     _require_met(ids, decided(given, limits, costs), names, targets)
@@ -145,13 +151,15 @@ def expected(
     targets: Sequence[Target],
     costs: np.ndarray | None = None,
     seed: int = 0,
+    groups: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """What thresholds for these targets change, as it may be expected on other photos.
 
     Thresholds are chosen on each of DRAWS bootstrap samples and judged on the photos that were not drawn, as
     metrics.best_of judges a choice of runs; the width of the intervals is that of as many photos as there are. The
     recall that a threshold has on other photos follows a Beta distribution (Vovk 2012, "Conditional validity of
-    inductive conformal predictors"), which is exact where no other class has one.
+    inductive conformal predictors"), which is exact where no other class has one. Where photos belong together whole
+    groups are drawn, and a group counts as one photo.
 
     Parameters
     ----------
@@ -159,6 +167,8 @@ def expected(
         As for `thresholds_for`.
     seed
         Of the samples.
+    groups
+        As for `thresholds_for`.
 
     Returns
     -------
@@ -168,29 +178,35 @@ def expected(
         there is none.
     """
     ids, given, names = np.asarray(truth, int), np.asarray(probabilities, float), list(classes)
-    limits, without = thresholds_for(ids, given, classes, targets, costs), decided(given, None, costs)
+    limits, without = thresholds_for(ids, given, classes, targets, costs, groups), decided(given, None, costs)
+    of_photo = np.arange(len(ids)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = np.split(np.argsort(of_photo, kind="stable"), np.cumsum(np.bincount(of_photo))[:-1])
     random, judged = np.random.default_rng(seed), []
     for _ in range(DRAWS):
-        drawn = random.integers(len(ids), size=len(ids))
+        units = random.integers(len(members), size=len(members))
+        drawn = np.concatenate([members[unit] for unit in units])
         out = np.setdiff1d(np.arange(len(ids)), drawn)
+        again = None if groups is None else np.repeat(np.arange(len(units)), [len(members[unit]) for unit in units])
         try:
-            own = thresholds_for(ids[drawn], given[drawn], classes, targets, costs)
+            own = thresholds_for(ids[drawn], given[drawn], classes, targets, costs, again)
         except InputError:  # too few photos of a class were drawn
             continue
         answers = decided(given[out], own, costs)
         judged.append([share for share, _ in _reached(ids[out], answers, classes, targets)])
     means = np.nanmean(judged, axis=0) if judged else np.full(len(targets) + 1, math.nan)
-    reached = zip(
-        _reached(ids, without, classes, targets),
-        _reached(ids, decided(given, limits, costs), classes, targets),
-        strict=True,
-    )
+    answers = decided(given, limits, costs)
+    reached = zip(_reached(ids, without, classes, targets), _reached(ids, answers, classes, targets), strict=True)
     rows = []
     for target, mean, ((before, _), (found, photos)) in zip([*targets, None], means, reached, strict=True):
         if target and target.kind == RECALL:
-            about = _of_recall(photos, target.value, mean if len(targets) > 1 else None)
+            units = len(np.unique(of_photo[ids == names.index(target.label)]))
+            about = _of_recall(units, target.value, mean if len(targets) > 1 else None)
         elif photos and math.isfinite(mean):
-            share = metrics.share(round(mean * photos), photos)
+            counted = answers == names.index(target.label) if target else np.ones(len(ids), bool)
+            own = None if groups is None else of_photo[counted]
+            share = metrics.alike(
+                metrics.share(round(mean * photos), photos), metrics.rate((answers == ids)[counted], own)
+            )
             about = mean, share.low, share.high
         else:
             about = math.nan, math.nan, math.nan
@@ -200,23 +216,23 @@ def expected(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _of_recall(photos: int, target: float, judged: float | None) -> tuple[float, float, float]:
-    """What recall to expect of a threshold that was chosen on so many photos, with its 95% interval.
+def _of_recall(units: int, target: float, judged: float | None) -> tuple[float, float, float]:
+    """What recall to expect of a threshold that was chosen on so many photos, or groups, with its 95% interval.
 
     judged: what the bootstrap samples gave, which counts where other classes claim the same photos; it is low, because
     a sample has fewer different photos, so the interval reaches down to it and not less far up.
     """
-    missed = _missed(photos, target)
-    of = beta(photos + 1 - missed, missed)
+    missed = _missed(units, target)
+    of = beta(units + 1 - missed, missed)
     low, mean, high = of.ppf(0.025), of.mean(), of.ppf(0.975)
     if judged is None or math.isnan(judged):
         return mean, low, high
     return judged, max(0.0, low + min(0.0, judged - mean)), high
 
 
-def _missed(photos: int, target: float) -> int:
-    """How many of the photos of a class may be missed for a recall."""
-    return math.floor((photos + 1) * (1 - target) + 1e-9)
+def _missed(units: int, target: float) -> int:
+    """How many of the photos, or groups, of a class may be missed for a recall."""
+    return math.floor((units + 1) * (1 - target) + 1e-9)
 
 
 def _reached(
@@ -242,20 +258,23 @@ def _scores(probabilities: np.ndarray, thresholds: np.ndarray, column: int) -> n
     return probabilities[:, column] / np.maximum(1.0, _ratios(probabilities, others).max(1))
 
 
-def _threshold(of_class: np.ndarray, scores: np.ndarray, target: Target) -> float:
-    ranked = np.sort(scores[of_class])
+def _threshold(of_class: np.ndarray, scores: np.ndarray, target: Target, groups: np.ndarray) -> float:
+    ranked, units = np.sort(scores[of_class]), len(np.unique(groups[of_class]))
     if target.kind == RECALL:
-        missed = _missed(len(ranked), target.value)
-        if not missed:
+        if not _missed(units, target.value):
             need = math.ceil(1 / (1 - target.value) - 1e-9) - 1
+            among, groups_of = (f" in {units} groups", " groups") if units < len(ranked) else ("", "")
             raise InputError(
-                f"{len(ranked)} validation photos of {target.label!r} are too few for a recall of {target.value:g}: it "
-                f"takes {need}, or choose a lower recall"
+                f"{len(ranked)} validation photos{among} of {target.label!r} are too few for a recall of "
+                f"{target.value:g}: it takes {need}{groups_of}, or choose a lower recall"
             )
-        return max(float(ranked[missed - 1]), float(np.finfo(np.float32).tiny))
+        # the groups that may be missed, less the further one, as a share of the photos of all groups
+        missed = math.floor(((units + 1) * (1 - target.value) - 1) / units * len(ranked) + 1e-9)
+        return max(float(ranked[missed]), float(np.finfo(np.float32).tiny))
+    more = len(groups) / len(np.unique(groups))  # wrong answers than there are: those of a group
     order = np.argsort(-scores, kind="stable")
     right = np.cumsum(of_class[order])
-    reached = right / (np.arange(len(order)) + 2) >= target.value  # one wrong answer more than there is
+    reached = right / (np.arange(len(order)) + 1 + more) >= target.value
     last = np.append(scores[order][1:] != scores[order][:-1], True)  # photos of one score are on the same side
     if not (reached & last).any():
         raise InputError(

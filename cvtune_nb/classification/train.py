@@ -16,6 +16,7 @@ from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
 from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.extra_photos import ExtraPhotos, in_folder, rows_of
 from cvtune_nb.classification.features import FeatureSpec, shown_in
 from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, add_projection, build, in_epoch
@@ -36,17 +37,21 @@ from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace, photos_id
 
 NO_BALANCE = Balance()
-Batch = tuple[np.ndarray, torch.Tensor]
-"""uint8 photos (n, height, width, 3), and their class ids (n)."""
+Batch = tuple[np.ndarray, torch.Tensor, torch.Tensor | None]
+"""uint8 photos (n, height, width, 3), their class ids (n), and how much each counts (n), None: all the same."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Photos of one split as the network sees them, and their class ids (n)."""
+    """Photos of one split as the network sees them, and their class ids (n).
+
+    counts_as: how much each counts in training (n), 1 on average; None: all the same.
+    """
 
     squares: Pixels
     labels: torch.Tensor
     photos: pd.DataFrame
+    counts_as: torch.Tensor | None = None
 
     def subsample(self, most: int, seed: int) -> "Part":
         """At most `most` of the photos, drawn by the seed."""
@@ -54,8 +59,9 @@ class Part:
         return Part(self.squares.take(chosen), self.labels[chosen], self.photos.iloc[chosen])
 
     def batch(self, rows: torch.Tensor) -> Batch:
-        """The photos of these rows, and their class ids."""
-        return self.squares[rows.tolist()], self.labels[rows]
+        """The photos of these rows, their class ids, and how much they count."""
+        counts_as = None if self.counts_as is None else self.counts_as[rows]
+        return self.squares[rows.tolist()], self.labels[rows], counts_as
 
 
 def fit(
@@ -65,6 +71,7 @@ def fit(
     on_epoch: OnEpoch[Run] | None = None,
     progress: Progress = silent,
     patience: float = lock.PATIENCE,
+    extra: ExtraPhotos | None = None,
 ) -> Run:
     """Train a new run with `config`, or go on with the unfinished run called `run`.
 
@@ -76,6 +83,8 @@ def fit(
         The parameters of a new run, or the id of the one to go on with.
     on_epoch, progress, patience
         As in runs.fitting.fit.
+    extra
+        Photos that a new run is trained on beside those of the workspace; it keeps the list of them.
 
     Raises
     ------
@@ -92,24 +101,38 @@ def fit(
         "photos or labels",
         photos_id(photos),
         config,
-        partial(_new_run, workspace, photos),
-        partial(ClassifierTrainer, workspace, photos),
+        partial(_new_run, workspace, photos, extra.usable(photos) if extra else None),
+        partial(_trainer, workspace, photos),
         partial(cost.calibrate, workspace),
     )
     return fitting.fit(task, run, on_epoch, progress, patience)
 
 
 def _new_run(
-    workspace: Workspace, photos: pd.DataFrame, config: Config, progress: Progress, new_folder: NewFolder
+    workspace: Workspace,
+    photos: pd.DataFrame,
+    extra: ExtraPhotos | None,
+    config: Config,
+    progress: Progress,
+    new_folder: NewFolder,
 ) -> Run:
     """Written once its cost is known."""
-    estimated = cost.predict_cost(workspace, config, progress)
+    estimated = cost.predict_cost(workspace, config, progress, len(extra or ()))
     parent = parent_of(workspace, config)
     size = shown_in(config).size
     origin = words(parent) if parent else networks.origin(config.backbone, size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin)
+    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin, extra or None)
+
+
+def _trainer(workspace: Workspace, photos: pd.DataFrame, run: Run, progress: Progress) -> "ClassifierTrainer":
+    """That of a usual run, or of one that learns from a combination."""
+    if "teacher" in run.beside:
+        from cvtune_nb.classification.combining.distillation import DistillationTrainer  # which is made from this one
+
+        return DistillationTrainer(workspace, photos, run, progress)
+    return ClassifierTrainer(workspace, photos, run, progress)
 
 
 class ClassifierTrainer:
@@ -118,11 +141,13 @@ class ClassifierTrainer:
     def __init__(self, workspace: Workspace, photos: pd.DataFrame, run: Run, progress: Progress):
         config = run.config
         self.workspace, self.config, self.classes = workspace, config, run.classes
-        self.train, self.validation = (
+        labelled, self.validation = (
             part_of(photos, split, workspace, shown_in(config), progress) for split in ("train", "validation")
         )
+        self.extra = in_folder(run.folder)
+        self.train = with_extra(labelled, photos, self.extra, workspace, shown_in(config), progress)
         self.balance = Balance.of(config, self.train.labels, run.classes)
-        self.measured = self.train.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
+        self.measured = labelled.subsample(MEASURED_TRAIN_PHOTOS, config.seed)
         # what is resumed has its own weights, and what goes on from a run gets that one's: no file that may have moved
         pretrained = run.history.empty and not config.parent
         network = build(config, run.classes, pretrained, progress)
@@ -140,7 +165,8 @@ class ClassifierTrainer:
         if self.config.head != "svm":
             return None
         parts = (self.measured, self.validation)
-        return self._measured(start_from_svm(self.workspace, self.network, parts, self.config, progress))
+        logits = start_from_svm(self.workspace, self.network, parts, self.config, progress, self.extra)
+        return self._measured(logits)
 
     def batches(self, epoch: int) -> Sequence[torch.Tensor]:
         """All training photos in a new order, or as many drawn evenly from the classes: torch's generator is seeded.
@@ -166,7 +192,8 @@ class ClassifierTrainer:
 
     def step(self, network: nn.Module, batch: Batch) -> float:
         """One step of training; returns the loss before it."""
-        return step(network, self.optimizer, *batch, self.now, self.balance)
+        squares, labels, counts_as = batch
+        return step(network, self.optimizer, squares, labels, self.now, self.balance, counts_as)
 
     def measure(self, progress: Progress) -> Measured:
         """Accuracy and loss without augmentation."""
@@ -203,6 +230,7 @@ def step(
     labels: torch.Tensor,
     config: Config,
     balance: Balance = NO_BALANCE,
+    counts_as: torch.Tensor | None = None,
 ) -> float:
     """Train on one minibatch.
 
@@ -216,6 +244,8 @@ def step(
         Augmentation, loss and gradient clipping.
     balance
         What its remedy for imbalance does to the loss.
+    counts_as
+        How much each photo counts (n), 1 on average over all training photos; None: all the same.
 
     Returns
     -------
@@ -227,17 +257,41 @@ def step(
     mixture = mixed(images, config.policies)
     with networks.mixed_precision(device):
         logits, features = network(mixture.photos if mixture else images, with_features=True)
-    loss = balance.loss(logits.float(), labels, mixture)
+    loss = balance.loss(logits.float(), labels, mixture, counts_as)
     if similar := similarity_loss(config.counted_loss):  # of several processes each compares its own share's photos
         loss = loss + config.loss_weight * similar(normalize(features.float()), labels.to(device))
-    photos, total = distributed.all_reduce_values(len(labels), len(labels) * loss.item())
+    return descend(network, optimizer, loss, len(labels), config.clip_norm)
+
+
+def descend(
+    network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, count: int, clip_norm: float
+) -> float:
+    """Move the weights down the gradient of the loss of a minibatch.
+
+    Parameters
+    ----------
+    network, optimizer
+        As for `step`.
+    loss
+        The mean over this process's photos.
+    count
+        How many these are.
+    clip_norm
+        The longest gradient; 0: any.
+
+    Returns
+    -------
+    float
+        As `step`.
+    """
+    photos, total = distributed.all_reduce_values(count, count * loss.item())
     if not math.isfinite(total):
         return total
     optimizer.zero_grad()
     # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
-    (loss * (len(labels) * distributed.world_size() / photos)).backward()
-    if config.clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+    (loss * (count * distributed.world_size() / photos)).backward()
+    if clip_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimizer.step()
     return total / photos
 
@@ -262,6 +316,41 @@ def part_of(
     return Part(pixels(workspace, rows, preprocessing, progress), labels, rows)
 
 
+def with_extra(
+    labelled: Part,
+    photos: pd.DataFrame,
+    extra: ExtraPhotos | None,
+    workspace: Workspace,
+    preprocessing: Preprocessing,
+    progress: Progress,
+) -> Part:
+    """The labelled training photos, and behind them the extra ones.
+
+    Parameters
+    ----------
+    labelled, photos
+        The training photos, and all of the workspace.
+    extra
+        None: the labelled ones alone.
+    workspace, preprocessing, progress
+        As in `part_of`.
+
+    Raises
+    ------
+    InputError
+        The file of an extra photo is gone.
+    """
+    classes = sorted(photos["label"].unique())
+    more = rows_of(workspace, extra, classes)
+    if more.empty:
+        return labelled
+    class_ids = torch.tensor([classes.index(label) for label in more["label"]])
+    rows = pd.concat([labelled.photos, more], ignore_index=True)
+    counts_as = torch.cat([torch.ones(len(labelled.labels)), torch.tensor(more["weight"].to_numpy(np.float32))])
+    labels, squares = torch.cat([labelled.labels, class_ids]), pixels(workspace, rows, preprocessing, progress)
+    return Part(squares, labels, rows, counts_as / counts_as.mean())
+
+
 def _logits(network: nn.Module, part: Part, classes: int, each_batch: Callable[[], None]) -> torch.Tensor:
     """The output (n, classes) of a network in eval mode for a part, without augmentation."""
     outputs = torch.zeros(len(part.labels), classes, device=networks.device())
@@ -272,7 +361,12 @@ def _logits(network: nn.Module, part: Part, classes: int, each_batch: Callable[[
 
 
 def start_from_svm(
-    workspace: Workspace, network: Classifier, parts: tuple[Part, ...], config: Config, progress: Progress
+    workspace: Workspace,
+    network: Classifier,
+    parts: tuple[Part, ...],
+    config: Config,
+    progress: Progress,
+    extra: ExtraPhotos | None = None,
 ) -> list[torch.Tensor]:
     """Make the baseline's SVM the last layer.
 
@@ -286,13 +380,15 @@ def start_from_svm(
         Photos to classify with it.
     progress
         Called while features are computed.
+    extra
+        Photos that the SVM is trained on besides.
 
     Returns
     -------
     list of torch.Tensor
         The logits (n, classes) of each part, from the features that the SVM was fitted on.
     """
-    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress, config.objective, config.imbalance)
+    explorer = SvmExplorer(workspace, FeatureSpec.of(config), progress, config.objective, config.imbalance, extra)
     network.start_from(explorer.svm(explorer.best_C()))
     network.eval()
     rows = pd.Series(range(len(explorer.photos)), index=explorer.photos["path"])

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from cvtune_nb.classification.judge import Judge, Said, joined
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.export.predict import Model, photo
 from cvtune_nb.export.variants import file_of
 from cvtune_nb.files import Progress
-from cvtune_nb.metrics import paired
-from cvtune_nb.objectives import Objective, Score
+from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
 from cvtune_nb.runs.provenance import Provenance, frozen, groups_of, of_photos, standing_words
 from cvtune_nb.workspace import Workspace
 
@@ -154,10 +155,18 @@ class Measured:
         chances, labels = self.chances["fp32"], photos["label"].to_numpy()[self.seen["fp32"]]
         readable = np.isfinite(chances).all(axis=1)
         truth = [objective.classes.index(label) for label in labels[readable]]
-        return objective.measure(truth, chances[readable])
+        groups = self.groups("fp32", photos)
+        return objective.measure(truth, chances[readable], None if groups is None else groups[readable])
+
+    def groups(self, variant: str, photos: pd.DataFrame) -> np.ndarray | None:
+        """The group of each photo that a variant looked at, where some belong together; photos: as in `right`."""
+        own = dependent(photos)
+        return None if own is None else own.to_numpy()[self.seen[variant]]
 
     @staticmethod
-    def beside(*parts: tuple["Measured", pd.DataFrame], classes: list[str]) -> pd.DataFrame:
+    def beside(
+        *parts: tuple["Measured", pd.DataFrame], classes: list[str], objective: Objective | None = None
+    ) -> pd.DataFrame:
         """Each variant beside fp32 on the same photos.
 
         Parameters
@@ -166,28 +175,48 @@ class Measured:
             What was measured, and on which photos; all of them together are compared.
         classes
             Names of the classes, in the order of probabilities.
+        objective
+            What counts; None: accuracy.
 
         Returns
         -------
-        A row a variant: variant, milliseconds, accuracy, difference, low, high, verdict.
+        A row a variant: variant, milliseconds, accuracy, objective_value where another objective than accuracy counts,
+        difference, low, high and verdict by what counts: above 0 is better than fp32.
         """
-        rows = []
+        rows, counts = [], objective or objective_of(USUAL, classes)
+        by_accuracy = counts.text == USUAL
         for name in parts[0][0].chances:
-            mine, full = [], []
+            mine, full, labels, groups = list[Said](), list[Said](), [], []
             for measured, photos in parts:
                 seen = measured.seen[name]
-                mine.append(measured.right(name, photos, classes))
-                full.append(measured.right("fp32", photos, classes)[np.isin(measured.seen["fp32"], seen)])
-            found = paired(np.concatenate(full), np.concatenate(mine))
+                also = np.isin(measured.seen["fp32"], seen)
+                mine.append(Said(measured.right(name, photos, classes), _readable(measured.chances[name])))
+                full.append(
+                    Said(measured.right("fp32", photos, classes)[also], _readable(measured.chances["fp32"][also]))
+                )
+                labels.append(photos["label"].to_numpy()[seen])
+                groups.append(measured.groups(name, photos))
             times = [measured.milliseconds[name] for measured, _ in parts if name in measured.milliseconds]
             if not times:  # no photo of these classes is left
-                rows.append((name, *[float("nan")] * 5, "not measured"))
+                rows.append((name, *[float("nan")] * (5 if by_accuracy else 6), "not measured"))
                 continue
-            verdict = "reference" if name == "fp32" else found.words
-            right = float(np.concatenate(mine).mean())
-            rows.append((name, float(np.median(times)), right, found.difference, found.low, found.high, verdict))
-        columns = ["variant", "milliseconds", "accuracy", "difference", "low", "high", "verdict"]
+            together = None if any(own is None for own in groups) else np.concatenate(groups)
+            judge = Judge(counts, pd.Index(classes).get_indexer(np.concatenate(labels)), together)
+            one, other = joined(full), joined(mine)
+            found = judge.compare(one, other)
+            words = found.words if by_accuracy else f"{counts.label}: {found.words}"
+            figures = [float(np.median(times)), float(other.right.mean())]
+            figures += [] if by_accuracy else [judge.value(other)]
+            apart = (found.difference, found.low, found.high)
+            rows.append((name, *figures, *apart, "reference" if name == "fp32" else words))
+        value = [] if by_accuracy else ["objective_value"]
+        columns = ["variant", "milliseconds", "accuracy", *value, "difference", "low", "high", "verdict"]
         return pd.DataFrame(rows, columns=columns)
+
+
+def _readable(chances: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes), the same for all classes of a photo that could not be read."""
+    return np.where(np.isfinite(chances), chances, 1 / chances.shape[1])
 
 
 def measure(

@@ -19,6 +19,7 @@ from cvtune_nb.augmentation.policies import OF_CLASSIFIERS, POLICIES
 from cvtune_nb.classification import candidates
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import BATCH, FeatureSpec
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.pixels import pixels, still_there
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -192,7 +193,7 @@ class _Trial:
         rows = np.flatnonzero((explorer.photos["split"] == "validation").to_numpy())
         rows = np.sort(np.random.default_rng(workspace.seed).permutation(rows)[:MOST])
         photos = explorer.photos.iloc[rows]
-        self.labels = photos["label"].to_numpy(dtype=object)
+        self.labels, self.groups = photos["label"].to_numpy(dtype=object), dependent(photos)
         self.right = self.svm.predict(explorer.features.rows[rows]) == self.labels
         self.squares = pixels(workspace, photos, spec.preprocessing, progress)
         network = spec.network(progress)
@@ -208,7 +209,7 @@ class _Trial:
             squares = torch.from_numpy(self.squares[range(first, min(first + BATCH, len(self.labels)))])
             found.append(self.features(augmented(squares, self.size, {policy: strength}, random).numpy()))
         right = self.svm.predict(np.concatenate(found)) == self.labels
-        compared = metrics.paired(self.right, right)
+        compared = metrics.paired(self.right, right, self.groups)
         accuracies = float(self.right.mean()), float(right.mean())
         interval = compared.difference, compared.low, compared.high, compared.p
         return (policy, strength, len(right), *accuracies, *interval, verdict_on(compared))

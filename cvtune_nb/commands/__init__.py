@@ -6,6 +6,7 @@ when it runs: `cvtune predict` starts without torch and pandas.
 
 from cvtune_nb.commands.augmentation import augmentations
 from cvtune_nb.commands.classifier import audit, baseline, escalate, objective, run, sample, train
+from cvtune_nb.commands.combining import combine
 from cvtune_nb.commands.command import Command
 from cvtune_nb.commands.detector import detect
 from cvtune_nb.commands.exported import export, predict, serve, tta
@@ -13,6 +14,7 @@ from cvtune_nb.commands.imbalance import adjust, remedies
 from cvtune_nb.commands.jupyter import lab
 from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.commands.networks import compare
+from cvtune_nb.commands.self_training import self_train
 from cvtune_nb.commands.slices import slices
 
 __all__ = ["COMMANDS"]
@@ -27,6 +29,8 @@ _LISTED = (
     augmentations,
     train,
     escalate,
+    self_train,
+    combine,
     slices,
     tta,
     adjust,

@@ -146,6 +146,7 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
         f"{found.spec}, frozen, and a {found.kernel} SVM (C = {found.C:g}){remedy}\n"
         f"train {found.train}\nvalidation {found.validation}\n"
         + (f"objective, {found.score.label}: {found.score}\n" if found.objective != USUAL else "")
+        + (f"answered as costs least (the table below): {found.answered} right\n" if found.answered else "")
         + (f"test {found.test}\n" if found.test else "")
         + (f"{found.note}\n" if found.note else "")
     )
@@ -153,9 +154,9 @@ def baseline(arguments: argparse.Namespace, meter: Meter) -> Result:
     text += ", features from the cache" if found.cached else ""
     folds = _cross_validated(workspace, found, arguments, meter)
     values = found.to_dict() | ({"cross_validated": folds.to_dict()} if folds else {})
-    photos, _ = counts(workspace.photos())
-    advice = f"judge all {photos} training and validation photos, not only {found.validation.n}: --folds {FOLDS}"
-    return Result(values, f"{text}\n{folds.words if folds else advice if photos < FEW_PHOTOS else ''}".rstrip())
+    used, validation, what = counts(workspace.photos())
+    advice = f"judge all {used} training and validation {what}, not only {validation}: --folds {FOLDS}"
+    return Result(values, f"{text}\n{folds.words if folds else advice if used < FEW_PHOTOS else ''}".rstrip())
 
 
 def _cross_validated(
@@ -210,7 +211,7 @@ def train(arguments: argparse.Namespace, meter: Meter) -> Result:
             workspace = open_workspace_of(arguments, meter, meter)
             load = partial(classification.load_run, workspace)
             resumed = load(arguments.resume) if arguments.resume else None
-            config = resumed.config if resumed else named_parent(workspace, _config(workspace, values, meter))
+            config = resumed.config if resumed else named_parent(workspace, config_of(workspace, values, meter))
         find = partial(load, resumed.id) if resumed else partial(classification.earlier_run, workspace, config)
 
         def go_on(earlier: classification.Run | None) -> classification.Run:
@@ -312,7 +313,8 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
         except InputError as error:
             gains, silent = [], [str(error)]
         found["gains"] = [gain.to_dict() for gain in gains]
-        text += "\n\nwhat would help most:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
+        by = f", by {gains[0].counted.label}" if gains and not gains[0].counted.by_accuracy else ""
+        text += f"\n\nwhat would help most{by}:" + "".join(f"\n- {gain.title}: {gain.words}" for gain in gains)
         text += "".join(f"\n- not estimated: {line}" for line in silent)
     return Result(found, text, STOPPED if meter.stop.is_set() else DONE)
 
@@ -344,7 +346,7 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification.candidates import listed
     from cvtune_nb.pipeline import Workbook
 
-    config, candidates = partial(_config, values=values, meter=meter), None
+    config, candidates = partial(config_of, values=values, meter=meter), None
     if names is not None:
         candidates = partial(
             listed,
@@ -362,7 +364,7 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)
 
 
-def _config(workspace: "Workspace", values: dict[str, Any], meter: Meter) -> Any:
+def config_of(workspace: "Workspace", values: dict[str, Any], meter: Meter) -> Any:
     """The parameters given; those that are not given are what is recommended for the network to start with.
 
     What counts, and what is done about imbalance, is what was chosen in the workspace.

@@ -39,6 +39,6 @@ def command(*arguments: Argument, has_result: bool = True) -> Callable[..., Comm
     """Make a Command of a function of the arguments and a Meter; its name is the command's, its docstring the help."""
 
     def made(run: Callable[[argparse.Namespace, Meter], Result]) -> Command:
-        return Command(run.__name__, run.__doc__ or "", run, arguments, has_result)
+        return Command(run.__name__.replace("_", "-"), run.__doc__ or "", run, arguments, has_result)
 
     return made

@@ -12,6 +12,7 @@ from cvtune_nb.commands.flags import argument
 from cvtune_nb.console import Meter, duration, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
+from cvtune_nb.objectives import USUAL, Counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ NOT_MEASURED = "not measured, no photos"
 
 OF_PHOTOS = ("layout", "draw_validation", "group_by", "redraw_split", "pixels_gb")
 USES = {
-    "for a classifier": ("variants", "threshold", "target", "keep_known", *OF_PHOTOS),
+    "for a classifier": ("variants", "threshold", "target", "keep_known", "objective", *OF_PHOTOS),
     "with --detector": ("boxes",),
     "with --similarity": ("components", "distance", *OF_PHOTOS),
 }
@@ -42,8 +43,8 @@ USES_AN_EXPORT = (
         "--run",
         required=True,
         metavar="RUN",
-        help="a run's id, best, last, or svm for the baseline; with --similarity also a frozen BACKBONE@SIZE, "
-        "or with own weights BACKBONE@SIZE-weights=FILE",
+        help="a run's id, best, last, svm for the baseline, or combination for the last one; with --similarity also a "
+        "frozen BACKBONE@SIZE, or with own weights BACKBONE@SIZE-weights=FILE",
     ),
     argument("--earlier-data", action="store_true", help="export a run even if its classes are not those of today"),
     argument("--detector", action="store_true", help="the run is one of a detector (cvtune detect)"),
@@ -70,6 +71,7 @@ USES_AN_EXPORT = (
         metavar="SHARE",
         help="of photos like those of validation, not to be called unlike all classes (0.95; 0: none is called so)",
     ),
+    flags.OBJECTIVE,
 )
 def export(arguments: argparse.Namespace, meter: Meter) -> Result:
     """export a run to a folder that works elsewhere, and evaluate it on the test photos"""
@@ -101,10 +103,12 @@ def export(arguments: argparse.Namespace, meter: Meter) -> Result:
         **keep,
     )
     before, after = made.calibration_error
-    columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", "verdict"]
+    value = ["objective_value"] if "objective_value" in made.variants else []
+    columns = ["variant", "file", "megabytes", "milliseconds", "accuracy", *value, "verdict"]
     return _exported(
         made,
         f"test accuracy {made.test or NOT_MEASURED}",
+        *([f"objective, {made.score.label}: {made.score}"] if made.score and made.objective != USUAL else []),
         f"calibration error {before:.1%}, with temperature {made.temperature:.3g} {after:.1%}",
         *known_words(made.known),
         *(target_words(made.targets) if made.targets is not None else ()),
@@ -145,9 +149,10 @@ def known_words(known: "Known | None") -> list[str]:
         "--use",
         default="none",
         metavar="N",
-        help="what exports of it do: best (the most accurate if it is reliably better than in training), the "
+        help="what exports of it do: best (the best by what counts, if it is reliably better than in training), the "
         "number of a line (1: as in training), or none: what was chosen before (none)",
     ),
+    flags.OBJECTIVE,
 )
 def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
     """measure larger photos, a wider crop and mirror images at test time, on validation"""
@@ -159,6 +164,7 @@ def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
         in_words,
         measure,
         tried,
+        what_counts,
     )
     from cvtune_nb.classification.exportable import candidate, trained_with
 
@@ -178,9 +184,11 @@ def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
     chosen = chosen_for(workspace, made.id, made.spec) or options[0]
     columns = ["line", *rows]
     lines = table(rows.assign(line=range(1, len(rows) + 1)).to_dict("records"), columns)
-    words = f"{in_words(options, rows)}\nexports of {made.id} show photos at {chosen}"
-    values = {"run": made.id, "tried": rows.to_dict("records"), "chosen": str(chosen), "words": in_words(options, rows)}
-    return Result(values, f"{lines}\n\n{words}")
+    counted = Counted.of(what_counts(workspace, made.classes))
+    learned = in_words(options, rows, counted)
+    words = f"{learned}\nexports of {made.id} show photos at {chosen}"
+    values = {"run": made.id, "tried": rows.to_dict("records"), "chosen": str(chosen), "words": learned}
+    return Result({**values, **counted.to_dict()}, f"{lines}\n\n{words}")
 
 
 def _require_line(use: str, lines: int) -> None:

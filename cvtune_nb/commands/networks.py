@@ -41,9 +41,10 @@ from cvtune_nb.parameters import PARAMETERS
         "--use",
         choices=("accuracy", "speed", "none"),
         default="accuracy",
-        help="what later steps start with: the network recommended for accuracy or for speed; none: what they start "
-        "with now (accuracy)",
+        help="what later steps start with: the network recommended for accuracy, or for what counts in its place, or "
+        "for speed; none: what they start with now (accuracy)",
     ),
+    flags.OBJECTIVE,
     *parameters(["weights", "pooling"]),
     argument("--backbone", metavar="X", help="the network that the file of --weights is of"),
     *parameters(["seed"]),
@@ -64,6 +65,7 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing, start_with
     from cvtune_nb.classification.compare import compare as race
     from cvtune_nb.classification.compare import sample
+    from cvtune_nb.classification.comparison import COUNTS
     from cvtune_nb.classification.framing import PHOTOS, compare_framings, expected_seconds
 
     image_sizes = candidates.image_sizes_in(arguments.image_sizes)
@@ -87,7 +89,8 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
     found = race(workspace, there, arguments.most, seconds, progress=meter)
     stopped, chosen = meter.stop.is_set(), choice(workspace)
     if not stopped and arguments.use in found.recommended:
-        chosen = choose(workspace, found.recommended[arguments.use].spec, f"recommended for {arguments.use}")
+        why = f"recommended for {found.use_in_words(arguments.use)}"
+        chosen = choose(workspace, found.recommended[arguments.use].spec, why)
     framings = None
     if arguments.framings and not stopped:
         start, count = start_with(workspace), min(arguments.most, PHOTOS)
@@ -110,13 +113,15 @@ def compare(arguments: argparse.Namespace, meter: Meter) -> Result:
         "accuracy",
         "low",
         "high",
+        *(() if found.counted.by_accuracy else COUNTS),
         "images_per_second",
         "seconds",
         "state",
     ]
     speeds = np.round(found.table["images_per_second"], 1)
     rows = found.table.assign(images_per_second=speeds, state=found.notes, own_weights=found.files).to_dict("records")
-    lines = [table(rows, shown), "", *found.sentences]
+    counts = [] if found.counted.by_accuracy else [f"what counts, objective_value: {found.counted.axis}"]
+    lines = [table(rows, shown), "", *counts, *found.sentences]
     if framings:
         lines += ["", table(framings.table.to_dict("records"), [*framings.table]), "", *framings.sentences]
     values = {

@@ -12,7 +12,12 @@ from cvtune_nb.console import Meter, table
 @command(
     *flags.PHOTOS,
     *flags.LAYOUT,
-    argument("--run", default="best", metavar="RUN", help="a run's id, best, last, or svm for the baseline (best)"),
+    argument(
+        "--run",
+        default="best",
+        metavar="RUN",
+        help="a run's id, best, last, svm for the baseline, or combination (best)",
+    ),
 )
 def slices(arguments: argparse.Namespace, meter: Meter) -> Result:
     """find where a classifier fails: dark, small or long photos, a camera, a time, photos that look alike"""

@@ -5,21 +5,20 @@ Photos of one group are never on both sides of a split, so that no accuracy is m
 
 import hashlib
 import math
-import os
 import re
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 
+import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import DisjointSet
 
-from cvtune_nb.data import photo
 from cvtune_nb.data.layout import Layout, in_words, photos_in_words
+from cvtune_nb.data.path_groups import by_path, compiled
 from cvtune_nb.data.table import GROUP_COLUMNS
+from cvtune_nb.data.time_groups import by_time, taken
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import Progress, read_csv, silent, write_csv
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.parameters import EXIF, NO_GROUPS
 from cvtune_nb.workspace import Workspace, photos_id
 
@@ -129,14 +128,9 @@ def checked(rule: str) -> str:
         _seconds(rule)
     elif rule != EXIF and not rule.startswith(COLUMN):
         try:
-            re.compile(rule)
-            if _repeats_repeats(rule):
-                raise InputError(
-                    f"--group-by {rule} repeats a group that repeats something itself, such as (a+)*, and would take "
-                    f"for ever on some long names: leave one of the two repeats out; {WAYS}"
-                )
-        except re.error as error:
-            raise InputError(f"--group-by {rule} is no regular expression ({error}): {WAYS}") from None
+            compiled(rule)
+        except InputError as error:
+            raise InputError(f"{error}: {WAYS}") from None
     return rule
 
 
@@ -174,12 +168,12 @@ def grouping_of(
     layout
         The photos as they were read, with the columns of their table.
     progress
-        Called while it is read when photos were taken.
+        Called while it is read when photos were taken, or paths are matched; may raise Stopped.
 
     Raises
     ------
     InputError
-        The rule is no rule, or names a column that isn't there.
+        The rule is no rule, names a column that isn't there, or takes too long to match.
     """
     rule, paths = checked(rule), photos["path"]
     if not rule:
@@ -195,7 +189,7 @@ def grouping_of(
         by = f"camera and time, {seconds:g} seconds"
         lack = "do not say when they were taken (EXIF DateTimeOriginal)"
     else:
-        names, by, lack = by_path(re.compile(rule), paths), f"path, {rule}", "do not match"
+        names, by, lack = by_path(rule, paths, progress), f"path, {rule}", "do not match"
     return Grouping(rule, photos[["path", "label"]].assign(name=names), by, lack)
 
 
@@ -230,6 +224,18 @@ def dependent(photos: pd.DataFrame) -> pd.Series | None:
     Intervals allow for groups only then: those of data without groups stay what they were.
     """
     return photos["group"] if "copies" in photos and (photos["group"] != photos["copies"]).any() else None
+
+
+def groups_at(photos: pd.DataFrame, paths: Iterable[str]) -> np.ndarray | None:
+    """The group of the photo at each path where photos belong together, else None; one that is gone is alone.
+
+    photos: path, group, copies.
+    """
+    own = dependent(photos)
+    if own is None:
+        return None
+    known = dict(zip(photos["path"], own, strict=True))
+    return np.array([known.get(path, path) for path in paths], dtype=object)
 
 
 def groups_id(photos: pd.DataFrame) -> str:
@@ -267,44 +273,6 @@ def _column(layout: Layout, rule: str) -> str:
     raise InputError(f"--group-by {rule} names a column that the table of the photos does not have ({there}); {WAYS}")
 
 
-def _repeats_repeats(pattern: str) -> bool:
-    """Whether a group that holds an unlimited repeat is itself repeated without limit: it may never end."""
-    inside = [False]
-    plain = re.sub(r"\\.", "x", pattern)
-    plain = re.sub(r"\[\^?\]?[^\]]*\]", "x", plain)
-    closed = False  # what stands before is a group with a repeat in it
-    for number, mark in enumerate(plain):
-        if mark == "(":
-            inside.append(False)
-        elif mark == ")" and len(inside) > 1:
-            closed = inside.pop()
-            inside[-1] |= closed
-            continue
-        elif mark in "*+" or re.match(r"\{\d*,\d*\}", plain[number:]):
-            if closed:
-                return True
-            inside[-1] |= plain[number - 1 : number] not in ("*", "+", "?", "}")
-        closed = False
-    return False
-
-
-def by_path(pattern: re.Pattern[str], paths: Iterable[str]) -> list[str]:
-    """What a pattern finds of each path: in its named groups, joined; else in its first group; else all of it."""
-
-    def captured(path: str) -> str:
-        found = pattern.search(path)
-        if not found:
-            return ""
-        if named := found.groupdict():
-            return " ".join(value for value in named.values() if value)
-        return (found[1] or "") if pattern.groups else found[0]
-
-    return [captured(path) for path in paths]
-
-
-# -- time -----------------------------------------------------------------------------------------------------
-
-
 def _seconds(rule: str) -> float:
     if rule == EXIF:
         return SECONDS
@@ -315,60 +283,3 @@ def _seconds(rule: str) -> float:
     if not 0 <= seconds < math.inf:
         raise InputError(f"--group-by {rule} has no number of seconds from 0 up: {WAYS}")
     return seconds
-
-
-def by_time(photos: pd.DataFrame, when: pd.DataFrame, seconds: float) -> list[str]:
-    """The group of each photo: its camera and the time of the first photo in it; "" without a time.
-
-    Parameters
-    ----------
-    photos
-        path, sha256.
-    when
-        What `taken` gives of them.
-    seconds
-        From a photo to the next of its camera that is of the same group, at most.
-    """
-    table = photos[["path", "sha256"]].merge(when, on="sha256", how="left").set_index(photos.index)
-    names = pd.Series("", index=photos.index)
-    for camera, rows in table[table["seconds"].notna()].groupby("camera"):
-        ordered = rows.sort_values(["seconds", "path"])
-        begins = ordered["seconds"].diff().fillna(math.inf) > seconds
-        first = ordered["time"].where(begins).ffill()
-        names[ordered.index] = [f"{camera} {time}".strip() for time in first]
-    return names.to_list()
-
-
-def taken(space: Workspace, photos: pd.DataFrame, progress: Progress = silent) -> pd.DataFrame:
-    """When photos were taken, by EXIF: sha256, camera, time (EXIF's, "" for none), seconds (NaN for none).
-
-    photos: path, sha256. Each content is looked at once; the rest is in the cache.
-    """
-    file = space.folder / "cache" / "taken.csv"
-    kept = {"sha256": str, "camera": str, "time": str}
-    table = read_csv(file, **kept) if file.exists() else pd.DataFrame(columns=list(kept), dtype=str)
-    new = photos[~photos["sha256"].isin(table["sha256"])].drop_duplicates("sha256")
-    if len(new):
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = []
-            for number, said in enumerate(pool.map(lambda path: photo.taken(space.path_of(path)), new["path"])):
-                if number % 64 == 0:
-                    progress(number / len(new), f"reading when photos were taken: {number:,} of {len(new):,}")
-                found.append(said)
-        read = pd.DataFrame(found, columns=["camera", "time"]).assign(sha256=new["sha256"].to_numpy())
-        table = pd.concat([table, read], ignore_index=True)[list(kept)]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_csv(file, table)
-    table = table[table["sha256"].isin(photos["sha256"])]
-    return table.assign(seconds=[_in_seconds(time) for time in table["time"]])
-
-
-def _in_seconds(time: str) -> float:
-    """Seconds since the year 1, of a time as EXIF has it; NaN for none and for one that is no time (0000:00:00 ...)."""
-    whole, _, fraction = time.partition(".")
-    try:
-        return (datetime.strptime(whole, "%Y:%m:%d %H:%M:%S") - datetime.min).total_seconds() + float(
-            f"0.{fraction or 0}"
-        )
-    except ValueError:
-        return math.nan

@@ -9,11 +9,14 @@ and model.onnx beside it; pi-heif for HEIC photos, and pydicom for DICOM images.
 import argparse
 import csv
 import json
+import os
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before it is loaded: it would report to its maker what it runs
 import onnxruntime
 
 HERE = Path(__file__).resolve().parent

@@ -1,5 +1,6 @@
 """Exports from strangers: looked at before anything in them is used."""
 
+import atexit
 import hashlib
 import json
 import re
@@ -8,6 +9,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ def checked(place: str | Path, into: Path | None = None) -> Path:
     place
         A folder or a zip.
     into
-        Where a zip is unpacked; by default a temporary folder of its own, made once for each zip.
+        Where a zip is unpacked; by default a temporary folder that goes when this program ends.
 
     Raises
     ------
@@ -83,20 +85,28 @@ def _unpacked(file: Path, into: Path | None) -> Path:
             entries = packed.infolist()
             _require_harmless(file, entries)
             name = f"cvtune-export-{_sha256(file)[:16]}"
-            folder = into or Path(tempfile.gettempdir()) / name
+            folder = into or _temporary() / name
+            if into is None and folder.is_dir():
+                return folder
             folder.parent.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{name}."))
             try:
                 for entry in entries:
                     _copy(packed, entry, aside / entry.filename, file)
                 _require_complete(aside, file)
-                if into is None:
-                    shutil.rmtree(folder, ignore_errors=True)
                 aside.rename(folder)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(f"{file} is not a complete zip ({error}): fetch or make it again") from None
+    return folder
+
+
+@cache
+def _temporary() -> Path:
+    """A folder that goes when this program ends."""
+    folder = Path(tempfile.mkdtemp(prefix="cvtune-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

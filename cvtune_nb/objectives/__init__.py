@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
+    from cvtune_nb.objectives.counted import ACCURACY as ACCURACY
+    from cvtune_nb.objectives.counted import Counted as Counted
     from cvtune_nb.objectives.forms import FORMS as FORMS
     from cvtune_nb.objectives.forms import USUAL as USUAL
     from cvtune_nb.objectives.forms import checked as checked

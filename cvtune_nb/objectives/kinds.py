@@ -41,17 +41,15 @@ class OverallAccuracy(Objective):
         return found.low, found.high
 
     def compare(self, truth: ArrayLike, first: ArrayLike, second: ArrayLike, groups: ArrayLike | None = None) -> Paired:
-        """By metrics.paired, an exact McNemar test; with groups as any objective."""
-        if groups is not None:
-            return super().compare(truth, first, second, groups)
-        return metrics.paired(self.decide(first) == np.asarray(truth), self.decide(second) == np.asarray(truth))
+        """By metrics.paired, an exact McNemar test, of whole groups where photos belong together."""
+        ids = np.asarray(truth)
+        return metrics.paired(self.decide(first) == ids, self.decide(second) == ids, groups)
 
     def best_of(self, truth: ArrayLike, answers: Mapping[str, ArrayLike], groups: ArrayLike | None = None) -> Chosen:
-        """By metrics.best_of; with groups as any objective."""
-        if groups is not None:
-            return super().best_of(truth, answers, groups)
+        """By metrics.best_of."""
         ids = np.asarray(truth)
-        return metrics.best_of(pd.DataFrame({name: self.decide(each) == ids for name, each in answers.items()}))
+        right = pd.DataFrame({name: self.decide(each) == ids for name, each in answers.items()})
+        return metrics.best_of(right, groups=groups)
 
 
 class BalancedAccuracy(Objective):
@@ -69,10 +67,10 @@ class BalancedAccuracy(Objective):
     def _interval(
         self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
     ) -> Interval:
-        """From the Wilson intervals of the recalls; with groups the bootstrap, where that is wider."""
+        """From the intervals of the recalls; with groups the bootstrap, where that is wider."""
         right = self.decide(probabilities) == truth
-        parts = [right[truth == class_id] for class_id in np.unique(truth)]
-        found = resampling.mean_of([metrics.share(int(part.sum()), part.size) for part in parts])
+        of_class = [truth == class_id for class_id in np.unique(truth)]
+        found = resampling.mean_of([metrics.rate(right[own], _of(groups, own)) for own in of_class])
         return (
             found
             if groups is None
@@ -103,10 +101,11 @@ class MacroF1(Objective):
         answers, parts = self.decide(probabilities), list[metrics.Accuracy]()
         for class_id in range(len(self.classes)):
             of_class, answered = truth == class_id, answers == class_id
-            if either := int((of_class | answered).sum()):
-                jaccard = metrics.share(int((of_class & answered).sum()), either)
+            either = of_class | answered
+            if either.any():
+                jaccard = metrics.rate((of_class & answered)[either], _of(groups, either))
                 middle, low, high = (2 * end / (1 + end) for end in (jaccard.value, jaccard.low, jaccard.high))
-                parts.append(metrics.Accuracy(middle, low, high, either))
+                parts.append(metrics.Accuracy(middle, low, high, jaccard.n))
         return resampling.widest(super()._interval(truth, probabilities, value, groups), resampling.mean_of(parts))
 
 
@@ -118,8 +117,28 @@ class LogLoss(Objective):
 
     def statistic(self, truth: np.ndarray, probabilities: np.ndarray) -> Statistic:
         """The weighted mean."""
-        loss = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], UNCERTAIN))
+        loss = _losses(truth, probabilities)
         return lambda weights: weights @ loss / weights.sum(1)
+
+    def _interval(
+        self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
+    ) -> Interval:
+        """The bootstrap; with groups, where that is narrower, the interval of the share of mistakes at their mean loss.
+
+        Few groups may have no mistake that a bootstrap could draw more often.
+        """
+        bootstrap = super()._interval(truth, probabilities, value, groups)
+        if groups is None:
+            return bootstrap
+        loss, wrong = _losses(truth, probabilities), self.decide(probabilities) != truth
+        if wrong.any():
+            of_mistakes = float(loss[wrong].mean())
+        else:  # that of an answer that is wrong, by what is left for the other classes
+            others = np.maximum(1 - probabilities.max(1), UNCERTAIN) / max(1, len(self.classes) - 1)
+            of_mistakes = float(-np.log(others).mean())
+        of_right, found = float(loss[~wrong].mean()) if not wrong.all() else 0.0, metrics.rate(wrong, groups)
+        ends = (end * of_mistakes + (1 - end) * of_right for end in found.interval)
+        return resampling.widest(bootstrap, (next(ends), next(ends)))
 
 
 @dataclass(frozen=True)
@@ -169,9 +188,10 @@ class RecallAtPrecision(Objective):
     def _interval(
         self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
     ) -> Interval:
-        """The bootstrap, and where that is narrower Wilson's interval of the recall."""
-        photos = int((truth == self.positive).sum())
-        found = metrics.share(round(value * photos), photos)
+        """The bootstrap, and where that is narrower the interval of the recall."""
+        own = truth == self.positive
+        highest = np.argsort(-probabilities[own, self.positive], kind="stable")[: round(value * own.sum())]
+        found = metrics.rate(np.isin(np.arange(own.sum()), highest), _of(groups, own))
         return resampling.widest(super()._interval(truth, probabilities, value, groups), (found.low, found.high))
 
 
@@ -191,6 +211,7 @@ class Costs(Objective):
     MEANING: ClassVar = "what mistakes cost, each as you say; lower is better"
     HIGHER_IS_BETTER: ClassVar = False
     SHARE: ClassVar = False
+    LIKELIEST: ClassVar = False
 
     def decide(self, probabilities: ArrayLike) -> np.ndarray:
         """The answers of the lowest expected cost (Elkan 2001)."""
@@ -204,14 +225,24 @@ class Costs(Objective):
     def _interval(
         self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
     ) -> Interval:
-        """The bootstrap, and where that is narrower Wilson's interval of the share of mistakes at their mean cost."""
+        """The bootstrap, and where that is narrower the interval of the share of mistakes at their mean cost."""
         costs = np.array(self.matrix)
         wrong = self.decide(probabilities) != truth
         of_any = costs[~np.eye(len(costs), dtype=bool)].mean() if len(costs) > 1 else 0.0
         each = float(value * len(truth) / wrong.sum()) if wrong.any() else float(of_any)
-        found = metrics.share(int(wrong.sum()), len(truth))
+        found = metrics.rate(wrong, groups)
         bootstrap = super()._interval(truth, probabilities, value, groups)
         return resampling.widest(bootstrap, (found.low * each, found.high * each))
+
+
+def _losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The negative logarithm of the true class's probability (n,)."""
+    return -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], UNCERTAIN))
+
+
+def _of(groups: ArrayLike | None, which: np.ndarray) -> np.ndarray | None:
+    """The groups of some photos, where there are any."""
+    return None if groups is None else np.asarray(groups)[which]
 
 
 def _mean_where(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -48,6 +48,21 @@ def in_unit(value: float, share: bool) -> str:
     return f"{value:.1%}" if share else f"{value:.3f}"
 
 
+def change(difference: float, share: bool, unit: str = " points") -> str:
+    """A difference in its unit: "+1.2 points", "-0.031".
+
+    Parameters
+    ----------
+    difference
+        Of two values.
+    share
+        Whether they are shares of 1.
+    unit
+        What stands after points; "" for none.
+    """
+    return f"{difference * 100:+.1f}{unit}" if share else f"{difference:+.3f}"
+
+
 @dataclass(frozen=True)
 class Objective(ABC):
     """What counts, among these classes.
@@ -72,6 +87,9 @@ class Objective(ABC):
     """Whether it is a share of 1, of which differences are points; else a plain number."""
     BY_ANSWERS: ClassVar[bool] = False
     """Whether only the likeliest classes count, and not how likely they are."""
+
+    LIKELIEST: ClassVar[bool] = True
+    """Whether the answer is the likeliest class, and not another one that suits it better."""
 
     @property
     def label(self) -> str:
@@ -113,7 +131,7 @@ class Objective(ABC):
 
     def gain_in_words(self, gain: float) -> str:
         """A difference of merits in its unit: "+1.2 points", "-0.031"."""
-        return f"{gain * 100:+.1f} points" if self.SHARE else f"{gain:+.3f}"
+        return change(gain, self.SHARE)
 
     def measure(self, truth: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> Score:
         """The objective on n photos, with its interval.

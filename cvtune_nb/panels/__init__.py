@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.at_test_time import AtTestTimePanel as AtTestTimePanel
     from cvtune_nb.panels.audit import AuditPanel as AuditPanel
     from cvtune_nb.panels.baseline import BaselinePanel as BaselinePanel
+    from cvtune_nb.panels.combining import CombinePanel as CombinePanel
     from cvtune_nb.panels.comparison import ComparisonPanel as ComparisonPanel
     from cvtune_nb.panels.detector import DetectorPanel as DetectorPanel
     from cvtune_nb.panels.detector_export import DetectorExportPanel as DetectorExportPanel
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.imbalance import ImbalancePanel as ImbalancePanel
     from cvtune_nb.panels.object_size import ObjectsPanel as ObjectsPanel
     from cvtune_nb.panels.outliers import OutliersPanel as OutliersPanel
+    from cvtune_nb.panels.self_training import SelfTrainingPanel as SelfTrainingPanel
     from cvtune_nb.panels.similarity import SimilarityPanel as SimilarityPanel
     from cvtune_nb.panels.similarity import TuningPanel as TuningPanel
     from cvtune_nb.panels.similarity_export import SimilarityExportPanel as SimilarityExportPanel

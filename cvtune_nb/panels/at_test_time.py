@@ -15,11 +15,14 @@ from cvtune_nb.classification.at_test_time import (
     in_words,
     measure,
     take_back,
+    what_counts,
 )
-from cvtune_nb.classification.exportable import Candidate, candidate, choices, trained_with
+from cvtune_nb.classification.exportable import Candidate, candidate, trained_with
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.objectives import Counted
+from cvtune_nb.panels import menu_of_models
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
@@ -56,15 +59,10 @@ class AtTestTimePanel(Panel):
 
     def _list_runs(self, run: str = "") -> None:
         """Offer what can be exported by now; the one that is chosen stays."""
-        known = choices(self.workspace)
-        names, chosen = known.loc[known["data"] == "", "run"].tolist(), run or self.run.value
-        if list(self.run.options) != names:
-            self.run.options = names
-        if chosen in names:
-            self.run.value = chosen
-        self.go.disabled = not names
+        there = menu_of_models.offer(self.run, self.workspace, run, combinations=False)
+        self.go.disabled = not there
         if self.job.state == "idle":
-            self.say("Nothing measured yet." if names else "There is no model in this workspace yet: train one first.")
+            self.say("Nothing measured yet." if there else "There is no model in this workspace yet: train one first.")
 
     def _ipython_display_(self) -> None:
         self._list_runs()
@@ -111,7 +109,8 @@ class AtTestTimePanel(Panel):
     def paint(self, result: Measured) -> str:
         """Show how each did, and offer them."""
         made, options, rows = result
-        self.text.value = html.status(html.text(in_words(options, rows))) + _table(options, rows)
+        counted = Counted.of(what_counts(self.workspace, made.classes))
+        self.text.value = html.status(html.text(in_words(options, rows, counted))) + _table(options, rows, counted)
         self.options.options = [(str(option), number) for number, option in enumerate(options)]
         standing = chosen_for(self.workspace, made.id, made.spec)
         self.options.value = options.index(standing if standing in options else best(options, rows))
@@ -136,16 +135,25 @@ class AtTestTimePanel(Panel):
         self.back.disabled = found is None
 
 
-def _table(options: list[AtTestTime], rows: pd.DataFrame) -> str:
-    def points(row: Any) -> str:
-        low, high = row.difference_low * 100, row.difference_high * 100
-        return f"{row.difference * 100:+.1f} ({low:+.1f} to {high:+.1f}){', reliable' if row.better else ''}"
+def _table(options: list[AtTestTime], rows: pd.DataFrame, counted: Counted) -> str:
+    def apart(row: Any) -> str:
+        low, high = (counted.change(end, "") for end in (row.difference_low, row.difference_high))
+        return f"{counted.change(row.difference, '')} ({low} to {high}){', reliable' if row.better else ''}"
 
+    lines = list(rows.itertuples())
     shown = rows.assign(
         shown=[str(option) for option in options],
-        right=[f"{row.accuracy:.1%}" for row in rows.itertuples()],
-        points=["" if number == 0 else points(row) for number, row in enumerate(rows.itertuples())],
-        cost=[f"{row.milliseconds:.1f} ms, {row.times:.1f} times" for row in rows.itertuples()],
+        right=[f"{row.accuracy:.1%}" for row in lines],
+        value=["" if counted.by_accuracy else counted.in_words(row.objective_value) for row in lines],
+        apart=["" if number == 0 else apart(row) for number, row in enumerate(lines)],
+        cost=[f"{row.milliseconds:.1f} ms, {row.times:.1f} times" for row in lines],
     )
-    names = {"shown": "shown", "right": "validation", "points": "points from training's (95%)", "cost": "a photo takes"}
+    gain = "points from training's (95%)" if counted.share else "better than training's by (95%)"
+    names = {
+        "shown": "shown",
+        **({} if counted.by_accuracy else {"value": counted.axis}),
+        "right": "validation" if counted.by_accuracy else "accuracy",
+        "apart": gain,
+        "cost": "a photo takes",
+    }
     return html.table(shown, names, "What the network is shown at test time")

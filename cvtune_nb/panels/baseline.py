@@ -20,7 +20,7 @@ from cvtune_nb.files import Progress
 from cvtune_nb.imbalance import NONE
 from cvtune_nb.models import backbones
 from cvtune_nb.models.downloads import expected
-from cvtune_nb.objectives import USUAL
+from cvtune_nb.objectives import USUAL, Counted
 from cvtune_nb.panels.objective import beside_accuracy, objective_control, say_classes
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -87,7 +87,7 @@ class BaselinePanel(Panel):
         self.more.children = [self.objective.box, self.C, self.kernel, self.words, self.best, unequal, own]
         self._explorer: SvmExplorer | None = None
         self._seen: Baseline | None = None
-        self._measured: tuple[SvmExplorer | None, Any] = None, None
+        self._measured: tuple[tuple[SvmExplorer, str] | None, Any] = None, None
         self._crossed: tuple[tuple[SvmExplorer, str, str, float | None] | None, Any] = None, None
         self._wanted_C, self._fit = C, ""
         self._drawing = threading.Lock()
@@ -207,7 +207,7 @@ class BaselinePanel(Panel):
         self.text.value = html.status(
             f"{counted}{number.format(result.validation.value)} of {result.validation.n} validation "
             f"photos right; 95% interval {result.validation.low:.1%} to {result.validation.high:.1%}.<br>"
-            f"Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, "
+            f"{_answered(result)}Train {result.train.value:.1%}. C = {result.C:g}, {result.kernel} kernel, "
             f"{html.text(str(result.spec))}{_remedy(result)}."
         ) + _classes(result)
 
@@ -217,7 +217,8 @@ class BaselinePanel(Panel):
                 return
             result.save(self.workspace)  # what the person settles on is what later steps are compared with
             say_classes(self.objective, self.workspace)
-            self.picture.draw(plots.confusion(result.confusion), _confusion_in_words(result))
+            decided = result.answered is not None
+            self.picture.draw(plots.confusion(result.confusion, decided=decided), _confusion_in_words(result))
             self.refresh_reports()
 
     # -- what the cells below show ----------------------------------------------------------------------------
@@ -235,19 +236,21 @@ class BaselinePanel(Panel):
         self.report(self._learning_curve)
 
     def _learning_curve(self) -> Any:
-        if self._measured[0] is not self.explorer:
-            self._measured = self.explorer, learning_curve(self.explorer)
-        return html.still(plots.learning_curve(self._measured[1]), "accuracy against the number of photos")
+        asked, counted = (self.explorer, self.explorer.objective.text), Counted.of(self.explorer.objective)
+        if self._measured[0] != asked:
+            self._measured = asked, learning_curve(self.explorer)
+        alt = f"{counted.label} against the number of photos"
+        return html.still(plots.learning_curve(self._measured[1], counted), alt)
 
     def folds(self) -> None:
         """How sure is the figure? Every training and validation photo judged by an SVM without its fold."""
         self.report(self._folds)
 
     def _folds(self) -> Any:
-        photos, _ = counts(self.explorer.photos)
-        if photos >= FEW_PHOTOS:
+        used, validation, what = counts(self.explorer.photos)
+        if used >= FEW_PHOTOS:
             return html.status(
-                f"With {photos:,} photos the {self.seen.validation.n:,} of validation tell enough: nothing to gain "
+                f"With {used:,} {what} the {validation:,} of validation tell enough: nothing to gain "
                 "here. <code>cvtune baseline --folds 5</code> cross-validates all the same."
             )
         explorer, kernel = self.explorer, self.seen.kernel
@@ -264,12 +267,18 @@ class BaselinePanel(Panel):
         rows = self.seen.mistakes
         alt = "; ".join(f"{row.label} taken for {row.predicted}" for row in rows.head(12).itertuples())
         return html.still(
-            plots.mistakes(rows, self.workspace.path_of, levels=self.workspace.levels), alt or "no mistakes"
+            plots.mistakes(
+                rows, self.workspace.path_of, levels=self.workspace.levels, decided=self.seen.answered is not None
+            ),
+            alt or "no mistakes",
         )
 
     def _c_curve(self) -> Any:
-        table = self.explorer.C_table(self.seen.kernel)
-        return html.still(plots.c_curve(table, self.seen.C), "train and validation accuracy against C")
+        table, counted = self.explorer.C_table(self.seen.kernel), Counted.of(self.explorer.objective)
+        beside = "" if counted.by_accuracy else f", and {counted.label},"
+        return html.still(
+            plots.c_curve(table, self.seen.C, counted), f"train and validation accuracy{beside} against C"
+        )
 
     def lessons(self) -> HTML:
         """What we learned, from the result above."""
@@ -284,6 +293,14 @@ class BaselinePanel(Panel):
             f"The hardest class is {worst['label']}: {worst['recall']:.0%} of {worst['photos']:.0f} photos are found.",
         ]
         return html.listed(lines)
+
+
+def _answered(result: Baseline) -> str:
+    """What is answered where that is not the likeliest class; "" where it is."""
+    if result.answered is None:
+        return ""
+    words = "Below is what is answered, the class of the lowest expected cost"
+    return f"{words}: {html.percent(result.answered)} of the validation photos right.<br>"
 
 
 def _remedy(result: Baseline) -> str:
@@ -308,4 +325,6 @@ def _classes(result: Baseline) -> str:
 
 def _confusion_in_words(result: Baseline) -> str:
     wrong = len(result.mistakes)
-    return f"confusion matrix of {result.validation.n} validation photos, {wrong} of them taken for another class"
+    decided = ", answered as costs least" if result.answered else ""
+    matrix = f"confusion matrix of {result.validation.n} validation photos{decided}"
+    return f"{matrix}, {wrong} of them taken for another class"

@@ -18,10 +18,12 @@ from cvtune_nb.classification.comparison import (
     training_photos_id,
 )
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.objective import chosen
 from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models.pooling import LAST, STAGES
+from cvtune_nb.objectives import Counted
 from cvtune_nb.panels.baseline import BaselinePanel
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
@@ -234,10 +236,9 @@ class ComparisonPanel(Panel):
         """How they stand; called after every candidate, in the working thread."""
         self._seen, points = found, found.points
         recommended = {use: str(one.spec) for use, one in found.recommended.items()}
-        words = "; ".join(f"{one.name} {one.accuracy:.1%}" for one in points.itertuples())
-        self.picture.draw(
-            plots.networks_compared(points, recommended), f"accuracy against photos a second: {words or 'nothing yet'}"
-        )
+        words = "; ".join(f"{one.name} {found.value_in_words(one)}" for one in points.itertuples())
+        alt = f"{found.counted.label} against photos a second: {words or 'nothing yet'}"
+        self.picture.draw(plots.networks_compared(points, recommended, found.counted), alt)
         sentences = "".join(f"<div>{html.text(line)}</div>" for line in found.sentences)
         self.text.value = html.status(sentences) + _table(found)
 
@@ -245,6 +246,7 @@ class ComparisonPanel(Panel):
         """Let the person choose among what was compared."""
         for use, press in self.for_use.items():
             press.disabled = use not in found.recommended
+            press.description = f"Use for {found.use_in_words(use)}"
         self.any.options = [(str(spec), spec) for spec in found.specs]
         self.any.index = 0 if found.specs else None
         self.any.disabled = self.use_any.disabled = not found.specs
@@ -256,10 +258,8 @@ class ComparisonPanel(Panel):
         self._offer(known or nothing_yet())
         if known is None:
             self.say("Nothing compared yet.")
-        elif known.measured_on == training_photos_id(self.workspace):
-            self.say("The last comparison is shown.")
         else:
-            self.say("The last comparison is shown. Photos or labels have changed since: compare again.")
+            self.say(f"The last comparison is shown.{changed_since(self.workspace, known.measured_on, known.counted)}")
 
     # -- which one to go on with ----------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class ComparisonPanel(Panel):
         return self._seen
 
     def _use(self, use: str) -> None:
-        self._chosen(self.seen.recommended[use].spec, f"recommended for {use}")
+        self._chosen(self.seen.recommended[use].spec, f"recommended for {self.seen.use_in_words(use)}")
 
     def _chosen(self, spec: FeatureSpec, why: str) -> None:
         made = choose(self.workspace, spec, why)
@@ -320,6 +320,7 @@ def _table(found: Comparison) -> str:
         spent=[duration(value) if value else "" for value in rows["seconds"]],
         note=found.notes,
         own=found.files,
+        counts=["" if row.photos == 0 else counted_in_words(row, found.counted) for row in rows.itertuples()],
     )
     names = {
         "backbone": "network",
@@ -327,9 +328,33 @@ def _table(found: Comparison) -> str:
         "image_size": "image size",
         "pooling": "features",
         "photos": "photos",
+        **({} if found.counted.by_accuracy else {"counts": f"{found.counted.label} (95% interval)"}),
         "found": "right (95% interval)",
         "speed": "photos a second",
         "spent": "took",
         "note": "state",
     }
     return html.table(shown, names, "Compared on training photos, cross-validated")
+
+
+def counted_in_words(row: Any, counted: Counted) -> str:
+    """What counts of a row (as itertuples has it) with its interval; "" where that is accuracy, shown beside it."""
+    if counted.by_accuracy:
+        return ""
+    value, low, high = map(counted.in_words, (row.objective_value, row.objective_low, row.objective_high))
+    return f"{value} ({low} to {high})"
+
+
+def changed_since(workspace: Workspace, measured_on: str, counted: Counted) -> str:
+    """What has changed since a comparison, as the end of what is said of it; "" where nothing has.
+
+    Parameters
+    ----------
+    workspace
+        As it is today.
+    measured_on, counted
+        The training photos (training_photos_id) and what counted then.
+    """
+    if measured_on != training_photos_id(workspace):
+        return " Photos or labels have changed since: compare again."
+    return "" if counted.objective == chosen(workspace) else " It went by another objective: compare again."

@@ -17,6 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, doubts, photo, walk
 from cvtune_nb.export.variants import VARIANTS
 from cvtune_nb.files import Progress
+from cvtune_nb.objectives.objective import in_unit
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.panels.objective import objective_control
 from cvtune_nb.runs.provenance import EARLIER
@@ -211,7 +212,9 @@ class ExportPanel(BaseExportPanel):
     def _keep_share(self) -> None:
         """The model that is tried below keeps the share that is chosen now, which may have moved during the export."""
         if self.known is not None:
-            self.exported_model().known_below = below(round(self.keep.value, 2), len(self.known.validation))
+            self.exported_model().known_below = below(
+                round(self.keep.value, 2), len(self.known.validation), self.known.groups
+            )
 
     def try_photo(self, path: str) -> None:
         """Classify the photo at `path`, or those of the folder there, with the exported model."""
@@ -406,6 +409,12 @@ def _variants(made: Export) -> str:
         milliseconds=["" if pd.isna(value) else f"{value:.1f}" for value in rows["milliseconds"]],
     )
     names = {"file": "file", "megabytes": "MB", "milliseconds": "ms a photo", "accuracy": "right"}
+    if "objective_value" in rows and made.score:
+        score = made.score
+        shown = shown.assign(
+            objective_value=["" if pd.isna(one) else in_unit(one, score.share) for one in rows["objective_value"]]
+        )
+        names |= {"objective_value": score.label}
     return html.table(shown, names | {"verdict": "beside fp32"}, "Variants, on the same validation and test photos")
 
 

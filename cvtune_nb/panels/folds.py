@@ -48,10 +48,10 @@ class FoldsPanel(Panel):
         return load_run(self.workspace, "best")
 
     def _advice(self) -> str:
-        used, validation = counts(self.workspace.photos())
+        used, validation, what = counts(self.workspace.photos())
         if used < FEW_PHOTOS:
-            return f"Recommended: {validation} validation photos say little, {used} in folds say more."
-        return f"With {validation:,} validation photos there is little to gain here."
+            return f"Recommended: {validation} validation {what} say little, {used} in folds say more."
+        return f"With {validation:,} validation {what} there is little to gain here."
 
     def _predict_soon(self) -> None:
         if self.attended:
@@ -92,6 +92,7 @@ class FoldsPanel(Panel):
             f"validation photos right; 95% interval {result.accuracy.low:.1%} to {result.accuracy.high:.1%}, after "
             f"epoch {result.epoch}."
         )
+        self._predict_soon()  # what is there already takes no time again
         return "Every photo was judged by a run that had not seen it."
 
     # -- what the cells below show --------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose_framing, start_with
-from cvtune_nb.classification.comparison import training_photos_id
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import (
     PHOTOS,
@@ -18,6 +17,7 @@ from cvtune_nb.classification.framing import (
 from cvtune_nb.data.summary import cut_off_in_words
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.baseline import BaselinePanel
+from cvtune_nb.panels.comparison import changed_since
 from cvtune_nb.panels.tried_on_photos import TriedOnPhotosPanel
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
@@ -89,13 +89,14 @@ class FramingPanel(TriedOnPhotosPanel):
         if found is None:
             self.say("Nothing compared yet.")
             return
-        words = "; ".join(f"{one.framing} {one.accuracy:.1%}" for one in found.table.itertuples())
-        self.picture.draw(plots.framings_compared(found.table, found.recommended), f"accuracy by framing: {words}")
+        words = "; ".join(f"{one.framing} {found.value_in_words(one)}" for one in found.table.itertuples())
+        alt = f"{found.counted.label} by framing: {words}"
+        self.picture.draw(plots.framings_compared(found.table, found.recommended, found.counted), alt)
         self.text.value = html.status("".join(f"<div>{html.text(line)}</div>" for line in found.sentences))
         for one, press in self.use.items():
             press.button_style = "success" if one == found.recommended else ""
-        old = found.measured_on != training_photos_id(self.workspace)
-        self.say("The last comparison is shown." + " Photos or labels have changed since: compare again." * old)
+        changed = changed_since(self.workspace, found.measured_on, found.counted)
+        self.say(f"The last comparison is shown.{changed}")
 
     def _show_cut_off(self) -> None:
         photos, rows = self.workspace.photos(), most_cut_off(self.workspace)

@@ -56,15 +56,17 @@ class GainsPanel(Panel):
         """Bars, and a card for each."""
         gains, unknown, run = result
         table = pd.DataFrame([gain.to_dict() for gain in gains])
-        real = advice.real_gains(self.workspace)
+        real, counted = advice.real_gains(self.workspace), gains[0].counted
         words = "; ".join(f"{gain.title} {gain.words}" for gain in gains)
-        self.picture.draw(plots.gains(table, real), f"predicted gains: {words}")
+        alike = real[real["objective"] == counted.objective]
+        self.picture.draw(plots.gains(table, alike, counted), f"predicted gains: {words}")
         self.found.show(self._finding(gain) for gain in gains)
         about = f"run {run.id}" if run else "the baseline's SVM"
+        by = "" if counted.by_accuracy else f", by what counts: {counted.label}"
         real_words = "".join(f"<li>{html.text(line)}</li>" for line in real["words"])
         missing = "".join(f"<li>{html.text(line)}</li>" for line in unknown)
         self.text.value = (
-            f"<div>About {html.text(about)}, on validation.</div>"
+            f"<div>About {html.text(about)}, on validation{html.text(by)}.</div>"
             + (f"<b>What earlier predictions came to</b><ul>{real_words}</ul>" if real_words else "")
             + (f"<b>Not estimated</b><ul>{missing}</ul>" if missing else "")
         )

@@ -5,9 +5,10 @@ from IPython.display import HTML
 
 from cvtune_nb import plots
 from cvtune_nb.advice.slices import Slices, find_slices, last_slices
-from cvtune_nb.classification.exportable import SVM, choices
+from cvtune_nb.classification.exportable import SVM
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
+from cvtune_nb.panels import menu_of_models
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import NotReady, Work
@@ -32,16 +33,11 @@ class SlicesPanel(Panel):
 
     def _list_runs(self, run: str = "") -> None:
         """Offer the models there are by now; the one that is chosen stays."""
-        known = choices(self.workspace)
-        names, chosen = known.loc[known["data"] == "", "run"].tolist(), run or self.run.value
-        if list(self.run.options) != names:
-            self.run.options = names
-        if names:
-            self.run.value = chosen if chosen in names else names[0]
-        self.go.disabled = not names
+        there = menu_of_models.offer(self.run, self.workspace, run)
+        self.go.disabled = not there
         if self.job.state == "idle" and self._seen is None:
             none = "There is no model in this workspace yet: train one first."
-            self.say("Nothing looked for yet." if names else none)
+            self.say("Nothing looked for yet." if there else none)
 
     def _ipython_display_(self) -> None:
         self._list_runs()

@@ -219,7 +219,7 @@ class TrainingPanel(RunPanel):
 
     def draw(self, run: Run) -> None:
         """The curves so far; called after every epoch in the training thread."""
-        gaps = metrics.gap(run.history, run.counts)
+        gaps = metrics.gap(run.history, run.independent)
         words = f"{run.id}: best {run.validation.value:.1%} on validation, train {run.train.value:.1%}"
         self.picture.draw(
             plots.training_curves(run.history, self._reference(), gaps), f"accuracy and loss by epoch of run {words}"

@@ -12,6 +12,7 @@ from cvtune_nb.plots.accuracy import (
 from cvtune_nb.plots.augmentation import varied_photos
 from cvtune_nb.plots.certainty import certainty
 from cvtune_nb.plots.classes import class_counts, confusion
+from cvtune_nb.plots.combining import combined
 from cvtune_nb.plots.comparison import framings_compared, networks_compared, remedies_compared
 from cvtune_nb.plots.detection import against_threshold, box_sizes, boxed, detector_curves, precision_recall
 from cvtune_nb.plots.escalation import accuracy_against_time, gains, gaps_by_rung, predicted_against_real, sweep
@@ -33,6 +34,7 @@ __all__ = [
     "c_curve",
     "certainty",
     "class_counts",
+    "combined",
     "confusion",
     "contact_sheet",
     "cut_off",

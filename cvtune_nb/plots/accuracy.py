@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cvtune_nb import metrics
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.objectives import ACCURACY, Counted
 from cvtune_nb.plots.style import (
     BLUE,
     GREEN,
@@ -22,47 +23,69 @@ from cvtune_nb.plots.style import (
     figure,
     shortened,
     titled,
+    value_axis,
+    what_counts,
 )
 
 
-def c_curve(table: pd.DataFrame, chosen: float) -> Figure:
-    """Accuracy against the SVM's C, with the chosen C marked.
+def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> Figure:
+    """Accuracy against the SVM's C, and what counts beside it, with the chosen C marked.
 
-    table: columns C, train_accuracy, validation_accuracy.
+    Parameters
+    ----------
+    table
+        C,train_accuracy,validation_accuracy,objective: what counts, on validation.
+    chosen
+        Which C is used.
+    counted
+        What counts; where that is no share, only the title says which C is the best by it.
     """
     made = figure(5.4, 3.0)
     axes = made.subplots()
     axes.plot(table["C"], table["train_accuracy"], **TRAIN)
     axes.plot(table["C"], table["validation_accuracy"], **VALIDATION)
+    if counted.share and not counted.by_accuracy:
+        label = shortened(counted.label, 30)
+        axes.plot(table["C"], table["objective"], color=GREEN, linestyle="-.", marker="^", markersize=4, label=label)
     axes.axvline(chosen, color=GREY, linestyle=":", linewidth=1.5, label=f"C = {chosen:.3g}")
     axes.set_xscale("log")
     axes.set_xlabel("C (small: a simple boundary; large: fits every photo)")
     accuracy_axis(axes)
     axes.legend(fontsize=8, loc="lower right")
-    best = table.loc[table["validation_accuracy"].idxmax()]
-    here = table[table["C"] == chosen]
-    now = float(here["validation_accuracy"].iloc[0]) if len(here) else float("nan")
-    words = "no C is better" if now == best["validation_accuracy"] else f"C = {best['C']:g} is the best"
-    titled(axes, f"C = {chosen:g}: {now:.1%} on validation; {words}" if len(here) else words)
+    judged = table["validation_accuracy"] if counted.by_accuracy else table["objective"]
+    best = judged.idxmax() if counted.higher_is_better else judged.idxmin()
+    here = judged[table["C"] == chosen]
+    now = float(here.iloc[0]) if len(here) else float("nan")
+    words = "no C is better" if now == judged[best] else f"C = {table['C'][best]:g} is the best"
+    what = "" if counted.by_accuracy else f"{counted.label} "
+    titled(axes, f"C = {chosen:g}: {what}{counted.in_words(now)} on validation; {words}" if len(here) else words)
     return made
 
 
-def learning_curve(table: pd.DataFrame) -> Figure:
-    """Validation accuracy against the number of training photos, with 95% intervals.
+def learning_curve(table: pd.DataFrame, counted: Counted = ACCURACY) -> Figure:
+    """What counts on validation against the number of training photos, with 95% intervals; accuracy beside it.
 
-    table: columns train_photos, validation_accuracy, low, high.
+    Parameters
+    ----------
+    table
+        train_photos,validation_accuracy,low,high, and where another objective counts
+        objective_value,objective_low,objective_high.
+    counted
+        What counts.
     """
     made = figure(6.4, 3.0)
     axes = made.subplots()
-    axes.plot(table["train_photos"], table["validation_accuracy"], **VALIDATION)
-    axes.fill_between(
-        table["train_photos"], table["low"], table["high"], color=ORANGE, alpha=0.18, label="95% interval"
-    )
+    rows = what_counts(table.rename(columns={"validation_accuracy": "accuracy"}), counted)
+    photos = rows["train_photos"]
+    axes.plot(photos, rows["accuracy"], **VALIDATION)
+    axes.fill_between(photos, rows["low"], rows["high"], color=ORANGE, alpha=0.18, label="95% interval")
+    if counted.share and not counted.by_accuracy:
+        axes.plot(photos, table["validation_accuracy"], color=GREY, linestyle=":", marker="^", label="accuracy")
     axes.set_xlabel("training photos")
     axes.set_xlim(left=0)
-    accuracy_axis(axes)
-    axes.legend(fontsize=8, loc="lower right")
-    titled(axes, _more_photos(table))
+    value_axis(axes, counted, float(rows["high"].max()))
+    axes.legend(fontsize=8, loc="lower right" if counted.higher_is_better else "upper right")
+    titled(axes, _more_photos(rows, counted))
     return made
 
 
@@ -93,17 +116,20 @@ def folds(by_fold: pd.DataFrame, whole: Accuracy, validation: Accuracy) -> Figur
     return made
 
 
-def _more_photos(table: pd.DataFrame) -> str:
+def _more_photos(table: pd.DataFrame, counted: Counted) -> str:
     last = table.iloc[-1]
     fewer = table[table["train_photos"] <= last["train_photos"] * 0.6]
-    now, most = last["validation_accuracy"], f"{last['train_photos']:.0f} photos"
+    now, most = last["accuracy"], f"{last['train_photos']:.0f} photos"
+    what = "" if counted.by_accuracy else f" {counted.label}"
     if fewer.empty:
-        return f"{now:.1%} with {most}"
+        return f"{counted.in_words(now)}{what} with {most}"
     earlier = fewer.iloc[-1]
-    gain = now - earlier["validation_accuracy"]
+    difference = now - earlier["accuracy"]
+    gain = difference if counted.higher_is_better else -difference
     # A gain within half of the interval may be luck.
     verdict = "more would help" if gain > (last["high"] - last["low"]) / 2 else "within the interval"
-    return f"{earlier['train_photos']:.0f} to {most} brought {gain * 100:+.1f} points: {verdict}"
+    brought = f"{counted.change(difference)}{' of' if what and counted.share else ''}{what}"
+    return f"{earlier['train_photos']:.0f} to {most} brought {brought}: {verdict}"
 
 
 def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None) -> Figure:

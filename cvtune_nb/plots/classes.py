@@ -43,10 +43,17 @@ def class_counts(photos: pd.DataFrame) -> Figure:
     return made
 
 
-def confusion(table: pd.DataFrame, what: str = "validation") -> Figure:
+def confusion(table: pd.DataFrame, what: str = "validation", decided: bool = False) -> Figure:
     """The confusion matrix: a row for each true class, a column for each predicted one.
 
-    table: counts, classes as index (truth) and as columns (predicted).
+    Parameters
+    ----------
+    table
+        Counts, classes as index (truth) and as columns (predicted).
+    what
+        Of which photos.
+    decided
+        Whether the columns are the answers that cost least, not the likeliest classes.
     """
     counts = table.to_numpy(dtype=int)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -74,7 +81,7 @@ def confusion(table: pd.DataFrame, what: str = "validation") -> Figure:
         rotation_mode="anchor" if len(table) <= 12 else "default",
     )
     tick_names(axes.yaxis, table.index, fontsize=8)
-    axes.set_xlabel("predicted")
+    axes.set_xlabel("answered, as costs least" if decided else "predicted")
     axes.set_ylabel("true")
     axes.set_title(_most_confused(table, what), fontsize=10, loc="right", color=INK, parse_math=False)
     return made

@@ -1,4 +1,4 @@
-"""The picture of compared networks: accuracy against speed."""
+"""The pictures of compared networks, framings and remedies: accuracy, or what counts, against speed."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from cvtune_nb.plots.style import BLUE, GREEN, GREY, INK, ORANGE, figure, interval, shortened, titled, zoomed
+from cvtune_nb.objectives import ACCURACY, Counted
+from cvtune_nb.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    figure,
+    interval,
+    shortened,
+    titled,
+    what_counts,
+    zoomed,
+)
 
 MARKS = {"accuracy": ("s", ORANGE), "speed": ("D", GREEN)}
 """Marker and colour of what is recommended."""
@@ -16,23 +29,27 @@ LINE = 0.045
 """Height of a label, as a fraction of the axes."""
 
 
-def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Figure:
+def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str], counted: Counted = ACCURACY) -> Figure:
     """Accuracy with its 95% interval against photos a second, with the name of each network beside it.
 
     Parameters
     ----------
     table
-        name,accuracy,low,high,images_per_second,photos,finished (whether it stayed to the end).
+        name,accuracy,low,high,images_per_second,photos,finished (whether it stayed to the end), and where another
+        objective counts objective_value,objective_low,objective_high.
     recommended
         "accuracy" and "speed" -> the name that is recommended for it; empty as long as they are being compared.
+    counted
+        What counts, which is shown in place of accuracy.
     """
     made = figure(8.4, 4.4)
     axes = made.subplots()
     rows = table.dropna(subset=["accuracy", "images_per_second"]).reset_index(drop=True)
+    rows = what_counts(rows, counted) if len(rows) else rows
     axes.set_xscale("log")
     axes.set_xlabel("photos a second on this machine (log)")
-    zoomed(axes, rows["low"].min() if len(rows) else 0.0)
-    axes.set_ylabel(axes.get_ylabel().replace("accuracy", "cross-validated accuracy", 1))
+    zoomed(axes, *_ends(rows), counted)
+    axes.set_ylabel(f"cross-validated {axes.get_ylabel()}")
     if rows.empty:
         axes.set_xlim(1, 1000)
         titled(axes, "Nothing compared yet")
@@ -59,13 +76,18 @@ def networks_compared(table: pd.DataFrame, recommended: Mapping[str, str]) -> Fi
             markersize=size,
             mfc="none",
             mew=2,
-            label=f"recommended for {use}",
+            label=f"recommended for {counted.label if use == 'accuracy' else use}",
         )
     _speed_ticks(axes)
     _labels(axes, rows)
     axes.legend(fontsize=8, loc="lower left")
-    titled(axes, _learned(rows, recommended))
+    titled(axes, _learned(rows, recommended, counted))
     return made
+
+
+def _ends(rows: pd.DataFrame) -> tuple[float, float]:
+    """The lowest and the highest end of the intervals; 0 and 1 of none."""
+    return (float(rows["low"].min()), float(rows["high"].max())) if len(rows) else (0.0, 1.0)
 
 
 def _speed_ticks(axes: Axes) -> None:
@@ -103,36 +125,41 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
         )
 
 
-def _learned(rows: pd.DataFrame, recommended: Mapping[str, str]) -> str:
+def _learned(rows: pd.DataFrame, recommended: Mapping[str, str], counted: Counted) -> str:
     by_name = rows.set_index("name")
     if not set(recommended.values()) <= set(by_name.index) or not recommended:
         return f"Being compared: {len(rows)} networks and sizes so far"
     accurate, fast = by_name.loc[recommended["accuracy"]], by_name.loc[recommended["speed"]]
-    words = f"{shortened(str(accurate.name), 44)}: {accurate['accuracy']:.1%}, recommended for accuracy"
+    value, quick = (counted.in_words(one["accuracy"]) for one in (accurate, fast))
+    words = f"{shortened(str(accurate.name), 44)}: {value}, recommended for {counted.label}"
     if fast.name == accurate.name:
         return f"{words} and for speed"
     times = fast["images_per_second"] / accurate["images_per_second"]
-    return f"{words};\n{shortened(str(fast.name), 44)}: {fast['accuracy']:.1%}, {times:.1f} times as fast"
+    return f"{words};\n{shortened(str(fast.name), 44)}: {quick}, {times:.1f} times as fast"
 
 
-def framings_compared(table: pd.DataFrame, recommended: str) -> Figure:
+def framings_compared(table: pd.DataFrame, recommended: str, counted: Counted = ACCURACY) -> Figure:
     """Cross-validated accuracy in each framing, and the difference of each from the crop on the same photos.
 
     Parameters
     ----------
     table
-        framing,accuracy,low,high,difference,difference_low,difference_high.
+        framing,accuracy,low,high,difference,difference_low,difference_high, and where another objective counts
+        objective_value,objective_low,objective_high.
     recommended
         The framing that is recommended; "" before anything was compared.
+    counted
+        What counts, which is shown in place of accuracy.
     """
+    table = what_counts(table, counted)
     made = figure(8.4, 2.8)
     left, right = made.subplots(1, 2)
     places = range(len(table))
-    zoomed(left, table["low"].min() if len(table) else 0.0)
+    zoomed(left, *_ends(table), counted)
     right.axhline(0, color=GREY, linewidth=1)
-    right.set_ylabel("points from crop")
+    right.set_ylabel("points from crop" if counted.share else f"{counted.label} less than crop")
     right.grid(alpha=0.3)
-    points = table[["difference", "difference_low", "difference_high"]] * 100
+    points = table[["difference", "difference_low", "difference_high"]] * (100 if counted.share else 1)
     for axes, rows in ((left, table[["accuracy", "low", "high"]]), (right, points)):
         value, low, high = (rows[name] for name in rows)
         shown = slice(0 if axes is left else 1, None)  # the crop from itself is no difference
@@ -145,17 +172,20 @@ def framings_compared(table: pd.DataFrame, recommended: str) -> Figure:
         axes.set_xticks(places, table["framing"])
         axes.set_xlim(-0.5, max(len(table), 1) - 0.5)
     left.legend(fontsize=8, loc="lower right")
-    titled(left, "Training photos right, cross-validated" if len(table) else "Nothing compared yet")
-    titled(right, _ahead_of_crop(table, recommended))
+    learned = "Training photos right" if counted.by_accuracy else counted.label[0].upper() + counted.label[1:]
+    titled(left, f"{learned}, cross-validated" if len(table) else "Nothing compared yet")
+    titled(right, _ahead_of_crop(table, recommended, counted))
     return made
 
 
-def _ahead_of_crop(table: pd.DataFrame, recommended: str) -> str:
+def _ahead_of_crop(table: pd.DataFrame, recommended: str, counted: Counted) -> str:
     ahead = table.loc[table["framing"] == recommended, "difference"]
     if ahead.empty:
         return "On the same photos, against crop"
     if recommended == "crop":
         return "No framing is reliably better than crop"
+    if not counted.share:
+        return f"{recommended}: {ahead.iloc[0]:.3f} below crop"
     return f"{recommended}: {ahead.iloc[0] * 100:.1f} points above crop"
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from cvtune_nb.console import duration
+from cvtune_nb.objectives import ACCURACY, Counted
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.plots.style import (
     BLUE,
@@ -181,40 +182,45 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
     return made
 
 
-def gains(table: pd.DataFrame, real: pd.DataFrame | None = None) -> Figure:
+def gains(table: pd.DataFrame, real: pd.DataFrame | None = None, counted: Counted = ACCURACY) -> Figure:
     """What each action is predicted to bring, in points, with its 95% interval; hatched where that covers zero.
 
-    table: columns title, gain, low, high (fractions of 1), the largest first; at least one row. real: what earlier
-    predictions came to, columns title, predicted, real.
+    Parameters
+    ----------
+    table
+        title,gain,low,high (fractions of 1, or in the unit of a loss or cost), the largest first; at least one row.
+    real
+        What earlier predictions came to: title,predicted,real; by the same objective.
+    counted
+        What counts.
     """
-    rows = table.iloc[::-1]
+    rows, unit = table.iloc[::-1], 100 if counted.share else 1
     made = figure(8.4, 1.1 + 0.45 * len(rows))
     axes = made.subplots()
     sure = (rows["low"] > 0) | (rows["high"] < 0)
     places = np.arange(len(rows))
-    axes.barh(places, rows["gain"] * 100, color=[BLUE if one else "#BBBBBB" for one in sure], height=0.6)
+    axes.barh(places, rows["gain"] * unit, color=[BLUE if one else "#BBBBBB" for one in sure], height=0.6)
     for bar, one in zip(axes.patches, sure, strict=True):
         bar.set_hatch("" if one else "///")
-    gain = rows["gain"] * 100
-    bars = interval(gain, rows["low"] * 100, rows["high"] * 100)
+    gain = rows["gain"] * unit
+    bars = interval(gain, rows["low"] * unit, rows["high"] * unit)
     axes.errorbar(gain, places, xerr=bars, fmt="none", color=INK, capsize=4)
     if real is not None and len(real):
         shown = real.drop_duplicates("title", keep="last").set_index("title")["real"].reindex(rows["title"])
-        axes.plot(shown.to_numpy() * 100, places, "D", color=ORANGE, label="actual gain, last time")
+        axes.plot(shown.to_numpy() * unit, places, "D", color=ORANGE, label="actual gain, last time")
         axes.legend(fontsize=8, loc="lower right")
     axes.axvline(0, color=INK, linewidth=1)
     left, right = axes.get_xlim()
-    axes.set_xlim(min(left, -1), max(right, 1))  # small gains look small
+    axes.set_xlim(min(left, -unit / 100), max(right, unit / 100))  # small gains look small
     axes.set_yticks(places, [shortened(title, 44) for title in rows["title"]], parse_math=False)
-    axes.set_xlabel("predicted change, points (95% interval); hatched: no reliable gain")
+    what = "points" if counted.by_accuracy else f"points of {counted.label}"
+    change = f"predicted change, {what}" if counted.share else f"{counted.label}, predicted to get better by"
+    axes.set_xlabel(f"{change} (95% interval); hatched: no reliable gain")
     axes.grid(alpha=0.3, axis="x")
     first = table.iloc[0]
-    titled(
-        axes,
-        f"{first['title']}: {first['gain'] * 100:+.1f} points"
-        if sure.any() and first["low"] > 0
-        else "Nothing brings a reliable gain",
-    )
+    size = f"{first['gain'] * 100:+.1f} {what}" if counted.share else f"{counted.label} better by {first['gain']:.3f}"
+    learned = f"{first['title']}: {size}" if sure.any() and first["low"] > 0 else "Nothing brings a reliable gain"
+    titled(axes, learned if counted.by_accuracy or first["low"] > 0 else f"{learned} by {counted.label}")
     return made
 
 

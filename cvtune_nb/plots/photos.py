@@ -65,7 +65,9 @@ def contact_sheet(
     return made
 
 
-def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels = FULL) -> Figure:
+def mistakes(
+    rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels = FULL, decided: bool = False
+) -> Figure:
     """The photos that the model got wrong, the most confident first.
 
     Parameters
@@ -78,6 +80,8 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels
         How many to show.
     levels
         `workspace.levels`.
+    decided
+        Whether answers are those that cost least, not the likeliest classes.
     """
     rows = rows.sort_values("score", ascending=False, kind="stable")
     shown = rows.head(most)
@@ -89,7 +93,7 @@ def mistakes(rows: pd.DataFrame, path_of: PathOf, most: int = 12, levels: Levels
         _show(axes, row.path, path_of, levels=levels)
         axes.set_title(f"true: {shortened(row.label, 16)}", fontsize=8, color=BLUE, pad=2, parse_math=False)
         axes.set_xlabel(
-            f"predicted: {shortened(row.predicted, 14)}",
+            f"{'answered' if decided else 'predicted'}: {shortened(row.predicted, 14)}",
             fontsize=8,
             color=ORANGE,
             labelpad=2,

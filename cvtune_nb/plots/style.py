@@ -18,6 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from cvtune_nb.objectives import ACCURACY, Counted
+
 # Okabe & Ito, "Color Universal Design" (2008). Dash and marker differ as well: see TRAIN and VALIDATION.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#767676", "#222222"
 
@@ -60,13 +62,56 @@ def accuracy_axis(axes: Axes) -> None:
     axes.grid(alpha=0.3)
 
 
-def zoomed(axes: Axes, lowest: float) -> None:
-    """An accuracy axis that begins below `lowest`, and says so: what is compared lies close together."""
-    bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
-    axes.set_ylim(bottom, 1.005)
-    axes.set_ylabel("accuracy" + (f"\n(axis begins at {bottom:.0%})" if bottom else ""))
-    axes.yaxis.set_major_formatter("{x:.0%}")
+def value_axis(axes: Axes, counted: Counted, highest: float) -> None:
+    """The y axis of what counts: of shares as of accuracies, else from 0 to a little above the highest.
+
+    Parameters
+    ----------
+    axes
+        Whose y axis it is.
+    counted
+        What is on it.
+    highest
+        What has to have room.
+    """
+    accuracy_axis(axes)
+    axes.set_ylabel(counted.axis)
+    if not counted.share:
+        axes.set_ylim(0, highest * 1.05 or 1.0)
+        axes.yaxis.set_major_formatter("{x:.2g}")
+
+
+def zoomed(axes: Axes, lowest: float, highest: float = 1.0, counted: Counted = ACCURACY) -> None:
+    """A y axis that begins below `lowest`, and says so: what is compared lies close together.
+
+    Parameters
+    ----------
+    axes
+        Whose y axis it is.
+    lowest, highest
+        What has to have room; of shares the axis goes up to 1 in any case.
+    counted
+        What is on the axis.
+    """
+    if counted.share:
+        bottom = max(0.0, math.floor((lowest - 0.05) * 20) / 20)
+        axes.set_ylim(bottom, 1.005)
+        axes.yaxis.set_major_formatter("{x:.0%}")
+    else:
+        room = 0.05 * (highest - lowest) or 0.05
+        bottom = max(0.0, lowest - room)
+        axes.set_ylim(bottom, highest + room)
+    begins = f"\n(axis begins at {bottom:.0%})" if counted.share else f"\n(axis begins at {bottom:.2g})"
+    axes.set_ylabel(counted.axis + (begins if bottom else ""))
     axes.grid(alpha=0.3)
+
+
+def what_counts(table: pd.DataFrame, counted: Counted) -> pd.DataFrame:
+    """A table whose columns accuracy, low and high are of what counted, for pictures of that."""
+    if counted.by_accuracy:
+        return table
+    value, low, high = (table[f"objective_{name}"] for name in ("value", "low", "high"))
+    return table.assign(accuracy=value, low=low, high=high)
 
 
 def shortened(name: str, longest: int = 22) -> str:

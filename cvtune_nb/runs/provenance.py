@@ -82,6 +82,12 @@ class Provenance:
             raise InputError(UNLISTED)
         return photos
 
+    def beside(self, more: pd.DataFrame) -> "Provenance":
+        """That of a model which has seen more photos (COLUMNS) than the workspace has."""
+        if more.empty:
+            return self
+        return Provenance(self.classes, self.id, self.measured_on, pd.concat([self.listed()[COLUMNS], more]))
+
     def comparable(self, other: "Provenance") -> bool:
         """Whether accuracies on one and on the other may be compared.
 

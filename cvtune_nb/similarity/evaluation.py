@@ -9,9 +9,11 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.classification import load_run
+from cvtune_nb.data.groups import dependent
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Accuracy
+from cvtune_nb.objectives import resampling
 from cvtune_nb.runs.provenance import Unseen, groups_of, of_photos
 from cvtune_nb.similarity.embeddings import embed
 from cvtune_nb.similarity.index import VectorIndex
@@ -50,7 +52,7 @@ class Scores:
     ----------
     queries
         path, label, rank (of the first photo of its class), precision (its average precision), nearest (path), found
-        (the nearest one's label).
+        (the nearest one's label), and group where photos belong together.
     left_out
         Test photos that are not counted.
     note
@@ -69,12 +71,17 @@ class Scores:
     def recall(self) -> dict[int, Accuracy]:
         """Fraction of queries with a photo of their class among the k nearest, by k."""
         ranks = self.queries["rank"]
-        return {k: metrics.share(int((ranks <= k).sum()), len(ranks)) for k in RANKS}
+        return {k: metrics.rate(ranks <= k, self.groups) for k in RANKS}
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The group of each query where some belong together."""
+        return self.queries["group"].to_numpy() if "group" in self.queries else None
 
     @cached_property
     def mean_precision(self) -> Interval:
         """Mean average precision of the whole ranking, over queries."""
-        return mean_interval(self.queries["precision"].to_numpy())
+        return mean_interval(self.queries["precision"].to_numpy(), groups=self.groups)
 
     @property
     def median_rank(self) -> float:
@@ -89,7 +96,7 @@ class Scores:
         """
         rows = []
         for label, members in self.queries.groupby("label"):
-            recall = metrics.share(int((members["rank"] == 1).sum()), len(members))
+            recall = metrics.rate(members["rank"] == 1, members.get("group"))
             others = members.loc[members["found"] != label, "found"].value_counts()
             taken_for = "" if others.empty else others.index[0]
             mean = float(members["precision"].mean())
@@ -323,7 +330,7 @@ def judge(queries: pd.DataFrame, gallery: pd.DataFrame, indices: np.ndarray) -> 
     Parameters
     ----------
     queries, gallery
-        Path, label.
+        Path, label; of queries group and copies, too.
     indices
         (queries, gallery) int, rows of the gallery, the nearest first.
     """
@@ -332,6 +339,7 @@ def judge(queries: pd.DataFrame, gallery: pd.DataFrame, indices: np.ndarray) -> 
     first = np.where(right.any(1), right.argmax(1) + 1, len(gallery) + 1)
     precision_at = right.cumsum(1) / np.arange(1, len(gallery) + 1)
     precision = (precision_at * right).sum(1) / np.maximum(right.sum(1), 1)
+    own = dependent(queries)
     return pd.DataFrame(
         {
             "path": queries["path"].to_numpy(),
@@ -340,12 +348,26 @@ def judge(queries: pd.DataFrame, gallery: pd.DataFrame, indices: np.ndarray) -> 
             "precision": precision,
             "nearest": gallery["path"].to_numpy()[indices[:, 0]],
             "found": labels[indices[:, 0]],
+            **({} if own is None else {"group": own.to_numpy()}),
         }
     )
 
 
-def mean_interval(values: np.ndarray, seed: int = 0) -> Interval:
-    """Mean of n values with its percentile bootstrap interval (Efron 1979)."""
+def mean_interval(values: np.ndarray, seed: int = 0, groups: np.ndarray | None = None) -> Interval:
+    """Mean of n values with its percentile bootstrap interval (Efron 1979); of whole groups by resampling.interval.
+
+    Parameters
+    ----------
+    values
+        Of each photo.
+    seed
+        Of the random numbers.
+    groups
+        The group of each photo where some belong together.
+    """
+    if groups is not None:
+        low, high = resampling.interval(lambda times: times @ values / times.sum(1), len(values), groups)
+        return Interval(float(values.mean()), low, high)
     random = np.random.default_rng(seed)
     means = [values[random.integers(len(values), size=len(values))].mean() for _ in range(DRAWS)]
     low, high = np.quantile(means, [0.025, 0.975])
@@ -358,4 +380,4 @@ def paired_gain(first: Scores, second: Scores) -> Gain:
         raise InputError("the two were measured on other photos: measure both again")
     ranks = (first.queries["rank"] == 1, second.queries["rank"] == 1)
     gain = (second.queries["precision"] - first.queries["precision"]).to_numpy()
-    return Gain(metrics.paired(*ranks), mean_interval(gain))
+    return Gain(metrics.paired(*ranks, first.groups), mean_interval(gain, groups=first.groups))

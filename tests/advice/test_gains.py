@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.advice import gains, real_gains, what_helps
+from cvtune_nb.advice import gains, losses, outcomes, real_gains, what_helps
 from cvtune_nb.advice.cross_validation import FOLDS, right_by_photo
 from cvtune_nb.audit import audit
 from cvtune_nb.classification import fit, runs
@@ -14,6 +14,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import append_json_lines, read_json_lines
+from cvtune_nb.objectives import objective_of
 from cvtune_nb.parameters import PARAMETERS, Config
 from tests.made_runs import made_run
 from tests.other_values import OTHERS
@@ -59,21 +60,38 @@ def test_the_learning_curve_is_a_power_law(workspace, monkeypatch):
     def told(workspace, photos, config, progress, part=1.0):
         return pd.Series(np.arange(1000) >= parts[part] * 1000, index=[str(n) for n in range(1000)], dtype=float)
 
-    monkeypatch.setattr(gains, "right_by_photo", told)
-    now, low, high = gains.errors_with_more_photos(workspace, None, SPEC, None)
+    monkeypatch.setattr(losses, "right_by_photo", told)
+    photos = pd.DataFrame({"path": [str(n) for n in range(1000)], "copies": range(1000), "group": range(1000)})
+    objective = objective_of("accuracy", ())
+    now, low, high = gains.errors_with_more_photos(workspace, photos, SPEC, objective, None)
     assert now == pytest.approx(0.5, abs=0.01)
     assert 0.4 < low < now < high < 0.6
+    frames = photos.assign(group=photos["group"] // 25 * 25)
+    again, lower, higher = gains.errors_with_more_photos(workspace, frames, SPEC, objective, None)
+    assert again == now and higher - lower > 2 * (high - low), "25 frames of a scene are no 25 photos"
 
 
 def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
     def ratio(n):
         before = pd.Series(np.arange(n) % 10 > 1, dtype=float)  # 20% wrong
         after = pd.Series(np.arange(n) % 10 > 0, dtype=float)  # 10%
-        return gains.ratio_of_errors(before, after)
+        return gains.ratio_of_errors(losses.mistakes(before), losses.mistakes(after))
 
     few, many = ratio(100), ratio(1000)
     assert many[0] == pytest.approx(0.5, abs=0.01)
     assert few[2] - few[1] > 2 * (many[2] - many[1])
+
+
+def test_a_ratio_of_errors_of_frames_is_as_unsure_as_one_of_scenes():
+    random = np.random.default_rng(0)
+    paths = [f"scene-{n // 10}_{n % 10}.jpg" for n in range(400)]
+    photos = pd.DataFrame({"path": paths, "copies": paths, "group": [path.split("_")[0] for path in paths]})
+    before, after = (pd.Series(np.repeat(random.random(40) < right, 10), paths, dtype=float) for right in (0.6, 0.8))
+    alone, together = (
+        gains.ratio_of_errors(*(losses.mistakes(right, given) for right in (before, after))) for given in (None, photos)
+    )
+    assert alone[0] == together[0]
+    assert together[2] - together[1] > 2 * (alone[2] - alone[1])
 
 
 def test_a_gain_is_expected_of_wrong_labels(workspace, monkeypatch):
@@ -87,12 +105,13 @@ def test_a_gain_is_expected_of_wrong_labels(workspace, monkeypatch):
     audit(workspace, FeatureSpec("efficientnet_lite0", Preprocessing(64)))
     asked = []
 
-    def told(workspace, photos, config, progress, fraction=1.0, taught=None):
+    def told(workspace, photos, config, progress=None, fraction=1.0, taught=None):
         asked.append(taught)
         kept = photos[photos["split"] != "test"]["path"]
         return pd.Series(np.arange(len(kept)) % 10 < (8 if taught is None else 9), index=kept, dtype=float)
 
-    monkeypatch.setattr(gains, "right_by_photo", told)
+    for module in (gains, losses):
+        monkeypatch.setattr(module, "right_by_photo", told)
     gain = by_action(what_helps(workspace)[0])["labels"]
     taught = next(labels for labels in asked if labels is not None)
     truth = dict(zip(photos["path"], workspace.manifest()["label"], strict=True))
@@ -157,4 +176,4 @@ def test_a_run_that_differs_in_more_than_the_step_is_not_what_came_of_it(workspa
     append_json_lines(workspace.folder / "gains.jsonl", entry)
     made_run(workspace, 0.7, **{name: OTHERS[name], "image_size": 96})
     # a schedule brings its own number of epochs
-    assert len(real_gains(workspace)) == (name in (*gains.TUNED, "image_size") and name != "schedule")
+    assert len(real_gains(workspace)) == (name in (*outcomes.TUNED, "image_size") and name != "schedule")

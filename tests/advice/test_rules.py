@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from cvtune_nb.advice import RULES, Case, advise, rules
+from cvtune_nb.advice.rule import BASELINE
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.files import write_csv
 from cvtune_nb.models import backbones
@@ -375,3 +376,15 @@ def test_beyond_the_lowest_rate_lies_what_is_recommended_for_the_network():
 
 def test_six_small_classes_are_summed_up():
     assert "and 3 more classes" in rules.FewImages().look(case(photos=photos(9, classes="abcdefgh"))).evidence
+
+
+def test_runs_are_compared_by_scenes_where_photos_belong_together():
+    scenes = pd.DataFrame({"path": [f"{n}.jpg" for n in range(100)]})
+    scenes = scenes.assign(copies=scenes["path"], group=[f"scene {n // 20}" for n in range(100)], split="validation")
+    first = pd.Series(False, index=scenes["path"])
+    second = pd.Series(np.arange(100) < 60, index=scenes["path"])
+    alone = case(right=second, right_others={"000": first}, right_baseline=first)
+    whole = case(right=second, right_others={"000": first}, right_baseline=first, photos=scenes)
+    for other in ("000", BASELINE):
+        assert alone.against(other).p < 1e-9 and whole.against(other).p == 0.25
+    assert "in 5 groups" in whole.best_of_all(2).words

@@ -139,3 +139,22 @@ def test_blurred_photos_that_are_wrong_are_found_and_advised_about(blurred):
 def test_a_model_that_is_not_there_is_refused(blurred):
     with pytest.raises(InputError, match="there is no baseline of today's photos"):
         find_slices(blurred, "svm")
+
+
+def test_scenes_that_fail_as_a_whole_are_no_slice():
+    """20 scenes of 10 photos, each right or wrong as a whole: what is measured of a scene says nothing of others."""
+    random, groups, found = np.random.default_rng(0), np.repeat(np.arange(20), 10), {True: 0, False: 0}
+    for _ in range(40):
+        own = {name: ends(np.repeat(random.normal(size=20), 10), f"low {name}", f"high {name}") for name in "abc"}
+        right = np.repeat(random.random(20) < 0.7, 10)
+        for whole in found:
+            found[whole] += bool(sliced(photos(200), right, own, groups if whole else None)["worse"].any())
+    assert found[True] <= 2 and found[False] > 10
+
+
+def test_a_slice_that_fails_in_many_scenes_is_found():
+    groups, right = np.repeat(np.arange(60), 5), np.ones(300, bool)
+    dark = pd.Series(np.where(groups < 20, "dark", ""))
+    right[:100] = np.repeat(np.arange(20) % 2 == 0, 5)
+    first = sliced(photos(300), right, {"brightness": dark}, groups).iloc[0]
+    assert first["worse"] and first["accuracy"] == 0.5 and first["photos"] == 100

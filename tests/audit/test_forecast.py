@@ -65,3 +65,14 @@ def test_of_many_photos_some_are_drawn_with_all_their_copies(flipped, monkeypatc
     assert told.photos == 38 and told.before.n < 100 and "on 100 photos" in told.words
     drawn = module.subsample(groups, np.ones(150, bool))
     assert all(((drawn == row).any() == (drawn == row ^ 1).any()) for row in range(150))
+
+
+def test_a_forecast_of_frames_is_as_unsure_as_one_of_scenes(flipped):
+    photos, features, wrong = flipped
+    groups = np.arange(150) // 15 * 3 + np.arange(150) % 3  # five photos of a class
+    alone, whole = (
+        module.forecast(photos, features, groups, np.ones(150, bool), wrong, together) for together in (False, True)
+    )
+    assert whole.before.value == alone.before.value
+    assert whole.before.groups == 30 and not alone.before.groups
+    assert whole.paired.p != alone.paired.p and whole.paired.high - whole.paired.low > 0.1

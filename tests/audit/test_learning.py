@@ -66,3 +66,12 @@ def test_classes_of_a_few_photos_are_left_out_without_a_warning(counts):
         warnings.simplefilter("error")
         found = outlook(pd.DataFrame({"label": labels}), features, rows, rows, sorted(set(labels)), 100)
     assert set(found) == {f"class {number}" for number, count in enumerate(counts) if count >= 8}
+
+
+def test_whole_scenes_are_drawn_and_the_range_allows_for_them():
+    photos, features, _, training = made({"a": 64, "b": 200}, spread=2.0)
+    groups = np.arange(len(photos)) // 4
+    alone, whole = (
+        outlook(photos, features, groups, training, ["a"], 200, together)["a"] for together in (False, True)
+    )
+    assert whole.now == alone.now and whole.high - whole.low != alone.high - alone.low

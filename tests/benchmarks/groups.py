@@ -5,11 +5,12 @@
 Of a folder of photos in class folders 150 are each made 8 frames, as of a video: cropped, turned, lit, blurred, noisy
 and compressed anew each time, called scene-000_0.jpg, scene-000_1.jpg and so on. The other photos, a frame of each, are
 the truth: scenes that no model has seen. In the folders given with --silent nothing was filmed: the audit should say
-so. Intervals of groups are simulated. Every figure is printed as one JSON line.
+so. Intervals and paired tests of groups are simulated. Every figure is printed as one JSON line.
 """
 
 import argparse
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,14 @@ from PIL import Image, ImageEnhance, ImageFilter
 from cvtune_nb import metrics
 from cvtune_nb.audit import audit
 from cvtune_nb.audit.context import Context
+from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.cross_validation import FOLDS, cross_validate
 from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.svm import Svm
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import SPLITS, assign_splits
+from cvtune_nb.objectives import objective_of
 from cvtune_nb.workspace import Workspace
 from tests.benchmarks.common import say
 
@@ -98,6 +102,8 @@ def filmed(data: Path, work: Path, seed: int) -> None:
     space = open_workspace(frames, space.folder, group_by=found["rule"], redraw_split=True)
     say(data=data.name, seed=seed, **figures(space, others, "grouped"))
     say(data=data.name, seed=seed, split=f"grouped, mean of {DRAWS} draws", held_back=mean_of_draws(space))
+    folds = cross_validate(SvmExplorer(space, SPEC), C=1.0).accuracy
+    say(data=data.name, seed=seed, **beside(f"{FOLDS} folds of groups", folds, true_on(space, others)))
     again = audit(space, SPEC).summary["scenes"]
     say(data=data.name, seed=seed, warned_again="yes" if again else "no")
 
@@ -115,11 +121,19 @@ def mean_of_draws(space: Workspace) -> float:
 def figures(space: Workspace, others: Workspace, split: str) -> dict[str, str | float | list[float]]:
     """Accuracy on what the split of a workspace holds back, and on other scenes, with their intervals."""
     photos, hits = answers(space, space, ("validation", "test"))
-    own = metrics.clustered(hits, photos["group"]) if split == "grouped" else metrics.share(int(hits.sum()), len(hits))
-    _, hits = answers(space, others, SPLITS)
-    true = metrics.share(int(hits.sum()), len(hits))
+    own = metrics.rate(hits, photos["group"] if split == "grouped" else None)
+    return beside(split, own, true_on(space, others))
+
+
+def true_on(space: Workspace, others: Workspace) -> metrics.Accuracy:
+    """Accuracy on other scenes, one photo of each."""
+    return metrics.rate(answers(space, others, SPLITS)[1])
+
+
+def beside(split: str, own: metrics.Accuracy, true: metrics.Accuracy) -> dict[str, str | float | list[float]]:
+    """A figure beside the true one, with their intervals."""
     inside = "yes" if true.low <= own.value <= true.high else "no"
-    overlap = "yes" if max(true.low, own.low) <= min(true.high, own.high) else "no"
+    holds = "yes" if own.low <= true.value <= own.high else "no"
     return {
         "split": split,
         "held_back": own.value,
@@ -128,7 +142,7 @@ def figures(space: Workspace, others: Workspace, split: str) -> dict[str, str | 
         "truth_interval": true.interval,
         "flatters": own.value - true.value,
         "inside": inside,
-        "overlap": overlap,
+        "holds": holds,
     }
 
 
@@ -139,24 +153,49 @@ def unfilmed(data: Path, work: Path) -> None:
     say(data=data.name, photos=len(context.photos), warned=found.words if found else "no")
 
 
-def intervals(draws: int = 1_500) -> None:
-    """How often the intervals of groups and of photos hold the true accuracy, where photos of a group are alike."""
+def scenes(count: int, correlation: float, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """(truth, probabilities, group) of frames of so many scenes, 8 each on average, of three classes in turn."""
+    sizes, ids = 1 + random.poisson(7, size=count), np.arange(count) % 3
+    p, a = np.array([0.7, 0.85, 0.95])[ids], 1 / correlation - 1 if correlation else 0.0
+    own = random.beta(p * a, (1 - p) * a) if correlation else p
+    truth, right = np.repeat(ids, sizes), random.random(sizes.sum()) < np.repeat(own, sizes)
+    answers = np.where(right, truth, (truth + random.integers(1, 3, len(truth))) % 3)
+    return truth, np.where(answers[:, None] == np.arange(3), 0.8, 0.1), np.repeat(np.arange(count), sizes)
+
+
+def intervals(draws: int = 300) -> None:
+    """How often intervals of groups and of photos hold what is true, where photos of a group are alike."""
     random = np.random.default_rng(0)
-    for groups in (10, 20, 40, 100):
-        for correlation in (0.0, 0.3, 0.8):
-            held, alone = [], []
-            for p in (0.7, 0.9, 0.97):
-                for _ in range(draws):
-                    sizes = 1 + random.poisson(7, size=groups)
-                    a = 1 / correlation - 1 if correlation else 0.0
-                    own = random.beta(p * a, (1 - p) * a, size=groups) if correlation else np.full(groups, p)
-                    hits = random.binomial(sizes, own)
-                    right = np.concatenate([np.arange(size) < hit for size, hit in zip(sizes, hits, strict=True)])
-                    found = metrics.clustered(right, np.repeat(np.arange(groups), sizes))
-                    naive = metrics.share(int(right.sum()), len(right))
-                    held.append(found.low <= p <= found.high)
-                    alone.append(naive.low <= p <= naive.high)
-            say(groups=groups, correlation=correlation, of_groups=np.mean(held), of_photos=np.mean(alone))
+    for count, correlation in itertools.product((3, 6, 9, 15, 30, 60), (0.0, 0.3, 0.8)):
+        known = [scenes(count, correlation, random) for _ in range(draws)]
+        everything, held = scenes(6_000, correlation, random), dict[str, float]()
+        for text in ("accuracy", "balanced-accuracy", "macro-f1", "log-loss", "costs:a>b=5", "recall:a@.7"):
+            objective = objective_of(text, ["a", "b", "c"])
+            true = objective.value(*everything[:2])
+            found = [objective.measure(*each) for each in known]
+            held[text] = np.mean([score.low <= true <= score.high for score in found])
+        hits = [metrics.rate(truth == chances.argmax(1)) for truth, chances, _ in known]
+        true = objective_of("accuracy", ["a", "b", "c"]).value(*everything[:2])
+        held["accuracy, of photos"] = np.mean([one.low <= true <= one.high for one in hits])
+        say(groups=count, correlation=correlation, **held)
+
+
+def comparisons(draws: int = 1_000) -> None:
+    """How often two equally good classifiers are called different, and the interval of their difference misses 0."""
+    random = np.random.default_rng(0)
+    for count, correlation in itertools.product((6, 9, 15, 30, 60), (0.3, 0.8)):
+        alarms, missed = {"groups": 0, "photos": 0}, {"groups": 0, "photos": 0}
+        for _ in range(draws):
+            sizes, a = 1 + random.poisson(7, size=count), 1 / correlation - 1
+            rates = random.beta(0.8 * a, 0.2 * a, size=(2, count))
+            first, second = (random.random(sizes.sum()) < np.repeat(rate, sizes) for rate in rates)
+            for what, groups in (("groups", np.repeat(np.arange(count), sizes)), ("photos", None)):
+                found = metrics.paired(first, second, groups)
+                alarms[what] += found.p < metrics.CERTAIN
+                missed[what] += not found.low <= 0 <= found.high
+        rates = {f"called different, of {what}": count / draws for what, count in alarms.items()}
+        rates |= {f"0 outside, of {what}": count / draws for what, count in missed.items()}
+        say(groups=count, correlation=correlation, **rates)
 
 
 def main() -> None:
@@ -168,6 +207,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     intervals()
+    comparisons()
     for data in arguments.silent:
         unfilmed(data, arguments.work)
     for data in arguments.data:

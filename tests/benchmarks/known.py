@@ -22,6 +22,15 @@ FOLDER/known.csv, so that the command can be killed at any time.
     claim                of the nearest class by the least-squares SVM of the audit, RBF kernel, at most N landmarks
     linear claim         the same with a linear kernel
     linear claim and residual   both together, as exports have them (classification.known)
+    ReAct, ASH, SCALE   energy of features that are clipped, pruned or scaled (Sun and others 2021; Djurisic and others
+                2023; Xu and others 2024)
+    GEN         generalised entropy of the probabilities (Liu and others 2023)
+    of its class    cosine to the 5th nearest photo of the class that is predicted
+    NNGuide     energy times the cosine to the nearest photos, weighed by theirs (Park and others 2023)
+    fDBD        distance to the decision boundary beside that to the mean of all (Liu and Qin 2024)
+    A + B       both, each less its mean on validation photos and over its spread there
+
+With --epochs features are also given averaged over a photo and its mirror image ("mirrored").
 """
 
 import argparse
@@ -62,7 +71,8 @@ class Given:
     """What scores are fitted on, and what they are asked about.
 
     train, labels: features (n, width) and class numbers of training photos; asked: features (m, width); train_logits
-    and logits: of both.
+    and logits: of both. weight, bias: of the last layer, which sees the first `own` features at length 1. validation:
+    which of the photos that are asked about are known, and on validation.
     """
 
     train: np.ndarray
@@ -70,6 +80,10 @@ class Given:
     train_logits: np.ndarray
     asked: np.ndarray
     logits: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+    own: int
+    validation: np.ndarray
 
     @property
     def means(self) -> np.ndarray:
@@ -182,6 +196,72 @@ def ours(given: Given) -> np.ndarray:
         return score(torch.from_numpy(given.asked.astype(np.float32))).numpy()
 
 
+def energy_of(given: Given, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """Energy of logits of changed features; change is given those of training and those that are asked about."""
+    train, asked = (normalised(rows[:, : given.own]) for rows in (given.train, given.asked))
+    return logsumexp(change(train, asked) @ given.weight.T + given.bias, axis=1)
+
+
+def react(train: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Clipped at what 90% of the training photos' features do not reach."""
+    return np.minimum(asked, np.quantile(train, 0.9))
+
+
+def ash(_: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The largest 35% alone, enlarged by what was lost."""
+    least = np.quantile(asked, 0.65, axis=1, keepdims=True)
+    left = np.where(asked >= least, asked, 0)
+    return left * np.exp(asked.sum(1, keepdims=True) / np.maximum(left.sum(1, keepdims=True), 1e-9))
+
+
+def scale_(_: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """All, enlarged as by `ash`."""
+    least = np.quantile(asked, 0.85, axis=1, keepdims=True)
+    largest = np.where(asked >= least, asked, 0).sum(1, keepdims=True)
+    return asked * np.exp(asked.sum(1, keepdims=True) / np.maximum(largest, 1e-9))
+
+
+def gen(given: Given) -> np.ndarray:
+    """Minus the generalised entropy, gamma .1, of at most 100 classes."""
+    chances = np.sort(softmax(given.logits, axis=1), axis=1)[:, -100:]
+    return -((chances * (1 - chances)) ** 0.1).sum(1)
+
+
+def of_its_class(given: Given) -> np.ndarray:
+    """Cosine to the 5th nearest training photo of the class that is predicted."""
+    alike = given.asked @ given.train.T
+    alike[given.logits.argmax(1)[:, None] != given.labels] = -1
+    return np.sort(alike, axis=1)[:, -5]
+
+
+def nnguide(given: Given) -> np.ndarray:
+    """Energy times the mean cosine to the 10 nearest training photos, each weighed by its own energy."""
+    bank = given.train * logsumexp(given.train_logits, axis=1)[:, None]
+    nearest = np.sort(given.asked @ bank.T, axis=1)[:, -10:].mean(1)
+    return nearest * logsumexp(given.logits, axis=1)
+
+
+def fdbd(given: Given) -> np.ndarray:
+    """Mean distance to the boundaries with other classes, over the distance to the mean of all."""
+    asked, middle = normalised(given.asked[:, : given.own]), normalised(given.train[:, : given.own]).mean(0)
+    best = given.logits.argmax(1)
+    apart = np.linalg.norm(given.weight[best][:, None] - given.weight[None], axis=2)
+    far = np.where(apart > 0, (given.logits.max(1)[:, None] - given.logits) / np.maximum(apart, 1e-9), 0)
+    return far.sum(1) / (len(given.weight) - 1) / np.linalg.norm(asked - middle, axis=1)
+
+
+def both(*scores: str) -> Callable[[Given], np.ndarray]:
+    """The sum of scores, each in the spread that it has on known photos of validation."""
+
+    def score(given: Given) -> np.ndarray:
+        found = [SCORES[name](given) for name in scores]
+        spreads = [(each[given.validation].mean(), each[given.validation].std()) for each in found]
+        return sum((each - mean) / max(spread, 1e-9) for each, (mean, spread) in zip(found, spreads, strict=True))
+
+    return score
+
+
+OURS = "linear claim and residual"
 SCORES: dict[str, Callable[[Given], np.ndarray]] = {
     "top probability": lambda given: softmax(given.logits, axis=1).max(1),
     "largest logit": lambda given: given.logits.max(1),
@@ -201,8 +281,31 @@ SCORES: dict[str, Callable[[Given], np.ndarray]] = {
     "claim, a quarter as wide": lambda given: claim(2_000, 0.25)(unit(given)),
     "linear claim": lambda given: linear_claim(unit(given)),
     "ViM, length 1": lambda given: vim(of_length_1(given)),
-    "linear claim and residual": ours,
+    OURS: ours,
+    "ReAct": lambda given: energy_of(given, react),
+    "ASH": lambda given: energy_of(given, ash),
+    "SCALE": lambda given: energy_of(given, scale_),
+    "GEN": gen,
+    "5th nearest of its class": lambda given: of_its_class(unit(given)),
+    "NNGuide": lambda given: nnguide(unit(given)),
+    "fDBD": fdbd,
 }
+SCORES |= {
+    f"{one} + {other}": both(one, other)
+    for one, other in (
+        ("top probability", OURS),
+        ("largest logit", OURS),
+        ("GEN", OURS),
+        ("5th nearest of its class", OURS),
+        ("Mahalanobis, length 1", OURS),
+        ("relative Mahalanobis, length 1", OURS),
+        ("top probability", "claim"),
+        ("Mahalanobis, length 1", "claim"),
+    )
+}
+SCORES["top probability + Mahalanobis, length 1 + linear claim and residual"] = both(
+    "top probability", "Mahalanobis, length 1", OURS
+)
 
 
 def held_out(classes: list[str], pairs: int) -> Iterator[tuple[str, ...]]:
@@ -295,26 +398,36 @@ def passes(
             deep = tuned(spaces[name], pair, seed, arguments)
             weights = {"weight": deep.last.weight, "bias": deep.last.bias}
             deep.backbone.pooling = STAGES
-            rows = {each: of_network(deep.backbone, spaces[each], rows, size) for each, rows in asked.items()}
-            np.savez(file, **rows, **{f"last_{part}": each.detach().numpy() for part, each in weights.items()})
+            both = {each: of_network(deep.backbone, spaces[each], rows, size) for each, rows in asked.items()}
+            plain = {each: rows for each, (rows, _) in both.items()}
+            mirrored = {f"mirrored_{each}": rows for each, (_, rows) in both.items()}
+            last = {f"last_{part}": each.detach().numpy() for part, each in weights.items()}
+            np.savez(file, **plain, **mirrored, **last)
         kept = dict(np.load(file))
         wide = {each: kept[each] for each in asked}
-        head = lambda rows: normalised(rows) @ kept["last_weight"].T + kept["last_bias"]  # noqa: E731
+        mirrored = {each: (kept[each] + kept[f"mirrored_{each}"]) / 2 for each in asked}
+        weight, bias = kept["last_weight"], kept["last_bias"]
     else:
         spec = FeatureSpec(arguments.backbone, Preprocessing(size), pooling=STAGES)
         wide = {each: features(spaces[each], rows, spec).matrix for each, rows in asked.items()}
         svm = Svm(1.0).fit(wide[name][: len(train), :own], train["label"].to_numpy(dtype=object))
-        head = lambda rows: SVM_SCALE * svm.scores(rows)  # noqa: E731
+        mirrored = None
+        weight, bias = (SVM_SCALE * part for part in svm.weights())
     labels = np.unique(train["label"].to_numpy(dtype=str), return_inverse=True)[1]
-    everything = np.concatenate(list(wide.values()))
-    is_known, is_near = (np.zeros(len(everything) - len(train), bool) for _ in range(2))
+    length = sum(map(len, wide.values())) - len(train)
+    is_known, is_near, validation = (np.zeros(length, bool) for _ in range(3))
     is_known[: len(known)] = True
     is_near[len(known) : len(known) + len(near)] = True
-    logits = head(everything[:, :own])
-    for kind, part in (("last", everything[:, :own]), ("stages", everything)):
-        part = part.astype(np.float64)
-        given = Given(part[: len(train)], labels, logits[: len(train)], part[len(train) :], logits[len(train) :])
-        yield kind, given, is_known, is_near
+    validation[: len(known)] = known["split"] == "validation"
+    for suffix, rows in (("", wide), (", mirrored", mirrored)):
+        if rows is None:
+            continue
+        everything = np.concatenate(list(rows.values()))
+        logits = normalised(everything[:, :own]) @ weight.T + bias
+        for kind, part in (("last", everything[:, :own]), ("stages", everything)):
+            train_rows, asked_rows = np.split(part.astype(np.float64), [len(train)])
+            about = logits[: len(train)], asked_rows, logits[len(train) :], weight, bias, own, validation
+            yield f"{kind}{suffix}", Given(train_rows, labels, *about), is_known, is_near
 
 
 def tuned(workspace: Workspace, pair: tuple[str, ...], seed: int, arguments: argparse.Namespace) -> Classifier:
@@ -332,10 +445,16 @@ def tuned(workspace: Workspace, pair: tuple[str, ...], seed: int, arguments: arg
     )
 
 
-def of_network(backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int) -> np.ndarray:
-    """Features of photos by a network that is not in any cache."""
+def of_network(
+    backbone: networks.Backbone, workspace: Workspace, photos: pd.DataFrame, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of photos, and of their mirror images, by a network that is not in any cache."""
     squares, every = pixels(workspace, photos, Preprocessing(size)), range(len(photos))
-    return np.concatenate([networks.forward(backbone, squares.centre(every[i : i + BATCH])) for i in every[::BATCH]])
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    for first in every[::BATCH]:
+        images = squares.centre(every[first : first + BATCH])
+        parts.append((networks.forward(backbone, images), networks.forward(backbone, images[:, :, ::-1].copy())))
+    return np.concatenate([plain for plain, _ in parts]), np.concatenate([mirrored for _, mirrored in parts])
 
 
 def auroc(known: np.ndarray, strangers: np.ndarray) -> float:

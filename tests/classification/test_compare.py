@@ -13,8 +13,10 @@ from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.compare import cross_validated, rounds, sample
 from cvtune_nb.classification.comparison import last_comparison
 from cvtune_nb.classification.features import FeatureSpec, features
+from cvtune_nb.classification.objective import choose
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.files import read_json
 from tests.photos import make_photos
 
 GOOD, FAIR, POOR = (FeatureSpec(f"test_{name}:random", Preprocessing(64)) for name in ("vit", "resnet", "convnext"))
@@ -221,13 +223,13 @@ def test_copies_stay_together():
     random = np.random.default_rng(0)
     matrix, labels = random.normal(size=(60, 400)), random.permutation(["a", "b", "c"] * 20).astype(object)
     twice, said = np.repeat(matrix, 2, axis=0), np.repeat(labels, 2)
-    apart = cross_validated(twice, said, np.arange(120)).mean()
-    assert apart > 0.8 > 0.5 > cross_validated(twice, said, np.repeat(np.arange(60), 2)).mean()
+    apart = cross_validated(twice, said, np.arange(120)).right.mean()
+    assert apart > 0.8 > 0.5 > cross_validated(twice, said, np.repeat(np.arange(60), 2)).right.mean()
 
 
 def test_a_class_of_one_photo_counts_as_wrong():
     matrix, labels = np.eye(3)[[0, 1] * 10 + [2]] + 0.01, np.array(["a", "b"] * 10 + ["once"], object)
-    assert cross_validated(matrix, labels, np.arange(21)).tolist() == [True] * 20 + [False]
+    assert cross_validated(matrix, labels, np.arange(21)).right.tolist() == [True] * 20 + [False]
 
 
 # -- for real -----------------------------------------------------------------------------------------------------
@@ -264,3 +266,34 @@ def test_features_of_several_stages_are_computed_once_with_the_networks_own(work
     kept = [folder.name for folder in workspace.cache.glob("features-test_efficientnet*-32*")]
     assert kept == ["features-test_efficientnet-random-32-stages"], "one extraction for both"
     assert found.table["images_per_second"].notna().all()
+
+
+def test_the_race_goes_by_what_counts_and_probabilities_are_kept(workspace, track, monkeypatch):
+    """GOOD takes all of a small class for the large one; FAIR finds something of each."""
+    photos = table(1200, classes=12)
+    photos["label"] = photos["label"].map(lambda name: name if name in ("class 0", "class 1") else "class 2")
+    monkeypatch.setattr(track, "photos", photos)
+
+    def seen(_, asked, spec, progress):
+        found = track.features(_, asked, spec, progress)
+        if spec == GOOD:
+            found.matrix[(asked["label"] == "class 0").to_numpy()] += np.eye(12)[2] - np.eye(12)[0]
+        return found
+
+    monkeypatch.setattr(compare, "features", seen)
+    monkeypatch.setattr(compare, "FIRST", 1200)
+    entered = [track.enter(GOOD, 0.1), track.enter(FAIR, 0.6)]
+    by_accuracy = race(workspace, track, entered)
+    files = sorted(workspace.cache.glob("compared-*"))
+    assert by_accuracy.recommended["accuracy"].spec == GOOD and not by_accuracy.table.filter(like="objective").size
+    assert {file.suffix for file in files} == {".json"}
+    choose(workspace, "balanced-accuracy")
+    found = race(workspace, track, entered)
+    assert found.recommended["accuracy"].spec == FAIR
+    assert found.table["backbone"].iloc[0] == FAIR.backbone
+    assert row(found, FAIR)["objective_value"] > row(found, GOOD)["objective_value"]
+    assert row(found, FAIR)["accuracy"] < row(found, GOOD)["accuracy"]
+    choose(workspace, "costs:class 0>class 2=20")
+    monkeypatch.setattr(compare, "cross_validated", lambda *_: pytest.fail("the probabilities are there"))
+    assert race(workspace, track, entered[1:]).counted.label == "mean cost"
+    assert read_json(files[0])["wrong"] is not None

@@ -1,18 +1,21 @@
 """What is recommended, by rules that are checked on made answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cvtune_nb.classification.comparison import Entry, last_comparison, nothing_yet, recommend
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data.preprocessing import Preprocessing
 
 
 def entry(name, *right, photos=1000):
     """A candidate that got the first of `photos` photos right, by numbers of them in each round."""
     rounds = (photos // 2, photos) if len(right) > 1 else (photos,)
-    answers = {count: np.arange(count) < hits for count, hits in zip(rounds, right, strict=True)}
-    return Entry(FeatureSpec(name, Preprocessing(64)), right=answers)
+    answers = {count: Said(np.arange(count) < hits) for count, hits in zip(rounds, right, strict=True)}
+    return Entry(FeatureSpec(name, Preprocessing(64)), said=answers)
 
 
 def recommended(entries, **speeds):
@@ -32,8 +35,9 @@ def test_the_most_accurate_and_the_fastest_that_is_near():
 def test_a_tie_goes_to_the_one_that_is_really_faster(times, expected):
     # b is right where a is wrong as often as not: no reliable difference
     a, b = entry("a", 900), entry("b", 900)
-    b.right[1000] = np.roll(b.right[1000], 40)
-    b.right[1000][500:503] = False
+    hits = np.roll(b.said[1000].right, 40)
+    hits[500:503] = False
+    b.said[1000] = Said(hits)
     accuracy, _, why, _ = recommended([a, b], a=10, b=10 * times)
     assert accuracy == expected
     assert expected == "a" or why.endswith(
@@ -66,3 +70,13 @@ def test_alone_it_is_recommended_for_both():
 def test_before_anything_was_compared(workspace):
     assert last_comparison(workspace) is None
     assert nothing_yet().points.empty and nothing_yet().sentences == []
+
+
+def test_candidates_on_frames_are_compared_by_scenes():
+    groups = np.arange(1000) // 100  # ten scenes
+    entries = [entry("a", 900), entry("b", 700)]
+    alone = entries[1].minus(entries[0])
+    entries = [replace(one, judge=Judge(groups=groups)) for one in entries]
+    whole = entries[1].minus(entries[0])
+    assert whole.difference == alone.difference and alone.high < 0 < whole.high
+    assert entries[0].accuracy.groups == 10 and entries[0].on(500).n == 0

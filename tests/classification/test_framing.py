@@ -16,6 +16,7 @@ from cvtune_nb.classification.framing import (
     most_cut_off,
     specs,
 )
+from cvtune_nb.classification.judge import Judge, Said
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.mean_colour import padding_for
 from cvtune_nb.data.preprocessing import Preprocessing
@@ -27,9 +28,9 @@ from tests.photos import draw_photo
 SPEC = FeatureSpec("efficientnet_lite0", Preprocessing(64))
 
 
-def hits(n: int, right: int, shift: int = 0) -> np.ndarray:
+def hits(n: int, right: int, shift: int = 0) -> Said:
     """n photos, `right` of them right, beginning with photo `shift`."""
-    return np.roll(np.arange(n) < right, shift)
+    return Said(np.roll(np.arange(n) < right, shift))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_of_two_tries_one_is_ahead_by_chance_more_often():
     right = {"crop": hits(100, 50), "whole": hits(100, 57), "squash": hits(100, 50)}
     row = concluded(SPEC, right, "").table.set_index("framing").loc["whole"]
     assert 0.01 < row["p"] < 0.025
-    right["whole"][56] = False  # 6 gained and none lost: p = .031, reliable for one comparison, not for two
+    right["whole"].right[56] = False  # 6 gained and none lost: p = .031, reliable for one comparison, not for two
     found = concluded(SPEC, right, "")
     assert 0.025 < found.table["p"][1] < 0.05 and found.recommended == "crop"
 
@@ -157,3 +158,10 @@ def test_two_that_are_open_at_once_agree_on_the_mean_colour(workspace):
     assert padding_for(first, whole) == (1, 2, 3), "measured while this one was open already"
     third.keep_mean_colour((9, 9, 9))
     assert third.mean_colour == Workspace(workspace.folder).mean_colour == (1, 2, 3), "the first one measured stays"
+
+
+def test_frames_of_few_scenes_recommend_no_framing():
+    right = {"crop": Said(np.zeros(60, bool)), "whole": Said(np.repeat([True, True, True, False, False], 12))}
+    assert concluded(SPEC, right, "").recommended == "whole"
+    scenes = concluded(SPEC, right, "", Judge(groups=np.repeat(np.arange(5), 12)))
+    assert scenes.recommended == "crop" and scenes.table["low"][1] < concluded(SPEC, right, "").table["low"][1]

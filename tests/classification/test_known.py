@@ -272,3 +272,22 @@ def test_two_photos_a_class_are_survived(tmp_path):
     assert few.parity < 1e-4
     assert few.known is None or (few.known.below == 0 and not math.isnan(few.known.validation["known"].sum()))
     assert "## None of these" in (few.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_photos_of_a_new_group_are_kept_too():
+    """A share of .9 of new photos, where the frames of a scene are about as much like the training photos."""
+    random, kept = np.random.default_rng(0), {"photos": [], "groups": []}
+    for _ in range(300):
+        scenes = random.normal(size=30)
+        scores = np.repeat(scenes, 8) + random.normal(0, 0.1, 240)
+        new = random.normal(size=2_000) + random.normal(0, 0.1, 2_000)
+        ranks = known.scaled(new, known.scale(scores))
+        kept["photos"].append((ranks >= known.below(0.9, 240)).mean())
+        kept["groups"].append((ranks >= known.below(0.9, 240, 30)).mean())
+    assert np.mean(kept["groups"]) >= 0.9 > np.mean(kept["photos"])
+
+
+def test_one_group_each_is_what_photos_alone_are():
+    for keep, photos in ((0.95, 100), (0.95, 19), (0.95, 18), (0.9, 57), (0.0, 50), (0.5, 7)):
+        assert known.below(keep, photos, photos) == known.below(keep, photos)
+    assert known.below(0.95, 200, 18) == 0.0, "too few groups to promise anything about a new one"

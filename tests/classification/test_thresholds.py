@@ -136,3 +136,37 @@ def test_before_and_found_follow_costs():
     assert (without != probabilities.argmax(1)).any()
     assert table.iloc[-1]["before"] == pytest.approx((without == truth).mean())
     assert table.iloc[-1]["found"] == pytest.approx((decided(probabilities, limits, costs) == truth).mean())
+
+
+def in_scenes(scenes, seed, frames=8):
+    """Photos of two classes, frames of a scene nearly alike: truth, probabilities, group."""
+    random = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(scenes) % 2, frames)
+    towards = np.repeat(random.normal(1.0, 1.0, scenes), frames) + random.normal(0, 0.1, scenes * frames)
+    right = 1 / (1 + np.exp(-towards))
+    probabilities = np.where(truth[:, None] == [0, 1], right[:, None], 1 - right[:, None])
+    return truth, probabilities, np.repeat(np.arange(scenes), frames)
+
+
+def test_a_recall_target_holds_for_new_scenes_and_not_only_for_frames_of_known_ones():
+    truth, probabilities, _ = in_scenes(4_000, 0)
+    of_class, met = truth == 0, {True: [], False: []}
+    for seed in range(1, 200):
+        known, given, scenes = in_scenes(40, seed)
+        for whole, found in met.items():
+            goal = [Target.of("a:recall=.9", ["a", "b"])]
+            limit = thresholds_for(known, given, ["a", "b"], goal, groups=scenes if whole else None)[0]
+            found.append((probabilities[of_class, 0] >= limit).mean())
+    assert np.mean(met[True]) >= 0.9 > np.mean(met[False]) + 0.005
+
+
+def test_what_to_expect_of_a_threshold_is_as_unsure_as_its_scenes_are_few():
+    truth, probabilities, scenes = in_scenes(60, 3)
+    goal = [Target.of("a:recall=.8", ["a", "b"])]
+    alone = expected(truth, probabilities, ["a", "b"], goal)
+    whole = expected(truth, probabilities, ["a", "b"], goal, groups=scenes)
+    for row in (0, 1):  # the target, and the accuracy over all classes
+        widths = [table["high"][row] - table["low"][row] for table in (alone, whole)]
+        assert widths[1] > 1.5 * widths[0]
+    with pytest.raises(InputError, match="are too few for a recall of .*: it takes 49 groups"):
+        thresholds_for(truth, probabilities, ["a", "b"], [Target.of("a:recall=.98", ["a", "b"])], groups=scenes)

@@ -7,7 +7,10 @@ import os
 import pickle
 import shutil
 import stat
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -63,6 +66,15 @@ def test_an_export_is_taken_as_a_folder_and_as_a_zip(exported, tmp_path):
     assert sorted(file.name for file in unpacked.iterdir()) == made.files
     assert open_export(made.zip).labels == open_export(made.folder).labels
     assert open_export(made.zip).labels, "a second time"
+
+
+def test_what_a_zip_was_unpacked_to_goes_with_the_program(exported, tmp_path):
+    _, made = exported
+    program = f"from cvtune_nb.export import verification\nprint(verification.checked({str(made.zip)!r}))"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert Path(ran.stdout.strip()).is_relative_to(tmp_path), "it was unpacked there"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.safetensors", "labels.json", "config.json", "predict.py"])

@@ -77,3 +77,26 @@ def test_words_are_in_the_unit_of_the_objective():
     assert "%" in str(objective_of("balanced-accuracy", NAMES).measure(TRUTH, GIVEN))
     assert objective_of("recall:c1@.8", NAMES).label == "recall of c1 at 80% precision"
     assert objective_of("costs:c0>c1=5", NAMES).merit(2.0) == -2.0
+
+
+@pytest.mark.parametrize(
+    "text", ["accuracy", "balanced-accuracy", "macro-f1", "log-loss", "costs:a>b=5", "recall:a@.7"]
+)
+def test_every_objective_is_as_unsure_as_groups_are_few(text):
+    random, groups = np.random.default_rng(0), np.repeat(np.arange(18), 10)
+    truth = groups % 3
+    right = np.repeat(random.random(18) < 0.7, 10)
+    answers = np.where(right, truth, (truth + 1) % 3)
+    given = np.full((180, 3), 0.1)
+    given[np.arange(180), answers] = 0.8
+    objective = objective_of(text, ["a", "b", "c"])
+    alone, whole = (objective.measure(truth, given, own) for own in (None, groups))
+    assert whole.value == alone.value
+    assert whole.high - whole.low > min(1.8 * (alone.high - alone.low), 0.95)
+
+
+def test_few_groups_without_a_mistake_do_not_promise_a_log_loss():
+    groups, truth = np.repeat(np.arange(6), 10), np.repeat([0, 1] * 3, 10)
+    given = np.where(truth[:, None] == [0, 1], 0.9, 0.1)
+    found = objective_of("log-loss", ["a", "b"]).measure(truth, given, groups)
+    assert found.high > 5 * found.value

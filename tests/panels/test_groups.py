@@ -1,9 +1,11 @@
 """What notebook 00 shows of groups before they are used, and what notebook 01 applies."""
 
+import threading
+
 import pytest
 
 from cvtune_nb.audit import load_audit
-from cvtune_nb.data import open_workspace
+from cvtune_nb.data import open_workspace, photo, time_groups
 from cvtune_nb.panels import AuditPanel, StartPanel, start
 from cvtune_nb.panels import audit as audit_panel
 from cvtune_nb.panels.groups import GroupsControl
@@ -42,6 +44,29 @@ def test_what_can_not_be_grouped_is_said(photos, tmp_path):
     control = GroupsControl(r"a-(\d\d)\d", redraw=False)
     control.show(open_workspace(photos, tmp_path / "w"))
     assert "60 photos do not match and are alone, for example b/b-000.jpg" in control.preview.value
+
+
+def test_the_preview_of_times_shows_how_far_it_is_and_can_be_stopped(photos, tmp_path, monkeypatch):
+    control, begun, going = GroupsControl("time:10", redraw=False), threading.Event(), threading.Event()
+    control.attended = True
+    monkeypatch.setattr(time_groups, "BLOCK", 40)
+
+    def slowly(path):
+        begun.set()
+        assert going.wait(30)
+        return "X", ""
+
+    monkeypatch.setattr(photo, "taken", slowly)
+    control.show(open_workspace(photos, tmp_path / "w"))
+    assert begun.wait(30) and control.job.running
+    assert "reading when photos were taken: 0 of 120" in control.preview.value
+    assert control.end.layout.display is None and not control.end.disabled
+    control.end.click()
+    going.set()
+    assert control.job.wait(30) and control.job.state == "stopped"
+    assert "was stopped" in control.preview.value and control.end.layout.display == "none"
+    control.show()
+    assert control.job.wait(30) and "do not say when they were taken" in control.preview.value
 
 
 def test_notebook_00_groups_and_draws_the_split_anew_when_told_to(photos, tmp_path, monkeypatch):

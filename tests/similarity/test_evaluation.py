@@ -103,3 +103,19 @@ def test_without_queries_there_is_nothing_to_measure(workspace):
         workspace.decide(path, "exclude")
     with pytest.raises(InputError, match="0 validation photos"):
         similarity.evaluate_split(workspace, similarity.find_embedder(workspace, "efficientnet_lite0@64"))
+
+
+def test_queries_of_one_scene_count_as_one():
+    queries = pd.DataFrame(
+        {"path": [f"{n}.jpg" for n in range(80)], "label": ["cat" if n // 10 % 2 else "dog" for n in range(80)]}
+    )
+    queries = queries.assign(copies=queries["path"], group=[f"scene {n // 10}" for n in range(80)])
+    cats, dogs = [0, 1, 2, 3], [2, 3, 0, 1]
+    indices = np.array([cats if n // 10 % 2 == n // 20 % 2 else dogs for n in range(80)])  # every other scene is wrong
+    alone = Scores(EMBEDDER, judge(queries.drop(columns="group").assign(group=queries["copies"]), GALLERY, indices))
+    whole = Scores(EMBEDDER, judge(queries, GALLERY, indices))
+    assert whole.recall[1].value == alone.recall[1].value and whole.recall[1].groups == 8
+    for narrow, wide in ((alone.recall[1], whole.recall[1]), (alone.mean_precision, whole.mean_precision)):
+        assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+    assert whole.by_class.loc[0, "low"] <= alone.by_class.loc[0, "low"]
+    assert "in 8 groups" in evaluation.paired_gain(whole, alone).recall.words

@@ -12,15 +12,19 @@ from cvtune_nb.classification import SVM, Run, export_run
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing
+from cvtune_nb.classification.combining import combine
+from cvtune_nb.classification.combining import expected_seconds as combined_seconds
 from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import compare_framings, expected_seconds
 from cvtune_nb.console import duration, table
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import Escalation, escalate, ladder_of
+from cvtune_nb.escalation import Escalation, escalate, run_to_search_round, sweep
 from cvtune_nb.files import Progress
-from cvtune_nb.models import backbones
 from cvtune_nb.parameters import Config
+from cvtune_nb.pipeline.offers import offers
+from cvtune_nb.pipeline.planner import EXPORT_SECONDS, LEAST_EPOCHS, Planner
+from cvtune_nb.pipeline.presets import TRAINING, TRIALS, USUAL, Preset
 from cvtune_nb.workspace import Workspace
 
 COMPARISON_SHARE = 0.2
@@ -31,15 +35,10 @@ AUDIT_SHARE = 0.4
 """Fraction of the time left after which an audit is broken off; the baseline uses the features it computed."""
 LADDER_SHARE = 0.45
 """Fraction of the time left for training that the ladder's higher rungs get, when one of them fits into it."""
-LEAST_EPOCHS = 3
-"""Epochs below which a higher rung is not worth its start (docs/measurements.md, "A sketch of fine-tuning")."""
+SWEEP_SHARE = 0.3
+"""Fraction of the time left for training that the sweep gets of the ladder's, where a preset has both."""
 USUAL_C = 1.0
 """C of the SVM where there is no time to choose it (docs/measurements.md, "A sketch of fine-tuning")."""
-MARGIN = 0.85
-"""Fraction of the time left that is planned with, because estimated costs are not exact."""
-EXPORT_SECONDS = 60.0
-"""Time set aside for writing and checking the ONNX file, besides that for the test photos (docs/measurements.md, "Time
-of an export")."""
 
 
 def run_values(run: Run, workspace: Workspace) -> dict[str, Any]:
@@ -62,17 +61,15 @@ def shortened(config: Config, epochs: int) -> Config:
     return replace(config, epochs=epochs, schedule="")
 
 
-class Workbook:
+class Workbook(Planner):
     """One pass through the workbook.
 
     `found` collects what each step gave, as plain values; a step that can't be done with these photos, on this machine
     or in the time left is skipped there, with its reason. `config` gives what is trained first once the photos are
     open, for the network to start with may have been chosen in the workspace. `candidates` gives the networks that are
     compared before; None: none are. `framed`: the person says how photos are framed, which is not compared then.
-    `started` and `deadline` are times of time.monotonic.
+    `started` and `deadline` are times of time.monotonic. `preset`: what is trained after the baseline.
     """
-
-    config: Config
 
     def __init__(
         self,
@@ -82,8 +79,11 @@ class Workbook:
         progress: Progress,
         candidates: Callable[[Workspace], list[Candidate]] | None = None,
         framed: bool = False,
+        preset: Preset = USUAL,
     ) -> None:
-        self.configured, self.progress, self.candidates, self.framed = config, progress, candidates, framed
+        self.configured, self.candidates, self.framed, self.preset = config, candidates, framed, preset
+        self.told, self.expected_seconds = progress, 0.0
+        self.combination = ""
         self.started, self.deadline = started, started + budget_seconds
         self.found: dict[str, Any] = {"state": "done", "budget_seconds": budget_seconds, "notes": []}
         self.impossible: dict[Config, str] = {}
@@ -99,6 +99,8 @@ class Workbook:
             if self.candidates:
                 self.unless_impossible("compare", self.compare)
             self.config = self.configured(self.workspace)
+            if self.preset.name:
+                self.announce()
             self.audit(AUDIT_SHARE * self.left())
             if self.cut_off() and not self.framed:
                 self.unless_impossible("framing", self.framing)
@@ -107,8 +109,8 @@ class Workbook:
                 self.audit(min(AUDIT_SHARE * self.left(), self.left() - EXPORT_SECONDS))
                 if self.cut_off() and not self.framed:
                     self.skip("framing", "the audit came too late for it: `cvtune compare --framings` does it")
-            self.unless_impossible("train", self.train)
-            self.unless_impossible("escalate", self.climb)
+            for step in self.preset.steps:
+                self.unless_impossible(step, getattr(self, TRAINING[step]))
             self.export()
         except Stopped:
             self.found["state"] = "stopped"
@@ -121,7 +123,7 @@ class Workbook:
         found, rows = self.found, []
         compared = ("compare",) if self.candidates else ()
         framings = ("framing",) if "framing" in found else ()
-        for step in (*compared, "audit", *framings, "baseline", "train", "escalate", "export"):
+        for step in (*compared, "audit", *framings, "baseline", *self.preset.steps, "export"):
             values = found.get(step, {"state": "not begun"})
             rows.append({"step": step, "result": values["state"], "seconds": values.get("seconds")})
             if "issues" in values:
@@ -133,6 +135,18 @@ class Workbook:
             if values.get("test_accuracy") is not None:
                 rows[-1]["what"] = f"test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
         return table(rows, ["step", "result", "seconds", "what"])
+
+    def progress(self, share: float, words: str) -> None:
+        """Pass it on, with the time that is left where it is known what all will take."""
+        left = self.started + self.expected_seconds - time.monotonic()
+        self.told(share, f"{words}; about {duration(left)} left" if left > 0 else words)
+
+    def announce(self) -> None:
+        """Say what the preset is expected to take and to reach."""
+        offer = next(iter(offers(self.workspace, self.config, [self.preset], self.left(), self.until(self.deadline))))
+        self.found["offer"], self.expected_seconds = offer.to_dict(), offer.seconds
+        self.expected_seconds += time.monotonic() - self.started
+        self.note(f"expected beforehand, {offer.words}")
 
     def note(self, words: str) -> None:
         """Something the person should know about how it went."""
@@ -149,22 +163,8 @@ class Workbook:
         except InputError as error:
             self.skip(step, str(error))
 
-    def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return self.deadline - time.monotonic()
-
-    def until(self, end: float) -> Progress:
-        """The progress, which stops the work at the time `end`."""
-
-        def report(share: float, words: str) -> None:
-            self.progress(share, words)
-            if time.monotonic() > end:
-                raise Stopped
-
-        return report
-
     def compare(self) -> None:
-        """Which network to go on with: the one recommended for accuracy, unless the person chose one by hand."""
+        """Which network to go on with: the one recommended for what counts, unless the person chose one by hand."""
         assert self.candidates, "only called where there are some"
         if (chosen := choice(self.workspace)) and chosen.why == BY_HAND:
             self.skip("compare", f"{chosen}")
@@ -173,7 +173,8 @@ class Workbook:
         found = compare(self.workspace, there, budget_seconds=COMPARISON_SHARE * self.left(), progress=self.progress)
         self.progress(1.0, "compared")  # raises Stopped again when it was the person
         if "accuracy" in found.recommended:
-            chosen = choose(self.workspace, found.recommended["accuracy"].spec, "recommended for accuracy")
+            why = f"recommended for {found.use_in_words('accuracy')}"
+            chosen = choose(self.workspace, found.recommended["accuracy"].spec, why)
         why = f"goes on with {chosen}" if chosen else "its share of the budget was too short for any network"
         values = {**found.to_dict(), "seconds": found.seconds, "why": why}
         self.found["compare"] = {"state": "done", **values, "start_with": chosen and chosen.spec.to_dict()}
@@ -252,7 +253,7 @@ class Workbook:
             self.skip("train", "the time left of the budget is kept for the export")
             return
         room = self.room(self.config)
-        if self.worth_trying(room * LADDER_SHARE):
+        if "escalate" in self.preset.steps and self.worth_trying(room * LADDER_SHARE):
             higher = next(filter(self.possible, self.higher_rungs()), None)
             if higher and self.epochs_in(room * LADDER_SHARE, [higher]) >= LEAST_EPOCHS:
                 room *= 1 - LADDER_SHARE
@@ -290,7 +291,7 @@ class Workbook:
             return
         if why:
             self.note(why)
-        seconds = self.room(rungs[-1])
+        seconds = self.room(rungs[-1]) * (1 - SWEEP_SHARE if "sweep" in self.preset.steps else 1)
         trained = self.found["train"].get("run")
         config = trained and classification.load_run(self.workspace, trained).config
         first = [config] if self.found["train"]["state"] == "done" else []
@@ -298,11 +299,41 @@ class Workbook:
         self.found["escalate"] = {"state": "done", **escalation_values(result)}
         self.progress(1.0, "climbed")
 
+    def search(self) -> None:
+        """A few trials round the best run, in what is left of the time beside what combining and the export take."""
+        best = run_to_search_round(self.workspace)
+        if best is None:
+            self.skip("sweep", "no run is there to search round")
+            return
+        seconds = self.room(best.config) - combined_seconds(self.workspace)
+        if seconds < self.cost(best.config)[1] * LEAST_EPOCHS:
+            self.skip("sweep", "the time left of the budget is kept for the export")
+            return
+        begun, result = time.monotonic(), sweep(self.workspace, best.config, TRIALS, seconds, progress=self.progress)
+        self.progress(1.0, "searched")  # raises Stopped again when it was the person
+        values = {"trials": result.trials.to_dict("records"), "best": result.best, "why": result.why}
+        self.found["sweep"] = {"state": "done", "seconds": time.monotonic() - begun, **values}
+
+    def combine(self) -> None:
+        """Combine what there is; what is worth it is exported instead of the best run."""
+        seconds = self.left() - EXPORT_SECONDS
+        if seconds <= 0:
+            self.skip("combine", "the time left of the budget is kept for the export")
+            return
+        begun, made = time.monotonic(), combine(self.workspace, budget_seconds=seconds, progress=self.progress)
+        self.combination = made.id if made.kept else ""
+        self.found["combine"] = {"state": "done", "seconds": time.monotonic() - begun, **made.to_dict()}
+        self.found["combine"]["why"] = " ".join(made.words)
+
     def export(self) -> None:
-        """Export the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
+        """Export the combination that was kept, or the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """
+        if self.combination:
+            made = export_run(self.workspace, self.combination, progress=self.progress)
+            self.found["export"] = {"state": "done", **made.to_dict()}
+            return
         best, why = classification.best_run(self.workspace), ""
         if best is None:
             if len(classification.runs(self.workspace)):
@@ -317,71 +348,3 @@ class Workbook:
         if why:
             self.note(f"the SVM on the frozen network was exported, for {why}")
         self.found["export"] = {"state": "done", **made.to_dict()}
-
-    # -- what fits into the time that is left ---------------------------------------------------------------
-
-    def cost(self, config: Config) -> tuple[float, float]:
-        """Seconds to get started with a config (photos and features not there yet) and for each epoch."""
-        configs = (replace(config, schedule="", epochs=epochs) for epochs in (0, 1))
-        start, one = (classification.predict_cost(self.workspace, each, self.progress).seconds for each in configs)
-        return start, max(one - start, 1e-6)
-
-    def reserve(self, config: Config) -> float:
-        """Seconds the export of a config will take: the model, then every test photo once, decoded anew.
-
-        Going forward and back over the training photos is about three times the work of forward alone.
-        """
-        count = self.workspace.photos()["split"].value_counts()
-        share = count.get("test", 0) / max(1, count.get("train", 0))
-        return EXPORT_SECONDS + share * self.cost(config)[1] / 2
-
-    def room(self, config: Config) -> float:
-        """Seconds that may be planned for training, if this config is exported in the end."""
-        return (self.left() - self.reserve(config)) * MARGIN
-
-    def epochs_in(self, seconds: float, configs: list[Config]) -> int:
-        """How many epochs the last of the configs gets when they share `seconds`.
-
-        As `escalate` does it, each gets the same fraction of its own epochs.
-        """
-        costs = [self.cost(config) for config in configs]
-        work = sum(epoch * config.epochs for config, (_, epoch) in zip(configs, costs, strict=True))
-        share = (seconds - sum(start for start, _ in costs)) / max(work, 1e-9)
-        return int(configs[-1].epochs * min(1.0, max(0.0, share)))
-
-    def higher_rungs(self) -> list[Config]:
-        """The rungs of its family's ladder that train otherwise, with no shallower network or smaller photos."""
-        family = [entry.name for entry in backbones.family_of(self.config.backbone).networks]
-        names = family if self.config.backbone in family else [self.config.backbone]
-        mine = names.index(self.config.backbone), self.config.image_size
-        return [
-            replace(rung, seed=self.config.seed, imbalance=self.config.imbalance)
-            for rung in ladder_of(FeatureSpec.of(self.config))
-            if self._above((names.index(rung.backbone), rung.image_size), mine) and self._otherwise(rung)
-        ]
-
-    def worth_trying(self, seconds: float) -> bool:
-        """Whether a higher rung could get a few epochs in so many seconds.
-
-        It can't where the config itself could not: to try how fast a rung is takes time, too.
-        """
-        return seconds >= LEAST_EPOCHS * self.cost(self.config)[1]
-
-    def possible(self, rung: Config) -> bool:
-        """Whether the rung can be run here: its weights can be had, and the photos are large enough for it.
-
-        If not, `impossible` says why.
-        """
-        try:
-            self.cost(rung)
-        except InputError as error:
-            self.impossible[rung] = str(error)
-        return rung not in self.impossible
-
-    @staticmethod
-    def _above(rung: tuple[int, int], mine: tuple[int, int]) -> bool:
-        return rung[0] >= mine[0] and rung[1] >= mine[1]
-
-    def _otherwise(self, rung: Config) -> bool:
-        """Whether a rung has another network, image size or loss than the config."""
-        return any(getattr(rung, name) != getattr(self.config, name) for name in ("backbone", "image_size", "loss"))

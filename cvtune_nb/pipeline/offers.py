@@ -1,0 +1,190 @@
+"""What each preset will cost and is expected to reach, before anything is begun."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from cvtune_nb.advice.cross_validation import judged, right_by_photo
+from cvtune_nb.classification import predict_cost
+from cvtune_nb.classification.baseline import SVM_SECONDS
+from cvtune_nb.classification.candidates import Speeds
+from cvtune_nb.classification.features import FeatureSpec, missing
+from cvtune_nb.console import duration
+from cvtune_nb.data.pixels import needed_bytes
+from cvtune_nb.errors import InputError
+from cvtune_nb.escalation.expected_accuracy import LIFT, ExpectedAccuracy
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.metrics import Z95
+from cvtune_nb.models import backbones
+from cvtune_nb.parameters import Config
+from cvtune_nb.pipeline.planner import EXPORT_SECONDS, Planner
+from cvtune_nb.pipeline.presets import TRIALS, Preset
+from cvtune_nb.runs.cost import DECODE_SECONDS
+from cvtune_nb.workspace import Workspace
+
+SAMPLED = 400
+"""Photos whose features are computed for the accuracy to expect, where not all are there: seconds on any machine."""
+AUDIT_SECONDS = 0.01
+"""Of the audit, a photo, beside the features (docs/measurements.md, "Presets: expected and reached")."""
+FORMS = 5
+"""Times the weights of a network that an export takes on disk: it has them in several forms."""
+LEARNING = 0.2
+"""Errors fall with this power of the training photos, where only a sample is looked at (docs/measurements.md, "Presets:
+expected and reached")."""
+BEST = 0.93
+"""Errors that `best` leaves over those of `good` (docs/measurements.md, "Presets: expected and reached")."""
+SPREADS = {"quick": 0.12, "good": 0.3, "best": 0.35}
+"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted (docs/measurements.md,
+"Presets: expected and reached")."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A preset, what it costs here, and what it is expected to reach on the test photos.
+
+    Attributes
+    ----------
+    preset
+        What is done.
+    seconds, disk_megabytes, download_megabytes
+        What it takes: never more than its budget; 0 of what is there already.
+    expected
+        None where it can't be known; `why` says why.
+    why
+        What the expectation rests on, or why there is none.
+    """
+
+    preset: Preset
+    seconds: float
+    disk_megabytes: float
+    download_megabytes: float
+    expected: ExpectedAccuracy | None
+    why: str
+
+    @property
+    def cost(self) -> str:
+        """For example "about 6 min, 0.5 GB of disk, nothing to download"."""
+        fetched = f"{self.download_megabytes:.0f} MB to download" if self.download_megabytes else "nothing to download"
+        return f"about {duration(self.seconds)}, {self.disk_megabytes / 1000:.1f} GB of disk, {fetched}"
+
+    @property
+    def accuracy(self) -> str:
+        """For example "91.0% (85% to 95%) expected on test photos, as ..."."""
+        return f"{self.expected} expected on test photos, {self.why}" if self.expected else self.why
+
+    @property
+    def words(self) -> str:
+        """All of it in a line."""
+        return f"{self.preset.name} ({self.preset.meaning}): {self.cost}; {self.accuracy}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        values = {name: getattr(self, name) for name in ("seconds", "disk_megabytes", "download_megabytes", "why")}
+        return {"preset": self.preset.name, **values, "expected": self.expected and asdict(self.expected)}
+
+
+def offers(
+    workspace: Workspace,
+    config: Config,
+    presets: Iterable[Preset],
+    budget: float = math.inf,
+    progress: Progress = silent,
+) -> Iterator[Offer]:
+    """What each of some presets costs and is expected to reach, one after the other.
+
+    The features of a sample of the photos are computed where there are none, and steps of training are tried.
+
+    Parameters
+    ----------
+    workspace, config
+        The photos, and what is trained first.
+    presets
+        Cheapest first.
+    budget
+        Seconds, where less is given than a preset may take by itself.
+    progress
+        Called with the fraction done and what is under way.
+
+    Raises
+    ------
+    InputError
+        The network can't be used with these photos.
+    """
+    plan = _Plan(workspace, config, progress)
+    wrong, why = _errors(workspace, FeatureSpec.of(config), progress)
+    for preset in presets:
+        seconds, disk, download = plan.cost(preset)
+        yield Offer(
+            preset,
+            min(seconds, preset.budget, budget),
+            disk,
+            download,
+            None if wrong is None else _expected(workspace, wrong, preset.name),
+            why,
+        )
+
+
+class _Plan(Planner):
+    """The costs of steps, added up."""
+
+    def __init__(self, workspace: Workspace, config: Config, progress: Progress):
+        self.workspace, self.config, self.progress = workspace, config, progress
+        self.deadline, self.impossible = time.monotonic() + 30 * 24 * 3600, {}
+
+    def cost(self, preset: Preset) -> tuple[float, float, float]:  # type: ignore[override]
+        """Seconds, megabytes of disk, megabytes to download."""
+        space, spec, photos = self.workspace, FeatureSpec.of(self.config), self.workspace.photos()
+        spec.require_usable(photos)
+        todo, n = missing(space, spec, photos["sha256"].tolist()), len(photos)
+        seconds = EXPORT_SECONDS + AUDIT_SECONDS * n + SVM_SECONDS * n * photos["label"].nunique()
+        seconds += len(todo) * (DECODE_SECONDS + 1 / Speeds(space, [spec], self.progress).of(spec))
+        disk = needed_bytes(space, photos, spec.preprocessing) / 1e6 + FORMS * backbones.megabytes(spec.backbone)
+        networks, usual = {(spec.backbone, spec.weights)}, predict_cost(space, self.config, self.progress)
+        if "train" in preset.steps:
+            seconds, disk = seconds + usual.seconds, disk + usual.disk_megabytes
+        if "escalate" in preset.steps:
+            for rung in filter(self.possible, self.higher_rungs()):
+                more = predict_cost(space, rung, self.progress)
+                seconds, disk = seconds + more.seconds, disk + more.disk_megabytes
+                networks.add((rung.backbone, rung.weights))
+        if "sweep" in preset.steps:
+            seconds, disk = seconds + TRIALS * usual.seconds, disk + TRIALS * usual.disk_megabytes
+        fetched = [backbones.download(*network) for network in networks]
+        return seconds, disk, sum(each.megabytes for each in fetched if each)
+
+
+def _errors(workspace: Workspace, spec: FeatureSpec, progress: Progress) -> tuple[tuple[float, int] | None, str]:
+    """The share of errors of the SVM on frozen features and the photos it was counted on; and what that rests on."""
+    photos = workspace.photos()
+    try:
+        used = judged(photos)
+        sample = used
+        if len(used) > SAMPLED and missing(workspace, spec, used["sha256"].tolist()):
+            sample = used.groupby("label").sample(frac=SAMPLED / len(used), random_state=0).sort_index()
+        right = right_by_photo(workspace, sample, spec, progress)
+    except InputError as error:
+        return None, f"what it reaches can't be known beforehand: {error}"
+    wrong = ((1 - right).sum() + 0.5) / (len(right) + 1)
+    wrong *= (len(sample) / len(used)) ** LEARNING
+    return (wrong, len(right)), f"judged from an SVM cross-validated on {len(right)} of {len(used)} photos"
+
+
+def _expected(workspace: Workspace, errors: tuple[float, int], preset: str) -> ExpectedAccuracy:
+    """The accuracy to expect on the test photos, with what counting so few of them adds to its interval."""
+    wrong, counted = errors
+    wrong *= {"quick": 1.0, "good": LIFT, "best": LIFT * BEST}[preset]
+    test = max(1, int((workspace.photos()["split"] == "test").sum()))
+    chance = math.sqrt((1 - wrong) / wrong * (1 / counted + 1 / test))
+    spread = math.hypot(SPREADS[preset], chance)
+    low, high = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, -1))
+    return ExpectedAccuracy(1 - wrong, low, high)
+
+
+def table(made: Iterable[Offer]) -> pd.DataFrame:
+    """preset, what it does, what it costs, and what it is expected to reach: a row each."""
+    rows = [(one.preset.name, one.preset.meaning, one.cost, one.accuracy) for one in made]
+    return pd.DataFrame(rows, columns=["preset", "what it does", "cost", "accuracy"])

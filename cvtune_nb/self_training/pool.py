@@ -1,0 +1,101 @@
+"""The photos of a folder without labels, but for copies of photos that the workspace has."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cvtune_nb.audit import duplicates
+from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.features import features
+from cvtune_nb.data.pixels import pixels
+from cvtune_nb.data.preprocessing import SQUARE
+from cvtune_nb.errors import InputError
+from cvtune_nb.files import Progress, silent
+from cvtune_nb.similarity.active_learning import read_unlabelled
+from cvtune_nb.workspace import Workspace
+
+SAME_FILE = "the workspace has this file already"
+COPY = "it is a copy of a {} photo, by which results are measured"
+TWICE = "the folder has this file twice"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Photos that may be labelled by machine.
+
+    Attributes
+    ----------
+    photos
+        path (absolute), sha256, width, height, bytes.
+    left_out
+        Path and reason of all other files of the folder.
+    """
+
+    photos: pd.DataFrame
+    left_out: list[tuple[str, str]]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many files were left out, by reason, the most frequent first."""
+        return pd.Series([why for _, why in self.left_out], dtype=object).value_counts().to_dict()
+
+
+def read_pool(workspace: Workspace, folder: str | Path, explorer: SvmExplorer, progress: Progress = silent) -> Pool:
+    """Read a folder, and leave out what the workspace has and copies of its validation and test photos.
+
+    Copies are found as the audit finds them: resized, recompressed, cropped, turned, mirrored. What a person said are
+    no copies is left in.
+
+    Parameters
+    ----------
+    workspace, folder
+        Whose photos are known, and the photos without labels, in the folder and below it; they are only read.
+    explorer
+        The SVM on the features by which photos are compared.
+    progress
+        Called with the fraction done and what is under way.
+
+    Raises
+    ------
+    InputError
+        The folder has no photo that can be read, or none that is new.
+    """
+    found, left_out = read_unlabelled(folder, _part(progress, 0.0, 0.2), workspace.levels)
+    manifest = workspace.manifest()
+    known, again = found["sha256"].isin(manifest["sha256"]), found["sha256"].duplicated()
+    left_out += [(path, SAME_FILE) for path in found.loc[known, "path"]]
+    left_out += [(path, TWICE) for path in found.loc[again & ~known, "path"]]
+    photos = found[~known & ~again].reset_index(drop=True)
+    if photos.empty:
+        raise InputError(f"{folder} has no photo that the workspace has not: give a folder of other photos")
+    split = _measured_by(workspace, photos, manifest, explorer, progress)
+    copied = split != ""
+    left_out += [(path, COPY.format(name)) for path, name in zip(photos["path"][copied], split[copied], strict=True)]
+    if copied.all():
+        raise InputError(f"{folder} has only copies of validation and test photos: give a folder of other photos")
+    return Pool(photos[~copied].reset_index(drop=True), left_out)
+
+
+def _measured_by(
+    workspace: Workspace, photos: pd.DataFrame, manifest: pd.DataFrame, explorer: SvmExplorer, progress: Progress
+) -> np.ndarray:
+    """The split of the validation or test photo that each photo is a copy of, (n,) of text; "" for none."""
+    both = pd.concat([manifest, photos], ignore_index=True)
+    rows = features(workspace, both, explorer.spec, _part(progress, 0.2, 0.8)).own
+    svm = explorer.svm(explorer.best_C())
+    # by class, for photos of one class look more alike than others do
+    guessed = svm.predict(features(workspace, photos, explorer.spec).matrix)
+    both.loc[len(manifest) :, "label"] = guessed
+    squares = pixels(workspace, both, replace(explorer.spec.preprocessing, framing="crop", aspect=SQUARE))
+    copies = duplicates.find(both, rows, squares, _part(progress, 0.8, 1.0), workspace.distinct()).groups
+    split = np.full(len(photos), "", dtype=object)
+    for name in ("validation", "test"):  # the latter, where it is both
+        measured = set(copies[: len(manifest)][(manifest["split"] == name).to_numpy()])
+        split[[group in measured for group in copies[len(manifest) :]]] = name
+    return split
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    return lambda share, words: progress(start + (end - start) * share, words)
