@@ -170,7 +170,7 @@ def _new(
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
     seconds = distillation_seconds(workspace, str(beside["teacher"]), progress)
     origin = networks.origin(config.backbone, shown_in(config).size, config.weights, progress)
-    run = new_run(workspace, config, photos, measured, seconds, None, origin, beside)
+    run = new_run(workspace, config, photos, measured, seconds, origin=origin, beside=beside)
     if extra is not None:
         write_csv(run.folder / UNLABELLED, extra)
         seen = extra.assign(group=extra["sha256"], label="", split=BEFORE)
