@@ -30,9 +30,9 @@ def test_the_first_epochs_are_small_the_last_never_is(share, epochs, small):
 def test_training_sees_smaller_photos_first_and_is_measured_on_whole_ones(workspace, monkeypatch, framing):
     shown, plain = [], train.step
 
-    def step(network, optimizer, squares, labels, config, balance):
+    def step(network, optimizer, squares, labels, config, *others):
         shown.append((squares.shape[1:3], config.image_size))
-        return plain(network, optimizer, squares, labels, config, balance)
+        return plain(network, optimizer, squares, labels, config, *others)
 
     monkeypatch.setattr(train, "step", step)
     config = replace(CONFIG, framing=framing)
