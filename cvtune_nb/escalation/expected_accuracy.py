@@ -85,18 +85,18 @@ def expected_accuracies(
         if spec not in known and (compute or cached(workspace, photos, spec)):
             right = right_by_photo(workspace, photos, spec, progress)
             known[spec] = (1 - right.mean()) + 0.5 / len(right)
-    lift = _lift(done, known, int((photos["split"] == "validation").sum()))
-    return [_expected(FeatureSpec.of(config), known, lift) for config in configs]
+    lift = lift_of(done, known, int((photos["split"] == "validation").sum()))
+    return [expected_of(FeatureSpec.of(config), known, lift) for config in configs]
 
 
-def _lift(done: Sequence[Run], known: dict[FeatureSpec, float], photos: int) -> Normal:
+def lift_of(done: Sequence[Run], known: dict[FeatureSpec, float], photos: int) -> Normal:
     """What fine-tuning makes of the errors on this data set: before any run here as elsewhere, then as these say.
 
     The mean of a normal distribution with a normal prior (Gelman and others 2013, "Bayesian data analysis", 2.5). That
     some validation photos are harder than others is the same for all runs on them: it is in the prior's spread.
     """
     wrong = LIFT * (sum(known.values()) / len(known) if known else START)
-    prior = SETS**2 + (1 - wrong) / (wrong * max(1, photos))
+    prior = SETS**2 + (1 - wrong) / (wrong * photos + 0.5)  # of the logarithm of a count
     seen = [
         math.log(max(1 - run.validation.value, 0.5 / run.counts[1]) / _frozen(FeatureSpec.of(run.config), known))
         for run in done
@@ -106,7 +106,7 @@ def _lift(done: Sequence[Run], known: dict[FeatureSpec, float], photos: int) -> 
     return Normal(mean, math.sqrt(1 / precision))
 
 
-def _expected(spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal) -> ExpectedAccuracy:
+def expected_of(spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal) -> ExpectedAccuracy:
     """The accuracy to expect of a run that starts from such features."""
     spread = math.hypot(lift.spread, RUNGS, 0.0 if spec in known else UNKNOWN)
     wrong = _frozen(spec, known) * math.exp(lift.mean)

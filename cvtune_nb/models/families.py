@@ -231,8 +231,8 @@ FAMILIES = {
                 Rung("efficientnet_lite0", 224, 32, 0.0003),
                 Rung("efficientnet_lite0", 224, 32, 0.0003, CONTRAST),
                 Rung("efficientnet_lite0", 320, 32, 0.0003, PROGRESSIVE),
-                Rung("efficientnet_lite2", 320, 16, 0.00015, PROGRESSIVE),
-                Rung("efficientnet_lite2", 448, 16, 0.00015, PROGRESSIVE),
+                Rung("efficientnet_lite2", 260, 32, 0.0003, CONTRAST),
+                Rung("efficientnet_lite2", 320, 32, 0.0003, PROGRESSIVE),
             ),
         ),
         Family(

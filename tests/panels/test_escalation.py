@@ -10,7 +10,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import ladder_of, reference_2018, resized
 from cvtune_nb.files import pinned, read_json_lines
-from cvtune_nb.models.families import PROGRESSIVE
+from cvtune_nb.models.families import CONTRAST
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels import EscalationPanel, GainsPanel, SweepPanel
 from cvtune_nb.parameters import Config
@@ -69,8 +69,7 @@ def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     advised = recommended("convnext_tiny", image_size=64)
     assert panel.table.configs()[0] == advised
     assert first.controls["learning_rate"].value == advised.learning_rate
-    halved = replace(advised.halved(), image_size=96, **PROGRESSIVE)
-    assert panel.table.configs()[3] == halved, "halved with the minibatch"
+    assert panel.table.configs()[3] == replace(advised, image_size=96, **CONTRAST), "what the rung has besides stays"
     first.controls["learning_rate"].value = 7.0
     first.controls["backbone"].value = "resnet50"
     assert "learning_rate is 7.0" in panel.alert.value
