@@ -20,7 +20,7 @@ from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Z95
 from cvtune_nb.models import backbones
-from cvtune_nb.objectives import ACCURACY, Counted, Objective, Score
+from cvtune_nb.objectives import ACCURACY, Counted, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, photos_id
 
@@ -30,7 +30,7 @@ LIFT = 0.75
 PIXELS = 0.75
 """Errors after doubling the image size over those before, where no features tell
 (docs/measurements.md, "Errors at twice the image size")."""
-SETS, RUNGS, UNKNOWN = 0.35, 0.15, 0.2
+SETS, RUNGS, UNKNOWN = 0.35, 0.2, 0.2
 """Standard deviations of log(errors) in these predictions: of LIFT from set to set, of runs on one set, and of
 what PIXELS and ImageNet's accuracies say where no features tell (docs/measurements.md, "Accuracies expected of
 rungs")."""
@@ -102,35 +102,65 @@ def expected_accuracies(
     for spec in map(FeatureSpec.of, [*configs, *(run.config for run in done)]):
         if spec not in known and (compute or cached(workspace, photos, spec)):
             known[spec] = on_svm(workspace, photos, spec, objective, progress).smoothed
-    lift = _lift(done, known, int((photos["split"] == "validation").sum()), objective)
-    return [_expected(FeatureSpec.of(config), known, lift, Counted.of(objective)) for config in configs]
+    lift = lift_of(done, known, int((photos["split"] == "validation").sum()), objective)
+    return [expected_of(FeatureSpec.of(config), known, lift, Counted.of(objective)) for config in configs]
 
 
-def _lift(done: Sequence[Run], known: dict[FeatureSpec, float], photos: int, objective: Objective) -> Normal:
+def lift_of(
+    done: Sequence[Run], known: dict[FeatureSpec, float], photos: int, objective: Objective | None = None
+) -> Normal:
     """What fine-tuning makes of the errors on this data set: before any run here as elsewhere, then as these say.
 
     The mean of a normal distribution with a normal prior (Gelman and others 2013, "Bayesian data analysis", 2.5). That
     some validation photos are harder than others is the same for all runs on them: it is in the prior's spread.
+
+    Parameters
+    ----------
+    done
+        The runs so far.
+    known
+        Errors of the SVM on features.
+    photos
+        How many validation photos there are.
+    objective
+        What counts; None: accuracy.
     """
     wrong = LIFT * (sum(known.values()) / len(known) if known else START)
-    prior = SETS**2 + max(0.0, 1 - wrong) / (wrong * max(1, photos))
+    prior = SETS**2 + max(0.0, 1 - wrong) / (wrong * photos + 0.5)  # of the logarithm of a count
     seen = [
-        math.log(max(_lost(score), 0.5 / run.counts[1]) / _frozen(FeatureSpec.of(run.config), known))
+        math.log(max(lost, 0.5 / run.counts[1]) / _frozen(FeatureSpec.of(run.config), known))
         for run in done
-        if (score := run.score(objective))
+        if (lost := _lost(run, objective)) is not None
     ]
     precision = 1 / prior + len(seen) / RUNGS**2
     mean = (math.log(LIFT) / prior + sum(seen) / RUNGS**2) / precision
     return Normal(mean, math.sqrt(1 / precision))
 
 
-def _lost(score: Score) -> float:
-    """1 minus a share, or the loss or cost itself."""
-    return 1 - score.value if score.share else score.value
+def _lost(run: Run, objective: Objective | None) -> float | None:
+    """1 minus a share, or the loss or cost itself; None where that can't be told of the run."""
+    if objective is None:
+        return 1 - run.validation.value
+    score = run.score(objective)
+    return None if score is None else 1 - score.value if score.share else score.value
 
 
-def _expected(spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal, counted: Counted) -> ExpectedAccuracy:
-    """What to expect of a run that starts from such features."""
+def expected_of(
+    spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal, counted: Counted = ACCURACY
+) -> ExpectedAccuracy:
+    """What to expect of a run that starts from such features.
+
+    Parameters
+    ----------
+    spec
+        The features.
+    known
+        Errors of the SVM on features.
+    lift
+        What `lift_of` gives.
+    counted
+        What counts.
+    """
     spread = math.hypot(lift.spread, RUNGS, 0.0 if spec in known else UNKNOWN)
     wrong = _frozen(spec, known) * math.exp(lift.mean)
     worst, middle, best = (wrong * math.exp(sign * Z95 * spread) for sign in (1, 0, -1))

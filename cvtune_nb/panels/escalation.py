@@ -46,6 +46,8 @@ from cvtune_nb.workspace import Workspace
 
 OWN = "my own"
 """What the menu of families calls rungs that the person has edited."""
+OF_2018 = ": the table of 2018, and beyond"
+"""What the menu adds to the name of ResNet's ladder."""
 REFUSED = (InputError, OSError, ValueError, RuntimeError)
 """What estimating a rung that can't be raises."""
 EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
@@ -94,7 +96,7 @@ class EscalationPanel(Panel):
             raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(self.ladders)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*self.ladders, *([OWN] if own else [])], description="Ladder", **look())
+        self.family = w.Dropdown(options=self._menu(bool(own)), description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
@@ -134,6 +136,11 @@ class EscalationPanel(Panel):
             self._draw(Escalation(pd.DataFrame(columns=EMPTY), "", ""))
             self.say("Nothing has run yet.")
 
+    def _menu(self, own: bool) -> list[tuple[str, str]]:
+        """The ladders to choose from, as they are shown and by name; own: the person's among them."""
+        names = [*self.ladders, *([OWN] if own else [])]
+        return [(f"{name}{OF_2018 if name == 'resnet' else ''}", name) for name in names]
+
     # -- choosing rungs ---------------------------------------------------------------------------------------
 
     def chosen(self) -> dict[int, Config]:
@@ -166,7 +173,7 @@ class EscalationPanel(Panel):
         if self.family.value == OWN or rungs != self._ladder():
             save_rungs(self.workspace, rungs)
             self._editing = True  # the table is what it is already
-            self.family.options = [*self.ladders, OWN]
+            self.family.options = self._menu(True)
             self.family.value = OWN
             self._editing = False
         self.add_up()

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import choose, objective_in
 from cvtune_nb.escalation import expected_accuracies, expected_accuracy
 from cvtune_nb.escalation.climb import Climb
-from cvtune_nb.escalation.expected_accuracy import LIFT, PIXELS, ExpectedAccuracy
+from cvtune_nb.escalation.expected_accuracy import LIFT, PIXELS, ExpectedAccuracy, expected_of, lift_of
 from cvtune_nb.objectives import Counted
 from cvtune_nb.parameters import Config
 
@@ -79,3 +80,44 @@ def test_the_chance_of_a_gain_grows_with_the_expected_accuracy_and_shrinks_with_
     assert sure.better_than(0.95) < 1e-6
     assert unsure.better_than(0.95) > sure.better_than(0.95)
     assert np.all(np.diff([unsure.better_than(best) for best in (0.7, 0.8, 0.9, 0.99)]) < 0)
+
+
+def told_after(lifts, photos=200, frozen=0.2):
+    """What is expected of RUNG after runs whose errors were so many times those of the frozen features."""
+    runs = [
+        SimpleNamespace(config=RUNG, counts=(1, photos), validation=SimpleNamespace(value=1 - frozen * lift))
+        for lift in lifts
+    ]
+    known = {FeatureSpec.of(RUNG): frozen}
+    return expected_of(FeatureSpec.of(RUNG), known, lift_of(runs, known, photos))
+
+
+def test_what_earlier_runs_gained_is_expected_again_the_surer_the_more_there_were():
+    none, one, many = (told_after([0.4] * count) for count in (0, 1, 8))
+    assert none.accuracy == pytest.approx(1 - 0.2 * LIFT)
+    assert none.accuracy < one.accuracy < many.accuracy < 1 - 0.2 * 0.4
+    assert none.high - none.low > one.high - one.low > many.high - many.low > 0.03
+
+
+def test_few_validation_photos_make_it_less_sure():
+    few, many = (told_after([], photos) for photos in (9, 1000))
+    assert few.accuracy == many.accuracy
+    assert 0.2 < few.low < many.low
+
+
+@pytest.mark.parametrize("truth", [0.5, 0.75, 1.0])
+def test_its_interval_holds_what_becomes_of_at_least_80_percent_of_rungs(truth):
+    """Drawn as the predictions say, on sets where fine-tuning leaves between half and all of the errors."""
+    random, photos, held, frozen = np.random.default_rng(0), 150, [], 0.2
+    for _ in range(40):
+        errors, known = [], {FeatureSpec.of(RUNG): frozen}
+        hard = random.binomial(photos, frozen * truth) / photos / (frozen * truth)
+        for _ in range(4):
+            runs = [
+                SimpleNamespace(config=RUNG, counts=(1, photos), validation=SimpleNamespace(value=1 - wrong))
+                for wrong in errors
+            ]
+            told = expected_of(FeatureSpec.of(RUNG), known, lift_of(runs, known, photos))
+            errors.append(min(0.99, frozen * truth * hard * np.exp(random.normal(0, 0.15))))
+            held.append(told.low <= 1 - errors[-1] <= told.high)
+    assert np.mean(held) >= 0.8
