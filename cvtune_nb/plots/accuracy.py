@@ -28,6 +28,10 @@ from cvtune_nb.plots.style import (
 )
 
 
+LABEL = 30
+"""Characters of the name of what counts that have room in a title."""
+
+
 def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> Figure:
     """Accuracy against the SVM's C, and what counts beside it, with the chosen C marked.
 
@@ -45,7 +49,7 @@ def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> 
     axes.plot(table["C"], table["train_accuracy"], **TRAIN)
     axes.plot(table["C"], table["validation_accuracy"], **VALIDATION)
     if counted.share and not counted.by_accuracy:
-        label = shortened(counted.label, 30)
+        label = shortened(counted.label, LABEL)
         axes.plot(table["C"], table["objective"], color=GREEN, linestyle="-.", marker="^", markersize=4, label=label)
     axes.axvline(chosen, color=GREY, linestyle=":", linewidth=1.5, label=f"C = {chosen:.3g}")
     axes.set_xscale("log")
@@ -57,8 +61,9 @@ def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> 
     here = judged[table["C"] == chosen]
     now = float(here.iloc[0]) if len(here) else float("nan")
     words = "no C is better" if now == judged[best] else f"C = {table['C'][best]:g} is the best"
-    what = "" if counted.by_accuracy else f"{counted.label} "
-    titled(axes, f"C = {chosen:g}: {what}{counted.in_words(now)} on validation; {words}" if len(here) else words)
+    what, between = ("", " ") if counted.by_accuracy else (f"{shortened(counted.label, LABEL)} ", "\n")
+    value = f"C = {chosen:g}: {what}{counted.in_words(now)} on validation;{between}{words}"
+    titled(axes, value if len(here) else words)
     return made
 
 
@@ -120,7 +125,7 @@ def _more_photos(table: pd.DataFrame, counted: Counted) -> str:
     last = table.iloc[-1]
     fewer = table[table["train_photos"] <= last["train_photos"] * 0.6]
     now, most = last["accuracy"], f"{last['train_photos']:.0f} photos"
-    what = "" if counted.by_accuracy else f" {counted.label}"
+    what = "" if counted.by_accuracy else f" {shortened(counted.label, LABEL)}"
     if fewer.empty:
         return f"{counted.in_words(now)}{what} with {most}"
     earlier = fewer.iloc[-1]
@@ -129,7 +134,8 @@ def _more_photos(table: pd.DataFrame, counted: Counted) -> str:
     # A gain within half of the interval may be luck.
     verdict = "more would help" if gain > (last["high"] - last["low"]) / 2 else "within the interval"
     brought = f"{counted.change(difference)}{' of' if what and counted.share else ''}{what}"
-    return f"{earlier['train_photos']:.0f} to {most} brought {brought}: {verdict}"
+    between = "\n" if what else " "  # a longer title takes two lines
+    return f"{earlier['train_photos']:.0f} to {most} brought {brought}:{between}{verdict}"
 
 
 def training_curves(
@@ -170,7 +176,7 @@ def training_curves(
     if baseline is not None:
         left.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
     if counted.share and not counted.by_accuracy and len(history):
-        label = shortened(counted.label, 30)
+        label = shortened(counted.label, LABEL)
         left.plot(
             history["epoch"], history["objective"], color=INK, linestyle=":", marker="^", markersize=4, label=label
         )
@@ -186,7 +192,7 @@ def training_curves(
         if not counted.by_accuracy:
             judged = history["objective"]
             best = history.loc[judged.idxmax() if counted.higher_is_better else judged.idxmin()]
-            value = f"{shortened(counted.label, 30)} {counted.in_words(best['objective'])}"
+            value = f"{shortened(counted.label, LABEL)} {counted.in_words(best['objective'])}"
         titled(left, f"Best {value} on validation, epoch {best['epoch']:.0f}")
         apart = (last["train_accuracy"] - last["validation_accuracy"]) * 100
         titled(right, f"Loss; train is {apart:+.1f} points from validation")

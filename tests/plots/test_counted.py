@@ -49,10 +49,10 @@ def test_the_learning_curve_and_c(what, values):
     figure = plots.learning_curve(counted(rows, values), what)
     assert figure.axes[0].get_ylabel() == what.axis
     change = "+10.0 points of balanced accuracy" if what.share else "-0.200 log loss"
-    assert f"50 to 100 photos brought {change}: more would help" in texts(figure)
+    assert f"50 to 100 photos brought {change}:\nmore would help" in texts(figure)
     table = pd.DataFrame({"C": [0.1, 1.0], "train_accuracy": 1.0, "validation_accuracy": [0.8, 0.9]})
     figure = plots.c_curve(table.assign(objective=values[:0:-1]), 1.0, what)
-    assert "; C = 0.1 is the best" in texts(figure) and f"C = 1: {what.label} " in texts(figure)
+    assert ";\nC = 0.1 is the best" in texts(figure) and f"C = 1: {what.label} " in texts(figure)
     assert "no C is better" in texts(plots.c_curve(table.assign(objective=0.0), 1.0, ACCURACY))
 
 
