@@ -27,7 +27,6 @@ from cvtune_nb.plots.style import (
     what_counts,
 )
 
-
 LABEL = 30
 """Characters of the name of what counts that have room in a title."""
 
