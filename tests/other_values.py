@@ -20,6 +20,8 @@ def another(parameter: Parameter) -> Any:
         return f"/nowhere/own.safetensors{PIN}{'0' * 64}"
     if parameter.scale == "objective":
         return "macro-f1"
+    if parameter.scale == "run":
+        return "003-resnet18-224"
     if parameter.scale == "text":
         return "[0.01]*2 + [0.001]"
     return parameter.high if parameter.low == parameter.default else parameter.low

@@ -126,7 +126,7 @@ class Context:
         if len(used) > REMEDY_PHOTOS:
             used = np.sort(np.random.default_rng(0).permutation(used)[:REMEDY_PHOTOS])
         labels = self.photos["label"].to_numpy(dtype=object)[used]
-        objective = objective_of(what_counts(self.workspace), sorted(set(labels)))
+        objective = objective_of(what_counts(self.workspace), sorted(self.in_use["label"].unique()))
         groups, part = self.groups[used], self._part(0.9, 1.0)
         own = groups if self.together else None
         return compared(np.asarray(self.rows[used]), labels, groups, objective, progress=part, together=own)

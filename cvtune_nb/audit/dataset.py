@@ -52,11 +52,12 @@ def imbalance(context: Context) -> list[Issue]:
     balance = balance_of(context.in_use)
     if not balance.unbalanced:
         return []
-    advice = f"add photos of {quoted([balance.smallest])}, and judge models by balanced accuracy"
+    advice, usual = f"add photos of {quoted([balance.smallest])}", ", and judge models by balanced accuracy"
     if balance.counts[balance.smallest] < FEWEST:
-        advice += "; remedies can't be compared with so few photos of it"
+        advice += f"{usual}; remedies can't be compared with so few photos of it"
     else:
         found = context.remedies
+        advice += usual if found.objective == "balanced-accuracy" else f", or use a remedy: {found.label} counts"
         advice += f"; expected, cross-validated on {found.photos:,} photos with a frozen network: {found.brings}. "
         advice += (
             f"Choose {found.recommended} in notebook 02 or with --imbalance"

@@ -154,7 +154,8 @@ class ClassifierTrainer:
         add_projection(network, config)
         self.network = network.to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
-        self.progress, self.now, self.learned_from = progress, config, self.train
+        self.progress, self.now = progress, config
+        self.smaller: Part | None = None
 
     def start(self, progress: Progress) -> Measured | None:
         """The run that it goes on from, or the SVM as the last layer, where the config wants it: epoch 0."""
@@ -175,16 +176,17 @@ class ClassifierTrainer:
         """
         now = in_epoch(self.config, epoch)
         if now == self.config:
-            self.now, self.learned_from = now, self.train
+            self.smaller = None
         elif now != self.now:
             with distributed.rank_zero_first():
                 squares = pixels(self.workspace, self.train.photos, shown_in(now), self.progress)
-            self.now, self.learned_from = now, replace(self.train, squares=squares)
+            self.smaller = replace(self.train, squares=squares)
+        self.now = now
         return self.balance.order(self.train.labels, self.config.counted_loss).split(self.config.batch_size)
 
     def read(self, rows: torch.Tensor) -> Batch:
         """The photos of these rows, not augmented yet."""
-        return self.learned_from.batch(rows)
+        return (self.smaller or self.train).batch(rows)
 
     def learning_rate(self, done: float, steps: int) -> float:
         """The schedule, after the warm-up."""

@@ -14,7 +14,7 @@ from cvtune_nb.escalation.ladder import (
     save_rungs,
     shown_as,
 )
-from cvtune_nb.escalation.parameter_sweep import Sweep, sweep
+from cvtune_nb.escalation.parameter_sweep import Sweep, run_to_search_round, sweep
 
 __all__ = [
     "Escalation",
@@ -30,6 +30,7 @@ __all__ = [
     "read_rungs",
     "reference_2018",
     "resized",
+    "run_to_search_round",
     "save_rungs",
     "shown_as",
     "so_far",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cvtune_nb.classification import Run, earlier_run, fit, load_run, predict_cost, runs
 from cvtune_nb.classification import objective as judged
-from cvtune_nb.classification.baseline import last_baseline
+from cvtune_nb.classification.baseline import baseline_score, last_baseline
 from cvtune_nb.classification.parent import BELOW, alike, named_parent
 from cvtune_nb.console import duration
 from cvtune_nb.errors import Beaten, InputError, Stopped
@@ -16,7 +16,7 @@ from cvtune_nb.escalation.expected_accuracy import ExpectedAccuracy, expected_ac
 from cvtune_nb.escalation.stopping import Prospect, beaten, in_words, smallest_shown, why_not
 from cvtune_nb.escalation.verdict import verdict
 from cvtune_nb.files import Progress, silent
-from cvtune_nb.objectives import Objective
+from cvtune_nb.objectives import USUAL, Objective
 from cvtune_nb.parameters import LADDER_PARAMETERS, Config
 from cvtune_nb.runs import lock
 from cvtune_nb.runs.store import TRAINING, UNFINISHED
@@ -91,7 +91,7 @@ def escalate(
     """Train the configs within budget_seconds.
 
     The next rung is always the one with the highest expected gain over the best accuracy so far for its time
-    (`expected_accuracies`: in accuracy, whatever counts, for that is what features tell). A rung that was run before
+    (`expected_accuracies`, by what counts). A rung that was run before
     with the same parameters is not run again; one that was stopped goes on. When the rungs left would take longer than
     the time left, the epochs of each are cut by the same factor, and a rung of which not one epoch fits is skipped, the
     one with the lowest expected gain for its time first; the note says so. So is a rung that can't be run here at all:
@@ -225,7 +225,8 @@ class Climb:
         seconds = {index: self._cost(self.configs[index], self.configs[index].epochs) for index in known}
         left = {self._number(index): Prospect(self.expected[index], seconds[index]) for index in known}
         photos = finished[0].validation.n
-        reasons = why_not(left, self.best(), self.least_gain, smallest_shown(finished, photos), photos)
+        shown = smallest_shown(finished, photos) if self.objective.text == USUAL else 0.0
+        reasons = why_not(left, self.best(), self.least_gain, shown, photos)
         for index in known if reasons else []:
             self.rows[index] |= {"state": "skipped", "note": reasons[self._number(index)]}
             self.left.remove(index)
@@ -401,10 +402,20 @@ class Climb:
         return predict_cost(self.workspace, config).seconds
 
     def best(self) -> float:
-        """The highest validation accuracy so far, the baseline's SVM included."""
+        """The best value on validation so far by what counts, the baseline's SVM included."""
+        if self.objective.text != USUAL:
+            return self._best_by_objective()
         ran = [row["validation_accuracy"] for row in self.rows if not pd.isna(row["validation_accuracy"])]
         known = last_baseline(self.workspace)
         return max([*ran, known["validation_accuracy"] if known else 0.0])
+
+    def _best_by_objective(self) -> float:
+        ran = [row["objective_value"] for row in self.rows if not pd.isna(row["objective_value"])]
+        svm = baseline_score(self.workspace, self.objective)
+        known = [*ran, *([svm.value] if svm else [])]
+        if not known and not self.objective.SHARE:  # no loss is the worst there can be: the worst that is expected
+            known = [expected.high for expected in self.expected.values()]
+        return max(known, key=self.objective.merit, default=0.0)
 
     def _worth(self, index: int, epochs: int) -> float:
         """Expected gain for its time; rungs of which nothing is known are equal: they run in the order given."""

@@ -1,4 +1,8 @@
-"""What accuracy to expect of a rung before it is run, based on frozen features and the runs so far."""
+"""What to expect of a rung before it is run, by what counts, based on frozen features and the runs so far.
+
+Errors are those of accuracy, or what is lost by another objective (advice.losses). How far fine-tuning lowers them, and
+how sure that is, was measured for accuracy and is taken for other objectives, too, until runs here say more.
+"""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +12,15 @@ from typing import NamedTuple
 import pandas as pd
 from scipy.stats import norm
 
-from cvtune_nb.advice.cross_validation import cached, right_by_photo
+from cvtune_nb.advice.cross_validation import cached
+from cvtune_nb.advice.losses import on_svm
 from cvtune_nb.classification import Run, load_run, runs
 from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Z95
 from cvtune_nb.models import backbones
+from cvtune_nb.objectives import ACCURACY, Counted, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace, photos_id
 
@@ -23,7 +30,7 @@ LIFT = 0.75
 PIXELS = 0.75
 """Errors after doubling the image size over those before, where no features tell
 (docs/measurements.md, "Errors at twice the image size")."""
-SETS, RUNGS, UNKNOWN = 0.35, 0.15, 0.2
+SETS, RUNGS, UNKNOWN = 0.35, 0.2, 0.2
 """Standard deviations of log(errors) in these predictions: of LIFT from set to set, of runs on one set, and of
 what PIXELS and ImageNet's accuracies say where no features tell (docs/measurements.md, "Accuracies expected of
 rungs")."""
@@ -33,20 +40,31 @@ START = 0.2
 
 @dataclass(frozen=True)
 class ExpectedAccuracy:
-    """Accuracy to expect on validation (0 to 1), with the 95% interval low..high."""
+    """Accuracy to expect on validation (0 to 1), or the value of what counts, with the 95% interval low..high.
+
+    counted: what counts.
+    """
 
     accuracy: float
     low: float
     high: float
+    counted: Counted = ACCURACY
 
     def __str__(self) -> str:
-        return f"{self.accuracy:.1%} ({self.low:.0%} to {self.high:.0%})"
+        if self.counted.share:
+            return f"{self.accuracy:.1%} ({self.low:.0%} to {self.high:.0%})"
+        return f"{self.accuracy:.3f} ({self.low:.3f} to {self.high:.3f})"
 
     def better_than(self, best: float) -> float:
-        """How far it may be expected to exceed the accuracy `best` (Jones and others 1998, expected improvement)."""
+        """How far it may be expected to be better than `best` (Jones and others 1998, expected improvement)."""
         spread = max(1e-6, (self.high - self.low) / (2 * Z95))
         z = (self.accuracy - best) / spread
+        z = z if self.counted.higher_is_better else -z
         return float(spread * (z * norm.cdf(z) + norm.pdf(z)))
+
+    def at_most(self, best: float) -> float:
+        """How far the better end of its interval is from `best`; 0 where it is worse."""
+        return max(0.0, self.high - best if self.counted.higher_is_better else best - self.low)
 
 
 class Normal(NamedTuple):
@@ -59,7 +77,7 @@ class Normal(NamedTuple):
 def expected_accuracies(
     workspace: Workspace, configs: Sequence[Config], compute: bool = False, progress: Progress = silent
 ) -> list[ExpectedAccuracy]:
-    """What accuracy to expect of each config.
+    """What accuracy to expect of each config, or of another objective, where the workspace has one.
 
     Parameters
     ----------
@@ -78,40 +96,78 @@ def expected_accuracies(
     InputError
         When a class has too few photos.
     """
-    photos = workspace.photos()
+    photos, objective = workspace.photos(), objective_in(workspace)
     done = _finished(workspace, photos)
     known: dict[FeatureSpec, float] = {}
     for spec in map(FeatureSpec.of, [*configs, *(run.config for run in done)]):
         if spec not in known and (compute or cached(workspace, photos, spec)):
-            right = right_by_photo(workspace, photos, spec, progress)
-            known[spec] = (1 - right.mean()) + 0.5 / len(right)
-    lift = _lift(done, known, int((photos["split"] == "validation").sum()))
-    return [_expected(FeatureSpec.of(config), known, lift) for config in configs]
+            known[spec] = on_svm(workspace, photos, spec, objective, progress).smoothed
+    lift = lift_of(done, known, int((photos["split"] == "validation").sum()), objective)
+    return [expected_of(FeatureSpec.of(config), known, lift, Counted.of(objective)) for config in configs]
 
 
-def _lift(done: Sequence[Run], known: dict[FeatureSpec, float], photos: int) -> Normal:
+def lift_of(
+    done: Sequence[Run], known: dict[FeatureSpec, float], photos: int, objective: Objective | None = None
+) -> Normal:
     """What fine-tuning makes of the errors on this data set: before any run here as elsewhere, then as these say.
 
     The mean of a normal distribution with a normal prior (Gelman and others 2013, "Bayesian data analysis", 2.5). That
     some validation photos are harder than others is the same for all runs on them: it is in the prior's spread.
+
+    Parameters
+    ----------
+    done
+        The runs so far.
+    known
+        Errors of the SVM on features.
+    photos
+        How many validation photos there are.
+    objective
+        What counts; None: accuracy.
     """
     wrong = LIFT * (sum(known.values()) / len(known) if known else START)
-    prior = SETS**2 + (1 - wrong) / (wrong * max(1, photos))
+    prior = SETS**2 + max(0.0, 1 - wrong) / (wrong * photos + 0.5)  # of the logarithm of a count
     seen = [
-        math.log(max(1 - run.validation.value, 0.5 / run.counts[1]) / _frozen(FeatureSpec.of(run.config), known))
+        math.log(max(lost, 0.5 / run.counts[1]) / _frozen(FeatureSpec.of(run.config), known))
         for run in done
+        if (lost := _lost(run, objective)) is not None
     ]
     precision = 1 / prior + len(seen) / RUNGS**2
     mean = (math.log(LIFT) / prior + sum(seen) / RUNGS**2) / precision
     return Normal(mean, math.sqrt(1 / precision))
 
 
-def _expected(spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal) -> ExpectedAccuracy:
-    """The accuracy to expect of a run that starts from such features."""
+def _lost(run: Run, objective: Objective | None) -> float | None:
+    """1 minus a share, or the loss or cost itself; None where that can't be told of the run."""
+    if objective is None:
+        return 1 - run.validation.value
+    score = run.score(objective)
+    return None if score is None else 1 - score.value if score.share else score.value
+
+
+def expected_of(
+    spec: FeatureSpec, known: dict[FeatureSpec, float], lift: Normal, counted: Counted = ACCURACY
+) -> ExpectedAccuracy:
+    """What to expect of a run that starts from such features.
+
+    Parameters
+    ----------
+    spec
+        The features.
+    known
+        Errors of the SVM on features.
+    lift
+        What `lift_of` gives.
+    counted
+        What counts.
+    """
     spread = math.hypot(lift.spread, RUNGS, 0.0 if spec in known else UNKNOWN)
     wrong = _frozen(spec, known) * math.exp(lift.mean)
-    low, middle, high = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, 0, -1))
-    return ExpectedAccuracy(middle, low, high)
+    worst, middle, best = (wrong * math.exp(sign * Z95 * spread) for sign in (1, 0, -1))
+    if not counted.share:
+        return ExpectedAccuracy(middle, best, worst, counted)
+    low, middle, high = (1 - min(1.0, lost) for lost in (worst, middle, best))
+    return ExpectedAccuracy(middle, low, high, counted)
 
 
 def _finished(workspace: Workspace, photos: pd.DataFrame) -> list[Run]:

@@ -4,6 +4,7 @@ A family of backbones has one in its row (models.backbones); any list of configs
 kept in the workspace as rungs.csv.
 """
 
+import contextlib
 import io
 import math
 from collections.abc import Callable, Sequence
@@ -18,14 +19,14 @@ from cvtune_nb.files import read_csv, write_csv
 from cvtune_nb.imbalance import NONE
 from cvtune_nb.models import sizes
 from cvtune_nb.models.backbones import RANDOM, family_of
-from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.families import CONTRAST, FAMILIES, PROGRESSIVE
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
 
 LARGER = (math.sqrt(2), 2.0)
-"""Rungs above the first of a network that is on no family's ladder: its image size times these, minibatch and learning
-rate halved at each."""
+"""The topmost rungs of a network that is on no family's ladder: its image size times these, minibatch and learning rate
+halved at each."""
 
 PUBLISHED_2018 = """\
 rung,backbone,image_size,time_low,time_high,accuracy
@@ -95,12 +96,23 @@ def ladder_of(spec: FeatureSpec) -> list[Config]:
     family = family_of(spec.backbone)
     if not climbs_alone(spec.backbone, spec.weights):
         return [shown_as(rung, spec) for rung in ladder(family.name)]
-    rungs = [shown_as(recommended(spec.backbone, weights=spec.weights, **family.shared_by_rungs), spec)]
+    first = shown_as(recommended(spec.backbone, weights=spec.weights, **family.shared_by_rungs), spec)
+    rungs = [first] if family.shared_by_rungs else [first, replace(first, **CONTRAST)]
     for factor in LARGER:
-        size = sizes.nearest(spec.backbone, round(rungs[0].image_size * factor / 32) * 32)[0]
+        size = sizes.nearest(spec.backbone, round(first.image_size * factor / 32) * 32)[0]
         if size > rungs[-1].image_size:
-            rungs.append(replace(rungs[-1].halved(), image_size=size))
+            rungs.append(_progressive(replace(rungs[-1].halved(), image_size=size)))
     return rungs
+
+
+def _progressive(rung: Config) -> Config:
+    """The same with what rungs of larger photos have besides, where its network and its loss take that."""
+    if rung.loss == PARAMETERS["loss"].default:
+        return rung
+    with contextlib.suppress(InputError):
+        sizes.smaller(rung.backbone, rung.image_size)
+        return replace(rung, **PROGRESSIVE)
+    return rung
 
 
 def read_rungs(file: Path, imbalance: str = NONE) -> list[Config]:

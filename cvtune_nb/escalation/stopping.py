@@ -59,7 +59,7 @@ class Prospect:
     seconds: float
 
     def points_an_hour(self, best: float) -> float:
-        """Points of accuracy that it is expected to gain over `best` (0 to 1), for an hour of its time."""
+        """Points (of a loss or cost, hundredths) that it is expected to gain over `best`, for an hour of its time."""
         return 100 * self.expected.better_than(best) * HOUR / max(self.seconds, 1e-9)
 
 
@@ -78,7 +78,8 @@ def why_not(left: Mapping[int, Prospect], best: float, least_gain: float, shown:
     least_gain
         Points an hour (LADDER_PARAMETERS); 0: the ladder does not end early.
     shown
-        The smallest difference of accuracies that the validation photos can show, 0 to 1.
+        The smallest difference of accuracies that the validation photos can show, 0 to 1; 0 where another objective
+        counts, of which that is not known.
     photos
         How many validation photos there are.
     """
@@ -86,9 +87,10 @@ def why_not(left: Mapping[int, Prospect], best: float, least_gain: float, shown:
         return {}
     found = {}
     for number, prospect in left.items():
-        points, most = prospect.points_an_hour(best), max(0.0, prospect.expected.high - best)
+        points, most = prospect.points_an_hour(best), prospect.expected.at_most(best)
         if points < least_gain:
-            found[number] = f"expected to gain {points:.1f} points an hour, less than the {least_gain:g} asked for"
+            unit = prospect.expected.counted.points
+            found[number] = f"expected to gain {points:.1f} {unit} an hour, less than the {least_gain:g} asked for"
         elif most < shown:
             found[number] = (
                 f"expected to gain {most * 100:.1f} points at most, and {photos} validation photos show no difference "

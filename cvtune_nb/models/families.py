@@ -91,8 +91,13 @@ class Entry(NamedTuple):
         return round(4 * self.parameters)
 
 
+CONTRAST = {"loss": "supervised-contrastive"}
+PROGRESSIVE = {**CONTRAST, "progressive": 0.6}
+"""What rungs above the first have besides (docs/measurements.md, "What a rung gains")."""
+
+
 class Rung(NamedTuple):
-    """A step of a family's ladder, on top of what its rungs share."""
+    """A step of a family's ladder, on top of what its rungs share. others: parameters besides, by name."""
 
     backbone: str
     image_size: int
@@ -224,10 +229,10 @@ FAMILIES = {
             any_size=True,
             ladder=(  # they start from the SVM, so their rates are those that suit that start (parameters.py)
                 Rung("efficientnet_lite0", 224, 32, 0.0003),
-                Rung("efficientnet_lite0", 320, 16, 0.00015),
-                Rung("efficientnet_lite2", 224, 16, 0.00015),
-                Rung("efficientnet_lite2", 320, 8, 0.000075),
-                Rung("efficientnet_lite2", 448, 4, 0.0000375),
+                Rung("efficientnet_lite0", 224, 32, 0.0003, CONTRAST),
+                Rung("efficientnet_lite0", 320, 32, 0.0003, PROGRESSIVE),
+                Rung("efficientnet_lite2", 260, 32, 0.0003, CONTRAST),
+                Rung("efficientnet_lite2", 320, 32, 0.0003, PROGRESSIVE),
             ),
         ),
         Family(

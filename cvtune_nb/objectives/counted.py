@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from cvtune_nb.objectives.forms import USUAL
+from cvtune_nb.objectives.kinds import Costs, RecallAtPrecision
 from cvtune_nb.objectives.objective import Objective, change, in_unit
+from cvtune_nb.objectives.text import PLAIN
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,13 @@ class Counted:
         """Its name beside an axis."""
         return self.label if self.higher_is_better else f"{self.label} (lower is better)"
 
+    @property
+    def points(self) -> str:
+        """What a hundredth of it is called."""
+        if self.by_accuracy:
+            return "points"
+        return f"points of {self.label}" if self.share else f"hundredths of {self.label}"
+
     def in_words(self, value: float) -> str:
         """A value in its unit."""
         return in_unit(value, self.share)
@@ -63,3 +72,17 @@ class Counted:
 
 
 ACCURACY = Counted()
+
+
+def before_accuracy(values: Mapping[str, Any]) -> str:
+    """What counts, to stand before an accuracy: "macro-F1 81.2%, "; "" where accuracy does, or nothing is known.
+
+    values: objective and objective_value, as the JSON of commands has them.
+    """
+    text, value = values.get("objective"), values.get("objective_value")
+    if not text or text == USUAL or value is None:
+        return ""
+    if text in PLAIN:
+        return f"{PLAIN[text].LABEL} {in_unit(value, PLAIN[text].SHARE)}, "
+    kind = RecallAtPrecision if text.startswith("recall:") else Costs
+    return f"{kind.LABEL} {in_unit(value, kind.SHARE)} ({text}), "

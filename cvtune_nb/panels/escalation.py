@@ -8,7 +8,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import advice, classification, plots
-from cvtune_nb.classification.baseline import last_baseline
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.console import duration
@@ -30,7 +29,8 @@ from cvtune_nb.escalation import (
     so_far,
 )
 from cvtune_nb.models import backbones
-from cvtune_nb.panels.objective import counts_in_words, objective_control
+from cvtune_nb.objectives import ACCURACY, Counted
+from cvtune_nb.panels.objective import counted_in, counts_in_words, objective_control, standing_of_svm
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import LADDER_PARAMETERS, PARAMETERS, Config, differing
 from cvtune_nb.runs.cost import Cost, past_errors, past_in_words, timed, total
@@ -46,6 +46,8 @@ from cvtune_nb.workspace import Workspace
 
 OWN = "my own"
 """What the menu of families calls rungs that the person has edited."""
+OF_2018 = ": the table of 2018, and beyond"
+"""What the menu adds to the name of ResNet's ladder."""
 REFUSED = (InputError, OSError, ValueError, RuntimeError)
 """What estimating a rung that can't be raises."""
 EMPTY = ["rung", "backbone", "image_size", "seconds", "validation_accuracy", "low", "high"]
@@ -94,7 +96,7 @@ class EscalationPanel(Panel):
             raise InputError(f"there is no ladder called {family!r}: choose {' or '.join(self.ladders)}")
         self.epochs, self.sizes = epochs, _numbers(image_sizes, "IMAGE_SIZES")
         own = own_rungs(workspace)
-        self.family = w.Dropdown(options=[*self.ladders, *([OWN] if own else [])], description="Ladder", **look())
+        self.family = w.Dropdown(options=self._menu(bool(own)), description="Ladder", **look())
         self.family.value = OWN if own and not given else family
         self.budget = w.BoundedFloatText(
             value=budget_minutes, min=0.1, max=7 * 24 * 60, description="Budget (min)", **look()
@@ -134,6 +136,11 @@ class EscalationPanel(Panel):
             self._draw(Escalation(pd.DataFrame(columns=EMPTY), "", ""))
             self.say("Nothing has run yet.")
 
+    def _menu(self, own: bool) -> list[tuple[str, str]]:
+        """The ladders to choose from, as they are shown and by name; own: the person's among them."""
+        names = [*self.ladders, *([OWN] if own else [])]
+        return [(f"{name}{OF_2018 if name == 'resnet' else ''}", name) for name in names]
+
     # -- choosing rungs ---------------------------------------------------------------------------------------
 
     def chosen(self) -> dict[int, Config]:
@@ -166,7 +173,7 @@ class EscalationPanel(Panel):
         if self.family.value == OWN or rungs != self._ladder():
             save_rungs(self.workspace, rungs)
             self._editing = True  # the table is what it is already
-            self.family.options = [*self.ladders, OWN]
+            self.family.options = self._menu(True)
             self.family.value = OWN
             self._editing = False
         self.add_up()
@@ -205,7 +212,8 @@ class EscalationPanel(Panel):
                     except REFUSED as error:
                         cost += f"; {html.text(error)}"
                 if config in expected:
-                    cost += f"; expected accuracy {html.text(expected[config])}"
+                    told = expected[config]
+                    cost += f"; expected {html.text(told.counted.label)} {html.text(told)}"
             if not still():  # edited meanwhile: another call has come
                 return
             self.table.say(number, f"{facts}. {cost}")
@@ -253,15 +261,15 @@ class EscalationPanel(Panel):
 
     def _draw(self, found: Escalation) -> None:
         """Table and picture so far; called after every epoch in the working thread."""
-        known, published = last_baseline(self.workspace), reference_2018()
-        line = known["validation_accuracy"] if known else None
-        figure = plots.accuracy_against_time(found.rungs, line, published)
+        counted, line = counted_in(self.workspace), standing_of_svm(self.workspace)
+        figure = plots.accuracy_against_time(found.rungs, line, reference_2018(), counted)
         words = "; ".join(
             f"rung {row.rung} {row.validation_accuracy:.1%} in {duration(row.seconds)}"
             for row in found.measured.itertuples()
         )
-        self.picture.draw(figure, f"accuracy against training time: {words or 'no rung has finished'}")
-        self.text.value = _rungs(found.rungs)
+        told = "" if counted.by_accuracy else "accuracy: "
+        self.picture.draw(figure, f"{counted.label} against training time: {told}{words or 'no rung has finished'}")
+        self.text.value = _rungs(found.rungs, counted)
 
     def paint(self, result: Escalation) -> str:
         """Show where to stop, what to try next, and what it cost."""
@@ -334,28 +342,36 @@ def _numbers(text: str, what: str) -> list[int]:
         raise InputError(f"{what} is {text!r}: give whole numbers, for example 1,2") from None
 
 
-def _rungs(rungs: pd.DataFrame) -> str:
+def _rungs(rungs: pd.DataFrame, counted: Counted) -> str:
     if rungs.empty:
         return ""
 
     def written(column: str, how: Any) -> list[str]:
         return ["" if pd.isna(value) else how(value) for value in rungs[column]]
 
-    def interval(value: str, low: str, high: str) -> list[str]:
+    def interval(value: str, low: str, high: str, of: Counted = ACCURACY) -> list[str]:
+        words = ([of.in_words(row[name]) for name in (value, low, high)] for _, row in rungs.iterrows())
         return [
-            "" if pd.isna(row[value]) else f"{row[value]:.1%} ({row[low]:.1%} to {row[high]:.1%})"
-            for _, row in rungs.iterrows()
+            "" if pd.isna(one) else "{} ({} to {})".format(*each) for one, each in zip(rungs[value], words, strict=True)
         ]
 
     shown = rungs.assign(
-        expected_accuracy=interval("expected", "expected_low", "expected_high"),
+        expected_accuracy=interval("expected", "expected_low", "expected_high", counted),
+        counts=interval("objective_value", "objective_low", "objective_high", counted),
         validation=interval("validation_accuracy", "low", "high"),
         train=written("train_accuracy", "{:.1%}".format),
         predicted=written("predicted_seconds", duration),
         took=written("seconds", duration),
     )
     parameters = differing(rungs, always=("backbone", "image_size", "batch_size", "epochs"))
-    figures = ("expected_accuracy", "validation", "train", "predicted", "took", "state", "note")
+    by = () if counted.by_accuracy else ("counts",)
+    figures = ("expected_accuracy", *by, "validation", "train", "predicted", "took", "state", "note")
     names = {"rung": "rung", **parameters, **{name: name for name in figures}}
     intervals = {"expected_accuracy": "expected (95% interval)", "validation": "validation (95% interval)"}
+    if by:
+        intervals = {
+            "expected_accuracy": f"expected {counted.label} (95%)",
+            "counts": f"{counted.label} (95%)",
+            "validation": "accuracy (95%)",
+        }
     return html.table(shown, names | intervals, "The ladder so far")

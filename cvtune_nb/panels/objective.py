@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from cvtune_nb.classification.baseline import most_confused
-from cvtune_nb.classification.objective import choose, chosen, objective_in
+from cvtune_nb.classification.baseline import baseline_score, last_baseline, most_confused
+from cvtune_nb.classification.objective import choose, chosen, objective_for, objective_in
 from cvtune_nb.errors import InputError
-from cvtune_nb.objectives import USUAL, Score
+from cvtune_nb.objectives import ACCURACY, USUAL, Counted, Score
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.controls import Control
 from cvtune_nb.workspace import Workspace
@@ -45,6 +45,21 @@ def objective_control(
 def say_classes(control: Control, workspace: Workspace) -> None:
     """Tell it which classes there are, and which the last baseline mixes up most."""
     control.widget.suit(workspace.classes, most_confused(workspace))
+
+
+def counted_in(workspace: Workspace) -> Counted:
+    """What counts in a workspace; accuracy where its objective names a class that is gone."""
+    objective = objective_for(workspace, workspace.classes)
+    return Counted.of(objective) if objective else ACCURACY
+
+
+def standing_of_svm(workspace: Workspace) -> float | None:
+    """What the last baseline reaches on validation by what counts; None without one, or where that can't be told."""
+    known, objective = last_baseline(workspace), objective_for(workspace, workspace.classes)
+    if known is None or objective is None or objective.text == USUAL:
+        return known["validation_accuracy"] if known else None
+    score = baseline_score(workspace, objective)
+    return score.value if score else None
 
 
 def counts_in_words(workspace: Workspace) -> str:

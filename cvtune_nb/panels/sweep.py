@@ -9,6 +9,8 @@ from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import Sweep, sweep
 from cvtune_nb.escalation.parameter_sweep import SWEPT, columns_of, ranges, run_to_search_round
+from cvtune_nb.objectives import Counted
+from cvtune_nb.panels.objective import counted_in
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import PARAMETERS
 from cvtune_nb.widgets import html
@@ -70,10 +72,13 @@ class SweepPanel(Panel):
 
     def _draw(self, found: Sweep) -> None:
         words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in found.measured.itertuples())
+        counted = counted_in(self.workspace)
+        told = "" if counted.by_accuracy else "accuracy: "
         self.picture.draw(
-            plots.sweep(found.trials, found.names), f"accuracy against each parameter: {words or 'no trial yet'}"
+            plots.sweep(found.trials, found.names, counted),
+            f"{counted.label} against each parameter: {told}{words or 'no trial yet'}",
         )
-        self.text.value = _trials(found.trials, found.names)
+        self.text.value = _trials(found.trials, found.names, counted)
 
     def paint(self, result: Sweep) -> str:
         """Show what may be expected of the best trial."""
@@ -91,7 +96,7 @@ class SweepPanel(Panel):
         return html.listed([self.result().why])
 
 
-def _trials(trials: pd.DataFrame, searched: list[str]) -> str:
+def _trials(trials: pd.DataFrame, searched: list[str], counted: Counted) -> str:
     if "trial" not in trials or trials.empty:
         return ""
     shown = trials.assign(
@@ -102,12 +107,14 @@ def _trials(trials: pd.DataFrame, searched: list[str]) -> str:
             for row in trials.itertuples()
         ],
         took=["" if pd.isna(value) else duration(value) for value in trials["seconds"]],
+        counts=["" if pd.isna(value) else counted.in_words(value) for value in trials["objective_value"]],
     )
     names = {
         "trial": "trial",
         "run": "run",
         **{name: PARAMETERS[name].label for name in searched},
-        "validation": "validation (95% interval)",
+        **({} if counted.by_accuracy else {"counts": counted.label}),
+        "validation": "validation (95% interval)" if counted.by_accuracy else "accuracy (95% interval)",
         "took": "took",
         "state": "state",
         "note": "note",

@@ -19,7 +19,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import changes, in_words, of_network, recommended
-from cvtune_nb.objectives import USUAL
+from cvtune_nb.objectives import USUAL, Counted
 from cvtune_nb.panels.augmentation import Augmentation
 from cvtune_nb.panels.objective import beside_accuracy, objective_control
 from cvtune_nb.panels.run_panel import RunPanel
@@ -222,7 +222,8 @@ class TrainingPanel(RunPanel):
         gaps = metrics.gap(run.history, run.independent)
         words = f"{run.id}: best {run.validation.value:.1%} on validation, train {run.train.value:.1%}"
         self.picture.draw(
-            plots.training_curves(run.history, self._reference(), gaps), f"accuracy and loss by epoch of run {words}"
+            plots.training_curves(run.history, self._reference(), gaps, Counted.of(run.objective)),
+            f"accuracy and loss by epoch of run {words}",
         )
         last = run.history.iloc[-1]
         self.text.value = html.status(

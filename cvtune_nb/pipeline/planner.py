@@ -77,14 +77,14 @@ class Planner:
         return int(configs[-1].epochs * min(1.0, max(0.0, share)))
 
     def higher_rungs(self) -> list[Config]:
-        """The rungs of the ladder above the config: those of its family with a deeper network or larger photos."""
+        """The rungs of its family's ladder that train otherwise, with no shallower network or smaller photos."""
         family = [entry.name for entry in backbones.family_of(self.config.backbone).networks]
         names = family if self.config.backbone in family else [self.config.backbone]
         mine = names.index(self.config.backbone), self.config.image_size
         return [
             replace(rung, seed=self.config.seed, imbalance=self.config.imbalance)
             for rung in ladder_of(FeatureSpec.of(self.config))
-            if self._above((names.index(rung.backbone), rung.image_size), mine)
+            if self._above((names.index(rung.backbone), rung.image_size), mine) and self._otherwise(rung)
         ]
 
     def worth_trying(self, seconds: float) -> bool:
@@ -107,4 +107,8 @@ class Planner:
 
     @staticmethod
     def _above(rung: tuple[int, int], mine: tuple[int, int]) -> bool:
-        return rung != mine and rung[0] >= mine[0] and rung[1] >= mine[1]
+        return rung[0] >= mine[0] and rung[1] >= mine[1]
+
+    def _otherwise(self, rung: Config) -> bool:
+        """Whether a rung has another network, image size or loss than the config."""
+        return any(getattr(rung, name) != getattr(self.config, name) for name in ("backbone", "image_size", "loss"))

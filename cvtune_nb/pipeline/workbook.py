@@ -19,8 +19,10 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import compare_framings, expected_seconds
 from cvtune_nb.console import duration, table
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import Escalation, escalate, run_to_search_round, sweep
+from cvtune_nb.escalation import Escalation, escalate, sweep
+from cvtune_nb.escalation.parameter_sweep import run_to_search_round
 from cvtune_nb.files import Progress
+from cvtune_nb.objectives.counted import before_accuracy
 from cvtune_nb.parameters import Config
 from cvtune_nb.pipeline.offers import offers
 from cvtune_nb.pipeline.planner import EXPORT_SECONDS, LEAST_EPOCHS, Planner
@@ -129,11 +131,12 @@ class Workbook(Planner):
             if "issues" in values:
                 rows[-1]["what"] = ", ".join(f"{count} {name}" for name, count in values["issues"].items())
             if "validation_accuracy" in values:
-                rows[-1]["what"] = f"validation accuracy {values['validation_accuracy']:.1%}"
+                rows[-1]["what"] = f"{before_accuracy(values)}validation accuracy {values['validation_accuracy']:.1%}"
             if "why" in values:
                 rows[-1]["what"] = values["why"]
             if values.get("test_accuracy") is not None:
-                rows[-1]["what"] = f"test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
+                counts = before_accuracy(values)
+                rows[-1]["what"] = f"{counts}test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
         return table(rows, ["step", "result", "seconds", "what"])
 
     def progress(self, share: float, words: str) -> None:
@@ -326,7 +329,7 @@ class Workbook(Planner):
         self.found["combine"]["why"] = " ".join(made.words)
 
     def export(self) -> None:
-        """Export the combination that was kept, or the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
+        """Export the combination that was kept, or the best run by what counts, and evaluate it on the test photos.
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """

@@ -27,6 +27,9 @@ from cvtune_nb.plots.style import (
     what_counts,
 )
 
+LABEL = 30
+"""Characters of the name of what counts that have room in a title."""
+
 
 def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> Figure:
     """Accuracy against the SVM's C, and what counts beside it, with the chosen C marked.
@@ -45,7 +48,7 @@ def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> 
     axes.plot(table["C"], table["train_accuracy"], **TRAIN)
     axes.plot(table["C"], table["validation_accuracy"], **VALIDATION)
     if counted.share and not counted.by_accuracy:
-        label = shortened(counted.label, 30)
+        label = shortened(counted.label, LABEL)
         axes.plot(table["C"], table["objective"], color=GREEN, linestyle="-.", marker="^", markersize=4, label=label)
     axes.axvline(chosen, color=GREY, linestyle=":", linewidth=1.5, label=f"C = {chosen:.3g}")
     axes.set_xscale("log")
@@ -57,8 +60,9 @@ def c_curve(table: pd.DataFrame, chosen: float, counted: Counted = ACCURACY) -> 
     here = judged[table["C"] == chosen]
     now = float(here.iloc[0]) if len(here) else float("nan")
     words = "no C is better" if now == judged[best] else f"C = {table['C'][best]:g} is the best"
-    what = "" if counted.by_accuracy else f"{counted.label} "
-    titled(axes, f"C = {chosen:g}: {what}{counted.in_words(now)} on validation; {words}" if len(here) else words)
+    what, between = ("", " ") if counted.by_accuracy else (f"{shortened(counted.label, LABEL)} ", "\n")
+    value = f"C = {chosen:g}: {what}{counted.in_words(now)} on validation;{between}{words}"
+    titled(axes, value if len(here) else words)
     return made
 
 
@@ -120,7 +124,7 @@ def _more_photos(table: pd.DataFrame, counted: Counted) -> str:
     last = table.iloc[-1]
     fewer = table[table["train_photos"] <= last["train_photos"] * 0.6]
     now, most = last["accuracy"], f"{last['train_photos']:.0f} photos"
-    what = "" if counted.by_accuracy else f" {counted.label}"
+    what = "" if counted.by_accuracy else f" {shortened(counted.label, LABEL)}"
     if fewer.empty:
         return f"{counted.in_words(now)}{what} with {most}"
     earlier = fewer.iloc[-1]
@@ -129,21 +133,32 @@ def _more_photos(table: pd.DataFrame, counted: Counted) -> str:
     # A gain within half of the interval may be luck.
     verdict = "more would help" if gain > (last["high"] - last["low"]) / 2 else "within the interval"
     brought = f"{counted.change(difference)}{' of' if what and counted.share else ''}{what}"
-    return f"{earlier['train_photos']:.0f} to {most} brought {brought}: {verdict}"
+    between = "\n" if what else " "  # a longer title takes two lines
+    return f"{earlier['train_photos']:.0f} to {most} brought {brought}:{between}{verdict}"
 
 
-def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: pd.DataFrame | None = None) -> Figure:
+def training_curves(
+    history: pd.DataFrame,
+    baseline: float | None = None,
+    gaps: pd.DataFrame | None = None,
+    counted: Counted = ACCURACY,
+) -> Figure:
     """Accuracy and loss of train and validation by epoch, and under them the gap between the two accuracies.
+
+    Another objective that is a share stands beside the accuracies; the title says which epoch is the best by it.
 
     Parameters
     ----------
     history
-        epoch,train_accuracy,validation_accuracy,train_loss,validation_loss.
+        epoch,train_accuracy,validation_accuracy,train_loss,validation_loss, and where another objective counts
+        objective: its value on validation.
     baseline
         Validation accuracy (0..1) of the frozen network with an SVM, if known: drawn as a line.
     gaps
         epoch,gap,low,high, as metrics.gap gives them: the gap with its interval and the epoch in which it opened. None
         or no row: the gap is only a number.
+    counted
+        What the best epoch was chosen by.
     """
     if gaps is None or gaps.empty:
         made = figure(8.4, 3.1)
@@ -159,6 +174,11 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: 
         _epochs(at, history["epoch"])
     if baseline is not None:
         left.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
+    if counted.share and not counted.by_accuracy and len(history):
+        label = shortened(counted.label, LABEL)
+        left.plot(
+            history["epoch"], history["objective"], color=INK, linestyle=":", marker="^", markersize=4, label=label
+        )
     accuracy_axis(left)
     _loss_axis(right, history)
     left.legend(fontsize=8, loc="lower right")
@@ -167,7 +187,12 @@ def training_curves(history: pd.DataFrame, baseline: float | None = None, gaps: 
     if len(history):
         last = history.iloc[-1]
         best = history.sort_values(["validation_accuracy", "validation_loss"], ascending=[False, True]).iloc[0]
-        titled(left, f"Best {best['validation_accuracy']:.1%} on validation, epoch {best['epoch']:.0f}")
+        value = f"{best['validation_accuracy']:.1%}"
+        if not counted.by_accuracy:
+            judged = history["objective"]
+            best = history.loc[judged.idxmax() if counted.higher_is_better else judged.idxmin()]
+            value = f"{shortened(counted.label, LABEL)} {counted.in_words(best['objective'])}"
+        titled(left, f"Best {value} on validation, epoch {best['epoch']:.0f}")
         apart = (last["train_accuracy"] - last["validation_accuracy"]) * 100
         titled(right, f"Loss; train is {apart:+.1f} points from validation")
     return made

@@ -25,6 +25,8 @@ from cvtune_nb.plots.style import (
 
 MARKS = {"accuracy": ("s", ORANGE), "speed": ("D", GREEN)}
 """Marker and colour of what is recommended."""
+LABEL = 26
+"""Characters of the name of what counts that have room in a title."""
 LINE = 0.045
 """Height of a label, as a fraction of the axes."""
 
@@ -131,7 +133,7 @@ def _learned(rows: pd.DataFrame, recommended: Mapping[str, str], counted: Counte
         return f"Being compared: {len(rows)} networks and sizes so far"
     accurate, fast = by_name.loc[recommended["accuracy"]], by_name.loc[recommended["speed"]]
     value, quick = (counted.in_words(one["accuracy"]) for one in (accurate, fast))
-    words = f"{shortened(str(accurate.name), 44)}: {value}, recommended for {counted.label}"
+    words = f"{shortened(str(accurate.name), 44)}: {value}, recommended for {shortened(counted.label, LABEL)}"
     if fast.name == accurate.name:
         return f"{words} and for speed"
     times = fast["images_per_second"] / accurate["images_per_second"]
@@ -172,7 +174,8 @@ def framings_compared(table: pd.DataFrame, recommended: str, counted: Counted = 
         axes.set_xticks(places, table["framing"])
         axes.set_xlim(-0.5, max(len(table), 1) - 0.5)
     left.legend(fontsize=8, loc="lower right")
-    learned = "Training photos right" if counted.by_accuracy else counted.label[0].upper() + counted.label[1:]
+    label = shortened(counted.label, LABEL)
+    learned = "Training photos right" if counted.by_accuracy else label[0].upper() + label[1:]
     titled(left, f"{learned}, cross-validated" if len(table) else "Nothing compared yet")
     titled(right, _ahead_of_crop(table, recommended, counted))
     return made

@@ -24,6 +24,7 @@ from cvtune_nb.plots.style import (
     interval,
     shortened,
     titled,
+    what_counts,
     zoomed,
 )
 
@@ -37,9 +38,12 @@ _TIMES = [
 
 
 def accuracy_against_time(
-    rungs: pd.DataFrame, baseline: float | None = None, reference: pd.DataFrame | None = None
+    rungs: pd.DataFrame,
+    baseline: float | None = None,
+    reference: pd.DataFrame | None = None,
+    counted: Counted = ACCURACY,
 ) -> Figure:
-    """Accuracy with its 95% interval against time, on a logarithmic axis.
+    """Accuracy, or what counts in its place, with its 95% interval against time, on a logarithmic axis.
 
     The Pareto front (nothing both faster and better) is joined by a line, and what was expected of a rung before it ran
     stands beside it.
@@ -48,19 +52,26 @@ def accuracy_against_time(
     ----------
     rungs
         rung,backbone,image_size,seconds,validation_accuracy,low,high, and where they are known
-        expected,predicted_seconds; rungs that did not run yet have no accuracy.
+        expected,predicted_seconds; rungs that did not run yet have no accuracy. Where another objective counts also
+        objective_value,objective_low,objective_high.
     baseline
-        Validation accuracy (0..1) of the frozen network with an SVM, if known.
+        What the frozen network with an SVM reaches on validation, if known.
     reference
-        What was published for a ladder, drawn at its times relative to the fastest rung's:
+        Accuracies published for a ladder, drawn at its times relative to the fastest rung's, where accuracy counts:
         rung,time_low,time_high,accuracy.
+    counted
+        What counts.
     """
+    if not counted.by_accuracy:
+        rungs = what_counts(rungs, counted).assign(validation_accuracy=rungs["objective_value"])
+        reference = None
     made = figure(8.4, 3.9)
     axes = made.subplots()
     done = rungs.dropna(subset=["validation_accuracy", "seconds"]).sort_values("seconds", ignore_index=True)
     accuracy, title, lowest = done["validation_accuracy"], "No rung has finished yet", 1.0
+    highest = max([baseline or 0.0, *done["high"]]) if len(done) or baseline else 1.0
     if baseline is not None:
-        axes.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {baseline:.1%}")
+        axes.axhline(baseline, color=GREEN, linestyle="-.", label=f"baseline {counted.in_words(baseline)}")
         lowest = baseline
     if len(done) and reference is not None and len(reference):
         times = reference[["time_low", "time_high"]].to_numpy() * done["seconds"].iloc[0]
@@ -84,11 +95,12 @@ def accuracy_against_time(
     if "expected" in rungs and rungs["expected"].notna().any():
         told = rungs.dropna(subset=["expected", "predicted_seconds"])
         axes.plot(told["predicted_seconds"], told["expected"], "x", color=BLUE, label="expected before it ran")
-        lowest = min([lowest, *told["expected"]])
+        lowest, highest = min([lowest, *told["expected"]]), max([highest, *told["expected"]])
     if len(done):
         bars = interval(accuracy, done["low"], done["high"])
         axes.errorbar(done["seconds"], accuracy, bars, fmt="s", color=ORANGE, capsize=4, label="rung, 95% interval")
-        front = accuracy.cummax().diff().fillna(1) > 0
+        best_so_far = accuracy.cummax() if counted.higher_is_better else -accuracy.cummin()
+        front = best_so_far.diff().fillna(1) > 0
         axes.plot(done["seconds"][front], accuracy[front], "--", color=ORANGE, alpha=0.6, label="best for its time")
         for row in done.itertuples():
             axes.annotate(
@@ -112,13 +124,15 @@ def accuracy_against_time(
             parse_math=False,
             bbox={"facecolor": "white", "edgecolor": GREY, "pad": 3, "alpha": 0.8},
         )
-        best = done.loc[accuracy.idxmax()]
-        title = f"Highest: rung {best['rung']}, {best['validation_accuracy']:.1%} in {duration(best['seconds'])}"
+        best = done.loc[accuracy.idxmax() if counted.higher_is_better else accuracy.idxmin()]
+        value = counted.in_words(best["validation_accuracy"])
+        ahead, what = ("Highest", value) if counted.by_accuracy else ("Best", f"{counted.label} {value}")
+        title = f"{ahead}: rung {best['rung']}, {what} in {duration(best['seconds'])}"
         lowest = min(lowest, done["low"].min())
     titled(axes, title)
     seconds = [value for line in axes.lines[baseline is not None :] for value in np.ravel(line.get_xdata())]
     _time_axis(axes.xaxis, min(seconds, default=10.0) / 2, max(seconds, default=1000.0) * 1.6, "time it took (log)")
-    zoomed(axes, lowest)
+    zoomed(axes, lowest, highest, counted)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, loc="lower right", ncols=2)
     return made
@@ -224,11 +238,21 @@ def gains(table: pd.DataFrame, real: pd.DataFrame | None = None, counted: Counte
     return made
 
 
-def sweep(trials: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """Validation accuracy with its interval against each of the parameters `names` of a sweep.
+def sweep(trials: pd.DataFrame, names: Sequence[str], counted: Counted = ACCURACY) -> Figure:
+    """Validation accuracy, or what counts, with its interval against each parameter of a sweep; the best is filled.
 
-    trials: columns validation_accuracy, low, high and the names; the best is filled.
+    Parameters
+    ----------
+    trials
+        validation_accuracy,low,high and the names; where another objective counts also
+        objective_value,objective_low,objective_high.
+    names
+        Of the parameters.
+    counted
+        What counts.
     """
+    if not counted.by_accuracy:
+        trials = what_counts(trials, counted).assign(validation_accuracy=trials["objective_value"])
     made = figure(8.4, 2.9)
     places = made.subplots(1, len(names), sharey=True)
     done = trials.dropna(subset=["validation_accuracy"])
@@ -237,19 +261,27 @@ def sweep(trials: pd.DataFrame, names: Sequence[str]) -> Figure:
         bars = interval(done["validation_accuracy"], done["low"], done["high"])
         axes.errorbar(done[name], done["validation_accuracy"], bars, fmt="o", color=BLUE, mfc="white", capsize=3)
         if len(done):
-            best = done.loc[done["validation_accuracy"].idxmax()]
+            best = done.loc[_best(done, counted)]
             axes.plot([best[name]], [best["validation_accuracy"]], "s", color=ORANGE, markersize=8, zorder=3)
         if parameter.scale == "log" and len(done):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(parameter.label)
         axes.grid(alpha=0.3)
-    zoomed(places[0], done["low"].min() if len(done) else 0.0)
+    zoomed(places[0], *((done["low"].min(), done["high"].max()) if len(done) else (0.0, 1.0)), counted)
     if len(done):
-        titled(places[0], f"Best of {len(done)} trials: {done['validation_accuracy'].max():.1%}, the filled square")
+        value = counted.in_words(done["validation_accuracy"][_best(done, counted)])
+        value = value if counted.by_accuracy else f"{counted.label} {value}"
+        titled(places[0], f"Best of {len(done)} trials: {value}, the filled square")
     else:
         titled(places[0], "No trial has finished an epoch yet")
     return made
+
+
+def _best(done: pd.DataFrame, counted: Counted) -> int:
+    """The index of the best row."""
+    values = done["validation_accuracy"]
+    return int(values.idxmax() if counted.higher_is_better else values.idxmin())
 
 
 def _time_axis(axis: XAxis | YAxis, low: float, high: float, words: str) -> None:

@@ -138,8 +138,16 @@ class ObjectiveEditor(w.VBox):
     def _cell(self, true: int, answer: int) -> w.BoundedFloatText:
         words = f"What it costs to take {self.classes[true]} for {self.classes[answer]}: 0 to {DEAR:g}, 1 as usual"
         cell = w.BoundedFloatText(
-            value=1.0, min=0, max=DEAR, step=0.5, tooltip=words, layout={"width": "5.5em"}, continuous_update=False
+            value=1.0,
+            min=0,
+            max=DEAR,
+            step=0.5,
+            description=f"{self.classes[true]} taken for {self.classes[answer]}",
+            tooltip=words,
+            layout={"width": "5.5em"},
+            continuous_update=False,
         )
+        cell.add_class("cvtune-named")
         cell.observe(lambda change: self._priced(true, answer, change["new"]), "value")
         return cell
 

@@ -14,11 +14,11 @@ def photos(**training: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "split"])
 
 
-def remedies() -> Comparison:
+def remedies(text: str = "balanced-accuracy") -> Comparison:
     """Without a remedy every photo is taken for the first class."""
     truth = np.repeat([0, 1], [90, 30])
     answers = {"none": np.eye(2)[np.zeros(120, int)], "balanced": np.eye(2)[truth]}
-    objective = objective_of("balanced-accuracy", ["lemon", "lime"])
+    objective = objective_of(text, ["lemon", "lime"])
     return concluded(answers, truth, objective, Balance({"lemon": 90, "lime": 30}))
 
 
@@ -53,4 +53,7 @@ def test_a_class_much_larger_than_another_is_an_imbalance():
     assert found["issue"].to_list() == ["imbalance"]
     assert "Choose balanced in notebook 02 or with --imbalance" in found["suggestion"][0]
     assert "balanced accuracy 50.0% without a remedy; balanced +" in found["suggestion"][0]
+    assert "and judge models by balanced accuracy; expected" in found["suggestion"][0]
+    other = listed(photos(lemon=501, lime=100), remedies("macro-f1"))["suggestion"][0]
+    assert 'add photos of "lime", or use a remedy: macro-F1 counts; expected' in other
     assert '"lemon" has 501' in found["detail"][0] and '"lime" 100' in found["detail"][0]

@@ -61,6 +61,7 @@ RUNGS: dict[str, dict[str, Any]] = {
     "larger, from good": {**LARGER, "parent": "good", "epochs": 4, "learning_rate": 0.00015},
     "larger, minibatch halved": {**LARGER, "batch_size": 16, "learning_rate": 0.00015},
     "lite2": LITE2,
+    "lite2 native, contrast": {**LITE2, **CONTRAST, "times": 260 / 224},
     "lite2 larger": {**LITE2, **LARGER},
     "lite2 larger, contrast, head": {**LITE2, **LARGER, **HEAD},
     "lite2 larger, progressive, contrast": {**LITE2, **PROGRESSIVE, **CONTRAST},

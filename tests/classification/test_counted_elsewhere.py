@@ -33,7 +33,7 @@ def test_the_learning_curve_has_what_counts_beside_accuracy(opened, text):
     explorer, by_accuracy = SvmExplorer(opened, SPEC, objective=text), SvmExplorer(opened, SPEC)
     curve, plain = learning_curve(explorer), learning_curve(by_accuracy)
     pd.testing.assert_frame_equal(curve[list(plain)], plain)
-    assert curve["objective_value"].iloc[-1] == pytest.approx(explorer.score(1.0).value, abs=1e-6)
+    assert curve["objective_value"].iloc[-1] == pytest.approx(explorer.score(1.0).value, abs=1e-4)
     assert (
         (curve["objective_low"] <= curve["objective_value"]) & (curve["objective_value"] <= curve["objective_high"])
     ).all()
@@ -66,7 +66,7 @@ def test_at_test_time_it_is_judged_by_what_counts(text):
         return np.where(np.eye(2, dtype=bool)[np.where(right, truth, 1 - truth)], sure, 1 - sure)
 
     judge = Judge(objective_of(text, ("large", "small")), truth)
-    shown = [chances(150, 8, 0.99), chances(178, 4, 0.99), chances(155, 19, 0.7)]
+    shown = [chances(150, 8, 0.99), chances(178, 4, 0.99), chances(155, 19, 0.9)]
     said = [judge.said(one) for one in shown]
     apart = [judge.compare(said[0], one) for one in said]
     table = pd.DataFrame(

@@ -10,6 +10,7 @@ from cvtune_nb.classification.model import in_epoch, load_best
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.models import sizes
 from cvtune_nb.parameters import Config
+from cvtune_nb.runs.cost import Speed
 from tests.pressing import SMALL
 
 CONFIG = Config(**SMALL, epochs=4, batch_size=16, progressive=0.5)
@@ -30,9 +31,9 @@ def test_the_first_epochs_are_small_the_last_never_is(share, epochs, small):
 def test_training_sees_smaller_photos_first_and_is_measured_on_whole_ones(workspace, monkeypatch, framing):
     shown, plain = [], train.step
 
-    def step(network, optimizer, squares, labels, config, balance):
+    def step(network, optimizer, squares, labels, config, *others):
         shown.append((squares.shape[1:3], config.image_size))
-        return plain(network, optimizer, squares, labels, config, balance)
+        return plain(network, optimizer, squares, labels, config, *others)
 
     monkeypatch.setattr(train, "step", step)
     config = replace(CONFIG, framing=framing)
@@ -60,9 +61,7 @@ def test_a_run_that_is_stopped_among_the_small_epochs_ends_as_if_it_had_not_been
 def test_small_epochs_cost_less(workspace, monkeypatch):
     probes = {64: {"train_seconds": 1.0}, 44: {"train_seconds": 0.5, "pace": 0.9}}
     known = {"forward_seconds": 0.1, "weight_bytes": 1.0, "activation_bytes": 1.0}
-    monkeypatch.setattr(
-        "cvtune_nb.classification.cost._probe", lambda workspace, config, progress: known | probes[config.image_size]
-    )
+    monkeypatch.setattr(Speed, "probe", lambda self, config, make, progress: known | probes[config.image_size])
     photos = int((workspace.photos()["split"] == "train").sum())
     seconds = [predict_cost(workspace, replace(CONFIG, progressive=share)).seconds for share in (0.0, 0.5)]
     assert seconds[0] - seconds[1] == pytest.approx(2 * photos * (1.0 - 0.45))
@@ -73,7 +72,7 @@ def test_a_network_built_for_one_size_is_refused(workspace, monkeypatch):
     with pytest.raises(InputError, match="vit_tiny_patch16_224 runs at the image size only that it is built for, 64"):
         sizes.smaller("vit_tiny_patch16_224:random", 64)
     config = Config("vit_tiny_patch16_224:random", image_size=64, epochs=2, head="random", progressive=0.5)
-    monkeypatch.setattr("cvtune_nb.runs.cost._measure", lambda *_: pytest.fail("it is refused before"))
+    monkeypatch.setattr(Speed, "probe", lambda *_: pytest.fail("it is refused before"))
     with pytest.raises(InputError, match="choose progressive 0"):
         predict_cost(workspace, config)
 

@@ -83,6 +83,19 @@ def test_train_in_folds(folder, capsys):
     assert again["cross_validated"] == crossed
 
 
+def test_train_goes_on_from_another_run(folder, capsys):
+    call = ["train", "--workspace", folder, *SMALL, "--epochs", 1]
+    _, first, _ = called(capsys, *call)
+    call = ["train", "--workspace", folder, *SMALL, "--epochs", 1, "--learning-rate", 1e-5, "--parent", first["run"]]
+    status, found, _ = called(capsys, *call)
+    assert status == 0
+    assert found["run"].endswith(f"-from-{first['run'][:3]}")
+    assert found["config"]["parent"].startswith(f"{first['run']}@sha256:")
+    assert found["history"][0]["validation_accuracy"] == first["validation_accuracy"]
+    _, again, err = called(capsys, *call)
+    assert again["run"] == found["run"] and found["run"] in err, "the same command again is the same run"
+
+
 def test_audit(folder, capsys):
     status, found, _ = called(capsys, "audit", "--workspace", folder, *SMALL)
     assert status == 0
@@ -151,6 +164,11 @@ def test_escalate(folder, capsys, monkeypatch):
     assert {gain["action"] for gain in found["gains"]} >= {"photos"}
     _, again, _ = called(capsys, *call)
     assert [row["run"] for row in again["rungs"]] == [row["run"] for row in found["rungs"]]
+
+
+def test_the_least_gain_of_a_ladder_is_a_flag(folder, capsys):
+    status, _, err = called(capsys, "escalate", "--workspace", folder, "--least-gain", "2000")
+    assert status == 2 and "least_gain is 2000: choose a value from 0 to 1000" in err
 
 
 def test_escalate_takes_a_table_of_rungs_and_sweeps_round_the_best(folder, tmp_path, capsys):

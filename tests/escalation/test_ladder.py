@@ -9,6 +9,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.escalation import ladder, ladder_of, ladders, own_rungs, read_rungs, reference_2018, resized, save_rungs
 from cvtune_nb.models import backbones
 from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, RECIPE_2018, Config
 from tests.other_values import OTHERS
 
@@ -39,12 +40,22 @@ def test_what_was_chosen_about_photos_and_features_holds_on_every_rung(name):
 
 def test_a_network_of_no_ladder_climbs_alone():
     rungs = ladder_of(FeatureSpec("mobilenetv3_small_050"))
-    assert [(rung.image_size, rung.batch_size) for rung in rungs] == [(224, 32), (320, 16), (448, 8)]
+    assert [(rung.image_size, rung.batch_size) for rung in rungs] == [(224, 32), (224, 32), (320, 16), (448, 8)]
     assert {rung.backbone for rung in rungs} == {"mobilenetv3_small_050"}
-    assert [rung.learning_rate for rung in rungs] == [0.0003, 0.00015, 0.000075]
-    assert [rung.image_size for rung in ladder_of(FeatureSpec("mixer_s32_224"))] == [224], "it is made for one size"
+    assert [rung.learning_rate for rung in rungs] == [0.0003, 0.0003, 0.00015, 0.000075]
+    assert [rung.loss for rung in rungs] == ["cross-entropy", *["supervised-contrastive"] * 3]
+    assert [rung.progressive for rung in rungs] == [0, 0, 0.6, 0.6]
     assert ladder_of(FeatureSpec("resnet50")) == ladder("resnet")
-    assert {rung.backbone for rung in ladder_of(FeatureSpec("resnet18:random"))} == {"resnet18:random"}
+    alone = ladder_of(FeatureSpec("resnet18:random"))
+    assert {rung.backbone for rung in alone} == {"resnet18:random"}
+    assert {(rung.loss, rung.progressive) for rung in alone} == {("cross-entropy", 0.0)}, "2018's recipe"
+
+
+def test_what_a_network_does_not_take_its_rungs_do_without():
+    one = ladder_of(FeatureSpec("mixer_s32_224"))
+    assert {rung.image_size for rung in one} == {224}, "it is made for one size"
+    positions = ladder_of(FeatureSpec("vit_tiny_patch16_224"))
+    assert len(positions) == 4 and {rung.progressive for rung in positions} == {0.0}
 
 
 def test_the_resnet_rungs_are_those_of_2018():
@@ -79,10 +90,13 @@ def test_the_rungs_for_installed_weights_climb_the_same_way():
     rungs = ladder("efficientnet_lite")
     assert [(c.backbone, c.image_size) for c in rungs[:4]] == [
         ("efficientnet_lite0", 224),
+        ("efficientnet_lite0", 224),
         ("efficientnet_lite0", 320),
-        ("efficientnet_lite2", 224),
-        ("efficientnet_lite2", 320),
+        ("efficientnet_lite2", 260),
     ]
+    assert rungs[0] == recommended("efficientnet_lite0"), "the first is a run as recommended"
+    assert {rung.loss for rung in rungs[1:]} == {"supervised-contrastive"}
+    assert [rung.progressive for rung in rungs] == [0, 0, 0.6, 0, 0.6]
     assert all(backbones.on_disk(config.backbone) for config in rungs)
     for config in rungs:
         assert config.learning_rate / config.batch_size == pytest.approx(0.0003 / 32)

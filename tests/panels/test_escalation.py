@@ -8,8 +8,9 @@ from cvtune_nb import classification
 from cvtune_nb.classification.choice import choose
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError
-from cvtune_nb.escalation import ladder_of, resized
+from cvtune_nb.escalation import ladder_of, reference_2018, resized
 from cvtune_nb.files import pinned, read_json_lines
+from cvtune_nb.models.families import CONTRAST
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels import EscalationPanel, GainsPanel, SweepPanel
 from cvtune_nb.parameters import Config
@@ -60,7 +61,7 @@ def test_rungs_are_edited_added_taken_out_and_kept(workspace):
 
 def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     panel = EscalationPanel(workspace, **{**LADDER, "epochs": 0})
-    first, second = panel.table.lines[:2]
+    first, second = panel.table.lines[0], panel.table.lines[3]
     for line in (first, second):
         line.controls["backbone"].value = "resnet50"
         line.controls["backbone"].options = [*line.controls["backbone"].options, ("convnext_tiny", "convnext_tiny")]
@@ -68,7 +69,7 @@ def test_another_network_in_a_rung_brings_what_is_recommended_for_it(workspace):
     advised = recommended("convnext_tiny", image_size=64)
     assert panel.table.configs()[0] == advised
     assert first.controls["learning_rate"].value == advised.learning_rate
-    assert panel.table.configs()[1] == replace(advised.halved(), image_size=96), "halved with the minibatch"
+    assert panel.table.configs()[3] == replace(advised, image_size=96, **CONTRAST), "what the rung has besides stays"
     first.controls["learning_rate"].value = 7.0
     first.controls["backbone"].value = "resnet50"
     assert "learning_rate is 7.0" in panel.alert.value
@@ -213,3 +214,25 @@ def test_a_sweep_needs_a_run_and_then_searches_round_it(workspace):
     assert panel.result().trials["state"].tolist() == ["complete", "complete"]
     assert "accuracy against each parameter: trial 1" in panel.picture.alt
     assert "The sweep so far" in panel.text.value
+
+
+def test_the_table_of_2018_is_one_of_the_ladders(workspace):
+    panel = EscalationPanel(workspace, **{**LADDER, "epochs": 0, "image_sizes": ""})
+    labels = {name: label for label, name in panel.family.options}
+    assert labels["resnet"] == "resnet: the table of 2018, and beyond" and labels["efficientnet_lite"]
+    panel.family.value = "resnet"
+    rungs = panel.table.configs()
+    assert [(rung.backbone, rung.image_size) for rung in rungs[:4]] == [
+        (row.backbone, row.image_size) for row in reference_2018().itertuples()
+    ]
+    assert {(rung.epochs, rung.optimizer, rung.head) for rung in rungs} == {(15, "sgd", "random")}
+
+
+def test_the_least_gain_is_asked_for_in_the_panel(workspace, monkeypatch):
+    asked = {}
+    panel = EscalationPanel(workspace, **LADDER, least_gain=5)
+    assert "Least gain <b>5</b> points an hour (0 to 1000)" in panel.least_gain.words.value
+    panel.least_gain.value = 7.0
+    monkeypatch.setattr("cvtune_nb.panels.escalation.escalate", lambda *_, **named: asked.update(named))
+    panel.work()(lambda *_: None)
+    assert asked["least_gain"] == 7.0

@@ -58,7 +58,8 @@ def student(workspace: Workspace, stored: Stored) -> tuple[Config, str]:
     start = next((name for name in made_of if name in known), "")
     if start:
         config = load_run(workspace, start).config
-        return replace(config, epochs=EPOCHS * max(1, config.epochs), schedule=""), start
+        epochs = EPOCHS * max(1, config.epochs)  # of whole photos, from the run itself
+        return replace(config, epochs=epochs, schedule="", progressive=0.0, parent=""), start
     network = {name: stored.network[name] for name in ("backbone", "image_size", "framing", "aspect", "pooling")}
     return recommended(**network), ""
 
