@@ -88,13 +88,6 @@ class Pool:
             self._known[key] = found
         return self._known[key]
 
-    def known(self, blend: Blend, look: Look) -> bool:
-        """Whether all passes of a look have been measured, in this call or an earlier one."""
-        return all(
-            (blend, look.shown, mirrored) in self._known or self._file(blend, look.shown, mirrored).exists()
-            for mirrored in look.passes
-        )
-
     def looks(self, blend: Blend) -> list[Look]:
         """How a network may be asked: as in training first, then larger, each with its mirror image or without."""
         spec = self.ingredients.base(blend).spec

@@ -31,7 +31,14 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.workspace import Workspace
 
-FIRST, SECOND, LARGER = "001-efficientnet_lite0-64", "002-efficientnet_lite0-64", "003-efficientnet_lite0-96"
+FIRST, SECOND, LARGER = (f"00{n}-test_efficientnet-random-{size}" for n, size in ((1, 64), (2, 64), (3, 96)))
+
+
+def some_of_each(likelihoods, networks, _most):
+    """Weights for one or two views of each network."""
+    weights = np.zeros(len(likelihoods))
+    weights[[0, *np.flatnonzero(np.diff(networks)) + 1, -1]] = 1
+    return weights / weights.sum()
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +47,8 @@ def mean(several, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mean") / "workspace"
     shutil.copytree(several.folder, folder)
     workspace = Workspace(folder)
-    with pytest.MonkeyPatch.context() as patch:  # the photos are so easy that one network would do
-        patch.setattr(chooser, "greedy_weights", lambda rows, *_: np.full(len(rows), 1 / len(rows)))
+    with pytest.MonkeyPatch.context() as patch:  # the photos are so easy that the SVM would do
+        patch.setattr(chooser, "greedy_weights", some_of_each)
         return workspace, combine(workspace, use=MEAN)
 
 
@@ -58,7 +65,7 @@ def test_every_kind_is_judged_beside_the_best_single_classifier(mean):
     rows = found.kinds.set_index("kind")
     assert next(iter(rows.index)) == SINGLE and {SOUP, MEAN} <= set(rows.index)
     assert rows.at[SINGLE, "difference"] == 0 and rows.at[SINGLE, "times"] == 1
-    assert rows.at[SOUP, "megabytes"] == pytest.approx(rows.at[SINGLE, "megabytes"], rel=0.01)
+    assert rows.at[SOUP, "megabytes"] < rows.at[MEAN, "megabytes"]
     assert found.kind == MEAN and found.kept and list(rows.index[rows["chosen"]]) == [MEAN]
     assert found.members["weight"].sum() == pytest.approx(1)
     assert found.score.low <= found.score.value <= found.score.high <= 1
