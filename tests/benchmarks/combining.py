@@ -21,10 +21,10 @@ from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.combining import search as combining
 from cvtune_nb.classification.combining.chooser import MOST_NETWORKS, Chooser, Part
-from cvtune_nb.classification.combining.combination import KINDS, MEAN, SINGLE
+from cvtune_nb.classification.combining.combination import KINDS, SINGLE
 from cvtune_nb.classification.combining.ingredients import Ingredients
 from cvtune_nb.classification.combining.pool import Pool
-from cvtune_nb.classification.combining.selection import greedy_weights, shrunk_weights
+from cvtune_nb.classification.combining.selection import TINY, shrunk_weights
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.run import earlier_run
@@ -45,11 +45,22 @@ MEMBERS = (
 )
 """What the runs of a set have otherwise than the first; image_size as a multiple, seed added."""
 WEIGHTS = {
-    "greedy": lambda likelihoods, networks: greedy_weights(likelihoods, networks, MOST_NETWORKS),
-    "shrunk": lambda likelihoods, _: shrunk_weights(likelihoods),
-    "equal": lambda likelihoods, _: np.full(len(likelihoods), 1 / len(likelihoods)),
+    "shrunk": shrunk_weights,
+    "equal": lambda likelihoods: np.full(len(likelihoods), 1 / len(likelihoods)),
+    "greedy": lambda likelihoods: greedy_weights(likelihoods),
 }
 """Ways to weigh the members of a mean."""
+
+
+def greedy_weights(likelihoods: np.ndarray, steps: int = 20) -> np.ndarray:
+    """Weights by forward selection with replacement: again and again what makes the mean's log loss least is added
+    (Caruana and others 2004, "Ensemble selection from libraries of models")."""
+    counts, total = np.zeros(len(likelihoods)), np.zeros(likelihoods.shape[1])
+    for step in range(1, steps + 1):
+        best = int((-np.log(np.maximum((total + likelihoods) / step, TINY))).mean(axis=1).argmin())
+        counts[best] += 1
+        total += likelihoods[best]
+    return counts / counts.sum()
 
 
 def main() -> None:
@@ -117,12 +128,13 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
         asked[split] = Chooser(pool, list(ingredients.candidates), truth, objective, MOST_NETWORKS)
     validation, test = asked["validation"], asked["test"]
     rows = np.arange(len(validation.truth))
-    ways = {}
+    ways = dict(validation.choose(rows))
     for name, weigh in WEIGHTS.items():
-        validation.weigh = weigh
-        chosen = validation.choose(rows)
-        ways |= {kind if kind != MEAN else f"{MEAN}, {name}": parts for kind, parts in chosen.items()}
-    ways["combination"] = ways[found.kind if found.kind != MEAN else f"{MEAN}, greedy"]
+        for networks in (MOST_NETWORKS, len(names)):
+            other = Chooser(validation.pool, list(ingredients.candidates), validation.truth, objective, networks, weigh)
+            means = {kind: parts for kind, parts in other.choose(rows).items() if kind.startswith("mean")}
+            ways |= {f"{kind}, {name}, {networks}": parts for kind, parts in means.items()}
+    ways["combination"] = ways[found.kind]
     ways["svm"] = None
     lines = []
     for way, parts in ways.items():
@@ -131,7 +143,7 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
             parts = [Part(blend, test.looks[blend][0], 1.0, 1.0)]
         answers = {split: each.chances(parts, np.arange(len(each.truth))) for split, each in asked.items()}
         right = {split: answers[split].argmax(1) == each.truth for split, each in asked.items()}
-        own = found.kinds[found.kinds["kind"] == (found.kind if way == "combination" else way.partition(",")[0])]
+        own = found.kinds[found.kinds["kind"] == (found.kind if way == "combination" else way)]
         lines.append(
             {
                 "data": data.name,
@@ -139,7 +151,7 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
                 "seed": seed,
                 "way": way,
                 "what": "; ".join(f"{part.weight:.2f} {part.blend} {part.look.shown.key}" for part in parts),
-                "chosen": way.partition(",")[0] == found.kind,
+                "chosen": way == found.kind,
                 "validation": right["validation"].mean(),
                 "test": right["test"].mean(),
                 "times": own["times"].iloc[0] if len(own) else math.nan,

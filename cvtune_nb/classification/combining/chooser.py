@@ -1,6 +1,6 @@
 """The choice of a combination on some of the validation photos: a soup, an interpolation, a weighted mean."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,10 +47,21 @@ class Chooser:
         What counts.
     most_networks
         Of a mean.
+    weigh
+        Weights of the members of a mean (as selection.shrunk_weights).
     """
 
-    def __init__(self, pool: Pool, names: Sequence[str], truth: np.ndarray, objective: Objective, most_networks: int):
+    def __init__(
+        self,
+        pool: Pool,
+        names: Sequence[str],
+        truth: np.ndarray,
+        objective: Objective,
+        most_networks: int,
+        weigh: Callable[[np.ndarray], np.ndarray] = shrunk_weights,
+    ):
         self.pool, self.truth, self.objective, self.most_networks = pool, truth, objective, most_networks
+        self.weigh = weigh
         self.singles = [Blend.equal([name]) for name in names]
         self.looks = {blend: pool.looks(blend) for blend in self.singles}
 
@@ -64,11 +75,8 @@ class Chooser:
         averages = {SOUP: self._soup(known, rows), INTERPOLATION: self._interpolation(known, rows)}
         means = {kind: self._mean(known, rows, number) for kind, number in LOOKS.items()}
         found = {kind: [self._part(blend, rows)] for kind, blend in averages.items() if blend}
-        return {
-            SINGLE: [self._part(known[0], rows)],
-            **found,
-            **{kind: parts for kind, parts in means.items() if parts},
-        }
+        found |= {kind: parts for kind, parts in means.items() if parts}
+        return {SINGLE: [self._part(known[0], rows)], **found}
 
     def chances(self, parts: Sequence[Part], rows: np.ndarray) -> np.ndarray:
         """Probabilities (len(rows), classes) of a combination."""
@@ -132,7 +140,7 @@ class Chooser:
         if any(len(self._logits(*each)) < len(each[1].passes) for each in asked):
             return []  # there was no time to measure them
         parts = [self._part(blend, rows, shown) for blend, shown in asked]
-        weights = shrunk_weights(np.array([self._likelihoods(part, rows) for part in parts]))
+        weights = self.weigh(np.array([self._likelihoods(part, rows) for part in parts]))
         weighted = [replace(part, weight=float(weight)) for part, weight in zip(parts, weights, strict=True)]
         return sorted(weighted, key=lambda part: part.weight, reverse=True)
 

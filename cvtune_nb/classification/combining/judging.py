@@ -90,7 +90,7 @@ class Judged:
         return min((kind for kind in known if self._as_good(kind, top)), key=losses.__getitem__)
 
     def as_good(self, kind: str, shift: float = 0.0) -> bool:
-        """Whether a kind is no worse than the single classifier by more than a standard error; shift: as for `score`."""
+        """Whether a kind is not worse than the single classifier, by a standard error; shift: as for `score`."""
         return self._as_good(kind, SINGLE, shift)
 
     def _as_good(self, kind: str, other: str, shift: float = 0.0) -> bool:

@@ -87,13 +87,13 @@ def test_without_its_teacher_it_does_not_go_on(own):
 
 
 def test_photos_without_labels_teach_too(own, tmp_path):
-    folder = make_photos(tmp_path / "more", ("circle", "square"), per_class=6)
+    folder = make_photos(tmp_path / "more", ("circle", "square"), per_class=6, size=96, seed=7)
     before = {path: path.read_bytes() for path in folder.rglob("*.jpg")}
     known = own.path_of(own.photos()["path"].iloc[0])
     shutil.copy(known, folder / "known.jpg")  # the workspace has it, whatever its split
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
     found = photos_without_labels(own, folder)
-    assert len(found) == len({content for content in before.values()})
+    assert len(found) == len(set(before.values()))
     run = distil(own, unlabelled=folder)
     assert run.beside["unlabelled"] == len(found) and run.state == "done"
     seen = run.provenance.photos

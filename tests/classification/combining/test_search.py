@@ -12,14 +12,13 @@ from cvtune_nb.classification import SVM, export_run, load_bundle
 from cvtune_nb.classification.after_the_fact import adjusted
 from cvtune_nb.classification.at_test_time import measure as at_test_time
 from cvtune_nb.classification.combining import (
-    chooser,
     combine,
     delete_combination,
     expected_seconds,
     load_combination,
     stored_combinations,
 )
-from cvtune_nb.classification.combining.combination import INTERPOLATION, MEAN, SINGLE, SOUP
+from cvtune_nb.classification.combining.combination import INTERPOLATION, LARGER, MEAN, MIRRORED, SINGLE, SOUP
 from cvtune_nb.classification.combining.ingredients import Ingredients
 from cvtune_nb.classification.combining.judging import Judged
 from cvtune_nb.classification.combining.search import offered
@@ -31,14 +30,7 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.workspace import Workspace
 
-FIRST, SECOND, LARGER = (f"00{n}-test_efficientnet-random-{size}" for n, size in ((1, 64), (2, 64), (3, 96)))
-
-
-def some_of_each(likelihoods, networks, _most):
-    """Weights for one or two views of each network."""
-    weights = np.zeros(len(likelihoods))
-    weights[[0, *np.flatnonzero(np.diff(networks)) + 1, -1]] = 1
-    return weights / weights.sum()
+FIRST, SECOND, THIRD = (f"00{n}-test_efficientnet-random-{size}" for n, size in ((1, 64), (2, 64), (3, 96)))
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +39,11 @@ def mean(several, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mean") / "workspace"
     shutil.copytree(several.folder, folder)
     workspace = Workspace(folder)
-    with pytest.MonkeyPatch.context() as patch:  # the photos are so easy that the SVM would do
-        patch.setattr(chooser, "greedy_weights", some_of_each)
-        return workspace, combine(workspace, use=MEAN)
+    return workspace, combine(workspace, use=MIRRORED)
 
 
 def test_what_there_is_to_combine(several, workspace):
-    assert set(offered(several)) == {SVM, FIRST, SECOND, LARGER}
+    assert set(offered(several)) == {SVM, FIRST, SECOND, THIRD}
     assert offered(workspace) == [SVM] and set(offered(several, [FIRST, SVM])) == {FIRST, SVM}
     with pytest.raises(InputError, match="nothing is no classifier of this workspace: choose among"):
         offered(several, ["nothing"])
@@ -63,10 +53,11 @@ def test_what_there_is_to_combine(several, workspace):
 def test_every_kind_is_judged_beside_the_best_single_classifier(mean):
     _, found = mean
     rows = found.kinds.set_index("kind")
-    assert next(iter(rows.index)) == SINGLE and {SOUP, MEAN} <= set(rows.index)
+    assert next(iter(rows.index)) == SINGLE and {SOUP, MEAN, MIRRORED, LARGER} <= set(rows.index)
     assert rows.at[SINGLE, "difference"] == 0 and rows.at[SINGLE, "times"] == 1
     assert rows.at[SOUP, "megabytes"] < rows.at[MEAN, "megabytes"]
-    assert found.kind == MEAN and found.kept and list(rows.index[rows["chosen"]]) == [MEAN]
+    assert found.kind == MIRRORED and found.kept and list(rows.index[rows["chosen"]]) == [MIRRORED]
+    assert set(found.members["passes"]) == {2} and rows.at[MIRRORED, "megabytes"] == rows.at[MEAN, "megabytes"]
     assert found.members["weight"].sum() == pytest.approx(1)
     assert found.score.low <= found.score.value <= found.score.high <= 1
 
@@ -152,8 +143,11 @@ def test_nothing_is_kept_that_is_worse(own, monkeypatch):
 
 
 def test_a_stop_keeps_what_was_measured_and_deleting_takes_it_away(own):
+    begun = set()
+
     def stop(_share, words):
-        if "mirrored" in words:
+        begun.update([words] * words.startswith("measuring 0"))
+        if len(begun) > 1:
             raise Stopped
 
     with pytest.raises(Stopped):
