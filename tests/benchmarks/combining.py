@@ -2,7 +2,8 @@
 
 For each set and seed, networks are fine-tuned that a person would have after some tries (MEMBERS), all ways to combine
 them are chosen on validation photos as `cvtune combine` does, and every way is measured on the test photos: the best
-single classifier, the soup, the interpolation, the mean with each kind of weights, and the combination that is kept. A
+single classifier, the soup, the interpolation, the means with each kind of weights, the combination that is kept, and
+the one network that is distilled from it. A
 finished set and seed is some lines of FOLDER/combining.csv and is not done again. At the end it prints for each set and
 way the accuracy on test and the difference from the best single one, with a 95% interval over photos; and the same
 pooled over the sets.
@@ -21,7 +22,8 @@ from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.combining import search as combining
 from cvtune_nb.classification.combining.chooser import MOST_NETWORKS, Chooser, Part
-from cvtune_nb.classification.combining.combination import KINDS, SINGLE
+from cvtune_nb.classification.combining.combination import KINDS, SINGLE, Combination
+from cvtune_nb.classification.combining.distillation import distil
 from cvtune_nb.classification.combining.ingredients import Ingredients
 from cvtune_nb.classification.combining.pool import Pool
 from cvtune_nb.classification.combining.selection import TINY, shrunk_weights
@@ -135,33 +137,38 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
             means = {kind: parts for kind, parts in other.choose(rows).items() if kind.startswith("mean")}
             ways |= {f"{kind}, {name}, {networks}": parts for kind, parts in means.items()}
     ways["combination"] = ways[found.kind]
-    ways["svm"] = None
-    lines = []
-    for way, parts in ways.items():
-        if way == "svm":
-            [blend] = [blend for blend in test.singles if str(blend) == "svm"]
-            parts = [Part(blend, test.looks[blend][0], 1.0, 1.0)]
-        answers = {split: each.chances(parts, np.arange(len(each.truth))) for split, each in asked.items()}
-        right = {split: answers[split].argmax(1) == each.truth for split, each in asked.items()}
-        own = found.kinds[found.kinds["kind"] == (found.kind if way == "combination" else way)]
-        lines.append(
-            {
-                "data": data.name,
-                "photos": arguments.photos,
-                "seed": seed,
-                "way": way,
-                "what": "; ".join(f"{part.weight:.2f} {part.blend} {part.look.shown.key}" for part in parts),
-                "chosen": way == found.kind,
-                "validation": right["validation"].mean(),
-                "test": right["test"].mean(),
-                "times": own["times"].iloc[0] if len(own) else math.nan,
-                "megabytes": own["megabytes"].iloc[0] if len(own) else math.nan,
-                "right": "".join(map(str, right["test"].astype(int))),
-            }
-        )
+    [svm] = [blend for blend in test.singles if str(blend) == "svm"]
+    ways["svm"] = [Part(svm, test.looks[svm][0], 1.0, 1.0)]
+    lines = [line_of(way, parts, asked, found) for way, parts in ways.items()]
+    if found.kept:
+        run = distil(workspace)
+        student = {}
+        for split, each in asked.items():
+            pool = Pool(workspace, Ingredients(workspace, [run.id]), each.pool.photos, math.inf, silent)
+            student[split] = Chooser(pool, [run.id], each.truth, objective, 1)
+        lines.append(line_of("distilled", student["validation"].choose(rows)[SINGLE], student, found))
+    lines = [{"data": data.name, "photos": arguments.photos, "seed": seed, **line} for line in lines]
     figures = {line["way"]: round(line["test"], 4) for line in lines}
     say(data=data.name, seed=seed, kept=found.kind, expected=found.score.value, test=figures)
     return lines
+
+
+def line_of(way: str, parts: list[Part], asked: dict[str, Chooser], found: Combination) -> dict:
+    """What a way that was chosen says of both splits."""
+    right = {
+        split: each.chances(parts, np.arange(len(each.truth))).argmax(1) == each.truth for split, each in asked.items()
+    }
+    own = found.kinds[found.kinds["kind"] == (found.kind if way == "combination" else way)]
+    return {
+        "way": way,
+        "what": "; ".join(f"{part.weight:.2f} {part.blend} {part.look.shown.key}" for part in parts),
+        "chosen": way == found.kind,
+        "validation": right["validation"].mean(),
+        "test": right["test"].mean(),
+        "times": own["times"].iloc[0] if len(own) else math.nan,
+        "megabytes": own["megabytes"].iloc[0] if len(own) else math.nan,
+        "right": "".join(map(str, right["test"].astype(int))),
+    }
 
 
 def sum_up(known: pd.DataFrame) -> None:
