@@ -113,7 +113,8 @@ class Judged:
         whole = self.measure(kind)
         if best_of_all:
             of_best = self.objective.best_of(self.truth, self.chances, self.groups)
-            shift += of_best.expected - of_best.found
+            worse = min if self.objective.HIGHER_IS_BETTER else max  # a choice never makes it better
+            shift += worse(0.0, of_best.expected - of_best.found)
         most = 1.0 if whole.share else math.inf
         value, low, high = (min(most, max(0.0, each + shift)) for each in (whole.value, whole.low, whole.high))
         return replace(whole, value=value, low=low, high=high)

@@ -39,7 +39,7 @@ def mean(several, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mean") / "workspace"
     shutil.copytree(several.folder, folder)
     workspace = Workspace(folder)
-    return workspace, combine(workspace, use=MIRRORED)
+    return workspace, combine(workspace, [FIRST, SECOND, THIRD], use=MIRRORED)
 
 
 def test_what_there_is_to_combine(several, workspace):
@@ -55,7 +55,7 @@ def test_every_kind_is_judged_beside_the_best_single_classifier(mean):
     rows = found.kinds.set_index("kind")
     assert next(iter(rows.index)) == SINGLE and {SOUP, MEAN, MIRRORED, LARGER} <= set(rows.index)
     assert rows.at[SINGLE, "difference"] == 0 and rows.at[SINGLE, "times"] == 1
-    assert rows.at[SOUP, "megabytes"] < rows.at[MEAN, "megabytes"]
+    assert rows.at[SOUP, "megabytes"] == pytest.approx(rows.at[SINGLE, "megabytes"], rel=0.01)
     assert found.kind == MIRRORED and found.kept and list(rows.index[rows["chosen"]]) == [MIRRORED]
     assert set(found.members["passes"]) == {2} and rows.at[MIRRORED, "megabytes"] == rows.at[MEAN, "megabytes"]
     assert found.members["weight"].sum() == pytest.approx(1)
@@ -126,6 +126,16 @@ def test_what_works_with_it_and_what_says_why_not(mean):
         adjusted(made, 0.5)
 
 
+def test_the_svm_among_others(own):
+    found = combine(own, [SVM, FIRST], use=MEAN)
+    assert set(found.members["network"]) == {SVM, FIRST}
+    made = candidate(own, found.id)
+    kinds = {each["kind"] for each in made.parameters["networks"]}
+    assert kinds == {"linear", "run"} and made.classes == own.classes
+    images = torch.zeros((1, *made.shown.shape, 3), dtype=torch.uint8)
+    assert made.network(images).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
 def test_between_the_start_and_the_best_epoch(own, monkeypatch):
     monkeypatch.setattr(Ingredients, "has_start", lambda *_: True)
     found = combine(own, [FIRST], use=INTERPOLATION)
@@ -157,7 +167,7 @@ def test_a_stop_keeps_what_was_measured_and_deleting_takes_it_away(own):
     found = combine(own, [FIRST, SECOND], use=SOUP)
     after = {file.name: file.stat().st_mtime_ns for file in (own.cache / "combining").rglob("*.npy")}
     assert measured.items() <= after.items() and len(after) > 3
-    assert found.kind == SOUP and found.times < 2
+    assert found.kind == SOUP and found.milliseconds > 0
     assert delete_combination(own, "combination") == found.id
     assert stored_combinations(own) == [] and (own.runs / FIRST).exists()
 
