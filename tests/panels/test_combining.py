@@ -33,7 +33,8 @@ def own(two_runs, tmp_path):
 
 def test_before_there_is_anything_it_waits(workspace):
     panel = CombinePanel(workspace)
-    assert list(panel.classifiers.options) == ["svm"] and panel.distil.disabled and panel.delete.disabled
+    assert list(panel.classifiers.options) == [] and panel.distil.disabled and panel.delete.disabled
+    assert "There is no classifier yet" in panel.status.value and panel.go.disabled
     panel.outcome()
     assert panel.reports == []
     with pytest.raises(NotReady, match="Press Combine"):

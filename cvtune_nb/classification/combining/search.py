@@ -65,7 +65,7 @@ def offered(workspace: Workspace, names: Sequence[str] = ()) -> list[str]:
         There is no classifier, one of the names is none, or it is of other photos than today's.
     """
     known = choices(workspace)
-    known = known[[not is_combination(name) for name in known["run"]]]
+    known = known[~known["run"].map(is_combination).astype(bool)]
     today = known.loc[known["data"] == "", "run"].tolist()
     for name in names:
         if name not in today:
