@@ -9,7 +9,7 @@ from tests.browser.steps import LONG, button, opened, whole_page
 
 
 def test_04_combine_and_export(open_notebook, workspace):
-    lab = opened(open_notebook, "04_parameter_escalation", workspace, FAMILY="efficientnet_lite", RUNS="1")
+    lab = opened(open_notebook, "04_parameter_escalation", workspace, FAMILY="efficientnet_lite", RUNGS="1")
     for name in ("parameters", "panel", "combine"):
         lab.run_cell(lab.index(name))
     panel = lab.output("combine")

@@ -11,6 +11,7 @@ from cvtune_nb.classification.combining.combination import INTERPOLATION, LARGER
 from cvtune_nb.classification.combining.ingredients import START, Blend
 from cvtune_nb.classification.combining.pool import Look, Pool
 from cvtune_nb.classification.combining.selection import log_loss, mean, shrunk_weights
+from cvtune_nb.errors import InputError
 from cvtune_nb.objectives import Objective
 
 GRID = (0.25, 0.5, 0.75)
@@ -49,6 +50,11 @@ class Chooser:
         Of a mean.
     weigh
         Weights of the members of a mean (as selection.shrunk_weights).
+
+    Attributes
+    ----------
+    left_out
+        What could not be tried and why, a sentence each.
     """
 
     def __init__(
@@ -61,7 +67,7 @@ class Chooser:
         weigh: Callable[[np.ndarray], np.ndarray] = shrunk_weights,
     ):
         self.pool, self.truth, self.objective, self.most_networks = pool, truth, objective, most_networks
-        self.weigh = weigh
+        self.weigh, self.left_out = weigh, list[str]()
         self.singles = [Blend.equal([name]) for name in names]
         self.looks = {blend: pool.looks(blend) for blend in self.singles}
 
@@ -118,7 +124,11 @@ class Chooser:
         if name is None:
             return None
         tried = [Blend(((name, share), (name + START, 1 - share))) for share in GRID]
-        measured = [blend for blend in tried if self._plain(blend) is not None]
+        try:
+            measured = [blend for blend in tried if self._plain(blend) is not None]
+        except InputError as error:  # the weights that it began with are gone
+            self.left_out = [f"No interpolation: the start of {name} can't be made again ({error})."]
+            return None
         return max(measured, key=lambda each: self._rank(each, rows), default=None)
 
     def _mean(self, known: Sequence[Blend], rows: np.ndarray, look: int) -> list[Part]:
@@ -133,7 +143,7 @@ class Chooser:
         look
             The number of the look of each, of those with fewer the last.
         """
-        members = sorted(known, key=lambda blend: self._rank(blend, rows)[1], reverse=True)[: self.most_networks]
+        members = sorted(known, key=lambda blend: self._loss(blend, rows))[: self.most_networks]
         asked = [(blend, self._looks(blend)[: look + 1][-1]) for blend in members]
         if len(asked) < 2 and asked[0][1] == self._looks(asked[0][0])[0]:
             return []
@@ -170,6 +180,10 @@ class Chooser:
     def _likelihoods(self, part: Part, rows: np.ndarray) -> np.ndarray:
         """The probability that one network gives to the true classes, (len(rows),)."""
         return self.chances([part], rows)[np.arange(len(rows)), self.truth[rows]]
+
+    def _loss(self, blend: Blend, rows: np.ndarray) -> float:
+        """The log loss of a network on these photos, calibrated."""
+        return log_loss(self.chances([self._part(blend, rows)], rows), self.truth[rows])
 
     def _rank(self, blend: Blend, rows: np.ndarray) -> tuple[float, float]:
         """How good a network is on these photos: by what counts, then by log loss."""

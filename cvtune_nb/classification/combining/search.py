@@ -157,6 +157,9 @@ def combine(
     every = np.arange(len(photos))
     chosen = chooser.choose(every)
     judged = Judged.of(chooser, photos["label"], groups)
+    left_out += chooser.left_out
+    if most < MOST_NETWORKS:
+        left_out.append(f"Means are of {most} networks at most: a combination has {MOST_MEGABYTES} MB at most.")
     if pool.incomplete:
         left_out.append("The time was over before all was measured: the same command goes on from there.")
     networks = {kind: made(ingredients, parts) for kind, parts in chosen.items()}
