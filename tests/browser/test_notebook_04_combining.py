@@ -22,9 +22,10 @@ def test_04_combine_and_export(open_notebook, workspace):
     expect(panel).to_contain_text("It can be exported in notebook 05", timeout=LONG)
     expect(panel).to_contain_text("Ways to combine, corrected for the choice")
     expect(panel.locator(".cvtune-picture img").first).to_have_attribute("alt", re.compile("single .*; mean "))
-    panel.get_by_role("button", name="Distil or delete a combination").click()
-    expect(panel).to_contain_text("and as much again for as many photos without labels", timeout=LONG)
+    panel.get_by_text("Distil or delete a combination").click()
+    expect(panel.get_by_role("button", name="Distil", exact=True)).to_be_visible()
     whole_page(lab, "04_combining")
+    expect(panel).to_contain_text("and as much again for as many photos without labels", timeout=LONG)
 
     lab = opened(open_notebook, "05_export_and_use", workspace, RUN="combination-1")
     lab.run_all()
