@@ -81,11 +81,13 @@ def heat(network: nn.Module, image: np.ndarray, label: int) -> np.ndarray:
 
 def _of_views(combined: Combined, image: np.ndarray, label: int) -> np.ndarray:
     """The heat of each network for what it is shown, mirrored back and as large as the photo."""
-    whole = np.zeros(image.shape[:2])
+    height, width, _ = image.shape
+    whole = np.zeros((height, width))
     for view in combined.views:
-        shown = np.asarray(Image.fromarray(image).resize(view.shape[::-1], Image.Resampling.BICUBIC))
+        size = view.shape[1], view.shape[0]
+        shown = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
         found = heat(combined.networks[view.network], np.ascontiguousarray(_turned(shown, view.mirrored)), label)
-        large = Image.fromarray(_turned(found, view.mirrored).astype(np.float32)).resize(image.shape[1::-1])
+        large = Image.fromarray(_turned(found, view.mirrored).astype(np.float32)).resize((width, height))
         whole += view.weight * np.asarray(large)
     return whole / max(float(whole.max()), 1e-12)
 

@@ -27,10 +27,10 @@ SHOWN = ["kind", "value", "low", "high", "difference", "p", "milliseconds", "tim
     ),
     argument(
         "--use",
-        choices=("soup", "interpolation", "mean"),
+        choices=("soup", "interpolation", "mean", "mean-mirrored", "mean-larger"),
         metavar="KIND",
-        help="keep this way to combine, better or not: soup, interpolation or mean (the best, if it is not worse than "
-        "the best single classifier)",
+        help="keep this way to combine, better or not: soup, interpolation, mean, mean-mirrored or mean-larger (the "
+        "best, if it is not worse than the best single classifier)",
     ),
     argument(
         "--distil",

@@ -2,7 +2,8 @@
 
 For each set and seed, networks are fine-tuned that a person would have after some tries (MEMBERS), all ways to combine
 them are chosen on validation photos as `cvtune combine` does, and every way is measured on the test photos: the best
-single classifier, the soup, the interpolation, the mean with each kind of weights, and the combination that is kept. A
+single classifier, the soup, the interpolation, the means with each kind of weights, the combination that is kept, and
+the one network that is distilled from it. A
 finished set and seed is some lines of FOLDER/combining.csv and is not done again. At the end it prints for each set and
 way the accuracy on test and the difference from the best single one, with a 95% interval over photos; and the same
 pooled over the sets.
@@ -21,10 +22,11 @@ from cvtune_nb import metrics
 from cvtune_nb.classification.baseline import baseline
 from cvtune_nb.classification.combining import search as combining
 from cvtune_nb.classification.combining.chooser import MOST_NETWORKS, Chooser, Part
-from cvtune_nb.classification.combining.combination import KINDS, MEAN, SINGLE
+from cvtune_nb.classification.combining.combination import KINDS, SINGLE, Combination
+from cvtune_nb.classification.combining.distillation import distil
 from cvtune_nb.classification.combining.ingredients import Ingredients
 from cvtune_nb.classification.combining.pool import Pool
-from cvtune_nb.classification.combining.selection import greedy_weights, shrunk_weights
+from cvtune_nb.classification.combining.selection import TINY, shrunk_weights
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import objective_in
 from cvtune_nb.classification.run import earlier_run
@@ -45,11 +47,22 @@ MEMBERS = (
 )
 """What the runs of a set have otherwise than the first; image_size as a multiple, seed added."""
 WEIGHTS = {
-    "greedy": lambda likelihoods, networks: greedy_weights(likelihoods, networks, MOST_NETWORKS),
-    "shrunk": lambda likelihoods, _: shrunk_weights(likelihoods),
-    "equal": lambda likelihoods, _: np.full(len(likelihoods), 1 / len(likelihoods)),
+    "shrunk": shrunk_weights,
+    "equal": lambda likelihoods: np.full(len(likelihoods), 1 / len(likelihoods)),
+    "greedy": lambda likelihoods: greedy_weights(likelihoods),
 }
 """Ways to weigh the members of a mean."""
+
+
+def greedy_weights(likelihoods: np.ndarray, steps: int = 20) -> np.ndarray:
+    """Weights by forward selection with replacement: again and again what makes the mean's log loss least is added
+    (Caruana and others 2004, "Ensemble selection from libraries of models")."""
+    counts, total = np.zeros(len(likelihoods)), np.zeros(likelihoods.shape[1])
+    for step in range(1, steps + 1):
+        best = int((-np.log(np.maximum((total + likelihoods) / step, TINY))).mean(axis=1).argmin())
+        counts[best] += 1
+        total += likelihoods[best]
+    return counts / counts.sum()
 
 
 def main() -> None:
@@ -117,39 +130,45 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
         asked[split] = Chooser(pool, list(ingredients.candidates), truth, objective, MOST_NETWORKS)
     validation, test = asked["validation"], asked["test"]
     rows = np.arange(len(validation.truth))
-    ways = {}
+    ways = dict(validation.choose(rows))
     for name, weigh in WEIGHTS.items():
-        validation.weigh = weigh
-        chosen = validation.choose(rows)
-        ways |= {kind if kind != MEAN else f"{MEAN}, {name}": parts for kind, parts in chosen.items()}
-    ways["combination"] = ways[found.kind if found.kind != MEAN else f"{MEAN}, greedy"]
-    ways["svm"] = None
-    lines = []
-    for way, parts in ways.items():
-        if way == "svm":
-            [blend] = [blend for blend in test.singles if str(blend) == "svm"]
-            parts = [Part(blend, test.looks[blend][0], 1.0, 1.0)]
-        answers = {split: each.chances(parts, np.arange(len(each.truth))) for split, each in asked.items()}
-        right = {split: answers[split].argmax(1) == each.truth for split, each in asked.items()}
-        own = found.kinds[found.kinds["kind"] == (found.kind if way == "combination" else way.partition(",")[0])]
-        lines.append(
-            {
-                "data": data.name,
-                "photos": arguments.photos,
-                "seed": seed,
-                "way": way,
-                "what": "; ".join(f"{part.weight:.2f} {part.blend} {part.look.shown.key}" for part in parts),
-                "chosen": way.partition(",")[0] == found.kind,
-                "validation": right["validation"].mean(),
-                "test": right["test"].mean(),
-                "times": own["times"].iloc[0] if len(own) else math.nan,
-                "megabytes": own["megabytes"].iloc[0] if len(own) else math.nan,
-                "right": "".join(map(str, right["test"].astype(int))),
-            }
-        )
+        for networks in (MOST_NETWORKS, len(names)):
+            other = Chooser(validation.pool, list(ingredients.candidates), validation.truth, objective, networks, weigh)
+            means = {kind: parts for kind, parts in other.choose(rows).items() if kind.startswith("mean")}
+            ways |= {f"{kind}, {name}, {networks}": parts for kind, parts in means.items()}
+    ways["combination"] = ways[found.kind]
+    [svm] = [blend for blend in test.singles if str(blend) == "svm"]
+    ways["svm"] = [Part(svm, test.looks[svm][0], 1.0, 1.0)]
+    lines = [line_of(way, parts, asked, found) for way, parts in ways.items()]
+    if found.kept:
+        run = distil(workspace)
+        student = {}
+        for split, each in asked.items():
+            pool = Pool(workspace, Ingredients(workspace, [run.id]), each.pool.photos, math.inf, silent)
+            student[split] = Chooser(pool, [run.id], each.truth, objective, 1)
+        lines.append(line_of("distilled", student["validation"].choose(rows)[SINGLE], student, found))
+    lines = [{"data": data.name, "photos": arguments.photos, "seed": seed, **line} for line in lines]
     figures = {line["way"]: round(line["test"], 4) for line in lines}
     say(data=data.name, seed=seed, kept=found.kind, expected=found.score.value, test=figures)
     return lines
+
+
+def line_of(way: str, parts: list[Part], asked: dict[str, Chooser], found: Combination) -> dict:
+    """What a way that was chosen says of both splits."""
+    right = {
+        split: each.chances(parts, np.arange(len(each.truth))).argmax(1) == each.truth for split, each in asked.items()
+    }
+    own = found.kinds[found.kinds["kind"] == (found.kind if way == "combination" else way)]
+    return {
+        "way": way,
+        "what": "; ".join(f"{part.weight:.2f} {part.blend} {part.look.shown.key}" for part in parts),
+        "chosen": way == found.kind,
+        "validation": right["validation"].mean(),
+        "test": right["test"].mean(),
+        "times": own["times"].iloc[0] if len(own) else math.nan,
+        "megabytes": own["megabytes"].iloc[0] if len(own) else math.nan,
+        "right": "".join(map(str, right["test"].astype(int))),
+    }
 
 
 def sum_up(known: pd.DataFrame) -> None:

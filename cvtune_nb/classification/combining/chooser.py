@@ -1,25 +1,26 @@
 """The choice of a combination on some of the validation photos: a soup, an interpolation, a weighted mean."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
 
 from cvtune_nb.classification.calibration import temperature
-from cvtune_nb.classification.combining.combination import INTERPOLATION, MEAN, SINGLE, SOUP
+from cvtune_nb.classification.combining.combination import INTERPOLATION, LARGER, MEAN, MIRRORED, SINGLE, SOUP
 from cvtune_nb.classification.combining.ingredients import START, Blend
 from cvtune_nb.classification.combining.pool import Look, Pool
-from cvtune_nb.classification.combining.selection import greedy_weights, log_loss, mean
+from cvtune_nb.classification.combining.selection import log_loss, mean, shrunk_weights
+from cvtune_nb.errors import InputError
 from cvtune_nb.objectives import Objective
 
 GRID = (0.25, 0.5, 0.75)
 """Shares of the best epoch that are tried between it and the start (Wortsman and others 2022, "Robust fine-tuning of
 zero-shot models")."""
-MOST_NETWORKS, MOST_MEGABYTES = 5, 300
-"""Of a mean, at most."""
-Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Weights of the members of a mean from what selection.greedy_weights takes."""
+MOST_NETWORKS, MOST_MEGABYTES = 3, 300
+"""Of a mean, at most: docs/measurements.md, "Combining classifiers"."""
+LOOKS = {MEAN: 0, MIRRORED: 1, LARGER: 3}
+"""How each kind of mean asks its networks (Pool.looks)."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,41 @@ class Chooser:
         What counts.
     most_networks
         Of a mean.
+    weigh
+        Weights of the members of a mean (as selection.shrunk_weights).
+
+    Attributes
+    ----------
+    left_out
+        What could not be tried and why, a sentence each.
     """
 
-    def __init__(self, pool: Pool, names: Sequence[str], truth: np.ndarray, objective: Objective, most_networks: int):
-        self.pool, self.truth, self.objective = pool, truth, objective
-        self.weigh: Weigh = lambda likelihoods, networks: greedy_weights(likelihoods, networks, most_networks)
+    def __init__(
+        self,
+        pool: Pool,
+        names: Sequence[str],
+        truth: np.ndarray,
+        objective: Objective,
+        most_networks: int,
+        weigh: Callable[[np.ndarray], np.ndarray] = shrunk_weights,
+    ):
+        self.pool, self.truth, self.objective, self.most_networks = pool, truth, objective, most_networks
+        self.weigh, self.left_out = weigh, list[str]()
         self.singles = [Blend.equal([name]) for name in names]
         self.looks = {blend: pool.looks(blend) for blend in self.singles}
 
     def choose(self, rows: np.ndarray) -> dict[str, list[Part]]:
         """The best single classifier and what can be made of it, by kind, judged by these photos alone.
 
-        A kind of which nothing was measured, or that comes out as the single classifier itself, is missing.
+        A kind that can't be made of them, or that there was no time to measure, is missing.
         """
         known = [blend for blend in self.singles if self._plain(blend) is not None]
         known.sort(key=lambda blend: self._rank(blend, rows), reverse=True)
-        best, found = known[0], {SINGLE: [self._part(known[0], rows)]}
         averages = {SOUP: self._soup(known, rows), INTERPOLATION: self._interpolation(known, rows)}
-        found |= {kind: [self._part(blend, rows)] for kind, blend in averages.items() if blend}
-        weighted = self._mean([*known, *filter(None, averages.values())], rows)
-        if len(weighted) > 1 or weighted[0].blend != best or weighted[0].look.mirrored:
-            found[MEAN] = weighted
-        return found
+        means = {kind: self._mean(known, rows, number) for kind, number in LOOKS.items()}
+        found = {kind: [self._part(blend, rows)] for kind, blend in averages.items() if blend}
+        found |= {kind: parts for kind, parts in means.items() if parts}
+        return {SINGLE: [self._part(known[0], rows)], **found}
 
     def chances(self, parts: Sequence[Part], rows: np.ndarray) -> np.ndarray:
         """Probabilities (len(rows), classes) of a combination."""
@@ -110,24 +124,35 @@ class Chooser:
         if name is None:
             return None
         tried = [Blend(((name, share), (name + START, 1 - share))) for share in GRID]
-        measured = [blend for blend in tried if self._plain(blend) is not None]
+        try:
+            measured = [blend for blend in tried if self._plain(blend) is not None]
+        except InputError as error:  # the weights that it began with are gone
+            self.left_out = [f"No interpolation: the start of {name} can't be made again ({error})."]
+            return None
         return max(measured, key=lambda each: self._rank(each, rows), default=None)
 
-    def _mean(self, blends: Sequence[Blend], rows: np.ndarray) -> list[Part]:
-        """Networks and looks with the weights that the greedy selection gives them, the heaviest first."""
-        units = [(blend, look) for blend in dict.fromkeys(blends) for look in self._looks(blend)]
-        units = [(blend, look) for blend, look in units if len(self._logits(blend, look)) == len(look.passes)]
-        parts = [self._part(blend, rows, look) for blend, look in units]
-        likelihoods = np.array([self._likelihoods(part, rows) for part in parts])
-        numbers = {blend: number for number, blend in enumerate(dict.fromkeys(blends))}
-        networks = np.array([numbers[part.blend] for part in parts])
-        weights = self.weigh(likelihoods, networks)
-        found = [
-            Part(part.blend, part.look, part.temperature, float(weight))
-            for part, weight in zip(parts, weights, strict=True)
-            if weight > 0
-        ]
-        return sorted(found, key=lambda part: part.weight, reverse=True)
+    def _mean(self, known: Sequence[Blend], rows: np.ndarray, look: int) -> list[Part]:
+        """The networks of the lowest log loss with their weights, the heaviest first; none where nothing is new.
+
+        Parameters
+        ----------
+        known
+            Single classifiers, the best first.
+        rows
+            Of the photos to choose on.
+        look
+            The number of the look of each, of those with fewer the last.
+        """
+        members = sorted(known, key=lambda blend: self._loss(blend, rows))[: self.most_networks]
+        asked = [(blend, self._looks(blend)[: look + 1][-1]) for blend in members]
+        if len(asked) < 2 and asked[0][1] == self._looks(asked[0][0])[0]:
+            return []
+        if any(len(self._logits(*each)) < len(each[1].passes) for each in asked):
+            return []  # there was no time to measure them
+        parts = [self._part(blend, rows, shown) for blend, shown in asked]
+        weights = self.weigh(np.array([self._likelihoods(part, rows) for part in parts]))
+        weighted = [replace(part, weight=float(weight)) for part, weight in zip(parts, weights, strict=True)]
+        return sorted(weighted, key=lambda part: part.weight, reverse=True)
 
     # -- what was measured ------------------------------------------------------------------------------------------
 
@@ -155,6 +180,10 @@ class Chooser:
     def _likelihoods(self, part: Part, rows: np.ndarray) -> np.ndarray:
         """The probability that one network gives to the true classes, (len(rows),)."""
         return self.chances([part], rows)[np.arange(len(rows)), self.truth[rows]]
+
+    def _loss(self, blend: Blend, rows: np.ndarray) -> float:
+        """The log loss of a network on these photos, calibrated."""
+        return log_loss(self.chances([self._part(blend, rows)], rows), self.truth[rows])
 
     def _rank(self, blend: Blend, rows: np.ndarray) -> tuple[float, float]:
         """How good a network is on these photos: by what counts, then by log loss."""

@@ -23,12 +23,15 @@ from cvtune_nb.workspace import Workspace, now
 
 COMBINATION = "combination"
 """Stands for the last combination where the id of a run is asked for; those of combinations begin with it."""
-SINGLE, SOUP, INTERPOLATION, MEAN = "single", "soup", "interpolation", "mean"
+SINGLE, SOUP, INTERPOLATION = "single", "soup", "interpolation"
+MEAN, MIRRORED, LARGER = "mean", "mean-mirrored", "mean-larger"
 KINDS = {
     SINGLE: "the best classifier alone",
     SOUP: "average of the weights of runs with the same network (greedy soup)",
     INTERPOLATION: "between the weights that a run began with and its best epoch (WiSE-FT)",
-    MEAN: "weighted mean of probabilities",
+    MEAN: "weighted mean of the probabilities of the best few",
+    MIRRORED: "the same, each asked about a photo and its mirror image",
+    LARGER: "the same, each shown the photo larger than in training, and mirrored",
 }
 """Ways to combine, and what each is."""
 

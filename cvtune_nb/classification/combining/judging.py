@@ -12,7 +12,7 @@ from cvtune_nb.classification.combining.chooser import Chooser
 from cvtune_nb.classification.combining.combination import KINDS, SINGLE
 from cvtune_nb.classification.combining.pool import Asked, milliseconds
 from cvtune_nb.classification.combining.selection import folds_of, log_loss
-from cvtune_nb.metrics import Paired
+from cvtune_nb.metrics import Z95, Paired
 from cvtune_nb.objectives import Objective, Score
 
 
@@ -79,9 +79,24 @@ class Judged:
         return self.objective.compare(self.truth, self.of_kind(SINGLE), self.of_kind(kind), self.groups)
 
     def best(self, kinds: Iterable[str]) -> str:
-        """The one of these kinds that is best by what counts; ties: the lower log loss."""
-        merit = self.objective.merit
-        return max(kinds, key=lambda kind: (merit(self.value(kind)), -log_loss(self.of_kind(kind), self.truth)))
+        """The one of these kinds that is best by what counts, the likeliest among those that are as good.
+
+        As good are those within one standard error of the best (Breiman and others 1984, "Classification and regression
+        trees"); of them the one of the lowest log loss is taken, which is less noisy than the share of right answers.
+        """
+        known = list(kinds)
+        top = max(known, key=lambda kind: self.objective.merit(self.value(kind)))
+        losses = {kind: log_loss(self.of_kind(kind), self.truth) for kind in known}
+        return min((kind for kind in known if self._as_good(kind, top)), key=losses.__getitem__)
+
+    def as_good(self, kind: str, shift: float = 0.0) -> bool:
+        """Whether a kind is not worse than the single classifier, by a standard error; shift: as for `score`."""
+        return self._as_good(kind, SINGLE, shift)
+
+    def _as_good(self, kind: str, other: str, shift: float = 0.0) -> bool:
+        apart = self.objective.compare(self.truth, self.of_kind(other), self.of_kind(kind), self.groups)
+        error = (apart.high - apart.low) / (2 * Z95)
+        return apart.difference + (shift if self.objective.HIGHER_IS_BETTER else -shift) >= -error
 
     def score(self, kind: str, shift: float, best_of_all: bool) -> Score:
         """What is said of the kind that was chosen.
@@ -98,7 +113,8 @@ class Judged:
         whole = self.measure(kind)
         if best_of_all:
             of_best = self.objective.best_of(self.truth, self.chances, self.groups)
-            shift += of_best.expected - of_best.found
+            worse = min if self.objective.HIGHER_IS_BETTER else max  # a choice never makes it better
+            shift += worse(0.0, of_best.expected - of_best.found)
         most = 1.0 if whole.share else math.inf
         value, low, high = (min(most, max(0.0, each + shift)) for each in (whole.value, whole.low, whole.high))
         return replace(whole, value=value, low=low, high=high)

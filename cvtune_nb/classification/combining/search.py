@@ -65,7 +65,7 @@ def offered(workspace: Workspace, names: Sequence[str] = ()) -> list[str]:
         There is no classifier, one of the names is none, or it is of other photos than today's.
     """
     known = choices(workspace)
-    known = known[[not is_combination(name) for name in known["run"]]]
+    known = known[~known["run"].map(is_combination).astype(bool)]
     today = known.loc[known["data"] == "", "run"].tolist()
     for name in names:
         if name not in today:
@@ -94,9 +94,10 @@ def expected_seconds(workspace: Workspace, runs: Sequence[str] = ()) -> float:
     specs = [trained_with(workspace, name) for name in names]
     speeds, seconds = Speeds(workspace, specs), 0.0
     for spec in specs:
+        seconds += 4 * len(photos) / speeds.of(spec)  # itself, and soups with it, of all photos and of folds
+    for spec in specs[: MOST_NETWORKS + 1]:
         sizes = [spec.image_size, *larger_sizes(spec, photos)[:1]]
-        looks = sum(2 * (size / spec.image_size) ** 2 for size in sizes)
-        seconds += (looks + 3) * len(photos) / speeds.of(spec)  # and soups with it, of all photos and of folds
+        seconds += sum(2 * (size / spec.image_size) ** 2 for size in sizes) * len(photos) / speeds.of(spec)
     first = specs[0]
     return seconds + (len(GRID) + 4) * len(photos) / speeds.of(first) + TRAIN_PHOTOS * len(specs) / speeds.of(first)
 
@@ -152,11 +153,13 @@ def combine(
     pool = Pool(workspace, ingredients, photos, deadline, progress)
     most = max(1, min(MOST_NETWORKS, int(MOST_MEGABYTES // size)))
     chooser = Chooser(pool, list(candidates), truth, objective, most)
-    pool.planned = _planned(pool, chooser)
     _measure_all(pool, chooser)
     every = np.arange(len(photos))
     chosen = chooser.choose(every)
     judged = Judged.of(chooser, photos["label"], groups)
+    left_out += chooser.left_out
+    if most < MOST_NETWORKS:
+        left_out.append(f"Means are of {most} networks at most: a combination has {MOST_MEGABYTES} MB at most.")
     if pool.incomplete:
         left_out.append("The time was over before all was measured: the same command goes on from there.")
     networks = {kind: made(ingredients, parts) for kind, parts in chosen.items()}
@@ -174,8 +177,7 @@ def combine(
     own = softmax(passed(network, workspace, photos, shown_to(facts), silent), axis=1)
     shift = objective.value(truth, own) - objective.value(truth, chooser.chances(chosen[kind], every))
     single = judged.measure(SINGLE)
-    worse = objective.better(single.value, judged.value(kind) + shift)
-    kept = kind != SINGLE and (bool(use) or not worse)
+    kept = kind != SINGLE and (bool(use) or judged.as_good(kind, shift))
     kinds["chosen"] = kinds["kind"] == (kind if kept else SINGLE)
     combination = Combination(
         id=new_id(workspace) if kept else "",
@@ -230,21 +232,11 @@ def _photos(workspace: Workspace, candidates: Iterable[Candidate]) -> pd.DataFra
     return photos.reset_index(drop=True)
 
 
-def _planned(pool: Pool, chooser: Chooser) -> int:
-    """Passes over the photos that are to be made, about."""
-    looks = [(blend, look) for blend in chooser.singles for look in chooser.looks[blend]]
-    passes = len([1 for blend, look in looks if not look.mirrored and not pool.known(blend, look)]) * 2
-    return max(1, passes + 3 * len(chooser.singles) + len(GRID))
-
-
 def _measure_all(pool: Pool, chooser: Chooser) -> None:
-    """Measure all single classifiers as trained, then every look: with little time the former count more."""
-    for number in range(max(map(len, chooser.looks.values()))):
-        for blend in chooser.singles:
-            for look in chooser.looks[blend][number : number + 1]:
-                for mirrored in look.passes:
-                    pool.logits(blend, look.shown, mirrored)
-    if pool.logits(chooser.singles[0], chooser.looks[chooser.singles[0]][0].shown) is None:
+    """Measure all single classifiers as trained: with little time these count most; the rest is measured when asked."""
+    pool.planned = 2 * len(chooser.singles) + len(GRID) + 5 * chooser.most_networks
+    measured = [pool.logits(blend, chooser.looks[blend][0].shown) for blend in chooser.singles]
+    if measured[0] is None:
         raise InputError("the time was over before a single classifier was measured: give more")
 
 

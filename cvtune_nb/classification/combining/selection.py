@@ -6,8 +6,6 @@ from scipy.special import softmax
 
 FOLDS = 5
 """Of the validation photos, for figures that are corrected for the choice."""
-STEPS = 20
-"""Of the greedy selection: weights are multiples of 1/20."""
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -30,49 +28,16 @@ def mean(logits: list[np.ndarray], temperatures: list[float], weights: list[floa
     return np.sum([weight * softmax(each / warmth, axis=1) for each, warmth, weight in parts], axis=0)
 
 
-def greedy_weights(likelihoods: np.ndarray, networks: np.ndarray, most_networks: int, steps: int = STEPS) -> np.ndarray:
-    """Weights of classifiers by forward selection with replacement.
+def shrunk_weights(likelihoods: np.ndarray, prior: float = 5.0, rounds: int = 200) -> np.ndarray:
+    """Weights that make the mean's log loss least, shrunk towards equal ones.
 
-    Again and again the classifier is added that makes the mean's log loss least (Caruana and others 2004, "Ensemble
-    selection from libraries of models"); the log loss, for it is less noisy on few photos than accuracy.
+    By expectation maximisation with a symmetric Dirichlet prior: as if `prior` photos more spoke for each classifier.
+    How that compares with forward selection: docs/measurements.md, "Combining classifiers".
 
     Parameters
     ----------
     likelihoods
         The probability that each classifier gives to the true class of each photo, (classifiers, n).
-    networks
-        The network that each classifier is a view of, (classifiers,).
-    most_networks
-        So many different networks at most.
-    steps
-        So many are added.
-
-    Returns
-    -------
-    np.ndarray
-        (classifiers,), their sum is 1.
-    """
-    counts, total = np.zeros(len(likelihoods)), np.zeros(likelihoods.shape[1])
-    for step in range(1, steps + 1):
-        losses = -np.log(np.maximum((total + likelihoods) / step, TINY)).mean(axis=1)
-        used = set(networks[counts > 0])
-        if len(used) >= most_networks:
-            losses[~np.isin(networks, list(used))] = np.inf
-        best = int(losses.argmin())
-        counts[best] += 1
-        total += likelihoods[best]
-    return counts / counts.sum()
-
-
-def shrunk_weights(likelihoods: np.ndarray, prior: float = 5.0, rounds: int = 200) -> np.ndarray:
-    """Weights that make the mean's log loss least, shrunk towards equal ones.
-
-    By expectation maximisation with a symmetric Dirichlet prior: as if `prior` photos more spoke for each classifier.
-
-    Parameters
-    ----------
-    likelihoods
-        As for `greedy_weights`.
     prior
         Photos.
     rounds

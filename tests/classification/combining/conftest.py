@@ -8,7 +8,7 @@ from cvtune_nb.classification import fit
 from cvtune_nb.parameters import Config
 from cvtune_nb.workspace import Workspace
 
-SMALL = {"image_size": 64, "epochs": 1, "batch_size": 16, "learning_rate": 0.001}
+SMALL = {"image_size": 64, "epochs": 1, "batch_size": 16, "learning_rate": 0.01}
 RANDOM = {"head": "random"}  # whose best epoch is no start
 
 
@@ -19,7 +19,7 @@ def several(opened, tmp_path_factory):
     shutil.copytree(opened.folder, folder)
     workspace = Workspace(folder)
     for other in (RANDOM, {**RANDOM, "seed": 1}, {"image_size": 96, "epochs": 0}):
-        fit(workspace, Config("efficientnet_lite0", **{**SMALL, **other}))
+        fit(workspace, Config("test_efficientnet:random", **{**SMALL, **other}))
     return workspace
 
 

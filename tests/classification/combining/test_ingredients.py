@@ -7,7 +7,7 @@ from cvtune_nb.classification import SVM, load_run
 from cvtune_nb.classification.combining.ingredients import LAST, START, UNAVERAGED, Blend, Ingredients, averaged
 from cvtune_nb.errors import InputError
 
-FIRST, SECOND, LARGER = "001-efficientnet_lite0-64", "002-efficientnet_lite0-64", "003-efficientnet_lite0-96"
+FIRST, SECOND, LARGER = (f"00{n}-test_efficientnet-random-{size}" for n, size in ((1, 64), (2, 64), (3, 96)))
 
 
 @pytest.fixture(scope="module")

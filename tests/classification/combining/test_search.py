@@ -12,14 +12,13 @@ from cvtune_nb.classification import SVM, export_run, load_bundle
 from cvtune_nb.classification.after_the_fact import adjusted
 from cvtune_nb.classification.at_test_time import measure as at_test_time
 from cvtune_nb.classification.combining import (
-    chooser,
     combine,
     delete_combination,
     expected_seconds,
     load_combination,
     stored_combinations,
 )
-from cvtune_nb.classification.combining.combination import INTERPOLATION, MEAN, SINGLE, SOUP
+from cvtune_nb.classification.combining.combination import INTERPOLATION, LARGER, MEAN, MIRRORED, SINGLE, SOUP
 from cvtune_nb.classification.combining.ingredients import Ingredients
 from cvtune_nb.classification.combining.judging import Judged
 from cvtune_nb.classification.combining.search import offered
@@ -31,7 +30,7 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.workspace import Workspace
 
-FIRST, SECOND, LARGER = "001-efficientnet_lite0-64", "002-efficientnet_lite0-64", "003-efficientnet_lite0-96"
+FIRST, SECOND, THIRD = (f"00{n}-test_efficientnet-random-{size}" for n, size in ((1, 64), (2, 64), (3, 96)))
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +39,11 @@ def mean(several, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mean") / "workspace"
     shutil.copytree(several.folder, folder)
     workspace = Workspace(folder)
-    with pytest.MonkeyPatch.context() as patch:  # the photos are so easy that one network would do
-        patch.setattr(chooser, "greedy_weights", lambda rows, *_: np.full(len(rows), 1 / len(rows)))
-        return workspace, combine(workspace, use=MEAN)
+    return workspace, combine(workspace, [FIRST, SECOND, THIRD], use=MIRRORED)
 
 
 def test_what_there_is_to_combine(several, workspace):
-    assert set(offered(several)) == {SVM, FIRST, SECOND, LARGER}
+    assert set(offered(several)) == {SVM, FIRST, SECOND, THIRD}
     assert offered(workspace) == [SVM] and set(offered(several, [FIRST, SVM])) == {FIRST, SVM}
     with pytest.raises(InputError, match="nothing is no classifier of this workspace: choose among"):
         offered(several, ["nothing"])
@@ -56,10 +53,11 @@ def test_what_there_is_to_combine(several, workspace):
 def test_every_kind_is_judged_beside_the_best_single_classifier(mean):
     _, found = mean
     rows = found.kinds.set_index("kind")
-    assert next(iter(rows.index)) == SINGLE and {SOUP, MEAN} <= set(rows.index)
+    assert next(iter(rows.index)) == SINGLE and {SOUP, MEAN, MIRRORED, LARGER} <= set(rows.index)
     assert rows.at[SINGLE, "difference"] == 0 and rows.at[SINGLE, "times"] == 1
     assert rows.at[SOUP, "megabytes"] == pytest.approx(rows.at[SINGLE, "megabytes"], rel=0.01)
-    assert found.kind == MEAN and found.kept and list(rows.index[rows["chosen"]]) == [MEAN]
+    assert found.kind == MIRRORED and found.kept and list(rows.index[rows["chosen"]]) == [MIRRORED]
+    assert set(found.members["passes"]) == {2} and rows.at[MIRRORED, "megabytes"] == rows.at[MEAN, "megabytes"]
     assert found.members["weight"].sum() == pytest.approx(1)
     assert found.score.low <= found.score.value <= found.score.high <= 1
 
@@ -128,6 +126,16 @@ def test_what_works_with_it_and_what_says_why_not(mean):
         adjusted(made, 0.5)
 
 
+def test_the_svm_among_others(own):
+    found = combine(own, [SVM, FIRST], use=MEAN)
+    assert set(found.members["network"]) == {SVM, FIRST}
+    made = candidate(own, found.id)
+    kinds = {each["kind"] for each in made.parameters["networks"]}
+    assert kinds == {"linear", "run"} and made.classes == own.classes
+    images = torch.zeros((1, *made.shown.shape, 3), dtype=torch.uint8)
+    assert made.network(images).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
 def test_between_the_start_and_the_best_epoch(own, monkeypatch):
     monkeypatch.setattr(Ingredients, "has_start", lambda *_: True)
     found = combine(own, [FIRST], use=INTERPOLATION)
@@ -145,8 +153,11 @@ def test_nothing_is_kept_that_is_worse(own, monkeypatch):
 
 
 def test_a_stop_keeps_what_was_measured_and_deleting_takes_it_away(own):
+    begun = set()
+
     def stop(_share, words):
-        if "mirrored" in words:
+        begun.update([words] * words.startswith("measuring 0"))
+        if len(begun) > 1:
             raise Stopped
 
     with pytest.raises(Stopped):
@@ -156,7 +167,7 @@ def test_a_stop_keeps_what_was_measured_and_deleting_takes_it_away(own):
     found = combine(own, [FIRST, SECOND], use=SOUP)
     after = {file.name: file.stat().st_mtime_ns for file in (own.cache / "combining").rglob("*.npy")}
     assert measured.items() <= after.items() and len(after) > 3
-    assert found.kind == SOUP and found.times < 2
+    assert found.kind == SOUP and found.milliseconds > 0
     assert delete_combination(own, "combination") == found.id
     assert stored_combinations(own) == [] and (own.runs / FIRST).exists()
 

@@ -4,24 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cvtune_nb.classification.combining.selection import folds_of, greedy_weights, log_loss, mean, shrunk_weights
+from cvtune_nb.classification.combining.judging import Judged
+from cvtune_nb.classification.combining.selection import folds_of, log_loss, mean, shrunk_weights
+from cvtune_nb.objectives import objective_of
 
 
 def likelihoods(*rows):
     return np.array(rows, float)
-
-
-def test_greedy_takes_what_makes_the_mean_better_and_nothing_else():
-    found = greedy_weights(likelihoods([0.9, 0.1], [0.1, 0.9], [0.2, 0.2]), np.arange(3), 3)
-    assert found == pytest.approx([0.5, 0.5, 0.0])
-    alone = greedy_weights(likelihoods([0.9, 0.9], [0.5, 0.5]), np.arange(2), 2)
-    assert alone == pytest.approx([1.0, 0.0])
-
-
-def test_greedy_keeps_to_so_many_networks_but_takes_all_their_views():
-    rows = likelihoods([0.9, 0.1, 0.5], [0.1, 0.9, 0.5], [0.5, 0.5, 0.9])
-    assert (greedy_weights(rows, np.arange(3), 1) > 0).sum() == 1
-    assert (greedy_weights(rows, np.array([0, 0, 1]), 1) > 0).tolist() in ([True, True, False], [False, False, True])
 
 
 def test_shrunk_weights_go_from_equal_to_the_likeliest():
@@ -45,3 +34,14 @@ def test_folds_have_all_classes_and_whole_groups():
     grouped = folds_of(labels, groups)
     assert pd.Series(grouped).groupby(groups).nunique().max() == 1 and len(set(grouped)) == 5
     assert set(folds_of(labels, pd.Series(["one"] * 30))) == {0}
+
+
+def test_of_kinds_that_are_as_good_the_likeliest():
+    truth, right, wrong = np.zeros(100, int), [0.9, 0.1], [0.1, 0.9]
+    surer = np.array([[0.99, 0.01]] * 97 + [[0.45, 0.55]] * 3)
+    chances = {"single": np.array([right] * 98 + [wrong] * 2), "soup": surer, "mean": np.array([wrong] * 100)}
+    judged = Judged(objective_of("accuracy", ["a", "b"]), truth, None, chances)
+    assert judged.best(chances) == "soup" and judged.as_good("soup") and not judged.as_good("mean")
+    assert judged.best(["single", "mean"]) == "single" and judged.compare("soup").difference < 0
+    assert judged.score("soup", 0.0, best_of_all=True).value <= judged.value("soup")
+    assert not judged.as_good("soup", shift=-0.2)
