@@ -19,10 +19,11 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import compare_framings, expected_seconds
 from cvtune_nb.console import duration, table
 from cvtune_nb.errors import InputError, Stopped
-from cvtune_nb.escalation import Escalation, escalate, run_to_search_round, sweep
+from cvtune_nb.escalation import Escalation, escalate, sweep
+from cvtune_nb.escalation.parameter_sweep import run_to_search_round
 from cvtune_nb.files import Progress
 from cvtune_nb.parameters import Config
-from cvtune_nb.pipeline.offers import offers
+from cvtune_nb.pipeline.offer import offers
 from cvtune_nb.pipeline.planner import EXPORT_SECONDS, LEAST_EPOCHS, Planner
 from cvtune_nb.pipeline.presets import TRAINING, TRIALS, USUAL, Preset
 from cvtune_nb.workspace import Workspace
@@ -325,7 +326,7 @@ class Workbook(Planner):
         self.found["combine"]["why"] = " ".join(made.words)
 
     def export(self) -> None:
-        """Export the combination that was kept, or the best run by validation accuracy, of all in the workspace, and evaluate it on the test photos.
+        """Export the combination that was kept, or the best run of the workspace, and evaluate it on the test photos.
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """

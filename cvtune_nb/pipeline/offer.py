@@ -38,8 +38,8 @@ expected and reached")."""
 BEST = 0.93
 """Errors that `best` leaves over those of `good` (docs/measurements.md, "Presets: expected and reached")."""
 SPREADS = {"quick": 0.12, "good": 0.3, "best": 0.35}
-"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted (docs/measurements.md,
-"Presets: expected and reached")."""
+"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted
+(docs/measurements.md, "Presets: expected and reached")."""
 
 
 @dataclass(frozen=True)
