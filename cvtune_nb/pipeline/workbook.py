@@ -121,7 +121,11 @@ class Workbook(Planner):
 
     def summary(self) -> str:
         """`found` as a table to read."""
-        found, rows = self.found, []
+        return table(self.rows(), ["step", "result", "seconds", "what"])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each step: step, result, seconds, and what it gave."""
+        found, rows = self.found, list[dict[str, Any]]()
         compared = ("compare",) if self.candidates else ()
         framings = ("framing",) if "framing" in found else ()
         for step in (*compared, "audit", *framings, "baseline", *self.preset.steps, "export"):
@@ -135,7 +139,7 @@ class Workbook(Planner):
                 rows[-1]["what"] = values["why"]
             if values.get("test_accuracy") is not None:
                 rows[-1]["what"] = f"test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
-        return table(rows, ["step", "result", "seconds", "what"])
+        return rows
 
     def progress(self, share: float, words: str) -> None:
         """Pass it on, with the time that is left where it is known what all will take."""
