@@ -118,7 +118,7 @@ class PresetsPanel(Panel):
 
         try:
             for offer in offers(
-                self.workspace, self.config, PRESETS.values(), self.budget.value * 60 or math.inf, progress
+                self.photos_of(), self.config, PRESETS.values(), self.budget.value * 60 or math.inf, progress
             ):
                 if still():
                     self._offer(offer)
