@@ -151,7 +151,8 @@ class PresetsPanel(Panel):
         """What was done, step by step."""
         rows = pd.DataFrame(result["rows"]).reindex(columns=["step", "result", "seconds", "what"])
         shown = html.table(
-            rows.fillna(""), {"step": "step", "result": "", "seconds": "seconds", "what": "what it gave"}
+            rows.astype(object).where(rows.notna(), ""),
+            {"step": "step", "result": "", "seconds": "seconds", "what": "what it gave"},
         )
         self.text.value = shown + "".join(f"<div>{html.text(note)}</div>" for note in result["notes"])
         if result["state"] == "stopped":
