@@ -149,7 +149,11 @@ class PresetsPanel(Panel):
 
     def paint(self, result: dict[str, Any]) -> str:
         """What was done, step by step."""
-        rows = pd.DataFrame(result["rows"]).reindex(columns=["step", "result", "seconds", "what"])
+        rows = (
+            pd.DataFrame(result["rows"])
+            .assign(seconds=lambda table: table["seconds"].round(1))
+            .reindex(columns=["step", "result", "seconds", "what"])
+        )
         shown = html.table(
             rows.astype(object).where(rows.notna(), ""),
             {"step": "step", "result": "", "seconds": "seconds", "what": "what it gave"},
@@ -163,6 +167,7 @@ class PresetsPanel(Panel):
         super()._follow(job)
         for press in self.press.values():
             press.disabled = job.running
+        self._predict_soon()  # what was not estimated yet; what is there by now costs nothing
 
     # -- what the cells below show --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from cvtune_nb import self_training
 from cvtune_nb.parameters import Config
 from cvtune_nb.self_training.decisions import Decisions
-from tests.browser.steps import NETWORK, opened, whole_page
+from tests.browser.steps import NETWORK, opened
 from tests.photos import make_photos
 
 IN_HAND = ".cvtune-gallery-list [aria-current=true]"
@@ -37,4 +37,4 @@ def test_03_review_what_the_machine_labelled(open_notebook, workspace, tmp_path)
     made = [decisions.of(key) for key in found.labels.sort_values("probability", kind="stable")["sha256"][:3]]
     assert [one.action for one in made] == ["keep", "relabel", "exclude"]
     assert made[1].label == workspace.classes[2]
-    whole_page(lab, "03_unlabelled")
+    lab.screenshot("03_unlabelled", panel)

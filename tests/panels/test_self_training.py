@@ -37,7 +37,7 @@ def test_label_and_review(workspace, folder, monkeypatch):
     assert panel.unstarted()
     panel.predict()
     assert "about <b>" in panel.price.value
-    panel.rounds.value, panel.least.value = 1, 0.0
+    panel.rounds.value, panel.least.value, panel.train.value = 1, 0.0, False
     press(panel)
     found = self_training.last(workspace)
     assert found is not None and "Round 1: " in panel.text.value
