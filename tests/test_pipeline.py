@@ -18,6 +18,7 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.export import open_export
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.pipeline import workbook
 from cvtune_nb.workspace import Workspace
 from tests.odd_sets import STEPS, classes, counts, of_size
 
@@ -150,7 +151,7 @@ def test_steps_that_refuse_are_skipped_with_their_words(run, monkeypatch, capsys
         raise InputError("not with these photos")
 
     for step in ("audit", "classification.fit"):
-        monkeypatch.setattr(f"cvtune_nb.pipeline.{step}", refuse)
+        monkeypatch.setattr(f"cvtune_nb.pipeline.workbook.{step}", refuse)
     ran = run(small, "--seed", "1")
     assert (ran.status, ran.states) == (0, ["skipped", "done", "skipped", "skipped", "done"])
     assert ran.found["audit"]["why"] == ran.found["train"]["why"] == "not with these photos"
@@ -158,14 +159,14 @@ def test_steps_that_refuse_are_skipped_with_their_words(run, monkeypatch, capsys
 
 
 def test_a_run_that_can_not_be_exported_leaves_the_svm(run, monkeypatch):
-    made = pipeline.export_run
+    made = workbook.export_run
 
     def only_svm(workspace, name, **given):
         if name != "svm":
             raise InputError("an operator that ONNX does not have")
         return made(workspace, name, **given)
 
-    monkeypatch.setattr(pipeline, "export_run", only_svm)
+    monkeypatch.setattr(workbook, "export_run", only_svm)
     ran = run(small)
     assert (ran.status, ran.states) == (0, ["done", "done", "done", "skipped", "done"])
     assert "an operator that ONNX does not have" in ran.found["notes"][-1]
@@ -256,7 +257,7 @@ def test_networks_are_compared_with_the_framing_and_features_told(comparing, tmp
 
 
 def test_a_share_too_short_for_any_network_leaves_the_default(comparing, monkeypatch):
-    monkeypatch.setattr(pipeline, "COMPARISON_SHARE", 1e-6)
+    monkeypatch.setattr(workbook, "COMPARISON_SHARE", 1e-6)
     said = comparing(*COMPARED, "--json")[1]
     found = json.loads(said.out)["compare"]
     assert (found["state"], found["start_with"]) == ("done", None)
@@ -302,6 +303,6 @@ def test_where_the_crop_cuts_off_much_framings_are_compared(run, monkeypatch):
 def test_framings_are_not_compared_where_they_were_told_or_take_too_long(run, monkeypatch):
     told = run(at_the_sides, "--aspect", "16:9")
     assert "framing" not in told.found and told.found["baseline"]["aspect"] == "16:9"
-    monkeypatch.setattr(pipeline, "expected_seconds", lambda *_: 3000.0)
+    monkeypatch.setattr(workbook, "expected_seconds", lambda *_: 3000.0)
     found = run(lambda _: None).found["framing"]
     assert found["state"] == "skipped" and found["why"].startswith("comparing framings takes about 50 min, which does")

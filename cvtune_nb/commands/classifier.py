@@ -323,7 +323,18 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
     *flags.PHOTOS,
     *flags.LAYOUT,
     *parameters(PARAMETERS),
-    argument("--budget", default="20m", metavar="TIME", help="such as 90s, 20m or 1.5h (20m)"),
+    argument(
+        "--preset",
+        choices=("quick", "good", "best"),
+        help="how much is done: quick, the SVM; good, one fine-tuned network; best, the ladder, a sweep and a "
+        "combination (without it: one fine-tuned network and the ladder)",
+    ),
+    argument(
+        "--dry-run",
+        action="store_true",
+        help="only say what each preset costs here and is expected to reach: time, disk, download, accuracy",
+    ),
+    argument("--budget", metavar="TIME", help="such as 90s, 20m or 1.5h (20m; with --preset good 1h, with best 4h)"),
     argument(
         "--compare-networks",
         nargs="?",
@@ -336,7 +347,7 @@ def escalate(arguments: argparse.Namespace, meter: Meter) -> Result:
 )
 def run(arguments: argparse.Namespace, meter: Meter) -> Result:
     """do the whole workbook within a time budget: audit, baseline, train, escalate, export"""
-    seconds = budget_seconds(arguments.budget)
+    seconds = budget_seconds(arguments.budget) if arguments.budget else None
     values, names = parameters_given(arguments, tuple(PARAMETERS)), arguments.compare_networks
     if names is None and arguments.download:
         raise InputError("--download has no meaning without --compare-networks: leave it out, or compare networks")
@@ -344,8 +355,11 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
         raise InputError(f"--compare-networks finds the network to go on with, and {told[0]} names it: give only one")
 
     from cvtune_nb.classification.candidates import listed
-    from cvtune_nb.pipeline import Workbook
+    from cvtune_nb.pipeline import PRESETS, USUAL, Workbook
 
+    if arguments.dry_run:
+        return _dry_run(arguments, values, seconds, meter)
+    preset = PRESETS[arguments.preset] if arguments.preset else USUAL
     config, candidates = partial(config_of, values=values, meter=meter), None
     if names is not None:
         candidates = partial(
@@ -358,10 +372,24 @@ def run(arguments: argparse.Namespace, meter: Meter) -> Result:
             aspect=values.get("aspect", ""),
         )
     framed = any(values.get(name) for name in ("framing", "aspect"))
-    workbook = Workbook(config, arguments.started, seconds, meter, candidates, framed)
+    workbook = Workbook(config, arguments.started, seconds or preset.budget, meter, candidates, framed, preset)
     found = workbook.run(lambda progress: open_workspace_of(arguments, meter, progress))
     text = workbook.summary() + "".join(f"\n- {note}" for note in found["notes"])
     return Result(found, text, DONE if found["state"] == "done" else STOPPED)
+
+
+def _dry_run(arguments: argparse.Namespace, values: dict[str, Any], seconds: float | None, meter: Meter) -> Result:
+    """What the presets, or the one that is named, cost here and are expected to reach."""
+    from cvtune_nb.pipeline import PRESETS, offers
+
+    workspace = open_workspace_of(arguments, meter, meter)
+    config = config_of(workspace, values, meter)
+    asked = [PRESETS[arguments.preset]] if arguments.preset else PRESETS.values()
+    made = list(offers(workspace, config, asked, seconds or float("inf"), meter))
+    text = "".join(
+        f"{one.preset.name}: {one.preset.meaning}\n  cost: {one.cost}\n  accuracy: {one.accuracy}\n" for one in made
+    )
+    return Result({"presets": [one.to_dict() for one in made]}, f"{text}nothing was trained: leave out --dry-run")
 
 
 def config_of(workspace: "Workspace", values: dict[str, Any], meter: Meter) -> Any:

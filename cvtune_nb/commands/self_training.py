@@ -17,7 +17,7 @@ from cvtune_nb.parameters import PARAMETERS
     *flags.PHOTOS,
     *flags.LAYOUT,
     argument("--unlabelled", required=True, metavar="DIR", help="a folder of photos without labels; it is only read"),
-    argument("--train", action="store_true", help="fine-tune a network in each round, and not only fit the SVM"),
+    argument("--svm-only", action="store_true", help="only fit the SVM with them, in seconds: fine-tune no network"),
     argument("--rounds", type=int, default=3, metavar="N", help="rounds at most, 1 to 3 (3)"),
     argument(
         "--networks", default="", metavar="A,B", help="frozen networks that have to agree too (two that are here)"
@@ -51,7 +51,7 @@ def self_train(arguments: argparse.Namespace, meter: Meter) -> Result:
         default if given is None else given
         for given, default in ((arguments.least, LEAST), (arguments.most, MOST), (arguments.weight, WEIGHT))
     )
-    rounds, train = arguments.rounds, arguments.train
+    rounds, train = arguments.rounds, not arguments.svm_only
     seconds = self_training.expected_seconds(workspace, folder, config, rounds, train, names, most)
     meter.say(f"self-training: about {duration(seconds)}")
     found = self_training.self_train(workspace, folder, config, rounds, train, names, least, most, weight, meter)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cvtune_nb.panels.imbalance import ImbalancePanel as ImbalancePanel
     from cvtune_nb.panels.object_size import ObjectsPanel as ObjectsPanel
     from cvtune_nb.panels.outliers import OutliersPanel as OutliersPanel
+    from cvtune_nb.panels.presets import PresetsPanel as PresetsPanel
     from cvtune_nb.panels.self_training import SelfTrainingPanel as SelfTrainingPanel
     from cvtune_nb.panels.similarity import SimilarityPanel as SimilarityPanel
     from cvtune_nb.panels.similarity import TuningPanel as TuningPanel

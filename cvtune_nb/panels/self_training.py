@@ -51,7 +51,7 @@ class SelfTrainingPanel(Panel):
         self.least = w.FloatSlider(value=LEAST, min=0, max=1, step=0.05, description="Probability", **step)
         self.most = w.FloatSlider(value=MOST, min=0.5, max=10, step=0.5, description="At most", **step)
         self.rounds = w.IntSlider(value=ROUNDS, min=1, max=3, description="Rounds", **step)
-        self.train = w.Checkbox(value=False, description="Fine-tune in each round, too", indent=False)
+        self.train = w.Checkbox(value=True, description="Fine-tune in each round, too", indent=False)
         self.price = small_print()
         self.gallery, self.pager = Gallery(workspace.classes), Pager("page", self.guard(self.turn))
         self.where, self.confirm = w.HTML(), button("Confirm this page", "Confirm all labels of this page")
@@ -71,7 +71,7 @@ class SelfTrainingPanel(Panel):
             self.rounds,
             small_print("Rounds at most (1 to 3). One that is worse on validation is not kept, and ends it."),
             self.train,
-            small_print("Without it only the SVM learns from them: seconds, and most of the gain with few labels."),
+            small_print("Without it only the SVM learns from them: in seconds, and with a smaller gain."),
             self.price,
         ]
         self.below.children = [self.review]

@@ -22,6 +22,7 @@ from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
 from cvtune_nb.panels.groups import GroupsControl
 from cvtune_nb.panels.panel import Panel
+from cvtune_nb.panels.presets import PresetsPanel
 from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, Work
@@ -108,6 +109,8 @@ class StartPanel(Panel):
         self.apply = button("Show the photos so")
         self.apply.on_click(self.guard(lambda _: self.begin(self.work(self.black.value, self.white.value))))
         self.bands = w.Text(description="Bands", placeholder="as it is", **look())
+        self._presets: PresetsPanel | None = None
+        self._presets_for, self._open = ("", 0.0), ("", 0)
         self.groups = GroupsControl(group_by, redraw_split)
         self.groups.rule.observe(self.guard(lambda _: self.groups.show()), "value")
         self._asking = [self.data, self.folder, self.layout, self.drawn, self.pixels, self.bands]
@@ -209,6 +212,9 @@ class StartPanel(Panel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.apply.disabled = job.running
+        if self._presets is not None and self._open != (job.state, id(job.result)):
+            self._open = job.state, id(job.result)
+            self._presets.photos_opened()
         if job.state == "failed":
             self.folded.selected_index = 0  # perhaps a choice there is what it takes
 
@@ -250,6 +256,19 @@ class StartPanel(Panel):
     def counts(self) -> None:
         """Photos a class by split, as a picture and a table."""
         self.report(self._counts_picture, self._counts_table)
+
+    def presets(self, preset: str = "", budget_minutes: float = 0) -> PresetsPanel:
+        """The buttons that do all of the workbook in one go, on the photos that are open.
+
+        Parameters
+        ----------
+        preset, budget_minutes
+            As PresetsPanel takes them.
+        """
+        asked = preset, budget_minutes
+        if self._presets is None or (self._presets_for != asked and not self._presets.job.running):
+            self._presets, self._presets_for = PresetsPanel(lambda: self.result().workspace, *asked), asked
+        return self._presets
 
     def map(self) -> None:
         """The workbook's notebooks, and what is done so far in this workspace."""

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from cvtune_nb.lazy_imports import lazily
 
 if TYPE_CHECKING:
-    from cvtune_nb.pipeline.offers import Offer as Offer
-    from cvtune_nb.pipeline.offers import offers as offers
+    from cvtune_nb.pipeline.offer import Offer as Offer
+    from cvtune_nb.pipeline.offer import offers as offers
     from cvtune_nb.pipeline.presets import PRESETS as PRESETS
     from cvtune_nb.pipeline.presets import USUAL as USUAL
     from cvtune_nb.pipeline.presets import Preset as Preset

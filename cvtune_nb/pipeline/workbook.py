@@ -24,7 +24,7 @@ from cvtune_nb.escalation.parameter_sweep import run_to_search_round
 from cvtune_nb.files import Progress
 from cvtune_nb.objectives.counted import before_accuracy
 from cvtune_nb.parameters import Config
-from cvtune_nb.pipeline.offers import offers
+from cvtune_nb.pipeline.offer import offers
 from cvtune_nb.pipeline.planner import EXPORT_SECONDS, LEAST_EPOCHS, Planner
 from cvtune_nb.pipeline.presets import TRAINING, TRIALS, USUAL, Preset
 from cvtune_nb.workspace import Workspace
@@ -122,7 +122,11 @@ class Workbook(Planner):
 
     def summary(self) -> str:
         """`found` as a table to read."""
-        found, rows = self.found, []
+        return table(self.rows(), ["step", "result", "seconds", "what"])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each step: step, result, seconds, and what it gave."""
+        found, rows = self.found, list[dict[str, Any]]()
         compared = ("compare",) if self.candidates else ()
         framings = ("framing",) if "framing" in found else ()
         for step in (*compared, "audit", *framings, "baseline", *self.preset.steps, "export"):
@@ -137,7 +141,7 @@ class Workbook(Planner):
             if values.get("test_accuracy") is not None:
                 counts = before_accuracy(values)
                 rows[-1]["what"] = f"{counts}test accuracy {values['test_accuracy']:.1%}; {values['folder']}"
-        return table(rows, ["step", "result", "seconds", "what"])
+        return rows
 
     def progress(self, share: float, words: str) -> None:
         """Pass it on, with the time that is left where it is known what all will take."""
@@ -329,7 +333,7 @@ class Workbook(Planner):
         self.found["combine"]["why"] = " ".join(made.words)
 
     def export(self) -> None:
-        """Export the combination that was kept, or the best run by what counts, and evaluate it on the test photos.
+        """Export the combination that was kept, or the best run by what counts; evaluate it on the test photos.
 
         Without a run that can be exported, it is the SVM on the frozen network.
         """

@@ -2,7 +2,8 @@
 
 Of each set and seed a third becomes test photos, a few of each class keep their labels (a quarter of them for
 validation), and all others go into a folder without labels. Accuracy on the test photos of the SVM and, with --train,
-of a fine-tuned network, before and after self-training; how many photos were labelled, how many of these labels are
+of a fine-tuned network (also one trained for as many steps on the labelled photos alone), before and after
+self-training; how many photos were labelled, how many of these labels are
 right, and whether every file of the folder is as it was. What is in FOLDER/self-training.csv is not measured again. At
 the end it prints the mean gains, with a 95% interval over photos of all seeds.
 """
@@ -10,6 +11,7 @@ the end it prints the mean gains, with a 95% interval over photos of all seeds.
 import argparse
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.classification.extra_photos import in_folder
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.run import earlier_run
+from cvtune_nb.classification.train import fit
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.files import sha256_of
@@ -134,6 +137,11 @@ def measured(data: Path, seed: int, arguments: argparse.Namespace) -> list[dict]
         runs = [earlier_run(workspace, config).id, found.run]
         before, after = (right_of_run(workspace, run) for run in runs)
         rows.append({**facts, "what": "run", "before": before, "after": after})
+        # more photos are more steps, too: the labelled ones alone, seen as often
+        train = int((workspace.photos()["split"] == "train").sum())
+        epochs = round(config.epochs * (train + len(found.labels)) / train)
+        longer = fit(workspace, replace(config, epochs=epochs)).id
+        rows.append({**facts, "what": "run, as many steps", "before": right_of_run(workspace, longer), "after": after})
     for row in rows:
         say(**{name: value for name, value in row.items() if name not in ("before", "after", "unchanged")})
     return rows

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONG, button, picture, whole_page
+from tests.browser.steps import LONG, button, opened, picture, whole_page
 from tests.photos import ODD
 
 
@@ -60,3 +60,21 @@ def test_00_own_photos_do_not_wait_for_the_sample(open_notebook, planted, tmp_pa
     assert not list((tmp_path / "home").glob("*sample*")), "nothing half made is left"
     lab.run_all()
     assert lab.errors() == [], "Run All a second time works, too"
+
+
+def test_00_quick_with_one_press(open_notebook, workspace):
+    lab = opened(open_notebook, "00_start_here", workspace)
+    lab.run_all()
+    assert lab.errors() == []
+    presets = lab.output("presets")
+    expect(presets).to_contain_text("expected on test photos", timeout=LONG)
+    quick = presets.get_by_role("button", name="Quick", exact=True)
+    quick.focus()
+    lab.page.keyboard.press("Enter")
+    expect(presets.get_by_role("button", name="Best", exact=True)).to_be_disabled()
+    expect(presets).to_contain_text("Done: quick", timeout=2 * LONG)
+    expect(presets).to_contain_text("test accuracy")
+    lab.run_cell(lab.index("done"))
+    expect(lab.output("done")).to_contain_text("Preset quick: done after")
+    expect(lab.output("done").get_by_role("link")).to_contain_text("02_frozen_dnn_svm_baseline")
+    whole_page(lab, "00_presets")

@@ -56,14 +56,14 @@ def test_it_takes_json_unless_it_runs_until_it_is_stopped(one, capsys):
 
 
 def test_the_readme_lists_the_commands_that_there_are():
-    table = re.findall(r"^\| `cvtune ([a-z]+)", README, re.MULTILINE)
+    table = re.findall(r"^\| `cvtune ([a-z-]+)", README, re.MULTILINE)
     assert sorted(table) == sorted(COMMANDS)
 
 
 def test_flags_that_the_readme_names_exist(capsys):
     """In the table of commands, each beside its command."""
     for line in re.findall(r"^\| (`cvtune .*)\|$", README, re.MULTILINE):
-        name = re.match(r"`cvtune ([a-z]+)", line)[1]
+        name = re.match(r"`cvtune ([a-z-]+)", line)[1]
         with pytest.raises(SystemExit):
             cli.main([name, "--help"])
         shown = capsys.readouterr().out

@@ -38,8 +38,8 @@ expected and reached")."""
 BEST = 0.93
 """Errors that `best` leaves over those of `good` (docs/measurements.md, "Presets: expected and reached")."""
 SPREADS = {"quick": 0.12, "good": 0.3, "best": 0.35}
-"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted (docs/measurements.md,
-"Presets: expected and reached")."""
+"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted
+(docs/measurements.md, "Presets: expected and reached")."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def offers(
     plan = _Plan(workspace, config, progress)
     wrong, why = _errors(workspace, FeatureSpec.of(config), progress)
     for preset in presets:
-        seconds, disk, download = plan.cost(preset)
+        seconds, disk, download = plan.of(preset)
         yield Offer(
             preset,
             min(seconds, preset.budget, budget),
@@ -135,7 +135,7 @@ class _Plan(Planner):
         self.workspace, self.config, self.progress = workspace, config, progress
         self.deadline, self.impossible = time.monotonic() + 30 * 24 * 3600, {}
 
-    def cost(self, preset: Preset) -> tuple[float, float, float]:  # type: ignore[override]
+    def of(self, preset: Preset) -> tuple[float, float, float]:
         """Seconds, megabytes of disk, megabytes to download."""
         space, spec, photos = self.workspace, FeatureSpec.of(self.config), self.workspace.photos()
         spec.require_usable(photos)

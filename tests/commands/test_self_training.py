@@ -1,0 +1,31 @@
+"""`cvtune self-train`: what it refuses, and what it says of a folder."""
+
+import json
+
+import pytest
+
+from cvtune_nb import cli
+from tests.photos import make_photos
+
+NETWORK = ["--backbone", "efficientnet_lite0", "--image-size", "64", "--networks", "test_efficientnet:random"]
+
+
+def test_what_it_refuses(workspace, tmp_path, capsys):
+    place = ["--workspace", str(workspace.folder)]
+    assert cli.main(["self-train", *place, "--unlabelled", str(tmp_path / "none")]) == 2
+    assert "is no folder: give the folder of the photos without labels" in capsys.readouterr().err
+    assert cli.main(["self-train", *place, "--unlabelled", str(tmp_path), "--rounds", "4"]) == 2
+    assert "--rounds is 4: give a number from 1 to 3" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["self-train", *place])
+
+
+def test_a_folder_is_labelled_and_listed(workspace, tmp_path, capsys):
+    folder = make_photos(tmp_path / "unlabelled", per_class=4, seed=5)
+    place = ["--workspace", str(workspace.folder), "--unlabelled", str(folder), *NETWORK]
+    assert cli.main(["self-train", *place, "--svm-only", "--rounds", "1", "--least", "0", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["pool"] == 12 and found["labelled"] == found["rounds"][0]["photos"] > 0 and found["state"] == "done"
+    assert "self-training: about" in err
+    assert (workspace.folder / "self_training" / "labels.csv").read_text().startswith("path,sha256,width,height,label")
