@@ -12,6 +12,7 @@ from cvtune_nb.classification import load_run, runs
 from cvtune_nb.classification.run import HISTORY_COLUMNS, Run, new_run
 from cvtune_nb.errors import Beaten, InputError, Stopped
 from cvtune_nb.escalation import ExpectedAccuracy, climb, escalate
+from cvtune_nb.escalation.ray_cluster import Trial
 from cvtune_nb.files import silent, write_csv
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import Cost
@@ -378,3 +379,13 @@ def test_a_rung_whose_parent_has_changed_is_another_run(workspace, bench):
     escalate(workspace, [RUNGS[0], below()], 1000)
     escalate(workspace, [replace(RUNGS[0], dropout=0.5), below()], 1000)
     assert len(bench.trained) == 4
+
+
+def test_on_a_cluster_a_rung_waits_for_the_one_below_too(workspace, bench, monkeypatch):
+    def train_trials(workspace, configs, on_epoch, *_):
+        return [Trial(config, bench.fit(workspace, config, on_epoch=on_epoch)) for config in configs]
+
+    monkeypatch.setattr("cvtune_nb.escalation.ray_cluster.train_trials", train_trials)
+    found = escalate(workspace, [RUNGS[0], below()], 1000, on="ray")
+    assert rungs_of(found, "state") == [["done"], ["done"]]
+    assert bench.trained[1].parent.startswith(found.rungs["run"].iloc[0])
