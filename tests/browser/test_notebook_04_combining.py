@@ -23,7 +23,7 @@ def test_04_combine_and_export(open_notebook, workspace):
     expect(panel).to_contain_text("Ways to combine, corrected for the choice")
     expect(panel.locator(".cvtune-picture img").first).to_have_attribute("alt", re.compile("single .*; mean "))
     panel.get_by_text("Distil or delete a combination").click()
-    expect(panel.get_by_role("button", name="Distil", exact=True)).to_be_visible()
+    expect(panel.get_by_role("button", name="Distil", exact=True)).to_be_enabled(timeout=LONG)
     whole_page(lab, "04_combining")
     expect(panel).to_contain_text("and as much again for as many photos without labels", timeout=LONG)
 
