@@ -28,7 +28,7 @@ def test_photos_of_the_workspace_and_of_other_classes_are_not_used(workspace):
         ("/d.jpg", "d" * 64, 9, 9, "circle", 0.5),
     )
     assert extra.usable(photos).table["path"].tolist() == ["/d.jpg"]
-    with pytest.raises(InputError, match="/d.jpg is not there any more"):
+    with pytest.raises(InputError, match=r"/d\.jpg is not there any more"):
         rows_of(workspace, extra, workspace.classes)
     assert rows_of(workspace, None, workspace.classes).empty
 
