@@ -1,6 +1,7 @@
 """`cvtune self-train`: what it refuses, and what it says of a folder."""
 
 import json
+import shutil
 
 import pytest
 
@@ -20,9 +21,10 @@ def test_what_it_refuses(workspace, tmp_path, capsys):
         cli.main(["self-train", *place])
 
 
-def test_a_folder_is_labelled_and_listed(workspace, tmp_path, capsys):
-    folder = make_photos(tmp_path / "unlabelled", per_class=4, seed=5)
-    place = ["--workspace", str(workspace), "--unlabelled", str(folder), *NETWORK]
+def test_a_folder_is_labelled_and_listed(folder, tmp_path, capsys):
+    workspace = shutil.copytree(folder, tmp_path / "workspace")
+    others = make_photos(tmp_path / "unlabelled", per_class=4, seed=5)
+    place = ["--workspace", str(workspace), "--unlabelled", str(others), *NETWORK]
     assert cli.main(["self-train", *place, "--svm-only", "--rounds", "1", "--least", "0", "--json"]) == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
