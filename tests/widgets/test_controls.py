@@ -24,6 +24,10 @@ CHOSEN = {
     "augmentation": "crop+flip+rotation:30+colour",
     "schedule": "[0.1, 0.01]",
     "imbalance": "weights:lemon=3",
+    "progressive": 0.6,
+    "parent": "003-resnet18-224",
+    "loss_weight": 0.5,
+    "projection": 128,
     "seed": 123456,
 }
 VALUES = {
