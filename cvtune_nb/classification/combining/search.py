@@ -324,13 +324,13 @@ def _about(
     train = train.iloc[np.unique(np.linspace(0, len(train) - 1, min(len(train), TRAIN_PHOTOS)).astype(int))]
     logits = passed(network, workspace, train, shown_to(facts), silent)
     classes = next(iter(ingredients.candidates.values())).classes
-    right = np.array(classes, dtype=object)[logits.argmax(1)] == train["label"].to_numpy()
+    answers = np.array(classes, dtype=object)[logits.argmax(1)]
     today, origins = present(workspace), dict.fromkeys(each.weights for each in ingredients.candidates.values())
     return {
         "data_id": today.id,
         "measured_on": today.measured_on,
         "how": f"a combination: {KINDS[combination.kind]}, of {'; '.join(combination.members['network'])}",
         "weights": "; ".join(filter(None, origins)),
-        "train": metrics.share(int(right.sum()), len(right)).to_dict(),
+        "train": metrics.accuracy(train["label"], answers, dependent(train)).to_dict(),
         "validation": validation.to_dict(),
     }
