@@ -55,9 +55,9 @@ def self_train(arguments: argparse.Namespace, meter: Meter) -> Result:
     seconds = self_training.expected_seconds(workspace, folder, config, rounds, train, names, most)
     meter.say(f"self-training: about {duration(seconds)}")
     found = self_training.self_train(workspace, folder, config, rounds, train, names, least, most, weight, meter)
-    shown = found.labels["label"].value_counts().rename_axis("label").rename("photos").reset_index()
+    shown = [{"label": label, "photos": count} for label, count in found.by_class.items()]
     lines = [one.words for one in found.rounds] + [f"left out: {n} files, {why}" for why, n in found.left_out.items()]
-    text = f"{table(shown.to_dict('records'), ['label', 'photos'])}\n" + "".join(f"\n- {line}" for line in lines)
+    text = f"{table(shown, ['label', 'photos'])}\n" + "".join(f"\n- {line}" for line in lines)
     listed = workspace.folder / "self_training" / "labels.csv"
     text += (
         f"\n\n{found.words}\nwhat was labelled is listed in {listed}; notebook 03 shows it, to confirm or to correct"

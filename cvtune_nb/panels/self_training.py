@@ -146,7 +146,7 @@ class SelfTrainingPanel(Panel):
         left_out = [f"{count} files left out: {why}" for why, count in result.left_out.items()]
         self.text.value = html.status("".join(f"<div>{html.text(line)}</div>" for line in self._lines(result)))
         self.cost.value = html.text("; ".join(left_out))
-        self.rows = result.labels.sort_values("probability", kind="stable").to_dict("records")
+        self.rows = result.least_sure_first()
         self.review.layout.display = None if self.rows else "none"
         self.turn(0)
         return html.text(f"{result.words[0].upper()}{result.words[1:]}.")
@@ -154,8 +154,7 @@ class SelfTrainingPanel(Panel):
     @staticmethod
     def _lines(result: SelfTraining) -> list[str]:
         lines = [f"{one.words[0].upper()}{one.words[1:]}." for one in result.rounds]
-        counts = result.labels["label"].value_counts()
-        named = ", ".join(f"{label} {count}" for label, count in counts.items())
+        named = ", ".join(f"{label} {count}" for label, count in result.by_class.items())
         return [*lines, *([f"Labelled by machine: {named}."] if named else [])]
 
     # -- the gallery ------------------------------------------------------------------------------------------

@@ -66,6 +66,15 @@ class SelfTraining:
         return any(one.kept for one in self.rounds)
 
     @property
+    def by_class(self) -> dict[str, int]:
+        """How many photos got each label, the most first."""
+        return self.labels["label"].value_counts().to_dict()
+
+    def least_sure_first(self) -> list[dict[str, Any]]:
+        """The labels (LABELS), those of the least probability first."""
+        return self.labels.sort_values("probability", kind="stable").to_dict("records")
+
+    @property
     def words(self) -> str:
         """All of it in one sentence."""
         if self.state == "stopped":
