@@ -52,7 +52,7 @@ ASKED, COLUMNS = 1_000, 2_048
 MATES, FEWEST = 0.10, 20
 """Photos that share a group with others of their class, as a fraction and a number: fewer are not worth a word."""
 
-NEAREST, LIFT, NEARER = 0.5, 4.0, 0.6
+NEAREST, LIFT, NEARER = 0.5, 4.0, 0.65
 """A rule finds scenes where the nearest photo of the class, copies left out, is of the same group for half of the
 photos, and so many times more often than for groups drawn at random, and where it is then so many times as far as the
 nearest one of another group: kinds of things within a class do not come to that (docs/measurements.md, "Frames of one
