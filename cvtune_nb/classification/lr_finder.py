@@ -104,8 +104,7 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     for number, (rate, batch) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         set_learning_rate(optimizer, float(rate))
-        squares, labels, counts_as = batch
-        loss = step(network, optimizer, squares, labels, config, balance, counts_as)
+        loss = step(network, optimizer, *batch, config, balance)
         mean = KEPT * mean + (1 - KEPT) * loss
         smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever
         if not math.isfinite(loss):

@@ -270,8 +270,8 @@ def new_run(
     predicted_seconds: float,
     folder: Path | None = None,
     origin: str = "",
-    extra: ExtraPhotos | None = None,
     beside: dict[str, Any] | None = None,
+    extra: ExtraPhotos | None = None,
 ) -> Run:
     """Write a new run.
 
@@ -289,10 +289,10 @@ def new_run(
         Its folder; by default a new one.
     origin
         Exactly which weights its backbone starts from.
-    extra
-        Photos that it is trained on besides.
     beside
         Run.beside.
+    extra
+        Photos that it is trained on besides.
     """
     store = run_store(workspace)
     folder = folder or store.new_folder(config)

@@ -37,8 +37,10 @@ from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace, photos_id
 
 NO_BALANCE = Balance()
-Batch = tuple[np.ndarray, torch.Tensor, torch.Tensor | None]
-"""uint8 photos (n, height, width, 3), their class ids (n), and how much each counts (n), None: all the same."""
+Batch = tuple[np.ndarray, torch.Tensor]
+"""uint8 photos (n, height, width, 3), and their class ids (n)."""
+WeightedBatch = tuple[np.ndarray, torch.Tensor, torch.Tensor | None]
+"""The same, and how much each photo counts (n); None: all the same."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,8 @@ class Part:
         return Part(self.squares.take(chosen), self.labels[chosen], self.photos.iloc[chosen])
 
     def batch(self, rows: torch.Tensor) -> Batch:
-        """The photos of these rows, their class ids, and how much they count."""
-        counts_as = None if self.counts_as is None else self.counts_as[rows]
-        return self.squares[rows.tolist()], self.labels[rows], counts_as
+        """The photos of these rows, and their class ids."""
+        return self.squares[rows.tolist()], self.labels[rows]
 
 
 def fit(
@@ -123,7 +124,7 @@ def _new_run(
     origin = words(parent) if parent else networks.origin(config.backbone, size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin, extra or None)
+    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin, extra=extra or None)
 
 
 def _trainer(workspace: Workspace, photos: pd.DataFrame, run: Run, progress: Progress) -> "ClassifierTrainer":
@@ -184,15 +185,16 @@ class ClassifierTrainer:
         self.now = now
         return self.balance.order(self.train.labels, self.config.counted_loss).split(self.config.batch_size)
 
-    def read(self, rows: torch.Tensor) -> Batch:
+    def read(self, rows: torch.Tensor) -> WeightedBatch:
         """The photos of these rows, not augmented yet."""
-        return (self.smaller or self.train).batch(rows)
+        photos = self.smaller or self.train
+        return *photos.batch(rows), None if photos.counts_as is None else photos.counts_as[rows]
 
     def learning_rate(self, done: float, steps: int) -> float:
         """The schedule, after the warm-up."""
         return min(1.0, (round(done * steps) + 1) / max(1, self.config.warm_up)) * self.config.rate(done)
 
-    def step(self, network: nn.Module, batch: Batch) -> float:
+    def step(self, network: nn.Module, batch: WeightedBatch) -> float:
         """One step of training; returns the loss before it."""
         squares, labels, counts_as = batch
         return step(network, self.optimizer, squares, labels, self.now, self.balance, counts_as)

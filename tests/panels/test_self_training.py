@@ -27,7 +27,7 @@ def test_without_a_folder_it_says_what_to_do(workspace):
     assert "no folder is named" in panel.price.value
     panel.outcome()
     assert panel.reports == []
-    with pytest.raises(NotReady, match="Press Label and train"):
+    with pytest.raises(NotReady, match="press Label and train"):
         panel.result()
 
 

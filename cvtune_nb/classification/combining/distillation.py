@@ -25,7 +25,7 @@ from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.model import load_best
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, new_run, run_store
-from cvtune_nb.classification.train import Batch, ClassifierTrainer, Part, descend, fit
+from cvtune_nb.classification.train import ClassifierTrainer, Part, WeightedBatch, descend, fit
 from cvtune_nb.data import photo, walk
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError
@@ -217,7 +217,7 @@ class DistillationTrainer(ClassifierTrainer):
         rows = torch.cat([labelled, others])
         return (rows[torch.randperm(len(rows))] if len(others) else rows).split(self.config.batch_size)
 
-    def step(self, network: nn.Module, batch: Batch) -> float:
+    def step(self, network: nn.Module, batch: WeightedBatch) -> float:
         """One step towards what the teacher says of the same augmented photos, and towards the labels."""
         squares, labels = batch[0], batch[1]
         device = next(network.parameters()).device
