@@ -16,7 +16,7 @@ import pandas as pd
 
 from cvtune_nb import metrics
 from cvtune_nb.advice.cross_validation import cached, right_by_photo
-from cvtune_nb.advice.losses import Losses, mistakes, of_answers, on_svm, resampled, svm_answers, without
+from cvtune_nb.advice.losses import Losses, of_answers, of_mistakes, on_svm, resampled, svm_answers, without
 from cvtune_nb.advice.next_values import larger_photos
 from cvtune_nb.advice.rule import right_of
 from cvtune_nb.audit import load_audit
@@ -241,7 +241,7 @@ def _standing(
         right = _right(workspace, run, spec, progress)
         found = metrics.rate(right, groups_at(workspace.photos(), right.index))
         score = Score(found.value, found.low, found.high, found.n, objective.label, objective.SHARE)
-        return score, lambda asked: _or_none(mistakes(right.drop(asked, errors="ignore")))
+        return score, lambda asked: _or_none(of_mistakes(right.drop(asked, errors="ignore")))
     known = run and (run.score(objective) and run.answers(objective))
     if run and known is None:
         raise InputError(f"by {objective.label}, what would help can't be estimated for run {run.id}: {NOT_KEPT}")
@@ -312,7 +312,7 @@ def _svm_without(
 ) -> Losses:
     """What the SVM loses on the photos that are not asked about."""
     if objective.text == USUAL:
-        return mistakes(right_by_photo(workspace, photos, spec).drop(asked, errors="ignore"))
+        return of_mistakes(right_by_photo(workspace, photos, spec).drop(asked, errors="ignore"))
     return of_answers(objective, without(svm_answers(workspace, photos, spec, objective), asked))
 
 

@@ -63,7 +63,7 @@ class Losses:
         return self.mean + 0.5 / len(self)
 
 
-def mistakes(right: pd.Series, photos: pd.DataFrame | None = None) -> Losses:
+def of_mistakes(right: pd.Series, photos: pd.DataFrame | None = None) -> Losses:
     """Those of accuracy.
 
     Parameters
@@ -116,7 +116,7 @@ def on_svm(
     """
     how = {} if taught is None else {"taught": taught}
     if objective.text == USUAL:
-        return mistakes(right_by_photo(workspace, photos, spec, progress, fraction, **how), photos)
+        return of_mistakes(right_by_photo(workspace, photos, spec, progress, fraction, **how), photos)
     return of_answers(objective, svm_answers(workspace, photos, spec, objective, progress, fraction, taught))
 
 

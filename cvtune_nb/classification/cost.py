@@ -95,7 +95,8 @@ def calibrate(workspace: Workspace, run: Run) -> None:
     """Correct later predictions for runs like this one by what its epochs of whole size took (Speed.calibrate)."""
     train, measured = _counts(workspace.photos())
     more = run.beside.get(BESIDE, {}).get("photos", 0)
-    whole = run.history[run.history["epoch"] > run.config.small_epochs]
+    epoch = run.history["epoch"]
+    whole = run.history[(epoch > run.config.small_epochs) | (epoch == epoch.min())]  # the first, slower one is left out
     speed(workspace, run.config).calibrate(replace(run, history=whole), train + more, measured)
 
 

@@ -12,7 +12,7 @@ from cvtune_nb.commands.flags import argument
 from cvtune_nb.console import Meter, duration, one_line, table
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.variants import VARIANTS
-from cvtune_nb.objectives import USUAL, Counted
+from cvtune_nb.objectives.forms import USUAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +167,7 @@ def tta(arguments: argparse.Namespace, meter: Meter) -> Result:
         what_counts,
     )
     from cvtune_nb.classification.exportable import candidate, trained_with
+    from cvtune_nb.objectives import Counted
 
     if arguments.use not in ("best", "none") and not arguments.use.isdecimal():
         raise InputError(f"--use is {arguments.use!r}: give best, none or the number of a line")

@@ -5,9 +5,9 @@ how sure that is, was measured for accuracy and is taken for other objectives, t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 from scipy.stats import norm
@@ -49,6 +49,15 @@ class ExpectedAccuracy:
     low: float
     high: float
     counted: Counted = ACCURACY
+
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> Self:
+        """From what `to_dict` gave."""
+        return cls(known["accuracy"], known["low"], known["high"], Counted.from_dict(known))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"accuracy": self.accuracy, "low": self.low, "high": self.high, **self.counted.to_dict()}
 
     def __str__(self) -> str:
         if self.counted.share:

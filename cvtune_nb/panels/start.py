@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import ipywidgets as w
 import pandas as pd
@@ -22,13 +22,15 @@ from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones, benchmark
 from cvtune_nb.panels.groups import GroupsControl
 from cvtune_nb.panels.panel import Panel
-from cvtune_nb.panels.presets import PresetsPanel
 from cvtune_nb.parameters import RECOGNISE
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, look, small_print
 from cvtune_nb.workbook import steps
 from cvtune_nb.workspace import Workspace, home
+
+if TYPE_CHECKING:
+    from cvtune_nb.panels.presets import PresetsPanel
 
 _LAYOUTS = {
     "as before, or recognised": "",
@@ -257,7 +259,7 @@ class StartPanel(Panel):
         """Photos a class by split, as a picture and a table."""
         self.report(self._counts_picture, self._counts_table)
 
-    def presets(self, preset: str = "", budget_minutes: float = 0) -> PresetsPanel:
+    def presets(self, preset: str = "", budget_minutes: float = 0) -> "PresetsPanel":
         """The buttons that do all of the workbook in one go, on the photos that are open.
 
         Parameters
@@ -265,6 +267,8 @@ class StartPanel(Panel):
         preset, budget_minutes
             As PresetsPanel takes them.
         """
+        from cvtune_nb.panels.presets import PresetsPanel  # brings torch, which the first look at photos does not need
+
         asked = preset, budget_minutes
         if self._presets is None or (self._presets_for != asked and not self._presets.job.running):
             self._presets, self._presets_for = PresetsPanel(lambda: self.result().workspace, *asked), asked

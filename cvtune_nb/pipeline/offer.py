@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -84,7 +84,7 @@ class Offer:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         values = {name: getattr(self, name) for name in ("seconds", "disk_megabytes", "download_megabytes", "why")}
-        return {"preset": self.preset.name, **values, "expected": self.expected and asdict(self.expected)}
+        return {"preset": self.preset.name, **values, "expected": self.expected and self.expected.to_dict()}
 
 
 def offers(

@@ -75,7 +75,7 @@ def test_a_ratio_of_errors_has_an_interval_that_narrows_with_photos():
     def ratio(n):
         before = pd.Series(np.arange(n) % 10 > 1, dtype=float)  # 20% wrong
         after = pd.Series(np.arange(n) % 10 > 0, dtype=float)  # 10%
-        return gains.ratio_of_errors(losses.mistakes(before), losses.mistakes(after))
+        return gains.ratio_of_errors(losses.of_mistakes(before), losses.of_mistakes(after))
 
     few, many = ratio(100), ratio(1000)
     assert many[0] == pytest.approx(0.5, abs=0.01)
@@ -88,7 +88,8 @@ def test_a_ratio_of_errors_of_frames_is_as_unsure_as_one_of_scenes():
     photos = pd.DataFrame({"path": paths, "copies": paths, "group": [path.split("_")[0] for path in paths]})
     before, after = (pd.Series(np.repeat(random.random(40) < right, 10), paths, dtype=float) for right in (0.6, 0.8))
     alone, together = (
-        gains.ratio_of_errors(*(losses.mistakes(right, given) for right in (before, after))) for given in (None, photos)
+        gains.ratio_of_errors(*(losses.of_mistakes(right, given) for right in (before, after)))
+        for given in (None, photos)
     )
     assert alone[0] == together[0]
     assert together[2] - together[1] > 2 * (alone[2] - alone[1])

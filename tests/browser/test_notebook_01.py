@@ -62,6 +62,7 @@ def test_01_review_by_keyboard(open_notebook, workspace):
     expect(panel.locator(".cvtune-picture img")).to_be_visible()
     panel.get_by_role("button", name=re.compile("^Undo")).first.press("Enter")
     expect(panel).not_to_contain_text("✓ relabelled")
+    expect(panel).not_to_contain_text("1 decided")
     assert workspace.standing() == {}
 
 

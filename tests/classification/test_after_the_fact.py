@@ -81,5 +81,5 @@ def test_what_cannot_be_adjusted_is_refused(own, made):  # noqa: F811
     with pytest.raises(InputError, match=r"choose 0 \(none\) to 4"):
         choose(own, made, 5)
     baseline(own, SPEC, C=1.0, kernel="rbf")
-    with pytest.raises(InputError, match="RBF kernel has no last layer"):
+    with pytest.raises(InputError, match="nor has an SVM with an RBF kernel"):
         measure(own, candidate(own, "svm"))
