@@ -158,6 +158,13 @@ def test_steps_that_refuse_are_skipped_with_their_words(run, monkeypatch, capsys
     assert ran.exported() == "svm"
 
 
+def test_quick_exports_the_svm_whatever_was_trained_before(run):
+    assert run(small).exported() != "svm"
+    ran = run(small, "--preset", "quick")
+    assert ran.exported() == "svm"
+    assert "trained before, may be better" in ran.found["notes"][-1]
+
+
 def test_a_run_that_can_not_be_exported_leaves_the_svm(run, monkeypatch):
     made = workbook.export_run
 

@@ -3,6 +3,7 @@
 Every prediction of a gain is based on it.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def chances_by_photo(
     Arguments and errors as for `right_by_photo`. Of each draw at the temperature that suits its answers best.
     """
     learned = _learned(photos, taught)
-    file = _file(workspace, photos, spec, fraction, learned, ".npy")
+    order = hashlib.sha256("\n".join(photos["path"]).encode()).hexdigest()[:8]  # rows are told apart by nothing else
+    file = _file(workspace, photos, spec, fraction, learned, f"-{order}.npy")
     if (known := kept_chances(file)) is not None:
         return known
     classes, photos = sorted(photos["label"].unique()), judged(photos)

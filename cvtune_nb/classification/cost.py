@@ -61,7 +61,7 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     probe = _probe(workspace, config, progress)
     train, measured = _counts(photos)
     epoch = epoch_seconds(probe, train + extra, measured) * probe.get("pace", 1.0)
-    epoch -= _saved(workspace, config, probe, progress)
+    epoch -= _saved(workspace, config, probe, train + extra, progress)
     keys = photos["sha256"].drop_duplicates().tolist()
     preparing = 0.0
     if config.head == "svm" and not config.parent:
@@ -75,12 +75,11 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
     return estimate(workspace, config, probe, epoch, (store, keys), preparing, copies, download)
 
 
-def _saved(workspace: Workspace, config: Config, probe: dict[str, float], progress: Progress) -> float:
+def _saved(workspace: Workspace, config: Config, probe: dict[str, float], trained: int, progress: Progress) -> float:
     """Seconds that smaller photos save in an epoch, on average over all of them (progressive resizing)."""
     if not config.small_epochs:
         return 0.0
     small = _probe(workspace, in_epoch(config, 1), progress)
-    trained = _counts(workspace.photos())[0]
     seconds = [each["train_seconds"] * each.get("pace", 1.0) for each in (probe, small)]
     return max(0.0, trained * (seconds[0] - seconds[1])) * config.small_epochs / config.epochs
 
@@ -93,6 +92,8 @@ def _counts(photos: pd.DataFrame) -> tuple[int, int]:
 
 def calibrate(workspace: Workspace, run: Run) -> None:
     """Correct later predictions for runs like this one by what its epochs of whole size took (Speed.calibrate)."""
+    if "teacher" in run.beside:  # which was asked in every step
+        return
     train, measured = _counts(workspace.photos())
     more = run.beside.get(BESIDE, {}).get("photos", 0)
     epoch = run.history["epoch"]

@@ -191,10 +191,21 @@ def _run(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:
         run.history,
         "fine-tuned" if run.best_epoch else "frozen, with the SVM as its last layer",
         f"Run {run.id}, {run.state}, {run.seconds:.0f} seconds. The weights are those of epoch {run.best_epoch} (0: "
-        "before any fine-tuning)." + _sentence(run.beside.get(BESIDE, {})),
+        "before any fine-tuning)." + _sentence(run.beside.get(BESIDE, {})) + _taught(run),
         run.origin,
         run.provenance,
     )
+
+
+def _taught(run: Run) -> str:
+    """Which combination taught it, and with what, as a further sentence; "" for none."""
+    if not (teacher := run.beside.get("teacher")):
+        return ""
+    start, others = run.beside.get("start"), run.beside.get("unlabelled", 0)
+    began = f" It began with the weights of run {start}." if start else ""
+    with_others = f" and on {others} photos without labels" if others else ""
+    learned = f" It learned to answer as {teacher} does, a combination of classifiers, on its training photos"
+    return f"{learned}{with_others}.{began}"
 
 
 def _combination(workspace: Workspace, name: str, earlier_data: bool) -> Candidate:

@@ -49,10 +49,18 @@ class ExtraPhotos:
         """How much each counts, float (n,)."""
         return self.table["weight"].to_numpy(float)
 
+    @property
+    def confirmed(self) -> np.ndarray:
+        """Whether a person has decided about each, (n,)."""
+        if "decision" not in self.table:
+            return np.zeros(len(self), dtype=bool)
+        return self.table["decision"].fillna("").ne("").to_numpy()
+
     @cached_property
     def key(self) -> str:
-        """A short name for exactly these photos, labels and weights."""
-        rows = self.table[["sha256", "label", "weight"]].sort_values("sha256").to_csv(index=False)
+        """A short name for exactly these photos, labels and weights, and for which of them a person has confirmed."""
+        rows = self.table[["sha256", "label", "weight"]].assign(confirmed=self.confirmed)
+        rows = rows.sort_values("sha256").to_csv(index=False)
         return hashlib.sha256(rows.encode()).hexdigest()[:16]
 
     def usable(self, photos: pd.DataFrame) -> "ExtraPhotos":
@@ -70,8 +78,7 @@ class ExtraPhotos:
 
     def facts(self) -> dict[str, Any]:
         """What a run keeps of them: photos, how many of them a person has confirmed, and a key."""
-        confirmed = int((self.weights >= 1).sum())
-        return {"photos": len(self), "confirmed": confirmed, "key": self.key}
+        return {"photos": len(self), "confirmed": int(self.confirmed.sum()), "key": self.key}
 
     def save(self, folder: Path) -> None:
         """Write them into the folder of a run."""

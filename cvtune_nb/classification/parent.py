@@ -37,7 +37,7 @@ def named_parent(workspace: Workspace, config: Config) -> Config:
         raise InputError(f"parent {BELOW} means a rung of a ladder: name a run, or best")
     run = load_run(workspace, config.parent)
     _require_alike(workspace, config, run)
-    return replace(config, parent=f"{run.id}{PIN}{_digest(run)}")
+    return replace(config, parent=f"{run.id}{PIN}{digest(run)}")
 
 
 def parent_of(workspace: Workspace, config: Config) -> Run | None:
@@ -47,10 +47,10 @@ def parent_of(workspace: Workspace, config: Config) -> Run | None:
     """
     if config.parent in ("", BELOW):
         return None
-    name, digest = path_and_digest(named_parent(workspace, config).parent)
+    name, pin = path_and_digest(named_parent(workspace, config).parent)
     run = load_run(workspace, str(name))
     _require_alike(workspace, config, run)
-    if _digest(run) != digest:
+    if digest(run) != pin:
         raise InputError(
             f"run {run.id} has learned more since it was chosen to go on from: choose it again (--parent {run.id})"
         )
@@ -85,7 +85,7 @@ def words(run: Run) -> str:
     return f"{run.origin}; from there over run {run.id}, epoch {run.best_epoch}".removeprefix("; ")
 
 
-def _digest(run: Run) -> str:
+def digest(run: Run) -> str:
     """Of what its best epoch has learned: enough digits to tell it from all others."""
     return path_and_digest(pinned(str(run.best_weights())))[1][:16]
 

@@ -19,7 +19,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.metrics import Accuracy
 from cvtune_nb.objectives import USUAL, Objective, Score, objective_of
 from cvtune_nb.parameters import Config
-from cvtune_nb.runs.provenance import COLUMNS, of_photos, present
+from cvtune_nb.runs.provenance import BEFORE, COLUMNS, of_photos, present
 from cvtune_nb.runs.store import RunStore, StoredRun
 from cvtune_nb.workspace import Workspace
 
@@ -272,6 +272,7 @@ def new_run(
     origin: str = "",
     beside: dict[str, Any] | None = None,
     extra: ExtraPhotos | None = None,
+    seen: pd.DataFrame | None = None,
 ) -> Run:
     """Write a new run.
 
@@ -293,15 +294,21 @@ def new_run(
         Run.beside.
     extra
         Photos that it is trained on besides.
+    seen
+        What others, whose weights or answers it learns from, have seen (runs.provenance.COLUMNS).
     """
     store = run_store(workspace)
     folder = folder or store.new_folder(config)
     if extra:
         extra.save(folder)
+    listed = pd.concat([photos[COLUMNS], extra.as_trained()]) if extra else photos[COLUMNS]
+    if seen is not None:
+        more = seen.loc[~seen["sha256"].isin(listed["sha256"]), COLUMNS].drop_duplicates("sha256")
+        listed = pd.concat([listed, more.assign(split=BEFORE)])
     return store.new(
         config,
         of_photos(photos),
-        pd.concat([photos[COLUMNS], extra.as_trained()]) if extra else photos,
+        listed,
         folder,
         beside=(beside or {}) | ({BESIDE: extra.facts()} if extra else {}),
         counts=counts,

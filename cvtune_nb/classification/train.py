@@ -124,7 +124,10 @@ def _new_run(
     origin = words(parent) if parent else networks.origin(config.backbone, size, config.weights, progress)
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    return new_run(workspace, config, photos, measured, estimated.seconds, new_folder(), origin, extra=extra or None)
+    seen = parent.provenance.listed() if parent else None
+    return new_run(
+        workspace, config, photos, measured, estimated.seconds, new_folder(), origin, extra=extra or None, seen=seen
+    )
 
 
 def _trainer(workspace: Workspace, photos: pd.DataFrame, run: Run, progress: Progress) -> "ClassifierTrainer":

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from pathlib import Path
 
 from cvtune_nb.commands import flags
 from cvtune_nb.commands.classifier import budget_seconds
@@ -9,12 +10,17 @@ from cvtune_nb.commands.command import DONE, STOPPED, Result, command
 from cvtune_nb.commands.common import names_in, open_workspace_of, require_use
 from cvtune_nb.commands.flags import argument
 from cvtune_nb.console import Meter, duration, table
+from cvtune_nb.errors import InputError
 
 USES = {
     "for a new combination": ("runs", "budget", "use", "distil", "unlabelled"),
+    "with --distil of an earlier one": ("distil", "unlabelled"),
     "with --list": (),
     "with --delete": (),
 }
+NEW = "combination"
+"""What --distil is of where no combination is named."""
+NOTHING = "There is nothing to distil, for no combination was kept: --use KIND keeps one."
 SHOWN = ["kind", "value", "low", "high", "difference", "p", "milliseconds", "times", "megabytes", "chosen"]
 
 
@@ -35,7 +41,7 @@ SHOWN = ["kind", "value", "low", "high", "difference", "p", "milliseconds", "tim
     argument(
         "--distil",
         nargs="?",
-        const="combination",
+        const=NEW,
         metavar="NAME",
         help="then train one network that answers as the combination does, at the cost of one; with NAME: an earlier "
         "combination, and nothing is combined anew",
@@ -47,13 +53,17 @@ SHOWN = ["kind", "value", "low", "high", "difference", "p", "milliseconds", "tim
 )
 def combine(arguments: argparse.Namespace, meter: Meter) -> Result:
     """combine the classifiers there are into one: average their weights or their probabilities"""
-    case = "with --list" if arguments.list else "with --delete" if arguments.delete else "for a new combination"
+    earlier = arguments.distil not in (None, NEW)
+    new = "with --distil of an earlier one" if earlier else "for a new combination"
+    case = "with --list" if arguments.list else "with --delete" if arguments.delete else new
     require_use(arguments, USES, case)
     if arguments.unlabelled and not arguments.distil:
-        arguments.distil = "combination"
+        arguments.distil = NEW
     seconds = budget_seconds(arguments.budget) if arguments.budget else math.inf
     from cvtune_nb.classification.combining.combination import delete_combination, stored_combinations
 
+    if arguments.unlabelled and not Path(arguments.unlabelled).expanduser().is_dir():
+        raise InputError(f"--unlabelled: {arguments.unlabelled} is no folder: give one with photos")
     workspace = open_workspace_of(arguments, meter, meter)
     if arguments.delete:
         name = delete_combination(workspace, arguments.delete)
@@ -66,7 +76,7 @@ def combine(arguments: argparse.Namespace, meter: Meter) -> Result:
     from cvtune_nb.classification.combining.search import expected_seconds, offered
 
     values, lines, name = {}, [], arguments.distil
-    if name in (None, "combination"):
+    if not earlier:
         names = offered(workspace, names_in(arguments.runs or ""))
         meter.say(f"{', '.join(names)}: about {duration(expected_seconds(workspace, names))} at most")
         found = combined(workspace, names, seconds, meter, arguments.use or "")
@@ -79,12 +89,21 @@ def combine(arguments: argparse.Namespace, meter: Meter) -> Result:
                 "",
                 f"cvtune export --run {name}",
             ]
+    if arguments.distil and not name:
+        lines += ["", NOTHING]
+        values["distilled"] = None
     if not arguments.distil or not name:
         return Result(values, "\n".join(lines), STOPPED if meter.stop.is_set() else DONE)
     from cvtune_nb.classification.combining.distillation import distil, distillation_seconds
 
-    meter.say(f"distilling {name}: about {duration(distillation_seconds(workspace, name, meter))}")
-    run = distil(workspace, name, arguments.unlabelled, progress=meter)
+    more = None
+    if arguments.unlabelled:
+        from cvtune_nb.self_training.pool import new_photos
+
+        more = new_photos(workspace, arguments.unlabelled, meter).photos
+    seconds = distillation_seconds(workspace, name, meter, 0 if more is None else len(more))
+    meter.say(f"distilling {name}: about {duration(seconds)}")
+    run = distil(workspace, name, more, progress=meter)
     values["distilled"] = run.to_dict() | {"teacher": run.beside["teacher"]}
     lines += [
         "",

@@ -184,7 +184,10 @@ class Climb:
     def compare_with(self, others: Mapping[int, Config]) -> None:
         """Add a row for each of these that was run before; it is never run."""
         for number, other in sorted(others.items()):
-            config = self._with_parent(number, replace(other, objective=self.objective.text))
+            try:
+                config = self._with_parent(number, replace(other, objective=self.objective.text))
+            except InputError:  # the run that it goes on from is gone, or of earlier photos
+                continue
             before = earlier_run(self.workspace, config)
             if before is not None and len(before.history):
                 self.rows.append(_row(number, config))

@@ -134,7 +134,8 @@ def smallest_difference(discordant: float, photos: int) -> float:
 
     That is where McNemar's test (1947) begins to find one: of b photos that one model alone gets right and c that the
     other does, (b - c)^2 / (b + c) is more than 1.96^2. With d the share of both among n photos, the difference
-    (b - c) / n is more than 1.96 sqrt(d / n); and b + c is at least 1.96^2.
+    (b - c) / n is more than 1.96 sqrt(d / n). The exact test, which `paired` makes, needs at least 6 photos, all on one
+    side: .5^6 on both sides is .03, .5^5 is .06.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def smallest_difference(discordant: float, photos: int) -> float:
     photos
         How many there are.
     """
-    return max(Z95 * math.sqrt(discordant / photos), Z95**2 / photos)
+    return max(Z95 * math.sqrt(discordant / photos), 6 / photos)
 
 
 def _verdict(difference: float, p: float) -> Verdict:

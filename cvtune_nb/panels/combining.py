@@ -1,7 +1,5 @@
 """Notebook 04: several classifiers as one, and one network that answers as they do."""
 
-from pathlib import Path
-
 import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML
@@ -24,6 +22,7 @@ from cvtune_nb.console import duration
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
+from cvtune_nb.self_training.pool import new_photos
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import Job, Work
@@ -152,7 +151,8 @@ class CombinePanel(Panel):
         name, folder, workspace = self.teacher.value, self.unlabelled.value.strip(), self.workspace
 
         def run(progress: Progress) -> Run:
-            return distil(workspace, name, Path(folder) if folder else None, progress=progress)
+            more = new_photos(workspace, folder, progress).photos if folder else None
+            return distil(workspace, name, more, progress=progress)
 
         return run
 

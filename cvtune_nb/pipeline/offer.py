@@ -29,16 +29,16 @@ from cvtune_nb.workspace import Workspace
 SAMPLED = 400
 """Photos whose features are computed for the accuracy to expect, where not all are there: seconds on any machine."""
 AUDIT_SECONDS = 0.01
-"""Of the audit, a photo, beside the features (docs/measurements.md, "Presets: expected and reached")."""
+"""Of the audit, a photo, beside the features: a guess of ours (docs/measurements.md, "Presets: expected and reached")."""
 FORMS = 5
 """Times the weights of a network that an export takes on disk: it has them in several forms."""
 LEARNING = 0.2
-"""Errors fall with this power of the training photos, where only a sample is looked at (docs/measurements.md, "Presets:
-expected and reached")."""
+"""Errors fall with this power of the training photos, where only a sample is looked at: a guess (docs/measurements.md,
+"Presets: expected and reached")."""
 BEST = 0.93
-"""Errors that `best` leaves over those of `good` (docs/measurements.md, "Presets: expected and reached")."""
+"""Errors that `best` leaves over those of `good`: a guess (docs/measurements.md, "Presets: expected and reached")."""
 SPREADS = {"quick": 0.12, "good": 0.3, "best": 0.35}
-"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted
+"""Standard deviation of log(errors) in what is expected, beside that of the photos that are counted: a guess
 (docs/measurements.md, "Presets: expected and reached")."""
 
 
@@ -74,7 +74,7 @@ class Offer:
     @property
     def accuracy(self) -> str:
         """For example "91.0% (85% to 95%) expected on test photos, as ..."."""
-        return f"{self.expected} expected on test photos, {self.why}" if self.expected else self.why
+        return f"accuracy {self.expected} expected on test photos, {self.why}" if self.expected else self.why
 
     @property
     def words(self) -> str:

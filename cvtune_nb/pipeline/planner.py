@@ -9,7 +9,7 @@ from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import ladder_of
 from cvtune_nb.files import Progress
 from cvtune_nb.models import backbones
-from cvtune_nb.parameters import Config
+from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.workspace import Workspace
 
 LEAST_EPOCHS = 3
@@ -110,5 +110,6 @@ class Planner:
         return rung[0] >= mine[0] and rung[1] >= mine[1]
 
     def _otherwise(self, rung: Config) -> bool:
-        """Whether a rung has another network, image size or loss than the config."""
-        return any(getattr(rung, name) != getattr(self.config, name) for name in ("backbone", "image_size", "loss"))
+        """Whether a rung has another network or image size than the config, or a loss that adds to its own."""
+        same = all(getattr(rung, name) == getattr(self.config, name) for name in ("backbone", "image_size"))
+        return not same or (rung.loss != self.config.loss == PARAMETERS["loss"].default)

@@ -1,14 +1,14 @@
 """The whole workbook in one call and within a time budget: audit, baseline, training, the ladder, export."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from cvtune_nb import classification
 from cvtune_nb.advice import advise
 from cvtune_nb.audit import audit
-from cvtune_nb.classification import SVM, Run, export_run
+from cvtune_nb.classification import SVM, Export, Run, export_run
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing
@@ -333,25 +333,28 @@ class Workbook(Planner):
         self.found["combine"]["why"] = " ".join(made.words)
 
     def export(self) -> None:
-        """Export the combination that was kept, or the best run by what counts; evaluate it on the test photos.
+        """Export what the preset made, else the best run by what counts; evaluate it on the test photos.
 
-        Without a run that can be exported, it is the SVM on the frozen network.
+        That is the combination that was kept, the run of a preset that trains one, and the SVM of one that trains none.
+        Where it can't be exported it is the best run, and without one the SVM on the frozen network.
         """
-        if self.combination:
-            made = export_run(self.workspace, self.combination, progress=self.progress)
-            self.found["export"] = {"state": "done", **made.to_dict()}
-            return
-        best, why = classification.best_run(self.workspace), ""
-        if best is None:
-            if len(classification.runs(self.workspace)):
-                why = "no run on today's photos has a finished epoch"
-            made = export_run(self.workspace, SVM, progress=self.progress)
-        else:
-            try:
-                made = export_run(self.workspace, best.id, progress=self.progress)
-            except InputError as error:
-                why = f"run {best.id} can't be: {error}"
-                made = export_run(self.workspace, SVM, progress=self.progress)
-        if why:
-            self.note(f"the SVM on the frozen network was exported, for {why}")
+        best, whys = classification.best_run(self.workspace), list[str]()
+        if best is None and len(classification.runs(self.workspace)):
+            whys.append("no run on today's photos has a finished epoch")
+        own = self.combination or {(): SVM, ("train",): self.found.get("train", {}).get("run")}.get(self.preset.steps)
+        name, made = self._first_exported(filter(None, dict.fromkeys((own, best and best.id))), whys)
+        if whys and name != own:
+            what = "the SVM on the frozen network" if name == SVM else f"run {name}"
+            self.note(f"{what} was exported, for {'; '.join(whys)}")
+        if self.preset.name and best and name == own and own not in (best.id, self.combination):
+            self.note(f"run {best.id}, trained before, may be better: `cvtune export --run best` exports it")
         self.found["export"] = {"state": "done", **made.to_dict()}
+
+    def _first_exported(self, names: Iterable[str], whys: list[str]) -> tuple[str, Export]:
+        """The first of some classifiers that can be exported, else the SVM; `whys` gets why the others can't be."""
+        for name in names:
+            try:
+                return name, export_run(self.workspace, name, progress=self.progress)
+            except InputError as error:
+                whys.append(f"{'' if name in (SVM, self.combination) else 'run '}{name} can't be: {error}")
+        return SVM, export_run(self.workspace, SVM, progress=self.progress)

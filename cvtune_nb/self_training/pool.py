@@ -8,6 +8,7 @@ import pandas as pd
 
 from cvtune_nb.audit import duplicates
 from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import features
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import SQUARE
@@ -76,6 +77,14 @@ def read_pool(workspace: Workspace, folder: str | Path, explorer: SvmExplorer, p
     if copied.all():
         raise InputError(f"{folder} has only copies of validation and test photos: give a folder of other photos")
     return Pool(photos[~copied].reset_index(drop=True), left_out)
+
+
+def new_photos(workspace: Workspace, folder: str | Path, progress: Progress = silent) -> Pool:
+    """As `read_pool`, with the network that is started with. Raises InputError where there is no such folder."""
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: give one with photos")
+    return read_pool(workspace, folder, SvmExplorer(workspace, start_with(workspace), progress), progress)
 
 
 def _measured_by(

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from cvtune_nb.classification import objective as judged
-from cvtune_nb.classification.baseline import SvmExplorer
+from cvtune_nb.classification.baseline import SvmExplorer, baseline_answers
 from cvtune_nb.classification.calibration import temperature
 from cvtune_nb.classification.candidates import Speeds, listed
 from cvtune_nb.classification.cost import predict_cost
@@ -29,7 +29,7 @@ from cvtune_nb.runs.cost import DECODE_SECONDS
 from cvtune_nb.self_training.agreement import LEAST, MOST, ROUNDS, WEIGHT, Agreement, most_of_a_class
 from cvtune_nb.self_training.decisions import Decisions
 from cvtune_nb.self_training.pool import Pool, read_pool
-from cvtune_nb.self_training.result import LABELS, Round, SelfTraining, folder_of
+from cvtune_nb.self_training.result import LABELS, Round, SelfTraining, folder_of, last
 from cvtune_nb.workspace import Workspace
 
 NETWORKS = 3
@@ -114,8 +114,9 @@ def self_train(
 
     In each round the SVMs of several frozen networks, and the best fine-tuned one where there is any, are asked. What
     they agree about is trained on, and that is kept only if validation is not worse, by what counts in the workspace
-    and on the same photos. A person's decisions about earlier labels hold. The SVM that is kept becomes the workspace's
-    baseline. Stopped, raised in `progress`, ends it; the same call goes on with the run that was stopped.
+    and on the same photos: a network is compared with the same run without them. A person's decisions about earlier
+    labels hold. The SVM that is kept becomes the workspace's baseline, unless the one there is better. Stopped, raised
+    in `progress`, ends it; the same call goes on with the run that was stopped.
 
     Parameters
     ----------
@@ -169,7 +170,8 @@ class _Rounds:
         self.pool: Pool = read_pool(workspace, folder, self.plain, progress)
         self.extra: ExtraPhotos | None = None
         self.labels = pd.DataFrame(columns=LABELS)
-        self.best: Run | None = best_run(workspace)
+        best = best_run(workspace)
+        self.best: Run | None = best if best and best.state == "done" else None
 
     def explorer(self, spec: FeatureSpec, extra: ExtraPhotos | None = None) -> SvmExplorer:
         """The SVM on these features, and with these photos."""
@@ -181,8 +183,8 @@ class _Rounds:
         standing = self.plain.answers(self.C[self.specs[0]])
         before = after = judged.measure(objective, standing)
         try:
-            if self.training:
-                self.best = self.best or self.fitted(None)
+            if self.training:  # what the photos gain is told beside the same run without them
+                self.best = self.fitted(None)
             labels, keys = self.labels, set[str]()
             for number in range(1, rounds + 1):
                 labels = self.labelled(number, labels)
@@ -199,9 +201,11 @@ class _Rounds:
                 self.extra = extra
                 if "svm" in one.kept:
                     standing, after = answers, judged.measure(objective, answers)
-                    self.keep_baseline(extra)
+                    self.keep_baseline(extra, answers)
         except Stopped:
             state = "stopped"
+            if not done and (earlier := last(self.workspace)):
+                self.labels = earlier.labels
         found = SelfTraining(
             self.folder,
             self.labels.reset_index(drop=True),
@@ -294,7 +298,10 @@ class _Rounds:
             raise Stopped
         return load_run(self.workspace, run.id)
 
-    def keep_baseline(self, extra: ExtraPhotos) -> None:
-        """Make the SVM with these photos the workspace's baseline."""
+    def keep_baseline(self, extra: ExtraPhotos, answers: Answers) -> None:
+        """Make the SVM with these photos the workspace's baseline, unless the one there is is better."""
+        there = baseline_answers(self.workspace, self.plain.objective)
+        if there and judged.compare(self.plain.objective, there, answers).difference < 0:
+            return
         extra.save(folder_of(self.workspace) / extra.key)
         self.explorer(self.specs[0], extra).fit(self.C[self.specs[0]], compare=False).save(self.workspace)

@@ -39,7 +39,10 @@ def test_they_are_kept_and_read_again(tmp_path):
     extra.save(tmp_path)
     again = in_folder(tmp_path)
     assert again is not None and again.key == extra.key and again.labels.tolist() == ["circle", "007"]
-    assert in_words(again.facts()) == "2 more training photos were labelled by machine, of which a person confirmed 1"
+    assert in_words(again.facts()) == "2 more training photos were labelled by machine"
+    decided = ExtraPhotos(extra.table.assign(decision=["", "confirmed"]))
+    assert decided.facts()["confirmed"] == 1 and decided.key != extra.key
+    assert in_words(decided.facts()).endswith("by machine, of which a person confirmed 1")
     assert in_words({}) == ""
     pd.DataFrame({"path": ["a"]}).to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(InputError, match="has no column sha256"):

@@ -7,9 +7,9 @@ teacher is asked anew in every step. Unlabelled photos teach, too. How much of t
 docs/measurements.md, "Distillation of a combination".
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -24,17 +24,17 @@ from cvtune_nb.classification.combining.network import Resized
 from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.model import load_best
+from cvtune_nb.classification.parent import digest
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, new_run, run_store
 from cvtune_nb.classification.train import ClassifierTrainer, Part, WeightedBatch, descend, fit
-from cvtune_nb.data import photo, walk
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, sha256_of, silent, write_csv
 from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import recommended
-from cvtune_nb.parameters import Config
+from cvtune_nb.parameters import PARAMETERS, Config
 from cvtune_nb.runs.fitting import Measured, OnEpoch
-from cvtune_nb.runs.provenance import BEFORE, COLUMNS, save_photos
+from cvtune_nb.runs.provenance import COLUMNS
 from cvtune_nb.workspace import Workspace, photos_id
 
 SOFTENING = 2.0
@@ -59,7 +59,8 @@ def student(workspace: Workspace, stored: Stored) -> tuple[Config, str]:
     if start:
         config = load_run(workspace, start).config
         epochs = EPOCHS * max(1, config.epochs)  # of whole photos, from the run itself
-        return replace(config, epochs=epochs, schedule="", progressive=0.0, parent=""), start
+        plain = {"schedule": "", "progressive": 0.0, "parent": "", "loss": PARAMETERS["loss"].default, "projection": 0}
+        return replace(config, epochs=epochs, **plain), start
     network = {name: stored.network[name] for name in ("backbone", "image_size", "framing", "aspect", "pooling")}
     return recommended(**network), ""
 
@@ -67,7 +68,7 @@ def student(workspace: Workspace, stored: Stored) -> tuple[Config, str]:
 def distil(
     workspace: Workspace,
     name: str = COMBINATION,
-    unlabelled: str | Path | None = None,
+    unlabelled: pd.DataFrame | None = None,
     config: Config | None = None,
     progress: Progress = silent,
     on_epoch: OnEpoch[Run] | None = None,
@@ -81,7 +82,8 @@ def distil(
     name
         Its id; COMBINATION: the last one.
     unlabelled
-        A folder of photos without labels that the student learns from, too. Those that the workspace has are left out.
+        Photos without labels that the student learns from, too: path (absolute), sha256. None of them may be a copy of
+        one that is measured on (self_training.pool finds those).
     config
         The student's parameters; None: as `student` has them.
     progress, on_epoch
@@ -95,59 +97,46 @@ def distil(
     Raises
     ------
     InputError
-        There is no such combination, no photo in the folder, or as classification.fit.
+        There is no such combination, it is of earlier photos, or as classification.fit.
     """
     stored = load_combination(workspace, name)
+    if stored.provenance.id != photos_id(workspace.photos()):
+        raise InputError(
+            f"{stored.id} was made of classifiers of earlier photos or labels, which may have seen what is validation "
+            "now: combine again, then distil"
+        )
     usual, start = student(workspace, stored)
     config = config or usual
     if start and not _same_network(load_run(workspace, start).config, config):
         start = ""
-    extra = photos_without_labels(workspace, Path(unlabelled).expanduser(), progress) if unlabelled else None
-    beside = {"teacher": stored.id, "start": start, "unlabelled": 0 if extra is None else len(extra)}
-    run = _earlier(workspace, config, beside) or _new(workspace, config, beside, extra, progress)
+    beside = {"teacher": stored.id, "weights": sha256_of(stored.weights)[:16], "start": start, "unlabelled": 0}
+    if start:
+        beside["start_weights"] = digest(load_run(workspace, start))
+    if unlabelled is not None:
+        listed = "\n".join(sorted(unlabelled["sha256"]))
+        beside |= {"unlabelled": len(unlabelled), "photos": hashlib.sha256(listed.encode()).hexdigest()[:16]}
+    run = _earlier(workspace, config, beside)
+    run = run or _new(workspace, stored, config, beside, unlabelled, progress)
     return fit(workspace, run=run.id, on_epoch=on_epoch, progress=progress)
 
 
-def distillation_seconds(workspace: Workspace, name: str = COMBINATION, progress: Progress = silent) -> float:
-    """What `distil` takes on the labelled photos: as a run of its own, and the teacher's answers in every epoch."""
-    stored = load_combination(workspace, name)
-    config, _ = student(workspace, stored)
-    photos = int((workspace.photos()["split"] == "train").sum())
-    asked = config.epochs * photos * stored.combination.milliseconds / 1000
-    return cost.predict_cost(workspace, config, progress).seconds + asked
-
-
-def photos_without_labels(workspace: Workspace, folder: Path, progress: Progress = silent) -> pd.DataFrame:
-    """Path (absolute) and sha256 of the photos below a folder that the workspace doesn't have, each once.
+def distillation_seconds(
+    workspace: Workspace, name: str = COMBINATION, progress: Progress = silent, unlabelled: int = 0
+) -> float:
+    """What `distil` takes: as a run of its own, and the teacher's answers in every epoch.
 
     Parameters
     ----------
-    workspace
-        Its own photos, of whatever split, are left out: none may be learned from that is a test.
-    folder
-        Of photos.
-    progress
-        Called with the progress.
-
-    Raises
-    ------
-    InputError
-        There is none.
+    workspace, name, progress
+        As for `distil`.
+    unlabelled
+        How many photos without labels there are.
     """
-    own, rows = set(workspace.manifest()["sha256"]), list[tuple[str, str]]()
-    paths, _ = walk.photos_in([folder]) if folder.is_dir() else ([], [])
-    for number, path in enumerate(paths):
-        progress(number / len(paths), f"reading photos without labels: {number} of {len(paths)}")
-        try:
-            photo.read_photo(path, 64, workspace.levels)
-        except (photo.UnreadablePhoto, OSError):
-            continue
-        rows.append((str(Path(path).resolve()), sha256_of(Path(path))))
-    found = pd.DataFrame(rows, columns=["path", "sha256"]).drop_duplicates("sha256")
-    found = found[~found["sha256"].isin(own)].reset_index(drop=True)
-    if found.empty:
-        raise InputError(f"{folder} holds no photo that the workspace doesn't have: name a folder of others, or none")
-    return found
+    stored = load_combination(workspace, name)
+    config, _ = student(workspace, stored)
+    photos = int((workspace.photos()["split"] == "train").sum()) + unlabelled
+    asked = config.epochs * photos * stored.combination.milliseconds / 1000
+    return cost.predict_cost(workspace, config, progress, unlabelled).seconds + asked
 
 
 def _same_network(one: Config, other: Config) -> bool:
@@ -164,19 +153,25 @@ def _earlier(workspace: Workspace, config: Config, beside: dict[str, object]) ->
 
 
 def _new(
-    workspace: Workspace, config: Config, beside: dict[str, object], extra: pd.DataFrame | None, progress: Progress
+    workspace: Workspace,
+    stored: Stored,
+    config: Config,
+    beside: dict[str, object],
+    unlabelled: pd.DataFrame | None,
+    progress: Progress,
 ) -> Run:
+    """Written last: until then there is no run, only lists of what it will learn from."""
     photos = workspace.photos()
     counts = photos["split"].value_counts()
     measured = min(MEASURED_TRAIN_PHOTOS, int(counts["train"])), int(counts["validation"])
-    seconds = distillation_seconds(workspace, str(beside["teacher"]), progress)
+    more = 0 if unlabelled is None else len(unlabelled)
+    seconds = distillation_seconds(workspace, stored.id, progress, more)
     origin = networks.origin(config.backbone, shown_in(config).size, config.weights, progress)
-    run = new_run(workspace, config, photos, measured, seconds, origin=origin, beside=beside)
-    if extra is not None:
-        write_csv(run.folder / UNLABELLED, extra)
-        seen = extra.assign(group=extra["sha256"], label="", split=BEFORE)
-        save_photos(run.folder, pd.concat([photos[COLUMNS], seen[COLUMNS]]))  # later they are no test of it
-    return run
+    folder, seen = run_store(workspace).new_folder(config), [stored.provenance.listed()[COLUMNS]]
+    if unlabelled is not None:
+        write_csv(folder / UNLABELLED, unlabelled[["path", "sha256"]])
+        seen.append(unlabelled.assign(group=unlabelled["sha256"].str[:16], label="", split="train")[COLUMNS])
+    return new_run(workspace, config, photos, measured, seconds, folder, origin, beside, seen=pd.concat(seen))
 
 
 class DistillationTrainer(ClassifierTrainer):
@@ -212,7 +207,7 @@ class DistillationTrainer(ClassifierTrainer):
 
     def batches(self, epoch: int) -> Sequence[torch.Tensor]:  # noqa: ARG002 - torch's generator is seeded by it
         """All photos in a new order, those without labels among the others."""
-        labelled = self.balance.order(self.train.labels[: self.labelled], self.config.loss)
+        labelled = self.balance.order(self.train.labels[: self.labelled], self.config.counted_loss)
         others = self.labelled + torch.randperm(len(self.train.labels) - self.labelled)
         rows = torch.cat([labelled, others])
         return (rows[torch.randperm(len(rows))] if len(others) else rows).split(self.config.batch_size)

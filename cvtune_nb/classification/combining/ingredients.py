@@ -138,7 +138,10 @@ class Ingredients:
         base, _, kind = name.partition("@")
         if base == SVM:
             mine = self.candidates[SVM]
-            return [name, mine.parameters, mine.provenance.id, mine.weights]
+            last = mine.network.state_dict()  # but for the frozen backbone, of which mine.weights tells
+            own = [key for key in sorted(last) if not key.startswith("backbone.")]
+            learned = hashlib.sha256(b"".join(last[key].cpu().numpy().tobytes() for key in own)).hexdigest()
+            return [name, mine.parameters, mine.provenance.id, mine.weights, learned]
         run = load_run(self.workspace, base)
         file = run.checkpoint if f"@{kind}" in (LAST, UNAVERAGED) else run.best_weights()
         status = file.stat()

@@ -79,24 +79,23 @@ class Judged:
         return self.objective.compare(self.truth, self.of_kind(SINGLE), self.of_kind(kind), self.groups)
 
     def best(self, kinds: Iterable[str]) -> str:
-        """The one of these kinds that is best by what counts, the likeliest among those that are as good.
+        """The one of these kinds, none worse than the single classifier, that is best by what counts.
 
-        As good are those within one standard error of the best (Breiman and others 1984, "Classification and regression
-        trees"); of them the one of the lowest log loss is taken, which is less noisy than the share of right answers.
+        Of those within one standard error of the best (Breiman and others 1984, "Classification and regression trees")
+        it is the one of the lowest log loss, which is less noisy than the share of right answers.
         """
-        known = list(kinds)
+        known = [kind for kind in kinds if not self.worse(kind)]
         top = max(known, key=lambda kind: self.objective.merit(self.value(kind)))
         losses = {kind: log_loss(self.of_kind(kind), self.truth) for kind in known}
         return min((kind for kind in known if self._as_good(kind, top)), key=losses.__getitem__)
 
-    def as_good(self, kind: str, shift: float = 0.0) -> bool:
-        """Whether a kind is not worse than the single classifier, by a standard error; shift: as for `score`."""
-        return self._as_good(kind, SINGLE, shift)
+    def worse(self, kind: str, shift: float = 0.0) -> bool:
+        """Whether a kind is worse than the single classifier; shift: as for `score`."""
+        return self.compare(kind).difference + (shift if self.objective.HIGHER_IS_BETTER else -shift) < 0
 
-    def _as_good(self, kind: str, other: str, shift: float = 0.0) -> bool:
+    def _as_good(self, kind: str, other: str) -> bool:
         apart = self.objective.compare(self.truth, self.of_kind(other), self.of_kind(kind), self.groups)
-        error = (apart.high - apart.low) / (2 * Z95)
-        return apart.difference + (shift if self.objective.HIGHER_IS_BETTER else -shift) >= -error
+        return apart.difference >= -(apart.high - apart.low) / (2 * Z95)
 
     def score(self, kind: str, shift: float, best_of_all: bool) -> Score:
         """What is said of the kind that was chosen.

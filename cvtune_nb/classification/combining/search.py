@@ -177,7 +177,7 @@ def combine(
     own = softmax(passed(network, workspace, photos, shown_to(facts), silent), axis=1)
     shift = objective.value(truth, own) - objective.value(truth, chooser.chances(chosen[kind], every))
     single = judged.measure(SINGLE)
-    kept = kind != SINGLE and (bool(use) or judged.as_good(kind, shift))
+    kept = kind != SINGLE and (bool(use) or not judged.worse(kind, shift))
     kinds["chosen"] = kinds["kind"] == (kind if kept else SINGLE)
     combination = Combination(
         id=new_id(workspace) if kept else "",

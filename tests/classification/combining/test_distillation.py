@@ -2,16 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
 from cvtune_nb.classification import earlier_run, fit, load_run
-from cvtune_nb.classification.combining import combine, delete_combination, distil, distillation_seconds
+from cvtune_nb.classification.combining import combine, delete_combination, distil, distillation, distillation_seconds
 from cvtune_nb.classification.combining.combination import SOUP, load_combination
-from cvtune_nb.classification.combining.distillation import photos_without_labels, softened, student
+from cvtune_nb.classification.combining.distillation import softened, student
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.runs.provenance import BEFORE
+from cvtune_nb.self_training.pool import new_photos
 from cvtune_nb.workspace import Workspace
 from tests.photos import make_photos
 
@@ -92,12 +95,28 @@ def test_photos_without_labels_teach_too(own, tmp_path):
     known = own.path_of(own.photos()["path"].iloc[0])
     shutil.copy(known, folder / "known.jpg")  # the workspace has it, whatever its split
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
-    found = photos_without_labels(own, folder)
+    found = new_photos(own, folder).photos
     assert len(found) == len(set(before.values()))
-    run = distil(own, unlabelled=folder)
+    run = distil(own, unlabelled=found)
     assert run.beside["unlabelled"] == len(found) and run.state == "done"
     seen = run.provenance.photos
     assert seen is not None and set(found["sha256"]) == set(seen.loc[seen["split"] == BEFORE, "sha256"])
     assert {path: path.read_bytes() for path in before} == before
-    with pytest.raises(InputError, match="holds no photo that the workspace doesn't have"):
-        photos_without_labels(own, tmp_path / "nowhere")
+    assert distil(own, unlabelled=found[1:]).id != run.id, "of other photos it is another one"
+
+
+def test_a_combination_of_earlier_photos_teaches_nobody(own):
+    """Its members may have trained on what is validation today."""
+    file, swapped = own.folder / "manifest.csv", {"train": "validation", "validation": "train"}
+    manifest = pd.read_csv(file)
+    manifest.assign(split=manifest["split"].map(lambda name: swapped.get(name, name))).to_csv(file, index=False)
+    with pytest.raises(InputError, match="of earlier photos or labels"):
+        distil(own)
+
+
+def test_a_student_of_a_run_with_a_loss_beside_has_the_cross_entropy_alone(taught, monkeypatch):
+    loss = {"loss": "supervised-contrastive", "projection": 8}
+    told = load_run(taught, RUNS[0])
+    monkeypatch.setattr(distillation, "load_run", lambda *_: replace(told, config=replace(told.config, **loss)))
+    config, _ = student(taught, load_combination(taught))
+    assert (config.loss, config.projection) == ("cross-entropy", 0)

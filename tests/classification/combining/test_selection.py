@@ -36,12 +36,14 @@ def test_folds_have_all_classes_and_whole_groups():
     assert set(folds_of(labels, pd.Series(["one"] * 30))) == {0}
 
 
-def test_of_kinds_that_are_as_good_the_likeliest():
+def test_of_kinds_that_are_not_worse_the_likeliest():
     truth, right, wrong = np.zeros(100, int), [0.9, 0.1], [0.1, 0.9]
     surer = np.array([[0.99, 0.01]] * 97 + [[0.45, 0.55]] * 3)
-    chances = {"single": np.array([right] * 98 + [wrong] * 2), "soup": surer, "mean": np.array([wrong] * 100)}
+    chances = {"single": np.array([right] * 97 + [wrong] * 3), "soup": surer, "mean": np.array([wrong] * 100)}
     judged = Judged(objective_of("accuracy", ["a", "b"]), truth, None, chances)
-    assert judged.best(chances) == "soup" and judged.as_good("soup") and not judged.as_good("mean")
-    assert judged.best(["single", "mean"]) == "single" and judged.compare("soup").difference < 0
+    assert judged.best(chances) == "soup" and not judged.worse("soup") and judged.worse("mean")
+    assert judged.best(["single", "mean"]) == "single" and judged.compare("soup").difference == 0
     assert judged.score("soup", 0.0, best_of_all=True).value <= judged.value("soup")
-    assert not judged.as_good("soup", shift=-0.2)
+    assert judged.worse("soup", shift=-0.01)
+    chances["single"] = np.array([right] * 98 + [wrong] * 2)
+    assert judged.best(chances) == "single", "whatever its log loss, what is worse is not kept"
