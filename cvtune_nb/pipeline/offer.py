@@ -29,7 +29,7 @@ from cvtune_nb.workspace import Workspace
 SAMPLED = 400
 """Photos whose features are computed for the accuracy to expect, where not all are there: seconds on any machine."""
 AUDIT_SECONDS = 0.01
-"""Of the audit, a photo, beside the features: a guess of ours (docs/measurements.md, "Presets: expected and reached")."""
+"""Of the audit, a photo, beside the features: a guess (docs/measurements.md, "Presets: expected and reached")."""
 FORMS = 5
 """Times the weights of a network that an export takes on disk: it has them in several forms."""
 LEARNING = 0.2
