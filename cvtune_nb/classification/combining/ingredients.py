@@ -15,6 +15,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import torch
 from safetensors import safe_open
 from torch import nn
@@ -22,6 +24,8 @@ from torch import nn
 from cvtune_nb.classification import SVM, load_run
 from cvtune_nb.classification.exportable import Candidate, candidate
 from cvtune_nb.classification.model import build
+from cvtune_nb.classification.objective import kept_chances
+from cvtune_nb.classification.run import PROBABILITIES
 from cvtune_nb.classification.train import start_from_svm
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
@@ -109,9 +113,27 @@ class Ingredients:
         return [name + kind for kind in (*found, *([UNAVERAGED] if run.config.ema else []))]
 
     def has_start(self, name: str) -> bool:
-        """Whether a run was trained from the SVM, so that its start can be made again."""
+        """Whether a run was trained from the SVM of the workspace's photos, so that its start can be made again."""
         mine = self.candidates[name]
-        return mine.kind == "run" and mine.parameters["head"] == "svm" and load_run(self.workspace, name).best_epoch > 0
+        if mine.kind != "run" or mine.parameters["head"] != "svm":
+            return False
+        run = load_run(self.workspace, name)
+        return run.best_epoch > 0 and not run.config.parent and not run.beside
+
+    def recorded(self, blend: Blend, photos: pd.DataFrame) -> np.ndarray | None:
+        """What a run itself has recorded of the photos, as logits (n, classes); None where there is no such record.
+
+        So its figure is that of the run, to the last photo: in bfloat16 other minibatches round otherwise.
+        """
+        name = blend.shares[0][0]
+        if not blend.single or "@" in name or self.candidates[name].kind != "run":
+            return None
+        run = load_run(self.workspace, name)
+        chances, known = kept_chances(run.folder / PROBABILITIES), run.predictions()
+        rows = pd.Index(known["path"]).get_indexer(photos["path"])
+        if chances is None or len(chances) != len(known) or (rows < 0).any():
+            return None
+        return np.log(np.maximum(chances[rows], np.finfo(np.float32).tiny)).astype(np.float32)
 
     def weights(self, name: str, progress: Progress = silent) -> Weights:
         """Those of one ingredient. Raises InputError where they can't be had any more."""

@@ -20,6 +20,19 @@ def test_blends_have_names():
     assert str(Blend.equal(["a", "b"])) == "50% a + 50% b"
 
 
+def test_a_run_alone_says_what_it_has_recorded(ingredients, several):
+    photos = several.photos()
+    photos = photos[photos["split"] == "validation"]
+    logits, known = ingredients.recorded(Blend.equal([FIRST]), photos), load_run(several, FIRST).predictions()
+    answers = [ingredients.candidates[FIRST].classes[number] for number in logits.argmax(1)]
+    assert answers == known.set_index("path")["predicted"][photos["path"]].tolist()
+    assert ingredients.recorded(Blend.equal([SVM]), photos) is None
+    assert ingredients.recorded(Blend.equal([FIRST, SECOND]), photos) is None
+    assert ingredients.recorded(Blend.equal([FIRST]), several.photos()) is None, (
+        "of training photos nothing is recorded"
+    )
+
+
 def test_only_runs_of_one_network_are_averaged(ingredients):
     assert ingredients.alike(FIRST) == ingredients.alike(SECOND) == [FIRST, SECOND]
     assert ingredients.alike(LARGER) == [LARGER] and ingredients.alike(SVM) == []
