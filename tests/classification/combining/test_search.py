@@ -163,10 +163,10 @@ def test_a_stop_keeps_what_was_measured_and_deleting_takes_it_away(own):
     with pytest.raises(Stopped):
         combine(own, [FIRST, SECOND], progress=stop)
     measured = {file.name: file.stat().st_mtime_ns for file in (own.cache / "combining").rglob("*.npy")}
-    assert len(measured) == 3 and stored_combinations(own) == []  # what two runs have recorded, and one pass
+    assert len(measured) >= 3 and stored_combinations(own) == []  # what two runs have recorded, and a pass
     found = combine(own, [FIRST, SECOND], use=SOUP)
     after = {file.name: file.stat().st_mtime_ns for file in (own.cache / "combining").rglob("*.npy")}
-    assert measured.items() <= after.items() and len(after) > 3
+    assert measured.items() < after.items()
     assert found.kind == SOUP and found.milliseconds > 0
     assert delete_combination(own, "combination") == found.id
     assert stored_combinations(own) == [] and (own.runs / FIRST).exists()
