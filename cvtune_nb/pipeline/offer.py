@@ -28,6 +28,11 @@ from cvtune_nb.workspace import Workspace
 
 SAMPLED = 400
 """Photos whose features are computed for the accuracy to expect, where not all are there: seconds on any machine."""
+OF_A_CLASS = 10
+"""Of each class at least so many, where there are: an SVM is cross-validated on them."""
+PASSES = 54
+"""Over the validation photos that combining the best six classifiers takes at most: nine each
+(combining.search.expected_seconds)."""
 AUDIT_SECONDS = 0.01
 """Of the audit, a photo, beside the features: a guess (docs/measurements.md, "Presets: expected and reached")."""
 FORMS = 5
@@ -56,6 +61,8 @@ class Offer:
         None where it can't be known; `why` says why.
     why
         What the expectation rests on, or why there is none.
+    whole_seconds
+        What all of it would take without a budget.
     """
 
     preset: Preset
@@ -64,17 +71,25 @@ class Offer:
     download_megabytes: float
     expected: ExpectedAccuracy | None
     why: str
+    whole_seconds: float = 0.0
 
     @property
     def cost(self) -> str:
         """For example "about 6 min, 0.5 GB of disk, nothing to download"."""
         fetched = f"{self.download_megabytes:.0f} MB to download" if self.download_megabytes else "nothing to download"
-        return f"about {duration(self.seconds)}, {self.disk_megabytes / 1000:.1f} GB of disk, {fetched}"
+        cut = f" (its budget; all of it would take {duration(self.whole_seconds)})" if self.cut else ""
+        return f"about {duration(self.seconds)}{cut}, {self.disk_megabytes / 1000:.1f} GB of disk, {fetched}"
+
+    @property
+    def cut(self) -> bool:
+        """Whether not all of it fits into the budget."""
+        return self.whole_seconds > self.seconds
 
     @property
     def accuracy(self) -> str:
-        """For example "91.0% (85% to 95%) expected on test photos, as ..."."""
-        return f"accuracy {self.expected} expected on test photos, {self.why}" if self.expected else self.why
+        """For example "accuracy 91.0% (85% to 95%) expected on test photos, judged from ..."."""
+        fits = " if all of it fits" if self.cut else ""
+        return f"accuracy {self.expected} expected on test photos{fits}, {self.why}" if self.expected else self.why
 
     @property
     def words(self) -> str:
@@ -125,6 +140,7 @@ def offers(
             download,
             None if wrong is None else _expected(workspace, wrong, preset.name),
             why,
+            seconds,
         )
 
 
@@ -143,7 +159,10 @@ class _Plan(Planner):
         seconds = EXPORT_SECONDS + AUDIT_SECONDS * n + SVM_SECONDS * n * photos["label"].nunique()
         seconds += len(todo) * (DECODE_SECONDS + 1 / Speeds(space, [spec], self.progress).of(spec))
         disk = needed_bytes(space, photos, spec.preprocessing) / 1e6 + FORMS * backbones.megabytes(spec.backbone)
-        networks, usual = {(spec.backbone, spec.weights)}, predict_cost(space, self.config, self.progress)
+        networks = {(spec.backbone, spec.weights)}
+        if not preset.steps:
+            return seconds, disk, self._fetched(networks)
+        usual = predict_cost(space, self.config, self.progress)
         if "train" in preset.steps:
             seconds, disk = seconds + usual.seconds, disk + usual.disk_megabytes
         if "escalate" in preset.steps:
@@ -153,8 +172,14 @@ class _Plan(Planner):
                 networks.add((rung.backbone, rung.weights))
         if "sweep" in preset.steps:
             seconds, disk = seconds + TRIALS * usual.seconds, disk + TRIALS * usual.disk_megabytes
-        fetched = [backbones.download(*network) for network in networks]
-        return seconds, disk, sum(each.megabytes for each in fetched if each)
+        if "combine" in preset.steps:
+            seconds += PASSES * int((photos["split"] == "validation").sum()) / Speeds(space, [spec]).of(spec)
+        return seconds, disk, self._fetched(networks)
+
+    @staticmethod
+    def _fetched(networks: Iterable[tuple[str, str]]) -> float:
+        """Megabytes to download."""
+        return sum(each.megabytes for network in networks if (each := backbones.download(*network)))
 
 
 def _errors(workspace: Workspace, spec: FeatureSpec, progress: Progress) -> tuple[tuple[float, int] | None, str]:
@@ -164,7 +189,9 @@ def _errors(workspace: Workspace, spec: FeatureSpec, progress: Progress) -> tupl
         used = judged(photos)
         sample = used
         if len(used) > SAMPLED and missing(workspace, spec, used["sha256"].tolist()):
-            sample = used.groupby("label").sample(frac=SAMPLED / len(used), random_state=0).sort_index()
+            each = (used["label"].value_counts() * SAMPLED / len(used)).round().clip(lower=OF_A_CLASS).astype(int)
+            some = [rows.sample(min(len(rows), each[label]), random_state=0) for label, rows in used.groupby("label")]
+            sample = pd.concat(some).sort_index()
         right = right_by_photo(workspace, sample, spec, progress)
     except InputError as error:
         return None, f"what it reaches can't be known beforehand: {error}"

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from cvtune_nb.parameters import Config
-from cvtune_nb.pipeline import PRESETS, offers
+from cvtune_nb.pipeline import PRESETS, offer, offers
 from cvtune_nb.pipeline.planner import Planner
 
 CONFIG = Config("efficientnet_lite0", image_size=64, epochs=2, batch_size=16)
@@ -31,8 +31,16 @@ def test_more_costs_more_and_is_expected_to_reach_more(workspace):
 
 def test_the_budget_is_never_exceeded(workspace):
     best = next(iter(offers(workspace, CONFIG, [PRESETS["best"]], 5.0)))
-    assert best.seconds == 5.0
+    assert best.seconds == 5.0 and best.cut
+    assert "its budget; all of it would take" in best.cost and "if all of it fits" in best.accuracy
     assert next(iter(offers(workspace, CONFIG, [PRESETS["best"]], math.inf))).seconds <= PRESETS["best"].budget
+
+
+def test_of_a_small_class_enough_photos_are_looked_at(workspace, monkeypatch):
+    monkeypatch.setattr(offer, "SAMPLED", 6)
+    monkeypatch.setattr(offer, "missing", lambda *_: ["some"])
+    quick = next(iter(offers(workspace, CONFIG, [PRESETS["quick"]])))
+    assert quick.expected is not None and not quick.cut
 
 
 def test_too_few_photos_to_judge_from(workspace):
