@@ -82,7 +82,7 @@ class PresetsPanel(Panel):
         """Offer the presets for the photos that are open now, as soon as they are."""
         try:
             self.photos_of()
-        except NotReady:
+        except (NotReady, InputError, OSError, ValueError, RuntimeError):  # not open yet, or not to be opened
             ready, words = False, "This appears when the photos are open."
         else:
             ready, words = True, "Estimating what it costs ..."

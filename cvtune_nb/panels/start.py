@@ -214,11 +214,11 @@ class StartPanel(Panel):
     def _follow(self, job: Job) -> None:
         super()._follow(job)
         self.apply.disabled = job.running
+        if job.state == "failed":
+            self.folded.selected_index = 0  # perhaps a choice there is what it takes
         if self._presets is not None and self._open != (job.state, id(job.result)):
             self._open = job.state, id(job.result)
             self._presets.photos_opened()
-        if job.state == "failed":
-            self.folded.selected_index = 0  # perhaps a choice there is what it takes
 
     def start(self, block: bool = False) -> bool:
         """Open what the controls say; a second press, while that is under way, changes nothing."""

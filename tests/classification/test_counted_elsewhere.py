@@ -144,7 +144,7 @@ def test_a_loss_and_its_ratio_are_those_of_the_objective(text):
     now, low, high = gains.ratio_of_errors(one, two)
     assert low < now < high and now == pytest.approx(two.mean / one.mean, abs=0.01)
     if text == "accuracy":
-        same = losses.mistakes(pd.Series(right, index=first.labels.index))
+        same = losses.of_mistakes(pd.Series(right, index=first.labels.index))
         assert gains.ratio_of_errors(same, two) == pytest.approx(gains.ratio_of_errors(one, two))
     mean = losses.of_answers(objective, [first, second])
     assert mean.mean == pytest.approx((one.mean + two.mean) / 2)
