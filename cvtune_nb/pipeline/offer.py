@@ -12,6 +12,7 @@ from cvtune_nb.advice.cross_validation import judged, right_by_photo
 from cvtune_nb.classification import predict_cost
 from cvtune_nb.classification.baseline import SVM_SECONDS
 from cvtune_nb.classification.candidates import Speeds
+from cvtune_nb.classification.combining.chooser import MOST_NETWORKS
 from cvtune_nb.classification.features import FeatureSpec, missing
 from cvtune_nb.console import duration
 from cvtune_nb.data.pixels import needed_bytes
@@ -174,6 +175,7 @@ class _Plan(Planner):
             seconds, disk = seconds + TRIALS * usual.seconds, disk + TRIALS * usual.disk_megabytes
         if "combine" in preset.steps:
             seconds += PASSES * int((photos["split"] == "validation").sum()) / Speeds(space, [spec]).of(spec)
+            seconds += (MOST_NETWORKS - 1) * EXPORT_SECONDS
         return seconds, disk, self._fetched(networks)
 
     @staticmethod

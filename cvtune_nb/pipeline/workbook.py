@@ -14,6 +14,7 @@ from cvtune_nb.classification.candidates import Candidate
 from cvtune_nb.classification.choice import BY_HAND, RECOMMENDED, choice, choose, choose_framing
 from cvtune_nb.classification.combining import combine
 from cvtune_nb.classification.combining import expected_seconds as combined_seconds
+from cvtune_nb.classification.combining.chooser import MOST_NETWORKS
 from cvtune_nb.classification.compare import compare
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.framing import compare_framings, expected_seconds
@@ -154,6 +155,10 @@ class Workbook(Planner):
         self.found["offer"], self.expected_seconds = offer.to_dict(), offer.seconds
         self.expected_seconds += time.monotonic() - self.started
         self.note(f"expected beforehand, {offer.words}")
+
+    def reserve(self, config: Config) -> float:
+        """Seconds of the export; that of a combination has several networks to write, check and try."""
+        return super().reserve(config) * (MOST_NETWORKS if "combine" in self.preset.steps else 1)
 
     def note(self, words: str) -> None:
         """Something the person should know about how it went."""
@@ -323,7 +328,7 @@ class Workbook(Planner):
 
     def combine(self) -> None:
         """Combine what there is; what is worth it is exported instead of the best run."""
-        seconds = self.left() - EXPORT_SECONDS
+        seconds = self.left() - self.reserve(self.config)
         if seconds <= 0:
             self.skip("combine", "the time left of the budget is kept for the export")
             return

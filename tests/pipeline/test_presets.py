@@ -3,7 +3,11 @@
 import json
 
 from cvtune_nb import cli
+from cvtune_nb.classification.combining.chooser import MOST_NETWORKS
+from cvtune_nb.files import silent
+from cvtune_nb.models.recipes import recommended
 from cvtune_nb.pipeline import PRESETS, USUAL, Workbook
+from cvtune_nb.pipeline.planner import EXPORT_SECONDS
 from cvtune_nb.pipeline.presets import TRAINING
 
 
@@ -48,3 +52,14 @@ def test_a_dry_run_trains_nothing(workspace, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "good: one network, fine-tuned" in said and "nothing was trained" in said
     assert not (workspace.folder / "runs").exists()
+
+
+def test_the_export_of_a_combination_has_the_time_of_several(workspace, monkeypatch):
+    monkeypatch.setattr(Workbook, "cost", lambda *_: (1.0, 2.0))
+    config, kept = recommended(), {}
+    for preset in ("good", "best"):
+        book = Workbook(lambda _: config, 0.0, 600.0, silent, preset=PRESETS[preset])
+        book.workspace = workspace
+        kept[preset] = book.reserve(config)
+    assert kept["good"] > EXPORT_SECONDS
+    assert kept["best"] == MOST_NETWORKS * kept["good"]
