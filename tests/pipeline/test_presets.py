@@ -56,7 +56,7 @@ def test_a_dry_run_trains_nothing(workspace, monkeypatch, capsys):
 
 def test_the_export_of_a_combination_has_the_time_of_several(workspace, monkeypatch):
     monkeypatch.setattr(Workbook, "cost", lambda *_: (1.0, 2.0))
-    config, kept = recommended(), {}
+    config, kept = recommended("efficientnet_lite0"), {}
     for preset in ("good", "best"):
         book = Workbook(lambda _: config, 0.0, 600.0, silent, preset=PRESETS[preset])
         book.workspace = workspace
