@@ -5,7 +5,7 @@ DEMO := build/demo
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test demo bench bench-audit lint pins clean
+.PHONY: help setup lab test package demo bench bench-audit lint pins clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/' | expand -t 18
@@ -24,6 +24,13 @@ lab: setup  ## open the workbook in JupyterLab: notebook 00, on this machine onl
 
 test: lint  ## check style and types, then run all tests, those in a real browser included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+package: setup  ## build wheel and sdist, install the wheel into an empty environment and try it there
+	rm -rf build/package
+	$(BIN)/python -m tests.installed --work build/package
+	mkdir -p dist
+	mv build/package/dist/* dist/
+	rm -rf build/package
 
 # of the two rungs that the demo climbs; a comma in a call would end its argument
 SIZES := 96,128

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.jupyter import notebooks
+from cvtune_nb.workspace import home
 
 SETTINGS = Path(__file__).parent
 """JupyterLab's settings for the workbook, as defaults that a person's own settings still override: messages of
@@ -13,30 +15,21 @@ widgets stay on the kernel's main thread (with ipykernel 7.1-7.3 a callback woul
 and no update prompts."""
 
 
-def checkout() -> Path:
-    """The folder that holds `notebooks/`: the current one, or the checkout that this package runs from.
-
-    Raises InputError where there is none, as after a bare `pip install`: the notebooks are not in the package.
-    """
-    for folder in (Path.cwd(), Path(__file__).parents[2]):
-        if (folder / "notebooks" / "00_start_here.ipynb").is_file():
-            return folder
-    raise InputError(
-        f"no notebooks found in {Path.cwd()} or beside the package: they come with the source, so clone or unpack"
-        " cvtune, change to its folder (the one with the Makefile) and run `cvtune lab` there"
-    )
-
-
-def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_browser: bool = True) -> int:
+def lab(
+    folder: Path | None = None, notebook: str = notebooks.FIRST, port: int | None = None, open_browser: bool = True
+) -> int:
     """Serve JupyterLab until it is stopped (Ctrl-C), with a notebook open.
 
-    It listens on 127.0.0.1 only and asks for the token that Jupyter makes up at each start; the whole link is printed,
-    and opened in the browser if there is one.
+    In a checkout these are its own notebooks. Elsewhere, or with a folder, the person gets copies, which are brought up
+    to date at each start (`notebooks.copy_to`). It listens on 127.0.0.1 only and asks for the token that Jupyter makes
+    up at each start; the whole link is printed, and opened in the browser if there is one.
 
     Parameters
     ----------
+    folder
+        Where the copies are; None: `notebooks/` in the checkout, else in the home of workspaces.
     notebook
-        File in notebooks/.
+        One of the folder's.
     port
         1 to 65535; None: 8888, or the next free one.
     open_browser
@@ -49,21 +42,22 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
     Raises
     ------
     InputError
-        For a notebook that is missing, and a port that can't be used.
+        For a notebook that is missing, a folder that can't be written to, and a port that can't be used.
     """
-    root = checkout()
-    if not (root / "notebooks" / notebook).is_file():
-        there = ", ".join(sorted(path.name for path in (root / "notebooks").glob("*.ipynb")))
-        raise InputError(f"no notebook {notebook!r} in {root / 'notebooks'}: choose one of {there}")
+    if port is not None:
+        _check_free(port)
+    root, place = _opened(folder)
+    if not (root / place / notebook).is_file():
+        there = ", ".join(notebooks.names(root / place))
+        raise InputError(f"no notebook {notebook!r} in {root / place}: choose one of {there}")
     arguments = [
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.open_browser={open_browser and has_browser()}",
-        f"--LabApp.default_url=/lab/tree/notebooks/{notebook}",
+        f"--LabApp.default_url=/lab/tree/{(place / notebook).as_posix()}",
         "--LabApp.extension_manager=readonly",  # no list of extensions is fetched from the network
     ]
     if port is not None:
-        _check_free(port)
         arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if hasattr(os, "getuid") and os.getuid() == 0:
         arguments.append("--allow-root")  # Jupyter refuses root unless told; in a container one often is root
@@ -77,6 +71,17 @@ def lab(notebook: str = "00_start_here.ipynb", port: int | None = None, open_bro
 
     LabApp.launch_instance(arguments)
     return 0
+
+
+def _opened(folder: Path | None) -> tuple[Path, Path]:
+    """The folder to serve, and that of the notebooks in it."""
+    checkout = notebooks.checkout()
+    if folder is None and checkout:
+        return checkout, Path("notebooks")
+    folder = (folder or home() / "notebooks").expanduser().absolute()
+    for line in notebooks.copy_to(folder):
+        print(line, file=sys.stderr)
+    return folder, Path()
 
 
 def has_browser() -> bool:

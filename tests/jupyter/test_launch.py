@@ -2,7 +2,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -95,22 +94,9 @@ def test_the_kernel_is_this_environments_python_with_sleeping_threads(server):
     fetch(server, f"/api/kernels/{started['id']}", method="DELETE")
 
 
-def test_without_notebooks_it_says_where_to_get_them(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launcher, "__file__", str(tmp_path / "site-packages" / "cvtune_nb" / "lab.py"))
-    with pytest.raises(InputError, match=r"no notebooks found in .*clone or unpack"):
-        launcher.lab()
-
-
-def test_notebooks_of_the_current_folder_come_first(tmp_path, monkeypatch):
-    shutil.copytree(CHECKOUT / "notebooks", tmp_path / "notebooks")
-    monkeypatch.chdir(tmp_path)
-    assert launcher.checkout() == tmp_path
-
-
 def test_an_unknown_notebook_is_answered_with_those_there_are():
     with pytest.raises(InputError, match=r"no notebook '99.ipynb' .*choose one of 00_start_here.ipynb, "):
-        launcher.lab("99.ipynb")
+        launcher.lab(notebook="99.ipynb")
 
 
 @pytest.mark.parametrize("port", [0, 70000])
