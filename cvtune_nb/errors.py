@@ -26,6 +26,18 @@ class Beaten(Stopped):
     """Stops a run that can't become the best any more; it is not offered to be resumed."""
 
 
+class WorkerDied(RuntimeError):
+    """The process that works for a notebook ended before its work had (cvtune_nb.worker).
+
+    The message is for a person. `out_of_memory`: the operating system killed it because memory ran out; `details`: the
+    last that it wrote.
+    """
+
+    def __init__(self, words: str, out_of_memory: bool = False, details: str = ""):
+        super().__init__(words)
+        self.out_of_memory, self.details = out_of_memory, details
+
+
 def in_words(error: OSError) -> str:
     """One sentence a person can act on for the errors of a disk: full, read-only, no permission."""
     where = error.filename or "the workspace"

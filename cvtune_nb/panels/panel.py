@@ -2,16 +2,19 @@
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import ipywidgets as w
 from IPython.display import HTML, display
 
+from cvtune_nb.files import Progress
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.job import Job, NotReady, Work, headless
 from cvtune_nb.widgets.layout import WIDTH, row
 from cvtune_nb.widgets.page import Page
+from cvtune_nb.worker import Worker, attach, under_way
 
 LATER = "<i>This appears here when the work above has ended.</i>"
 STILL = '<div class="cvtune-still">{}</div>'
@@ -19,6 +22,9 @@ AS_ABOVE = "As in the panel above; a copy is kept here for when the kernel is go
 
 _OPEN: dict[tuple[type, str], Any] = {}
 """The panels of this kernel, so that running a cell again finds the one whose work is still going on."""
+
+WORKER = Worker()
+"""The process that does this kernel's heavy work."""
 
 
 class Panel:
@@ -100,6 +106,10 @@ class Panel:
         """Whether there is nothing yet to show, so that work starts when the panel is shown."""
         return self.job.result is None
 
+    def live(self) -> dict[str, Callable[..., Any]]:
+        """Calls that show the work as it goes, by name, for work that was begun by another kernel."""
+        return {}
+
     def lessons(self) -> HTML:
         """What we learned, in sentences filled in from the results."""
         raise NotImplementedError
@@ -114,6 +124,42 @@ class Panel:
         """Run `work` as this panel's job; False when one is running already that may not be interrupted."""
         self.alert.value = ""
         return self.job.start(lambda progress: self._painted(work(progress)), block, self.interruptible)
+
+    def in_worker(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        progress: Progress,
+        live: Mapping[str, Callable[..., Any]] | None = None,
+        **named: Any,
+    ) -> Any:
+        """`function(*arguments, progress=progress, **live, **named)`, in the worker; where nobody watches, right here.
+
+        Parameters
+        ----------
+        function
+            Of a module; what it is given and returns is copied from process to process.
+        progress
+            The job's.
+        live
+            Calls that show the work as it goes, by the name of the argument that they are. They run here.
+
+        Raises
+        ------
+        WorkerDied
+            The worker was killed, or crashed.
+        Exception
+            What the function raises.
+        """
+        if not self.attended:
+            return function(*arguments, progress=progress, **(live or {}), **named)
+        return WORKER.run(function, *arguments, progress=progress, live=live, record=self._record, **named)
+
+    @property
+    def _record(self) -> Path | None:
+        """The file by which another kernel can watch what this panel has begun."""
+        folder = getattr(self.workspace, "folder", None)
+        return folder and folder / "work" / f"{type(self).__name__}.json"
 
     def result(self) -> Any:
         """What the work gave. Until then it raises NotReady, which a notebook shows as one friendly line."""
@@ -175,6 +221,10 @@ class Panel:
 
     def _ipython_display_(self) -> None:
         display(self.box)
+        if self.attended and self.job.state == "idle" and self._record:
+            WORKER.warm()
+            if under_way(record := self._record):  # begun by a kernel that is gone
+                self.begin(lambda progress: attach(record, progress, self.live()))
         if self.job.state != "idle" or not self.unstarted():
             return
         if headless():

@@ -13,7 +13,7 @@ from IPython.display import HTML, Image
 from matplotlib.figure import Figure
 
 from cvtune_nb import plots
-from cvtune_nb.errors import InputError, in_words
+from cvtune_nb.errors import InputError, WorkerDied, in_words
 
 
 def text(value: Any) -> str:
@@ -38,8 +38,11 @@ def alert(error: BaseException) -> str:
     """A box that says what went wrong: one sentence, and for what we did not foresee the details, folded."""
     if isinstance(error, InputError):
         return f'<div class="cvtune-alert" role="alert">{text(error)}</div>'
-    sentence = in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error))
+    if isinstance(error, WorkerDied):
+        sentence, trace = str(error), error.details
+    else:
+        sentence = in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
     return (
         f'<div class="cvtune-alert" role="alert">{text(sentence)}'
         f"<details><summary>Details</summary><pre>{text(trace)}</pre></details></div>"

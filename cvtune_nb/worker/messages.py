@@ -1,0 +1,66 @@
+"""What a kernel and its worker say to each other, over a connection of this machine that asks for a key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Call:
+    """Asks the worker to run a function.
+
+    Attributes
+    ----------
+    function
+        Of a module, which the worker imports.
+    arguments, named
+        Its arguments.
+    live
+        Names of further arguments, each a call that shows the work as it goes: the worker sends a Shown for each.
+    record
+        A file that says how to reach the worker, as long as the work goes on; None: none is written.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+    named: dict[str, Any] = field(default_factory=dict)
+    live: tuple[str, ...] = ()
+    record: Path | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Asks for the progress and the result of what is under way."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Asks the work to stop at its next report of progress."""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far the work is: the fraction done, and a few words."""
+
+    share: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The arguments of one of the calls that show the work as it goes."""
+
+    name: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the work ended: what it returned, or what it raised, with its traceback."""
+
+    result: Any = None
+    error: BaseException | None = None
+    trace: str = ""
