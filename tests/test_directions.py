@@ -13,6 +13,7 @@ ROOMS = [
     "errors",
     "quiet",
     "files",
+    "worker",
     "metrics",
     "objectives",
     "console",

@@ -102,7 +102,7 @@ class AtTestTimePanel(Panel):
 
         def run(progress: Progress) -> Measured:
             made = candidate(self.workspace, name, progress)
-            return made, *measure(self.workspace, made, progress)
+            return made, *self.in_worker(measure, self.workspace, made, progress=progress)
 
         return run
 

@@ -96,7 +96,7 @@ class AuditPanel(Panel):
 
     def work(self) -> Work:
         """The audit, with the default network."""
-        return lambda progress: audit(self.workspace, progress=progress)
+        return lambda progress: self.in_worker(audit, self.workspace, progress=progress)
 
     def paint(self, result: Audit | Payoff) -> str:
         """Fill the gallery, or show what the decisions brought."""
@@ -137,7 +137,7 @@ class AuditPanel(Panel):
         space = self.workspace
         self.workspace = open_workspace(space.source, space.folder, progress=progress, group_by=rule, redraw_split=True)
         progress(0.1, self.workspace.regrouped)
-        return audit(self.workspace, progress=progress)
+        return self.in_worker(audit, self.workspace, progress=progress)
 
     # -- the gallery ------------------------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class AuditPanel(Panel):
     # -- what it brings ---------------------------------------------------------------------------------------
 
     def _measured(self, progress: Progress) -> Payoff:
-        self.measured = payoff(self.workspace, progress=progress)
+        self.measured = self.in_worker(payoff, self.workspace, progress=progress)
         figure = plots.before_and_after(self.measured.before, self.measured.after, self.measured.paired.words)
         self.picture.draw(figure, self.measured.words)
         return self.measured

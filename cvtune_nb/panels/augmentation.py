@@ -1,6 +1,7 @@
 """What augmentation does to some of the person's own photos, live, and which policies do them no harm."""
 
 from collections.abc import Callable
+from typing import Any
 
 import ipywidgets as w
 import pandas as pd
@@ -118,11 +119,11 @@ class Augmentation:
             words = f"To measure what was not measured yet takes about {duration(seconds)}."
             self.takes.value = html.text(words) if seconds else ""
 
-    def measuring(self) -> Work:
-        """The measurement of all policies, of those that are on at their strengths, as a job."""
+    def measuring(self, run: Callable[..., Any]) -> Work:
+        """The measurement of all policies, of those that are on at their strengths, as a job that `run` runs."""
         spec, chosen = _to_measure(self._config())
         self._measured = spec
-        return lambda progress: measure_costs(self.workspace, spec, chosen, progress)
+        return lambda progress: run(measure_costs, self.workspace, spec, chosen, progress=progress)
 
     def paint(self) -> str:
         """The status line once it is measured: `look_up` shows what was found, unless other parameters are set now."""

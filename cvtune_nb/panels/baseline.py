@@ -10,7 +10,7 @@ from cvtune_nb import plots
 from cvtune_nb.classification.baseline import C_VALUES, Baseline, SvmExplorer
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.cross_validation import FEW_PHOTOS, counts, cross_validate
-from cvtune_nb.classification.features import FeatureSpec
+from cvtune_nb.classification.features import FeatureSpec, features
 from cvtune_nb.classification.learning_curve import learning_curve
 from cvtune_nb.classification.remedies import chosen_remedy
 from cvtune_nb.classification.svm import KERNELS
@@ -121,6 +121,8 @@ class BaselinePanel(Panel):
         wanted, kernel, imbalance = self._wanted_C or None, self.kernel.value, self.imbalance.value
 
         def run(progress: Progress) -> Baseline:
+            photos = self.workspace.photos()
+            self.in_worker(features, self.workspace, photos, spec, progress=progress, give=False)
             self._explorer = SvmExplorer(self.workspace, spec, progress, imbalance=imbalance)
             result = self.explorer.fit(wanted, kernel, progress=progress)
             result.save(self.workspace)

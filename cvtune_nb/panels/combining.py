@@ -144,7 +144,7 @@ class CombinePanel(Panel):
         names, kind, workspace = list(self.classifiers.value), self.kind.value, self.workspace
         if not names:
             raise InputError("no classifier is chosen: choose two or more, or one that was trained from the SVM")
-        return lambda progress: combine(workspace, names, progress=progress, use=kind)
+        return lambda progress: self.in_worker(combine, workspace, names, progress=progress, use=kind)
 
     def distillation(self) -> Work:
         """Read which combination is the teacher, and where more photos are."""
@@ -152,7 +152,7 @@ class CombinePanel(Panel):
 
         def run(progress: Progress) -> Run:
             more = new_photos(workspace, folder, progress).photos if folder else None
-            return distil(workspace, name, more, progress=progress)
+            return self.in_worker(distil, workspace, name, more, progress=progress)
 
         return run
 

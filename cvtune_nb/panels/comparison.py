@@ -1,5 +1,6 @@
 """Notebook 02: which pretrained network suits these photos, and which one later steps start with."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
@@ -218,7 +219,8 @@ class ComparisonPanel(Panel):
         there, photos, seconds = self.candidates(), self.photos.value, self.budget.value * 60
 
         def run(progress: Progress) -> Comparison:
-            return compare(self.workspace, there, photos, seconds, self._show, progress)
+            each = {"progress": progress, "live": self.live()}
+            return self.in_worker(compare, self.workspace, there, photos, seconds, **each)
 
         return run
 
@@ -231,6 +233,10 @@ class ComparisonPanel(Panel):
         if not self.attended and self.use in result.recommended and not (made and made.why == BY_HAND):
             self._use(self.use)
         return "Now say below which one to go on with."
+
+    def live(self) -> dict[str, Callable[..., Any]]:
+        """The picture after every candidate."""
+        return {"on_change": self._show}
 
     def _show(self, found: Comparison) -> None:
         """How they stand; called after every candidate, in the working thread."""

@@ -1,5 +1,6 @@
 """Notebook 06: a detector trained on the boxes, and its export."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
@@ -90,7 +91,11 @@ class DetectorPanel(RunPanel):
     def fit(self, progress: Progress, **what: Any) -> DetectorRun:
         """detection.fit on the boxes as they are now, drawn after every epoch."""
         self.workspace = self.dataset.redrawn()
-        return fit(self.dataset, on_epoch=self._draw, progress=progress, **what)
+        return self.in_worker(fit, self.dataset, progress=progress, live=self.live(), **what)
+
+    def live(self) -> dict[str, Callable[..., Any]]:
+        """The curves after every epoch."""
+        return {"on_epoch": self._draw}
 
     def _round(self) -> Work:
         """One round of hard negatives from the run that is shown, where it is worth its time."""
@@ -98,9 +103,10 @@ class DetectorPanel(RunPanel):
 
         def work(progress: Progress) -> DetectorRun:
             self.workspace = self.dataset.redrawn()
-            found = hard_negatives.look(self.dataset, run, progress)
+            found = self.in_worker(hard_negatives.look, self.dataset, run, progress=progress)
             if found.worth:
-                return hard_negatives.one_round(self.dataset, run, found, self._draw, progress)
+                each = {"progress": progress, "live": self.live()}
+                return self.in_worker(hard_negatives.one_round, self.dataset, run, found, **each)
             self._no_round = f"No round: {found.words}."
             return run
 

@@ -76,7 +76,7 @@ class DetectorExportPanel(BaseExportPanel):
         run, dataset, earlier = self.run.value, self.dataset.redrawn(), self.earlier.value
         if run is None:
             raise InputError(ONLY_EARLIER if self.run.options else NO_DETECTOR)
-        return lambda progress: export_detector(dataset, run, progress=progress, earlier_data=earlier)
+        return lambda progress: self.in_worker(export_detector, dataset, run, progress=progress, earlier_data=earlier)
 
     def paint(self, result: DetectorExport) -> str:
         """Show the figures, and try the model on a first photo."""

@@ -1,5 +1,6 @@
 """Notebook 04: the panel that shows which rung of the ladder is worth its time."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -247,17 +248,22 @@ class EscalationPanel(Panel):
         others = {number: config for number, config in self._all().items() if number not in rungs}
         if not rungs:
             raise InputError("no rung is chosen: tick at least one")
-        return lambda progress: escalate(
+        return lambda progress: self.in_worker(
+            escalate,
             self.workspace,
             list(rungs.values()),
             budget_seconds=seconds,
-            on_rung=self._draw,
             progress=progress,
+            live=self.live(),
             numbers=list(rungs),
             on=on,
             others=others,
             least_gain=least_gain,
         )
+
+    def live(self) -> dict[str, Callable[..., Any]]:
+        """The picture after every epoch and rung."""
+        return {"on_rung": self._draw}
 
     def _draw(self, found: Escalation) -> None:
         """Table and picture so far; called after every epoch in the working thread."""

@@ -16,7 +16,6 @@ from cvtune_nb.data.summary import one_to_try
 from cvtune_nb.errors import InputError
 from cvtune_nb.export.predict import Model, doubts, photo, walk
 from cvtune_nb.export.variants import VARIANTS
-from cvtune_nb.files import Progress
 from cvtune_nb.objectives.objective import in_unit
 from cvtune_nb.panels.export_panel import BaseExportPanel, agreement, beside_validation, noted
 from cvtune_nb.panels.objective import objective_control
@@ -160,15 +159,22 @@ class ExportPanel(BaseExportPanel):
         threshold, keep, earlier = round(self.threshold.value, 2), round(self.keep.value, 2), self.earlier.value
         targets = tuple(filter(None, map(str.strip, self.targets.value.split(","))))
 
-        def export(progress: Progress) -> Export:
-            made = export_run(self.workspace, run, out, progress, variants, threshold, earlier, keep, targets)
-            self.model, self.network, self.known = Model(made.folder), load_bundle(made.folder), made.known
-            return made
-
-        return export
+        return lambda progress: self.in_worker(
+            export_run,
+            self.workspace,
+            run,
+            out,
+            progress=progress,
+            variants=variants,
+            threshold=threshold,
+            earlier_data=earlier,
+            keep_known=keep,
+            targets=targets,
+        )
 
     def paint(self, result: Export) -> str:
         """Show the figures, and try the model on a first photo."""
+        self.model, self.network, self.known = Model(result.folder), load_bundle(result.folder), result.known
         sizes = [html.size((result.folder / name).stat().st_size) for name in result.files]
         files = html.table(pd.DataFrame({"file": result.files, "size": sizes}), {"file": "file", "size": "size"})
         files = f"<details><summary>{len(sizes)} files, and a zip of them</summary>{files}</details>"

@@ -78,7 +78,7 @@ class FoldsPanel(Panel):
         config, folds = self.best.config, self.folds.value
 
         def run(progress: Progress) -> FoldRuns:
-            return fit_folds(self.workspace, config, folds, progress=progress)
+            return self.in_worker(fit_folds, self.workspace, config, folds, progress=progress)
 
         return run
 

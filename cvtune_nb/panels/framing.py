@@ -71,7 +71,7 @@ class FramingPanel(TriedOnPhotosPanel):
         spec, photos = start_with(self.workspace), self.photos.value
 
         def run(progress: Progress) -> FramingComparison:
-            return compare_framings(self.workspace, spec, photos, progress)
+            return self.in_worker(compare_framings, self.workspace, spec, photos, progress=progress)
 
         return run
 

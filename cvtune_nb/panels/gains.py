@@ -50,7 +50,8 @@ class GainsPanel(Panel):
         """Look at the best run, or the baseline where there is none."""
         compute = self.compute.value
         run = classification.best_run(self.workspace)
-        return lambda progress: (*advice.what_helps(self.workspace, run, compute, progress), run)
+        helps = advice.what_helps
+        return lambda progress: (*self.in_worker(helps, self.workspace, run, compute, progress=progress), run)
 
     def paint(self, result: Found) -> str:
         """Bars, and a card for each."""

@@ -67,7 +67,7 @@ class ImbalancePanel(TriedOnPhotosPanel):
         spec, photos, workspace = start_with(self.workspace), self.photos.value, self.workspace
 
         def run(progress: Progress) -> Comparison:
-            return compare_remedies(workspace, spec, photos=photos, progress=progress)
+            return self.in_worker(compare_remedies, workspace, spec, photos=photos, progress=progress)
 
         return run
 

@@ -26,8 +26,9 @@ class OutliersPanel(AuditPanel):
     def work(self) -> Work:
         """Read the name of the network."""
         workspace, name = self.workspace, self.embedder
-        return lambda progress: similarity.find_outliers_and_copies(
-            workspace, similarity.find_embedder(workspace, name), progress
+        find = similarity.find_outliers_and_copies
+        return lambda progress: self.in_worker(
+            find, workspace, similarity.find_embedder(workspace, name), progress=progress
         )
 
     def paint(self, result: Audit | Payoff) -> str:

@@ -131,6 +131,7 @@ class Panel:
         *arguments: Any,
         progress: Progress,
         live: Mapping[str, Callable[..., Any]] | None = None,
+        give: bool = True,
         **named: Any,
     ) -> Any:
         """`function(*arguments, progress=progress, **live, **named)`, in the worker; where nobody watches, right here.
@@ -143,6 +144,8 @@ class Panel:
             The job's.
         live
             Calls that show the work as it goes, by the name of the argument that they are. They run here.
+        give
+            False: what counts is in the files that it leaves; what it returns stays in the worker.
 
         Raises
         ------
@@ -153,7 +156,7 @@ class Panel:
         """
         if not self.attended:
             return function(*arguments, progress=progress, **(live or {}), **named)
-        return WORKER.run(function, *arguments, progress=progress, live=live, record=self._record, **named)
+        return WORKER.run(function, *arguments, progress=progress, live=live, record=self._record, give=give, **named)
 
     @property
     def _record(self) -> Path | None:

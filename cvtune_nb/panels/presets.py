@@ -1,7 +1,6 @@
 """Notebook 00: all of the workbook in one go, in three sizes. What each costs and gives is said before."""
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from cvtune_nb.files import Progress
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.parameters import Config
-from cvtune_nb.pipeline import PRESETS, Offer, Workbook, offers
+from cvtune_nb.pipeline import PRESETS, Offer, offers, run_preset
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.job import NotReady, Work
@@ -141,9 +140,7 @@ class PresetsPanel(Panel):
         budget = self._budget(self.preset)
 
         def run(progress: Progress) -> dict[str, Any]:
-            workbook = Workbook(lambda _: config, time.monotonic(), budget, progress, preset=preset)
-            found = workbook.run(lambda _: space)
-            return {**found, "rows": workbook.rows(), "preset": preset.name}
+            return self.in_worker(run_preset, space, config, preset, budget, progress=progress)
 
         return run
 

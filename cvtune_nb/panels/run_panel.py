@@ -6,11 +6,12 @@ import ipywidgets as w
 import pandas as pd
 
 from cvtune_nb.console import duration
-from cvtune_nb.errors import InputError
+from cvtune_nb.errors import InputError, WorkerDied
 from cvtune_nb.files import Progress
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.runs.cost import Cost, past_errors, past_in_words
 from cvtune_nb.runs.finding import Finding
+from cvtune_nb.runs.fitting import halve
 from cvtune_nb.runs.provenance import EARLIER
 from cvtune_nb.runs.store import TRAINING, UNFINISHED, StoredRun
 from cvtune_nb.widgets import html
@@ -23,6 +24,8 @@ from cvtune_nb.widgets.layout import folded, small_print
 FIRST = "the first estimate here, so it may be far off; during the first epoch it is replaced by what is measured"
 """What is shown with a prediction that no finished run has corrected yet."""
 
+HALVINGS = 3
+"""How often a run whose process was killed for memory goes on by itself, with half the minibatch."""
 ENDED = {"stopped": "Stopped; Resume continues from its last whole epoch.", "diverged": "Stopped: the loss diverged."}
 
 
@@ -160,12 +163,24 @@ class RunPanel(Panel):
     def work(self) -> Work:
         """Read the parameters."""
         config = self.config()
-        return lambda progress: self.fit(progress, config=config)
+        return lambda progress: self.train(progress, config=config)
+
+    def train(self, progress: Progress, **what: Any) -> Any:
+        """`fit`; where memory runs out, so that the worker is killed, the run goes on with half the minibatch."""
+        for _ in range(HALVINGS):
+            try:
+                return self.fit(progress, **what)
+            except WorkerDied as died:
+                unfinished = self._unfinished(*UNFINISHED, TRAINING)
+                if not died.out_of_memory or unfinished is None:
+                    raise
+                what = {"run": halve(self.load(unfinished)).id}
+        return self.fit(progress, **what)
 
     def _resume(self) -> None:
         unfinished = self._unfinished(*UNFINISHED, TRAINING)  # one that another program trains by now is refused by fit
         if unfinished is not None:
-            self.begin(lambda progress: self.fit(progress, run=unfinished))
+            self.begin(lambda progress: self.train(progress, run=unfinished))
 
     def _unfinished(self, *states: str) -> str | None:
         known = self.kind.unfinished(self.table(), states or UNFINISHED)

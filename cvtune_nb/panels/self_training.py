@@ -137,7 +137,7 @@ class SelfTrainingPanel(Panel):
 
         def run(progress: Progress) -> SelfTraining:
             options = {"rounds": rounds, "train": train, "least": least, "most": most}
-            return self_training.self_train(space, folder, config, **options, progress=progress)
+            return self.in_worker(self_training.self_train, space, folder, config, **options, progress=progress)
 
         return run
 

@@ -118,7 +118,9 @@ class SimilarityPanel(Panel):
         def run(progress: Progress) -> Compared:
             start = time.perf_counter()
             embedder = similarity.find_embedder(workspace, name)
-            index = similarity.build_index(workspace, embedder, metric, rerank, progress)
+            make = similarity.build_index
+            self.in_worker(make, workspace, embedder, metric, rerank, progress=progress, give=False)
+            index = make(workspace, embedder, metric, rerank, progress)  # from the cache
             evaluation = similarity.evaluate(workspace, embedder, metric, rerank, progress=progress)
             found = self._map_of(index, method)
             return Compared(index, evaluation, found, time.perf_counter() - start)

@@ -40,7 +40,8 @@ class SimilarityExportPanel(BaseExportPanel):
     def work(self) -> Work:
         """Read what is chosen."""
         workspace, name, metric, earlier = self.workspace, self.embedder.value, self.menus.metric, self.earlier.value
-        return lambda progress: similarity.export_similarity(workspace, name, None, progress, metric, earlier)
+        how = {"metric": metric, "earlier_data": earlier}
+        return lambda progress: self.in_worker(similarity.export_similarity, workspace, name, progress=progress, **how)
 
     def paint(self, result: SimilarityExport) -> str:
         """The figures."""

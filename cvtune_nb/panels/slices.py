@@ -54,7 +54,7 @@ class SlicesPanel(Panel):
             raise InputError("there is no model in this workspace yet: train one above, or make the baseline")
 
         def run(progress: Progress) -> Slices:
-            return find_slices(workspace, name, progress)
+            return self.in_worker(find_slices, workspace, name, progress=progress)
 
         return run
 

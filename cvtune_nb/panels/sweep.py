@@ -1,5 +1,8 @@
 """Notebook 04: a sweep of a few parameters around the best rung."""
 
+from collections.abc import Callable
+from typing import Any
+
 import ipywidgets as w
 import pandas as pd
 from IPython.display import HTML
@@ -68,7 +71,13 @@ class SweepPanel(Panel):
         run, trials, seconds = run_to_search_round(self.workspace), self.trials.value, self.budget.value * 60
         if run is None:
             raise InputError("there is no run to search around yet: run a rung of the ladder first")
-        return lambda progress: sweep(self.workspace, run.config, trials, seconds, self._draw, progress)
+        return lambda progress: self.in_worker(
+            sweep, self.workspace, run.config, trials, seconds, progress=progress, live=self.live()
+        )
+
+    def live(self) -> dict[str, Callable[..., Any]]:
+        """The picture after every trial."""
+        return {"on_trial": self._draw}
 
     def _draw(self, found: Sweep) -> None:
         words = "; ".join(f"trial {row.trial} {row.validation_accuracy:.1%}" for row in found.measured.itertuples())

@@ -84,7 +84,8 @@ class ToLabelPanel(Panel):
 
         def run(progress: Progress) -> LabelList:
             embedder = similarity.find_embedder(workspace, name)
-            return similarity.label_next(workspace, folder, embedder, count, like, progress=progress)
+            choose = similarity.label_next
+            return self.in_worker(choose, workspace, folder, embedder, count, like, progress=progress)
 
         return run
 

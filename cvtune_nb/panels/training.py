@@ -1,5 +1,6 @@
 """Notebook 03: fine-tuning. Parameters, what they will cost, live curves, findings that can be applied."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
@@ -84,7 +85,9 @@ class TrainingPanel(RunPanel):
         self.recommended.on_click(self.guard(lambda _: self.set(self._recommended())))
         self.recipe.on_click(self.guard(lambda _: self.set(RECIPE_2018)))
         self.find.on_click(self.guard(lambda _: self.begin(self._finding_rate())))
-        self.augmentation.measure.on_click(self.guard(lambda _: self.begin(self.augmentation.measuring())))
+        self.augmentation.measure.on_click(
+            self.guard(lambda _: self.begin(self.augmentation.measuring(self.in_worker)))
+        )
         self.augmentation.other.on_click(self.guard(lambda _: self.augmentation.draw_anew()))
         self._network = self.controls_of["backbone"].value
         self.controls_of["image_size"].suit(self._network)
@@ -199,11 +202,16 @@ class TrainingPanel(RunPanel):
 
     def _finding_rate(self) -> Work:
         config = self.config()
-        return lambda progress: classification.find_learning_rate(self.workspace, config, progress)
+        find = classification.find_learning_rate
+        return lambda progress: self.in_worker(find, self.workspace, config, progress=progress)
 
     def fit(self, progress: Progress, **what: Any) -> Run:
         """classification.fit, drawn after every epoch."""
-        return classification.fit(self.workspace, on_epoch=self.draw, progress=progress, **what)
+        return self.in_worker(classification.fit, self.workspace, progress=progress, live=self.live(), **what)
+
+    def live(self) -> dict[str, Callable[..., Any]]:
+        """The curves after every epoch."""
+        return {"on_epoch": self.draw}
 
     def table(self) -> pd.DataFrame:
         """classification.runs."""

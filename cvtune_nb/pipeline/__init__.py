@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cvtune_nb.pipeline.presets import Preset as Preset
     from cvtune_nb.pipeline.workbook import Workbook as Workbook
     from cvtune_nb.pipeline.workbook import escalation_values as escalation_values
+    from cvtune_nb.pipeline.workbook import run_preset as run_preset
     from cvtune_nb.pipeline.workbook import run_values as run_values
     from cvtune_nb.pipeline.workbook import shortened as shortened
 else:

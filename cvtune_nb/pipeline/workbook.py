@@ -22,7 +22,7 @@ from cvtune_nb.console import duration, table
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.escalation import Escalation, escalate, sweep
 from cvtune_nb.escalation.parameter_sweep import run_to_search_round
-from cvtune_nb.files import Progress
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.objectives.counted import before_accuracy
 from cvtune_nb.parameters import Config
 from cvtune_nb.pipeline.offer import offers
@@ -363,3 +363,26 @@ class Workbook(Planner):
             except InputError as error:
                 whys.append(f"{'' if name in (SVM, self.combination) else 'run '}{name} can't be: {error}")
         return SVM, export_run(self.workspace, SVM, progress=self.progress)
+
+
+def run_preset(
+    workspace: Workspace, config: Config, preset: Preset, budget_seconds: float, progress: Progress = silent
+) -> dict[str, Any]:
+    """Do a preset in a workspace that is open.
+
+    Parameters
+    ----------
+    workspace, config
+        The photos, and what is trained first.
+    preset, budget_seconds
+        What is done, and how long it may take.
+    progress
+        Called with the progress.
+
+    Returns
+    -------
+    What `Workbook.run` gives, with "rows" (`Workbook.rows`) and the name of the "preset".
+    """
+    workbook = Workbook(lambda _: config, time.monotonic(), budget_seconds, progress, preset=preset)
+    found = workbook.run(lambda _: workspace)
+    return {**found, "rows": workbook.rows(), "preset": preset.name}

@@ -196,12 +196,22 @@ def _resumed(task: Task[Any, R], name: str, stack: contextlib.ExitStack, patienc
     return run
 
 
-def _halved(store: RunStore[Any, R], run: R) -> R:
-    """The run as it goes on from its last whole epoch once memory has run out."""
+def halve(run: R) -> R:
+    """The run as it goes on from its last whole epoch once memory has run out.
+
+    Minibatch and learning rate are halved together, which is written down in its folder. `run` is as it is on disk.
+    Raises InputError for a minibatch of one photo.
+    """
     config = run.config.halved()
     change = f"out of memory: minibatch {config.batch_size}, learning rate {config.learning_rate:g} from here"
-    run = replace(store.on_disk(run.id), config=config, changes=[*run.changes, change])
+    run = replace(run, config=config, changes=[*run.changes, change])
     run.save()
+    return run
+
+
+def _halved(store: RunStore[Any, R], run: R) -> R:
+    run = halve(replace(store.on_disk(run.id), config=run.config, changes=run.changes))
+    change = run.changes[-1]
     if distributed.world_size() > 1:  # the others are in the middle of a step, and wait for this process
         raise InputError(f"{change}: go on with --resume {run.id}")
     return run

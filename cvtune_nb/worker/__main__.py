@@ -9,7 +9,7 @@ import time
 import traceback
 from functools import partial
 from multiprocessing.connection import Connection, Listener
-from typing import Any
+from typing import Any, cast
 
 from cvtune_nb.errors import Stopped
 from cvtune_nb.worker import record
@@ -39,7 +39,7 @@ class Server:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return self._listener.address[1]
+        return int(self._listener.address[1])
 
     def serve(self) -> None:
         """Do what is asked for, in this thread, until nobody is there any more."""
@@ -55,7 +55,7 @@ class Server:
     def _accept(self) -> None:
         while True:
             try:
-                connection = self._listener.accept()
+                connection = cast("Connection", self._listener.accept())
             except Exception:  # noqa: BLE001, S112 - somebody without the key, or who has gone already
                 continue
             with self._lock:
@@ -114,7 +114,8 @@ class Server:
         live = {name: partial(self._show, name) for name in call.live}
         try:
             with record.kept(call.record, self.port, self._key):
-                ended = Ended(call.function(*call.arguments, **call.named, **live, progress=self._progress))
+                result = call.function(*call.arguments, **call.named, **live, progress=self._progress)
+                ended = Ended(result if call.give else None)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the person must see it
             ended = Ended(error=error, trace=traceback.format_exc())
         with self._lock:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cvtune_nb.errors import Stopped, WorkerDied
 from cvtune_nb.files import Progress
 from cvtune_nb.worker import record
 from cvtune_nb.worker.memory_events import kills
-from cvtune_nb.worker.messages import HOST, Call, Ended, Progressed, Shown, Stop, Watch
+from cvtune_nb.worker.messages import Call, Ended, Progressed, Shown, Stop, Watch, reach
 
 TICK = 0.1
 """Seconds between two looks at whether the person pressed Stop."""
@@ -54,6 +54,7 @@ class Worker:
         progress: Progress,
         live: Live | None = None,
         record: Path | None = None,
+        give: bool = True,
         **named: Any,
     ) -> Any:
         """`function(*arguments, progress=..., **live, **named)`, run in the process.
@@ -68,6 +69,8 @@ class Worker:
             Called here while the work goes on.
         record
             A file by which another kernel can watch the work (`attach`).
+        give
+            False: what the function returns is not sent back, for what counts is in its files; this returns None.
 
         Raises
         ------
@@ -82,7 +85,7 @@ class Worker:
         try:
             connection, before = self._connected(), kills()
             try:
-                connection.send(Call(function, arguments, named, tuple(live), record))
+                connection.send(Call(function, arguments, named, tuple(live), record, give))
                 return _followed(connection, progress, live)
             except (EOFError, ConnectionError):
                 raise self._died(before, record) from None
@@ -124,7 +127,7 @@ class Worker:
         port = self._process.stdout.readline().strip()
         if not port:
             raise WorkerDied(f"the process that works for this notebook can't be started: {self._last_words()}")
-        self._connection = Client((HOST, int(port)), authkey=key)
+        self._connection = reach(int(port), key)
 
     def _died(self, before: int, record: Path | None) -> WorkerDied:
         assert self._process
@@ -199,7 +202,7 @@ def _reached(file: Path) -> Connection | None:
         return None
     port, key = known
     try:
-        return Client((HOST, port), authkey=key)
+        return reach(port, key)
     except (OSError, EOFError):
         pass
     except Exception:  # noqa: BLE001, S110 - another program listens there by now

@@ -2,10 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 HOST = "127.0.0.1"
+
+
+def reach(port: int, key: bytes) -> Connection:
+    """A connection to the worker that listens at this port. Raises OSError, EOFError or AuthenticationError."""
+    return cast("Connection", Client((HOST, port), authkey=key))
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,8 @@ class Call:
         Names of further arguments, each a call that shows the work as it goes: the worker sends a Shown for each.
     record
         A file that says how to reach the worker, as long as the work goes on; None: none is written.
+    give
+        Whether what the function returns is sent back; if not, it is the files that it leaves that count.
     """
 
     function: Callable[..., Any]
@@ -29,6 +37,7 @@ class Call:
     named: dict[str, Any] = field(default_factory=dict)
     live: tuple[str, ...] = ()
     record: Path | None = None
+    give: bool = True
 
 
 @dataclass(frozen=True)
