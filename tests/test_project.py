@@ -95,9 +95,14 @@ def unpickling(source: str) -> list[str]:
     return found
 
 
+BETWEEN_PROCESSES = Path("worker/messages.py")
+"""Where a notebook and its worker talk: pickles of our own, over a connection that asks for a key; no file is read."""
+
+
 @each_module
 def test_no_pickle_is_ever_loaded(path):
-    assert unpickling(path.read_text(encoding="utf-8")) == []
+    allowed = ["pickle.loads"] if path == CHECKOUT / "cvtune_nb" / BETWEEN_PROCESSES else []
+    assert unpickling(path.read_text(encoding="utf-8")) == allowed
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from filelock import FileLock, Timeout
 
@@ -58,9 +59,12 @@ class Held(InputError):
     """Another process holds the lock in `file`."""
 
     def __init__(self, file: Path, doing: str, way_out: str):
-        self.file = file
+        self.file, self._made_of = file, (file, doing, way_out)
         by = _note(file)
         super().__init__(f"{by.words if by else 'another process'} is {doing}: {way_out}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, str, str]]:  # from a worker to its kernel
+        return type(self), self._made_of
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from cvtune_nb.errors import Stopped
 from cvtune_nb.worker import record
-from cvtune_nb.worker.messages import HOST, Call, Ended, Progressed, Shown, Stop, Watch
+from cvtune_nb.worker.messages import HOST, Call, Ended, Progressed, Shown, Stop, Watch, receive, send
 
 REPORTS_A_SECOND = 10
 """How often progress is passed on, at most."""
@@ -65,7 +65,7 @@ class Server:
     def _listen(self, connection: Connection) -> None:
         while True:
             try:
-                self._told(connection, connection.recv())
+                self._told(connection, receive(connection))
             except (EOFError, OSError):
                 break
             except Exception as error:  # noqa: BLE001 - a call that can't be read: its function is not there, say
@@ -99,7 +99,7 @@ class Server:
     @staticmethod
     def _send(connection: Connection, message: Any) -> None:
         with contextlib.suppress(OSError):  # whoever asked has gone; what was found is in the workspace
-            connection.send(message)
+            send(connection, message)
 
     def _tell(self, message: Any) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from cvtune_nb.errors import Stopped, WorkerDied
 from cvtune_nb.files import Progress
 from cvtune_nb.worker import record
 from cvtune_nb.worker.memory_events import kills
-from cvtune_nb.worker.messages import Call, Ended, Progressed, Shown, Stop, Watch, reach
+from cvtune_nb.worker.messages import Call, Ended, Progressed, Shown, Stop, Watch, reach, receive, send
 
 TICK = 0.1
 """Seconds between two looks at whether the person pressed Stop."""
@@ -85,7 +85,7 @@ class Worker:
         try:
             connection, before = self._connected(), kills()
             try:
-                connection.send(Call(function, arguments, named, tuple(live), record, give))
+                send(connection, Call(function, arguments, named, tuple(live), record, give))
                 return _followed(connection, progress, live)
             except (EOFError, ConnectionError):
                 raise self._died(before, record) from None
@@ -146,7 +146,7 @@ class Worker:
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit status {code}"
         return WorkerDied(
             f"The process that did this work has ended unexpectedly ({how}). The notebook and all that was finished "
-            "are still there: press the button again to go on from there.",
+            "are still there: press Resume, or start it again, to go on from there.",
             details=self._last_words(),
         )
 
@@ -186,13 +186,13 @@ def attach(file: Path, progress: Progress, live: Live | None = None) -> Any:
         raise Stopped("this work has ended")
     with connection:
         try:
-            connection.send(Watch())
+            send(connection, Watch())
             return _followed(connection, progress, live or {})
         except (EOFError, ConnectionError):
             file.unlink(missing_ok=True)
             raise WorkerDied(
                 "The process that did this work has ended unexpectedly. All that was finished is still there: press "
-                "the button to go on from there."
+                "Resume, or start it again, to go on from there."
             ) from None
 
 
@@ -222,7 +222,7 @@ def _followed(connection: Connection, progress: Progress, live: Live) -> Any:
         stop.unless_done(progress, last.share, last.words)
         if not connection.poll(TICK):
             continue
-        message = connection.recv()
+        message = receive(connection)
         if isinstance(message, Progressed):
             last = message
         elif isinstance(message, Shown) and message.name in live:
@@ -253,7 +253,7 @@ class _Stop:
             call(*arguments)
         except Exception as error:  # noqa: BLE001 - raised by whoever follows the work
             self.error, self.sent = None if isinstance(error, Stopped) else error, True
-            self.connection.send(Stop())
+            send(self.connection, Stop())
 
 
 class _There(Exception):

@@ -1,5 +1,6 @@
 """What a kernel and its worker say to each other, over a connection of this machine that asks for a key."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Client, Connection
@@ -12,6 +13,19 @@ HOST = "127.0.0.1"
 def reach(port: int, key: bytes) -> Connection:
     """A connection to the worker that listens at this port. Raises OSError, EOFError or AuthenticationError."""
     return cast("Connection", Client((HOST, port), authkey=key))
+
+
+def send(connection: Connection, message: Any) -> None:
+    """Send one of the messages below. Raises OSError, and what pickle raises for what can't be sent.
+
+    It is pickled whole: multiprocessing would pass tensors as memory that ends with the process that sent them.
+    """
+    connection.send_bytes(pickle.dumps(message))
+
+
+def receive(connection: Connection) -> Any:
+    """The next message, of the other half of this program, which has the key. Raises EOFError or OSError at the end."""
+    return pickle.loads(connection.recv_bytes())  # noqa: S301 - of our own process
 
 
 @dataclass(frozen=True)

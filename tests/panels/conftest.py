@@ -9,8 +9,22 @@ from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data import open_workspace
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.panels import AuditPanel
+from cvtune_nb.panels.panel import WORKER
 from cvtune_nb.workspace import Workspace
 from tests.watched import at_rest, somebody_watches  # noqa: F401 - fixtures
+
+
+@pytest.fixture(scope="session", autouse=True)
+def worker_in_this_process():
+    """What panels give to the worker is done here, where tests can replace parts of it (but see test_in_worker.py)."""
+
+    def run(function, *arguments, progress, live=None, record=None, give=True, **named):
+        return function(*arguments, progress=progress, **(live or {}), **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WORKER, "run", run)
+        patch.setattr(WORKER, "warm", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")
