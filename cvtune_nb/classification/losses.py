@@ -15,6 +15,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import one_hot
 
+from cvtune_nb.augmentation.geometry import beside
 from cvtune_nb.augmentation.mixing import Mixed
 
 TOGETHER = 4
@@ -86,8 +87,8 @@ def soft_labels(labels: torch.Tensor, mixture: Mixed, classes: int) -> torch.Ten
     classes
         How many there are.
     """
-    whole, own = one_hot(labels, classes).float(), mixture.own[:, None]
-    return own * whole + (1 - own) * whole[mixture.others]
+    whole, own = one_hot(labels, classes).float(), beside(mixture.own, labels)[:, None]
+    return own * whole + (1 - own) * whole[beside(mixture.others, labels)]
 
 
 def order(labels: torch.Tensor, loss: str) -> torch.Tensor:

@@ -1,7 +1,6 @@
 """The training loop, with the smallest thing that it can train."""
 
 import json
-import threading
 from dataclasses import replace
 
 import pytest
@@ -167,19 +166,6 @@ def test_while_it_trains_nobody_else_does(tmp_path):
 
     fitting.fit(task_in(tmp_path, Config(epochs=1)), on_epoch=look)
     assert seen == ["training", "training"]
-
-
-def test_minibatches_are_read_in_order_by_one_thread_and_one_ahead():
-    threads, read = set(), []
-
-    def reading(rows):
-        threads.add(threading.current_thread())
-        read.append(rows)
-        return rows * 2
-
-    assert list(fitting.read_ahead(reading, range(5))) == [0, 2, 4, 6, 8]
-    assert read == [0, 1, 2, 3, 4] and len(threads) == 1 and threads != {threading.current_thread()}
-    assert list(fitting.read_ahead(reading, [])) == []
 
 
 def test_batch_norms_keep_the_statistics_of_pretraining():
