@@ -277,11 +277,11 @@ def fastai_steps(bench: Bench, peers: str) -> tuple[float, float]:
     from fastai.callback.fp16 import AMPMode, MixedPrecision  # pyright: ignore[reportMissingImports]
     from fastai.data.core import DataLoaders  # pyright: ignore[reportMissingImports]
     from fastai.data.load import DataLoader  # pyright: ignore[reportMissingImports]
-    from fasttransform import Pipeline  # pyright: ignore[reportMissingImports]
     from fastai.learner import Learner  # pyright: ignore[reportMissingImports]
     from fastai.torch_core import TensorCategory, TensorImage  # pyright: ignore[reportMissingImports]
     from fastai.vision.augment import aug_transforms  # pyright: ignore[reportMissingImports]
     from fastai.vision.data import IntToFloatTensor, Normalize, imagenet_stats  # pyright: ignore[reportMissingImports]
+    from fasttransform import Pipeline  # pyright: ignore[reportMissingImports]
 
     stamps: list[float] = []
 
@@ -300,7 +300,9 @@ def fastai_steps(bench: Bench, peers: str) -> tuple[float, float]:
     change = [IntToFloatTensor(), *aug_transforms(size=bench.shape[0]), normalise]
     varied = Pipeline(change)
     loaders = [DataLoader(part, bs=None, num_workers=0, after_batch=varied) for part in (batches, batches[:1])]
-    learner = Learner(DataLoaders(*loaders, device=bench.device), bench.plain(), loss_func=nn.CrossEntropyLoss(label_smoothing=0.1))
+    learner = Learner(
+        DataLoaders(*loaders, device=bench.device), bench.plain(), loss_func=nn.CrossEntropyLoss(label_smoothing=0.1)
+    )
     half = networks.number_type(bench.device)
     mixed = [MixedPrecision(AMPMode.BF16 if half == torch.bfloat16 else AMPMode.FP16)] if half != torch.float32 else []
     with learner.no_bar(), learner.no_logging():
