@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cvtune_nb.parameters import Config
 
 BATCH = 32
-"""Photos a forward pass: docs/measurements.md, "Photos a forward pass"."""
+"""Photos a forward pass on a processor: docs/measurements.md, "Photos a forward pass"."""
 
 
 def suited(shown: Preprocessing, backbone: str) -> Preprocessing:
@@ -217,11 +217,12 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
         Photos a second of each minibatch, without the reading.
     """
     from cvtune_nb.models import networks
-    from cvtune_nb.models.inference import fastest, photos_at_once
+    from cvtune_nb.models.inference import fastest, photos_on_gpu
     from cvtune_nb.runs.reading import read_ahead
 
     device, photos = networks.device(), len(keys)
-    at_once, speeds, computed, first = photos_at_once(device, squares.preprocessing.shape), [], [], 0
+    at_once = BATCH if device.type == "cpu" else photos_on_gpu(squares.preprocessing.shape)
+    speeds, computed, first = [], [], 0
     batches = [range(start, min(start + at_once, photos)) for start in range(0, photos, at_once)]
     with networks.autotuned():
         compute = fastest(network.eval().to(device), squares.centre(batches[0]), photos)

@@ -18,7 +18,7 @@ from cvtune_nb.classification import cost
 from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.extra_photos import ExtraPhotos, in_folder, rows_of
-from cvtune_nb.classification.features import FeatureSpec, shown_in
+from cvtune_nb.classification.features import BATCH, FeatureSpec, shown_in
 from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, add_projection, build, in_epoch
 from cvtune_nb.classification.parent import named_parent, parent_of, take_over, words
@@ -30,7 +30,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
-from cvtune_nb.models.inference import photos_at_once, quick
+from cvtune_nb.models.inference import photos_on_gpu, quick
 from cvtune_nb.objectives import USUAL, objective_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, fitting, lock
@@ -356,7 +356,7 @@ def _logits(network: nn.Module, part: Part, classes: int, each_batch: Callable[[
     """The output (n, classes) of a network in eval mode for a part, without augmentation."""
     device = networks.device()
     outputs = torch.zeros(len(part.labels), classes, device=device)
-    at_once = photos_at_once(device, part.squares.preprocessing.shape)
+    at_once = BATCH if device.type == "cpu" else photos_on_gpu(part.squares.preprocessing.shape)
     batches = distributed.shard(torch.arange(len(part.labels))).split(at_once)
     seen = read_ahead(lambda rows: part.squares.centre(rows.tolist()), batches, device)
     for rows, images in zip(batches, seen, strict=True):

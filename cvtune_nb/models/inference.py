@@ -20,21 +20,17 @@ FUSING_PAYS = 200 * 224**2
 SAME = 1e-3
 """Largest difference of features, as a fraction of the largest feature, that counts as the same."""
 
-PHOTOS, PHOTOS_ON_GPU = 32, 128
-"""Photos a forward pass, on a GPU of 224 x 224 pixels: docs/measurements.md, "Photos a forward pass". Fewer leave a GPU
-idle while the processor starts its kernels."""
-FEWEST = 8
-"""Photos a forward pass on a GPU, however large they are."""
+AT_MOST, AT_LEAST = 128, 8
+"""Photos a forward pass on a GPU: of 224 x 224 pixels, and however large they are. Fewer would leave it idle while the
+processor starts its kernels."""
 
 Forward = Callable[[np.ndarray | torch.Tensor], np.ndarray]
 """uint8 images (n, size, size, 3) to float32 features (n, width)."""
 
 
-def photos_at_once(device: torch.device, shape: tuple[int, int]) -> int:
-    """How many photos of a height and width a forward pass takes on a device."""
-    if device.type == "cpu":
-        return PHOTOS
-    return max(FEWEST, min(PHOTOS_ON_GPU, PHOTOS_ON_GPU * 224**2 // (shape[0] * shape[1])))
+def photos_on_gpu(shape: tuple[int, int]) -> int:
+    """How many photos of a height and width a forward pass on a GPU takes."""
+    return max(AT_LEAST, min(AT_MOST, AT_MOST * 224**2 // (shape[0] * shape[1])))
 
 
 def fastest(network: networks.Backbone, images: np.ndarray, photos: int) -> Forward:

@@ -38,7 +38,7 @@ from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.rows import RowStore
 from cvtune_nb.files import silent
 from cvtune_nb.models import networks, sizes
-from cvtune_nb.models.inference import photos_at_once
+from cvtune_nb.models.inference import photos_on_gpu
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.descent import scaler_for
 from cvtune_nb.runs.fitting import train_mode
@@ -141,7 +141,7 @@ class Bench:
 
 def bare_forward(bench: Bench) -> tuple[float, float]:
     """The network alone, photos on the device."""
-    count = photos_at_once(bench.device, bench.shape)
+    count = photos_on_gpu(bench.shape)
     network, photos = bench.plain().eval(), bench.floats(count)
 
     def steps() -> Iterator[object]:

@@ -65,9 +65,8 @@ def test_what_is_tuned_is_as_before_afterwards():
 
 
 def test_a_gpu_takes_as_many_pixels_at_once():
-    assert inference.photos_at_once(CPU, (1000, 1000)) == 32
     sizes = [(64, 64), (224, 224), (448, 448), (1000, 1000)]
-    assert [inference.photos_at_once(CUDA, size) for size in sizes] == [128, 128, 32, 8]
+    assert [inference.photos_on_gpu(size) for size in sizes] == [128, 128, 32, 8]
 
 
 @pytest.mark.parametrize(
