@@ -13,7 +13,8 @@ Generator = torch.Generator | None
 
 def beside(tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """The tensor on the device of another one; to an NVIDIA GPU it is copied without the processor waiting for it."""
-    return tensor.to(other.device, non_blocking=other.device.type != "mps")  # there it may copy what has changed
+    # from a GPU it would be read before it is there; Apple's may copy what has changed meanwhile
+    return tensor.to(other.device, non_blocking=tensor.device.type == "cpu" and other.device.type != "mps")
 
 
 def centre(photos: torch.Tensor, shape: Shape) -> torch.Tensor:

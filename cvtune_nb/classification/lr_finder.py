@@ -105,10 +105,10 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     scaler = scaler_for(networks.device(), config.precision)
     minibatches = itertools.islice(_batches(train.labels, config, balance), STEPS)
     batches = read_ahead(train.batch, minibatches, networks.device())
-    for number, (rate, batch) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
+    for number, (rate, (squares, labels)) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         set_learning_rate(optimizer, float(rate))
-        loss = float(step(network, optimizer, *batch, config, balance, None, scaler))
+        loss = float(step(network, optimizer, squares, labels, config, balance, None, scaler))
         mean = KEPT * mean + (1 - KEPT) * loss
         smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever
         if not math.isfinite(loss):

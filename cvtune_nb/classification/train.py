@@ -180,7 +180,7 @@ class ClassifierTrainer:
         self.network = network.to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
         self.scaler = scaler_for(networks.device(), config.precision)
-        if networks.device().type == "cuda":
+        if networks.device().type == "cuda" and "teacher" not in run.beside:  # whose memory nobody has estimated
             self.train = self.train.kept_on(networks.device(), cost.room_beside(workspace, config, progress))
         self.progress, self.now = progress, config
         self.smaller: Part | None = None

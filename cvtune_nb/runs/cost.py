@@ -273,7 +273,10 @@ def memory_bytes(config: TrainingConfig, probe: dict[str, float], copies: int) -
 def free_bytes() -> float:
     """Memory that is free where networks run."""
     device = networks.device()
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.free_bytes()
+    if device.type != "cuda":
+        return memory.free_bytes()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by PyTorch, for what comes next
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 @dataclass(frozen=True)

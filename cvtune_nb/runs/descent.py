@@ -62,8 +62,8 @@ def descend(
     Returns
     -------
     torch.Tensor
-        The mean loss of the whole minibatch before the step, without dimensions, on its device. Where losses are read
-        at every step (READ_EVERY), none is made if this one is not finite.
+        The mean loss of the whole minibatch before the step, without dimensions, on its device. Where it is not finite
+        no step is made.
     """
     at_once = read_every(loss.device) == 1
     photos, total = count, count * (loss.detach().double() if at_once else loss.detach())
@@ -72,6 +72,8 @@ def descend(
     mean, share = total / photos, count * distributed.world_size() / photos
     if at_once and not math.isfinite(mean):
         return mean
+    if optimizer.defaults.get("fused") and not scaler.is_enabled():
+        optimizer.found_inf = mean.isfinite().logical_not().float()  # with which a fused one looks for itself
     optimizer.zero_grad()
     # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
     scaler.scale(loss * (share.to(loss) if isinstance(share, torch.Tensor) else share)).backward()

@@ -29,12 +29,12 @@ def read_ahead(read: Callable[[Rows], Any], batches: Iterable[Rows], device: tor
     """
     stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
-    def copied(rows: Rows) -> tuple[Any, torch.cuda.Event | None]:
+    def copied(rows: Rows) -> tuple[Any, torch.Event | None]:
         with torch.cuda.stream(stream):  # None: does nothing
             batch = _map(lambda tensor: _moved(tensor, device), read(rows))
             return batch, stream.record_event() if stream else None
 
-    def ready(batch: Any, event: torch.cuda.Event | None) -> Any:
+    def ready(batch: Any, event: torch.Event | None) -> Any:
         if event is None:
             return batch
         current = torch.cuda.current_stream(device)

@@ -35,6 +35,16 @@ def test_a_loss_that_is_not_finite_moves_no_weight():
     assert torch.equal(network.weight, before)
 
 
+def test_nor_does_it_on_a_gpu_where_nobody_looks(as_on_gpu):
+    network = nn.Linear(2, 1)
+    optimizer, before = torch.optim.AdamW(network.parameters(), fused=True), network.weight.detach().clone()
+    with NobodyWaits("cpu"):
+        loss = descend(network, optimizer, network(torch.full((3, 2), torch.inf)).sum(), 3)
+    assert not loss.isfinite() and torch.equal(network.weight, before)
+    descend(network, optimizer, network(torch.ones(3, 2)).sum(), 3)
+    assert not torch.equal(network.weight, before)
+
+
 def test_the_scale_of_a_loss_changes_no_step_and_what_overflows_is_left_out():
     photos = torch.tensor([[1.0, 2.0]])
     found = {}
