@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from cvtune_nb.augmentation.geometry import Generator, beside
 from cvtune_nb.augmentation.mixing import Mixed
-from cvtune_nb.classification.losses import order, soft_labels
+from cvtune_nb.classification.losses import one_hot, order, soft_labels
 from cvtune_nb.imbalance import SAMPLING, remedy_of
 from cvtune_nb.parameters import Config
 
@@ -100,7 +100,7 @@ class Balance:
     ) -> torch.Tensor:
         """The same with weights for the photos: each part of a mixed one with that of the photo it came from."""
         classes = logits.shape[1]
-        each = one_hot(labels, classes).float() * beside(counts_as, labels)[:, None]
+        each = one_hot(labels, classes) * beside(counts_as, labels)[:, None]
         if mixture:
             own = beside(mixture.own, labels).to(each)[:, None]
             each = own * each + (1 - own) * each[beside(mixture.others, labels)]

@@ -204,10 +204,13 @@ def mixed_precision(device: torch.device, precision: str = "auto") -> torch.auto
 
 @contextlib.contextmanager
 def autotuned() -> Iterator[None]:
-    """A context for photos of one size: cuDNN tries which of its algorithms are the fastest with them.
+    """A context for photos of one size on an NVIDIA GPU: cuDNN tries which of its algorithms are the fastest with them.
 
-    And float32 is multiplied as TF32 where a GPU has that.
+    And float32 is multiplied as TF32 where the GPU has that. Without such a GPU it does nothing.
     """
+    if not torch.cuda.is_available():
+        yield
+        return
     cudnn, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")

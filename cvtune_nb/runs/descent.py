@@ -73,7 +73,8 @@ def descend(
     if at_once and not math.isfinite(mean):
         return mean
     if optimizer.defaults.get("fused") and not scaler.is_enabled():
-        optimizer.found_inf = mean.isfinite().logical_not().float()  # with which a fused one looks for itself
+        # a fused one looks at this by itself, on the device, as GradScaler has it do
+        optimizer.found_inf = mean.isfinite().logical_not().float()  # pyright: ignore[reportAttributeAccessIssue]
     optimizer.zero_grad()
     # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
     scaler.scale(loss * (share.to(loss) if isinstance(share, torch.Tensor) else share)).backward()

@@ -2,12 +2,7 @@
 
 from dataclasses import replace
 
-import torch
-
 from cvtune_nb.classification import cost, fit
-from cvtune_nb.classification.train import Part
-from cvtune_nb.data.pixels import pixels
-from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import Stopped
 from cvtune_nb.models import networks
 from cvtune_nb.parameters import Config
@@ -32,15 +27,3 @@ def test_a_run_in_float16_learns_and_goes_on_as_if_nothing_had_been(workspace, c
 def test_a_speed_is_that_of_the_numbers_it_was_measured_with(workspace, config):
     kinds = {cost.speed(workspace, replace(config, precision=name)).kind for name in ("auto", "float16", "float32")}
     assert len(kinds) == 3 and cost.speed(workspace, config).kind == cost.speed(workspace, Config(**vars(config))).kind
-
-
-def test_photos_are_kept_on_a_gpu_where_they_fit(workspace):
-    photos = workspace.photos().head(5)
-    squares = pixels(workspace, photos, Preprocessing(64))
-    part = Part(squares, torch.arange(5), photos)
-    size = squares[[0]].nbytes
-    assert part.kept_on(torch.device("cpu"), 5 * size - 1) is part
-    kept, rows = part.kept_on(torch.device("cpu"), 5 * size), torch.tensor([4, 0, 4])
-    assert kept.on_gpu is not None and part.on_gpu is None
-    for ours, theirs in zip(kept.batch(rows), part.batch(rows), strict=True):
-        assert torch.equal(ours, theirs)

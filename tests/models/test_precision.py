@@ -57,8 +57,11 @@ def test_what_is_too_large_for_float16_is_computed_in_float32(monkeypatch):
     np.testing.assert_array_equal(forward(network, images), exact)
 
 
-def test_what_is_tuned_is_as_before_afterwards():
+def test_what_is_tuned_is_as_before_afterwards(monkeypatch):
     before = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    with autotuned():
+        assert (torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()) == before, "there is no such GPU"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with autotuned():
         assert (torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()) == (True, "high")
     assert (torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()) == before
