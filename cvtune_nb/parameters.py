@@ -391,15 +391,7 @@ _DECLARED = [
         "menu",
         choices=("auto", "bfloat16", "float16", "float32"),
     ),
-    Parameter(
-        "seed",
-        "Seed",
-        "the same seed gives the same run on the same machine; on a GPU, about the same",
-        0,
-        "whole",
-        0,
-        2**31 - 1,
-    ),
+    Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]
 
 PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _DECLARED}
