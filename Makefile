@@ -5,7 +5,7 @@ DEMO := build/demo
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test package demo bench bench-audit lint pins clean
+.PHONY: help setup lab test package demo bench bench-audit bench-gpu lint pins clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/' | expand -t 18
@@ -66,6 +66,9 @@ bench: $(PEERS)  ## measure features and training beside the limit, timm and fas
 
 bench-audit: $(PEERS)  ## measure the audit beside cleanlab, CleanVision and imagededup: make bench-audit DATA=folder
 	$(BIN)/python -m tests.benchmarks.audit --data "$(DATA)" --work build/bench-audit --peers build/peers
+
+bench-gpu: $(PEERS)  ## measure features and training on a GPU beside the bare network, timm and fastai: ten minutes
+	$(BIN)/python -m tests.benchmarks.gpu --out build/bench/gpu.md --peers build/peers
 
 lint: setup  ## check style, format and types
 	$(BIN)/ruff check

@@ -382,6 +382,15 @@ _DECLARED = [
         "none",
         "remedy",
     ),
+    Parameter(
+        "precision",
+        "Precision",
+        "the numbers that training computes with. auto: bfloat16 where processor or GPU are fast at it, else float16 "
+        "on an NVIDIA GPU that is, else float32, which takes up to twice the memory and several times as long",
+        "auto",
+        "menu",
+        choices=("auto", "bfloat16", "float16", "float32"),
+    ),
     Parameter("seed", "Seed", "the same seed gives the same run on the same machine", 0, "whole", 0, 2**31 - 1),
 ]
 
@@ -438,6 +447,7 @@ _OF_DETECTORS = [
         "policies",
         choices=OF_DETECTORS,
     ),
+    _like("precision"),
     _like("seed"),
 ]
 
@@ -639,6 +649,7 @@ class Config(TrainingConfig):
     projection: int = PARAMETERS["projection"].default
     objective: str = PARAMETERS["objective"].default
     imbalance: str = PARAMETERS["imbalance"].default
+    precision: str = PARAMETERS["precision"].default
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
 from cvtune_nb.parameters import PARAMETERS, Parameter, TrainingConfig
+from cvtune_nb.runs.descent import UNSCALED, descend
 from cvtune_nb.runs.fitting import Task
 from cvtune_nb.runs.provenance import Provenance, yardstick
 from cvtune_nb.runs.store import RunStore, StoredRun
@@ -87,6 +87,7 @@ class Trainer:
         self.config, self.before_step = run.config, before_step
         self.network = nn.Linear(1, 1)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), run.config.learning_rate)
+        self.scaler = UNSCALED
         self.x = torch.linspace(-1, 1, 20)[:, None]
 
     def start(self, progress):
@@ -103,12 +104,7 @@ class Trainer:
 
     def step(self, network, batch):
         self.before_step(batch)
-        loss = (network(batch) - 2 * batch).square().mean()
-        if np.isfinite(loss.item()):
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-        return loss.item()
+        return descend(network, self.optimizer, (network(batch) - 2 * batch).square().mean(), len(batch))
 
     def measure(self, progress):
         progress(0.5, "measuring")

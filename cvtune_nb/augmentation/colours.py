@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn.functional import conv2d, pad
 
-from cvtune_nb.augmentation.geometry import Generator, as_bytes, as_float, uniform
+from cvtune_nb.augmentation.geometry import Generator, as_bytes, as_float, beside, uniform
 
 GREY = (0.299, 0.587, 0.114)
 """How bright red, green and blue look (ITU-R BT.601)."""
@@ -49,8 +49,8 @@ def coloured(
     turn[:, 1, 2], turn[:, 2, 1] = -angle.sin() * saturation, angle.sin() * saturation
     matrix = (axes.inverse() @ turn @ axes) * (brightness * contrast)[:, None, None]
     pixels = photos.flatten(1, 2).float()
-    mean = (pixels.mean(1) @ grey.to(photos.device)) * ((1 - contrast) * brightness).to(photos.device)
-    changed = torch.baddbmm(mean[:, None, None].expand(-1, 1, 3), pixels, matrix.transpose(1, 2).to(photos.device))
+    mean = (pixels.mean(1) @ beside(grey, photos)) * beside((1 - contrast) * brightness, photos)
+    changed = torch.baddbmm(mean[:, None, None].expand(-1, 1, 3), pixels, beside(matrix.transpose(1, 2), photos))
     return changed.round_().clamp_(0, 255).to(torch.uint8).view(photos.shape)
 
 
@@ -60,7 +60,7 @@ def blur(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tens
     reach = min(math.ceil(3 * most), min(photos.shape[1:3]) - 1)
     width = uniform(len(photos), 0.0, most, random).clamp(min=1e-3)
     kernel = torch.exp(-((torch.arange(-reach, reach + 1) / width[:, None]) ** 2) / 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0).to(photos.device)
+    kernel = beside((kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0), photos)
     planes = as_float(photos).reshape(1, -1, *photos.shape[1:3])
     down, across = kernel[:, None, :, None], kernel[:, None, None, :]
     planes = conv2d(pad(planes, (0, 0, reach, reach), "reflect"), down, groups=planes.shape[1])
@@ -70,7 +70,7 @@ def blur(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tens
 
 def noise(photos: torch.Tensor, strength: float, random: Generator) -> torch.Tensor:
     """Gaussian noise, whose standard deviation is 0 to `strength` of white."""
-    deviation = uniform(len(photos), 0.0, 255 * strength, random).to(photos.device)
+    deviation = beside(uniform(len(photos), 0.0, 255 * strength, random), photos)
     seed = int(torch.randint(2**62, (1,), generator=random))
     own = torch.Generator(photos.device).manual_seed(seed)  # drawn where the photos are
     grain = torch.randn(photos.shape, generator=own, device=photos.device) * deviation[:, None, None, None]
@@ -82,7 +82,7 @@ def erasing(photos: torch.Tensor, strength: float, random: Generator) -> torch.T
     n = len(photos)
     area = uniform(n, *HIDDEN, random)
     hidden = rectangles(photos, area, uniform(n, -math.log(SIDES), math.log(SIDES), random).exp(), random)
-    hidden &= (torch.rand(n, generator=random) < strength)[:, None, None].to(photos.device)
+    hidden &= beside((torch.rand(n, generator=random) < strength)[:, None, None], photos)
     mean = photos.float().mean((1, 2), keepdim=True).round().to(torch.uint8)
     return torch.where(hidden[..., None], mean, photos)
 
@@ -106,4 +106,4 @@ def rectangles(photos: torch.Tensor, area: torch.Tensor, ratio: torch.Tensor, ra
         first = (torch.rand(len(photos), generator=random) * (side - length + 1)).floor()
         place = torch.arange(side)
         inside.append((place >= first[:, None]) & (place < (first + length)[:, None]))
-    return (inside[0][:, :, None] & inside[1][:, None, :]).to(photos.device)
+    return beside(inside[0][:, :, None], photos) & beside(inside[1][:, None, :], photos)

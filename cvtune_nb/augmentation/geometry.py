@@ -11,6 +11,12 @@ Generator = torch.Generator | None
 """What random numbers are drawn from; None: torch's global generator."""
 
 
+def beside(tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """The tensor on the device of another one; to an NVIDIA GPU it is copied without the processor waiting for it."""
+    # from a GPU it would be read before it is there; Apple's may copy what has changed meanwhile
+    return tensor.to(other.device, non_blocking=tensor.device.type == "cpu" and other.device.type != "mps")
+
+
 def centre(photos: torch.Tensor, shape: Shape) -> torch.Tensor:
     """The middle of each photo, as when accuracy is measured."""
     top, left = ((have - want) // 2 for have, want in zip(photos.shape[1:3], shape, strict=True))
@@ -27,8 +33,8 @@ def crop(photos: torch.Tensor, strength: float, shape: Shape, random: Generator)
         + torch.arange(shape[axis])
         for axis in (0, 1)
     )
-    index = torch.arange(len(photos))[:, None, None].to(photos.device)
-    return photos[index, rows[:, :, None].to(photos.device), columns[:, None, :].to(photos.device)]
+    index = torch.arange(len(photos))[:, None, None]
+    return photos[tuple(beside(each, photos) for each in (index, rows[:, :, None], columns[:, None, :]))]
 
 
 def resized_crop(photos: torch.Tensor, strength: float, shape: Shape, random: Generator) -> torch.Tensor:
@@ -80,7 +86,7 @@ def turned(
         (diagonal, lambda each: each.transpose(1, 2)),
     ):
         if chosen is not None:
-            photos = torch.where(chosen[:, None, None, None].to(photos.device), mirror(photos), photos)
+            photos = torch.where(beside(chosen[:, None, None, None], photos), mirror(photos), photos)
     return photos
 
 
@@ -110,7 +116,7 @@ def warped(photos: torch.Tensor, where: torch.Tensor, shape: Shape) -> torch.Ten
     shape
         Of the result.
     """
-    grid = affine_grid(where.view(-1, 2, 3).to(photos.device), [len(photos), 3, *shape], align_corners=False)
+    grid = affine_grid(beside(where.view(-1, 2, 3), photos), [len(photos), 3, *shape], align_corners=False)
     seen = grid_sample(as_float(photos), grid, padding_mode="reflection", align_corners=False)
     return as_bytes(seen)
 

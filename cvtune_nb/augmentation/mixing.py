@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from cvtune_nb.augmentation.colours import rectangles
-from cvtune_nb.augmentation.geometry import Generator
+from cvtune_nb.augmentation.geometry import Generator, beside
 
 MIXES = ("mixup", "cutmix")
 
@@ -22,7 +22,7 @@ class Mixed:
     others
         Which other one: rows (n,).
     own
-        How much of each is its own: 0..1 (n,).
+        How much of each is its own: 0..1 (n,), on the processor or beside the photos.
     """
 
     photos: torch.Tensor
@@ -57,7 +57,7 @@ def mixup(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor) -> Mixe
         As in Mixed.
     """
     mine = photos.float()
-    blended = torch.lerp(mine[others.to(photos.device)], mine, own[:, None, None, None].to(photos.device))
+    blended = torch.lerp(mine[beside(others, photos)], mine, beside(own[:, None, None, None], photos))
     return Mixed(blended.round_().to(torch.uint8), others, own)
 
 
@@ -74,5 +74,5 @@ def cutmix(photos: torch.Tensor, others: torch.Tensor, own: torch.Tensor, random
         What the places of the rectangles are drawn from.
     """
     cut = rectangles(photos, 1 - own, torch.ones(len(photos)), random)
-    pasted = torch.where(cut[..., None], photos[others.to(photos.device)], photos)
-    return Mixed(pasted, others, 1 - cut.float().mean((1, 2)).cpu())
+    pasted = torch.where(cut[..., None], photos[beside(others, photos)], photos)
+    return Mixed(pasted, others, 1 - cut.float().mean((1, 2)))

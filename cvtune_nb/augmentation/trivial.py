@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import conv2d
 
 from cvtune_nb.augmentation.colours import coloured
-from cvtune_nb.augmentation.geometry import Generator, as_bytes, as_float, in_pixels, warped
+from cvtune_nb.augmentation.geometry import Generator, as_bytes, as_float, beside, in_pixels, warped
 
 SHEAR, SHIFT, ANGLE, FACTOR, BITS = 0.99, 32 / 224, 135.0, 0.99, 6
 """Widest: of a shear, of a shift (of the side), of a turn (degrees), of a factor (about 1), bits that are left out."""
@@ -31,7 +31,7 @@ def trivialaugment(photos: torch.Tensor, strength: float, random: Generator) -> 
     ):
         rows = ((change >= first) & (change <= last)).nonzero()[:, 0]
         if len(rows):
-            there = rows.to(photos.device)
+            there = beside(rows, photos)
             photos[there] = make(photos[there], change[rows], amount[rows])
     return photos
 
@@ -62,13 +62,13 @@ def _sharpened(photos: torch.Tensor, _: torch.Tensor, amount: torch.Tensor) -> t
     kernel[:, :, 1, 1] = 5
     smooth = images.clone()
     smooth[:, :, 1:-1, 1:-1] = conv2d(images, kernel / 13, groups=3)
-    return as_bytes(smooth + (1 + FACTOR * amount)[:, None, None, None].to(photos.device) * (images - smooth))
+    return as_bytes(smooth + beside((1 + FACTOR * amount)[:, None, None, None], photos) * (images - smooth))
 
 
 def _mapped(photos: torch.Tensor, change: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
     """Each value of a channel becomes another one: a table of 256 for each photo and channel."""
     planes = photos.permute(0, 3, 1, 2).flatten(2).long()
-    change, amount = (each[:, None, None].to(photos.device) for each in (change, amount))
+    change, amount = (beside(each[:, None, None], photos) for each in (change, amount))
     values = torch.arange(256, device=photos.device).expand(len(photos), 3, 256)
     step = 2 ** (BITS * amount).round().long()
     posterised = values // step * step

@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
-from cvtune_nb.augmentation.geometry import Generator
+from cvtune_nb.augmentation.geometry import Generator, beside
 from cvtune_nb.augmentation.mixing import Mixed
-from cvtune_nb.classification.losses import order, soft_labels
+from cvtune_nb.classification.losses import one_hot, order, soft_labels
 from cvtune_nb.imbalance import SAMPLING, remedy_of
 from cvtune_nb.parameters import Config
 
@@ -87,29 +87,29 @@ class Balance:
             return self._weighted(logits, labels, mixture, counts_as)
         targets = soft_labels(labels, mixture, classes) if mixture else labels
         if self.prior is not None:
-            logits = logits + self.prior.to(logits.device)
+            logits = logits + beside(self.prior, logits)
         if self.weights is None:
-            return cross_entropy(logits, targets.to(logits.device), label_smoothing=SMOOTHING)
-        weighted = (targets if mixture else one_hot(labels, classes)) * self.weights
+            return cross_entropy(logits, beside(targets, logits), label_smoothing=SMOOTHING)
+        weighted = (targets if mixture else one_hot(labels, classes)) * beside(self.weights, labels)
         # the weights of torch's own cross-entropy would make the smoothed part of every photo count by class, too
         smoothed = (1 - SMOOTHING) * weighted + SMOOTHING / classes * weighted.sum(1, keepdim=True)
-        return cross_entropy(logits, smoothed.to(logits.device))
+        return cross_entropy(logits, beside(smoothed, logits))
 
     def _weighted(
         self, logits: torch.Tensor, labels: torch.Tensor, mixture: Mixed | None, counts_as: torch.Tensor
     ) -> torch.Tensor:
         """The same with weights for the photos: each part of a mixed one with that of the photo it came from."""
         classes = logits.shape[1]
-        each = one_hot(labels, classes).float() * counts_as[:, None]
+        each = one_hot(labels, classes) * beside(counts_as, labels)[:, None]
         if mixture:
-            own = mixture.own.to(each)[:, None]
-            each = own * each + (1 - own) * each[mixture.others]
+            own = beside(mixture.own, labels).to(each)[:, None]
+            each = own * each + (1 - own) * each[beside(mixture.others, labels)]
         if self.prior is not None:
-            logits = logits + self.prior.to(logits.device)
+            logits = logits + beside(self.prior, logits)
         if self.weights is not None:
-            each = each * self.weights
+            each = each * beside(self.weights, labels)
         smoothed = (1 - SMOOTHING) * each + SMOOTHING / classes * each.sum(1, keepdim=True)
-        return cross_entropy(logits, smoothed.to(logits.device))
+        return cross_entropy(logits, beside(smoothed, logits))
 
     def order(self, labels: torch.Tensor, loss: str) -> torch.Tensor:
         """The rows of an epoch, as many as there are `labels` (n,), in a new order (losses.order)."""

@@ -20,12 +20,14 @@ from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import backbones, memory, networks
 from cvtune_nb.models.drop_path import require_drop_path
 from cvtune_nb.models.inference import quick
-from cvtune_nb.parameters import Config
-from cvtune_nb.runs.cost import Cost, Speed, Trial, epoch_seconds, estimate
+from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.runs.cost import Cost, Speed, Trial, epoch_seconds, estimate, free_bytes, memory_bytes
 from cvtune_nb.runs.fitting import train_mode
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.workspace import Workspace
 
+SPARE = 2.0
+"""Times the memory that training is expected to need, which is left free of photos: what kernels work in, and gaps."""
 PROBE_PHOTOS = 32
 """At most so many photos are in the minibatch that is tried: time a photo is about the same in larger ones."""
 
@@ -71,8 +73,24 @@ def predict_cost(workspace: Workspace, config: Config, progress: Progress = sile
         if not known.exists():
             preparing += int((photos["split"] == "train").sum()) * photos["label"].nunique() * SVM_SECONDS
     store = pixels.serving(workspace, keys, spec.preprocessing)
-    copies = (4 if config.optimizer == "adamw" else 3) + bool(config.ema)
-    return estimate(workspace, config, probe, epoch, (store, keys), preparing, copies, download)
+    return estimate(workspace, config, probe, epoch, (store, keys), preparing, _copies(config), download)
+
+
+def _copies(config: Config) -> int:
+    """Of the weights in memory (runs.cost.estimate)."""
+    return (4 if config.optimizer == "adamw" else 3) + bool(config.ema)
+
+
+def room_beside(workspace: Workspace, config: Config, progress: Progress = silent) -> float:
+    """Bytes of the GPU's memory that training leaves free.
+
+    Parameters
+    ----------
+    workspace, config, progress
+        As for `predict_cost`.
+    """
+    needed = memory_bytes(config, _probe(workspace, config, progress), _copies(config))
+    return free_bytes() - SPARE * needed
 
 
 def _saved(workspace: Workspace, config: Config, probe: dict[str, float], trained: int, progress: Progress) -> float:
@@ -107,6 +125,8 @@ def speed(workspace: Workspace, config: Config) -> Speed:
     # not which features: pooling the maps of several stages takes next to no time beside computing them
     size = config.image_size if config.aspect == SQUARE else "{}x{}".format(*features.shown_in(config).shape)
     kind = f"{config.backbone} {size} {photos} {config.optimizer}"
+    if config.precision != PARAMETERS["precision"].default:
+        kind += f" {config.precision}"
     return Speed(workspace.cache / "speed.json", kind)
 
 
@@ -123,7 +143,7 @@ def _probe(workspace: Workspace, config: Config, progress: Progress) -> dict[str
 
         def step() -> None:
             train_mode(network)
-            with networks.mixed_precision(device):
+            with networks.mixed_precision(device, config.precision):
                 logits = network(images)
             optimizer.zero_grad()
             cross_entropy(logits.float(), labels).backward()

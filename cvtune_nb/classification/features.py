@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cvtune_nb.parameters import Config
 
 BATCH = 32
-"""Photos a forward pass: docs/measurements.md, "Photos a forward pass"."""
+"""Photos a forward pass on a processor: docs/measurements.md, "Photos a forward pass"."""
 
 
 def suited(shown: Preprocessing, backbone: str) -> Preprocessing:
@@ -216,20 +216,24 @@ def fill(store: RowStore, keys: list[str], squares: Pixels, network: "Backbone",
     list of float
         Photos a second of each minibatch, without the reading.
     """
-    from cvtune_nb.models.inference import fastest
-    from cvtune_nb.models.networks import device
+    from cvtune_nb.models import networks
+    from cvtune_nb.models.inference import fastest, photos_on_gpu
+    from cvtune_nb.runs.reading import read_ahead
 
-    network = network.eval().to(device())
-    compute, speeds = fastest(network, squares.centre(range(min(BATCH, len(keys)))), len(keys)), []
-    for first in range(0, len(keys), BATCH * 8):
-        chunk = range(first, min(first + BATCH * 8, len(keys)))
-        computed = []
-        for batch in (chunk[i : i + BATCH] for i in range(0, len(chunk), BATCH)):
-            progress(batch[0] / len(keys), f"computing features: {batch[0]} of {len(keys)} photos")
-            images, begun = squares.centre(batch), time.perf_counter()
+    device, photos = networks.device(), len(keys)
+    at_once = BATCH if device.type == "cpu" else photos_on_gpu(squares.preprocessing.shape)
+    speeds, computed, first = [], [], 0
+    batches = [range(start, min(start + at_once, photos)) for start in range(0, photos, at_once)]
+    with networks.autotuned():
+        compute = fastest(network.eval().to(device), squares.centre(batches[0]), photos)
+        for batch, images in zip(batches, read_ahead(squares.centre, batches, device), strict=True):
+            progress(batch[0] / photos, f"computing features: {batch[0]} of {photos} photos")
+            begun = time.perf_counter()
             computed.append(compute(images))
             speeds.append(len(batch) / (time.perf_counter() - begun))
-        store.add([keys[i] for i in chunk], np.concatenate(computed))
+            if batch.stop - first >= BATCH * 8 or batch.stop == photos:
+                store.add(keys[first : batch.stop], np.concatenate(computed))
+                computed, first = [], batch.stop
     return speeds
 
 

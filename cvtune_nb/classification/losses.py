@@ -13,8 +13,8 @@ import functools
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import one_hot
 
+from cvtune_nb.augmentation.geometry import beside
 from cvtune_nb.augmentation.mixing import Mixed
 
 TOGETHER = 4
@@ -74,6 +74,11 @@ def similarity_loss(name: str) -> Loss | None:
     return None if name == "cross-entropy" else LOSSES[name]()
 
 
+def one_hot(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """1 where a photo is of a class, else 0: float (n, classes) of class ids (n). PyTorch's own reads them first."""
+    return (labels[:, None] == torch.arange(classes, device=labels.device)).float()
+
+
 def soft_labels(labels: torch.Tensor, mixture: Mixed, classes: int) -> torch.Tensor:
     """How much of each class a mixed photo shows: what the cross-entropy compares with, (n, classes).
 
@@ -86,8 +91,8 @@ def soft_labels(labels: torch.Tensor, mixture: Mixed, classes: int) -> torch.Ten
     classes
         How many there are.
     """
-    whole, own = one_hot(labels, classes).float(), mixture.own[:, None]
-    return own * whole + (1 - own) * whole[mixture.others]
+    whole, own = one_hot(labels, classes), beside(mixture.own, labels)[:, None]
+    return own * whole + (1 - own) * whole[beside(mixture.others, labels)]
 
 
 def order(labels: torch.Tensor, loss: str) -> torch.Tensor:

@@ -19,8 +19,10 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import memory, networks
 from cvtune_nb.parameters import PARAMETERS, Config
-from cvtune_nb.runs.fitting import read_ahead, train_mode
+from cvtune_nb.runs.descent import scaler_for
+from cvtune_nb.runs.fitting import train_mode
 from cvtune_nb.runs.optimizer import optimizer_for, set_learning_rate
+from cvtune_nb.runs.reading import read_ahead
 from cvtune_nb.workspace import Workspace
 
 LOWEST, HIGHEST, STEPS = 1e-5, 1.0, 60
@@ -100,11 +102,13 @@ def _tested(workspace: Workspace, config: Config, photos: pd.DataFrame, progress
     train_mode(network)
     balance = Balance.of(config, train.labels, classes)
     rows, mean = [], 0.0
-    batches = read_ahead(train.batch, itertools.islice(_batches(train.labels, config, balance), STEPS))
-    for number, (rate, batch) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
+    scaler = scaler_for(networks.device(), config.precision)
+    minibatches = itertools.islice(_batches(train.labels, config, balance), STEPS)
+    batches = read_ahead(train.batch, minibatches, networks.device())
+    for number, (rate, (squares, labels)) in enumerate(zip(np.geomspace(LOWEST, HIGHEST, STEPS), batches, strict=True)):
         progress(number / STEPS, f"learning rate {rate:.2g}: step {number + 1} of at most {STEPS}")
         set_learning_rate(optimizer, float(rate))
-        loss = step(network, optimizer, *batch, config, balance)
+        loss = float(step(network, optimizer, squares, labels, config, balance, None, scaler))
         mean = KEPT * mean + (1 - KEPT) * loss
         smoothed = mean / (1 - KEPT ** (number + 1))  # as if the first loss had been there for ever
         if not math.isfinite(loss):

@@ -11,35 +11,41 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
+from cvtune_nb.augmentation.geometry import beside
 from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import cost
 from cvtune_nb.classification.balance import Balance
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.extra_photos import ExtraPhotos, in_folder, rows_of
-from cvtune_nb.classification.features import FeatureSpec, shown_in
+from cvtune_nb.classification.features import BATCH, FeatureSpec, shown_in
 from cvtune_nb.classification.losses import similarity_loss
 from cvtune_nb.classification.model import Classifier, add_projection, build, in_epoch
 from cvtune_nb.classification.parent import named_parent, parent_of, take_over, words
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, Run, new_run, run_store
 from cvtune_nb.data.groups import dependent
+from cvtune_nb.data.photo import both
 from cvtune_nb.data.pixels import Pixels, pixels
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.split import require_learnable
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks
-from cvtune_nb.models.inference import quick
+from cvtune_nb.models.inference import photos_on_gpu, quick
 from cvtune_nb.objectives import USUAL, objective_of
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs import distributed, fitting, lock
+from cvtune_nb.runs.descent import UNSCALED, descend, scaler_for
 from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import optimizer_for
+from cvtune_nb.runs.reading import read_ahead
 from cvtune_nb.workspace import Workspace, photos_id
 
 NO_BALANCE = Balance()
-Batch = tuple[np.ndarray, torch.Tensor]
+CHUNK = 1_000
+"""Photos that are copied to a GPU at once."""
+Batch = tuple[torch.Tensor, torch.Tensor]
 """uint8 photos (n, height, width, 3), and their class ids (n)."""
-WeightedBatch = tuple[np.ndarray, torch.Tensor, torch.Tensor | None]
+WeightedBatch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
 """The same, and how much each photo counts (n); None: all the same."""
 
 
@@ -47,13 +53,15 @@ WeightedBatch = tuple[np.ndarray, torch.Tensor, torch.Tensor | None]
 class Part:
     """Photos of one split as the network sees them, and their class ids (n).
 
-    counts_as: how much each counts in training (n), 1 on average; None: all the same.
+    counts_as: how much each counts in training (n), 1 on average; None: all the same. on_gpu: `squares` there, uint8
+    (n, height, width, 3); None: they are not.
     """
 
     squares: Pixels
     labels: torch.Tensor
     photos: pd.DataFrame
     counts_as: torch.Tensor | None = None
+    on_gpu: torch.Tensor | None = None
 
     def subsample(self, most: int, seed: int) -> "Part":
         """At most `most` of the photos, drawn by the seed."""
@@ -62,9 +70,22 @@ class Part:
 
     def batch(self, rows: torch.Tensor) -> Batch:
         """The photos of these rows, and their class ids."""
-        return self.squares[rows.tolist()], self.labels[rows]
+        if self.on_gpu is not None:
+            return self.on_gpu[beside(rows, self.on_gpu)], self.labels[rows]
+        return torch.from_numpy(self.squares[rows.tolist()]), self.labels[rows]
+
+    def kept_on(self, device: torch.device, room: float) -> "Part":
+        """The same with its pixels on a GPU, if they fit into so many bytes: no step has to copy any."""
+        shape = (len(self.squares), *both(self.squares.side), 3)
+        if math.prod(shape) > room:
+            return self
+        pixels = torch.empty(shape, dtype=torch.uint8, device=device)
+        for rows in torch.arange(len(pixels)).split(CHUNK):
+            pixels[rows[0] : rows[-1] + 1] = torch.from_numpy(self.squares[rows.tolist()])
+        return replace(self, on_gpu=pixels)
 
 
+@networks.autotuned()
 def fit(
     workspace: Workspace,
     config: Config | None = None,
@@ -158,6 +179,9 @@ class ClassifierTrainer:
         add_projection(network, config)
         self.network = network.to(networks.device())
         self.optimizer = optimizer_for(self.network, config)
+        self.scaler = scaler_for(networks.device(), config.precision)
+        if networks.device().type == "cuda" and "teacher" not in run.beside:  # whose memory nobody has estimated
+            self.train = self.train.kept_on(networks.device(), cost.room_beside(workspace, config, progress))
         self.progress, self.now = progress, config
         self.smaller: Part | None = None
 
@@ -197,10 +221,10 @@ class ClassifierTrainer:
         """The schedule, after the warm-up."""
         return min(1.0, (round(done * steps) + 1) / max(1, self.config.warm_up)) * self.config.rate(done)
 
-    def step(self, network: nn.Module, batch: WeightedBatch) -> float:
+    def step(self, network: nn.Module, batch: WeightedBatch) -> torch.Tensor:
         """One step of training; returns the loss before it."""
         squares, labels, counts_as = batch
-        return step(network, self.optimizer, squares, labels, self.now, self.balance, counts_as)
+        return step(network, self.optimizer, squares, labels, self.now, self.balance, counts_as, self.scaler)
 
     def measure(self, progress: Progress) -> Measured:
         """Accuracy and loss without augmentation."""
@@ -233,12 +257,13 @@ class ClassifierTrainer:
 def step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    squares: np.ndarray,
+    squares: torch.Tensor,
     labels: torch.Tensor,
     config: Config,
     balance: Balance = NO_BALANCE,
     counts_as: torch.Tensor | None = None,
-) -> float:
+    scaler: torch.amp.GradScaler = UNSCALED,
+) -> torch.Tensor:
     """Train on one minibatch.
 
     Parameters
@@ -246,61 +271,30 @@ def step(
     network, optimizer
         The classifier in training mode, and what moves its weights.
     squares, labels
-        This process's photos of the minibatch, uint8 (n, height, width, 3), and their class ids (n).
+        This process's photos of the minibatch, uint8 (n, height, width, 3), and their class ids (n); wherever they are.
     config
-        Augmentation, loss and gradient clipping.
+        Augmentation, loss, precision and gradient clipping.
     balance
         What its remedy for imbalance does to the loss.
     counts_as
         How much each photo counts (n), 1 on average over all training photos; None: all the same.
+    scaler
+        What scales the loss (descent.scaler_for).
 
     Returns
     -------
-    float
-        The mean loss of the whole minibatch before the step. Where it is not finite no step is made.
+    torch.Tensor
+        As descent.descend.
     """
-    device = next(network.parameters()).device
-    images = augmented(torch.from_numpy(squares).to(device), shown_in(config).shape, config.policies)
+    weights = next(network.parameters())
+    images = augmented(beside(squares, weights), shown_in(config).shape, config.policies)
     mixture = mixed(images, config.policies)
-    with networks.mixed_precision(device):
+    with networks.mixed_precision(weights.device, config.precision):
         logits, features = network(mixture.photos if mixture else images, with_features=True)
     loss = balance.loss(logits.float(), labels, mixture, counts_as)
     if similar := similarity_loss(config.counted_loss):  # of several processes each compares its own share's photos
-        loss = loss + config.loss_weight * similar(normalize(features.float()), labels.to(device))
-    return descend(network, optimizer, loss, len(labels), config.clip_norm)
-
-
-def descend(
-    network: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, count: int, clip_norm: float
-) -> float:
-    """Move the weights down the gradient of the loss of a minibatch.
-
-    Parameters
-    ----------
-    network, optimizer
-        As for `step`.
-    loss
-        The mean over this process's photos.
-    count
-        How many these are.
-    clip_norm
-        The longest gradient; 0: any.
-
-    Returns
-    -------
-    float
-        As `step`.
-    """
-    photos, total = distributed.all_reduce_values(count, count * loss.item())
-    if not math.isfinite(total):
-        return total
-    optimizer.zero_grad()
-    # the mean over the minibatch, whatever its parts: gradients of several processes are averaged
-    (loss * (count * distributed.world_size() / photos)).backward()
-    if clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
-    optimizer.step()
-    return total / photos
+        loss = loss + config.loss_weight * similar(normalize(features.float()), beside(labels, weights))
+    return descend(network, optimizer, loss, len(labels), config.clip_norm, scaler)
 
 
 def part_of(
@@ -360,10 +354,14 @@ def with_extra(
 
 def _logits(network: nn.Module, part: Part, classes: int, each_batch: Callable[[], None]) -> torch.Tensor:
     """The output (n, classes) of a network in eval mode for a part, without augmentation."""
-    outputs = torch.zeros(len(part.labels), classes, device=networks.device())
-    for rows in distributed.shard(torch.arange(len(part.labels))).split(32):
+    device = networks.device()
+    outputs = torch.zeros(len(part.labels), classes, device=device)
+    at_once = BATCH if device.type == "cpu" else photos_on_gpu(part.squares.preprocessing.shape)
+    batches = distributed.shard(torch.arange(len(part.labels))).split(at_once)
+    seen = read_ahead(lambda rows: part.squares.centre(rows.tolist()), batches, device)
+    for rows, images in zip(batches, seen, strict=True):
         each_batch()
-        outputs[rows] = torch.from_numpy(networks.forward(network, part.squares.centre(rows.tolist()))).to(outputs)
+        outputs[rows] = torch.from_numpy(networks.forward(network, images)).to(outputs)
     return distributed.all_reduce_sum(outputs).cpu()
 
 

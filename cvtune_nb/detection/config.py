@@ -21,6 +21,7 @@ class DetectorConfig(TrainingConfig):
     weight_decay: float = PARAMETERS["weight_decay"].default
     proposals: int = PARAMETERS["proposals"].default
     augmentation: str = PARAMETERS["augmentation"].default
+    precision: str = PARAMETERS["precision"].default
     seed: int = PARAMETERS["seed"].default
 
     DECLARED = PARAMETERS

@@ -14,6 +14,7 @@ from cvtune_nb.detection.run import DetectorRun
 from cvtune_nb.detection.training_step import step
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import memory, networks
+from cvtune_nb.parameters import DETECTOR_PARAMETERS
 from cvtune_nb.runs.cost import Cost, Speed, Trial, epoch_seconds, estimate
 from cvtune_nb.runs.fitting import train_mode
 from cvtune_nb.runs.optimizer import adamw
@@ -63,6 +64,8 @@ def calibrate(dataset: Dataset, run: DetectorRun) -> None:
 def speed(dataset: Dataset, config: DetectorConfig) -> Speed:
     """How fast this machine trains such a run."""
     kind = f"{config.detector} {config.image_size} {config.proposals}"
+    if config.precision != DETECTOR_PARAMETERS["precision"].default:
+        kind += f" {config.precision}"
     return Speed(dataset.workspace.cache / "speed-detectors.json", kind)
 
 
@@ -85,7 +88,7 @@ def _probe(dataset: Dataset, config: DetectorConfig, progress: Progress) -> dict
 
         def one_step() -> None:
             train_mode(network)
-            step(network, optimizer, images, [target] * PROBE_PHOTOS)
+            step(network, optimizer, images, [target] * PROBE_PHOTOS, config.precision)
 
         return Trial(network, one_step, lambda: network(images_of(images, device)), PROBE_PHOTOS)
 

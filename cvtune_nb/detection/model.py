@@ -230,9 +230,10 @@ def _in_float(_: nn.Module, __: tuple, answer: tuple[list[torch.Tensor], ...]) -
     return tuple([each.float() for each in maps] for maps in answer)
 
 
-def images_of(pictures: Sequence[np.ndarray], device: torch.device) -> list[torch.Tensor]:
+def images_of(pictures: Sequence[np.ndarray | torch.Tensor], device: torch.device) -> list[torch.Tensor]:
     """uint8 photos (height, width, 3) as float (3, height, width) in 0..1."""
-    return [torch.from_numpy(np.array(picture)).to(device).permute(2, 0, 1).float() / 255 for picture in pictures]
+    tensors = (each if isinstance(each, torch.Tensor) else torch.from_numpy(np.array(each)) for each in pictures)
+    return [each.to(device).permute(2, 0, 1).float() / 255 for each in tensors]
 
 
 def _generator(name: str, anchors: Anchors) -> AnchorGenerator:

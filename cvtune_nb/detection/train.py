@@ -23,6 +23,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models.networks import device
 from cvtune_nb.runs import fitting
+from cvtune_nb.runs.descent import scaler_for
 from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import adamw
 
@@ -130,6 +131,7 @@ class DetectorTrainer:
         network = build(config, len(run.classes), run.anchors, run.max_detections, pretrained, progress)
         self.network = network.to(device())
         self.optimizer = adamw(self.network, config.learning_rate, config.weight_decay)
+        self.scaler = scaler_for(device(), config.precision)
         self.random = np.random.default_rng()
 
     def start(self, progress: Progress) -> None:  # noqa: ARG002 - it takes no time
@@ -153,9 +155,9 @@ class DetectorTrainer:
         """The schedule, after WARM_UP steps."""
         return min(1.0, (done * steps + 1) / WARM_UP) * self.config.rate(done)
 
-    def step(self, network: nn.Module, batch: Batch) -> float:
+    def step(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """One step of training; returns the loss before it."""
-        return step(network, self.optimizer, *batch)
+        return step(network, self.optimizer, *batch, self.config.precision, self.scaler)
 
     def measure(self, progress: Progress) -> Measured:
         """Average precision on validation, and what was found."""

@@ -42,6 +42,7 @@ ADDED = {
     "parent": "",
     "loss_weight": 1.0,
     "projection": 0,
+    "precision": "auto",
 }
 """Parameters that earlier versions did not know, with the values that training had then: the name of a journal is
 without these, so that a sweep of such a version goes on."""

@@ -74,7 +74,7 @@ def measure(backbone: str, image_size: int = 224, seconds: float = 1.5, batch: i
         passes += 1
     speed = passes * batch / (time.perf_counter() - start)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _WORDS[device.type]
-    precision = "bfloat16" if networks.has_bfloat16(device) else "float32"
+    precision = str(networks.number_type(device)).removeprefix("torch.")
     gigabytes = psutil.virtual_memory().total / 2**30
     return Machine(name, precision, _cores(), round(gigabytes, 1), backbone, image_size, speed)
 

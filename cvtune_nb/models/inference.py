@@ -20,8 +20,17 @@ FUSING_PAYS = 200 * 224**2
 SAME = 1e-3
 """Largest difference of features, as a fraction of the largest feature, that counts as the same."""
 
-Forward = Callable[[np.ndarray], np.ndarray]
+AT_MOST, AT_LEAST = 128, 8
+"""Photos a forward pass on a GPU: of 224 x 224 pixels, and however large they are. Fewer would leave it idle while the
+processor starts its kernels."""
+
+Forward = Callable[[np.ndarray | torch.Tensor], np.ndarray]
 """uint8 images (n, size, size, 3) to float32 features (n, width)."""
+
+
+def photos_on_gpu(shape: tuple[int, int]) -> int:
+    """How many photos of a height and width a forward pass on a GPU takes."""
+    return max(AT_LEAST, min(AT_MOST, AT_MOST * 224**2 // (shape[0] * shape[1])))
 
 
 def fastest(network: networks.Backbone, images: np.ndarray, photos: int) -> Forward:

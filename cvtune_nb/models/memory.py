@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 
 RAN_OUT = re.compile(
     r"(out of|not enough|insufficient|no) memory|allocat\w*.{0,40} memory|memory.{0,40} allocat|bad_alloc"
-    r"|could not create a (primitive|memory object)",
+    r"|could not create a (primitive|memory object)|_ALLOC_FAILED",
     re.IGNORECASE,
 )
 """What is said where there was no memory; that tensors share memory is another matter."""
@@ -25,9 +26,18 @@ _lock, _users = Lock(), 0
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether `error` says that there was no memory: Python's own, PyTorch's, and oneDNN's."""
+    """Whether `error` says that there was no memory: Python's own, PyTorch's, oneDNN's, cuDNN's and cuBLAS's."""
     # oneDNN does not name memory (seen with a limit on the address space)
     return isinstance(error, MemoryError) or bool(RAN_OUT.search(str(error)))
+
+
+def release() -> None:
+    """Give back the memory of what nothing refers to any more, a GPU's to its driver, too."""
+    import torch  # which not all who ask for free memory have imported
+
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
 
 
 def free_bytes() -> int:

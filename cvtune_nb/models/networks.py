@@ -1,6 +1,8 @@
 """Load a pretrained network as photos in, features out."""
 
+import contextlib
 import itertools
+from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache, partial
 from typing import Any
@@ -154,9 +156,9 @@ def _colours(network: Any) -> Colours:
 
 
 def device() -> torch.device:
-    """The device that networks run on: the first CUDA device, else Apple's GPU, else the processor."""
+    """The device that networks run on: this process's CUDA device, else Apple's GPU, else the processor."""
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return torch.device("cuda", torch.cuda.current_device())  # by number: other threads begin with the first one
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
@@ -172,16 +174,63 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in BFLOAT16)
 
 
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """A context in which networks compute in bfloat16 if the device is fast at it, else in float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
+TENSOR_CORES = (7, 0)
+"""The least compute capability of NVIDIA GPUs that multiply float16 several times as fast as float32 (Volta, 2017)."""
 
 
-def forward(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
+def has_float16(device: torch.device) -> bool:
+    """Whether the device is fast at float16, and right."""
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < TENSOR_CORES:
+        return False
+    # which count as Turing, have no tensor cores, and give NaN from convolutions in float16
+    return "GTX 16" not in torch.cuda.get_device_name(device)
+
+
+def number_type(device: torch.device, precision: str = "auto") -> torch.dtype:
+    """What networks compute in on a device, by a choice of PARAMETERS["precision"]."""
+    if precision != "auto":
+        return getattr(torch, precision)
+    if has_bfloat16(device):
+        return torch.bfloat16
+    return torch.float16 if has_float16(device) else torch.float32
+
+
+def mixed_precision(device: torch.device, precision: str = "auto") -> torch.autocast:
+    """A context in which networks compute in `number_type`, but for what needs float32."""
+    dtype = number_type(device, precision)
+    mixed = dtype != torch.float32
+    return torch.autocast(device.type, dtype if mixed else None, enabled=mixed)
+
+
+@contextlib.contextmanager
+def autotuned() -> Iterator[None]:
+    """A context for photos of one size on an NVIDIA GPU: cuDNN tries which of its algorithms are the fastest with them.
+
+    And float32 is multiplied as TF32 where the GPU has that. Without such a GPU it does nothing.
+    """
+    if not torch.cuda.is_available():
+        yield
+        return
+    cudnn, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = cudnn
+        torch.set_float32_matmul_precision(precision)
+
+
+def forward(network: torch.nn.Module, images: np.ndarray | torch.Tensor) -> np.ndarray:
     """The network's output for images, without gradients and in `mixed_precision`: float32 (n, ...).
 
-    images: uint8 (n, height, width, 3).
+    What float16 has no number for is computed again in float32. images: uint8 (n, height, width, 3).
     """
     device = next(itertools.chain(network.parameters(), network.buffers())).device
+    images = torch.as_tensor(images).to(device)
     with torch.inference_mode(), mixed_precision(device):
-        return network(torch.from_numpy(images).to(device)).float().cpu().numpy()
+        output = network(images).float().cpu().numpy()
+    if number_type(device) == torch.float16 and not np.isfinite(output).all():
+        with torch.inference_mode():
+            return network(images).float().cpu().numpy()
+    return output

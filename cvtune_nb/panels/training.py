@@ -33,8 +33,11 @@ from cvtune_nb.widgets.job import Job, Work
 from cvtune_nb.widgets.layout import button, folded, row, small_print
 from cvtune_nb.workspace import Workspace, photos_id
 
-KEPT = ("backbone", "weights", "image_size", "framing", "aspect", "pooling", "objective", "imbalance", "seed")
-"""Parameters that are a choice about the photos: Recommended leaves them as they are."""
+KEPT = (
+    *("backbone", "weights", "image_size", "framing", "aspect", "pooling"),
+    *("objective", "imbalance", "precision", "seed"),
+)
+"""Parameters that are a choice about photos or machine: Recommended leaves them as they are."""
 
 
 class TrainingPanel(RunPanel):

@@ -1,6 +1,6 @@
 """What a training run needs to go on, in one safetensors file, written atomically.
 
-That is the network, the optimizer, the average of the weights and the history.
+That is the network, the optimizer, the average of the weights, the history, and how losses are scaled.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from cvtune_nb.files import replacing
+from cvtune_nb.runs.descent import UNSCALED
 from cvtune_nb.runs.store import StoredRun
 from cvtune_nb.runs.weight_average import WeightAverage
 
@@ -23,7 +24,11 @@ AVERAGE = "average."
 
 
 def save(
-    run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None = None
+    run: StoredRun,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None = None,
+    scaler: torch.amp.GradScaler = UNSCALED,
 ) -> None:
     """Write the run's checkpoint, and best.safetensors when its last epoch is its best so far.
 
@@ -31,7 +36,7 @@ def save(
     ----------
     run
         With its history up to this epoch.
-    network, optimizer, average
+    network, optimizer, average, scaler
         What is saved. The best weights are the averaged ones.
 
     Raises
@@ -48,7 +53,8 @@ def save(
     for number, parameter in enumerate(network.parameters()):
         for name, tensor in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{number}.{name}"] = tensor.cpu().contiguous()
-    write_tensors(run.checkpoint, tensors, {"history": json.dumps(run.history.to_dict("records"))})
+    notes = {"history": run.history.to_dict("records"), "scaler": scaler.state_dict()}
+    write_tensors(run.checkpoint, tensors, {name: json.dumps(note) for name, note in notes.items()})
 
 
 def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -91,27 +97,36 @@ def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return found
 
 
-def restore(run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put network and optimizer back to where the checkpoint was written.
+def restore(
+    run: StoredRun, network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler = UNSCALED
+) -> None:
+    """Put network, optimizer and scaler back to where the checkpoint was written.
 
     Parameters
     ----------
     run
         Whose checkpoint is read.
-    network, optimizer
-        Changed in place; made as for the run.
+    network, optimizer, scaler
+        Changed in place; made as for the run. A scaler begins anew where the checkpoint has none: another device, or an
+        earlier version, trained with other numbers.
     """
+    with safe_open(run.checkpoint, "pt") as file:
+        scaled = json.loads((file.metadata() or {}).get("scaler", "{}"))
+    if scaled and scaler.is_enabled():
+        scaler.load_state_dict(scaled)
     tensors = load_file(run.checkpoint)
     network.load_state_dict(
         {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
     )
     parameters = list(network.parameters())
+    fused = {parameter for group in optimizer.param_groups if group.get("fused") for parameter in group["params"]}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, number, kind = name.split(".")
             parameter = parameters[int(number)]
             # laid out in memory as the parameter is, so that sums are rounded as they were
             like = torch.empty_like(parameter) if tensor.shape == parameter.shape else torch.empty_like(tensor)
+            like = like.to(parameter.device) if parameter in fused else like  # it counts its steps there
             optimizer.state[parameter][kind] = like.detach().copy_(tensor)
 
 

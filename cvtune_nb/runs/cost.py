@@ -201,8 +201,8 @@ def _fastest(work: Callable[[], object]) -> float:
     for _ in range(3):
         start = time.perf_counter()
         work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
         times.append(time.perf_counter() - start)
     return min(times)
 
@@ -256,14 +256,27 @@ def estimate(
     missing = len(store.missing(keys))
     kept = min(missing, room(workspace, store))
     epoch += (missing - kept) * DECODE_SECONDS
-    needed = copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
+    needed = memory_bytes(config, probe, copies)
     # on disk: the best weights, the last ones and what the optimizer keeps; one more while they are replaced
     disk = kept * store.row_bytes + (copies + 1) * probe["weight_bytes"]
-    free = torch.cuda.mem_get_info()[0] if networks.device().type == "cuda" else memory.free_bytes()
     seconds = missing * DECODE_SECONDS + preparing + config.epochs * epoch
     if download:
         seconds, disk = seconds + download.seconds, disk + 1e6 * download.megabytes
-    return Cost(seconds, needed / 1e6, disk / 1e6, missing - kept, free / 1e6, download)
+    return Cost(seconds, needed / 1e6, disk / 1e6, missing - kept, free_bytes() / 1e6, download)
+
+
+def memory_bytes(config: TrainingConfig, probe: dict[str, float], copies: int) -> float:
+    """Memory that training needs; arguments as for `estimate`."""
+    return copies * probe["weight_bytes"] + config.batch_size * probe["activation_bytes"]
+
+
+def free_bytes() -> float:
+    """Memory that is free where networks run."""
+    device = networks.device()
+    if device.type != "cuda":
+        return memory.free_bytes()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by PyTorch, for what comes next
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 @dataclass(frozen=True)

@@ -27,14 +27,17 @@ Rows = TypeVar("Rows", torch.Tensor, np.ndarray)
 
 @contextlib.contextmanager
 def process_group() -> Iterator[None]:
-    """The process group of the processes that torchrun started: NCCL with CUDA devices, one a process, else gloo."""
+    """The process group of the processes that torchrun started: NCCL for CUDA devices, one a process, else gloo.
+
+    Messages are sent from the processors, so that no GPU is waited for.
+    """
     if not distributed.is_torchelastic_launched() or distributed.is_initialized():
         yield
         return
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if cuda else "gloo", timeout=TIMEOUT)
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
     try:
         yield
     finally:
@@ -114,8 +117,8 @@ def all_reduce_values(*values: float) -> list[float]:
 
 
 def _device() -> str:
-    """The device that messages between the processes must be on."""
-    return "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    """The device that messages between the processes must be on: Ray's groups have NCCL alone."""
+    return "cpu" if "gloo" in distributed.get_backend_config() else "cuda"
 
 
 class StopTogether:

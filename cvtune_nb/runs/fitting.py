@@ -3,9 +3,7 @@
 import contextlib
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,8 +18,10 @@ from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import memory
 from cvtune_nb.parameters import TrainingConfig
 from cvtune_nb.runs import checkpoint, distributed, lock
+from cvtune_nb.runs.descent import finite, ran_away, read_every
 from cvtune_nb.runs.distributed import StopTogether
 from cvtune_nb.runs.optimizer import set_learning_rate
+from cvtune_nb.runs.reading import read_ahead
 from cvtune_nb.runs.store import RESUMABLE, RunStore, StoredRun, locked
 from cvtune_nb.runs.weight_average import WeightAverage
 
@@ -49,6 +49,11 @@ class Trainer(Protocol[Rows, Batch]):
         """What moves its weights."""
         ...
 
+    @property
+    def scaler(self) -> torch.amp.GradScaler:
+        """What scales its losses (descent.scaler_for)."""
+        ...
+
     def start(self, progress: Progress) -> Measured | None:
         """Give the network the weights it starts with, before the first epoch of a new run.
 
@@ -68,10 +73,10 @@ class Trainer(Protocol[Rows, Batch]):
         """The learning rate after `done` epochs of so many steps."""
         ...
 
-    def step(self, network: nn.Module, batch: Batch) -> float:
-        """Train the network on one minibatch; returns the loss before the step.
+    def step(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Train the network on one minibatch; returns the loss before the step, as descent.descend does.
 
-        `network` is self.network as all processes train it. No step is made where the loss is not finite.
+        `network` is self.network as all processes train it. The minibatch is on its device, arrays as tensors.
         """
         ...
 
@@ -157,6 +162,7 @@ def fit(
                 if not memory.ran_out(error):
                     raise
                 current = _halved(task.store, current)
+            memory.release()  # out here, where the error, and with it all that was computed, is gone
         if distributed.rank() == 0:
             current.save()
             task.calibrate(current)
@@ -224,7 +230,7 @@ def _train(task: Task[Any, R], run: R, on_epoch: OnEpoch[R], progress: StopToget
         with distributed.rank_zero_first():
             trainer = task.trainer(run, progress)
         if len(run.history):
-            checkpoint.restore(run, trainer.network, trainer.optimizer)
+            checkpoint.restore(run, trainer.network, trainer.optimizer, trainer.scaler)
         elif distributed.rank() == 0 and (measured := trainer.start(progress)):
             seconds, clock = time.perf_counter() - clock, time.perf_counter()
             run = _keep(run, trainer, {"epoch": 0, "learning_rate": 0.0, "seconds": seconds}, measured)
@@ -235,7 +241,7 @@ def _train(task: Task[Any, R], run: R, on_epoch: OnEpoch[R], progress: StopToget
             checkpoint.restore_average(run, average)
         for epoch in range(int(run.history["epoch"].max()) + 1 if len(run.history) else 1, config.epochs + 1):
             losses = _epoch(trainer, network, average, config, epoch, progress)
-            if not all(map(math.isfinite, losses)):
+            if not all(map(math.isfinite, losses)) or ran_away(trainer.scaler):
                 return replace(run, state="diverged")
             with average.in_place():
                 measured = trainer.measure(_measuring(progress, epoch, config.epochs))
@@ -262,23 +268,24 @@ def _epoch(
     epoch: int,
     progress: StopTogether,
 ) -> list[float]:
-    """Train for an epoch; returns the loss of each step, the last of which is not finite where training diverged."""
+    """Train for an epoch; returns the loss of each step, of which not all are finite where training diverged."""
     torch.manual_seed(config.seed * 1_000 + epoch)  # drawn anew every epoch: a resumed run repeats it exactly
     train_mode(trainer.network)
     batches = [rows for rows in trainer.batches(epoch) if len(rows) >= distributed.world_size()]
     if rank := distributed.rank():
         torch.manual_seed(config.seed * 1_000 + epoch + rank * 1_000_000_007)  # other crops in each process
-    losses = []
-    for number, batch in enumerate(read_ahead(trainer.read, map(distributed.shard, batches))):
+    losses, device = [], next(trainer.network.parameters()).device
+    every = read_every(device)
+    for number, batch in enumerate(read_ahead(trainer.read, map(distributed.shard, batches), device)):
         share = (epoch - 1 + 0.8 * number / len(batches)) / config.epochs
         progress.each_minibatch(share, f"epoch {epoch} of {config.epochs}")
         rate = trainer.learning_rate(epoch - 1 + number / len(batches), len(batches))
         set_learning_rate(trainer.optimizer, rate)
         losses.append(trainer.step(network, batch))
-        if not math.isfinite(losses[-1]):
+        if len(losses) % every == 0 and not finite(losses[-every:]):
             break
         average.update()
-    return losses
+    return torch.stack(losses).tolist() if losses else []
 
 
 def _measuring(progress: Progress, epoch: int, epochs: int) -> Progress:
@@ -296,7 +303,7 @@ def _keep(
     if run.best_epoch == row["epoch"]:
         run.keep_outputs(outputs)
     # what counts: killed before, the epoch is done again
-    checkpoint.save(run, trainer.network, trainer.optimizer, average)
+    checkpoint.save(run, trainer.network, trainer.optimizer, average, trainer.scaler)
     run.save()
     return run
 
@@ -307,18 +314,3 @@ def train_mode(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def read_ahead(read: Callable[[Rows], Batch], batches: Iterable[Rows]) -> Iterator[Batch]:
-    """What `read` makes of each of `batches`; the next is read while one is used.
-
-    One thread reads, so that what is drawn at random comes in this order.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        coming = deque()
-        for rows in batches:
-            coming.append(pool.submit(read, rows))
-            if len(coming) > 1:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()

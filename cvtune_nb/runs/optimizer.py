@@ -17,8 +17,8 @@ def optimizer_for(network: nn.Module, config: Config) -> torch.optim.Optimizer:
     from the SVM"). With SGD weight decay pulls all weights, as in 2018.
     """
     if config.optimizer == "sgd":
-        groups = _groups(network, config.layer_decay, set())
-        return torch.optim.SGD(groups, config.learning_rate, MOMENTUM, weight_decay=config.weight_decay)
+        groups, fused = _groups(network, config.layer_decay, set()), fuses(network)
+        return torch.optim.SGD(groups, config.learning_rate, MOMENTUM, weight_decay=config.weight_decay, fused=fused)
     return adamw(network, config.learning_rate, config.weight_decay, config.layer_decay)
 
 
@@ -37,7 +37,12 @@ def adamw(network: nn.Module, learning_rate: float, weight_decay: float, layer_d
     decayed = decaying(network)
     spared = {name for name, _ in network.named_parameters()} - decayed
     groups = _groups(network, layer_decay, spared)
-    return torch.optim.AdamW(groups, learning_rate, weight_decay=weight_decay)
+    return torch.optim.AdamW(groups, learning_rate, weight_decay=weight_decay, fused=fuses(network))
+
+
+def fuses(network: nn.Module) -> bool | None:
+    """Whether one kernel moves all weights: on GPUs. None: as PyTorch has it."""
+    return True if next(network.parameters()).device.type in ("cuda", "mps") else None
 
 
 def _groups(network: nn.Module, layer_decay: float, spared: set[str]) -> list[dict]:

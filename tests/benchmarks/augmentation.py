@@ -241,7 +241,7 @@ def costs(arguments: argparse.Namespace, times: int = 8) -> None:
         chosen = policies_in(policy)
         mixed(augmented(squares, config.image_size, chosen), chosen)
 
-    whole = milliseconds(lambda: step(network, optimizer, squares.numpy(), labels, config), times)
+    whole = milliseconds(lambda: step(network, optimizer, squares, labels, config), times)
     taken = {policy: milliseconds(lambda policy=policy: vary(policy), times) for policy in arguments.policies}
     first = taken[arguments.policies[0]]
     for policy, each in taken.items():

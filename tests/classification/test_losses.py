@@ -73,7 +73,7 @@ class Fixed(torch.nn.Module):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_step_follows_the_loss(name):
-    squares, labels = np.zeros((8, 64, 64, 3), np.uint8), torch.arange(8) % 2
+    squares, labels = torch.zeros(8, 64, 64, 3, dtype=torch.uint8), torch.arange(8) % 2
     found = {}
     for loss in ("cross-entropy", name):
         network, config = Fixed(), Config("efficientnet_lite0", image_size=64, augmentation="none", loss=loss)
@@ -95,12 +95,12 @@ def test_a_run_with_such_a_loss_is_a_classifier_too_and_can_be_gone_on_with(work
 
 
 def test_a_weight_of_0_is_the_cross_entropy_alone():
-    squares, labels = np.zeros((8, 64, 64, 3), np.uint8), torch.arange(8) % 2
+    squares, labels = torch.zeros(8, 64, 64, 3, dtype=torch.uint8), torch.arange(8) % 2
     found = []
     for loss, weight in (("cross-entropy", 1.0), ("triplet", 0.0), ("triplet", 0.5), ("triplet", 1.0)):
         config = Config("efficientnet_lite0", image_size=64, augmentation="none", loss=loss, loss_weight=weight)
         network = Fixed()
-        found.append(step(network, torch.optim.SGD(network.parameters(), 0.1), squares, labels, config))
+        found.append(float(step(network, torch.optim.SGD(network.parameters(), 0.1), squares, labels, config)))
     assert found[0] == found[1]
     assert found[3] - found[0] == pytest.approx(2 * (found[2] - found[0]), rel=1e-5)
     assert Config("resnet18", loss="triplet", loss_weight=0, augmentation="mixup").counted_loss == "cross-entropy"

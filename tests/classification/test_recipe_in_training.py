@@ -85,7 +85,7 @@ def gradients(clip_norm):
     torch.manual_seed(0)
     config = replace(RECIPE, backbone="test_resnet:random", drop_path=0.0, clip_norm=clip_norm, augmentation="none")
     network = nn.Sequential(nn.Flatten(), nn.Linear(8 * 8 * 3, 2))
-    images = np.random.default_rng(0).integers(256, size=(8, 8, 8, 3), dtype=np.uint8)
+    images = torch.from_numpy(np.random.default_rng(0).integers(256, size=(8, 8, 8, 3), dtype=np.uint8))
 
     class Called(nn.Module):
         def __init__(self):

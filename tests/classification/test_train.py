@@ -109,7 +109,7 @@ def test_the_optimizer_has_what_the_person_chose(workspace, monkeypatch, config)
     whole = torch.optim.SGD
     monkeypatch.setattr(torch.optim, "SGD", lambda *a, **k: made.append((a[1:], k)) or whole(*a, **k))
     fit(workspace, sgd)
-    assert made == [((0.01, 0.9), {"weight_decay": 0.002})]
+    assert made == [((0.01, 0.9), {"weight_decay": 0.002, "fused": None})]
     adamw = optimizer_for(nn.Linear(2, 3), replace(sgd, optimizer="adamw"))
     assert [(group["weight_decay"], len(group["params"])) for group in adamw.param_groups] == [(0.002, 1), (0.0, 1)]
 

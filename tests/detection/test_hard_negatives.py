@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from cvtune_nb.detection import hard_negatives, load_run
 from cvtune_nb.detection import train as loop_module
@@ -61,10 +62,10 @@ def test_a_round_goes_on_from_the_best_epoch_with_these_photos_twice(run_here, m
     alarming(monkeypatch, empty_photos(dataset))
     found, sizes, first = look(dataset, run), [], []
 
-    def step(network, _, images, __):
+    def step(network, _, images, *__):
         sizes.append(len(images))
         first.append(network.backbone.network.conv_stem.weight.detach().clone())
-        return 1.0
+        return torch.ones(())
 
     monkeypatch.setattr(loop_module, "step", step)
     after = one_round(dataset, run, found)

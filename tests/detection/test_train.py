@@ -92,11 +92,11 @@ def test_stop_in_the_middle_of_an_epoch_keeps_whole_ones(dataset, detector_confi
 def test_out_of_memory_halves_minibatch_and_rate_and_goes_on(dataset, detector_config, monkeypatch):
     real, failed = module.step, []
 
-    def step(network, optimizer, images, targets):
+    def step(network, optimizer, images, targets, *rest):
         if len(images) > 2 and len(failed) < 1:
             failed.append(True)
             raise RuntimeError("out of memory")
-        return real(network, optimizer, images, targets)
+        return real(network, optimizer, images, targets, *rest)
 
     monkeypatch.setattr(module, "step", step)
     run = fit(dataset, replace(detector_config, epochs=1))
@@ -117,7 +117,7 @@ def test_other_errors_pass_through(dataset, detector_config, monkeypatch):
 
 
 def test_a_loss_that_runs_away_ends_the_run(dataset, detector_config, monkeypatch):
-    monkeypatch.setattr(module, "step", lambda *_: float("nan"))
+    monkeypatch.setattr(module, "step", lambda *_: torch.tensor(torch.nan))
     run = fit(dataset, detector_config)
     assert run.state == "diverged" and run.history.empty
     assert load_run(dataset, run.id).state == "diverged"
@@ -164,7 +164,7 @@ def test_augmentation_moves_the_boxes_with_the_photo(dataset, detector_config, a
 
 def test_every_photo_is_seen_once_an_epoch(dataset, detector_config, monkeypatch):
     counts = []
-    monkeypatch.setattr(module, "step", lambda _, __, images, targets: counts.append(len(images)) or 1.0)
+    monkeypatch.setattr(module, "step", lambda _, __, images, *rest: counts.append(len(images)) or torch.ones(()))
     fit(dataset, replace(detector_config, epochs=1, batch_size=4))
     assert counts == [4, 4, 4, 4, 1]
 

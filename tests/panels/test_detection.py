@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from cvtune_nb.detection import box_journal, open_dataset, runs
 from cvtune_nb.panels import BoxesPanel, DetectorExportPanel, DetectorPanel
@@ -234,7 +235,7 @@ def test_a_loss_that_is_lost_at_once_offers_a_smaller_rate(dataset, monkeypatch)
     from cvtune_nb.detection import train
 
     panel = DetectorPanel(dataset, **QUICK)
-    monkeypatch.setattr(train, "step", lambda *_: float("nan"))
+    monkeypatch.setattr(train, "step", lambda *_: torch.tensor(torch.nan))
     panel.start(block=True)
     assert "the loss diverged" in panel.status.value and "Best epoch" not in panel.status.value
     [card] = panel.findings.children

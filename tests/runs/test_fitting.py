@@ -1,7 +1,7 @@
 """The training loop, with the smallest thing that it can train."""
 
 import json
-import threading
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -169,19 +169,6 @@ def test_while_it_trains_nobody_else_does(tmp_path):
     assert seen == ["training", "training"]
 
 
-def test_minibatches_are_read_in_order_by_one_thread_and_one_ahead():
-    threads, read = set(), []
-
-    def reading(rows):
-        threads.add(threading.current_thread())
-        read.append(rows)
-        return rows * 2
-
-    assert list(fitting.read_ahead(reading, range(5))) == [0, 2, 4, 6, 8]
-    assert read == [0, 1, 2, 3, 4] and len(threads) == 1 and threads != {threading.current_thread()}
-    assert list(fitting.read_ahead(reading, [])) == []
-
-
 def test_batch_norms_keep_the_statistics_of_pretraining():
     network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Dropout())
     fitting.train_mode(network)
@@ -195,3 +182,29 @@ def test_the_history_of_the_checkpoint_is_the_truth(unbroken, tmp_path):
     (unbroken.folder / "history.csv").write_text("nonsense")
     assert store_in(tmp_path / "unbroken").load(unbroken.id).history.equals(unbroken.history)
     assert json.loads((unbroken.folder / "result.json").read_text())["state"] == "done"
+
+
+def test_out_of_memory_all_of_it_is_given_back_before_it_goes_on(tmp_path, monkeypatch):
+    alive, trainers, tried = [], [], []
+
+    def before_step(batch):
+        tried.append(len(batch))
+        if len(tried) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    task = task_in(tmp_path, Config(), before_step)
+
+    def made(run, progress):
+        trainer = task.trainer(run, progress)
+        trainers.append(weakref.ref(trainer.network))
+        return trainer
+
+    release = fitting.memory.release
+
+    def look():
+        release()
+        alive.append([trainer() is not None for trainer in trainers])
+
+    monkeypatch.setattr(fitting.memory, "release", look)
+    assert fitting.fit(replace(task, trainer=made)).config.batch_size == 4
+    assert alive == [[False]]

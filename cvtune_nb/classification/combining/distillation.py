@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn.functional import kl_div
 
+from cvtune_nb.augmentation.geometry import beside
 from cvtune_nb.augmentation.minibatch import augmented
 from cvtune_nb.augmentation.mixing import mixed
 from cvtune_nb.classification import Run, cost, load_run
@@ -26,13 +27,14 @@ from cvtune_nb.classification.features import shown_in
 from cvtune_nb.classification.model import load_best
 from cvtune_nb.classification.parent import digest
 from cvtune_nb.classification.run import MEASURED_TRAIN_PHOTOS, new_run, run_store
-from cvtune_nb.classification.train import ClassifierTrainer, Part, WeightedBatch, descend, fit
+from cvtune_nb.classification.train import ClassifierTrainer, Part, WeightedBatch, fit
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_csv, sha256_of, silent, write_csv
 from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.runs.descent import descend
 from cvtune_nb.runs.fitting import Measured, OnEpoch
 from cvtune_nb.runs.provenance import COLUMNS
 from cvtune_nb.workspace import Workspace, photos_id
@@ -212,24 +214,24 @@ class DistillationTrainer(ClassifierTrainer):
         rows = torch.cat([labelled, others])
         return (rows[torch.randperm(len(rows))] if len(others) else rows).split(self.config.batch_size)
 
-    def step(self, network: nn.Module, batch: WeightedBatch) -> float:
+    def step(self, network: nn.Module, batch: WeightedBatch) -> torch.Tensor:
         """One step towards what the teacher says of the same augmented photos, and towards the labels."""
         squares, labels = batch[0], batch[1]
-        device = next(network.parameters()).device
-        images = augmented(torch.from_numpy(squares).to(device), self.shown.shape, self.config.policies)
+        weights = next(network.parameters())
+        images = augmented(beside(squares, weights), self.shown.shape, self.config.policies)
         mixture = mixed(images, self.config.policies)
         images = mixture.photos if mixture else images
-        with torch.no_grad(), networks.mixed_precision(device):
+        with torch.no_grad(), networks.mixed_precision(weights.device):
             taught = self.teacher(self.for_teacher(images)).float()
-        with networks.mixed_precision(device):
+        with networks.mixed_precision(weights.device, self.config.precision):
             logits = network(self.for_student(images)).float()
         loss, known = softened(logits, taught), labels >= 0
-        if known.all():
+        if self.labelled == len(self.train.labels) or known.all():
             loss = TEACHER * loss + (1 - TEACHER) * self.balance.loss(logits, labels, mixture)
         elif known.any() and not mixture:  # mixed photos have parts of labels that nobody knows
-            own = self.balance.loss(logits[known.to(device)], labels[known])
+            own = self.balance.loss(logits[known.to(logits.device)], labels[known])
             loss = TEACHER * loss + (1 - TEACHER) * own * float(known.float().mean())
-        return descend(network, self.optimizer, loss, len(labels), self.config.clip_norm)
+        return descend(network, self.optimizer, loss, len(labels), self.config.clip_norm, self.scaler)
 
 
 def softened(logits: torch.Tensor, taught: torch.Tensor, softening: float = SOFTENING) -> torch.Tensor:
