@@ -10,9 +10,10 @@ import pandas as pd
 
 from cvtune_nb.data import colours, file_types, levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
+from cvtune_nb.data.formats import PACKED, open_packed
 from cvtune_nb.data.grouped_split import divided, grouped_split, require_asked, split_changed
 from cvtune_nb.data.groups import Grouping, checked, grouping_of, usual_rule
-from cvtune_nb.data.layout import Layout
+from cvtune_nb.data.layout import Layout, require_classes
 from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.read import read_layout
@@ -92,7 +93,7 @@ def open_workspace(
     known = Workspace(folder) if (folder / "workspace.json").exists() else None
     said = "" if layout == RECOGNISE else layout or (known.layout if known else "")
     drawn = draw_validation if draw_validation is not None else bool(known and known.draw_validation)
-    found = _layout(source, folder, said)
+    found = _layout(source, folder, said, progress)
     rule = checked(group_by) if group_by.strip() else known.group_by if known and known.has_manifest else None
     space = Workspace.create(folder, found.root, str(source), seed)
     if pixels_gb != "":
@@ -187,9 +188,14 @@ def unpacked(source: Path, folder: Path) -> Path:
     return unpack(source, _place_of(source, folder)) if source.exists() else Workspace(folder).data
 
 
-def _layout(source: Path, folder: Path, layout: str) -> Layout:
-    """read_layout of the photos, or of what is in their archive."""
-    return read_layout(unpacked(source, folder), layout, str(source))
+def _layout(source: Path, folder: Path, layout: str, progress: Progress = silent) -> Layout:
+    """read_layout of the photos, or of what is in their archive; or what had to be unpacked from other files."""
+    place = unpacked(source, folder)
+    found = open_packed(PACKED.values(), place, folder, layout, progress)
+    if found is None:
+        return read_layout(place, layout, str(source))
+    require_classes(found, str(source), layout)
+    return found
 
 
 def opened_last() -> Path | None:
