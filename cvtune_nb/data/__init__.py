@@ -18,6 +18,7 @@ from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
+from cvtune_nb.data.torchvision_sets import PREFIX, torchvision_table
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.parameters import RECOGNISE
@@ -44,7 +45,9 @@ def open_workspace(
     group_by: str = "",
     redraw_split: bool = False,
 ) -> Workspace:
-    """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
+    """The workspace of the photos at `data`, made on first use.
+
+    `data` is a folder, an archive, or a file of photos or labels; or torchvision:NAME.
 
     Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split (given
     splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have changed;
@@ -89,6 +92,8 @@ def open_workspace(
             data, workspace = known.source, known.folder
         else:
             data = make_sample(home() / "sample", progress=progress, on_first=on_sample).directory
+    if str(data).startswith(PREFIX):
+        data = torchvision_table(str(data), home(), progress)
     source, folder = places(data, workspace)
     known = Workspace(folder) if (folder / "workspace.json").exists() else None
     said = "" if layout == RECOGNISE else layout or (known.layout if known else "")
