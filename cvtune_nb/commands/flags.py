@@ -97,7 +97,7 @@ RESUME = argument("--resume", metavar="RUN", help="go on with a stopped run: its
 WAIT = argument("--wait", action="store_true", help="if another program is training this run, wait for it")
 BOXES = argument(
     "--boxes",
-    choices=("voc", "coco", "yolo"),
+    choices=("voc", "coco", "yolo", "cvat", "labelme"),
     default="",
     help="which annotation files to read, where there are several kinds (the kind chosen last)",
 )
