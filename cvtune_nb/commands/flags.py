@@ -39,7 +39,9 @@ def _help(parameter: Parameter) -> str:
 
 
 PHOTOS = (
-    argument("--data", default="", metavar="PATH", help="your photos: a folder, a CSV file, a zip or a tar"),
+    argument(
+        "--data", default="", metavar="PATH", help="your photos: a folder, a CSV file, an archive, torchvision:NAME"
+    ),
     argument("--workspace", default="", metavar="DIR", help="folder that keeps everything computed and decided"),
     argument(
         "--pixels-gb", default="", metavar="GB", help="disk limit for decoded pixels, or all: no limit (remembered)"

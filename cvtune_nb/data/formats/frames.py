@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 import pandas as pd
 
@@ -33,7 +32,7 @@ class Frames(Packed):
 
     name, title = "frames", "videos"
 
-    def asked(self, option: str) -> Self:
+    def asked(self, option: str) -> Packed:
         """frames:0.5 takes one every two seconds."""
         return Frames(_rate(option)) if option else self
 

@@ -7,7 +7,7 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pandas as pd
 
@@ -38,7 +38,7 @@ class Packed(ABC):
     title: ClassVar[str]
     is_growing: ClassVar[bool] = False
 
-    def asked(self, option: str) -> Self:
+    def asked(self, option: str) -> "Packed":
         """The same as the person asked for it behind a colon. Raises InputError where there is nothing to ask for."""
         if option:
             raise InputError(f"--layout {self.name}:{option} says more than can be chosen: give {self.name} alone")
