@@ -164,8 +164,8 @@ class StartPanel(Panel):
             self.data,
             small_print(
                 "A folder with one folder per class, or as Label Studio, CVAT, labelme, Roboflow, Hugging Face or "
-                "Pascal VOC keep it; a CSV file with the columns path (or url) and label; videos in a folder per class; "
-                "a zip or tar; torchvision:NAME. Empty: what was opened last, else the sample photos."
+                "Pascal VOC keep it; a CSV file with the columns path (or url) and label; videos in a folder per "
+                "class; a zip or tar; torchvision:NAME. Empty: what was opened last, else the sample photos."
             ),
             self.folder,
             small_print("Where results are kept; empty: a folder of its own. Your photos are only read."),

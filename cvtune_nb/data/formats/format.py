@@ -109,7 +109,7 @@ def read_format(kind: Format, files: list[Path], root: Path) -> Layout | None:
     for stated in kind.read(files):
         path = _photo(there, stated)
         if not path:
-            missing.append(stated)
+            missing += [stated] * bool(stated.labels)
         elif not stated.labels:
             without[path] = stated.without or f"{kind.title} gives it no label"
         elif len(set(stated.labels)) > 1:
@@ -119,7 +119,7 @@ def read_format(kind: Format, files: list[Path], root: Path) -> Layout | None:
             raise InputError(f"{stated.where}: {path!r} has another {what} in {rows[path].where}: leave one of them")
         else:
             rows[path] = stated
-    if not rows and not any(stated.labels for stated in missing):
+    if not rows and not missing:
         return None
     if missing and (not kind.is_partial or not rows):
         raise InputError(

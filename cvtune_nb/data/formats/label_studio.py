@@ -11,9 +11,9 @@ from cvtune_nb.data.formats.format import Format, Stated, begins, files_of, json
 from cvtune_nb.data.layout import in_words
 from cvtune_nb.errors import InputError
 
-MARKS = re.compile(r'"(annotation_id|from_name|annotations|completions)"')
 TASK = re.compile(
-    r'\s*\[\s*\{(?=.*"(image|img|photo|picture|data)")(?=.*"(annotation_id|annotations|completions)")', re.DOTALL
+    r'\s*\[\s*\{(?=.*"(image|img|photo|picture|data)")(?=.*"(annotation_id|was_cancelled|from_name|completed_by)")',
+    re.DOTALL,
 )
 """How an export begins: a list of tasks."""
 OF_A_TASK = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"}

@@ -133,8 +133,8 @@ def left_beside(source: Path, files: list[Path]) -> list[tuple[str, str, str]]:
     """(path, label, reason) of all other files in a folder."""
     if not source.is_dir():
         return []
-    there, passed_over = walk.files_below(source)
-    reasons = [(path, walk.no_photo(path) or "lies beside what is unpacked") for path in there if path not in {*files}]
+    (there, passed_over), unpacked = walk.files_below(source), {*files}
+    reasons = [(path, walk.no_photo(path) or "lies beside what is unpacked") for path in there if path not in unpacked]
     return [(walk.shown(path.relative_to(source).as_posix()), "", why) for path, why in reasons + passed_over]
 
 

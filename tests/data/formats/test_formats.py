@@ -1,6 +1,7 @@
 """A contract of all formats: each set is recognised, gives its truth as it lies there and in a zip, and can be asked
 for by name; a broken file is named in one sentence."""
 
+import json
 import shutil
 
 import pytest
@@ -72,7 +73,11 @@ def test_a_format_that_is_not_there(tmp_path):
 
 WRONG = {
     "imagefolder, JSON lines": ("train/metadata.jsonl", '{"label": "cat"}', ["metadata.jsonl line 1", "file_name"]),
-    "Label Studio, JSON": ("project.json", '[{"data": {"image": "1.jpg"}, "annotations": [', ["project.json", "JSON"]),
+    "Label Studio, JSON": (
+        "project.json",
+        '[{"data": {"image": "1.jpg"}, "annotations": [{"was_cancelled": false',
+        ["project.json", "JSON"],
+    ),
     "CVAT": ("annotations.xml", "<annotations><image", ["annotations.xml can't be read as XML"]),
     "labelme": ("3.json", '{"flags": {"cat": true}', ["3.json can't be read as JSON"]),
     "Roboflow, several labels": (
@@ -199,3 +204,26 @@ def test_several_labels_are_refused_and_what_has_none_is_left_out(tmp_path):
     with pytest.raises(InputError) as error:
         open_workspace(photos.folder, tmp_path / "w2")
     one_sentence(error, "_classes.csv line 11", "several labels, 'cat' and 'dog': classes exclude each other here")
+
+
+def test_annotators_who_disagree_and_skipped_tasks_leave_a_photo_out(tmp_path):
+    photos = Photos(tmp_path / "photos")
+    SETS["Label Studio, JSON"][0](photos)
+    file = photos.folder / "project.json"
+    tasks = json.loads(file.read_text())
+    other = {"type": "choices", "from_name": "animal", "value": {"choices": ["dog"]}}
+    tasks[0]["annotations"].append({"id": 99, "result": [other]})
+    tasks[1]["annotations"] = [{"id": 98, "was_cancelled": True, "result": tasks[1]["annotations"][0]["result"]}]
+    tasks.append({"id": 90, "annotations": [], "data": {"image": "/data/upload/1/gone.jpg"}})
+    file.write_text(json.dumps(tasks))
+    space = open_workspace(photos.folder, tmp_path / "w")
+    assert len(space.manifest()) == len(photos.truth) - 2
+    assert space.skipped()["reason"].tolist() == [
+        "its annotators disagree: 'cat' and 'dog'",
+        "skipped, or not labelled yet",
+    ]
+    tasks[2]["annotations"][0]["result"].append({**other, "from_name": "quality"})
+    file.write_text(json.dumps(tasks))
+    with pytest.raises(InputError) as error:
+        open_workspace(photos.folder, tmp_path / "w2")
+    one_sentence(error, "project.json answers several questions, 'animal' and 'quality'")
