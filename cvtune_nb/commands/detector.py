@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     flags.OPEN_TEST,
 )
 def detect(arguments: argparse.Namespace, meter: Meter) -> Result:
-    """train a Faster R-CNN for small objects, on boxes from VOC, COCO or YOLO files or drawn in notebook 06"""
+    """train a Faster R-CNN for small objects, on boxes from VOC, COCO, YOLO, CVAT or labelme or drawn in notebook 06"""
     found: dict[str, Any] = {"problems": [], "left_out": []}
     try:
         values = parameters_given(arguments, tuple(DETECTOR_PARAMETERS), DETECTOR_PARAMETERS)

@@ -39,7 +39,9 @@ def _help(parameter: Parameter) -> str:
 
 
 PHOTOS = (
-    argument("--data", default="", metavar="PATH", help="your photos: a folder, a CSV file, a zip or a tar"),
+    argument(
+        "--data", default="", metavar="PATH", help="your photos: a folder, a CSV file, an archive, torchvision:NAME"
+    ),
     argument("--workspace", default="", metavar="DIR", help="folder that keeps everything computed and decided"),
     argument(
         "--pixels-gb", default="", metavar="GB", help="disk limit for decoded pixels, or all: no limit (remembered)"
@@ -97,7 +99,7 @@ RESUME = argument("--resume", metavar="RUN", help="go on with a stopped run: its
 WAIT = argument("--wait", action="store_true", help="if another program is training this run, wait for it")
 BOXES = argument(
     "--boxes",
-    choices=("voc", "coco", "yolo"),
+    choices=("voc", "coco", "yolo", "cvat", "labelme"),
     default="",
     help="which annotation files to read, where there are several kinds (the kind chosen last)",
 )

@@ -10,13 +10,15 @@ import pandas as pd
 
 from cvtune_nb.data import colours, file_types, levels, photo
 from cvtune_nb.data.archive import is_archive, unpack
+from cvtune_nb.data.formats import PACKED, open_packed
 from cvtune_nb.data.grouped_split import divided, grouped_split, require_asked, split_changed
 from cvtune_nb.data.groups import Grouping, checked, grouping_of, usual_rule
-from cvtune_nb.data.layout import Layout
+from cvtune_nb.data.layout import Layout, require_classes
 from cvtune_nb.data.pixels import room, store_of, thumbnail
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.data.read import read_layout
 from cvtune_nb.data.sample import OnFirst, make_sample
+from cvtune_nb.data.torchvision_sets import PREFIX, torchvision_table
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, read_json, sha256_of, silent, write_json
 from cvtune_nb.parameters import RECOGNISE
@@ -43,7 +45,9 @@ def open_workspace(
     group_by: str = "",
     redraw_split: bool = False,
 ) -> Workspace:
-    """The workspace of the photos at `data` (a folder, a CSV file, a zip or a tar), made on first use.
+    """The workspace of the photos at `data`, made on first use.
+
+    `data` is a folder, an archive, or a file of photos or labels; or torchvision:NAME.
 
     Every photo is opened once: what can't be read is listed in skipped.csv with the reason, the rest is split (given
     splits are respected) and written to manifest.csv. Opening it again reads only files that are new or have changed;
@@ -88,11 +92,13 @@ def open_workspace(
             data, workspace = known.source, known.folder
         else:
             data = make_sample(home() / "sample", progress=progress, on_first=on_sample).directory
+    if str(data).startswith(PREFIX):
+        data = torchvision_table(str(data), home(), progress)
     source, folder = places(data, workspace)
     known = Workspace(folder) if (folder / "workspace.json").exists() else None
     said = "" if layout == RECOGNISE else layout or (known.layout if known else "")
     drawn = draw_validation if draw_validation is not None else bool(known and known.draw_validation)
-    found = _layout(source, folder, said)
+    found = _layout(source, folder, said, progress)
     rule = checked(group_by) if group_by.strip() else known.group_by if known and known.has_manifest else None
     space = Workspace.create(folder, found.root, str(source), seed)
     if pixels_gb != "":
@@ -187,9 +193,14 @@ def unpacked(source: Path, folder: Path) -> Path:
     return unpack(source, _place_of(source, folder)) if source.exists() else Workspace(folder).data
 
 
-def _layout(source: Path, folder: Path, layout: str) -> Layout:
-    """read_layout of the photos, or of what is in their archive."""
-    return read_layout(unpacked(source, folder), layout, str(source))
+def _layout(source: Path, folder: Path, layout: str, progress: Progress = silent) -> Layout:
+    """read_layout of the photos, or of what is in their archive; or what had to be unpacked from other files."""
+    place = unpacked(source, folder)
+    found = open_packed(PACKED.values(), place, folder, layout, progress)
+    if found is None:
+        return read_layout(place, layout, str(source))
+    require_classes(found, str(source), layout)
+    return found
 
 
 def opened_last() -> Path | None:

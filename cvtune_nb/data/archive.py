@@ -353,16 +353,17 @@ def _stem(name: str) -> str:
 
 
 def _start(folder: Path) -> Path:
-    """The folder in an unpacked archive where the layout starts: past single wrapping folders without a table."""
+    """The folder in an unpacked archive where the layout starts: past single wrapping folders without labels."""
     while True:
         folders, files, _ = walk.entries(folder)
-        if len(folders) != 1 or _tables(files):
+        if len(folders) != 1 or _labels(files):
             return folder
         inside, files, _ = walk.entries(folders[0])
-        if not inside and not _tables(files):
+        if not inside and not _labels(files):
             return folder
         folder = folders[0]
 
 
-def _tables(files: list[Path]) -> list[Path]:
-    return [path for path in files if path.suffix.lower() in (".csv", ".tsv")]
+def _labels(files: list[Path]) -> list[Path]:
+    """Those that may say the labels of photos below them."""
+    return [path for path in files if path.suffix.lower() in (".csv", ".tsv", ".json", ".jsonl", ".xml")]

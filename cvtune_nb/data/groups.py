@@ -136,7 +136,9 @@ def checked(rule: str) -> str:
 
 
 def usual_rule(layout: Layout) -> str:
-    """The rule for photos that are opened for the first time: a column of their table that is called group, or none."""
+    """The rule for photos that are opened at first: the layout's column, one that is called group, or none."""
+    if layout.grouped_by:
+        return COLUMN + layout.grouped_by
     for name in layout.columns:
         if _key(name) in GROUP_COLUMNS:
             values = layout.columns[name].map(_named).to_numpy()

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +30,7 @@ class Layout:
     notes : what was recognised as what, a few words each; empty for a folder for each class.
     kind : which of LAYOUTS the person would say for it, "" for none.
     columns : all that a table says of the photos, as text: a row for each of `found`.
+    grouped_by : the column of photos that belong together, however few such groups there are; "" for none.
     """
 
     root: Path
@@ -38,11 +39,17 @@ class Layout:
     notes: list[str]
     kind: str = ""
     columns: pd.DataFrame = field(default_factory=pd.DataFrame)
+    grouped_by: str = ""
 
     @property
     def recognised(self) -> str:
         """The notes in one line."""
         return shown("; ".join(self.notes))
+
+    def with_left_out(self, rows: Iterable[tuple[str, str, str]]) -> "Layout":
+        """The same with more that is left out: path, label, reason."""
+        more = pd.DataFrame(rows, columns=["path", "label", "reason"], dtype=str)
+        return replace(self, left_out=pd.concat([self.left_out, more], ignore_index=True))
 
 
 def laid_out(root: Path, found: Iterable[tuple], left_out: Iterable[tuple], notes: list[str], kind: str) -> Layout:

@@ -39,7 +39,7 @@ class Files:
 
     def has(self, name: str) -> bool:
         """Whether some file may be meant by `name`."""
-        return bool(name) and bool(self.exact(name) or self.below(_slashed(name)))
+        return bool(name) and bool(self.exact(name) or self.below(slashed(name)))
 
     def at(self, name: str) -> list[str]:
         """The files that `name` may mean, seen from the root itself."""
@@ -67,23 +67,32 @@ class Files:
                 return sorted(found)
         return []
 
-    def left_out(self, used: set[str], table: Path) -> list[tuple[str, str, str, int]]:
-        """(path, label, reason, number of photos) of everything below the root that `used` does not hold.
+    def left_out(self, used: set[str], tables: set[Path], called: str) -> list[tuple[str, str, str, int]]:
+        """(path, label, reason, number of photos) of everything below the root that is not used.
 
         A folder none of whose files is used is one row.
+
+        Parameters
+        ----------
+        used
+            The paths of the photos that are.
+        tables
+            The files that name them.
+        called
+            What these are called, for reasons.
         """
         tops = {path.split("/")[0] for path in used}
         rows, whole = [], {}
         for path, name in zip(self.paths, self.names, strict=True):
-            if name in used or path == table:
+            if name in used or path in tables:
                 continue
             top, reason = name.split("/")[0], walk.no_photo(path)
             if "/" in name and top not in tops:
                 whole[top] = whole.get(top, 0) + (not reason)
             else:
-                rows.append((walk.shown(name), "", reason or f"{table.name} does not name it", int(not reason)))
+                rows.append((walk.shown(name), "", reason or f"{called} does not name it", int(not reason)))
         rows += [
-            (walk.shown(top), "", f"{table.name} names nothing in it ({photos_in_words(count)})", count)
+            (walk.shown(top), "", f"{called} names nothing in it ({photos_in_words(count)})", count)
             for top, count in whole.items()
         ]
         rows += [
@@ -106,7 +115,7 @@ class Match:
         exact = [self.files.exact(cell) for cell in self.cells]
         if all(exact):
             return exact
-        names = [_slashed(cell) for cell in self.cells]
+        names = [slashed(cell) for cell in self.cells]
         direct = [[path] if path else self.files.at(name) for path, name in zip(exact, names, strict=True)]
         if all(direct):
             return self._single(direct, names)
@@ -216,7 +225,7 @@ def _difference(end: str, name: str) -> str:
     return "names in other capitals"
 
 
-def _slashed(name: str) -> str:
+def slashed(name: str) -> str:
     """A name as another system writes it: with forward slashes, and no drive or dots in front."""
     return os.path.normpath(name.replace("\\", "/")).lstrip("/") if name else ""
 

@@ -50,7 +50,7 @@ def table_beside(file: Path) -> Layout | InputError | None:
     """
     try:
         table = parse(file)
-        _labels(table, as_stated=True)
+        labels_of(table, as_stated=True)
         candidates = table.named(PATH_COLUMNS)
     except InputError:
         return None
@@ -67,8 +67,8 @@ def table_beside(file: Path) -> Layout | InputError | None:
 
 def _read(table: Table, files: Files, as_stated: bool) -> Layout:
     file = table.file
-    labels, label_note = _labels(table, as_stated)
-    splits, split_note = _splits(table)
+    labels, label_note = labels_of(table, as_stated)
+    splits, split_note = splits_of_rows(table)
     paths, path_note = _paths(table, files, labels, splits)
     require_known_encoding(table, paths, labels)
     rows = dict.fromkeys(zip(paths, labels, splits, strict=True))
@@ -83,7 +83,7 @@ def _read(table: Table, files: Files, as_stated: bool) -> Layout:
     notes = [f"CSV {file.name}" + (f": {columns}" if columns else ""), *table.notes, *files.notes]
     if len(rows) < len(paths):
         notes.append(f"{len(paths) - len(rows)} lines say again what others say")
-    left_out = files.left_out({path for path, _, _ in rows}, file)
+    left_out = files.left_out({path for path, _, _ in rows}, {file}, file.name)
     unnamed = sum(count for _, _, _, count in left_out)
     if unnamed:
         notes.append(f"{photos_in_words(unnamed)} not named in it: left out")
@@ -103,8 +103,8 @@ def _cells(table: Table, paths: list[str]) -> pd.DataFrame:
 # -- columns --------------------------------------------------------------------------------------------------
 
 
-def _labels(table: Table, as_stated: bool) -> tuple[list[str], str]:
-    """The label of each row, and which column says it."""
+def labels_of(table: Table, as_stated: bool = False) -> tuple[list[str], str]:
+    """The label of each row, and which column says it. Raises InputError."""
     candidates = table.named(LABEL_COLUMNS)
     if not candidates:
         numbered = [name for name, key in zip(table.columns, table.keys, strict=True) if NUMBERED.fullmatch(key)]
@@ -203,8 +203,8 @@ def _parts(label: str, distinct: list[str], plural: bool) -> list[str]:
     return []
 
 
-def _splits(table: Table) -> tuple[list[str], str]:
-    """The split of each row, "" where it has none, and which column says it; "" where none does."""
+def splits_of_rows(table: Table) -> tuple[list[str], str]:
+    """The split of each row, "" where it has none, and which column says it; "" where none does. Raises InputError."""
     for number in table.named(SPLIT_COLUMNS):
         values = table.column(number)
         splits = [split_of(value) if value else "" for value in values]

@@ -59,6 +59,7 @@ NOT_PHOTOS = {
     ".tsv",
     ".json",
     ".jsonl",
+    ".cls",
     ".xml",
     ".md",
     ".ini",

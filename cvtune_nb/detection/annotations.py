@@ -1,4 +1,4 @@
-"""Boxes that others have drawn: read from VOC, COCO or YOLO files, and checked one by one."""
+"""Boxes that others have drawn: read from VOC, COCO, YOLO, CVAT or labelme files, and checked one by one."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cvtune_nb.data import file_types, photo, walk
-from cvtune_nb.detection import coco, other_formats, voc, yolo
+from cvtune_nb.detection import coco, cvat, labelme, other_formats, voc, yolo
 from cvtune_nb.detection.checking import checked
 from cvtune_nb.detection.pairing import Photos
 from cvtune_nb.detection.raw_annotation import Folder, Found, Reader
@@ -20,7 +20,15 @@ from cvtune_nb.files import Progress, silent, write_text
 
 PROBLEM_COLUMNS = ["file", "where", "photo", "kind", "words", "boxes"]
 
-READERS: dict[str, Reader] = {"coco": coco.read, "voc": voc.read, "yolo": yolo.read}
+READERS: dict[str, Reader] = {
+    "coco": coco.read,
+    "voc": voc.read,
+    "yolo": yolo.read,
+    "cvat": cvat.read,
+    "labelme": labelme.read,
+}
+FOR_BOTH = {"CVAT": ("cvat", cvat.has_boxes), "labelme": ("labelme", labelme.has_boxes)}
+"""Tools whose files may hold boxes, or else labels for a classifier: the kind, and what says which."""
 WHICH: tuple[str, ...] = ("all photos", "with boxes", "nothing to find", "not looked at")
 """What can be asked for of the photos."""
 OTHER_KIND = "annotations of another kind than those that were chosen"
@@ -34,7 +42,7 @@ class Annotations:
     Attributes
     ----------
     kind
-        voc, coco or yolo; "" where there are no annotation files.
+        One of READERS; "" where there are no annotation files.
     photos
         path (relative to root, with forward slashes), width, height (pixels, upright), seen: whether its content is
         known, so that without a box it is a negative; one whose boxes were lost is not seen.
@@ -108,7 +116,7 @@ def read_annotations(
     required: bool = True,
     unreadable: Mapping[str, str] | None = None,
 ) -> Annotations:
-    """The photos in a folder and below it, and the boxes that VOC (XML), COCO (JSON) or YOLO (text) files there state.
+    """The photos in a folder and below it, and the boxes that the files of one of READERS there state.
 
     What is wrong with a file or a box is listed in `problems` and ends nothing: boxes outside the photo, without area
     or class, or whose photo is missing or uncertain are left out; those that reach over its edge are cut; flipped ones
@@ -116,7 +124,7 @@ def read_annotations(
 
     Parameters
     ----------
-    root, kind: the folder, and which files to read: voc, coco, yolo, or "" for those there are.
+    root, kind: the folder, and which files to read: one of READERS, or "" for those there are.
     photos, unreadable: path, width, height of the photos, and path -> reason of others, where they are known; else all
         headers are read.
     required: whether there must be annotation files.
@@ -138,6 +146,10 @@ def read_annotations(
     cocos = [path for path in beside if path.lower().endswith(".json") and coco.is_coco(root / path)]
     tools = {path: tool for path in beside if path not in cocos and (tool := other_formats.tool_of(root / path))}
     of_kind = {"coco": cocos, **_kinds(root, [path for path in beside if path not in tools])}
+    for tool, (name, has_boxes) in FOR_BOTH.items():
+        own = [path for path, whose in tools.items() if whose == tool]
+        if any(has_boxes(root / path) for path in own):
+            of_kind[name], tools = own, {path: whose for path, whose in tools.items() if whose != tool}
     there = [name for name, found in of_kind.items() if found]
     if (not there and required) or (kind and kind not in there):
         raise _nothing_to_read(root, kind, tools)
@@ -238,8 +250,8 @@ def _nothing_to_read(root: Path, kind: str, tools: Mapping[str, str]) -> InputEr
         file, tool = next(iter(tools.items()))
         return InputError(f"{root / file} is {other_formats.in_words(tool)}, or {SAFE}")
     return InputError(
-        f"{root} has no {kind.upper() or 'annotation'} files: put VOC (.xml), COCO (.json) or YOLO (.txt) files "
-        f"beside the photos, or {SAFE}"
+        f"{root} has no {kind.upper() or 'annotation'} files: put VOC (.xml), COCO (.json), YOLO (.txt), CVAT "
+        f"(.xml) or labelme (.json) files beside the photos, or {SAFE}"
     )
 
 

@@ -4,27 +4,13 @@ import contextlib
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pycocotools import mask
 
-from cvtune_nb.data.layout import folded
-from cvtune_nb.detection.pairing import (
-    Claim,
-    Photos,
-    Place,
-    by_name,
-    by_place,
-    names_of,
-    parents,
-    split_path,
-    splits_in,
-    what_of,
-    words_of,
-)
+from cvtune_nb.detection.claims import Listed, claims_of_list
 from cvtune_nb.detection.raw_annotation import Folder, Found, Mark, number, text_of
 
 NO_BOXES = {
@@ -83,7 +69,7 @@ def _read(folder: Folder, found: Found, file: str, content: Any) -> None:
     labels = _labels(found, file, content)
     if annotations and not labels:
         found.wrong(file, "", "", "no classes", "it has no categories, so that its boxes have no class")
-    claims = dict(zip(images, _claims(folder, file, images.values(), frozenset(labels.values())), strict=True))
+    claims = dict(zip(images, claims_of_list(folder, file, images.values(), frozenset(labels.values())), strict=True))
     ids, classes = _Ids(claims), _Ids(labels)
     for place, row in annotations:
         where, key = f"annotation {place}", ids.find(row.get("image_id"))
@@ -111,18 +97,9 @@ def _read(folder: Folder, found: Found, file: str, content: Any) -> None:
     return None
 
 
-@dataclass(frozen=True)
-class _Image:
-    """An entry of the list of images; size is 0, 0 where it is not stated."""
-
-    where: str
-    name: str
-    size: tuple[float, float]
-
-
-def _images(found: Found, file: str, content: Any) -> tuple[dict[Any, _Image], set[Any]]:
+def _images(found: Found, file: str, content: Any) -> tuple[dict[Any, Listed], set[Any]]:
     """The photos by id, and the ids that several photos have."""
-    images: dict[Any, _Image] = {}
+    images: dict[Any, Listed] = {}
     twice = set()
     for place, row in _rows(found, file, content, "images"):
         where, name, key = f"image {place}", str(row.get("file_name") or "").strip(), _key(row.get("id"))
@@ -134,7 +111,7 @@ def _images(found: Found, file: str, content: Any) -> tuple[dict[Any, _Image], s
         except (TypeError, ValueError):
             size = (0.0, 0.0)
         if key not in images:
-            images[key] = _Image(where, name, size)
+            images[key] = Listed(where, name, size)
             continue
         words = f"the id {row['id']} has come before; it is left out"
         if images[key].name != name:
@@ -159,40 +136,6 @@ def _labels(found: Found, file: str, content: Any) -> dict[Any, str]:
             words = f"{count} classes are called {name!r}; they are one here"
             found.wrong(file, "categories", "", "class twice", words)
     return labels
-
-
-def _claims(folder: Folder, file: str, images: Iterable[_Image], classes: frozenset[str]) -> list[Claim]:
-    """The photos that a JSON file means."""
-    photos, images = folder.photos, list(images)
-    stated = {image.where: names_of(image.name, folder.root.name) for image in images}
-    places = _places(photos, file)
-
-    def lying_in(folders: Sequence[str], first: slice) -> Place:
-        return lambda where: photos.first(folders, stated[where][first])
-
-    fitting: list[tuple[str, ...]] = []
-    for names in (slice(0, 1), slice(0, None)):  # as it stands, and only where that finds none without its beginning
-        if not any(fitting):
-            fitting = by_place(list(stated), [lying_in(folders, names) for folders in places])
-    found_there = any(fitting)
-    if not found_there:
-        fitting = by_name(photos, list(stated.values()), split_path(file)[0], splits_in(file))
-    claims = []
-    for image, fits in zip(images, fitting, strict=True):
-        elsewhere = () if fits else photos.anywhere((stated[image.where] or [image.name])[-1])
-        claims.append(Claim(file, image.where, image.name, fits, not found_there, elsewhere, classes=classes))
-    return claims
-
-
-def _places(photos: Photos, file: str) -> list[list[str]]:
-    """The folders that file names in a JSON file may be relative to, the most likely first."""
-    folder, stem = split_path(file)[0], PurePosixPath(file).stem
-    said, splits = f" {' '.join(words_of(folded(stem)))} ", splits_in(file)
-    last = {inside: words[-1] for inside in photos.folders if (words := what_of(inside))}
-    longest = max((len(words) for words in last.values() if f" {words} " in said), default=0)
-    alike = [inside for inside, words in last.items() if f" {words} " in said and len(words) == longest]
-    same = [inside for inside, words in last.items() if len(splits) == 1 and splits_in(words) == splits]
-    return [*([parent] for parent in parents(folder)), list(photos.mirrors(folder)), alike, same]
 
 
 # -- boxes and ids ------------------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ def open_dataset(
     seed
         Of the split.
     kind
-        Which annotation files to read where there are several kinds: voc, coco or yolo. The workspace remembers it.
+        Which annotation files to read where there are several kinds: one of READERS. The workspace remembers it.
     progress
         Called while photos are read.
     black, white, bands

@@ -39,6 +39,17 @@ _LAYOUTS = {
     "train, validation, test folders": "splits",
     "the CSV file in the folder": "csv",
     "beginnings of file names": "names",
+    "Hugging Face: imagefolder": "imagefolder",
+    "Label Studio": "label-studio",
+    "CVAT": "cvat",
+    "labelme": "labelme",
+    "Roboflow": "roboflow",
+    "Pascal VOC": "voc",
+    "Open Images": "open-images",
+    "WebDataset": "webdataset",
+    "Parquet files": "parquet",
+    "frames of videos, one a second": "frames",
+    "a list of addresses": "urls",
 }
 _DRAWN = {"as before, or nothing": "", "some of its train photos": "yes", "nothing: it is refused": "no"}
 _AS_ASKED = {"": None, "yes": True, "no": False}  # a dropdown shows None as no choice at all
@@ -94,12 +105,13 @@ class StartPanel(Panel):
         redraw_split: bool = False,
     ):
         super().__init__(subject)
-        if layout not in _LAYOUTS.values():
-            layouts = ", ".join(value for value in _LAYOUTS.values() if value)
-            raise InputError(f"LAYOUT is {layout!r}: choose {layouts}, or nothing")
-        self.data = w.Text(value=data, description="Photos", placeholder="folder, CSV file or zip", **look())
+        layouts = _LAYOUTS | ({layout: layout} if layout.startswith("frames:") else {})
+        if layout not in layouts.values():
+            names = ", ".join(value for value in layouts.values() if value)
+            raise InputError(f"LAYOUT is {layout!r}: choose {names}, or nothing")
+        self.data = w.Text(value=data, description="Photos", placeholder="folder, file or torchvision:NAME", **look())
         self.folder = w.Text(value=folder, description="Workspace", placeholder="made for you", **look())
-        self.layout = w.Dropdown(options=_LAYOUTS, value=layout, description="Layout", **look())
+        self.layout = w.Dropdown(options=layouts, value=layout, description="Layout", **look())
         drawn = next(word for word, value in _AS_ASKED.items() if value == draw_validation)
         self.drawn = w.Dropdown(options=_DRAWN, value=drawn, description="Validation", **look())
         self.pixels = w.Text(description="Pixels, GB", placeholder="as it is", **look())
@@ -151,8 +163,9 @@ class StartPanel(Panel):
         self.controls.children = [
             self.data,
             small_print(
-                "A folder with one folder per class, a CSV file with the columns path and label, or a zip or tar of "
-                "these. Empty: what was opened last, else the sample photos."
+                "A folder with one folder per class, or as Label Studio, CVAT, labelme, Roboflow, Hugging Face or "
+                "Pascal VOC keep it; a CSV file with the columns path (or url) and label; videos in a folder per "
+                "class; a zip or tar; torchvision:NAME. Empty: what was opened last, else the sample photos."
             ),
             self.folder,
             small_print("Where results are kept; empty: a folder of its own. Your photos are only read."),

@@ -275,7 +275,7 @@ def test_the_person_says_which_reading_is_meant(tmp_path):
     assert counts(tmp_path, "classes") == {("train", ""): 8, ("bus", ""): 4}
     assert counts(tmp_path, "splits") == split("train", classes=("old", "new"))
     assert left_out(tmp_path, "splits") == {"bus": "folder is none of train, validation, test (4 photos)"}
-    with pytest.raises(InputError, match="'split' is not a layout: choose classes, splits, csv, names or recognise"):
+    with pytest.raises(InputError, match=r"'split' is not a layout: choose classes, splits, .* or recognise"):
         read_layout(tmp_path, "split")
     with pytest.raises(InputError, match="has no folder called train"):
         read_layout(lay(tmp_path / "plain", "cat/#.jpg", "dog/#.jpg"), "splits")

@@ -212,3 +212,10 @@ def test_encodings(folder, encoding):
     }
     text(folder / "coco.json", json.dumps(content, ensure_ascii=False), encoding)
     assert boxes(read_annotations(folder)) == [("good.jpg", "Käfer", *SHARES)]
+
+
+def test_a_coco_file_of_roboflow_in_each_part(tmp_path):
+    for part in ("train", "valid"):
+        photo(tmp_path / part / "a_jpg.rf.1.jpg")
+        coco(tmp_path / part / "_annotations.coco.json", "a_jpg.rf.1.jpg")
+    assert boxed(read_annotations(tmp_path)) == {"train/a_jpg.rf.1.jpg": 1, "valid/a_jpg.rf.1.jpg": 1}
