@@ -1,7 +1,7 @@
 """Work killed at random moments: python -m tests.benchmarks.kills --data PHOTOS --scenes SCENES --work FOLDER.
 
-As panels do it, the work (audit, training, a detector on SCENES, which have boxes, an export, in turn) runs in a worker,
-which is killed (SIGKILL or SIGSEGV) at a random moment; at the end each must still come to its end. Counted are: kills
+As panels do it, the work (audit, training, a detector on SCENES, which have boxes, an export) runs in a worker. That
+is killed (SIGKILL or SIGSEGV) at a random moment; at the end each work must still come to its end. Counted are: kills
 that hit; work that this process was told the end of; epochs lost beyond the one under way; files that are no one's
 (temporary ones, records of the worker); and processes that are left.
 """

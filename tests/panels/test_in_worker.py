@@ -44,12 +44,13 @@ def test_curves_are_drawn_here_while_the_worker_trains(workspace, in_worker):
 def test_features_are_computed_there_and_the_svm_is_moved_here(workspace, in_worker):
     panel = BaselinePanel(workspace, backbone="efficientnet_lite0", image_size=96)
     press(panel)
-    assert panel.result().validation.value > 0.5 and panel.explorer.spec.preprocessing.width == 96
+    assert panel.result().validation.value > 0.5 and panel.explorer.spec.preprocessing.image_size == 96
 
 
 def test_the_audit_and_an_export_come_back_whole(workspace, in_worker):
     audited = press(AuditPanel(workspace)).result()
     assert len(audited.scores) and len(audited.issues)
+    press(BaselinePanel(workspace, backbone="efficientnet_lite0", image_size=64))
     exported = press(ExportPanel(workspace))
     assert exported.result().folder.is_dir() and exported.model is not None
 
