@@ -225,7 +225,7 @@ class Panel:
     def _ipython_display_(self) -> None:
         display(self.box)
         if self.attended and self.job.state == "idle" and self._record:
-            WORKER.warm()
+            WORKER.warm("cvtune_nb.classification.train")
             if under_way(record := self._record):  # begun by a kernel that is gone
                 self.begin(lambda progress: attach(record, progress, self.live()))
         if self.job.state != "idle" or not self.unstarted():

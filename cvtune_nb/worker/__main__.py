@@ -19,6 +19,8 @@ REPORTS_A_SECOND = 10
 """How often progress is passed on, at most."""
 ALONE_SECONDS = 30.0
 """How long it waits for its first kernel."""
+IDLE_SECONDS = 600.0
+"""How long it waits for more work, for it holds hundreds of megabytes; a kernel starts another one when it needs it."""
 
 
 class Server:
@@ -47,8 +49,9 @@ class Server:
         alone = threading.Timer(ALONE_SECONDS, self._leave)
         alone.daemon = True  # it does not keep the process from ending
         alone.start()
-        while (call := self._calls.get()) is not None:
-            self._run(call)
+        with contextlib.suppress(queue.Empty):
+            while (call := self._calls.get(timeout=IDLE_SECONDS)) is not None:
+                self._run(call)
 
     # -- who is connected -------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The kernel's side: a worker that is started when it is needed, and work that is followed until it ends."""
 
 import contextlib
+import importlib
 import os
 import secrets
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtune_nb.errors import Stopped, WorkerDied
-from cvtune_nb.files import Progress
+from cvtune_nb.files import Progress, silent
 from cvtune_nb.worker import record
 from cvtune_nb.worker.memory_events import kills
 from cvtune_nb.worker.messages import Call, Ended, Progressed, Shown, Stop, Watch, reach, receive, send
@@ -43,9 +44,14 @@ class Worker:
         """Of the process; None while there is none."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def warm(self) -> None:
-        """Start the process now, so that the first work need not wait for it."""
-        threading.Thread(target=self._connected, name="cvtune-worker", daemon=True).start()
+    def warm(self, module: str) -> None:
+        """Start the process now, and import a module there, so that the first work need not wait for it."""
+
+        def start() -> None:
+            with contextlib.suppress(WorkerDied, OSError):  # whoever needs it is told
+                self.run(_imported, module, progress=silent, give=False)
+
+        threading.Thread(target=start, name="cvtune-worker", daemon=True).start()
 
     def run(
         self,
@@ -83,17 +89,24 @@ class Worker:
         while not self._turn.acquire(timeout=TICK):
             progress(0.0, "waiting until the other work of this notebook has ended")
         try:
-            connection, before = self._connected(), kills()
+            call = Call(function, arguments, named, tuple(live), record, give)
             try:
-                send(connection, Call(function, arguments, named, tuple(live), record, give))
-                return _followed(connection, progress, live)
-            except (EOFError, ConnectionError):
-                raise self._died(before, record) from None
-            except KeyboardInterrupt:  # in the middle of the conversation: another process is started for the next
-                self._leave()
-                raise
+                return self._done(call, progress, live)
+            except _Gone:  # it had been idle for long, and ended just now
+                return self._done(call, progress, live)
         finally:
             self._turn.release()
+
+    def _done(self, call: Call, progress: Progress, live: Live) -> Any:
+        connection, before = self._connected(), kills()
+        try:
+            send(connection, call)
+            return _followed(connection, progress, live)
+        except (EOFError, ConnectionError):
+            raise self._died(before, call.record) from None
+        except KeyboardInterrupt:  # in the middle of the conversation: another process is started for the next
+            self._leave()
+            raise
 
     def _connected(self) -> Connection:
         with self._starting:
@@ -136,6 +149,8 @@ class Worker:
         if record:
             record.unlink(missing_ok=True)
         code = self._process.poll()
+        if code == 0:
+            return _Gone("The process that does this notebook's work has ended.")
         killed = sys.platform != "win32" and code == -signal.SIGKILL
         if killed and kills() > before:
             return WorkerDied(
@@ -254,6 +269,16 @@ class _Stop:
         except Exception as error:  # noqa: BLE001 - raised by whoever follows the work
             self.error, self.sent = None if isinstance(error, Stopped) else error, True
             send(self.connection, Stop())
+
+
+def _imported(module: str, progress: Progress) -> None:
+    """Import it."""
+    importlib.import_module(module)
+    progress(1.0, "ready")
+
+
+class _Gone(WorkerDied):
+    """It ended by itself, with nothing to do."""
 
 
 class _There(Exception):

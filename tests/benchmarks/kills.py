@@ -49,7 +49,7 @@ def main() -> None:
     workspace = open_workspace(photo_folder(arguments.data, arguments.work, 200), arguments.work / "ws")
     dataset = detection.open_dataset(arguments.scenes, arguments.work / "ws-scenes")
     config = recommended("efficientnet_lite0", image_size=64, epochs=3)
-    small = detection.DetectorConfig(image_size=128, epochs=2)
+    small = detection.DetectorConfig("efficientnet_lite0_fpn", image_size=128, epochs=2)
     baseline(workspace, FeatureSpec.of(config))
     calls: dict[str, Callable[[], dict[str, Any]]] = {
         "audit": lambda: {"function": audit, "workspace": workspace},

@@ -23,7 +23,7 @@ def worker_in_this_process():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WORKER, "run", run)
-        patch.setattr(WORKER, "warm", lambda: None)
+        patch.setattr(WORKER, "warm", lambda module: None)
         yield
 
 

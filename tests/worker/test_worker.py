@@ -104,6 +104,19 @@ def test_one_that_was_killed_while_idle_is_started_anew(worker):
     assert worker.run(work.pid, progress=silent) != process.pid
 
 
+def test_it_is_started_and_imports_before_it_is_needed():
+    worker = Worker()
+    worker.warm("tests.worker.work")
+    until(lambda: worker.pid)
+    assert worker.run(work.imported, "tests.worker.work", progress=silent)
+
+
+def test_one_that_ended_because_it_was_idle_is_started_anew():
+    worker = Worker()
+    first = worker.run(work.pid, progress=silent)
+    assert worker.run(work.leave, progress=silent, first=first) != first
+
+
 def test_one_after_the_other(worker, tmp_path):
     said, done = [], []
 
@@ -153,7 +166,6 @@ from cvtune_nb.worker import Worker
 from tests.worker import work
 
 worker = Worker()
-worker.warm()
 print(worker.run(work.pid, progress=silent), flush=True)
 worker.run(work.wait_for, sys.argv[1], progress=silent, record=Path(sys.argv[2]))
 """

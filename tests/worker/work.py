@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -52,4 +53,15 @@ def not_to_be_sent(progress):
 
 
 def pid(progress):
+    return os.getpid()
+
+
+def imported(module, progress):
+    return module in sys.modules
+
+
+def leave(first, progress):
+    """As one does that has been idle: it ends by itself, with status 0. The next one answers."""
+    if os.getpid() == first:
+        os._exit(0)
     return os.getpid()
