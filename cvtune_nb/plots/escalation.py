@@ -181,7 +181,7 @@ def predicted_against_real(runs: pd.DataFrame) -> Figure:
     error = runs["seconds"] / runs["predicted_seconds"] - 1
     for row in runs.itertuples():
         axes.annotate(
-            str(row.run)[:3],
+            str(row.run).split("-")[0],
             (row.predicted_seconds, row.seconds),
             xytext=(6, -3),
             fontsize=8,

@@ -221,8 +221,7 @@ class RunStore(Generic[C, R]):
         """
         name = f"{config.network.replace('/', '-').replace(':', '-')}-{config.image_size}{config.descent}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        numbers = (int(folder.name[:3]) for folder in self.folder.iterdir() if folder.name[:3].isdigit())
-        number = max(numbers, default=0) + 1
+        number = max((_number(folder.name) for folder in self.folder.iterdir()), default=0) + 1
         while True:
             folder = self.folder / f"{number:03d}-{name}"
             try:
@@ -260,7 +259,7 @@ class RunStore(Generic[C, R]):
 
     def ids(self) -> list[str]:
         """The ids of all runs, oldest first."""
-        return [file.parent.name for file in sorted(self.folder.glob("*/config.json"))]
+        return sorted((file.parent.name for file in self.folder.glob("*/config.json")), key=_in_order)
 
     def on_disk(self, run: str) -> R:
         """The run with this id as its files say; whether a process trains it is not looked at. Raises InputError."""
@@ -268,7 +267,7 @@ class RunStore(Generic[C, R]):
         try:
             settings = read_json(folder / "config.json")
         except FileNotFoundError:
-            names = ", ".join(sorted(path.name for path in self.folder.glob("*/"))[-5:]) or "none yet"
+            names = ", ".join(sorted((path.name for path in self.folder.glob("*/")), key=_in_order)[-5:]) or "none yet"
             raise InputError(
                 f"{self.folder.parent} has no run {run!r}: choose one of those there are ({names})"
             ) from None
@@ -386,3 +385,14 @@ def require_idle(run: StoredRun) -> None:
     """Raises lock.Held while a process trains this run."""
     if run.state == TRAINING:
         raise lock.Held(run.folder / LOCK, f"training run {run.id}", WAY_OUT)
+
+
+def _number(run: str) -> int:
+    """Of a run: 1 of 001-resnet18-224; 0 of a folder that is called otherwise."""
+    first = run.split("-")[0]
+    return int(first) if first.isdecimal() else 0
+
+
+def _in_order(run: str) -> tuple[int, str]:
+    """Sorts runs by number, 1000 after 999."""
+    return _number(run), run

@@ -35,6 +35,15 @@ def test_several_that_begin_at_once_get_a_folder_each(tmp_path):
     assert store.ids() == [], "a run is there once it is written"
 
 
+def test_runs_beyond_the_thousandth(tmp_path):
+    store = store_in(tmp_path)
+    (tmp_path / store.folder / "998-straight-line-64").mkdir(parents=True)
+    made_then = [made(store, 0.2).id for _ in range(3)]
+    assert [name.split("-")[0] for name in made_then] == ["999", "1000", "1001"]
+    assert store.ids() == made_then and store.load("last").id == made_then[-1]
+    assert list(store.table()["run"]) == made_then
+
+
 def test_the_best_epoch_and_the_first_of_equals(tmp_path):
     store = store_in(tmp_path)
     assert made(store, 0.5, 0.3, 0.3, 0.4).best_epoch == 2
