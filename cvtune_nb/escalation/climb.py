@@ -185,7 +185,7 @@ class Climb:
         self.least_gain, self.ended = 0.0, ""
 
     def compare_with(self, others: Mapping[int, Config]) -> None:
-        """Add a row for each of these that was run before, once no rung is left that it goes on from; it is never run."""
+        """Add a row for each of these that was run before, once no rung is left that it goes on from; none is run."""
         there = {row["rung"] for row in self.rows}
         for number, other in sorted(others.items()):
             if number in there or self._waits(number, other, self.left):
