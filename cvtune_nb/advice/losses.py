@@ -41,6 +41,8 @@ class Losses:
         Whether that is a share of 1.
     groups
         The group of each where some belong together, else None.
+    mistake
+        What one mistake counts, in the unit of the totals.
     """
 
     paths: pd.Index
@@ -48,6 +50,7 @@ class Losses:
     merit: float
     share: bool = True
     groups: np.ndarray | None = None
+    mistake: float = 1.0
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -60,7 +63,7 @@ class Losses:
     @property
     def smoothed(self) -> float:
         """The loss with half a mistake added, so that there is always some."""
-        return self.mean + 0.5 / len(self)
+        return self.mean + 0.5 * self.mistake / len(self)
 
 
 def of_mistakes(right: pd.Series, photos: pd.DataFrame | None = None) -> Losses:
@@ -88,7 +91,8 @@ def of_answers(objective: Objective, draws: Sequence[Answers]) -> Losses:
 
     values = [objective.value(each.truth(objective), each.chances.to_numpy(float)) for each in draws]
     groups = None if draws[0].groups is None else draws[0].groups.to_numpy()
-    return Losses(draws[0].labels.index, totals, objective.merit(float(np.mean(values))), objective.SHARE, groups)
+    merit, paths = objective.merit(float(np.mean(values))), draws[0].labels.index
+    return Losses(paths, totals, merit, objective.SHARE, groups, objective.mistake)
 
 
 def on_svm(
@@ -148,9 +152,10 @@ def resampled(*losses: Losses) -> np.ndarray:
 
     Of photos that belong together whole groups are drawn.
     """
+    half = 0.5 * np.array([each.mistake for each in losses])
     return np.concatenate(
         [
-            (np.stack([each.totals(weights) for each in losses], axis=1) + 0.5) / (weights.sum(1, keepdims=True) + 1)
+            (np.stack([each.totals(weights) for each in losses], axis=1) + half) / (weights.sum(1, keepdims=True) + 1)
             for weights in _drawn(len(losses[0]), losses[0].groups)
         ]
     )

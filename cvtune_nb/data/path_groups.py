@@ -9,9 +9,10 @@ import regex
 from cvtune_nb.errors import InputError
 from cvtune_nb.files import Progress, silent
 
-SECONDS = 10.0
-"""For all paths together. 100,000 take about one; an expression that can match one name in very many ways, such as
-(a|aa)+b, would take for ever (Davis and others 2018, "The impact of regular expression denial of service")."""
+SECONDS, A_PATH = 10.0, 1e-4
+"""For all paths together, and more for each of them: ten times what one takes. An expression that can match one name in
+very many ways, such as (a|aa)+b, would take for ever (Davis and others 2018, "The impact of regular expression denial
+of service")."""
 A_TIME = 2_000
 """Paths between two reports of progress."""
 
@@ -39,10 +40,11 @@ def by_path(pattern: str, paths: Iterable[str], progress: Progress = silent) -> 
     Raises
     ------
     InputError
-        It is no expression, or matching takes longer than SECONDS.
+        It is no expression, or matching takes longer than SECONDS, and A_PATH for each path.
     """
     expression, every, found = compiled(pattern), list(paths), list[str]()
-    end = time.monotonic() + SECONDS
+    seconds = SECONDS + A_PATH * len(every)
+    end = time.monotonic() + seconds
     for number, path in enumerate(every):
         if number % A_TIME == 0:
             progress(number / len(every), f"matching paths: {number:,} of {len(every):,}")
@@ -51,8 +53,8 @@ def by_path(pattern: str, paths: Iterable[str], progress: Progress = silent) -> 
             match = expression.search(path, timeout=max(1e-3, end - time.monotonic()), concurrent=True)
         except TimeoutError:
             raise InputError(
-                f"--group-by {pattern} takes more than {SECONDS:g} seconds, for it can match a name such as {path} in "
-                "very many ways: leave out repeats within repeats, such as (a+)* or (a|aa)*"
+                f"--group-by {pattern} takes more than {seconds:.1f} seconds, for it can match a name such as {path} "
+                "in very many ways: leave out repeats within repeats, such as (a+)* or (a|aa)*"
             ) from None
         found.append(_captured(match) if match else "")
     return found

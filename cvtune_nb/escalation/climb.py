@@ -137,14 +137,17 @@ def escalate(
     with lock.holding(workspace.folder / LOCK, f"climbing the ladder in {workspace.folder}", way_out):
         climb = Climb(workspace, configs, numbers or range(1, len(configs) + 1), deadline, report, progress)
         climb.least_gain = LADDER_PARAMETERS["least_gain"].check(least_gain)
-        climb.compare_with(others or {})
+        others = others or {}
+        climb.compare_with(others)
         try:
             climb.look()
+            climb.compare_with(others)
             while climb.left and not climb.ends():
                 if on == "ray":
                     climb.run_on_ray()
                 else:
                     climb.run_next()
+                climb.compare_with(others)  # one may go on from what was just run
         except Stopped:
             pass
         return climb.summary()
@@ -177,13 +180,16 @@ class Climb:
         self.configs = [replace(config, objective=self.objective.text) for config in configs]
         self.progress, self.looking = progress, lambda _, words: progress(0.0, words)
         self.rows = [_row(number, config) for number, config in zip(numbers, self.configs, strict=True)]
-        self.left: list[int] = []
+        self.left = list(range(len(configs)))
         self.expected: dict[int, ExpectedAccuracy] = {}
         self.least_gain, self.ended = 0.0, ""
 
     def compare_with(self, others: Mapping[int, Config]) -> None:
-        """Add a row for each of these that was run before; it is never run."""
+        """Add a row for each of these that was run before, once no rung is left that it goes on from; none is run."""
+        there = {row["rung"] for row in self.rows}
         for number, other in sorted(others.items()):
+            if number in there or self._waits(number, other, self.left):
+                continue
             try:
                 config = self._with_parent(number, replace(other, objective=self.objective.text))
             except InputError:  # the run that it goes on from is gone, or of earlier photos
@@ -200,8 +206,8 @@ class Climb:
             raise InputError(self.rows[0]["note"])
         self.left = []
         for index in able:  # one that goes on from a rung that is run now is another run
-            config = self.configs[index]
-            if self._waits(index, able) or not self._ran_before(index, self._with_parent(self._number(index), config)):
+            number, config = self._number(index), self.configs[index]
+            if self._waits(number, config, able) or not self._ran_before(index, self._with_parent(number, config)):
                 self.left.append(index)
         if len(self.left) < 2 and not self.least_gain:
             return
@@ -246,8 +252,7 @@ class Climb:
             self.left.remove(index)
         if not self.left:
             return
-        ready = [index for index in self.left if not self._waits(index, self.left)]
-        index = max(ready, key=lambda index: self._worth(index, epochs[index]))  # ties: the first
+        index = max(self._ready(), key=lambda index: self._worth(index, epochs[index]))  # ties: the first
         self.left.remove(index)
         row, note = self.rows[index], ""
         config = self._with_parent(row["rung"], self.configs[index])
@@ -284,8 +289,7 @@ class Climb:
         """Run all rungs left as trials on a Ray cluster, but for those that wait for one of them."""
         from cvtune_nb.escalation.ray_cluster import train_trials
 
-        ready = [index for index in self.left if not self._waits(index, self.left)]
-        indices = sorted(ready, key=lambda index: -self._worth(index, self.configs[index].epochs))
+        indices = sorted(self._ready(), key=lambda index: -self._worth(index, self.configs[index].epochs))
         self.left = [index for index in self.left if index not in indices]
         for index in indices:
             self.configs[index] = self._with_parent(self._number(index), self.configs[index])
@@ -321,9 +325,12 @@ class Climb:
     def _number(self, index: int) -> int:
         return self.rows[index]["rung"]
 
-    def _waits(self, index: int, left: Sequence[int]) -> bool:
+    def _ready(self) -> list[int]:
+        """The rungs left that wait for none of the others."""
+        return [index for index in self.left if not self._waits(self._number(index), self.configs[index], self.left)]
+
+    def _waits(self, number: int, config: Config, left: Sequence[int]) -> bool:
         """Whether a rung goes on from one that is among these, which are still to run."""
-        config, number = self.configs[index], self._number(index)
         below = [other for other in left if self._number(other) < number and alike(config, self.configs[other])]
         return config.parent == BELOW and bool(below)
 

@@ -213,6 +213,12 @@ class Costs(Objective):
     SHARE: ClassVar = False
     LIKELIEST: ClassVar = False
 
+    @property
+    def mistake(self) -> float:
+        """The mean cost of all mistakes that there can be; 1 where none costs anything."""
+        costs = np.array(self.matrix)
+        return float(costs[~np.eye(len(costs), dtype=bool)].mean() or 1) if len(costs) > 1 else 1.0
+
     def decide(self, probabilities: ArrayLike) -> np.ndarray:
         """The answers of the lowest expected cost (Elkan 2001)."""
         return (np.asarray(probabilities, float) @ np.array(self.matrix)).argmin(1)
@@ -226,10 +232,8 @@ class Costs(Objective):
         self, truth: np.ndarray, probabilities: np.ndarray, value: float, groups: ArrayLike | None
     ) -> Interval:
         """The bootstrap, and where that is narrower the interval of the share of mistakes at their mean cost."""
-        costs = np.array(self.matrix)
         wrong = self.decide(probabilities) != truth
-        of_any = costs[~np.eye(len(costs), dtype=bool)].mean() if len(costs) > 1 else 0.0
-        each = float(value * len(truth) / wrong.sum()) if wrong.any() else float(of_any)
+        each = float(value * len(truth) / wrong.sum()) if wrong.any() else self.mistake
         found = metrics.rate(wrong, groups)
         bootstrap = super()._interval(truth, probabilities, value, groups)
         return resampling.widest(bootstrap, (found.low * each, found.high * each))

@@ -96,6 +96,11 @@ class Objective(ABC):
         """What its value is called."""
         return self.LABEL
 
+    @property
+    def mistake(self) -> float:
+        """What one mistake counts, in the unit of its value times photos."""
+        return 1.0
+
     @abstractmethod
     def statistic(self, truth: np.ndarray, probabilities: np.ndarray) -> Statistic:
         """The objective on these photos, for any weights of the photos.

@@ -150,6 +150,16 @@ def test_a_loss_and_its_ratio_are_those_of_the_objective(text):
     assert mean.mean == pytest.approx((one.mean + two.mean) / 2)
 
 
+def test_a_ratio_of_costs_does_not_depend_on_their_unit():
+    before, after = (answers(np.arange(400) >= wrong, 0.9) for wrong in (80, 40))
+
+    def ratio(text):
+        objective = objective_of(text, ("a", "b"))
+        return gains.ratio_of_errors(*(losses.of_answers(objective, [each]) for each in (before, after)))
+
+    assert ratio("costs:a>b=200,b>a=600") == pytest.approx(ratio("costs:a>b=2,b>a=6"))
+
+
 @pytest.mark.parametrize(
     ("text", "unit"), [("balanced-accuracy", "points of balanced accuracy ("), ("log-loss", "log loss better by +")]
 )

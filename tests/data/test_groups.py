@@ -1,6 +1,7 @@
 """Photos that belong together, by a column, by their paths, by the time they were taken."""
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -279,6 +280,16 @@ def test_expressions_that_may_never_end_are_given_up_in_a_sentence(rule, monkeyp
     assert by_path(rule, ["aaaa"]) == ["aaaa"], "it is harmless for most names"
     with pytest.raises(InputError, match=r"takes more than 0.2 seconds, for it can match a name such as a+!.jpg"):
         by_path(rule, [f"{'a' * 60}!.jpg"])
+
+
+def test_more_paths_may_take_longer(monkeypatch):
+    left = list[float]()
+    expression = SimpleNamespace(search=lambda _, timeout, **__: left.append(timeout))
+    monkeypatch.setattr(path_groups, "compiled", lambda _: expression)
+    for count in (1, 200_000):
+        by_path("x", ["a"] * count)
+    one, *many = left
+    assert one == pytest.approx(10, abs=0.5) and many[0] == pytest.approx(30, abs=0.5)
 
 
 def test_matching_many_paths_can_be_stopped():

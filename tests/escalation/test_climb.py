@@ -375,6 +375,15 @@ def test_a_rung_goes_on_from_the_nearest_below_that_has_its_network(workspace, b
     assert escalate(workspace, [below(128)], 1000).rungs["parent"].tolist() == [""], "none below: from the SVM"
 
 
+def test_a_rung_that_goes_on_from_one_of_this_climb_is_compared_too(workspace, bench):
+    whole = dict(enumerate([RUNGS[0], below(), below(128)], 1))
+    known = escalate(workspace, list(whole.values()), 10_000).rungs["run"].tolist()
+    for chosen in ([1], [1, 2], [1, 3]):
+        others = {number: config for number, config in whole.items() if number not in chosen}
+        found = escalate(workspace, [whole[number] for number in chosen], 1000, numbers=chosen, others=others)
+        assert found.rungs["run"].tolist() == known
+
+
 def test_a_rung_whose_parent_has_changed_is_another_run(workspace, bench):
     escalate(workspace, [RUNGS[0], below()], 1000)
     escalate(workspace, [replace(RUNGS[0], dropout=0.5), below()], 1000)
