@@ -30,7 +30,7 @@ from cvtune_nb.classification.exportable import candidate
 from cvtune_nb.data import open_workspace
 from cvtune_nb.files import silent
 from cvtune_nb.models import memory
-from cvtune_nb.models.families import FAMILIES
+from cvtune_nb.models.families import FAMILIES, Rung
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.pipeline import PRESETS, Workbook, offers
 from cvtune_nb.runs.provenance import groups_of
@@ -82,7 +82,9 @@ def read(table: Path) -> pd.DataFrame:
 def scale(factor: float) -> None:
     """Give the rungs of the ladder so many times their image size, to the next multiple of 16."""
     family = FAMILIES["efficientnet_lite"]
-    rungs = (rung._replace(image_size=round(rung.image_size * factor / 16) * 16) for rung in family.ladder)
+    rungs = []
+    for backbone, size, batch_size, learning_rate, others in family.ladder:
+        rungs.append(Rung(backbone, round(size * factor / 16) * 16, batch_size, learning_rate, others))
     FAMILIES[family.name] = replace(family, ladder=tuple(rungs))
 
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 import pkgutil
 
+import psutil
 import pytest
 
 import cvtune_nb.panels
@@ -57,7 +58,7 @@ def test_the_audit_and_an_export_come_back_whole(workspace, in_worker):
 
 def test_a_panel_says_that_the_worker_has_died(workspace, in_worker):
     panel = TrainingPanel(workspace, **SMALL, epochs=200, batch_size=16)
-    panel.draw = lambda run: in_worker._process.kill()
+    panel.draw = lambda run: psutil.Process(in_worker.pid).kill()
     failed(panel)
     assert "has ended unexpectedly (signal SIGKILL)" in panel.alert.value and "Traceback" not in panel.alert.value
     assert not panel.resume.disabled and not panel.go.disabled

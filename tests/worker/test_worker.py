@@ -123,9 +123,12 @@ def test_one_after_the_other(worker, tmp_path):
     def second():
         done.append(worker.run(work.pid, progress=lambda _, words: said.append(words)))
 
-    first = threading.Thread(target=lambda: worker.run(work.wait_for, tmp_path / "go", progress=silent))
+    begun = []
+    first = threading.Thread(
+        target=lambda: worker.run(work.wait_for, tmp_path / "go", progress=lambda *_: begun.append(True))
+    )
     first.start()
-    until(lambda: worker._turn.locked())
+    until(lambda: begun)
     other = threading.Thread(target=second)
     other.start()
     until(lambda: said)
