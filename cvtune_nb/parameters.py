@@ -472,6 +472,45 @@ LADDER_PARAMETERS: dict[str, Parameter] = {
 """Those of climbing a ladder."""
 
 
+_OF_SELF_TRAINING = [
+    # what these rest on: docs/measurements.md, "Photos labelled by machine"
+    Parameter("rounds", "Rounds", "so many at most; one that is worse on validation ends it", 3, "whole", 1, 3),
+    Parameter(
+        "least",
+        "Probability",
+        "mean over the networks from which a photo is labelled, where all agree: surer ones alone are the easy ones",
+        0.5,
+        "linear",
+        0.0,
+        1.0,
+    ),
+    Parameter(
+        "most",
+        "At most",
+        "photos that are labelled in a class, as a multiple of what classes have: without a limit easy classes take "
+        "over",
+        3.0,
+        "linear",
+        0.5,
+        10.0,
+        "times the labelled ones",
+        step=0.5,
+    ),
+    Parameter(
+        "weight",
+        "Weight",
+        "how much a photo labelled by machine counts beside a labelled one",
+        1.0,
+        "linear",
+        0.0,
+        1.0,
+    ),
+]
+
+SELF_TRAINING_PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _OF_SELF_TRAINING}
+"""Those of self-training."""
+
+
 def differing(
     rows: pd.DataFrame, parameters: Mapping[str, Parameter] = PARAMETERS, always: Collection[str] = ()
 ) -> dict[str, str]:

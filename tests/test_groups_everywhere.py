@@ -14,7 +14,6 @@ TAKES = ("accuracy", "best_of", "coverage", "cross_validated", "paired", "per_cl
 ALONE = {
     "detection": "photos of detectors have no groups",
     "classification/thresholds.py": "a corrected share, which is made as wide as that of its groups by `alike`",
-    "classification/learning_curve.py": "a mean of draws, which is made as wide as that of its groups by `alike`",
     "classification/run.py": "of runs without groups, and of training photos by `alike`",
     "metrics": "what these functions are made of",
 }

@@ -31,8 +31,8 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
     Returns
     -------
     pd.DataFrame
-        train_photos,validation_accuracy,low,high: the mean, with the 95% interval of one draw; and where the explorer's
-        objective is another one, that: objective_value,objective_low,objective_high.
+        train_photos,validation_accuracy,low,high: the mean over the draws, with its 95% interval; and where the
+        explorer's objective is another one, that: objective_value,objective_low,objective_high.
     """
     judge = _judge(explorer)
     matrix, labels = explorer.part("train")
@@ -43,21 +43,20 @@ def learning_curve(explorer: SvmExplorer, C: float = 1.0, repeats: int = 3, seed
     )
     rows = []
     for fraction in (0.1, 0.2, 0.4, 0.7, 1.0):
-        draws, scores, used, one = list[float](), [], 0, metrics.share(0, 0)
+        draws, scores, used = list[np.ndarray](), [], 0
         for repeat in range(repeats if fraction < 1 else 1):
             random = np.random.default_rng([seed, repeat, round(fraction * 100)])
             chosen = np.concatenate([_first_of(labels, label, groups, fraction, random) for label in explorer.classes])
             svm = Svm(C, remedy=explorer.remedy).fit(matrix[chosen], labels[chosen])
             right = svm.predict(held_back) == truth
-            one = metrics.rate(right, others)
-            draws.append(one.value)
+            draws.append(right)
             if not judge.by_accuracy:
                 score = judge.score(Said(right, tempered(svm.logits(held_back, explorer.classes), judge.truth)))
                 scores.append((score.value, *score.interval))
             used = len(chosen)
-        mean = metrics.alike(metrics.share(round(np.mean(draws) * len(truth)), len(truth)), one)
+        mean = metrics.rate(np.mean(draws, axis=0), others)
         counts = np.mean(scores, axis=0).tolist() if scores else []
-        rows.append((used, float(np.mean(draws)), mean.low, mean.high, *counts))
+        rows.append((used, mean.value, mean.low, mean.high, *counts))
     counted = () if judge.by_accuracy else COUNTS
     return pd.DataFrame(rows, columns=["train_photos", "validation_accuracy", "low", "high", *counted])
 

@@ -10,7 +10,7 @@ from cvtune_nb.commands.common import names_in, open_workspace_of, parameters_gi
 from cvtune_nb.commands.flags import argument, parameters
 from cvtune_nb.console import Meter, duration, table
 from cvtune_nb.errors import InputError
-from cvtune_nb.parameters import PARAMETERS
+from cvtune_nb.parameters import PARAMETERS, SELF_TRAINING_PARAMETERS
 
 
 @command(
@@ -18,43 +18,28 @@ from cvtune_nb.parameters import PARAMETERS
     *flags.LAYOUT,
     argument("--unlabelled", required=True, metavar="DIR", help="a folder of photos without labels; it is only read"),
     argument("--svm-only", action="store_true", help="only fit the SVM with them, in seconds: fine-tune no network"),
-    argument("--rounds", type=int, default=3, metavar="N", help="rounds at most, 1 to 3 (3)"),
     argument(
         "--networks", default="", metavar="A,B", help="frozen networks that have to agree too (two that are here)"
     ),
-    argument("--least", type=float, metavar="P", help="probability from which a photo is labelled, 0 to 1 (0.5)"),
-    argument(
-        "--most", type=float, metavar="X", help="photos labelled in a class, as a multiple of its labelled ones (3)"
-    ),
-    argument(
-        "--weight", type=float, metavar="X", help="how much such a photo counts beside a labelled one, 0 to 1 (1)"
-    ),
+    *parameters(SELF_TRAINING_PARAMETERS, SELF_TRAINING_PARAMETERS),
     *parameters(PARAMETERS),
 )
 def self_train(arguments: argparse.Namespace, meter: Meter) -> Result:
     """label photos of a folder by machine where several networks agree, and train on them too"""
     values = parameters_given(arguments, tuple(PARAMETERS))
-    limits = {"rounds": (1, 3), "least": (0, 1), "most": (0.1, 100), "weight": (0, 1)}
-    for name, (low, high) in limits.items():
-        given = getattr(arguments, name)
-        if given is not None and not low <= given <= high:
-            raise InputError(f"--{name} is {given:g}: give a number from {low:g} to {high:g}")
+    own = parameters_given(arguments, tuple(SELF_TRAINING_PARAMETERS), SELF_TRAINING_PARAMETERS)
     if not Path(arguments.unlabelled).expanduser().is_dir():
         raise InputError(f"{arguments.unlabelled} is no folder: give the folder of the photos without labels")
 
     from cvtune_nb import self_training
-    from cvtune_nb.self_training.agreement import LEAST, MOST, WEIGHT
 
     workspace = open_workspace_of(arguments, meter, meter)
     config, names, folder = config_of(workspace, values, meter), names_in(arguments.networks), arguments.unlabelled
-    least, most, weight = (
-        default if given is None else given
-        for given, default in ((arguments.least, LEAST), (arguments.most, MOST), (arguments.weight, WEIGHT))
-    )
-    rounds, train = arguments.rounds, not arguments.svm_only
-    seconds = self_training.expected_seconds(workspace, folder, config, rounds, train, names, most)
+    options = {"train": not arguments.svm_only, "names": names, **own}
+    priced = {name: value for name, value in options.items() if name not in ("least", "weight")}
+    seconds = self_training.expected_seconds(workspace, folder, config, **priced)
     meter.say(f"self-training: about {duration(seconds)}")
-    found = self_training.self_train(workspace, folder, config, rounds, train, names, least, most, weight, meter)
+    found = self_training.self_train(workspace, folder, config, **options, progress=meter)
     shown = [{"label": label, "photos": count} for label, count in found.by_class.items()]
     lines = [one.words for one in found.rounds] + [f"left out: {n} files, {why}" for why, n in found.left_out.items()]
     text = f"{table(shown, ['label', 'photos'])}\n" + "".join(f"\n- {line}" for line in lines)

@@ -19,11 +19,11 @@ from cvtune_nb.files import Progress
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.panels.panel import Panel
 from cvtune_nb.panels.thumbnails import small
-from cvtune_nb.parameters import Config
-from cvtune_nb.self_training.agreement import LEAST, MOST, ROUNDS
+from cvtune_nb.parameters import SELF_TRAINING_PARAMETERS, Config
 from cvtune_nb.self_training.decisions import Decisions
 from cvtune_nb.self_training.result import SelfTraining
 from cvtune_nb.widgets import html
+from cvtune_nb.widgets.controls import Control
 from cvtune_nb.widgets.debounce import Soon, Still
 from cvtune_nb.widgets.gallery import Gallery, GalleryPhoto
 from cvtune_nb.widgets.job import Work
@@ -47,10 +47,9 @@ class SelfTrainingPanel(Panel):
         self.folder = w.Text(
             value=folder, description="Folder", placeholder="photos without labels", continuous_update=False, **look()
         )
-        step = {"continuous_update": False, **look()}
-        self.least = w.FloatSlider(value=LEAST, min=0, max=1, step=0.05, description="Probability", **step)
-        self.most = w.FloatSlider(value=MOST, min=0.5, max=10, step=0.5, description="At most", **step)
-        self.rounds = w.IntSlider(value=ROUNDS, min=1, max=3, description="Rounds", **step)
+        self.least, self.most, self.rounds = (
+            Control(SELF_TRAINING_PARAMETERS[name]) for name in ("least", "most", "rounds")
+        )
         self.train = w.Checkbox(value=True, description="Fine-tune in each round, too", indent=False)
         self.price = small_print()
         self.gallery, self.pager = Gallery(workspace.classes), Pager("page", self.guard(self.turn))
@@ -61,15 +60,7 @@ class SelfTrainingPanel(Panel):
         self.controls.children = [
             self.folder,
             small_print("Photos without labels, in this folder and below it. They are only read."),
-            self.least,
-            small_print(
-                "Probability (0 to 1) from which a photo is labelled, where all networks agree: a mean over them. "
-                "Surer ones alone are the easy ones."
-            ),
-            self.most,
-            small_print("Photos labelled in each class (0.5 to 10), as a multiple of those that have labels."),
-            self.rounds,
-            small_print("Rounds at most (1 to 3). One that is worse on validation is not kept, and ends it."),
+            *(control.box for control in (self.least, self.most, self.rounds)),
             self.train,
             small_print("Without it only the SVM learns from them: in seconds, and with a smaller gain."),
             self.price,
@@ -82,7 +73,7 @@ class SelfTrainingPanel(Panel):
         self.gallery.on_look = self.guard(self._look)
         self.confirm.on_click(self.guard(lambda _: self._confirm_page()))
         self._soon = Soon(self.predict)
-        for control in (self.folder, self.rounds, self.train, self.most):
+        for control in (self.folder, self.rounds.widget, self.train, self.most.widget):
             control.observe(lambda _: self._predict_soon(), "value")
         earlier = self_training.last(workspace)
         if earlier is not None:

@@ -6,18 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-LEAST = 0.5
-"""Mean probability from which a photo is labelled, where all classifiers agree: surer ones alone are the easy ones, and
-teach less than nothing (docs/measurements.md, "Photos labelled by machine")."""
-MOST = 3.0
-"""At most so many photos of a class are labelled by machine as classes have labelled ones, in the median: without a
-limit easy classes take over (docs/measurements.md, "Photos labelled by machine")."""
-ROUNDS = 3
-"""Rounds after which nothing is to be gained any more (docs/measurements.md, "Photos labelled by machine")."""
-WEIGHT = 1.0
-"""How much a photo labelled by machine counts beside a labelled one (docs/measurements.md, "Photos labelled by
-machine")."""
-
 
 @dataclass(frozen=True)
 class Agreement:

@@ -24,9 +24,10 @@ from cvtune_nb.data.pixels import pixels
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.models import networks as torch_networks
+from cvtune_nb.parameters import SELF_TRAINING_PARAMETERS as PARAMETERS
 from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import DECODE_SECONDS
-from cvtune_nb.self_training.agreement import LEAST, MOST, ROUNDS, WEIGHT, Agreement, most_of_a_class
+from cvtune_nb.self_training.agreement import Agreement, most_of_a_class
 from cvtune_nb.self_training.decisions import Decisions
 from cvtune_nb.self_training.pool import Pool, read_pool
 from cvtune_nb.self_training.result import LABELS, Round, SelfTraining, folder_of, last
@@ -69,10 +70,10 @@ def expected_seconds(
     workspace: Workspace,
     folder: str | Path,
     config: Config,
-    rounds: int = ROUNDS,
+    rounds: int = PARAMETERS["rounds"].default,
     train: bool = False,
     names: Sequence[str] = (),
-    most: float = MOST,
+    most: float = PARAMETERS["most"].default,
 ) -> float:
     """What `self_train` will take: reading, features, looking for copies, and training where that is asked for.
 
@@ -102,12 +103,12 @@ def self_train(
     workspace: Workspace,
     folder: str | Path,
     config: Config,
-    rounds: int = ROUNDS,
+    rounds: int = PARAMETERS["rounds"].default,
     train: bool = False,
     names: Sequence[str] = (),
-    least: float = LEAST,
-    most: float = MOST,
-    weight: float = WEIGHT,
+    least: float = PARAMETERS["least"].default,
+    most: float = PARAMETERS["most"].default,
+    weight: float = PARAMETERS["weight"].default,
     progress: Progress = silent,
 ) -> SelfTraining:
     """Label photos of a folder by machine where classifiers agree, and train on them with the labelled ones.
@@ -125,7 +126,7 @@ def self_train(
     config
         The run to train, of which the SVM has the network and what it is shown.
     rounds
-        1 or more.
+        So many at most.
     train
         Train a network in each round, and not only the SVM.
     names
@@ -141,8 +142,11 @@ def self_train(
     Raises
     ------
     InputError
-        The folder has no photo that is new, or a network can't be used.
+        The folder has no photo that is new, a network can't be used, or a value lies outside of its range
+        (SELF_TRAINING_PARAMETERS).
     """
+    given = {"rounds": rounds, "least": least, "most": most, "weight": weight}
+    rounds, least, most, weight = (PARAMETERS[name].check(value) for name, value in given.items())
     return _Rounds(workspace, folder, config, train, names, least, most, weight, progress).run(rounds)
 
 

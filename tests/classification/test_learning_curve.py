@@ -1,5 +1,8 @@
 """Would more photos help? The accuracy with parts of them."""
 
+from itertools import chain, repeat
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,3 +27,20 @@ def test_the_learning_curve_grows_with_the_photos(explorer):
     assert curve["validation_accuracy"].iloc[-1] == explorer.accuracy(1.0, "linear", "validation").value
     assert ((curve["low"] <= curve["validation_accuracy"]) & (curve["validation_accuracy"] <= curve["high"])).all()
     pd.testing.assert_frame_equal(curve, learning_curve(explorer))
+
+
+def test_the_interval_allows_for_groups_in_every_draw(explorer, monkeypatch):
+    """Of three draws one is right in whole groups, the others are in all: the order of draws changes nothing."""
+    photos = explorer.photos
+    grouped = photos.assign(group=[f"{label}-{n % 2}" for n, label in enumerate(photos["label"])])
+    monkeypatch.setattr(explorer, "photos", grouped)
+    _, truth = explorer.part("validation")
+    wrong = grouped.loc[grouped["split"] == "validation", "group"].str.endswith("1").to_numpy()
+
+    def curve(*draws):
+        answers = chain((np.where(each, "none", truth) for each in draws), repeat(truth))
+        monkeypatch.setattr("cvtune_nb.classification.svm.Svm.predict", lambda *_: next(answers))
+        return learning_curve(explorer).iloc[0][["low", "high"]].tolist()
+
+    none = np.zeros_like(wrong)
+    assert curve(wrong, none, none) == curve(none, none, wrong) != curve(none, none, none)

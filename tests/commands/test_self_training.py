@@ -16,7 +16,9 @@ def test_what_it_refuses(workspace, tmp_path, capsys):
     assert cli.main(["self-train", *place, "--unlabelled", str(tmp_path / "none")]) == 2
     assert "is no folder: give the folder of the photos without labels" in capsys.readouterr().err
     assert cli.main(["self-train", *place, "--unlabelled", str(tmp_path), "--rounds", "4"]) == 2
-    assert "--rounds is 4: give a number from 1 to 3" in capsys.readouterr().err
+    assert "rounds is 4: choose a whole number from 1 to 3" in capsys.readouterr().err
+    assert cli.main(["self-train", *place, "--unlabelled", str(tmp_path), "--most", "20"]) == 2
+    assert "most is 20: choose a value from 0.5 to 10" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main(["self-train", *place])
 

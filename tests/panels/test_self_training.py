@@ -35,6 +35,7 @@ def test_label_and_review(workspace, folder, monkeypatch):
     monkeypatch.setattr(SelfTrainingPanel, "config", CONFIG)
     panel = SelfTrainingPanel(workspace, str(folder))
     assert panel.unstarted()
+    assert "Probability <b>0.5</b> (0 to 1): mean" in panel.least.words.value
     panel.predict()
     assert "about <b>" in panel.price.value
     panel.rounds.value, panel.least.value, panel.train.value = 1, 0.0, False

@@ -92,5 +92,7 @@ def test_what_it_will_take_and_what_can_not_be_used(workspace, folder):
     svm = self_training.expected_seconds(workspace, folder, CONFIG, names=NAMES)
     both = self_training.expected_seconds(workspace, folder, CONFIG, train=True, names=NAMES)
     assert 0 < svm < both
+    with pytest.raises(InputError, match=r"most is 20\.0: choose a value"):
+        self_training.self_train(workspace, folder, CONFIG, most=20.0)
     with pytest.raises(InputError, match="resnet50 can't be used"):
         self_training.self_train(workspace, folder, CONFIG, names=("resnet50",))
