@@ -21,13 +21,12 @@ USES = {
 NEW = "combination"
 """What --distil is of where no combination is named."""
 NOTHING = "There is nothing to distil, for no combination was kept: --use KIND keeps one."
-SHOWN = ["kind", "value", "low", "high", "difference", "p", "milliseconds", "times", "megabytes", "chosen"]
 
 
 @command(
     *flags.PHOTOS,
     *flags.LAYOUT,
-    argument("--runs", metavar="A,B", help="ids of the classifiers, svm among them (the best six on validation)"),
+    argument("--runs", metavar="A,B", help="ids of the classifiers, or best, last and svm (the best six)"),
     argument(
         "--budget", metavar="TIME", help="such as 90s, 20m or 1.5h: what is measured by then is combined (no limit)"
     ),
@@ -81,11 +80,11 @@ def combine(arguments: argparse.Namespace, meter: Meter) -> Result:
         meter.say(f"{', '.join(names)}: about {duration(expected_seconds(workspace, names))} at most")
         found = combined(workspace, names, seconds, meter, arguments.use or "")
         values, name = found.to_dict(), found.id
-        lines = [table(found.kinds.to_dict("records"), SHOWN), "", *found.words]
+        lines = [table(found.ways.to_dict("records"), list(found.ways)), "", *found.words]
         if found.kept:
             lines += [
                 "",
-                table(found.members.to_dict("records"), list(found.members)),
+                table(found.parts.to_dict("records"), list(found.parts)),
                 "",
                 f"cvtune export --run {name}",
             ]

@@ -1,7 +1,6 @@
 """Notebook 04: several classifiers as one, and one network that answers as they do."""
 
 import ipywidgets as w
-import pandas as pd
 from IPython.display import HTML
 
 from cvtune_nb import plots
@@ -206,35 +205,10 @@ def _all(workspace: Workspace) -> list[str]:
 
 
 def _kinds(found: Combination) -> str:
-    unit, by = (100, "points") if found.score.share else (1, found.score.label)
-    rows = found.kinds.assign(
-        shown=[_in_unit(row, found.score.share) for row in found.kinds.itertuples()],
-        apart=[
-            ""
-            if row.kind == SINGLE
-            else f"{unit * row.difference:+.2f} ({unit * row.difference_low:+.2f} to {unit * row.difference_high:+.2f})"
-            for row in found.kinds.itertuples()
-        ],
-        cost=[f"{row.milliseconds:.1f} ms, {row.times:.1f} times" for row in found.kinds.itertuples()],
-        size=[f"{row.megabytes:.0f} MB" for row in found.kinds.itertuples()],
-    )
-    names = {"kind": "way", "shown": f"{found.score.label} (95%)", "apart": f"{by} from the best alone (95%)"}
-    return html.table(
-        rows, {**names, "cost": "a photo takes", "size": "size"}, "Ways to combine, corrected for the choice"
-    )
-
-
-def _in_unit(row: pd.Series | object, share: bool) -> str:
-    value, low, high = (getattr(row, name) for name in ("value", "low", "high"))
-    return f"{value:.1%} ({low:.1%} to {high:.1%})" if share else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return html.table(found.ways, {name: name for name in found.ways}, "Ways to combine, corrected for the choice")
 
 
 def _members(found: Combination) -> str:
     if not found.kept:
         return ""
-    rows = found.members.assign(
-        weight=[f"{weight:.0%}" for weight in found.members["weight"]],
-        passes=["with its mirror image" if passes > 1 else "once" for passes in found.members["passes"]],
-    )
-    names = {"network": "network", "weight": "weight", "image_size": "pixels", "passes": "asked"}
-    return html.table(rows, names, f"What {found.id} is made of")
+    return html.table(found.parts, {name: name for name in found.parts}, f"What {found.id} is made of")

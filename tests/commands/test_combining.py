@@ -1,5 +1,6 @@
 """`cvtune combine`: one combination of what there is, listed, exported, distilled, deleted."""
 
+import re
 import shutil
 
 import pytest
@@ -28,7 +29,8 @@ def own(trained, tmp_path):
 def test_combine_export_distil_and_delete(own, tmp_path, capsys):
     runs = sorted(path.name for path in (own / "runs").iterdir())
     call = ["combine", "--workspace", own]
-    status, found, said = called(capsys, *call, "--runs", ",".join(runs), "--use", "soup")
+    assert len(runs) == 2
+    status, found, said = called(capsys, *call, "--runs", f"{runs[0]},last", "--use", "soup")
     assert status == 0 and found["id"] == "combination-1" and found["kind"] == "soup"
     assert "at most" in said and {row["kind"] for row in found["kinds"]} >= {"single", "soup"}
     status, listed, _ = called(capsys, *call, "--list")
@@ -43,6 +45,14 @@ def test_combine_export_distil_and_delete(own, tmp_path, capsys):
     status, found, _ = called(capsys, *call, "--delete", "combination")
     assert (status, found["deleted"]) == (0, "combination-1") and out.exists()
     assert called(capsys, *call, "--list")[1]["combinations"] == []
+
+
+def test_its_tables_are_in_words(own, capsys):
+    assert cli.main(["combine", "--workspace", str(own), "--runs", "best,last", "--use", "mean"]) == 0
+    out = capsys.readouterr().out
+    assert "points from the best alone (95%)" in out and "a photo takes" in out and "pixels" in out
+    assert re.search(r"^mean +\d+\.\d% \(.*\) +[+-]\d+\.\d \(", out, re.MULTILINE), "a share in percent, then points"
+    assert "image_size" not in out and "milliseconds" not in out
 
 
 @pytest.mark.parametrize(

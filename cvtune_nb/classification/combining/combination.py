@@ -17,6 +17,7 @@ from cvtune_nb.errors import InputError
 from cvtune_nb.files import read_csv, read_json, write_csv, write_json
 from cvtune_nb.metrics import Accuracy, Paired
 from cvtune_nb.objectives import Objective, Score
+from cvtune_nb.objectives.objective import change, in_unit
 from cvtune_nb.runs.checkpoint import write_tensors
 from cvtune_nb.runs.provenance import PHOTOS, Provenance, save_photos
 from cvtune_nb.workspace import Workspace, now
@@ -116,6 +117,33 @@ class Combination:
         honest = "corrected for the choice: each photo is judged by what was chosen without it"
         combined = f"{name}{KINDS[self.kind]}: {self.score.label} {self.score}, {honest}."
         return [combined, alone, gain, f"It takes {cost}.", *self.left_out]
+
+    @property
+    def ways(self) -> pd.DataFrame:
+        """The kinds as a person reads them: columns and cells in words."""
+        share, by = self.score.share, "points" if self.score.share else self.score.label
+        names = ["way", f"{self.score.label} (95%)", f"{by} from the best alone (95%)", "a photo takes", "size"]
+        rows = []
+        for row in self.kinds.itertuples():
+            value, low, high = (in_unit(end, share) for end in (row.value, row.low, row.high))
+            ends = (row.difference, row.difference_low, row.difference_high)
+            apart, worst, best = (change(end, share, unit="") for end in ends)
+            gain = "" if row.kind == SINGLE else f"{apart} ({worst} to {best})"
+            cost = f"{row.milliseconds:.1f} ms, {row.times:.1f} times"
+            rows.append((row.kind, f"{value} ({low} to {high})", gain, cost, f"{row.megabytes:.0f} MB"))
+        return pd.DataFrame(rows, columns=names)
+
+    @property
+    def parts(self) -> pd.DataFrame:
+        """The members as a person reads them: columns and cells in words."""
+        return pd.DataFrame(
+            {
+                "network": self.members["network"],
+                "weight": [f"{weight:.0%}" for weight in self.members["weight"]],
+                "pixels": self.members["image_size"],
+                "asked": ["with its mirror image" if many > 1 else "once" for many in self.members["passes"]],
+            }
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: combination.json, and the JSON of `cvtune combine`."""

@@ -34,6 +34,7 @@ from cvtune_nb.files import Progress, read_csv, sha256_of, silent, write_csv
 from cvtune_nb.models import networks
 from cvtune_nb.models.recipes import recommended
 from cvtune_nb.parameters import PARAMETERS, Config
+from cvtune_nb.runs import lock
 from cvtune_nb.runs.descent import descend
 from cvtune_nb.runs.fitting import Measured, OnEpoch
 from cvtune_nb.runs.provenance import COLUMNS
@@ -45,6 +46,9 @@ TEACHER = 0.9
 """What the teacher counts, and the labels the rest (Hinton and others: "considerably lower weight" for labels)."""
 EPOCHS = 2
 """Times the epochs of the run that the student takes its parameters from: a teacher is patient."""
+LOCK = "distillation.lock"
+"""The file beside a combination that is locked while a run is looked for or made: of two processes that distil it at
+once, the second finds the run of the first."""
 UNLABELLED = "unlabelled.csv"
 """The file in a run's folder that lists the photos without labels: path, sha256."""
 
@@ -100,6 +104,8 @@ def distil(
     ------
     InputError
         There is no such combination, it is of earlier photos, or as classification.fit.
+    lock.Held
+        Another process begins to distil it, or trains the same run.
     """
     stored = load_combination(workspace, name)
     if stored.provenance.id != photos_id(workspace.photos()):
@@ -117,8 +123,10 @@ def distil(
     if unlabelled is not None:
         listed = "\n".join(sorted(unlabelled["sha256"]))
         beside |= {"unlabelled": len(unlabelled), "photos": hashlib.sha256(listed.encode()).hexdigest()[:16]}
-    run = _earlier(workspace, config, beside)
-    run = run or _new(workspace, stored, config, beside, unlabelled, progress)
+    way_out = "start this one again when that is training: the same distillation then goes on as one run"
+    with lock.holding(stored.folder / LOCK, f"beginning to distil {stored.id}", way_out):
+        run = _earlier(workspace, config, beside)
+        run = run or _new(workspace, stored, config, beside, unlabelled, progress)
     return fit(workspace, run=run.id, on_epoch=on_epoch, progress=progress)
 
 

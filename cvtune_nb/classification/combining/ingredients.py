@@ -23,6 +23,7 @@ from torch import nn
 
 from cvtune_nb.classification import SVM, load_run
 from cvtune_nb.classification.exportable import Candidate, candidate
+from cvtune_nb.classification.extra_photos import BESIDE, in_folder
 from cvtune_nb.classification.model import build
 from cvtune_nb.classification.objective import kept_chances
 from cvtune_nb.classification.run import PROBABILITIES
@@ -118,7 +119,7 @@ class Ingredients:
         if mine.kind != "run" or mine.parameters["head"] != "svm":
             return False
         run = load_run(self.workspace, name)
-        return run.best_epoch > 0 and not run.config.parent and not run.beside
+        return run.best_epoch > 0 and not run.config.parent and run.beside.keys() <= {BESIDE}
 
     def recorded(self, blend: Blend, photos: pd.DataFrame) -> np.ndarray | None:
         """What a run itself has recorded of the photos, as logits (n, classes); None where there is no such record.
@@ -177,7 +178,7 @@ class Ingredients:
         run = load_run(self.workspace, base)
         if f"@{kind}" == START:
             started = build(run.config, run.classes, progress=progress)
-            start_from_svm(self.workspace, started, (), run.config, progress)
+            start_from_svm(self.workspace, started, (), run.config, progress, in_folder(run.folder))
             return started.state_dict()
         with safe_open(run.checkpoint, "pt") as file:
             names = set(file.keys())

@@ -33,6 +33,7 @@ from cvtune_nb.classification.combining.pool import Pool, passed
 from cvtune_nb.classification.exportable import Candidate, choices, trained_with
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.classification.objective import objective_in
+from cvtune_nb.classification.run import load_run
 from cvtune_nb.classification.variants_accuracy import fairly
 from cvtune_nb.data.groups import dependent
 from cvtune_nb.data.pixels import pixels
@@ -57,7 +58,8 @@ def offered(workspace: Workspace, names: Sequence[str] = ()) -> list[str]:
     workspace
         Where they are.
     names
-        Those to use; none: the best MOST_RUNS of today's photos and classes, the SVM among them where it is one.
+        Those to use, "best" and "last" of the runs among them; none: the best MOST_RUNS of today's photos and classes,
+        the SVM among them where it is one.
 
     Raises
     ------
@@ -66,6 +68,7 @@ def offered(workspace: Workspace, names: Sequence[str] = ()) -> list[str]:
     """
     known = choices(workspace)
     known = known[~known["run"].map(is_combination).astype(bool)]
+    names = [load_run(workspace, name).id if name in ("best", "last") else name for name in names]
     today = known.loc[known["data"] == "", "run"].tolist()
     for name in names:
         if name not in today:

@@ -12,7 +12,9 @@ from cvtune_nb.classification import earlier_run, fit, load_run
 from cvtune_nb.classification.combining import combine, delete_combination, distil, distillation, distillation_seconds
 from cvtune_nb.classification.combining.combination import SOUP, load_combination
 from cvtune_nb.classification.combining.distillation import softened, student
+from cvtune_nb.classification.run import run_store
 from cvtune_nb.errors import InputError, Stopped
+from cvtune_nb.runs import lock
 from cvtune_nb.runs.provenance import BEFORE
 from cvtune_nb.self_training.pool import new_photos
 from cvtune_nb.workspace import Workspace
@@ -63,6 +65,22 @@ def test_a_usual_run_that_says_what_its_teacher_was(own):
     assert json.loads((run.folder / "config.json").read_text())["beside"]["teacher"] == "combination-1"
     assert earlier_run(own, run.config) is None  # a usual run of these parameters would be another one
     assert distil(own).id == run.id  # and the same distillation would only repeat it
+
+
+def test_of_two_at_once_the_second_is_refused_and_makes_no_run(own, monkeypatch):
+    refused, make = [], distillation.new_run
+
+    def second(*arguments, **named):
+        """Begins while the first one is about to write its run."""
+        with pytest.raises(lock.Held, match="is beginning to distil combination-1: start this one again") as held:
+            distil(own)
+        refused.append(held.value)
+        return make(*arguments, **named)
+
+    monkeypatch.setattr(distillation, "new_run", second)
+    before = set(run_store(own).ids())
+    run = distil(own)
+    assert len(refused) == 1 and set(run_store(own).ids()) == {*before, run.id}
 
 
 def test_a_stop_keeps_the_epochs_and_it_goes_on_with_its_teacher(own):

@@ -1,11 +1,19 @@
 """Weights of runs and of the SVM, and averages of them."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 import torch
 
-from cvtune_nb.classification import SVM, load_run
+from cvtune_nb.classification import SVM, fit, load_run
 from cvtune_nb.classification.combining.ingredients import LAST, START, UNAVERAGED, Blend, Ingredients, averaged
+from cvtune_nb.classification.extra_photos import COLUMNS, ExtraPhotos
+from cvtune_nb.classification.run import Run
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import sha256_of
+from cvtune_nb.parameters import Config
+from tests.photos import make_photos
 
 FIRST, SECOND, LARGER = (f"00{n}-test_efficientnet-random-{size}" for n, size in ((1, 64), (2, 64), (3, 96)))
 
@@ -50,6 +58,22 @@ def test_the_start_is_made_again_from_the_svm(ingredients, several):
     assert load_run(several, LARGER).best_epoch == 0 and not ingredients.has_start(LARGER)  # nothing lies between
     started, kept = ingredients.weights(LARGER + START), ingredients.weights(LARGER)
     assert all(torch.equal(started[name], kept[name]) for name in kept)
+
+
+def test_the_start_of_a_run_with_more_photos_is_the_svm_that_saw_them(workspace, tmp_path, monkeypatch):
+    files = sorted(make_photos(tmp_path / "more", ("circle",), per_class=9, size=96, seed=5).rglob("*.jpg"))
+    rows = [(str(file), sha256_of(file), 96, 96, workspace.classes[-1], 1.0) for file in files]
+    extra = ExtraPhotos(pd.DataFrame(rows, columns=COLUMNS))
+    config = Config("efficientnet_lite0", image_size=64, epochs=1, batch_size=16)
+    runs = [fit(workspace, replace(config, epochs=0), extra=one).id for one in (extra, None)]
+    known = Ingredients(workspace, runs)
+    for run in runs:
+        started, kept = known.weights(run + START), known.weights(run)
+        assert torch.equal(started["last.weight"], kept["last.weight"])
+    first, second = (known.weights(run + START)["last.weight"] for run in runs)
+    assert not torch.equal(first, second)
+    monkeypatch.setattr(Run, "best_epoch", 1)
+    assert known.has_start(runs[0]) and known.has_start(runs[1])
 
 
 def test_the_last_epoch_is_in_the_checkpoint(ingredients):
