@@ -43,18 +43,13 @@ class Pool:
         return pd.Series([why for _, why in self.left_out], dtype=object).value_counts().to_dict()
 
 
-def read_pool(workspace: Workspace, folder: str | Path, explorer: SvmExplorer, progress: Progress = silent) -> Pool:
-    """Read a folder, and leave out what the workspace has and copies of its validation and test photos.
-
-    Copies are found as the audit finds them: resized, recompressed, cropped, turned, mirrored. What a person said are
-    no copies is left in.
+def read_pool(workspace: Workspace, folder: str | Path, progress: Progress = silent) -> Pool:
+    """Read a folder, and leave out what the workspace has. What is left may be copies of its photos: `fair`.
 
     Parameters
     ----------
     workspace, folder
         Whose photos are known, and the photos without labels, in the folder and below it; they are only read.
-    explorer
-        The SVM on the features by which photos are compared.
     progress
         Called with the fraction done and what is under way.
 
@@ -63,7 +58,7 @@ def read_pool(workspace: Workspace, folder: str | Path, explorer: SvmExplorer, p
     InputError
         The folder has no photo that can be read, or none that is new.
     """
-    found, left_out = read_unlabelled(folder, _part(progress, 0.0, 0.2), workspace.levels)
+    found, left_out = read_unlabelled(folder, progress, workspace.levels)
     manifest = workspace.manifest()
     known, again = found["sha256"].isin(manifest["sha256"]), found["sha256"].duplicated()
     left_out += [(path, SAME_FILE) for path in found.loc[known, "path"]]
@@ -71,20 +66,45 @@ def read_pool(workspace: Workspace, folder: str | Path, explorer: SvmExplorer, p
     photos = found[~known & ~again].reset_index(drop=True)
     if photos.empty:
         raise InputError(f"{folder} has no photo that the workspace has not: give a folder of other photos")
-    split = _measured_by(workspace, photos, manifest, explorer, progress)
+    return Pool(photos, left_out)
+
+
+def fair(workspace: Workspace, pool: Pool, explorer: SvmExplorer, progress: Progress = silent) -> Pool:
+    """Leave out copies of validation and test photos.
+
+    Copies are found as the audit finds them: resized, recompressed, cropped, turned, mirrored. What a person said are
+    no copies is left in.
+
+    Parameters
+    ----------
+    workspace, pool
+        Whose validation and test photos they are, and what `read_pool` gave.
+    explorer
+        The SVM on the features by which photos are compared.
+    progress
+        Called with the fraction done and what is under way.
+
+    Raises
+    ------
+    InputError
+        Nothing is left.
+    """
+    photos = pool.photos
+    split = _measured_by(workspace, photos, workspace.manifest(), explorer, progress)
     copied = split != ""
-    left_out += [(path, COPY.format(name)) for path, name in zip(photos["path"][copied], split[copied], strict=True)]
     if copied.all():
-        raise InputError(f"{folder} has only copies of validation and test photos: give a folder of other photos")
-    return Pool(photos[~copied].reset_index(drop=True), left_out)
+        raise InputError("the folder has only copies of validation and test photos: give a folder of other photos")
+    told = [(path, COPY.format(name)) for path, name in zip(photos["path"][copied], split[copied], strict=True)]
+    return Pool(photos[~copied].reset_index(drop=True), [*pool.left_out, *told])
 
 
 def new_photos(workspace: Workspace, folder: str | Path, progress: Progress = silent) -> Pool:
-    """As `read_pool`, with the network that is started with. Raises InputError where there is no such folder."""
+    """What `read_pool` and `fair` leave, with the network that is started with. Raises InputError as they do."""
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give one with photos")
-    return read_pool(workspace, folder, SvmExplorer(workspace, start_with(workspace), progress), progress)
+    pool = read_pool(workspace, folder, progress)
+    return fair(workspace, pool, SvmExplorer(workspace, start_with(workspace), progress), progress)
 
 
 def _measured_by(
@@ -92,13 +112,13 @@ def _measured_by(
 ) -> np.ndarray:
     """The split of the validation or test photo that each photo is a copy of, (n,) of text; "" for none."""
     both = pd.concat([manifest, photos], ignore_index=True)
-    rows = features(workspace, both, explorer.spec, _part(progress, 0.2, 0.8)).own
-    svm = explorer.svm(explorer.best_C())
+    rows = features(workspace, both, explorer.spec, _part(progress, 0.0, 0.75)).own
+    svm = explorer.svm(explorer.best_C(progress=progress))
     # by class, for photos of one class look more alike than others do
     guessed = svm.predict(features(workspace, photos, explorer.spec).matrix)
     both.loc[len(manifest) :, "label"] = guessed
     squares = pixels(workspace, both, replace(explorer.spec.preprocessing, framing="crop", aspect=SQUARE))
-    copies = duplicates.find(both, rows, squares, _part(progress, 0.8, 1.0), workspace.distinct()).groups
+    copies = duplicates.find(both, rows, squares, _part(progress, 0.75, 1.0), workspace.distinct()).groups
     split = np.full(len(photos), "", dtype=object)
     for name in ("validation", "test"):  # the latter, where it is both
         measured = set(copies[: len(manifest)][(manifest["split"] == name).to_numpy()])

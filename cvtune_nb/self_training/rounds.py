@@ -29,7 +29,7 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.runs.cost import DECODE_SECONDS
 from cvtune_nb.self_training.agreement import Agreement, most_of_a_class
 from cvtune_nb.self_training.decisions import Decisions
-from cvtune_nb.self_training.pool import Pool, read_pool
+from cvtune_nb.self_training.pool import Pool, fair, read_pool
 from cvtune_nb.self_training.result import LABELS, Round, SelfTraining, folder_of, last
 from cvtune_nb.workspace import Workspace
 
@@ -117,7 +117,7 @@ def self_train(
     they agree about is trained on, and that is kept only if validation is not worse, by what counts in the workspace
     and on the same photos: a network is compared with the same run without them. A person's decisions about earlier
     labels hold. The SVM that is kept becomes the workspace's baseline, unless the one there is better. Stopped, raised
-    in `progress`, ends it; the same call goes on with the run that was stopped.
+    in `progress`, ends it; before the first round it passes through. The same call goes on from there.
 
     Parameters
     ----------
@@ -169,9 +169,10 @@ class _Rounds:
         self.workspace, self.folder, self.config, self.training = workspace, str(folder), config, train
         self.least, self.most, self.weight, self.progress = least, most, weight, progress
         self.specs = frozen_networks(workspace, FeatureSpec.of(config), names)
+        found = read_pool(workspace, folder, progress)  # before anything that takes long: it may be refused
         self.plain = self.explorer(self.specs[0])
-        self.C = {spec: self.explorer(spec).best_C() for spec in self.specs}
-        self.pool: Pool = read_pool(workspace, folder, self.plain, progress)
+        self.pool: Pool = fair(workspace, found, self.plain, progress)
+        self.C = {spec: self.explorer(spec).best_C(progress=progress) for spec in self.specs}
         self.extra: ExtraPhotos | None = None
         self.labels = pd.DataFrame(columns=LABELS)
         best = best_run(workspace)

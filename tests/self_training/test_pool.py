@@ -9,7 +9,7 @@ from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.features import FeatureSpec
 from cvtune_nb.data.preprocessing import Preprocessing
 from cvtune_nb.errors import InputError
-from cvtune_nb.self_training.pool import SAME_FILE, TWICE, read_pool
+from cvtune_nb.self_training.pool import SAME_FILE, TWICE, fair, read_pool
 from tests.photos import make_photos
 
 
@@ -30,7 +30,7 @@ def test_copies_of_test_and_validation_photos_are_left_out(workspace, explorer, 
     for name in ("new.jpg", "again.jpg"):
         shutil.copy(new, folder / name)
     (folder / "broken.jpg").write_bytes(b"no photo")
-    pool = read_pool(workspace, folder, explorer)
+    pool = fair(workspace, read_pool(workspace, folder), explorer)
     left = {path.rsplit("/", 1)[1]: why for path, why in pool.left_out}
     assert left["known.jpg"] == SAME_FILE
     assert left["test.jpg"] == "it is a copy of a test photo, by which results are measured"
@@ -41,6 +41,6 @@ def test_copies_of_test_and_validation_photos_are_left_out(workspace, explorer, 
     assert pool.reasons[TWICE] == 1
 
 
-def test_a_folder_of_known_photos_is_refused(workspace, explorer):
+def test_a_folder_of_known_photos_is_refused(workspace):
     with pytest.raises(InputError, match="no photo that the workspace has not"):
-        read_pool(workspace, workspace.data, explorer)
+        read_pool(workspace, workspace.data)

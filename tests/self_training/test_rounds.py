@@ -6,9 +6,10 @@ import pytest
 
 from cvtune_nb import self_training
 from cvtune_nb.classification import earlier_run, load_run
-from cvtune_nb.classification.baseline import last_baseline
+from cvtune_nb.classification.baseline import SvmExplorer, last_baseline
 from cvtune_nb.classification.exportable import SVM, candidate
 from cvtune_nb.classification.extra_photos import BESIDE, in_folder
+from cvtune_nb.classification.features import FeatureSpec, missing
 from cvtune_nb.errors import InputError, Stopped
 from cvtune_nb.files import sha256_of
 from cvtune_nb.parameters import Config
@@ -86,6 +87,24 @@ def test_stop_keeps_what_was_done(workspace, folder):
     found = self_training.self_train(workspace, folder, CONFIG, names=NAMES, least=0.0, progress=stop)
     assert found.state == "stopped" and "goes on from there" in found.words
     assert self_training.last(workspace) is not None
+
+
+def test_a_folder_is_read_before_anything_that_takes_long(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(SvmExplorer, "__init__", lambda *_, **__: pytest.fail("features come after the folder"))
+    with pytest.raises(InputError, match="no photo that can be read"):
+        self_training.self_train(workspace, tmp_path, CONFIG, names=NAMES)
+
+
+def test_a_stop_while_c_is_chosen_keeps_what_was_computed(workspace, folder):
+    def stop(_share, words):
+        if words.startswith("fitting the SVM"):
+            raise Stopped
+
+    keys = [sha256_of(path) for path in folder.rglob("*.jpg")]
+    assert missing(workspace, FeatureSpec.of(CONFIG), keys) == keys
+    with pytest.raises(Stopped):
+        self_training.self_train(workspace, folder, CONFIG, names=NAMES, progress=stop)
+    assert not missing(workspace, FeatureSpec.of(CONFIG), keys)
 
 
 def test_what_it_will_take_and_what_can_not_be_used(workspace, folder):
