@@ -179,21 +179,46 @@ def grouping_of(
         The rule is no rule, names a column that isn't there, or takes too long to match.
     """
     rule, paths = checked(rule), photos["path"]
+    names = [""] * len(photos)
     if not rule:
-        names, by, lack = [""] * len(photos), "", ""
+        by, lack = "", ""
     elif rule.startswith(COLUMN):
         column = _column(layout, rule)
         values = dict(zip(layout.found["path"], layout.columns[column], strict=True))
         names = [_named(values.get(path, "")) for path in paths]
         by, lack = f"the column {column}", "have no group in it (empty, unknown, NA ...)"
-    elif rule == EXIF or rule.startswith(TIME):
-        seconds = _seconds(rule)
-        names = by_time(photos, taken(space, photos, progress), seconds)
-        by = f"camera and time, {seconds:g} seconds"
-        lack = "do not say when they were taken (EXIF DateTimeOriginal)"
     else:
-        names, by, lack = by_path(rule, paths, progress), f"path, {rule}", "do not match"
+        names = names_by(space, photos, rule, progress)
+        by, lack = f"path, {rule}", "do not match"
+        if is_of_time(rule):
+            by = f"camera and time, {_seconds(rule):g} seconds"
+            lack = "do not say when they were taken (EXIF DateTimeOriginal)"
     return Grouping(rule, photos[["path", "label"]].assign(name=names), by, lack)
+
+
+def is_of_time(rule: str) -> bool:
+    """Whether it looks at when photos were taken, and not at their paths."""
+    return rule == EXIF or rule.startswith(TIME)
+
+
+def names_by(space: Workspace, photos: pd.DataFrame, rule: str, progress: Progress = silent) -> list[str]:
+    """What a rule that needs no table calls the group of each photo, "" for none.
+
+    Parameters
+    ----------
+    space, rule, progress
+        As in `grouping_of`.
+    photos
+        path, sha256.
+
+    Raises
+    ------
+    InputError
+        As `grouping_of`.
+    """
+    if is_of_time(rule):
+        return by_time(photos, taken(space, photos, progress), _seconds(rule))
+    return by_path(rule, photos["path"], progress)
 
 
 def joined(copies: Iterable[str], names: Iterable[str]) -> list[str]:

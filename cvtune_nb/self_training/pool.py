@@ -10,6 +10,7 @@ from cvtune_nb.audit import duplicates
 from cvtune_nb.classification.baseline import SvmExplorer
 from cvtune_nb.classification.choice import start_with
 from cvtune_nb.classification.features import features
+from cvtune_nb.data.groups import COLUMN, is_of_time, names_by
 from cvtune_nb.data.pixels import pixels
 from cvtune_nb.data.preprocessing import SQUARE
 from cvtune_nb.errors import InputError
@@ -19,6 +20,7 @@ from cvtune_nb.workspace import Workspace
 
 SAME_FILE = "the workspace has this file already"
 COPY = "it is a copy of a {} photo, by which results are measured"
+GROUP = "it belongs together with {} photos, by which results are measured"
 TWICE = "the folder has this file twice"
 
 
@@ -32,10 +34,13 @@ class Pool:
         path (absolute), sha256, width, height, bytes.
     left_out
         Path and reason of all other files of the folder.
+    folder
+        Absolute.
     """
 
     photos: pd.DataFrame
     left_out: list[tuple[str, str]]
+    folder: Path
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -66,14 +71,15 @@ def read_pool(workspace: Workspace, folder: str | Path, progress: Progress = sil
     photos = found[~known & ~again].reset_index(drop=True)
     if photos.empty:
         raise InputError(f"{folder} has no photo that the workspace has not: give a folder of other photos")
-    return Pool(photos, left_out)
+    return Pool(photos, left_out, Path(folder).expanduser().resolve())
 
 
 def fair(workspace: Workspace, pool: Pool, explorer: SvmExplorer, progress: Progress = silent) -> Pool:
-    """Leave out copies of validation and test photos.
+    """Leave out copies of validation and test photos, and what belongs together with these.
 
     Copies are found as the audit finds them: resized, recompressed, cropped, turned, mirrored. What a person said are
-    no copies is left in.
+    no copies is left in. What belongs together is said by the workspace's rule, for paths below the folder as for
+    those below the labelled photos; a column of a table says nothing about other photos.
 
     Parameters
     ----------
@@ -91,11 +97,16 @@ def fair(workspace: Workspace, pool: Pool, explorer: SvmExplorer, progress: Prog
     """
     photos = pool.photos
     split = _measured_by(workspace, photos, workspace.manifest(), explorer, progress)
-    copied = split != ""
-    if copied.all():
-        raise InputError("the folder has only copies of validation and test photos: give a folder of other photos")
-    told = [(path, COPY.format(name)) for path, name in zip(photos["path"][copied], split[copied], strict=True)]
-    return Pool(photos[~copied].reset_index(drop=True), [*pool.left_out, *told])
+    beside = _grouped_with(workspace, pool, split, progress)
+    reasons = [COPY.format(copy) if copy else GROUP.format(group) for copy, group in zip(split, beside, strict=True)]
+    out = (split != "") | (beside != "")
+    if out.all():
+        raise InputError(
+            "the folder has only copies of validation and test photos, or photos that belong together with these: give "
+            "a folder of other photos"
+        )
+    told = [(path, why) for path, why, left in zip(photos["path"], reasons, out, strict=True) if left]
+    return replace(pool, photos=photos[~out].reset_index(drop=True), left_out=[*pool.left_out, *told])
 
 
 def new_photos(workspace: Workspace, folder: str | Path, progress: Progress = silent) -> Pool:
@@ -124,6 +135,36 @@ def _measured_by(
         measured = set(copies[: len(manifest)][(manifest["split"] == name).to_numpy()])
         split[[group in measured for group in copies[len(manifest) :]]] = name
     return split
+
+
+def _grouped_with(workspace: Workspace, pool: Pool, copied: np.ndarray, progress: Progress) -> np.ndarray:
+    """The split of the validation or test photos that each photo belongs together with, (n,) of text; "" for none.
+
+    Parameters
+    ----------
+    workspace, pool, progress
+        As in `fair`.
+    copied
+        The split of the photo that each is a copy of: what belongs together with it does so with that photo.
+    """
+    rule, known, photos = workspace.group_by, workspace.manifest(), pool.photos
+    split = np.full(len(photos), "", dtype=object)
+    if not rule or rule.startswith(COLUMN):
+        return split
+    below = photos if is_of_time(rule) else photos.assign(path=[_below(path, pool.folder) for path in photos["path"]])
+    both = pd.concat([known, below], ignore_index=True)[["path", "sha256"]]
+    names = np.array(names_by(workspace, both, rule, progress), dtype=object)
+    old, new = names[: len(known)], names[len(known) :]
+    for name in ("validation", "test"):  # the latter, where it is both
+        groups = set(known.loc[known["split"] == name, "group"])
+        measured = {*old[known["group"].isin(groups)], *new[copied == name]} - {""}
+        split[[one in measured for one in new]] = name
+    return split
+
+
+def _below(path: str, folder: Path) -> str:
+    """As a manifest has paths: below their folder, with "/"."""
+    return Path(path).relative_to(folder).as_posix()
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
