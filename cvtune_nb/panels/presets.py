@@ -20,7 +20,7 @@ from cvtune_nb.parameters import Config
 from cvtune_nb.pipeline import PRESETS, Offer, offers, run_preset
 from cvtune_nb.widgets import html
 from cvtune_nb.widgets.debounce import Soon, Still
-from cvtune_nb.widgets.job import NotReady, Work
+from cvtune_nb.widgets.job import Job, NotReady, Work
 from cvtune_nb.widgets.layout import button, look, row, small_print
 from cvtune_nb.workspace import Workspace
 
@@ -66,6 +66,8 @@ class PresetsPanel(Panel):
         self.buttons.children = [row(self.end)]
         for name, press in self.press.items():
             press.on_click(self.guard(lambda _, name=name: self.choose(name)))
+        self.estimate = Job()
+        self.estimate.listeners.append(self._follow_estimate)
         self._soon = Soon(self.predict)
         self.budget.observe(lambda _: self._predict_soon(), "value")
         self.photos_opened()
@@ -109,23 +111,50 @@ class PresetsPanel(Panel):
             self._soon()
 
     def predict(self, still: Still = lambda: True) -> None:
-        """Write down what each preset costs and is expected to reach, one after the other."""
+        """Write down what each preset costs and is expected to reach, one after the other, until Stop is pressed."""
+        left, said = list(PRESETS), self.status.value
 
-        def progress(_share: float, _words: str) -> None:
-            if not still() or self.job.running:
-                raise Stopped
+        def wanted() -> bool:
+            return still() and not self.job.running
 
+        def work(progress: Progress) -> None:
+            def report(share: float, words: str) -> None:
+                if not wanted():
+                    raise Stopped
+                progress(share, words)
+
+            budget = self.budget.value * 60 or math.inf
+            for offer in offers(self.photos_of(), self.config, PRESETS.values(), budget, report):
+                report(1.0, offer.preset.name)
+                self._offer(offer)
+                left.remove(offer.preset.name)
+
+        why = "Not estimated: you pressed Stop. The button works all the same."
         try:
-            for offer in offers(
-                self.photos_of(), self.config, PRESETS.values(), self.budget.value * 60 or math.inf, progress
-            ):
-                if still():
-                    self._offer(offer)
-        except (Stopped, NotReady):
+            self.estimate.start(work, block=True)
+        except NotReady:
             return
         except (InputError, OSError, ValueError, RuntimeError) as error:
-            for name in PRESETS:
-                self.offered[name].value = html.status(html.text(str(error)))
+            left, why = list(PRESETS), str(error)
+        if wanted():
+            self.status.value = said
+            for name in left:
+                self.offered[name].value = html.status(f"{html.text(PRESETS[name].meaning)}. {html.text(why)}")
+
+    def _follow_estimate(self, estimate: Job) -> None:
+        """Show how far it is, while nothing else is under way."""
+        if not self.job.running:
+            self.bar.value = estimate.share if estimate.running else 0.0
+            self.end.disabled = not estimate.running or estimate.stopping
+            if estimate.running:
+                self.say(f"Estimating what the presets cost and reach. {html.text(estimate.words)}")
+
+    def _stop(self) -> None:
+        if self.job.running:
+            super()._stop()
+        else:
+            self.estimate.stop()
+            self.end.disabled = True
 
     def _offer(self, offer: Offer) -> None:
         lines = [f"{offer.preset.meaning}.", f"<b>{html.text(offer.cost)}</b>", html.text(offer.accuracy)]

@@ -158,7 +158,8 @@ class _Plan(Planner):
         spec.require_usable(photos)
         todo, n = missing(space, spec, photos["sha256"].tolist()), len(photos)
         seconds = EXPORT_SECONDS + AUDIT_SECONDS * n + SVM_SECONDS * n * photos["label"].nunique()
-        seconds += len(todo) * (DECODE_SECONDS + 1 / Speeds(space, [spec], self.progress).of(spec))
+        speeds = Speeds(space, [spec], self.progress)
+        seconds += len(todo) * (DECODE_SECONDS + 1 / speeds.of(spec))
         disk = needed_bytes(space, photos, spec.preprocessing) / 1e6 + FORMS * backbones.megabytes(spec.backbone)
         networks = {(spec.backbone, spec.weights)}
         if not preset.steps:
@@ -174,7 +175,7 @@ class _Plan(Planner):
         if "sweep" in preset.steps:
             seconds, disk = seconds + TRIALS * usual.seconds, disk + TRIALS * usual.disk_megabytes
         if "combine" in preset.steps:
-            seconds += PASSES * int((photos["split"] == "validation").sum()) / Speeds(space, [spec]).of(spec)
+            seconds += PASSES * int((photos["split"] == "validation").sum()) / speeds.of(spec)
             seconds += (MOST_NETWORKS - 1) * EXPORT_SECONDS
         return seconds, disk, self._fetched(networks)
 

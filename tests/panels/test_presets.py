@@ -1,5 +1,7 @@
 """Notebook 00's presets: offered once the photos are open, begun by a press alone, and what they gave is shown."""
 
+import math
+
 import pytest
 
 from cvtune_nb.errors import InputError
@@ -36,6 +38,29 @@ def test_each_is_offered_with_cost_and_accuracy(workspace, monkeypatch):
         assert PRESETS[name].meaning in words.value
         assert "<b>about " in words.value and "of disk, nothing to download</b>" in words.value
         assert "expected on test photos, judged from an SVM" in words.value
+
+
+def test_while_it_estimates_it_says_how_far_it_is_and_can_be_stopped(workspace, monkeypatch):
+    monkeypatch.setattr(PresetsPanel, "config", CONFIG)
+    panel, shown = PresetsPanel(lambda: workspace), []
+
+    def priced(_workspace, _config, progress):
+        progress(0.25, "trying a step")
+        shown.append((panel.bar.value, panel.end.disabled, panel.status.value))
+        panel.end.click()
+        progress(0.5, "trying another step")
+        return pytest.fail("it was stopped")
+
+    monkeypatch.setattr("cvtune_nb.pipeline.offer.predict_cost", priced)
+    monkeypatch.setattr("cvtune_nb.widgets.job.REPORTS_A_SECOND", math.inf)
+    before = panel.status.value
+    panel.predict()
+    ((share, disabled, words),) = shown
+    assert share == 0.25 and not disabled and "trying a step" in words
+    assert panel.bar.value == 0 and panel.end.disabled and panel.status.value == before
+    assert "<b>about " in panel.offered["quick"].value, "what was estimated before stays"
+    assert "Not estimated: you pressed Stop." in panel.offered["good"].value
+    assert "Not estimated: you pressed Stop." in panel.offered["best"].value
 
 
 def test_a_press_does_it_and_leads_on(workspace, monkeypatch):
