@@ -46,7 +46,11 @@ def test_a_fused_network_says_the_same(make, size):
 
 def test_in_bfloat16_it_says_what_autocast_says():
     network = folded(timm.create_model("tf_efficientnet_lite0").eval(), 64)
-    copy = fused(network, images(64), torch.bfloat16)
+    try:
+        copy = fused(network, images(64), torch.bfloat16)
+    except RuntimeError as error:  # a processor without the instructions, where it is not asked for
+        assert "bf16 path needs the cpu support" in str(error)
+        return
     with torch.inference_mode():
         exact = network(images(64))
         with torch.autocast("cpu", torch.bfloat16):

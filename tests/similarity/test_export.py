@@ -112,7 +112,8 @@ def test_the_distances_are_those_of_the_workspace(made, space, distance):
     vector = own(model, space, 5)
     numbers, distances = model.nearest(vector, 12)
     found = VectorIndex(rows, Metric(distance=distance)).search(vector[None], 12)
-    assert np.allclose(distances, found.distances[0], atol=1e-2 if distance == "euclidean" else 1e-4)
+    # rows are kept in float16, so their length is 1 to within .0005, and processors round differently
+    assert np.allclose(distances, found.distances[0], atol=3e-2 if distance == "euclidean" else 1e-3)
     assert set(numbers[1:11]) <= set(found.indices[0])
 
 
