@@ -49,7 +49,8 @@ def test_in_bfloat16_it_says_what_autocast_says():
     try:
         copy = fused(network, images(64), torch.bfloat16)
     except RuntimeError as error:  # a processor without the instructions, where it is not asked for
-        assert "bf16 path needs the cpu support" in str(error)
+        if "bf16 path needs the cpu support" not in str(error):
+            raise
         return
     with torch.inference_mode():
         exact = network(images(64))
