@@ -171,7 +171,21 @@ def expected_of(
         What counts.
     """
     spread = math.hypot(lift.spread, RUNGS, 0.0 if spec in known else UNKNOWN)
-    wrong = _frozen(spec, known) * math.exp(lift.mean)
+    return of_errors(_frozen(spec, known) * math.exp(lift.mean), spread, counted)
+
+
+def of_errors(wrong: float, spread: float, counted: Counted = ACCURACY) -> ExpectedAccuracy:
+    """What follows from the errors to expect.
+
+    Parameters
+    ----------
+    wrong
+        1 minus a share, or a loss or cost itself.
+    spread
+        Standard deviation of its logarithm.
+    counted
+        What counts.
+    """
     worst, middle, best = (wrong * math.exp(sign * Z95 * spread) for sign in (1, 0, -1))
     if not counted.share:
         return ExpectedAccuracy(middle, best, worst, counted)

@@ -210,7 +210,8 @@ class PresetsPanel(Panel):
         if made.get("test_accuracy") is not None:
             lines.append(f"On the test photos {made['test_accuracy']:.1%} are right; exported to {made['folder']}.")
         if offer and offer["expected"]:
-            lines.append(f"Expected beforehand: {ExpectedAccuracy.from_dict(offer['expected'])}.")
+            expected = ExpectedAccuracy.from_dict(offer["expected"])
+            lines.append(f"Expected beforehand: {expected.counted.label} {expected}.")
         notebook = PRESETS[found["preset"]].notebook
         link = f"<p>Go on in <a href='{notebook}.ipynb'>{notebook}</a>, which shows what was done.</p>"
         return HTML(f"{html.listed(lines).data}{link}")

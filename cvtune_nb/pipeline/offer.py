@@ -4,23 +4,28 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from cvtune_nb import metrics
 from cvtune_nb.advice.cross_validation import judged, right_by_photo
+from cvtune_nb.advice.losses import svm_answers
 from cvtune_nb.classification import predict_cost
 from cvtune_nb.classification.baseline import SVM_SECONDS
 from cvtune_nb.classification.candidates import Speeds
 from cvtune_nb.classification.combining.chooser import MOST_NETWORKS
 from cvtune_nb.classification.features import FeatureSpec, missing
+from cvtune_nb.classification.objective import measure, objective_in
 from cvtune_nb.console import duration
+from cvtune_nb.data.groups import groups_at
 from cvtune_nb.data.pixels import needed_bytes
 from cvtune_nb.errors import InputError
-from cvtune_nb.escalation.expected_accuracy import LIFT, ExpectedAccuracy
+from cvtune_nb.escalation.expected_accuracy import LIFT, ExpectedAccuracy, of_errors
 from cvtune_nb.files import Progress, silent
 from cvtune_nb.metrics import Z95
 from cvtune_nb.models import backbones
+from cvtune_nb.objectives import USUAL, Counted, Objective
 from cvtune_nb.parameters import Config
 from cvtune_nb.pipeline.planner import EXPORT_SECONDS, Planner
 from cvtune_nb.pipeline.presets import TRIALS, Preset
@@ -88,9 +93,11 @@ class Offer:
 
     @property
     def accuracy(self) -> str:
-        """For example "accuracy 91.0% (85% to 95%) expected on test photos, judged from ..."."""
+        """For example "accuracy 91.0% (85% to 95%) expected on test photos, judged from ..."; of what counts."""
         fits = " if all of it fits" if self.cut else ""
-        return f"accuracy {self.expected} expected on test photos{fits}, {self.why}" if self.expected else self.why
+        if not self.expected:
+            return self.why
+        return f"{self.expected.counted.label} {self.expected} expected on test photos{fits}, {self.why}"
 
     @property
     def words(self) -> str:
@@ -131,7 +138,8 @@ def offers(
         The network can't be used with these photos.
     """
     plan = _Plan(workspace, config, progress)
-    wrong, why = _errors(workspace, FeatureSpec.of(config), progress)
+    objective = objective_in(workspace)
+    errors, why = _errors(workspace, FeatureSpec.of(config), objective, progress)
     for preset in presets:
         seconds, disk, download = plan.of(preset)
         yield Offer(
@@ -139,7 +147,7 @@ def offers(
             min(seconds, preset.budget, budget),
             disk,
             download,
-            None if wrong is None else _expected(workspace, wrong, preset.name),
+            None if errors is None else _expected(workspace, errors, objective, preset.name),
             why,
             seconds,
         )
@@ -185,8 +193,21 @@ class _Plan(Planner):
         return sum(each.megabytes for network in networks if (each := backbones.download(*network)))
 
 
-def _errors(workspace: Workspace, spec: FeatureSpec, progress: Progress) -> tuple[tuple[float, int] | None, str]:
-    """The share of errors of the SVM on frozen features and the photos it was counted on; and what that rests on."""
+class _Errors(NamedTuple):
+    """What an SVM on frozen features loses: 1 minus a share, or a loss or cost itself.
+
+    spread: standard deviation of its logarithm, by the n photos that it was counted on.
+    """
+
+    wrong: float
+    spread: float
+    n: int
+
+
+def _errors(
+    workspace: Workspace, spec: FeatureSpec, objective: Objective, progress: Progress
+) -> tuple[_Errors | None, str]:
+    """The errors of the SVM by what counts, None where they can't be known; and what that rests on."""
     photos = workspace.photos()
     try:
         used = judged(photos)
@@ -195,23 +216,35 @@ def _errors(workspace: Workspace, spec: FeatureSpec, progress: Progress) -> tupl
             each = (used["label"].value_counts() * SAMPLED / len(used)).round().clip(lower=OF_A_CLASS).astype(int)
             some = [rows.sample(min(len(rows), each[label]), random_state=0) for label, rows in used.groupby("label")]
             sample = pd.concat(some).sort_index()
-        right = right_by_photo(workspace, sample, spec, progress)
+        (value, worst), n = _lost(workspace, sample, spec, objective, progress), len(sample)
     except InputError as error:
         return None, f"what it reaches can't be known beforehand: {error}"
-    wrong = ((1 - right).sum() + 0.5) / (len(right) + 1)
-    wrong *= (len(sample) / len(used)) ** LEARNING
-    return (wrong, len(right)), f"judged from an SVM cross-validated on {len(right)} of {len(used)} photos"
+    wrong = (value * n + 0.5 * objective.mistake) / (n + 1)
+    spread = math.log(max(worst, wrong) / wrong) / Z95
+    growth = (n / len(used)) ** LEARNING
+    return _Errors(
+        wrong * growth, spread / math.sqrt(growth), n
+    ), f"judged from an SVM cross-validated on {n} of {len(used)} photos"
 
 
-def _expected(workspace: Workspace, errors: tuple[float, int], preset: str) -> ExpectedAccuracy:
-    """The accuracy to expect on the test photos, with what counting so few of them adds to its interval."""
-    wrong, counted = errors
-    wrong *= {"quick": 1.0, "good": LIFT, "best": LIFT * BEST}[preset]
+def _lost(
+    workspace: Workspace, photos: pd.DataFrame, spec: FeatureSpec, objective: Objective, progress: Progress
+) -> tuple[float, float]:
+    """What the SVM loses on these photos, and the worse end of its interval, which allows for groups."""
+    if objective.text == USUAL:
+        right = right_by_photo(workspace, photos, spec, progress)
+        found = metrics.rate(right, groups_at(photos, right.index))
+        return 1 - found.value, 1 - found.low
+    score = measure(objective, svm_answers(workspace, photos, spec, objective, progress)[0])
+    return (1 - score.value, 1 - score.low) if score.share else (score.value, score.high)
+
+
+def _expected(workspace: Workspace, errors: _Errors, objective: Objective, preset: str) -> ExpectedAccuracy:
+    """What to expect on the test photos, with what counting so few of them adds to its interval."""
+    wrong = errors.wrong * {"quick": 1.0, "good": LIFT, "best": LIFT * BEST}[preset]
     test = max(1, int((workspace.photos()["split"] == "test").sum()))
-    chance = math.sqrt((1 - wrong) / wrong * (1 / counted + 1 / test))
-    spread = math.hypot(SPREADS[preset], chance)
-    low, high = (1 - min(1.0, wrong * math.exp(sign * Z95 * spread)) for sign in (1, -1))
-    return ExpectedAccuracy(1 - wrong, low, high)
+    chance = errors.spread * math.sqrt(errors.wrong / wrong * (1 + errors.n / test))  # fewer errors are less sure
+    return of_errors(wrong, math.hypot(SPREADS[preset], chance), Counted.of(objective))
 
 
 def table(made: Iterable[Offer]) -> pd.DataFrame:

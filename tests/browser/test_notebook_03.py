@@ -92,6 +92,7 @@ def test_03_presets_and_advice_move_the_controls(open_notebook, untrained):
     button(lab, "Train").click()
     advice = panel.get_by_role("button", name=re.compile("^Apply: .*learning_rate"))
     expect(advice.first).to_be_visible(timeout=LONG)
+    expect(button(lab, "Train")).to_be_enabled(timeout=LONG)  # the end of the run writes the status line, too
     words = advice.first.inner_text()
     advice.first.press("Enter")
     expect(panel).to_contain_text("press Train")

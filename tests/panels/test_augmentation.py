@@ -101,7 +101,7 @@ def test_what_was_measured_before_a_stop_appears_and_other_parameters_are_not_mi
         finished(panel)
     assert panel.job.state == "stopped" and "points" in part.switches["flip"].words.value
 
-    measured = part.measuring()  # then the size is changed, while it is measured
+    measured = part.measuring(panel.in_worker)  # then the size is changed, while it is measured
     panel.set({"image_size": 96})
     panel.begin(lambda progress: measured(progress).head(1), block=True)
     assert "Measured with efficientnet_lite0 at 64 pixels" in panel.status.value

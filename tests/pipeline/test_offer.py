@@ -1,9 +1,14 @@
 """What presets cost and are expected to reach: more for more, honest intervals, words where nothing is known."""
 
+import itertools
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from cvtune_nb.classification.objective import choose
+from cvtune_nb.metrics import Z95
 from cvtune_nb.parameters import Config
 from cvtune_nb.pipeline import PRESETS, offer, offers
 from cvtune_nb.pipeline.planner import Planner
@@ -49,3 +54,54 @@ def test_too_few_photos_to_judge_from(workspace):
     quick = next(iter(offers(workspace, CONFIG, [PRESETS["quick"]])))
     assert quick.expected is None
     assert quick.accuracy.startswith("what it reaches can't be known beforehand: a class has fewer than")
+
+
+def spread(one):
+    """The standard deviation of log(errors)."""
+    return math.log((1 - one.expected.low) / (1 - one.expected.accuracy)) / Z95
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """Of every 8 photos in turn 2 are wrong, each with the one after it."""
+
+    def told(workspace, photos, spec, progress):
+        return pd.Series(np.arange(len(photos)) % 8 > 1, index=photos["path"], dtype=float)
+
+    monkeypatch.setattr(offer, "right_by_photo", told)
+
+
+@pytest.mark.usefixtures("answered")
+def test_photos_that_belong_together_make_it_less_sure(workspace, monkeypatch):
+    alone = next(iter(offers(workspace, CONFIG, [PRESETS["quick"]])))
+    photos = workspace.photos()
+    test = int((photos["split"] == "test").sum())
+    n = len(photos) - test
+    wrong = 1 - alone.expected.accuracy
+    counted = math.sqrt((1 - wrong) / wrong * (1 / n + 1 / test))
+    assert spread(alone) == pytest.approx(math.hypot(offer.SPREADS["quick"], counted), rel=0.15)
+    rows = photos[photos["split"] != "test"].index
+    together = photos.assign(group=photos["copies"])
+    together.loc[rows, "group"] = [f"scene-{number // 2}" for number in range(len(rows))]
+    monkeypatch.setattr(type(workspace), "photos", lambda _: together)
+    again = next(iter(offers(workspace, CONFIG, [PRESETS["quick"]])))
+    assert again.expected.accuracy == alone.expected.accuracy and spread(again) > 1.15 * spread(alone)
+
+
+@pytest.mark.parametrize(("text", "label"), [("macro-f1", "macro-F1 "), ("log-loss", "log loss 0.")])
+def test_it_is_estimated_and_told_by_what_counts(workspace, text, label):
+    choose(workspace, text)
+    quick, good = offers(workspace, CONFIG, [PRESETS["quick"], PRESETS["good"]])
+    assert quick.accuracy.startswith(label) and quick.to_dict()["expected"]["objective"] == text
+    for one in (quick, good):
+        assert one.expected.low < one.expected.accuracy < one.expected.high
+    assert (quick.expected.accuracy < good.expected.accuracy) == (text == "macro-f1")
+
+
+def test_costs_in_cents_are_costs_in_euros(workspace):
+    found = []
+    for unit in (1, 100):
+        pairs = itertools.permutations(workspace.classes, 2)
+        choose(workspace, "costs:" + ",".join(f"{one}>{other}={2 * unit}" for one, other in pairs))
+        found.append(next(iter(offers(workspace, CONFIG, [PRESETS["quick"]]))).expected)
+    assert found[1].accuracy == pytest.approx(100 * found[0].accuracy)
