@@ -43,6 +43,8 @@ def in_words(error: OSError) -> str:
     where = error.filename or "the workspace"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full while writing {where}: free some space, or choose a workspace on another disk"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.EROFS:
+        return f"the disk of {where} can only be read: choose a workspace on another disk"
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission to read or write {where}: change its permissions, or choose another folder"
     return f"{error.strerror or error} ({where}): check the folder and try again"

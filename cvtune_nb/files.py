@@ -10,10 +10,11 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -32,11 +33,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises OSError (disk full, no permission) with `path` as it was before and the temporary file removed.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
@@ -46,7 +48,29 @@ def replacing(path: Path) -> Iterator[Path]:
         error.filename = str(path)
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[IO[bytes]]:
+    """A file that is gone once it is closed, in the system's folder for temporary ones, which an OSError names."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            yield file
+    except OSError as error:
+        error.filename = error.filename or tempfile.gettempdir()
+        raise
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Raises InputError when the disk of a folder has fewer bytes free than are needed."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"the disk of {folder} has {free / 1e6:.0f} MB free and {needed / 1e6:.0f} MB are needed: free some space, "
+            "or choose a folder on another disk"
+        )
 
 
 def write_text(path: Path, text: str) -> None:

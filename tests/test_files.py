@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import tempfile
 
 import pandas as pd
 import pytest
@@ -54,6 +55,7 @@ def test_errors_of_a_disk_in_words():
     assert "no permission to read or write x.csv" in in_words(
         PermissionError(errno.EACCES, "Permission denied", "x.csv")
     )
+    assert "the disk of w can only be read: choose" in in_words(OSError(errno.EROFS, "Read-only file system", "w"))
     assert (
         in_words(OSError(errno.EIO, "Input/output error", "x"))
         == "Input/output error (x): check the folder and try again"
@@ -111,3 +113,20 @@ def test_a_journal_keeps_any_label_whole(tmp_path):
     strange = {"to": 'line\u2028separator\x85next\nline "quoted" \U0001f339'}
     files.append_json_lines(tmp_path / "j.jsonl", strange)
     assert files.read_json_lines(tmp_path / "j.jsonl") == [strange]
+
+
+def test_room_that_is_not_there(tmp_path):
+    files.require_room(tmp_path, 0)
+    with pytest.raises(
+        InputError, match=f"the disk of {tmp_path} has .* MB free and 1000000000000 MB are needed: free"
+    ):
+        files.require_room(tmp_path, 10**18)
+
+
+def test_a_scratch_file_that_does_not_fit_names_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError, match="No space left") as caught, files.scratch() as file:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert f"the disk is full while writing {tmp_path}: free" in in_words(caught.value)
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +24,7 @@ from cvtune_nb.audit.check import Issue, issue, quoted
 from cvtune_nb.audit.images import grey, shrink
 from cvtune_nb.data.rows import Rows
 from cvtune_nb.data.split import KEEP_FIRST
-from cvtune_nb.files import Progress, silent
+from cvtune_nb.files import Progress, scratch, silent
 
 if TYPE_CHECKING:
     from cvtune_nb.audit.context import Context
@@ -159,13 +158,16 @@ def near_pairs(
     """
     rows = np.flatnonzero(~photos["sha256"].duplicated().to_numpy())  # equal files are compared once
     hashes = np.empty((8, len(rows), 64), np.int8)
-    with TemporaryFile() as file:  # small grey photos: 4 kB of disk each, so that memory does not grow with them
-        small = np.memmap(file, np.uint8, "w+", shape=(len(rows) + 1, FINE, FINE))[: len(rows)]
+    with scratch() as file:  # small grey photos: 4 kB of disk each, so that memory does not grow with them
         for start in range(0, len(rows), BLOCK):
             block = slice(start, start + BLOCK)
-            small[block] = shrink(grey(store[rows[block]]), FINE).round()
-            hashes[:, block] = orientation_hashes(shrink(small[block], 32))
+            part = shrink(grey(store[rows[block]]), FINE).round().astype(np.uint8)
+            file.write(part)  # not by a map: that ends the process where the disk is full
+            hashes[:, block] = orientation_hashes(shrink(part, 32))
             progress(0.4 * start / len(rows), "comparing photos")
+        file.write(bytes(FINE * FINE))  # nothing at all can't be mapped
+        file.flush()
+        small = np.memmap(file, np.uint8, "r", shape=(len(rows) + 1, FINE, FINE))[: len(rows)]
         look = Look(features, rows, small)
         limits = limits_for(photos["label"].to_numpy(dtype=object)[rows], look)
         candidates = candidate_pairs(look, hashes, limits.candidate)

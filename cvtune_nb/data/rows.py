@@ -3,9 +3,9 @@
 Plain .npy files: safe to delete, readable without us.
 """
 
+import functools
 import json
 import mmap
-import shutil
 import uuid
 from collections.abc import Collection, Sequence
 from copy import copy
@@ -14,29 +14,33 @@ from pathlib import Path
 import numpy as np
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import forget, read_json, replacing, write_json
+from cvtune_nb.files import forget, read_json, replacing, require_room, write_json
 
 SHARD_BYTES = 64_000_000
 """About how much is written at once: what a kill in mid-computation can lose, and what memory it needs."""
+MAPPED = 64
+"""Files that a store keeps open at most: macOS allows a program 256, and some Linux distributions 1,024."""
 
 
 class RowStore:
-    """Arrays of one shape, one a key, in memory-mapped shards under `folder`; memory use does not grow with it."""
+    """Arrays of one shape, one a key, in memory-mapped shards under `folder`; memory and open files do not grow."""
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: str):
         self.folder, self.shape, self.dtype = Path(folder), tuple(shape), np.dtype(dtype)
-        self._shards: list[np.ndarray] = []
+        self._shards: list[Path] = []
+        self._mapped = functools.lru_cache(MAPPED)(_mapped)
         self._where: dict[str, tuple[int, int]] = {}
         for index in sorted(self.folder.glob("*.json")):
             self._open(index)
 
     def _open(self, index: Path) -> None:
-        array = np.load(index.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+        shard = index.with_suffix(".npy")
+        array = self._mapped(shard)
         if array.shape[1:] != self.shape or array.dtype != self.dtype:
-            raise InputError(f"{index.with_suffix('.npy')} holds other data than expected: delete {self.folder}")
+            raise InputError(f"{shard} holds other data than expected: delete {self.folder}")
         for row, key in enumerate(json.loads(index.read_text())["keys"]):
             self._where[key] = (len(self._shards), row)
-        self._shards.append(array)
+        self._shards.append(shard)
 
     @property
     def row_bytes(self) -> int:
@@ -57,12 +61,7 @@ class RowStore:
         if not len(keys):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free
-        if rows.nbytes > free:
-            raise InputError(
-                f"the disk of {self.folder} has {free / 1e6:.0f} MB free and {rows.nbytes / 1e6:.0f} MB are needed: "
-                "free some space, or choose a workspace on another disk"
-            )
+        require_room(self.folder, rows.nbytes)
         shard = self.folder / f"{len(self._shards):05d}-{uuid.uuid4().hex[:8]}"
         with replacing(shard.with_suffix(".npy")) as temporary, open(temporary, "wb") as file:
             np.save(file, np.ascontiguousarray(rows, dtype=self.dtype), allow_pickle=False)
@@ -83,7 +82,7 @@ class RowStore:
         rows = np.empty((len(places), first if count is None else count, *rest), self.dtype)
         for shard in np.unique(places[:, 0]):
             here = np.flatnonzero(places[:, 0] == shard)
-            rows[here] = self._shards[shard][places[here, 1], :count]
+            rows[here] = self._mapped(self._shards[shard])[places[here, 1], :count]
         return rows
 
     def forget(self, places: np.ndarray) -> bool:
@@ -96,9 +95,14 @@ class RowStore:
         if not hasattr(mmap, "MADV_DONTNEED"):
             return False
         for shard in shards:
-            shard.base.madvise(mmap.MADV_DONTNEED)  # a page that is mapped can't be dropped
-        dropped = [forget(Path(shard.filename)) for shard in shards]
+            base = self._mapped(shard).base
+            base.madvise(mmap.MADV_DONTNEED)  # a page that is mapped can't be dropped
+        dropped = [forget(shard) for shard in shards]
         return all(dropped)
+
+
+def _mapped(shard: Path) -> np.ndarray:
+    return np.load(shard, mmap_mode="r", allow_pickle=False)
 
 
 def drop(folder: Path, keys: Collection[str]) -> None:

@@ -1,5 +1,6 @@
 """Files in which an exported classifier's network is kept besides ONNX, one row each in FORMATS."""
 
+import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ def write_pt2(network: Probabilities, image_size: Size, file: Path) -> None:
         node.meta.pop("stack_trace", None)  # paths of this machine
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about weights that are views of others
-        torch.export.save(program, file)
+        whole = io.BytesIO()  # where the disk is full, PyTorch's writer of files ends the process
+        torch.export.save(program, whole)
+    file.write_bytes(whole.getbuffer())
 
 
 FORMATS = (

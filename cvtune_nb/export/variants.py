@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtune_nb.errors import InputError
+from cvtune_nb.files import require_room
 from cvtune_nb.quiet import quiet
 
 if TYPE_CHECKING:  # the command line reads the names of the variants, and starts without these
@@ -19,6 +20,10 @@ INT8_OPERATORS = ("Conv", "Gemm", "MatMul", "Add", "Clip", "Relu", "MaxPool", "G
 
 CALIBRATION_PHOTOS = 100
 """Training photos whose activations set the ranges of 8-bit numbers (docs/measurements.md, "Calibration of int8")."""
+
+QUANTISING = 4
+"""Temporary files of the quantiser, by the size of the network: it, prepared, with outputs of every node, and small
+(docs/measurements.md, "A disk that is full")."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ def eight_bits(network: "onnx.ModelProto", photos: "np.ndarray") -> "onnx.ModelP
             return None if image is None else {"images": image[None]}
 
     with tempfile.TemporaryDirectory() as folder, quiet("root"):  # advice meant for developers of the quantiser
+        # a file that it could not write to its end is no error to ONNX Runtime
+        require_room(Path(folder), QUANTISING * network.ByteSize())
         files = [Path(folder) / name for name in ("network.onnx", "prepared.onnx", "small.onnx")]
         onnx.save(network, str(files[0]))
         quant_pre_process(str(files[0]), str(files[1]), skip_symbolic_shape=True)

@@ -3,11 +3,13 @@
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -166,6 +168,13 @@ def test_variants_are_judged_on_the_same_photos(made, workspace, run):
         right = [row["label"] == label for row, label in zip(answers, held_back["label"], strict=True)]
         assert rows.at[variant, "accuracy"] == pytest.approx(np.mean(right))
     assert (rows["verdict"].iloc[1:].str.contains("no reliable difference|better|worse")).all()
+
+
+def test_no_room_for_the_quantiser(workspace, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+    with pytest.raises(InputError, match="has 0 MB free and .* MB are needed: free some space"):
+        export_run(workspace, run.id, tmp_path / "small", variants=("int8",))
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_variants_there_is_one_model(workspace, run, tmp_path):

@@ -1,4 +1,5 @@
 import numpy as np
+import psutil
 import pytest
 
 from cvtune_nb.data import rows
@@ -68,7 +69,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(InputError) as error:
         store.add(["a"], table(0, 1))
     assert str(tmp_path / "s") in str(error.value)
-    assert "free some space, or choose a workspace on another disk" in str(error.value)
+    assert "free some space, or choose a folder on another disk" in str(error.value)
     assert list((tmp_path / "s").iterdir()) == []
     assert store.missing(["a"]) == ["a"]
 
@@ -84,3 +85,15 @@ def test_a_shard_is_about_64_megabytes(tmp_path):
     assert store.row_bytes == 196_608
     assert store.shard_rows == 325
     assert RowStore(tmp_path / "t", (100_000_000,), "uint8").shard_rows == 1
+
+
+def test_a_store_of_many_files_keeps_few_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MAPPED", 2)
+    RowStore(tmp_path / "s", (3,), "float32").add(["0"], table(0, 1))
+    store = RowStore(tmp_path / "s", (3,), "float32")
+    for number in range(1, 7):
+        store.add([str(number)], table(number, 1))
+    keys = ["5", "0", "6", "3", "3", "1"]
+    assert store.get(keys)[:, 0].tolist() == [5, 0, 6, 3, 3, 1]
+    opened = [file for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))]
+    assert len(opened) == 2
