@@ -162,7 +162,7 @@ def near_pairs(
         for start in range(0, len(rows), BLOCK):
             block = slice(start, start + BLOCK)
             part = shrink(grey(store[rows[block]]), FINE).round().astype(np.uint8)
-            file.write(part)  # not by a map: that ends the process where the disk is full
+            file.write(part.tobytes())  # not by a map: that ends the process where the disk is full
             hashes[:, block] = orientation_hashes(shrink(part, 32))
             progress(0.4 * start / len(rows), "comparing photos")
         file.write(bytes(FINE * FINE))  # nothing at all can't be mapped

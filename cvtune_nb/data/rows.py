@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from copy import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ class RowStore:
         if not hasattr(mmap, "MADV_DONTNEED"):
             return False
         for shard in shards:
-            base = self._mapped(shard).base
+            base: Any = self._mapped(shard).base
             base.madvise(mmap.MADV_DONTNEED)  # a page that is mapped can't be dropped
         dropped = [forget(shard) for shard in shards]
         return all(dropped)
