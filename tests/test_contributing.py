@@ -13,8 +13,8 @@ def test_the_recipe_works(recipe, tmp_path):
     carry_out(recipe, tmp_path)
 
 
-def test_there_are_seven_short_recipes():
-    assert len(RECIPES) == 7
+def test_there_are_eight_short_recipes():
+    assert len(RECIPES) == 8
     for recipe in RECIPES:
         assert recipe.works and recipe.checks, recipe.title
         assert len(recipe.files) <= 3 and 5 <= recipe.lines <= 15, recipe.title

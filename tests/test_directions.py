@@ -24,6 +24,7 @@ ROOMS = [
     "workspace",
     "data",
     "runs",
+    "tracking",
     "export",
     "classification",
     "audit",

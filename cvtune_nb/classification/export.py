@@ -35,6 +35,7 @@ from cvtune_nb.classification.known import (
 )
 from cvtune_nb.classification.model_card import curves, model_card
 from cvtune_nb.classification.objective import objective_for
+from cvtune_nb.classification.run import run_store
 from cvtune_nb.classification.thresholds import Target, thresholds_for
 from cvtune_nb.classification.thresholds import expected as expected_of_targets
 from cvtune_nb.classification.variants_accuracy import Fair, Measured, fairly, measure
@@ -50,6 +51,7 @@ from cvtune_nb.export.variants import CALIBRATION_PHOTOS, VARIANTS, file_of, req
 from cvtune_nb.files import Progress, read_json, silent, write_csv, write_json, write_text
 from cvtune_nb.metrics import Accuracy, accuracy, calibration_error, coverage, per_class, rate, reliability
 from cvtune_nb.objectives import Costs, Score
+from cvtune_nb.tracking import following
 from cvtune_nb.workspace import Workspace, now
 
 COMPARED = 1_000
@@ -200,7 +202,7 @@ def export_run(
     OSError
         When the disk is full.
     """
-    start = time.perf_counter()
+    start, trackers = time.perf_counter(), following(workspace)
     require_known(variants)
     if not 0 <= threshold < 1:
         raise InputError(f"threshold is {threshold}: choose a probability from 0 (always answer) to below 1")
@@ -307,6 +309,8 @@ def export_run(
             write_text(made / "curves.svg", curves(chosen.history))
         write_text(made / "README.md", model_card(folder.name, chosen, export, facts, photos))
         export = sealed(export, made, start)
+    if chosen.id in (store := run_store(workspace)).ids():
+        trackers.write(store.on_disk(chosen.id))
     progress(1.0, f"exported to {folder}")
     return export
 

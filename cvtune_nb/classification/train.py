@@ -38,6 +38,7 @@ from cvtune_nb.runs.descent import UNSCALED, descend, scaler_for
 from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import optimizer_for
 from cvtune_nb.runs.reading import read_ahead
+from cvtune_nb.tracking import following
 from cvtune_nb.workspace import Workspace, photos_id
 
 NO_BALANCE = Balance()
@@ -127,7 +128,10 @@ def fit(
         partial(_trainer, workspace, photos),
         partial(cost.calibrate, workspace),
     )
-    return fitting.fit(task, run, on_epoch, progress, patience)
+    trackers = following(workspace)
+    trained = fitting.fit(task, run, trackers.then(on_epoch), progress, patience)
+    trackers.write(trained)
+    return trained
 
 
 def _new_run(

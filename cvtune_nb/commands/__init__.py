@@ -16,6 +16,7 @@ from cvtune_nb.commands.look_alikes import similar
 from cvtune_nb.commands.networks import compare
 from cvtune_nb.commands.self_training import self_train
 from cvtune_nb.commands.slices import slices
+from cvtune_nb.commands.tracking import track
 
 __all__ = ["COMMANDS"]
 
@@ -40,6 +41,7 @@ _LISTED = (
     detect,
     similar,
     run,
+    track,
     lab,
 )
 

@@ -27,6 +27,7 @@ from cvtune_nb.export.packaging import Exported, destination, made_aside, sealed
 from cvtune_nb.export.parity import require_close, trial_photos
 from cvtune_nb.files import Progress, silent, write_csv, write_json, write_text
 from cvtune_nb.runs.provenance import frozen, require_present, standing_words
+from cvtune_nb.tracking import following
 from cvtune_nb.workspace import now
 
 TOLERANCE = 1e-3
@@ -130,6 +131,7 @@ def export_detector(
         computes differently.
     """
     start, run = time.perf_counter(), load_run(dataset, name)
+    trackers = following(dataset.workspace)
     require_present(run.id, run.provenance, dataset.provenance, earlier_data)
     detector, space = load_best(run), dataset.workspace
     levels.require_same(space, run.levels, run.id)
@@ -194,6 +196,7 @@ def export_detector(
         )
         write_text(made / "README.md", _card(export, dataset))
         export = sealed(export, made, start)
+    trackers.write(run)
     progress(1.0, f"exported to {folder}")
     return export
 

@@ -11,8 +11,9 @@ from cvtune_nb.detection.average_precision import DETECTION_COLUMNS
 from cvtune_nb.detection.config import DetectorConfig
 from cvtune_nb.detection.dataset import Dataset
 from cvtune_nb.errors import InputError
-from cvtune_nb.runs.provenance import BEFORE, UNLISTED
+from cvtune_nb.runs.provenance import BEFORE, UNLISTED, Provenance
 from cvtune_nb.runs.store import RunStore, StoredRun
+from cvtune_nb.workspace import Workspace
 
 HISTORY_COLUMNS = ["epoch", "learning_rate", "loss", "validation_ap", "validation_ap50", "seconds"]
 
@@ -115,6 +116,16 @@ def run_store(dataset: Dataset) -> RunStore[DetectorConfig, DetectorRun]:
     """The detector's runs of a data set."""
     none_yet = "has no trained detector yet: train one (notebook 06, or cvtune detect)"
     return RunStore(DetectorRun, dataset.folder / "runs", lambda: dataset.provenance, none_yet)
+
+
+def kept_detectors(workspace: Workspace) -> list[DetectorRun]:
+    """All detectors of a workspace as their files say, oldest first; its photos and boxes are not read."""
+
+    def unread() -> Provenance:
+        raise InputError(f"open the photos of {workspace.folder} with cvtune detect to compare its detectors")
+
+    store = RunStore(DetectorRun, workspace.folder / "detection" / "runs", unread, "has no trained detector yet")
+    return [store.on_disk(name) for name in store.ids()]
 
 
 def new_run(

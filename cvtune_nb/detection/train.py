@@ -26,6 +26,7 @@ from cvtune_nb.runs import fitting
 from cvtune_nb.runs.descent import scaler_for
 from cvtune_nb.runs.fitting import Measured, NewFolder, OnEpoch, Task
 from cvtune_nb.runs.optimizer import adamw
+from cvtune_nb.tracking import following
 
 WARM_UP = 50
 """Steps over which the learning rate rises from nothing: layers that start at random would throw the others off."""
@@ -101,7 +102,10 @@ def fit(
         partial(DetectorTrainer, dataset),
         partial(cost.calibrate, dataset),
     )
-    return fitting.fit(task, run, on_epoch, progress)
+    trackers = following(dataset.workspace)
+    trained = fitting.fit(task, run, trackers.then(on_epoch), progress)
+    trackers.write(trained)
+    return trained
 
 
 def _new_run(

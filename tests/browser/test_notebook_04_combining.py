@@ -1,4 +1,4 @@
-"""Notebook 04's combinations in a real browser: combine what there is, then export it as one file."""
+"""Notebook 04's combinations in a real browser: climb two rungs, combine what there is, export it as one file."""
 
 import re
 
@@ -8,10 +8,21 @@ from cvtune_nb.classification.combining.combination import KINDS, MEAN
 from tests.browser.steps import LONG, button, opened, whole_page
 
 
-def test_04_combine_and_export(open_notebook, workspace):
-    lab = opened(open_notebook, "04_parameter_escalation", workspace, FAMILY="efficientnet_lite", RUNGS="1")
-    for name in ("parameters", "panel", "combine"):
+def test_04_climb_combine_and_export(open_notebook, untrained):
+    lab = opened(
+        open_notebook,
+        "04_parameter_escalation",
+        untrained,
+        FAMILY="efficientnet_lite",
+        RUNGS="1,2",
+        EPOCHS=1,
+        IMAGE_SIZES="64,96",
+    )
+    for name in ("parameters", "panel"):
         lab.run_cell(lab.index(name))
+    button(lab, "Run these rungs").click()
+    expect(lab.output("panel")).to_contain_text("Finished. Now run the cells below.", timeout=LONG)
+    lab.run_cell(lab.index("combine"))
     panel = lab.output("combine")
     expect(panel).to_contain_text("Nothing is combined yet")
     expect(panel).to_contain_text(re.compile("About .* at most"), timeout=LONG)
@@ -27,7 +38,7 @@ def test_04_combine_and_export(open_notebook, workspace):
     whole_page(lab, "04_combining")
     expect(panel).to_contain_text("and as much again for as many photos without labels", timeout=LONG)
 
-    lab = opened(open_notebook, "05_export_and_use", workspace, RUN="combination-1")
+    lab = opened(open_notebook, "05_export_and_use", untrained, RUN="combination-1")
     lab.run_all()
     button(lab, "Export").click()
     expect(lab.output("panel")).to_contain_text("Exported to", timeout=LONG)

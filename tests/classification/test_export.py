@@ -172,7 +172,7 @@ def test_variants_are_judged_on_the_same_photos(made, workspace, run):
 
 def test_no_room_for_the_quantiser(workspace, run, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
-    with pytest.raises(InputError, match="has 0 MB free and .* MB are needed: free some space"):
+    with pytest.raises(InputError, match=r"has 0 MB free and .* MB are needed: free some space"):
         export_run(workspace, run.id, tmp_path / "small", variants=("int8",))
     assert not list(tmp_path.iterdir())
 
