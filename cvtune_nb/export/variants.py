@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtune_nb.errors import InputError
-from cvtune_nb.files import require_room
 from cvtune_nb.quiet import quiet
 
 if TYPE_CHECKING:  # the command line reads the names of the variants, and starts without these
@@ -63,6 +62,8 @@ def eight_bits(network: "onnx.ModelProto", photos: "np.ndarray") -> "onnx.ModelP
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    from cvtune_nb.files import require_room
 
     class Photos(CalibrationDataReader):
         def __init__(self) -> None:
