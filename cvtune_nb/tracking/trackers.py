@@ -80,7 +80,7 @@ def trackers_of(text: str) -> list[str]:
     for name in names:
         if name not in TRACKERS:
             raise InputError(
-                f"there is no tracker {name!r}: give {NONE}, {' or '.join(TRACKERS)}, or both as {'+'.join(TRACKERS)}"
+                f"there is no tracker {name!r}: give {NONE}, {', '.join(TRACKERS)}, or several as {'+'.join(TRACKERS)}"
             )
         if importlib.util.find_spec(TRACKERS[name].needs) is None:
             raise InputError(f"{name} is not installed: pip install 'cvtune-nb[{name}]'")
