@@ -97,7 +97,7 @@ def test_a_tracker_that_fails_is_warned_of_once_and_gets_it_later(workspace, con
 
 
 def test_trackers_that_there_are_not(workspace, monkeypatch):
-    with pytest.raises(InputError, match="there is no tracker 'wandb': give none, .*, or several as "):
+    with pytest.raises(InputError, match=r"there is no tracker 'wandb': give none, .*, or several as "):
         tracking.choose(workspace, "wandb")
     monkeypatch.setitem(TRACKERS, "missing", Kind("missing", "", "a_module_that_is_not_there", Remembers))
     with pytest.raises(InputError, match=r"missing is not installed: pip install 'cvtune-nb\[missing\]'"):
