@@ -17,6 +17,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")  # seconds
 
 STATUS = {"done": "FINISHED", "stopped": "KILLED", "beaten": "KILLED", "diverged": "FAILED"}
 """What MLflow calls the end of a run."""
+AT_ONCE = 1000
+"""Metrics that MLflow takes in one request."""
 
 unheard = quiet("mlflow", "alembic")
 
@@ -38,16 +40,17 @@ class MLflow:
 
     @unheard
     def write(self, run: StoredRun, epochs: pd.DataFrame, note: dict[str, Any]) -> None:
-        """As in Tracker: one request for all that is new."""
+        """As in Tracker."""
         from mlflow.entities import Metric, Param
 
         known, milliseconds = note.get("run"), int(1000 * run.folder.stat().st_mtime)
-        parameters = []
         if known is None:
             tags = {"cvtune": __version__, "data": run.data_id, "folder": str(run.folder)}
             known = self.client.create_run(self._experiment(), run_name=run.id, tags=tags).info.run_id
-            parameters = [Param(name, str(value)) for name, value in run.config.to_dict().items()]
             note["run"] = known
+        if "state" not in note:
+            parameters = [Param(name, str(value)) for name, value in run.config.to_dict().items()]
+            self.client.log_batch(known, params=parameters)
         values = [
             Metric(name, value, milliseconds, int(row["epoch"]))
             for _, row in epochs.iterrows()
@@ -56,8 +59,8 @@ class MLflow:
         ends = has_ended(run, note)
         if ends:
             values += [Metric(name, value, milliseconds, run.best_epoch) for name, value in best_of(run).items()]
-        if values or parameters:
-            self.client.log_batch(known, metrics=values, params=parameters)
+        for start in range(0, len(values), AT_ONCE):
+            self.client.log_batch(known, metrics=values[start : start + AT_ONCE])
         if ends:
             self.client.set_terminated(known, STATUS[run.state])
         elif run.state == TRAINING and note.get("state") in STATUS:  # it was resumed

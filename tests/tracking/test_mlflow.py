@@ -1,7 +1,10 @@
 """What MLflow itself reads of a run."""
 
+import json
 import os
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from cvtune_nb import tracking
@@ -52,6 +55,25 @@ def test_a_run_that_is_resumed_goes_on_as_the_same(workspace, config, client):
     found = the_run(read, workspace)
     assert found.info.status == "FINISHED"
     assert [one.step for one in read.get_metric_history(found.info.run_id, "validation_accuracy")] == [0, 1, 2]
+
+
+def test_a_run_of_many_epochs_is_written_in_requests_that_a_server_takes(workspace, config, client, monkeypatch):
+    run = fit(workspace, replace(config, epochs=1))
+    (run.folder / "tracked.json").unlink()
+    history = pd.concat([run.history.iloc[[1]]] * 300, ignore_index=True).assign(epoch=range(300))
+    from mlflow.tracking import MlflowClient
+
+    write, sizes = MlflowClient.log_batch, []
+
+    def log_batch(self, known, metrics=(), **more):
+        sizes.append(len(metrics))
+        return write(self, known, metrics=metrics, **more)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    tracking.following(workspace).write(replace(run, history=history))
+    assert max(sizes) == 1000, "what MLflow's server takes at most; a database takes more"
+    known = json.loads((run.folder / "tracked.json").read_text())["mlflow"]["run"]
+    assert len(client().get_metric_history(known, "seconds")) == 300
 
 
 def test_a_server_that_does_not_answer_costs_seconds_and_no_run(workspace, config, client, monkeypatch):
